@@ -1,0 +1,62 @@
+"""Runs the migrations: for runreel itself, or for Alembic's own command line."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from alembic import context
+
+from runreel.store import engine as engines
+from runreel.store.schema import VERSION_TABLE
+from runreel.store.tables import metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+config = context.config
+options: dict[str, Any] = {
+    "target_metadata": metadata,
+    "version_table": VERSION_TABLE,
+    # Whoever calls owns the transaction; SQLite's driver would begin a deferred one.
+    "transactional_ddl": False,
+    "transaction_per_migration": False,
+}
+
+
+def run(connection: Connection) -> None:
+    context.configure(connection=connection, **options)
+    context.run_migrations()
+
+
+def run_alone() -> None:
+    url = config.get_main_option("sqlalchemy.url") or os.environ.get("RUNREEL_DB")
+    if not url:
+        raise SystemExit("Name the database: RUNREEL_DB=... alembic upgrade head")
+    parsed = engines.parse_url(url)
+    path = engines.sqlite_path(parsed)
+    if path is not None:
+        engines.make_private(path)
+    with engines.create(parsed, durability="full").connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if path else "BEGIN")
+        try:
+            run(connection)
+        except BaseException:
+            connection.exec_driver_sql("ROLLBACK")
+            raise
+        connection.exec_driver_sql("COMMIT")
+
+
+if context.is_offline_mode():
+    url = config.attributes.get("url") or engines.parse_url(os.environ.get("RUNREEL_DB", "runreel.db"))
+    context.configure(
+        dialect_name=url.get_backend_name(),
+        output_buffer=config.attributes.get("output"),
+        literal_binds=True,
+        **options,
+    )
+    context.run_migrations()
+elif "connection" in config.attributes:
+    run(config.attributes["connection"])
+else:
+    run_alone()

@@ -1,0 +1,135 @@
+"""An event-sourced recorder of LLM-assistant runs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runreel.recording import Recording
+    from runreel.reel import Reel, open  # noqa: A004 - runreel.open reads as it should
+    from runreel.words.errors import (
+        AmbiguousRun,
+        BadDatabaseUrl,
+        BadInput,
+        BadValue,
+        DatabaseLocked,
+        DatabaseReadOnly,
+        DatabaseUnavailable,
+        LogError,
+        MissingExtra,
+        NotOurDatabase,
+        ProjectionOutdated,
+        RecordingError,
+        RunNotFound,
+        RunreelError,
+        SchemaMissing,
+        SchemaTooNew,
+        SchemaTooOld,
+        SourceConflict,
+        SourceError,
+        SourceMismatch,
+        UsageError,
+    )
+    from runreel.words.log import (
+        Difference,
+        Page,
+        RunError,
+        RunSummary,
+        StoredEvent,
+        UsageItem,
+        UsageReport,
+        UsageTotals,
+    )
+    from runreel.words.messages import (
+        Author,
+        Citation,
+        File,
+        FileChunk,
+        Message,
+        PartialMessage,
+        SearchIndex,
+        UnknownSource,
+    )
+    from runreel.words.results import (
+        FunctionCall,
+        RunResult,
+        RunStreamEvent,
+        ToolCall,
+        ToolCallList,
+        Usage,
+    )
+    from runreel.words.status import BaseRunStatus, MessageStatus, RunStatus, StreamEvent
+
+_HOMES = {
+    "recording": ("Recording",),
+    "reel": ("Reel", "open"),
+    "words.errors": (
+        "AmbiguousRun",
+        "BadDatabaseUrl",
+        "BadInput",
+        "BadValue",
+        "DatabaseLocked",
+        "DatabaseReadOnly",
+        "DatabaseUnavailable",
+        "LogError",
+        "MissingExtra",
+        "NotOurDatabase",
+        "ProjectionOutdated",
+        "RecordingError",
+        "RunNotFound",
+        "RunreelError",
+        "SchemaMissing",
+        "SchemaTooNew",
+        "SchemaTooOld",
+        "SourceConflict",
+        "SourceError",
+        "SourceMismatch",
+        "UsageError",
+    ),
+    "words.log": (
+        "Difference",
+        "Page",
+        "RunError",
+        "RunSummary",
+        "StoredEvent",
+        "UsageItem",
+        "UsageReport",
+        "UsageTotals",
+    ),
+    "words.messages": (
+        "Author",
+        "Citation",
+        "File",
+        "FileChunk",
+        "Message",
+        "PartialMessage",
+        "SearchIndex",
+        "UnknownSource",
+    ),
+    "words.results": (
+        "FunctionCall",
+        "RunResult",
+        "RunStreamEvent",
+        "ToolCall",
+        "ToolCallList",
+        "Usage",
+    ),
+    "words.status": ("BaseRunStatus", "MessageStatus", "RunStatus", "StreamEvent"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605 - it is a list of str
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

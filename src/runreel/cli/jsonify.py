@@ -1,0 +1,170 @@
+"""Answers as JSON objects: the shapes that ``runreel schema`` describes."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from runreel.cli.safe import safe_json
+from runreel.rules import plain_json
+from runreel.words.messages import UnknownSource
+from runreel.words.times import rfc3339
+
+if TYPE_CHECKING:
+    from runreel.words.log import (
+        Difference,
+        OpenRecording,
+        RunError,
+        RunSummary,
+        StoredEvent,
+        UsageItem,
+        UsageTotals,
+    )
+    from runreel.words.messages import Citation, FileChunk
+    from runreel.words.results import RunResult
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def text(value: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
+    """``value`` as JSON, exactly, in characters that any terminal takes."""
+    separators = (",", ": ") if indent else (", ", ": ")
+    try:
+        told = json.dumps(
+            value, indent=indent, separators=separators, ensure_ascii=ascii_only, allow_nan=False
+        )
+    except RecursionError:
+        # Laying out takes more of the stack for each level than writing in one line.
+        told = json.dumps(value, ensure_ascii=ascii_only, allow_nan=False)
+    return safe_json(told)
+
+
+def run(told: RunSummary) -> dict[str, Any]:
+    """A run as lists have it."""
+    return {
+        "run_id": told.run_id,
+        "source": told.source,
+        "status": told.status.name,
+        "status_name": told.status_name,
+        "recording": told.recording,
+        "assistant_id": told.assistant_id,
+        "thread_id": told.thread_id,
+        "model": told.model,
+        "labels": told.labels,
+        "created_by": told.created_by,
+        "created_at": rfc3339(told.created_at),
+        "started_at": rfc3339(told.started_at),
+        "finished_at": rfc3339(told.finished_at),
+        "first_text_ms": told.first_text_ms,
+        "duration_ms": told.duration_ms,
+        "error": _error(told.error),
+        "tool_calls": plain_json.tool_calls_value(told.tool_calls),
+        "usage": plain_json.usage_value(told.usage),
+        "events": told.events,
+        "last_seq": told.last_seq,
+    }
+
+
+def content(result: RunResult) -> dict[str, Any]:
+    """What ``show --content`` adds to a run; all null where it failed."""
+    if result.is_failed:
+        return dict.fromkeys(("text", "parts", "message", "citations"))
+    message = result.message
+    return {
+        "text": result.text,
+        "parts": list(result.parts),
+        "message": None if message is None else plain_json.message_value(message),
+        "citations": [_citation(citation) for citation in result.citations],
+    }
+
+
+def event(told: StoredEvent) -> dict[str, Any]:
+    """A row of the log as its reader means it."""
+    return {
+        "run_id": told.run_id,
+        "seq": told.seq,
+        "kind": told.kind,
+        "type": told.type,
+        "source_index": told.source_index,
+        "at": rfc3339(told.at),
+        "elapsed_us": told.elapsed // _MICROSECOND,
+        "text": told.text,
+        "added": told.added,
+        "error": told.error,
+        "tool_calls": plain_json.tool_calls_value(told.tool_calls),
+        "is_finished": told.event is not None and told.event.is_finished,
+    }
+
+
+def raw_event(told: StoredEvent) -> dict[str, Any]:
+    """A row of the log with the source's own JSON value."""
+    return {**event(told), "raw": told.raw}
+
+
+def totals(told: UsageTotals) -> dict[str, Any]:
+    """Counts of runs and tokens."""
+    return {
+        "runs": told.runs,
+        "known": told.known,
+        "unknown": told.unknown,
+        "input_text_tokens": told.input_text_tokens,
+        "completion_tokens": told.completion_tokens,
+        "total_tokens": told.total_tokens,
+    }
+
+
+def usage_item(by: tuple[str, ...], told: UsageItem) -> dict[str, Any]:
+    """The counts of one group, its keys named as they were asked for."""
+    return {**dict(zip(by, told.key, strict=True)), **totals(told.totals)}
+
+
+def difference(told: Difference) -> dict[str, Any]:
+    """Where a projection was not what the log says."""
+    return {
+        "run_id": told.run_id,
+        "column": told.column,
+        "stored": _plain(told.stored),
+        "rebuilt": _plain(told.rebuilt),
+    }
+
+
+def open_recording(told: OpenRecording) -> dict[str, Any]:
+    """A recording that nobody has closed."""
+    return {
+        "run_id": told.run_id,
+        "source": told.source,
+        "opened_at": rfc3339(told.opened_at),
+        "host": told.host,
+        "pid": told.pid,
+        "process_started": told.process_started,
+        "last_event_at": rfc3339(told.last_event_at),
+        "last_seq": told.last_seq,
+        "alive": told.alive,
+    }
+
+
+def _error(told: RunError | None) -> dict[str, Any] | None:
+    return None if told is None else {"message": told.message, "code": told.code}
+
+
+def _citation(told: Citation) -> dict[str, Any]:
+    return {"sources": [_source(source) for source in told.sources]}
+
+
+def _source(told: FileChunk | UnknownSource) -> dict[str, Any]:
+    shape = {"type": told.type, "parts": [], "search_index_id": None, "file_id": None}
+    if isinstance(told, UnknownSource):
+        return {**shape, "file_name": None, "text": told.text}
+    return {
+        **shape,
+        "parts": list(told.parts),
+        "search_index_id": told.search_index.id,
+        "file_id": told.file and told.file.id,
+        "file_name": told.file and told.file.name,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A column's value; bytes, which JSON has none of, as hexadecimal digits."""
+    return value.hex() if isinstance(value, bytes) else value

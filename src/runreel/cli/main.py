@@ -1,0 +1,192 @@
+"""The root command and the one place where errors become words and exit codes.
+
+Importing this costs click and little else: commands are imported when they are used.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from runreel import __version__
+from runreel.cli import failures, terminal
+from runreel.words.errors import RunreelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from click.shell_completion import CompletionItem
+
+NAME = "runreel"
+COMPLETE = "_RUNREEL_COMPLETE"
+
+# Command: its module, and the first line of its help, so that a list of commands imports none.
+COMMANDS = {
+    "demo": ("demo", "Record a scripted run, show it, replay it, count it."),
+    "record": ("intake", "Record a run from JSON lines as they arrive."),
+    "import": ("intake", "Take in recorded traffic."),
+    "runs": ("runs", "List runs, newest first."),
+    "show": ("show", "Show one run: its result, usage and timing."),
+    "events": ("events", "List the events of a run in their order."),
+    "replay": ("replay", "Replay the stream of a run with its timing."),
+    "usage": ("usage", "Count tokens by day, model, assistant and more."),
+    "rebuild": ("rebuild", "Make the projections anew from the log."),
+    "recover": ("recover", "Find recordings that a dead process left open."),
+    "db": ("db", "Look after the database."),
+    "schema": ("schema", "Print the JSON Schemas of what commands print."),
+    "completion": ("completion", "Print the completion script of a shell."),
+}
+
+
+class App:
+    """What the options of the root command say; the ``obj`` of every context."""
+
+    __slots__ = ("db", "verbose")
+
+    def __init__(self) -> None:
+        self.db: str | None = None
+        self.verbose = False
+
+
+class Lazy(click.Group):
+    """A group of the commands in ``COMMANDS`` that imports only the one that is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names in the order of the table: a newcomer's way through."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"runreel.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that ``args`` begin with."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"There is no command {name!r}.{_near(name)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin like this; the options, where one is begun."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=line)
+            for name, (_, line) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+@click.group(
+    NAME,
+    cls=Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\nExamples:\n"
+    "  runreel demo\n"
+    "  runreel import traffic.jsonl\n"
+    "  runreel show latest --content\n"
+    "  runreel --db postgresql://me@host/log usage --by model\n"
+    "\b\n"
+    "Exit codes: 0 done; 1 differences, bad lines, nothing found (--fail-empty);\n"
+    "2 bad usage or unknown run; 3 database; 4 source; 130 Ctrl-C; 141 closed pipe.",
+)
+@click.option(
+    "--db",
+    metavar="URL|PATH",
+    help="The database: a SQLite file or postgresql://USER@HOST/NAME."
+    " Else RUNREEL_DB, the configuration, or a file in your data directory.",
+)
+@click.option(
+    "--color",
+    type=click.Choice(terminal.COLORS),
+    default="auto",
+    help="Colours: on a terminal, unless NO_COLOR or FORCE_COLOR say otherwise.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="On an error, tell its causes too.")
+@click.version_option(__version__, prog_name=NAME)
+@click.pass_context
+def root(ctx: click.Context, db: str | None, color: str, *, verbose: bool) -> None:
+    """Records every event of LLM-assistant runs, and shows, replays and counts them.
+
+    RUN is a run's id, a unique beginning of it, or `latest`.
+    """
+    app = ctx.ensure_object(App)
+    app.db, app.verbose = db or None, verbose
+    terminal.choose_color(color)
+    ctx.color = None if color == "auto" else color == "always"
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: what the ``runreel`` program is."""
+    sys.exit(main(sys.argv[1:] if arguments is None else arguments))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line; its exit code. Whatever goes wrong has been told on stderr."""
+    try:
+        code = _explained(list(arguments))
+        terminal.flush()
+    except BrokenPipeError:
+        terminal.abandon()
+        return failures.CLOSED_PIPE
+    except terminal.OutputFailed as error:
+        terminal.abandon()
+        return error.exit_code
+    except KeyboardInterrupt:
+        return failures.INTERRUPTED
+    return code
+
+
+def _explained(arguments: list[str]) -> int:
+    app = App()
+    try:
+        code = _invoked(arguments, app)
+        terminal.flush()
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return failures.explain_interrupt()
+    except click.ClickException as error:
+        return failures.explain_usage(error)
+    except RunreelError as error:
+        return failures.explain(error, verbose=app.verbose)
+    except BrokenPipeError:
+        raise
+    except Exception:  # noqa: BLE001 - the last resort, and it tells everything
+        return failures.explain_bug()
+    return code
+
+
+def _invoked(arguments: list[str], app: App) -> int:
+    wanted = os.environ.get(COMPLETE)
+    if wanted:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(root, {"obj": app}, NAME, COMPLETE, wanted)
+    terminal.choose_color("auto")
+    with root.make_context(NAME, arguments, obj=app) as context:
+        root.invoke(context)
+    return 0
+
+
+def _near(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS)
+    return f" Did you mean {' or '.join(near)}?" if near else ""

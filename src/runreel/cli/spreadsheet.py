@@ -1,0 +1,59 @@
+"""Answers as rows of CSV that a spreadsheet shows and does not execute."""
+
+from __future__ import annotations
+
+import csv
+import re
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from runreel.cli import jsonify
+from runreel.cli.safe import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# What begins a formula, in every width; a tab or line end may stand for the start of a cell.
+_FORMULA = frozenset("=+-@\u2212\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b")
+_BREAKS = frozenset("\t\r\n")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+
+
+def header(fields: Iterable[str]) -> str:
+    """The first line."""
+    return _line(fields)
+
+
+def row(value: dict[str, Any], fields: Iterable[str]) -> str:
+    """One JSON object as a line: ``a.b`` is ``b`` of its ``a``, null is an empty cell."""
+    return _line(_cell(_pick(value, field)) for field in fields)
+
+
+def defused(text: str) -> str:
+    """``text`` with an apostrophe before it where a spreadsheet would take it for a formula."""
+    first = next(visible(text), "")
+    harmful = first in _FORMULA or text[:1] in _BREAKS
+    return f"'{text}" if text and harmful and not _NUMBER.fullmatch(text) else text
+
+
+def _pick(value: dict[str, Any], field: str) -> Any:
+    if field in value:
+        return value[field]
+    outer, _, inner = field.partition(".")
+    return (value.get(outer) or {}).get(inner)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return defused(value)
+    if isinstance(value, (int, float)):
+        return jsonify.text(value)
+    return defused(jsonify.text(value))
+
+
+def _line(cells: Iterable[str]) -> str:
+    out = StringIO()
+    csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue()

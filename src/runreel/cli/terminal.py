@@ -1,0 +1,164 @@
+"""The one way that text leaves the program, and what is known of where it goes.
+
+A piece is a string, or a pair of a string and a style. Pieces are made safe first and painted
+then, so that no escape sequence reaches a terminal but our own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from runreel.cli.safe import safe
+from runreel.words.errors import RunreelError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Piece = str | tuple[str, str | None]
+
+COLORS = ("auto", "always", "never")
+
+_chosen = "auto"
+
+
+class OutputFailed(RunreelError):
+    """What was to be printed cannot be written, for another reason than a closed pipe."""
+
+    hint = "The database is not concerned: what was stored is stored."
+
+
+def choose_color(choice: str) -> None:
+    """Colour from now on: ``auto``, ``always`` or ``never``."""
+    global _chosen  # noqa: PLW0603 - there is one standard output per process
+    _chosen = choice
+
+
+def out(*pieces: Piece, end: str = "\n", flush: bool = False) -> None:
+    """Print a result."""
+    _write(sys.stdout, _text(sys.stdout, pieces) + end, flush=flush)
+
+
+def out_exact(text: str) -> None:
+    """Print a result for another program: as it is, unless a terminal would see it."""
+    _write(sys.stdout, safe(text) if is_terminal() else text, flush=False)
+
+
+def out_rich(renderable: RenderableType) -> None:
+    """Print what rich draws; the texts in it have to be safe already."""
+    from rich.console import Console
+
+    console = Console(
+        width=width(),
+        force_terminal=True,
+        color_system="standard" if colored(sys.stdout) else None,
+        no_color=False,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    with console.capture() as capture:
+        console.print(renderable)
+    _write(sys.stdout, capture.get(), flush=False)
+
+
+def note(*pieces: Piece, end: str = "\n") -> None:
+    """Print something that is no result, on stderr."""
+    # Whoever reads both in one window reads them in their order.
+    flush()
+    _write(sys.stderr, _text(sys.stderr, pieces) + end, flush=True)
+
+
+def flush() -> None:
+    """Hand over everything that was printed."""
+    _write(sys.stdout, "", flush=True)
+
+
+def abandon() -> None:
+    """Forget what nobody reads any more, so that Python does not complain of it at exit."""
+    _abandon(sys.stdout)
+    _abandon(sys.stderr)
+
+
+def is_terminal() -> bool:
+    """Whether a person reads the results."""
+    return _is_terminal(sys.stdout)
+
+
+def notes_are_seen() -> bool:
+    """Whether a person reads the notes, and so a progress bar."""
+    return _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """Columns of the terminal."""
+    return shutil.get_terminal_size().columns
+
+
+def takes_unicode() -> bool:
+    """Whether the results may hold more than ASCII."""
+    encoding = getattr(sys.stdout, "encoding", None) or ""
+    return encoding.lower().replace("-", "").startswith("utf")
+
+
+def colored(stream: IO[str] | None) -> bool:
+    """Whether to paint: as chosen, as NO_COLOR or FORCE_COLOR say, else on a terminal."""
+    if _chosen != "auto":
+        return _chosen == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return _is_terminal(stream) and os.environ.get("TERM") != "dumb"
+
+
+def _text(stream: IO[str] | None, pieces: tuple[Piece, ...]) -> str:
+    paint = colored(stream)
+    shown = []
+    for piece in pieces:
+        text, style = (piece, None) if isinstance(piece, str) else piece
+        shown.append(_painted(safe(text), style) if paint and style else safe(text))
+    return "".join(shown)
+
+
+def _painted(text: str, style: str) -> str:
+    looks: dict[str, Any] = {}
+    for word in style.split():
+        looks |= {word: True} if word in ("bold", "dim") else {"fg": word}
+    return click.style(text, **looks)
+
+
+def _is_terminal(stream: IO[str] | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _write(stream: IO[str] | None, text: str, *, flush: bool) -> None:
+    # Started with a closed descriptor, Python has no such stream.
+    if stream is None:
+        return
+    try:
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:
+            known = stream.encoding or "ascii"
+            stream.write(text.encode(known, "backslashreplace").decode(known))
+        if flush:
+            stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _abandon(stream)
+        raise OutputFailed(f"cannot write the output: {error.strerror}") from error
+
+
+def _abandon(stream: IO[str] | None) -> None:
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())  # type: ignore[union-attr]
+        os.close(nowhere)

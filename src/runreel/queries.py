@@ -1,0 +1,188 @@
+"""Answers about runs, from the projections and, where those lag behind, from the log."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from runreel import process
+from runreel.projector import Fold, fold, stored_event
+from runreel.rules.codec import loads
+from runreel.rules.plain_json import as_object
+from runreel.store import event_log, read_models, schema
+from runreel.words.errors import AmbiguousRun, RunNotFound, UsageError
+from runreel.words.log import NOTE, OPEN, OPENED, RESUMED, OpenRecording, Page, RunFilter
+from runreel.words.times import from_micros, to_micros
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runreel.store.connection import Connection
+    from runreel.store.read_models import Projected
+    from runreel.words.log import RunSummary, StoredEvent
+
+LATEST = "latest"
+_CANDIDATES = 10
+
+
+def list_runs(
+    connection: Connection, chosen: RunFilter, *, limit: int = 20, after: str | None = None
+) -> Page[RunSummary]:
+    """The runs that ``chosen`` lets through, newest first; ``limit`` 0 is all.
+
+    Raises:
+        UsageError: if ``after`` is no cursor of ours.
+    """
+    schema.require_projections(connection)
+    as_of = datetime.now(UTC)
+    position = None if after is None else _position(after)
+    found = read_models.page(connection, chosen, limit=limit + 1 if limit else 0, after=position)
+    items = [_current(connection, item) for item in (found[:limit] if limit else found)]
+    more = bool(limit) and len(found) > limit
+    return Page(tuple(items), _cursor(items[-1]) if more else None, as_of)
+
+
+def resolve(connection: Connection, text: str) -> str:
+    """The id of the run that ``text`` is: an id, the beginning of one alone, or ``latest``.
+
+    Raises:
+        RunNotFound: if there is none.
+        AmbiguousRun: if several begin so.
+    """
+    if text and event_log.head(connection, text) >= 0:
+        return text
+    if text == LATEST:
+        newest = list_runs(connection, RunFilter(), limit=1).items
+        if not newest:
+            raise RunNotFound("the log has no runs yet", hint="`runreel demo` records one.")
+        return newest[0].run_id
+    found = event_log.run_ids(connection, prefix=text, limit=_CANDIDATES + 1) if text else []
+    if not found:
+        raise RunNotFound(f"no run is called {text!r} or begins so")
+    if len(found) > 1:
+        listed = tuple(found[:_CANDIDATES])
+        more = ", …" if len(found) > _CANDIDATES else ""
+        raise AmbiguousRun(
+            f"several runs begin with {text!r}: {', '.join(listed)}{more}", candidates=listed
+        )
+    return found[0]
+
+
+def state(
+    connection: Connection, run_id: str, at: int | datetime | None = None
+) -> Projected:
+    """A run's summary and result, now or after the row or at the time of ``at``.
+
+    Raises:
+        RunNotFound: if the log has no such run, or had none then.
+    """
+    if at is None:
+        schema.require_projections(connection)
+        projected = read_models.load(connection, run_id)
+        head = event_log.head(connection, run_id)
+        if projected is not None and projected.summary.last_seq == head:
+            return projected
+        rows = event_log.read(connection, run_id)
+    elif isinstance(at, datetime):
+        rows = _until(connection, run_id, to_micros(at))
+    else:
+        rows = event_log.read(connection, run_id, stop=at + 1)
+    folded = fold(run_id, rows)
+    if folded.state.last_seq >= 0:
+        return folded.projected()
+    if at is not None and event_log.head(connection, run_id) >= 0:
+        raise RunNotFound(f"run {run_id} had no events then", hint="`runreel events` shows when.")
+    raise RunNotFound(f"no run is called {run_id!r}")
+
+
+def events(
+    connection: Connection,
+    run_id: str,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    type_: str | None = None,
+) -> Iterator[StoredEvent]:
+    """A run's rows from ``start`` up to but not ``stop``, those of one type if that is given.
+
+    Raises:
+        RunNotFound: if the log has no such run.
+    """
+    folded = Fold(run_id)
+    for row in event_log.read(connection, run_id, stop=stop):
+        told = folded.take(row)
+        if row.seq >= start and type_ in (None, row.type):
+            yield stored_event(row, told.value, told.reading, folded.transcript.text)
+    if folded.state.last_seq < 0 and event_log.head(connection, run_id) < 0:
+        raise RunNotFound(f"no run is called {run_id!r}")
+
+
+def open_recordings(connection: Connection) -> list[OpenRecording]:
+    """The recordings that nobody has closed, whoever makes them, oldest first."""
+    schema.require_projections(connection)
+    page = read_models.page(connection, RunFilter(recording=OPEN), limit=0, after=None)
+    return [_open_recording(connection, item) for item in reversed(page)]
+
+
+def _open_recording(connection: Connection, item: RunSummary) -> OpenRecording:
+    opened: dict[str, Any] = {}
+    opened_at = last_at = item.started_at
+    last_seq = -1
+    for row in event_log.read(connection, item.run_id):
+        last_at, last_seq = from_micros(row.at), row.seq
+        if row.kind == NOTE and row.type in (OPENED, RESUMED):
+            opened, opened_at = _note(row.payload), last_at
+    return OpenRecording(
+        run_id=item.run_id,
+        source=item.source,
+        opened_at=opened_at,
+        host=opened.get("host"),
+        pid=opened.get("pid"),
+        process_started=opened.get("started"),
+        last_event_at=last_at,
+        last_seq=last_seq,
+        alive=_alive(opened),
+    )
+
+
+def _note(payload: str | None) -> dict[str, Any]:
+    return {} if payload is None else as_object(loads(payload))
+
+
+def _alive(opened: dict[str, Any]) -> bool | None:
+    host, pid = opened.get("host"), opened.get("pid")
+    if not isinstance(host, str) or not isinstance(pid, int):
+        return None
+    return process.alive(process.Process(host, pid, opened.get("started")))
+
+
+def _current(connection: Connection, item: RunSummary) -> RunSummary:
+    """The summary folded on where events came that changed nothing a list filters by."""
+    if item.recording != OPEN or event_log.head(connection, item.run_id) == item.last_seq:
+        return item
+    return fold(item.run_id, event_log.read(connection, item.run_id)).projected().summary
+
+
+def _until(connection: Connection, run_id: str, at: int) -> Iterator[Any]:
+    for row in event_log.read(connection, run_id):
+        if row.at > at:
+            return
+        yield row
+
+
+def _cursor(item: RunSummary) -> str:
+    text = f"{to_micros(item.started_at)}:{item.run_id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _position(cursor: str) -> tuple[int, str]:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        started_at, _, run_id = text.partition(":")
+        return int(started_at), run_id
+    except (ValueError, binascii.Error):
+        raise UsageError(
+            "this is no cursor", hint="Take `next` from the page before as it stands."
+        ) from None

@@ -1,0 +1,337 @@
+"""The object that users hold: one log, everything that can be done with it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Self
+
+from runreel import projector, queries
+from runreel import replay as replays
+from runreel.recorder import Recorder
+from runreel.recording import Recording
+from runreel.rules import usage as usages
+from runreel.store import event_log, read_models, schema
+from runreel.store.database import Database
+from runreel.words.errors import RunNotFound, UsageError
+from runreel.words.log import RECORDINGS, RunFilter
+from runreel.words.status import RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from datetime import datetime
+    from types import TracebackType
+
+    from runreel.words.log import (
+        Difference,
+        OpenRecording,
+        Page,
+        RunSummary,
+        StoredEvent,
+        UsageReport,
+    )
+    from runreel.words.results import RunResult, RunStreamEvent
+
+
+def open(  # noqa: A001 - runreel.open reads as it should
+    url: str | os.PathLike[str] | None = None,
+    *,
+    durability: str = "full",
+    on_error: str = "raise",
+    create: bool = True,
+) -> Reel:
+    """The log at ``url``: a path (SQLite) or a Postgres URL; None is RUNREEL_DB or the default.
+
+    ``durability`` ``full`` keeps through a power loss what your code saw; ``normal`` is faster
+    and may then lose the last moments. ``on_error`` ``warn`` keeps your stream alive where the log
+    fails. Nothing is opened before it is needed.
+
+    Raises:
+        BadDatabaseUrl, UsageError: if an argument makes no sense.
+    """
+    if durability not in ("full", "normal"):
+        raise UsageError("durability is 'full' or 'normal'")
+    if on_error not in ("raise", "warn"):
+        raise UsageError("on_error is 'raise' or 'warn'")
+    return Reel(Database(_url(url), durability=durability, create=create), on_error=on_error)
+
+
+class Reel:
+    """A log of runs. A context manager; may be shared by threads, and used on after a fork."""
+
+    def __init__(self, database: Database, *, on_error: str = "raise") -> None:
+        self.db = database
+        self._on_error = on_error
+
+    @property
+    def url_shown(self) -> str:
+        """The database as it may be printed: without passwords."""
+        return self.db.shown
+
+    def recording(  # noqa: PLR0913 - what can be said of a run beforehand
+        self,
+        run_id: str,
+        *,
+        source: str = "plain",
+        assistant_id: str | None = None,
+        thread_id: str | None = None,
+        model: str | None = None,
+        labels: dict[str, str] | None = None,
+    ) -> Recording:
+        """Record a run of one's own, event by event; goes on where the log has it already.
+
+        Raises:
+            BadInput: if a run cannot be called so.
+            SourceMismatch: if the log has the run from another source.
+        """
+        told = {
+            "assistant_id": assistant_id,
+            "thread_id": thread_id,
+            "model": model,
+            "labels": labels,
+        }
+        identity = {key: value for key, value in told.items() if value}
+        recorder = Recorder(self.db, run_id, source=source, via="program", identity=identity)
+        return Recording(recorder, on_error=self._on_error)
+
+    def runs(  # noqa: PLR0913 - the filters of a list
+        self,
+        *,
+        status: RunStatus | str | None = None,
+        source: str | None = None,
+        assistant: str | None = None,
+        thread: str | None = None,
+        model: str | None = None,
+        labels: dict[str, str] | None = None,
+        recording: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        has_error: bool = False,
+        no_usage: bool = False,
+        limit: int = 20,
+        after: str | None = None,
+    ) -> Page[RunSummary]:
+        """The runs that all these conditions hold for, newest first.
+
+        ``since`` is inclusive, ``until`` exclusive, both of the runs' start; naive times are UTC.
+        ``limit`` 0 is all; ``after`` is ``next`` of the page before.
+
+        Raises:
+            UsageError: if a status, a recording state or the cursor is none.
+        """
+        if limit < 0:
+            raise UsageError("the limit is a number from 0 (all)")
+        chosen = RunFilter(
+            status=_status(status),
+            source=source,
+            assistant=assistant,
+            thread=thread,
+            model=model,
+            recording=_recording(recording),
+            labels=labels or {},
+            since=since,
+            until=until,
+            has_error=has_error,
+            no_usage=no_usage,
+        )
+        with self.db.reading() as connection:
+            return queries.list_runs(connection, chosen, limit=limit, after=after)
+
+    def resolve(self, text: str) -> str:
+        """The id of the run that ``text`` is: an id, the beginning of one, or ``latest``.
+
+        Raises:
+            RunNotFound, AmbiguousRun: if it is none, or several.
+        """
+        with self.db.reading() as connection:
+            return queries.resolve(connection, text)
+
+    def run(self, run_id: str) -> RunSummary:
+        """What is known of a run.
+
+        Raises:
+            RunNotFound: if the log has no such run.
+        """
+        return self.state(run_id)[0]
+
+    def result(self, run_id: str, at: int | datetime | None = None) -> RunResult:
+        """The result of a run, now, or as of a row's seq or a time.
+
+        Raises:
+            RunNotFound: if the log has no such run, or had none then.
+        """
+        return self.state(run_id, at)[1]
+
+    def state(
+        self, run_id: str, at: int | datetime | None = None
+    ) -> tuple[RunSummary, RunResult]:
+        """Both ``run`` and ``result``, as of one moment."""
+        with self.db.reading() as connection:
+            projected = queries.state(connection, run_id, at)
+        return projected.summary, projected.result
+
+    def events(
+        self, run_id: str, *, start: int = 0, stop: int | None = None, type: str | None = None  # noqa: A002
+    ) -> Iterator[StoredEvent]:
+        """The rows of a run from ``start`` up to but not ``stop``, in order, of one type or all.
+
+        Raises:
+            RunNotFound: if the log has no such run.
+        """
+        with self.db.reading() as connection:
+            yield from queries.events(connection, run_id, start=start, stop=stop, type_=type)
+
+    def timeline(
+        self, run_id: str, *, start: int = 0, stop: int | None = None
+    ) -> replays.Timeline:
+        """When a run's stream events came, and whose clock says so."""
+        return replays.timeline(self.db, run_id, start=start, stop=stop)
+
+    def replay(
+        self,
+        run_id: str,
+        *,
+        speed: float = 1.0,
+        max_gap: float | None = None,
+        instant: bool = False,
+    ) -> Iterator[RunStreamEvent]:
+        """The stream of a run once more, sleeping between events as it did then.
+
+        Raises:
+            RunNotFound: if the log has no such run.
+            UsageError: if ``speed`` or ``max_gap`` (s) is out of range.
+        """
+        found = self.timeline(run_id)
+        return replays.replay(found, speed=speed, max_gap=max_gap, instant=instant)
+
+    def areplay(
+        self,
+        run_id: str,
+        *,
+        speed: float = 1.0,
+        max_gap: float | None = None,
+        instant: bool = False,
+    ) -> AsyncIterator[RunStreamEvent]:
+        """``replay`` for ``async for``."""
+        return replays.areplay(
+            lambda: self.timeline(run_id), speed=speed, max_gap=max_gap, instant=instant
+        )
+
+    def usage(  # noqa: PLR0913 - the filters of a report
+        self,
+        by: Sequence[str] = ("day",),
+        *,
+        tz: str | None = None,
+        status: RunStatus | str | None = None,
+        source: str | None = None,
+        assistant: str | None = None,
+        thread: str | None = None,
+        model: str | None = None,
+        labels: dict[str, str] | None = None,
+        recording: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        has_error: bool = False,
+        no_usage: bool = False,
+    ) -> UsageReport:
+        """Tokens by day, week, month, assistant, thread, model, source, status or ``label:K``.
+
+        A run counts where it started, in the time zone ``tz`` (None: the machine's); its usage is
+        what its source reported last. Filters as in ``runs``.
+
+        Raises:
+            UsageError: if a grouping, the time zone or a filter is none.
+        """
+        chosen = RunFilter(
+            status=_status(status),
+            source=source,
+            assistant=assistant,
+            thread=thread,
+            model=model,
+            recording=_recording(recording),
+            labels=labels or {},
+            since=since,
+            until=until,
+            has_error=has_error,
+            no_usage=no_usage,
+        )
+        place, name = usages.zone(tz)
+        timed = any(grouping in usages.TIMES for grouping in by)
+        columns = [usages.column_of(item) for item in by if item not in usages.TIMES]
+        with self.db.reading() as connection:
+            schema.require_projections(connection)
+            rows = read_models.usage(connection, columns, chosen, quarters=timed)
+        return usages.report(by, rows, tz=place, tz_name=name)
+
+    def rebuild(
+        self,
+        run_ids: Sequence[str] | None = None,
+        *,
+        check: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Difference]:
+        """Make the projections what the log says, of some runs or all; what differed.
+
+        With ``check`` nothing is changed. ``progress`` is told runs done and runs in all.
+
+        Raises:
+            RunNotFound: if one of the runs is neither in the log nor in the projections.
+        """
+        chosen = None if run_ids is None else list(run_ids)
+        place = self.db.reading() if check else self.db.writing()
+        with place as connection:
+            for run_id in chosen or ():
+                known = read_models.load_row(connection, run_id)
+                if known is None and event_log.head(connection, run_id) < 0:
+                    raise RunNotFound(f"no run is called {run_id!r}")
+            if check:
+                return list(projector.check(connection, chosen, progress=progress))
+            return projector.rebuild(connection, chosen, progress=progress)
+
+    def recoverable(self) -> list[OpenRecording]:
+        """The recordings that nobody has closed, and whether their processes still live."""
+        with self.db.reading() as connection:
+            return queries.open_recordings(connection)
+
+    def close(self) -> None:
+        """Give up the connections; the reel may be used again."""
+        self.db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _url(url: str | os.PathLike[str] | None) -> str:
+    if url is not None:
+        return os.fspath(url)
+    if told := os.environ.get("RUNREEL_DB"):
+        return told
+    from platformdirs import user_data_path
+
+    return str(user_data_path("runreel", appauthor=False) / "runreel.db")
+
+
+def _status(status: RunStatus | str | None) -> RunStatus | None:
+    if status is None or isinstance(status, RunStatus):
+        return status
+    try:
+        return RunStatus[status.upper()]
+    except KeyError:
+        raise UsageError(
+            f"no status is called {status!r}", hint=f"One of {', '.join(RunStatus.__members__)}."
+        ) from None
+
+
+def _recording(recording: str | None) -> str | None:
+    if recording is not None and recording not in RECORDINGS:
+        raise UsageError(f"a recording is {', '.join(RECORDINGS)}, not {recording!r}")
+    return recording
+
+

@@ -1,0 +1,139 @@
+"""A recorded stream once more, with its timing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from runreel import queries
+from runreel.projector import Fold
+from runreel.rules import pacing
+from runreel.rules.pacing import Beat
+from runreel.store import event_log
+from runreel.words.errors import RunNotFound, UsageError
+from runreel.words.log import NOTE, OPENED, RESUMED, STREAM_EVENT
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from runreel.rules.pacing import Clock
+    from runreel.store.database import Database
+    from runreel.words.log import StoredEvent
+    from runreel.words.results import RunStreamEvent
+
+
+class Frame(NamedTuple):
+    """A stream event and when it came: µs since the first of the run."""
+
+    time_us: int
+    event: StoredEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A run's stream events with their times, and whose clock those are.
+
+    ``recorded``: as received; ``source``: the source's own times, evenly spread between them;
+    ``even``: nothing is known, so one event each tenth of a second.
+    """
+
+    clock: Clock
+    times: list[int]
+    read: Callable[[], Iterator[StoredEvent]]
+
+    @property
+    def frames(self) -> Iterator[Frame]:
+        """The events in order, read from the log as they are asked for."""
+        return map(Frame, self.times, self.read())
+
+
+def timeline(
+    database: Database, run_id: str, *, start: int = 0, stop: int | None = None
+) -> Timeline:
+    """The timeline of the stream events in rows ``start`` up to but not ``stop``.
+
+    Raises:
+        RunNotFound: if the log has no such run.
+    """
+    beats: list[Beat] = []
+    seqs: list[int] = []
+    folded, session, end = Fold(run_id), 0, -1
+    with database.reading() as connection:
+        for row in event_log.read(connection, run_id, stop=stop):
+            reading = folded.take(row).reading
+            end = row.seq
+            if row.kind == NOTE and row.type in (OPENED, RESUMED):
+                session += 1
+            elif row.kind == STREAM_EVENT and row.seq >= start:
+                elapsed = row.elapsed if folded.state.live else None
+                # The run's creation is when its first event could have come.
+                first = folded.state.created_at if not beats else None
+                beats.append(Beat(elapsed, session, row.at, reading.time or first))
+                seqs.append(row.seq)
+        if end < 0 and event_log.head(connection, run_id) < 0:
+            raise RunNotFound(f"no run is called {run_id!r}")
+    times, clock = pacing.moments(beats)
+
+    def read() -> Iterator[StoredEvent]:
+        with database.reading() as connection:
+            for event in queries.events(connection, run_id, start=start, stop=end + 1):
+                if event.kind == STREAM_EVENT:
+                    yield event
+
+    return Timeline(clock, times, read)
+
+
+def replay(
+    found: Timeline,
+    *,
+    speed: float = 1.0,
+    max_gap: float | None = None,
+    instant: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[RunStreamEvent]:
+    """The events as they came: pauses capped at ``max_gap`` s, divided by ``speed``.
+
+    Raises:
+        UsageError: if ``speed`` or ``max_gap`` is out of range.
+    """
+    for pause, event in paced(found, speed=speed, max_gap=max_gap, instant=instant):
+        if pause:
+            sleep(pause)
+        if event.event is not None:
+            yield event.event
+
+
+async def areplay(
+    found: Callable[[], Timeline],
+    *,
+    speed: float = 1.0,
+    max_gap: float | None = None,
+    instant: bool = False,
+) -> AsyncIterator[RunStreamEvent]:
+    """Like ``replay``, reading and sleeping off the event loop's back."""
+    steps = paced(await asyncio.to_thread(found), speed=speed, max_gap=max_gap, instant=instant)
+    while (step := await asyncio.to_thread(next, steps, None)) is not None:
+        pause, event = step
+        if pause:
+            await asyncio.sleep(pause)
+        if event.event is not None:
+            yield event.event
+
+
+def paced(
+    found: Timeline, *, speed: float = 1.0, max_gap: float | None = None, instant: bool = False
+) -> Iterator[tuple[float, StoredEvent]]:
+    """Each event with the seconds to wait before it.
+
+    Raises:
+        UsageError: if ``speed`` or ``max_gap`` is out of range.
+    """
+    if not 0 < speed < float("inf"):
+        raise UsageError("the speed of a replay is a number above 0")
+    if max_gap is not None and not max_gap >= 0:
+        raise UsageError("the longest gap of a replay is a number of seconds from 0")
+    pauses = pacing.pauses(found.times, speed=speed, max_gap=max_gap)
+    for pause, frame in zip(pauses, found.frames, strict=False):
+        yield (0.0 if instant else pause), frame.event

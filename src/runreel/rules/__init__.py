@@ -1,0 +1,1 @@
+"""Pure rules over words: no clock, no I/O, no database."""

@@ -1,0 +1,243 @@
+"""JSON values to stored payloads and back, exactly, with the running text lifted out.
+
+Every partial message repeats the whole text so far. Stored whole, an answer costs the square of
+its length; so a message's text parts are replaced by their lengths, and the row says how many
+characters of the run's text so far it keeps and what it appends::
+
+    {"partialMessage": {"content": [{"text": {"content": "Hello, world"}}]}}      after "Hello"
+    {"+": ", world", "partialMessage": {"content": [{"text": {"content": 12}}]}}  keep 5, added 7
+
+An event that is its source's commonest, its envelope, is the text alone: ``{"+": ", world"}``.
+A row whose ``keep`` is null holds its payload as it came.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import msgspec
+
+from runreel.words.errors import BadValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runreel.rules.reading import Shape, Slot
+
+APPENDED = "+"
+
+# Deeper values would be stored by one program and overrun the stack of another that reads them.
+# What is read may be deeper than what is stored: a line of an export wraps a stored value.
+MAX_DEPTH = 128
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_strict = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_sorted = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":")).encode
+_fast_decode = msgspec.json.Decoder().decode
+
+
+class Encoded(NamedTuple):
+    """A value ready for its row, and the run's text after it."""
+
+    payload: str
+    keep: int | None
+    added: int | None
+    text: str
+
+
+def loads(text: str | bytes) -> Any:
+    """The JSON value of ``text``.
+
+    Raises:
+        BadValue: if it is not JSON (NaN and Infinity are not), or out of bounds.
+    """
+    value = _parsed(text)
+    _bound(value, 2 * MAX_DEPTH, len(text))
+    return value
+
+
+def dumps(value: Any) -> str:
+    """``value`` as compact JSON that any UTF-8 store takes: NUL and lone surrogates escaped.
+
+    Raises:
+        BadValue: if it is no JSON value, or out of bounds.
+    """
+    text = _spelled(_strict, value)
+    _bound(value, MAX_DEPTH, len(text))
+    if text.isascii():
+        return text
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def canonical(value: Any) -> bytes:
+    """Bytes that are equal for equal JSON values, whatever the order of their keys.
+
+    Raises:
+        BadValue: if it is no JSON value.
+    """
+    return _spelled(_sorted, value).encode()
+
+
+def encode(
+    value: Any, shape: Shape, *, text: str, type_: str | None = None, index: int | None = None
+) -> Encoded:
+    """``value`` as a payload, its text told as a difference to ``text``, the run's text so far.
+
+    Raises:
+        BadValue: if it is no JSON value.
+    """
+    slots = shape.slots(value)
+    parts = [slot.container[slot.key] for slot in slots]
+    told = None if not slots or APPENDED in value else _told(parts, text)
+    if told is None:
+        return Encoded(dumps(value), None, None, text)
+    new, keep, lengths = told
+    appended = new[keep:]
+    if value == shape.envelope(type_, index, new):
+        return Encoded(dumps({APPENDED: appended}), keep, len(appended), new)
+    _fill(slots, lengths)
+    try:
+        payload = dumps({APPENDED: appended, **value})
+    finally:
+        _fill(slots, parts)
+    return Encoded(payload, keep, len(appended), new)
+
+
+def decode(  # noqa: PLR0913 - a row's columns, and the text before it
+    payload: str,
+    keep: int | None,
+    shape: Shape,
+    *,
+    text: str,
+    type_: str | None = None,
+    index: int | None = None,
+) -> tuple[Any, str]:
+    """The value that ``encode`` was given and the run's text after it.
+
+    Raises:
+        BadValue: if the payload is not what this codec writes.
+    """
+    value = loads(payload)
+    if keep is None:
+        return value, text
+    try:
+        new = text[:keep] + value.pop(APPENDED)
+        if value:
+            _restore(shape, value, new)
+        else:
+            value = shape.envelope(type_, index, new)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise BadValue(f"the payload is damaged: {error!r}") from None
+    if value is None:
+        raise BadValue("the payload is damaged: it has no envelope")
+    return value, new
+
+
+def _parsed(text: str | bytes) -> Any:
+    try:
+        return _fast_decode(text)
+    except RecursionError:
+        raise BadValue("JSON is nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeError):
+        # msgspec knows no lone surrogates; the slower decoder does, and tells the reason.
+        pass
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError:
+        raise BadValue("JSON is nested too deeply") from None
+    except ValueError as error:
+        raise BadValue(f"not JSON: {error}") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise BadValue(f"{name} is not JSON", hint="Send null or a string instead.")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise BadValue(f"the number {text[:40]} is out of a float's range")
+    return number
+
+
+def _spelled(encode: Callable[[Any], str], value: Any) -> str:
+    try:
+        return encode(value)
+    except RecursionError:
+        raise BadValue("the value is nested too deeply") from None
+    except (TypeError, ValueError) as error:
+        raise BadValue(f"not a JSON value: {error}") from None
+
+
+def _bound(value: Any, depth: int, length: int) -> None:
+    if length <= 2 * depth:
+        return  # too short for that many brackets, open and closed
+    level = [value]
+    for _ in range(depth + 1):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return
+    raise BadValue(f"the value is nested more than {depth} deep")
+
+
+def _children(item: Any) -> Any:
+    if isinstance(item, dict):
+        return item.values()
+    return item if isinstance(item, (list, tuple)) else ()
+
+
+def _told(parts: list[Any], text: str) -> tuple[str, int, list[int]] | None:
+    """The text of ``parts``, how much it has of ``text``, and the parts' lengths.
+
+    None where lengths cannot tell the parts apart again.
+    """
+    if not all(isinstance(part, str) for part in parts):
+        return None
+    new = "".join(parts)
+    keep = _common(text, new)
+    if _SURROGATE.search(new, keep):
+        # JSON reads a surrogate pair as the one character that it spells.
+        parts = [_paired(part) for part in parts]
+        new = _paired(new)
+        keep = _common(text, new)
+    lengths = [len(part) for part in parts]
+    # A pair may stand half in one part, half in the next.
+    return (new, keep, lengths) if sum(lengths) == len(new) else None
+
+
+def _paired(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+def _fill(slots: list[Slot], values: list[Any]) -> None:
+    for slot, value in zip(slots, values, strict=True):
+        slot.container[slot.key] = value
+
+
+def _restore(shape: Shape, value: Any, text: str) -> None:
+    slots = shape.slots(value)
+    if len(slots) == 1:
+        slots[0].container[slots[0].key] = text
+        return
+    start = 0
+    for container, key in slots:
+        end = start + container[key]
+        container[key] = text[start:end]
+        start = end
+
+
+def _common(old: str, new: str) -> int:
+    """How many characters ``old`` and ``new`` begin with alike."""
+    if new.startswith(old):
+        return len(old)
+    low, high = 0, min(len(old), len(new))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if old[low:middle] == new[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

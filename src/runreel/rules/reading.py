@@ -1,0 +1,84 @@
+"""What a reader of a source's events is, and what it answers.
+
+A source's wire JSON is stored as it came; a reader tells, at any later time, what it means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from runreel.words.results import RunResult, RunStreamEvent, Usage
+
+
+class Slot(NamedTuple):
+    """A place in a JSON value where a piece of the run's text stands: ``container[key]``."""
+
+    container: Any
+    key: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an event says of its run as a whole; None is not said. Times are µs since the epoch."""
+
+    assistant_id: str | None = None
+    thread_id: str | None = None
+    created_by: str | None = None
+    model: str | None = None
+    created_at: int | None = None
+    labels: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one stored event means.
+
+    ``event`` is what a stream event is to the SDK's users; ``result`` is what a Run snapshot says
+    the state is. ``usage`` beside an event is of one response, to be added up (Responses API);
+    usage inside ``result`` is the run's total so far. ``time`` is the source's own, µs.
+    """
+
+    event: RunStreamEvent | None = None
+    result: RunResult | None = None
+    usage: Usage | None = None
+    error_code: int | str | None = None
+    facts: Facts | None = None
+    time: int | None = None
+
+
+class Shape(Protocol):
+    """Where the text stands in a source's events, and what its commonest event looks like."""
+
+    def slots(self, value: Any) -> list[Slot]:
+        """The places of the message's text parts in ``value``, in order.
+
+        A text part is a string; once lifted, its length.
+        """
+        ...
+
+    def envelope(self, type_: str | None, source_index: int | None, text: str) -> Any:
+        """The commonest event of this type and index that carries ``text`` and nothing else.
+
+        None where there is no such event. A row whose event equals it stores the text alone.
+        """
+        ...
+
+
+class Reader(Shape, Protocol):
+    """Reads one source's events. Pure: needs no vendor package, never raises on odd JSON."""
+
+    name: str
+
+    def read(self, kind: str, value: Any) -> Reading:
+        """What ``value``, stored as ``kind``, means."""
+        ...
+
+    def type_of(self, kind: str, value: Any) -> str | None:
+        """The name for the row's ``type`` column."""
+        ...
+
+    def index_of(self, kind: str, value: Any) -> int | None:
+        """The source's own number of this event, None where it has none."""
+        ...

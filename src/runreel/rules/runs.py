@@ -1,0 +1,239 @@
+"""The state of a run: a fold of its events.
+
+Who decides: a Run that Get called COMPLETED or FAILED stays so, and what its stream tells later
+belongs to the transcript; until then the last telling counts, be it a Run or a stream event,
+except that a Run still in progress does not take back what the stream has already ended, nor the
+text written so far, of which Get does not tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runreel.rules.plain_json import as_object
+from runreel.words.log import (
+    CLOSED,
+    INTERRUPTED,
+    OPEN,
+    OPENED,
+    RESUMED,
+    RUN,
+    STREAM_EVENT,
+    TOOL_RESULTS,
+    RunError,
+    RunSummary,
+)
+from runreel.words.results import RunResult
+from runreel.words.status import RunStatus, StreamEvent
+from runreel.words.times import from_micros
+
+if TYPE_CHECKING:
+    from runreel.rules.reading import Facts, Reading
+    from runreel.words.messages import Message, PartialMessage
+    from runreel.words.results import RunStreamEvent, ToolCallList, Usage
+
+IMPORT = "import"
+
+_FINAL = (RunStatus.COMPLETED, RunStatus.FAILED)
+_STREAMED = {
+    StreamEvent.PARTIAL_MESSAGE: RunStatus.IN_PROGRESS,
+    StreamEvent.DONE: RunStatus.COMPLETED,
+    StreamEvent.ERROR: RunStatus.FAILED,
+    StreamEvent.TOOL_CALLS: RunStatus.TOOL_CALLS,
+}
+
+
+@dataclass(slots=True)
+class RunState:
+    """Everything that the events so far say of a run. Times are µs since the epoch.
+
+    ``settled`` is whether Get has called it COMPLETED or FAILED; ``live`` whether the rows' times
+    are when things happened (an import's are not: it takes the source's own).
+    """
+
+    source: str = ""
+    recording: str = OPEN
+    status: RunStatus = RunStatus.RUN_STATUS_UNSPECIFIED
+    error: str | None = None
+    error_code: int | str | None = None
+    tool_calls: ToolCallList | None = None
+    message: Message | PartialMessage | None = None
+    usage: Usage | None = None
+    settled: bool = False
+    live: bool = True
+    assistant_id: str | None = None
+    thread_id: str | None = None
+    created_by: str | None = None
+    model: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    created_at: int | None = None
+    started_at: int = 0
+    first_text_at: int | None = None
+    finished_at: int | None = None
+    events: int = 0
+    last_seq: int = -1
+
+    def copy(self) -> RunState:
+        """A state that moves on by itself."""
+        twin = object.__new__(RunState)
+        for name in self.__slots__:
+            setattr(twin, name, getattr(self, name))
+        return twin
+
+    @property
+    def result(self) -> RunResult:
+        """The run's result as of now."""
+        return RunResult(
+            status=self.status,
+            error=self.error,
+            tool_calls=self.tool_calls,
+            _message=self.message,
+            usage=self.usage,
+        )
+
+
+def advance(state: RunState, kind: str, type_: str | None, at: int, reading: Reading) -> bool:
+    """Move ``state`` over the next row; whether anything changed that a list of runs shows."""
+    state.last_seq += 1
+    if kind == STREAM_EVENT:
+        state.events += 1
+    changed = reading.facts is not None and _learn(state, reading.facts)
+    if reading.event is not None:
+        changed |= _stream(state, reading.event, at, reading)
+    if reading.result is not None:
+        changed |= _snapshot(state, reading.result, at, reading)
+    if reading.usage is not None:
+        state.usage = _plus(state.usage, reading.usage)
+        changed = True
+    if kind == TOOL_RESULTS and state.status is RunStatus.TOOL_CALLS:
+        _become(state, RunStatus.IN_PROGRESS, at, None)
+        changed = True
+    if not state.live and reading.time is not None and state.created_at is None:
+        state.started_at = state.created_at = reading.time
+        changed = True
+    return changed or kind == RUN
+
+
+def note(state: RunState, type_: str | None, at: int, value: Any) -> bool:
+    """Move ``state`` over a note of the recorder; whether anything changed that a list shows."""
+    state.last_seq += 1
+    value = as_object(value)
+    if type_ in (OPENED, RESUMED):
+        state.recording = OPEN
+        state.live = value.get("via") != IMPORT
+        if type_ == OPENED:
+            state.source = str(value.get("source") or "")
+            state.started_at = at
+        labels = value.get("labels")
+        if isinstance(labels, dict):
+            state.labels = state.labels | labels
+        for name in ("assistant_id", "thread_id", "model"):
+            if value.get(name):
+                setattr(state, name, str(value[name]))
+    elif type_ in (CLOSED, INTERRUPTED):
+        state.recording = type_
+    return True
+
+
+def summary(run_id: str, state: RunState) -> RunSummary:
+    """What a list shows of the run."""
+    failed = state.error is not None or state.error_code is not None
+    return RunSummary(
+        run_id=run_id,
+        source=state.source,
+        status=state.status,
+        recording=state.recording,
+        assistant_id=state.assistant_id,
+        thread_id=state.thread_id,
+        model=state.model,
+        labels=dict(sorted(state.labels.items())),
+        created_by=state.created_by,
+        created_at=None if state.created_at is None else from_micros(state.created_at),
+        started_at=from_micros(state.started_at),
+        finished_at=None if state.finished_at is None else from_micros(state.finished_at),
+        first_text_ms=_since(state.started_at, state.first_text_at),
+        duration_ms=_since(state.started_at, state.finished_at),
+        error=RunError(state.error, state.error_code) if failed else None,
+        tool_calls=state.tool_calls,
+        usage=state.usage,
+        events=state.events,
+        last_seq=state.last_seq,
+    )
+
+
+def _learn(state: RunState, facts: Facts) -> bool:
+    changed = False
+    for name in ("assistant_id", "thread_id", "created_by", "model"):
+        told = getattr(facts, name)
+        if told is not None and told != getattr(state, name):
+            setattr(state, name, told)
+            changed = True
+    if facts.labels and facts.labels.items() - state.labels.items():
+        state.labels = state.labels | facts.labels
+        changed = True
+    if facts.created_at is not None and facts.created_at != state.created_at:
+        state.created_at = facts.created_at
+        if not state.live:
+            state.started_at = facts.created_at
+        changed = True
+    return changed
+
+
+def _stream(state: RunState, event: RunStreamEvent, at: int, reading: Reading) -> bool:
+    status = _STREAMED.get(event.status)
+    changed = False
+    if state.live and state.first_text_at is None and event._message is not None:  # noqa: SLF001
+        state.first_text_at = at
+        changed = True
+    if status is None or state.settled:
+        return changed
+    before = (state.status, state.error, state.error_code, state.tool_calls)
+    _become(state, status, at, reading.time)
+    state.message = event._message  # noqa: SLF001 - a failed event refuses to show it
+    state.error = event.error
+    state.error_code = reading.error_code
+    state.tool_calls = event.tool_calls
+    after = (status, event.error, reading.error_code, event.tool_calls)
+    return changed or after != before or status is not RunStatus.IN_PROGRESS
+
+
+def _snapshot(state: RunState, result: RunResult, at: int, reading: Reading) -> bool:
+    final = result.status in _FINAL
+    if result.usage is not None:
+        state.usage = result.usage
+    if state.status in _FINAL and not final:
+        return True
+    state.settled = final
+    _become(state, result.status, at, reading.time)
+    told = result._message  # noqa: SLF001 - a failed result refuses to show it
+    if told is not None or result.status is not RunStatus.IN_PROGRESS:
+        state.message = told
+    state.error = result.error
+    state.error_code = reading.error_code
+    state.tool_calls = result.tool_calls
+    return True
+
+
+def _become(state: RunState, status: RunStatus, at: int, time: int | None) -> None:
+    if status in _FINAL:
+        if state.status not in _FINAL or state.finished_at is None:
+            state.finished_at = at if state.live else time
+    else:
+        state.finished_at = None
+        state.tool_calls = None
+    state.status = status
+
+
+def _plus(known: Usage | None, more: Usage) -> Usage:
+    if known is None:
+        return more
+    return type(more)(
+        known.input_text_tokens + more.input_text_tokens,
+        known.completion_tokens + more.completion_tokens,
+        known.total_tokens + more.total_tokens,
+    )
+
+
+def _since(start: int, end: int | None) -> float | None:
+    return None if end is None else (end - start) / 1000

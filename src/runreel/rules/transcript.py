@@ -1,0 +1,55 @@
+"""One run's values in order: the codec applied along the run's text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runreel.rules import codec
+from runreel.words.log import RUN, STREAM_EVENT, EventRow
+
+if TYPE_CHECKING:
+    from runreel.rules.codec import Encoded
+    from runreel.rules.reading import Shape
+
+# What stands for each character of text that was erased.
+PLACEHOLDER = "\N{FULL BLOCK}"
+
+
+class Transcript:
+    """Reads and writes the values of one run, carrying its text from row to row."""
+
+    __slots__ = ("_shape", "text")
+
+    def __init__(self, shape: Shape, text: str = "") -> None:
+        self._shape = shape
+        self.text = text
+
+    def write(self, kind: str, type_: str | None, index: int | None, value: Any) -> Encoded:
+        """``value`` encoded for the row that comes next; ``accept`` it once it is stored.
+
+        Raises:
+            BadValue: if it is no JSON value.
+        """
+        if kind in (STREAM_EVENT, RUN):
+            return codec.encode(value, self._shape, text=self.text, type_=type_, index=index)
+        return codec.Encoded(codec.dumps(value), None, None, self.text)
+
+    def read(self, row: EventRow) -> Any:
+        """The value of the row that comes next; None once its payload is erased.
+
+        Raises:
+            BadValue: if the payload is damaged.
+        """
+        if row.payload is None:
+            if row.keep is not None:
+                self.text = self.text[: row.keep] + PLACEHOLDER * (row.added or 0)
+            return None
+        value, self.text = codec.decode(
+            row.payload,
+            row.keep,
+            self._shape,
+            text=self.text,
+            type_=row.type,
+            index=row.source_index,
+        )
+        return value

@@ -1,0 +1,114 @@
+"""One line of input as a source's event: which source, which run, what kind."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from runreel.rules.codec import loads
+from runreel.rules.plain_json import as_object
+from runreel.words.errors import BadInput
+from runreel.words.log import CONTEXT, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
+from runreel.words.status import RunStatus, StreamEvent
+
+YANDEX = "yandex-assistants"
+PLAIN = "plain"
+
+_WRAPPED = {"run": RUN, "stream_event": STREAM_EVENT, "tool_results": TOOL_RESULTS}
+_BARE_EVENT = frozenset(("eventType", "streamCursor", "partialMessage", "completedMessage"))
+_NAMES = {*StreamEvent.__members__, *RunStatus.__members__}
+_SSE_FIELDS = (b"event:", b"id:", b"retry:", b":")
+
+
+class Line(NamedTuple):
+    """What a line tells.
+
+    ``run_id`` is None where the line does not say. A context line may belong to several runs:
+    those of ``assistant`` or of ``thread``.
+    """
+
+    source: str
+    kind: str
+    value: Any
+    run_id: str | None = None
+    assistant: str | None = None
+    thread: str | None = None
+
+
+def parse(raw: bytes) -> Line | None:
+    """The event of a JSON line or an SSE ``data:`` line; None where the line holds none.
+
+    Raises:
+        BadValue: if it is not JSON.
+        BadInput: if it is not the shape of any source's events.
+    """
+    text = raw.strip()
+    if text.startswith(b"data:"):
+        text = text[5:].strip()
+        if text == b"[DONE]":
+            return None
+    if not text or text.startswith(_SSE_FIELDS):
+        return None
+    value = loads(text)
+    if not isinstance(value, dict):
+        raise BadInput("an event is a JSON object")
+    return _wrapped(value) or _bare(value) or _plain(value) or _refuse(value)
+
+
+def _wrapped(line: dict[str, Any]) -> Line | None:
+    type_, data = line.get("type"), line.get("data")
+    if not isinstance(data, dict) or not isinstance(type_, str):
+        return None
+    if type_ == "assistant":
+        return Line(YANDEX, CONTEXT, data, assistant=_text(data, "id"))
+    if type_ == "message":
+        return Line(YANDEX, CONTEXT, data, thread=_text(data, "threadId"))
+    kind = _WRAPPED.get(type_)
+    if kind is None:
+        return None
+    told = _text(as_object(line.get("request")), "runId") or _run_id(line)
+    if kind == RUN:
+        return Line(YANDEX, RUN, data, _text(data, "id") or told, *_of_run(data))
+    return Line(YANDEX, kind, data, told)
+
+
+def _bare(line: dict[str, Any]) -> Line | None:
+    if not _BARE_EVENT.isdisjoint(line):
+        return Line(YANDEX, STREAM_EVENT, line, _run_id(line))
+    if isinstance(line.get("state"), dict) and ("assistantId" in line or "threadId" in line):
+        return Line(YANDEX, RUN, line, _text(line, "id"), *_of_run(line))
+    return None
+
+
+def _plain(line: dict[str, Any]) -> Line | None:
+    run_id = _run_id(line)
+    if "tool_results" in line:
+        return Line(PLAIN, TOOL_RESULTS, line, run_id)
+    kind = line.get("kind")
+    if kind in (CONTEXT, TOOL_RESULTS, NOTE):
+        return Line(PLAIN, kind, line, run_id)
+    if line.get("type") not in _NAMES:
+        return None
+    if kind is None:
+        kind = STREAM_EVENT if line["type"] in StreamEvent.__members__ else RUN
+    return Line(PLAIN, kind, line, run_id) if kind in (RUN, STREAM_EVENT) else None
+
+
+def _refuse(line: dict[str, Any]) -> Line:
+    keys = ", ".join(sorted(line)[:6])
+    raise BadInput(
+        f"no source's events look like this (keys: {keys})",
+        hint="`runreel record --help` shows the shapes.",
+    )
+
+
+def _of_run(data: dict[str, Any]) -> tuple[str | None, str | None]:
+    return _text(data, "assistantId"), _text(data, "threadId")
+
+
+def _run_id(line: dict[str, Any]) -> str | None:
+    return _text(line, "run_id") or _text(line, "runId")
+
+
+def _text(value: dict[str, Any], key: str) -> str | None:
+    text = value.get(key)
+    return text if isinstance(text, str) and text else None

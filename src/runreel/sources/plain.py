@@ -1,0 +1,107 @@
+"""Reads runreel's own plain JSON, which any program can write.
+
+A stream event is ``{"type": "PARTIAL_MESSAGE", "text": "all of it so far"}``; ``parts`` or a whole
+``message`` may stand for ``text``, and ``source_index``, ``at``, ``error``, ``error_code``,
+``tool_calls`` may stand beside it. A state of the run is the same with a ``RunStatus`` name and
+``usage``. These are the keys that ``runreel events --json`` prints.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runreel.rules import plain_json as pj
+from runreel.rules.reading import Facts, Reading, Slot
+from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
+from runreel.words.results import RunResult, RunStreamEvent
+from runreel.words.status import RunStatus, StreamEvent
+from runreel.words.times import micros
+
+
+class PlainReader:
+    """Events in the shape that this module describes."""
+
+    name = "plain"
+
+    def read(self, kind: str, value: Any) -> Reading:
+        """What the row means."""
+        value = pj.as_object(value)
+        if kind == CONTEXT:
+            return Reading(facts=_facts(value))
+        if kind not in (STREAM_EVENT, RUN):
+            return Reading()
+        event: RunStreamEvent | None = None
+        result: RunResult | None = None
+        if kind == STREAM_EVENT:
+            event = RunStreamEvent(
+                status=StreamEvent.coerce(value.get("type", 0)),
+                error=pj.error(value),
+                tool_calls=pj.tool_calls(value.get("tool_calls")),
+                _message=pj.message(value),
+            )
+        else:
+            result = pj.result(value)
+        return Reading(
+            event=event,
+            result=result,
+            error_code=_code(value),
+            facts=_facts(value),
+            time=micros(value.get("at")),
+        )
+
+    def type_of(self, kind: str, value: Any) -> str | None:
+        """The ``StreamEvent`` or ``RunStatus`` name."""
+        name = pj.as_object(value).get("type", 0)
+        if kind == STREAM_EVENT:
+            return StreamEvent.coerce(name).name
+        return RunStatus.coerce(name).name if kind == RUN else None
+
+    def index_of(self, kind: str, value: Any) -> int | None:
+        """``source_index``, where a stream event has one."""
+        index = pj.as_object(value).get("source_index")
+        if kind != STREAM_EVENT or type(index) is not int or not 0 <= index < 2**63:
+            return None
+        return index
+
+    def slots(self, value: Any) -> list[Slot]:
+        """``text``, or the strings among ``parts`` or ``message.parts``."""
+        if not isinstance(value, dict):
+            return []
+        if type(value.get("text")) in (str, int):
+            return [Slot(value, "text")]
+        parts = value.get("parts", pj.as_object(value.get("message")).get("parts"))
+        if not isinstance(parts, list):
+            return []
+        return [Slot(parts, key) for key, part in enumerate(parts) if type(part) in (str, int)]
+
+    def envelope(self, type_: str | None, source_index: int | None, text: str) -> Any:
+        """A PARTIAL_MESSAGE with its text alone."""
+        if type_ != StreamEvent.PARTIAL_MESSAGE.name:
+            return None
+        value: dict[str, Any] = {"type": type_, "text": text}
+        if source_index is not None:
+            value["source_index"] = source_index
+        return value
+
+
+reader = PlainReader()
+
+_NO_FACTS = Facts()
+
+
+def _facts(value: dict[str, Any]) -> Facts | None:
+    facts = Facts(
+        assistant_id=pj.as_text(value.get("assistant_id")) or None,
+        thread_id=pj.as_text(value.get("thread_id")) or None,
+        created_by=pj.as_text(value.get("created_by")) or None,
+        model=pj.as_text(value.get("model")) or None,
+        created_at=micros(value.get("created_at")),
+        labels=pj.as_labels(value.get("labels")) or None,
+    )
+    return None if facts == _NO_FACTS else facts
+
+
+def _code(value: dict[str, Any]) -> int | str | None:
+    error = value.get("error")
+    code = error.get("code") if isinstance(error, dict) else value.get("error_code")
+    return code if type(code) in (int, str) else None

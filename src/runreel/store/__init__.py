@@ -1,0 +1,1 @@
+"""The only floor that speaks SQL: the log, the projections, their schema."""

@@ -1,0 +1,102 @@
+"""A held driver connection: explicit transactions, one spelling of SQL for both databases."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import Connection as SAConnection
+
+
+@lru_cache(maxsize=512)
+def _format(sql: str) -> str:
+    return sql.replace("%", "%%").replace("?", "%s")
+
+
+class GiveUp(Exception):  # noqa: N818 - a signal, not an error
+    """Raised inside of a transaction: roll it back and go on behind it."""
+
+
+class Connection:
+    """One connection from the engine, used at driver level.
+
+    Outside of ``transaction`` each statement commits by itself. SQL is written with ``?``; the
+    statements are few and constant, so their text is compiled once, by the driver's own cache or
+    here. ``sa`` is the same connection for statements that SQLAlchemy builds.
+    """
+
+    __slots__ = ("_broken", "_driver", "postgres", "sa")
+
+    def __init__(self, connection: SAConnection) -> None:
+        self.sa = connection
+        self.postgres = connection.dialect.name == "postgresql"
+        self._driver: Any = connection.connection.driver_connection
+        self._broken = False
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Run one statement; the driver's cursor."""
+        if self.postgres:
+            return self._driver.execute(_format(sql), parameters)
+        return self._driver.execute(sql, parameters)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Run one statement for each row; how many rows it touched in all."""
+        cursor = self._driver.cursor()
+        try:
+            cursor.executemany(_format(sql) if self.postgres else sql, rows)
+            return int(cursor.rowcount)
+        finally:
+            cursor.close()
+
+    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The first row, or None."""
+        return self.execute(sql, parameters).fetchone()
+
+    def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Every row."""
+        rows: list[Any] = self.execute(sql, parameters).fetchall()
+        return rows
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction that may write.
+
+        On SQLite it takes the write lock at once: a transaction that first reads and then wants
+        to write fails at once where another has written meanwhile, whatever the time-out.
+        """
+        self.execute("BEGIN" if self.postgres else "BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException as error:
+            self._rollback()
+            if isinstance(error, GiveUp):
+                return
+            raise
+        self.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """One consistent view for several reads."""
+        self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.postgres else "BEGIN")
+        try:
+            yield
+        finally:
+            self._rollback()
+
+    def close(self) -> None:
+        """Give the connection back; one that no longer answers is thrown away."""
+        with contextlib.suppress(Exception):
+            if self._broken:
+                self.sa.invalidate()
+            self.sa.close()
+
+    def _rollback(self) -> None:
+        try:
+            self.execute("ROLLBACK")
+        except Exception:  # noqa: BLE001 - whatever went wrong before is what the caller hears
+            # SQLite has already rolled back after some errors, and then refuses to.
+            self._broken = self.postgres or self._driver.in_transaction

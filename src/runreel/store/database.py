@@ -1,0 +1,154 @@
+"""One log's database: opened, checked, created where that is ours to do, closed, fork-safe."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from runreel.store import engine as engines
+from runreel.store import schema
+from runreel.store.connection import Connection
+from runreel.words.errors import DatabaseUnavailable, SchemaMissing, SchemaTooOld
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+
+class Database:
+    """Connections to one log. Thread-safe, and safe to use on in a forked child.
+
+    SQLite is created (if ``create``) and migrated by itself; Postgres by ``upgrade`` alone.
+    """
+
+    def __init__(self, url: str, *, durability: str = "full", create: bool = True) -> None:
+        self.url = engines.parse_url(url)
+        self.shown = engines.shown(self.url)
+        self.durable = durability == "full"
+        self._durability = durability
+        self._create = create
+        self._path: Path | None = engines.sqlite_path(self.url)
+        self._lock = threading.RLock()
+        self._engine: Engine | None = None
+        self._writer: Connection | None = None
+        self._checked = False
+        self._pid = os.getpid()
+
+    @contextlib.contextmanager
+    def reading(self, *, checked: bool = True) -> Iterator[Connection]:
+        """A connection of one's own."""
+        with engines.our_errors(self.url):
+            connection = self._connect(checked=checked)
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """The connection that is held for writing; one thread at a time."""
+        with self._lock, engines.our_errors(self.url):
+            self._leave_parent()
+            if self._writer is None:
+                self._writer = self._connect()
+            try:
+                yield self._writer
+            except BaseException:
+                # What went wrong may be the connection: the next writer gets another.
+                writer, self._writer = self._writer, None
+                if writer is not None:
+                    writer.close()
+                raise
+
+    def upgrade(self) -> tuple[str | None, str]:
+        """Create or migrate the tables; the revisions before and after."""
+        with engines.our_errors(self.url):
+            if self._path is not None and self._create:
+                engines.make_private(self._path)
+            with self.reading(checked=False) as connection:
+                schema.current(connection)
+            moved = schema.upgrade(self._engine_now())
+        self._checked = True
+        return moved
+
+    def current(self) -> str | None:
+        """The revision of the tables, None where there are none."""
+        with self.reading(checked=False) as connection:
+            return schema.current(connection)
+
+    def sql(self) -> str:
+        """The DDL of this kind of database."""
+        return schema.ddl(self.url)
+
+    def status(self) -> dict[str, Any]:
+        """Sizes in bytes, rows, settings and revision."""
+        from runreel.store import status
+
+        with self.reading() as connection:
+            return status.of(connection, self._path)
+
+    def close(self) -> None:
+        """Give up every connection; using the database again opens new ones."""
+        with self._lock:
+            self._leave_parent()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+
+    def _connect(self, *, checked: bool = True) -> Connection:
+        if checked and not self._checked:
+            self._check()
+        return Connection(self._engine_now().connect())
+
+    def _check(self) -> None:
+        with self._lock:
+            if self._path is not None:
+                self._see_file(self._path)
+            connection = Connection(self._engine_now().connect())
+            try:
+                schema.require(connection)
+            except (SchemaMissing, SchemaTooOld):
+                if self._path is None or (not self._create and not self._path.stat().st_size):
+                    raise
+                connection.close()
+                schema.upgrade(self._engine_now())
+            finally:
+                connection.close()
+            self._checked = True
+
+    def _see_file(self, path: Path) -> None:
+        if path.is_dir():
+            raise DatabaseUnavailable(f"{path} is a directory")
+        if path.exists():
+            return
+        if not self._create:
+            raise DatabaseUnavailable(
+                f"there is no database at {path}",
+                hint="`runreel demo`, `runreel record` and `runreel import` create it.",
+            )
+        engines.make_private(path)
+
+    def _engine_now(self) -> Engine:
+        with self._lock:
+            self._leave_parent()
+            if self._engine is None:
+                self._engine = engines.create(self.url, durability=self._durability)
+            return self._engine
+
+    def _leave_parent(self) -> None:
+        """In a forked child, let go of the parent's connections without a word on their wires."""
+        if self._pid == os.getpid():
+            return
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._writer = None
+        if self._engine is not None:
+            self._engine.dispose(close=False)
+            self._engine = None

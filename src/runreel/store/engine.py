@@ -1,0 +1,199 @@
+"""From a URL to connections: dialects, pragmas, time-outs, and driver errors as our own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from runreel.words.errors import (
+    BadDatabaseUrl,
+    DatabaseLocked,
+    DatabaseReadOnly,
+    DatabaseUnavailable,
+    LogError,
+    MissingExtra,
+    NotOurDatabase,
+    SchemaMissing,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, Engine
+
+BUSY_SECONDS = 10.0
+CONNECT_SECONDS = 10
+
+# "RREL": how a SQLite file says whose it is.
+APPLICATION_ID = 0x5252454C
+
+
+def parse_url(text: str) -> URL:
+    """The URL of a database; a bare path means SQLite.
+
+    Raises:
+        BadDatabaseUrl: if it is neither, or of a database that runreel does not know.
+    """
+    if "://" not in text:
+        path = Path(text).expanduser()
+        return make_url("sqlite://").set(database=str(path))
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise BadDatabaseUrl("this is no database URL") from None
+    backend = url.get_backend_name()
+    if backend in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise BadDatabaseUrl(f"runreel knows SQLite and Postgres, not {backend!r}")
+    if url.database in (None, "", ":memory:"):
+        raise BadDatabaseUrl("a log in memory would be gone with the process: name a file")
+    return url
+
+
+def shown(url: URL) -> str:
+    """The URL as it may be printed: passwords masked, a SQLite file by its path."""
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    hidden = {key: "***" for key in url.query if "pass" in key.lower() or "secret" in key.lower()}
+    masked = url.set(drivername="postgresql").update_query_dict(hidden)
+    # The library masks the password in its place, and leaves our own stars escaped.
+    return masked.render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """The file of a SQLite URL, None for other databases."""
+    if url.get_backend_name() != "sqlite":
+        return None
+    database = str(url.database)
+    return Path(database.removeprefix("file:").partition("?")[0])
+
+
+def create(url: URL, *, durability: str) -> Engine:
+    """An engine whose connections commit each statement by themselves (see ``Connection``).
+
+    Raises:
+        MissingExtra: if the driver of Postgres is not installed.
+    """
+    sqlite = url.get_backend_name() == "sqlite"
+    arguments: dict[str, Any] = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    if not sqlite:
+        # No prepared statements: they break behind a pooler that hands out server connections.
+        arguments = {"prepare_threshold": None, "connect_timeout": CONNECT_SECONDS}
+        arguments = {key: value for key, value in arguments.items() if key not in url.query}
+    try:
+        engine = create_engine(
+            url,
+            pool_size=4,
+            max_overflow=60,
+            isolation_level="AUTOCOMMIT",
+            connect_args=arguments,
+            hide_parameters=True,
+        )
+    except (NoSuchModuleError, ModuleNotFoundError):
+        raise MissingExtra(
+            "the driver for Postgres is not installed", hint="pip install 'runreel[postgres]'"
+        ) from None
+    if sqlite:
+        event.listen(engine, "connect", lambda driver, _: _sqlite_settings(driver, durability))
+    return engine
+
+
+def make_private(path: Path) -> None:
+    """Create an empty file that only its owner can read, and its directory, if missing.
+
+    SQLite gives its -wal and -shm files the same permissions.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+@contextlib.contextmanager
+def our_errors(url: URL) -> Iterator[None]:
+    """Turn what the drivers raise inside into errors of ours that name the database."""
+    try:
+        yield
+    except DBAPIError as error:
+        cause = error.orig if error.orig is not None else error
+        raise _translated(cause, shown(url)) from cause
+    except sqlite3.Error as error:
+        raise _translated(error, shown(url)) from error
+    except OSError as error:
+        raise DatabaseUnavailable(f"cannot open {shown(url)}: {error.strerror}") from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "psycopg":
+            raise
+        raise _translated(error, shown(url)) from error
+
+
+def _translated(error: BaseException, name: str) -> LogError:
+    if isinstance(error, sqlite3.Error):
+        return _sqlite_error(error, name)
+    state = getattr(error, "sqlstate", None)
+    reason = " ".join(str(error).split())
+    if state == "25006":
+        return DatabaseReadOnly(f"{name} is read-only")
+    if state == "55P03":
+        return DatabaseLocked(f"{name} is locked")
+    if state == "42P07":
+        return NotOurDatabase(f"{name} holds tables of these names already: {reason}")
+    if state == "42P01":
+        return SchemaMissing(f"{name} has no runreel tables")
+    if state is None or state[:2] in ("08", "28", "3D", "53", "57"):
+        return DatabaseUnavailable(f"cannot use {name}: {_without_passwords(reason)}")
+    return LogError(f"{name} refused ({state}): {_without_passwords(reason)}")
+
+
+def _sqlite_error(error: sqlite3.Error, name: str) -> LogError:
+    # The extended code's low byte is the primary one.
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return DatabaseLocked(f"{name} is locked by another process")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+        return DatabaseReadOnly(f"{name} is read-only")
+    if code == sqlite3.SQLITE_NOTADB:
+        return NotOurDatabase(f"{name} is not a SQLite database")
+    if code == sqlite3.SQLITE_FULL:
+        return LogError(f"no space is left for {name}", hint="What was stored stays; make room.")
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_AUTH):
+        return DatabaseUnavailable(f"cannot use {name}: {error}")
+    if code == sqlite3.SQLITE_CORRUPT:
+        return LogError(f"{name} is damaged: {error}", hint="Restore it from a backup.")
+    return LogError(f"{name} refused: {error}")
+
+
+def _sqlite_settings(driver: sqlite3.Connection, durability: str) -> None:
+    cursor = driver.cursor()
+    # A file that is not ours must not be touched, not even its journal mode.
+    ours = cursor.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
+    if ours and mode != "wal" and not cursor.execute("PRAGMA query_only").fetchone()[0]:
+        with contextlib.suppress(sqlite3.OperationalError):
+            cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA trusted_schema = OFF")
+    cursor.close()
+
+
+def _without_passwords(text: str) -> str:
+    words = []
+    for word in text.split(" "):
+        key, equals, _ = word.partition("=")
+        secret = equals and any(name in key.lower() for name in ("password", "secret"))
+        words.append(f"{key}=***" if secret else word)
+    return " ".join(words)
+
+
+def query_of(url: URL) -> dict[str, str]:
+    """The options of a URL, those inside a ``file:`` name of SQLite included."""
+    inside = dict(parse_qsl(str(url.database or "").partition("?")[2]))
+    return inside | {key: str(value) for key, value in url.query.items()}

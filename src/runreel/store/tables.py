@@ -1,0 +1,105 @@
+"""Every table, as SQLAlchemy Core metadata; ``migrations/`` builds exactly these."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+# STRICT tables of SQLite know INTEGER alone, which is 64 bits wide.
+Big = BigInteger().with_variant(Integer(), "sqlite")
+
+# Ids compare by their bytes on both databases, whatever the language of the server.
+Key = Text().with_variant(Text(collation="C"), "postgresql")
+
+_compact = {"sqlite_with_rowid": False, "sqlite_strict": True}
+
+events = Table(
+    "events",
+    metadata,
+    Column("run_id", Key, nullable=False),
+    Column("seq", Big, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("type", Text),
+    Column("source_index", Big),
+    Column("at", Big, nullable=False),
+    Column("elapsed", Big, nullable=False),
+    Column("keep", Big),
+    Column("added", Big),
+    Column("payload", Text),
+    Column("salt", LargeBinary),
+    Column("redacted", LargeBinary),
+    Column("digest", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("run_id", "seq"),
+    CheckConstraint("seq >= 0", name="events_seq"),
+    CheckConstraint("length(run_id) BETWEEN 1 AND 200", name="events_run_id"),
+    CheckConstraint(
+        "kind IN ('run', 'stream_event', 'context', 'tool_results', 'note')", name="events_kind"
+    ),
+    CheckConstraint(
+        "(payload IS NULL) = (redacted IS NOT NULL) AND (payload IS NULL) = (salt IS NULL)",
+        name="events_erased",
+    ),
+    **_compact,
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Key, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("recording", Text, nullable=False),
+    Column("assistant_id", Text),
+    Column("thread_id", Text),
+    Column("created_by", Text),
+    Column("model", Text),
+    Column("labels", Text),
+    Column("error", Text),
+    Column("error_code", Text),
+    Column("tool_calls", Text),
+    Column("created_at", Big),
+    Column("started_at", Big, nullable=False),
+    Column("first_text_at", Big),
+    Column("finished_at", Big),
+    Column("input_text_tokens", Big),
+    Column("completion_tokens", Big),
+    Column("total_tokens", Big),
+    Column("events", Big, nullable=False),
+    Column("result", LargeBinary, nullable=False),
+    Column("projected_seq", Big, nullable=False),
+    PrimaryKeyConstraint("run_id"),
+    Index("runs_by_start", "started_at", "run_id"),
+    sqlite_strict=True,
+)
+
+run_labels = Table(
+    "run_labels",
+    metadata,
+    Column("key", Key, nullable=False),
+    Column("value", Key, nullable=False),
+    Column("run_id", Key, nullable=False),
+    PrimaryKeyConstraint("key", "value", "run_id"),
+    Index("run_labels_by_run", "run_id"),
+    **_compact,
+)
+
+meta = Table(
+    "runreel_meta",
+    metadata,
+    Column("key", Key, nullable=False),
+    Column("value", Key, nullable=False),
+    PrimaryKeyConstraint("key"),
+    **_compact,
+)

@@ -1,0 +1,1 @@
+"""The vocabulary: plain frozen types that every other floor speaks in."""

@@ -1,0 +1,210 @@
+"""What the log holds, and what is answered from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime, timedelta
+
+    from runreel.words.results import RunStreamEvent, ToolCallList, Usage
+    from runreel.words.status import RunStatus
+
+T = TypeVar("T")
+
+MAX_RUN_ID = 200
+
+# Kinds of rows.
+RUN = "run"
+STREAM_EVENT = "stream_event"
+CONTEXT = "context"
+TOOL_RESULTS = "tool_results"
+NOTE = "note"
+KINDS = (RUN, STREAM_EVENT, CONTEXT, TOOL_RESULTS, NOTE)
+
+# Types of notes.
+OPENED = "opened"
+RESUMED = "resumed"
+CLOSED = "closed"
+INTERRUPTED = "interrupted"
+CONFLICT = "conflict"
+GAP = "gap"
+LOST = "lost"
+REDACTED = "redacted"
+
+# States of a recording, which is not the status of a run: see RunStatus.is_finished.
+OPEN = "open"
+RECORDINGS = (OPEN, CLOSED, INTERRUPTED)
+
+
+class EventRow(NamedTuple):
+    """One row of ``events``, its columns in order; times are microseconds."""
+
+    run_id: str
+    seq: int
+    kind: str
+    type: str | None
+    source_index: int | None
+    at: int
+    elapsed: int
+    keep: int | None
+    added: int | None
+    payload: str | None
+    salt: bytes | None
+    redacted: bytes | None
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One event of the log, as a reader of it sees it.
+
+    ``event`` is None where the row is no stream event or maps to none; ``raw`` is the source's
+    JSON value, None once redacted; ``text`` is the whole text of the message this event carries,
+    ``added`` what it appended to the run's text.
+    """
+
+    run_id: str
+    seq: int
+    kind: str
+    type: str | None
+    source_index: int | None
+    at: datetime
+    elapsed: timedelta
+    event: RunStreamEvent | None
+    raw: Any
+    text: str | None = None
+    added: str | None = None
+    error: str | None = None
+    tool_calls: ToolCallList | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """Why a run failed; ``code`` is None where the source gave none."""
+
+    message: str | None
+    code: int | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a list shows of a run. Times are aware UTC; None is unknown, never zero."""
+
+    run_id: str
+    source: str
+    status: RunStatus
+    recording: str
+    assistant_id: str | None
+    thread_id: str | None
+    model: str | None
+    labels: dict[str, str]
+    created_by: str | None
+    created_at: datetime | None
+    started_at: datetime
+    finished_at: datetime | None
+    first_text_ms: float | None
+    duration_ms: float | None
+    error: RunError | None
+    tool_calls: ToolCallList | None
+    usage: Usage | None
+    events: int
+    last_seq: int
+
+    @property
+    def status_name(self) -> str:
+        """``success``, ``failed``, ``running`` or ``unknown``."""
+        return self.status.status_name
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some items in order; ``next`` is the cursor to go on after them, None at the end."""
+
+    items: tuple[T, ...]
+    next: str | None
+    as_of: datetime
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTotals:
+    """Tokens of ``known`` runs among ``runs``; the rest reported none. None where none is known."""
+
+    runs: int = 0
+    known: int = 0
+    input_text_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+
+    @property
+    def unknown(self) -> int:
+        """Runs that reported no usage."""
+        return self.runs - self.known
+
+
+@dataclass(frozen=True, slots=True)
+class UsageItem:
+    """The totals of one group; ``key`` has a value (or None) for each grouping, in their order."""
+
+    key: tuple[str | None, ...]
+    totals: UsageTotals
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    """Usage by groups; ``tz`` is the time zone that days, weeks and months are of."""
+
+    by: tuple[str, ...]
+    items: tuple[UsageItem, ...]
+    totals: UsageTotals
+    tz: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where a projection is not what the log says; ``column`` ``*``: a row lacks or is too many."""
+
+    run_id: str
+    column: str
+    stored: Any
+    rebuilt: Any
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRecording:
+    """A recording that nobody has closed. ``alive`` is None where its host is another one."""
+
+    run_id: str
+    source: str
+    opened_at: datetime
+    host: str | None
+    pid: int | None
+    process_started: int | None
+    last_event_at: datetime
+    last_seq: int
+    alive: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs: all conditions hold. Times are aware; ``since`` counts in, ``until`` does not."""
+
+    status: RunStatus | None = None
+    source: str | None = None
+    assistant: str | None = None
+    thread: str | None = None
+    model: str | None = None
+    recording: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    since: datetime | None = None
+    until: datetime | None = None
+    has_error: bool = False
+    no_usage: bool = False

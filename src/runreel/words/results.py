@@ -1,0 +1,145 @@
+"""What a run gives: stream events on the way, a result at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+from runreel.words.status import BaseRunStatus, RunStatus, StreamEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runreel.words.messages import Citation, Message, PartialMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of a whole run, as the source reported them last."""
+
+    input_text_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """A function that the model wants called.
+
+    From Yandex the numbers are floats and the order of keys is not kept (a protobuf Struct).
+    """
+
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool; ``id`` is None from Yandex, the call's own from the Responses API."""
+
+    id: str | None
+    function: FunctionCall | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallList(Sequence[ToolCall]):
+    """The calls that a run waits for, in the model's order."""
+
+    tool_calls: tuple[ToolCall, ...]
+
+    @overload
+    def __getitem__(self, index: int) -> ToolCall: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[ToolCall, ...]: ...
+    def __getitem__(self, index: int | slice) -> ToolCall | tuple[ToolCall, ...]:
+        return self.tool_calls[index]
+
+    def __len__(self) -> int:
+        return len(self.tool_calls)
+
+    def __iter__(self) -> Iterator[ToolCall]:
+        return iter(self.tool_calls)
+
+
+class _HasMessage(BaseRunStatus):
+    """What events and results share; everything is asked of their status and message."""
+
+    __slots__ = ()
+
+    status: RunStatus | StreamEvent
+    error: str | None
+    tool_calls: ToolCallList | None
+    _message: Message | PartialMessage | None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the status says so."""
+        return self.status.is_running
+
+    @property
+    def is_succeeded(self) -> bool:
+        """Whether the status says so."""
+        return self.status.is_succeeded
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the status says so."""
+        return self.status.is_failed
+
+    @property
+    def message(self) -> Message | PartialMessage | None:
+        """The message, or None.
+
+        Raises:
+            ValueError: if it failed; so do ``text``, ``parts`` and ``citations``, as in the SDK.
+        """
+        if self.is_failed:
+            raise ValueError("run is failed and don't have a message result")
+        return self._message
+
+    @property
+    def text(self) -> str | None:
+        """The text of the message, or None where there is no message."""
+        message = self.message
+        return None if message is None else message.text
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The parts of the message, or ``()``."""
+        message = self.message
+        return () if message is None else message.parts
+
+
+@dataclass(frozen=True, slots=True)
+class RunStreamEvent(_HasMessage):
+    """One event of a run's stream. PARTIAL_MESSAGE carries the whole text so far."""
+
+    status: StreamEvent
+    error: str | None = None
+    tool_calls: ToolCallList | None = None
+    _message: Message | PartialMessage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult(_HasMessage):
+    """The state of a run: its outcome once it is over.
+
+    ``usage`` is None where it was never reported, which is not zero. While a run is in progress
+    the message is what was written so far.
+    """
+
+    status: RunStatus
+    error: str | None = None
+    tool_calls: ToolCallList | None = None
+    _message: Message | PartialMessage | None = None
+    usage: Usage | None = None
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """The citations of the message, or ``()``.
+
+        Raises:
+            ValueError: if the run failed.
+        """
+        return getattr(self.message, "citations", ())

