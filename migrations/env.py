@@ -48,7 +48,8 @@ def run_alone() -> None:
 
 
 if context.is_offline_mode():
-    url = config.attributes.get("url") or engines.parse_url(os.environ.get("RUNREEL_DB", "runreel.db"))
+    told = os.environ.get("RUNREEL_DB", "runreel.db")
+    url = config.attributes.get("url") or engines.parse_url(told)
     context.configure(
         dialect_name=url.get_backend_name(),
         output_buffer=config.attributes.get("output"),

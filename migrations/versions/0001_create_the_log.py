@@ -49,7 +49,7 @@ TIME_SQLITE = (
 )
 TIME_POSTGRES = (
     "to_char(to_timestamp(0) AT TIME ZONE 'UTC' + started_at * interval '1 microsecond',"
-    " 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+    ' \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\')'
 )
 
 
@@ -57,7 +57,7 @@ def upgrade() -> None:
     sqlite = op.get_context().dialect.name == "sqlite"
     _create_log()
     _create_projections()
-    _create_meta(sqlite)
+    _create_meta(sqlite=sqlite)
     op.execute(sa.text((TRANSCRIPT_SQLITE if sqlite else TRANSCRIPT_POSTGRES).replace(":", "\\:")))
     time = TIME_SQLITE if sqlite else TIME_POSTGRES
     op.execute(sa.text(RUN_LIST.format(time=time).replace(":", "\\:")))
@@ -136,7 +136,7 @@ def _create_projections() -> None:
     op.create_index("run_labels_by_run", "run_labels", ["run_id"])
 
 
-def _create_meta(sqlite: bool) -> None:
+def _create_meta(*, sqlite: bool) -> None:
     meta = op.create_table(
         "runreel_meta",
         sa.Column("key", Key, nullable=False),

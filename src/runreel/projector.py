@@ -12,7 +12,7 @@ from runreel.rules.reading import Reading
 from runreel.rules.runs import RunState
 from runreel.rules.transcript import Transcript
 from runreel.sources import reader_of
-from runreel.store import event_log, read_models, schema
+from runreel.store import event_log, read_models, schema, staging
 from runreel.store.read_models import Projected
 from runreel.words.errors import BadValue, LogError
 from runreel.words.log import NOTE, OPENED, Difference, EventRow, StoredEvent
@@ -61,7 +61,7 @@ class Fold:
         """
         try:
             if row.kind == NOTE:
-                value = None if row.payload is None else loads(row.payload)
+                value: Any = None if row.payload is None else loads(row.payload)
                 if row.type == OPENED and row.seq == 0:
                     self.use(value["source"])
             else:
@@ -82,11 +82,12 @@ class Fold:
         """Move the state over a row; whether anything changed that a list of runs shows."""
         if kind == NOTE:
             return runs.note(self.state, type_, at, value)
-        return runs.advance(self.state, kind, type_, at, reading)
+        return runs.advance(self.state, kind, at, reading)
 
     def projected(self) -> Projected:
         """The state as the projections keep it."""
-        return Projected(runs.summary(self.run_id, self.state), self.state.result)
+        summary = runs.summary(self.run_id, self.state)
+        return Projected(summary, self.state.result, self.transcript.text)
 
 
 def stored_event(row: EventRow, value: Any, reading: Reading, text: str) -> StoredEvent:
@@ -141,10 +142,10 @@ def rebuild(
             if differences:
                 last = fold(run_id, event_log.read(connection, run_id))
                 gone = last.state.last_seq < 0
-                read_models.stage(connection, run_id, None if gone else last.projected())
+                staging.stage(connection, run_id, None if gone else last.projected())
         place = contextlib.nullcontext() if connection.postgres else connection.transaction()
         with place:
-            read_models.unstage(connection)
+            staging.place(connection)
             if run_ids is None:
                 schema.set_projection_version(connection)
     return differed
@@ -152,11 +153,11 @@ def rebuild(
 
 @contextlib.contextmanager
 def _stage(connection: Connection) -> Iterator[None]:
-    read_models.begin_staging(connection)
+    staging.begin(connection)
     try:
         yield
     finally:
-        read_models.end_staging(connection)
+        staging.end(connection)
 
 
 def _examine(
@@ -165,7 +166,9 @@ def _examine(
     if run_ids is None:
         logged = event_log.run_ids(connection)
         known = set(logged)
-        run_ids = logged + [stray for stray in read_models.run_ids(connection) if stray not in known]
+        run_ids = logged + [
+            stray for stray in read_models.run_ids(connection) if stray not in known
+        ]
     for done, run_id in enumerate(run_ids):
         if progress is not None:
             progress(done, len(run_ids))

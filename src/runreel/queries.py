@@ -11,7 +11,10 @@ from runreel import process
 from runreel.projector import Fold, fold, stored_event
 from runreel.rules.codec import loads
 from runreel.rules.plain_json import as_object
-from runreel.store import event_log, read_models, schema
+from runreel.rules.transcript import Transcript
+from runreel.sources import reader_of
+from runreel.store import event_log, read_models, run_queries, schema
+from runreel.store.read_models import Projected
 from runreel.words.errors import AmbiguousRun, RunNotFound, UsageError
 from runreel.words.log import NOTE, OPEN, OPENED, RESUMED, OpenRecording, Page, RunFilter
 from runreel.words.times import from_micros, to_micros
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runreel.store.connection import Connection
-    from runreel.store.read_models import Projected
     from runreel.words.log import RunSummary, StoredEvent
 
 LATEST = "latest"
@@ -38,7 +40,7 @@ def list_runs(
     schema.require_projections(connection)
     as_of = datetime.now(UTC)
     position = None if after is None else _position(after)
-    found = read_models.page(connection, chosen, limit=limit + 1 if limit else 0, after=position)
+    found = run_queries.page(connection, chosen, limit=limit + 1 if limit else 0, after=position)
     items = [_current(connection, item) for item in (found[:limit] if limit else found)]
     more = bool(limit) and len(found) > limit
     return Page(tuple(items), _cursor(items[-1]) if more else None, as_of)
@@ -70,9 +72,7 @@ def resolve(connection: Connection, text: str) -> str:
     return found[0]
 
 
-def state(
-    connection: Connection, run_id: str, at: int | datetime | None = None
-) -> Projected:
+def state(connection: Connection, run_id: str, at: int | datetime | None = None) -> Projected:
     """A run's summary and result, now or after the row or at the time of ``at``.
 
     Raises:
@@ -80,10 +80,9 @@ def state(
     """
     if at is None:
         schema.require_projections(connection)
-        projected = read_models.load(connection, run_id)
-        head = event_log.head(connection, run_id)
-        if projected is not None and projected.summary.last_seq == head:
-            return projected
+        kept = read_models.load(connection, run_id)
+        if kept is not None and kept[0].last_seq == event_log.head(connection, run_id):
+            return _reopened(connection, *kept)
         rows = event_log.read(connection, run_id)
     elif isinstance(at, datetime):
         rows = _until(connection, run_id, to_micros(at))
@@ -122,8 +121,17 @@ def events(
 def open_recordings(connection: Connection) -> list[OpenRecording]:
     """The recordings that nobody has closed, whoever makes them, oldest first."""
     schema.require_projections(connection)
-    page = read_models.page(connection, RunFilter(recording=OPEN), limit=0, after=None)
+    page = run_queries.page(connection, RunFilter(recording=OPEN), limit=0, after=None)
     return [_open_recording(connection, item) for item in reversed(page)]
+
+
+def _reopened(connection: Connection, summary: RunSummary, result: bytes) -> Projected:
+    """What a row of the projections says, with the text that the log alone has."""
+    transcript = Transcript(reader_of(summary.source))
+    for row in event_log.read(connection, summary.run_id):
+        transcript.skip(row)
+    text = transcript.text
+    return Projected(summary, read_models.decode_result(result, text), text)
 
 
 def _open_recording(connection: Connection, item: RunSummary) -> OpenRecording:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from runreel import process
+from runreel import drafts, process
+from runreel.drafts import Draft, Entry
 from runreel.projector import Fold, stored_event
 from runreel.rules import chain
 from runreel.rules.seen import Seen, fingerprint
-from runreel.rules.transcript import Transcript
 from runreel.store import event_log, read_models
 from runreel.store.connection import GiveUp
 from runreel.words.errors import BadInput, LogError, SourceMismatch
 from runreel.words.log import (
     CLOSED,
-    CONFLICT,
-    GAP,
     INTERRUPTED,
     MAX_RUN_ID,
     NOTE,
@@ -31,33 +28,13 @@ from runreel.words.log import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from runreel.rules.codec import Encoded
-    from runreel.rules.reading import Reading
     from runreel.store.connection import Connection
     from runreel.store.database import Database
 
 # How often an append is tried anew after another recorder of the run was faster.
 _RACES = 100
-
-
-class Entry(NamedTuple):
-    """Something to append: a value of the source, or a note of ours."""
-
-    kind: str
-    type: str | None
-    index: int | None
-    value: Any
-
-
-class Draft(NamedTuple):
-    """A row ready to be appended, with what it was made of."""
-
-    row: EventRow
-    value: Any
-    reading: Reading
-    encoded: Encoded
 
 
 class Offer(NamedTuple):
@@ -129,6 +106,7 @@ class Recorder:
         Raises:
             SourceMismatch: if the log has the run from another source.
         """
+        self._stale = False
         self._fold = Fold(self.run_id)
         self._digest = chain.genesis(self.run_id)
         self._index = -1
@@ -168,7 +146,7 @@ class Recorder:
         kept as a note, the first stays.
         """
         entry = self._entry(kind, value)
-        content = b"" if entry.index is not None else fingerprint(kind, value)
+        content = b"" if entry.number is not None else fingerprint(kind, value)
         known: Offer | None = None
         missing = 0
 
@@ -178,22 +156,22 @@ class Recorder:
             if known is not None and not known.new:
                 return []
             if known is not None:
-                return [_conflict(entry, known.seq)]
-            if entry.index is not None and entry.index > self._index + 1:
-                missing = entry.index - self._index - 1
-                return [_gap(self._index + 1, entry.index), entry]
+                return [drafts.conflict(entry, known.seq)]
+            if entry.number is not None and entry.number > self._index + 1:
+                missing = entry.number - self._index - 1
+                return [drafts.gap(self._index + 1, entry.number), entry]
             return [entry]
 
         def redo() -> None:
             self._offered[content] -= 1
             self.offer(kind, value)
 
-        drafts = self._append(decide, redo)
-        if entry.index is None:
+        made = self._append(decide, redo)
+        if entry.number is None:
             self._offered[content] += 1
         if known is not None:
             return known
-        return Offer(drafts[-1].row.seq, new=True, missing=missing)
+        return Offer(made[-1].row.seq, new=True, missing=missing)
 
     def close(self) -> None:
         """Say that the recording is complete; nothing is said where nothing was stored."""
@@ -224,45 +202,45 @@ class Recorder:
     def _append(
         self, decide: Callable[[], list[Entry]], redo: Callable[[], object] | None
     ) -> list[Draft]:
-        """Append what ``decide`` says, deciding anew whenever another recorder was faster."""
+        """Append what ``decide`` says; whatever goes wrong, the log is asked before the next."""
+        try:
+            if self._stale:
+                self.reload()
+            return self._try(decide, redo)
+        except BaseException:
+            self._stale = True
+            raise
+
+    def _try(
+        self, decide: Callable[[], list[Entry]], redo: Callable[[], object] | None
+    ) -> list[Draft]:
         failed = False
         for _ in range(_RACES):
-            drafts = self._draft(decide())
-            if not drafts:
+            made = self._draft(decide())
+            if not made:
                 return []
             if self.batch is not None:
-                self._accept(drafts)
-                self.batch.add(self, [draft.row for draft in drafts], redo)
-                return drafts
+                self.owes_projection |= self._move(made)
+                self._settle(made)
+                self.batch.add(self, [draft.row for draft in made], redo)
+                return made
             try:
-                if self._commit(drafts):
-                    return drafts
+                if self._commit(made):
+                    return made
             except LogError:
                 # Whether it was committed is unknown: the log tells.
-                if self._holds(drafts):
-                    return drafts
+                if self._holds(made):
+                    return made
                 if failed:
                     raise
                 failed = True
         raise LogError(f"others append to run {self.run_id} faster than this process can")
 
-    def _draft(self, entries: Iterable[Entry]) -> list[Draft]:
-        entries = list(entries)
+    def _draft(self, entries: list[Entry]) -> list[Draft]:
         if entries and not self.opened:
             entries = [self._opening(), *entries]
-        state, digest = self._fold.state, self._digest
-        transcript = Transcript(self._fold.reader, self._fold.transcript.text)
         at, elapsed = self._clock() // 1_000, (self._timer() - self._begun) // 1_000
-        drafts = []
-        for seq, (kind, type_, index, value) in enumerate(entries, state.last_seq + 1):
-            encoded = transcript.write(kind, type_, index, value)
-            transcript.text = encoded.text
-            salt = os.urandom(chain.SALT_BYTES)
-            bound = (self.run_id, seq, kind, type_, index, at, elapsed, encoded.keep, encoded.added)
-            digest = chain.digest(digest, *bound, chain.commitment(salt, encoded.payload))
-            row = EventRow(*bound, encoded.payload, salt, None, digest)
-            drafts.append(Draft(row, value, self._fold.read(kind, value), encoded))
-        return drafts
+        return drafts.draft(self._fold, self._digest, entries, at, elapsed)
 
     def _opening(self) -> Entry:
         value = {"via": self._via, **process.this()._asdict(), **self._identity}
@@ -270,11 +248,11 @@ class Recorder:
             return Entry(NOTE, RESUMED, None, value)
         return Entry(NOTE, OPENED, None, {"source": self.source, **value})
 
-    def _commit(self, drafts: list[Draft]) -> bool:
+    def _commit(self, made: list[Draft]) -> bool:
         """Store the drafts, all or none; False if another recorder was faster."""
         before = self._fold.state.copy()
-        changed = self._move(drafts)
-        rows = [draft.row for draft in drafts]
+        changed = self._move(made)
+        rows = [draft.row for draft in made]
         # An event that no list shows is one statement, which commits by itself.
         alone = len(rows) == 1 and not changed
         stored = False
@@ -289,24 +267,20 @@ class Recorder:
                 self._fold.state = before
                 self._catch_up(connection)
                 return False
-        self._settle(drafts)
+        self._settle(made)
         return True
 
-    def _accept(self, drafts: list[Draft]) -> None:
-        self.owes_projection |= self._move(drafts)
-        self._settle(drafts)
-
-    def _move(self, drafts: list[Draft]) -> bool:
+    def _move(self, made: list[Draft]) -> bool:
         changed = False
-        for row, value, reading, _ in drafts:
+        for row, value, reading, _ in made:
             changed |= self._fold.move(row.kind, row.type, row.at, value, reading)
         return changed
 
-    def _settle(self, drafts: list[Draft]) -> None:
+    def _settle(self, made: list[Draft]) -> None:
         self.opened = True
-        self._digest = drafts[-1].row.digest
-        self._fold.transcript.text = drafts[-1].encoded.text
-        for row, value, _, _ in drafts:
+        self._digest = made[-1].row.digest
+        self._fold.transcript.text = made[-1].encoded.text
+        for row, value, _, _ in made:
             self._mark(row, value)
 
     def _mark(self, row: EventRow, value: Any) -> None:
@@ -324,11 +298,11 @@ class Recorder:
             self._mark(row, value)
             self._seen = None
 
-    def _holds(self, drafts: list[Draft]) -> bool:
+    def _holds(self, made: list[Draft]) -> bool:
         """Whether the log holds the drafts after all; whatever it holds is known then."""
         opened = self.opened
         self.reload()
-        last = drafts[-1].row
+        last = made[-1].row
         with self.database.writing() as connection:
             found = next(event_log.read(connection, self.run_id, start=last.seq), None)
         self.opened = opened or (found is not None and found.digest == last.digest)
@@ -336,19 +310,19 @@ class Recorder:
 
     def _known(self, entry: Entry, content: bytes) -> Offer | None:
         """The row that an offered event is, None if it is new to the log."""
-        if entry.index is not None and entry.index > self._index:
+        if entry.number is not None and entry.number > self._index:
             return None
-        if self._seen is None or (entry.index is not None and entry.index not in self._seen.rows):
+        if self._seen is None or (entry.number is not None and entry.number not in self._seen.rows):
             self._seen = self._look()
-        if entry.index is None:
+        if entry.number is None:
             seq = self._seen.nth(content, self._offered[content] + 1)
             return None if seq is None else Offer(seq, new=False)
-        held = self._seen.rows.get(entry.index)
+        held = self._seen.rows.get(entry.number)
         if held is None:
             return None
-        if self._seen.equal(entry.index, entry.value):
+        if self._seen.equal(entry.number, entry.value):
             return Offer(held.seq, new=False)
-        noted = self._seen.noted(entry.index, entry.value)
+        noted = self._seen.noted(entry.number, entry.value)
         return Offer(held.seq, new=not noted, conflict=True)
 
     def _look(self) -> Seen:
@@ -372,12 +346,3 @@ def check_run_id(run_id: str) -> None:
         raise BadInput(f"a run's id has 1 to {MAX_RUN_ID} characters")
     if any(char < " " or "\ud800" <= char <= "\udfff" for char in run_id):
         raise BadInput("a run's id has no control characters and no lone surrogates")
-
-
-def _gap(expected: int, got: int) -> Entry:
-    return Entry(NOTE, GAP, None, {"expected": expected, "got": got})
-
-
-def _conflict(entry: Entry, seq: int) -> Entry:
-    value = {"source_index": entry.index, "seq": seq, "offered": entry.value}
-    return Entry(NOTE, CONFLICT, None, value)

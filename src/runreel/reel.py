@@ -10,7 +10,7 @@ from runreel import replay as replays
 from runreel.recorder import Recorder
 from runreel.recording import Recording
 from runreel.rules import usage as usages
-from runreel.store import event_log, read_models, schema
+from runreel.store import event_log, read_models, run_queries, schema
 from runreel.store.database import Database
 from runreel.words.errors import RunNotFound, UsageError
 from runreel.words.log import RECORDINGS, RunFilter
@@ -161,16 +161,19 @@ class Reel:
         """
         return self.state(run_id, at)[1]
 
-    def state(
-        self, run_id: str, at: int | datetime | None = None
-    ) -> tuple[RunSummary, RunResult]:
+    def state(self, run_id: str, at: int | datetime | None = None) -> tuple[RunSummary, RunResult]:
         """Both ``run`` and ``result``, as of one moment."""
         with self.db.reading() as connection:
             projected = queries.state(connection, run_id, at)
         return projected.summary, projected.result
 
     def events(
-        self, run_id: str, *, start: int = 0, stop: int | None = None, type: str | None = None  # noqa: A002
+        self,
+        run_id: str,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        type: str | None = None,  # noqa: A002
     ) -> Iterator[StoredEvent]:
         """The rows of a run from ``start`` up to but not ``stop``, in order, of one type or all.
 
@@ -180,9 +183,7 @@ class Reel:
         with self.db.reading() as connection:
             yield from queries.events(connection, run_id, start=start, stop=stop, type_=type)
 
-    def timeline(
-        self, run_id: str, *, start: int = 0, stop: int | None = None
-    ) -> replays.Timeline:
+    def timeline(self, run_id: str, *, start: int = 0, stop: int | None = None) -> replays.Timeline:
         """When a run's stream events came, and whose clock says so."""
         return replays.timeline(self.db, run_id, start=start, stop=stop)
 
@@ -259,7 +260,7 @@ class Reel:
         columns = [usages.column_of(item) for item in by if item not in usages.TIMES]
         with self.db.reading() as connection:
             schema.require_projections(connection)
-            rows = read_models.usage(connection, columns, chosen, quarters=timed)
+            rows = run_queries.usage(connection, columns, chosen, quarters=timed)
         return usages.report(by, rows, tz=place, tz_name=name)
 
     def rebuild(
@@ -333,5 +334,3 @@ def _recording(recording: str | None) -> str | None:
     if recording is not None and recording not in RECORDINGS:
         raise UsageError(f"a recording is {', '.join(RECORDINGS)}, not {recording!r}")
     return recording
-
-

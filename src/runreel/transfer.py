@@ -14,9 +14,10 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from runreel.batch import Batch
 from runreel.recorder import Recorder, check_run_id
 from runreel.rules.runs import IMPORT
+from runreel.sources.contexts import Contexts
 from runreel.sources.lines import Line, parse
 from runreel.words.errors import BadInput, RunreelError, UsageError
-from runreel.words.log import CONTEXT, NOTE, RUN
+from runreel.words.log import CONTEXT, NOTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -179,7 +180,7 @@ class _Importer:
         self, name: str, file: IO[bytes], bad: set[str], progress: Callable[[int, int], None]
     ) -> None:
         """Store a file's lines, but for those of the runs that are bad."""
-        contexts = _Contexts()
+        contexts = Contexts()
         last: str | None = None
         for number, raw in _lines(file):
             try:
@@ -255,44 +256,6 @@ class _Importer:
     def _notice(self, text: str) -> None:
         if text not in self._report.notices:
             self._report.notices.append(text)
-
-
-class _Contexts:
-    """Which assistants and messages a file has told, and which runs they are about."""
-
-    def __init__(self) -> None:
-        self._assistants: defaultdict[str, list[Line]] = defaultdict(list)
-        self._threads: defaultdict[str, list[Line]] = defaultdict(list)
-        self._runs: dict[str, tuple[str | None, str | None]] = {}
-        self._of_assistant: defaultdict[str, list[str]] = defaultdict(list)
-        self._of_thread: defaultdict[str, list[str]] = defaultdict(list)
-
-    def keep(self, line: Line) -> None:
-        """Remember a context for the runs to come."""
-        if line.assistant is not None:
-            self._assistants[line.assistant].append(line)
-        if line.thread is not None:
-            self._threads[line.thread].append(line)
-
-    def runs_of(self, line: Line) -> list[str]:
-        """The runs told so far that a context is about."""
-        if line.assistant is not None:
-            return self._of_assistant.get(line.assistant, [])
-        return [] if line.thread is None else self._of_thread.get(line.thread, [])
-
-    def new_for(self, run_id: str, line: Line) -> list[Line]:
-        """The contexts that a run gets when the file first tells of it."""
-        if line.kind != RUN or run_id in self._runs:
-            return []
-        self._runs[run_id] = line.assistant, line.thread
-        found: list[Line] = []
-        if line.assistant is not None:
-            self._of_assistant[line.assistant].append(run_id)
-            found += self._assistants.get(line.assistant, [])
-        if line.thread is not None:
-            self._of_thread[line.thread].append(run_id)
-            found += self._threads.get(line.thread, [])
-        return found
 
 
 def _offer(recorder: Recorder, line: Line, report: Report, name: str, number: int) -> None:

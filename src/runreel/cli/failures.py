@@ -9,7 +9,6 @@ import click
 
 from runreel.cli.safe import masked
 from runreel.cli.terminal import note
-from runreel.words.errors import AmbiguousRun
 
 if TYPE_CHECKING:
     from runreel.words.errors import RunreelError
@@ -24,7 +23,7 @@ _OF_GROUP = ("--db", "--color", "-v", "--verbose")
 
 def explain(error: RunreelError, *, verbose: bool) -> int:
     """Print what went wrong and what to do next; the exit code."""
-    _say(str(error), error.hint, error.candidates if isinstance(error, AmbiguousRun) else ())
+    _say(str(error), error.hint)
     if verbose:
         _say_causes(error)
     return error.exit_code
@@ -59,10 +58,8 @@ def explain_bug() -> int:
     return BUG
 
 
-def _say(message: str, hint: str | None, candidates: tuple[str, ...] = ()) -> None:
+def _say(message: str, hint: str | None) -> None:
     note(("Error: ", "bold red"), masked(message))
-    for candidate in candidates:
-        note("  ", candidate)
     if hint:
         note(("Hint: ", "bold"), masked(hint))
 

@@ -124,8 +124,8 @@ def difference(told: Difference) -> dict[str, Any]:
     return {
         "run_id": told.run_id,
         "column": told.column,
-        "stored": _plain(told.stored),
-        "rebuilt": _plain(told.rebuilt),
+        "stored": plain(told.stored),
+        "rebuilt": plain(told.rebuilt),
     }
 
 
@@ -144,6 +144,13 @@ def open_recording(told: OpenRecording) -> dict[str, Any]:
     }
 
 
+def plain(value: Any) -> Any:
+    """A column's value, or a row of them; bytes, which JSON has none of, as hexadecimal digits."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    return value.hex() if isinstance(value, bytes) else value
+
+
 def _error(told: RunError | None) -> dict[str, Any] | None:
     return None if told is None else {"message": told.message, "code": told.code}
 
@@ -153,7 +160,12 @@ def _citation(told: Citation) -> dict[str, Any]:
 
 
 def _source(told: FileChunk | UnknownSource) -> dict[str, Any]:
-    shape = {"type": told.type, "parts": [], "search_index_id": None, "file_id": None}
+    shape: dict[str, Any] = {
+        "type": told.type,
+        "parts": [],
+        "search_index_id": None,
+        "file_id": None,
+    }
     if isinstance(told, UnknownSource):
         return {**shape, "file_name": None, "text": told.text}
     return {
@@ -163,8 +175,3 @@ def _source(told: FileChunk | UnknownSource) -> dict[str, Any]:
         "file_id": told.file and told.file.id,
         "file_name": told.file and told.file.name,
     }
-
-
-def _plain(value: Any) -> Any:
-    """A column's value; bytes, which JSON has none of, as hexadecimal digits."""
-    return value.hex() if isinstance(value, bytes) else value

@@ -50,7 +50,7 @@ class Output:
         if self.format == "json":
             count = self._envelope(kind, items, {"next": next_, "as_of": rfc3339(as_of)})
         else:
-            count = self._lines(kind, items)
+            count = self.lines(kind, items)
             if next_ is not None:
                 terminal.note(f"There are more: --after {next_}")
         self.found(kind.noun, count)
@@ -74,7 +74,8 @@ class Output:
             terminal.out_exact(spreadsheet.header(value))
             terminal.out_exact(spreadsheet.row(value, value))
 
-    def _lines(self, kind: Kind[T], items: Iterable[T]) -> int:
+    def lines(self, kind: Kind[T], items: Iterable[T]) -> int:
+        """Print a list in another format than JSON; how long it is."""
         if self.is_table:
             return tables.show(kind.columns, items)
         count = 0
@@ -103,8 +104,13 @@ class Output:
 
 
 def json_line(value: Any) -> str:
-    """``value`` as one line of JSON that the output takes."""
+    """``value`` as one line of JSON."""
     return _json(value)
+
+
+def json_text(value: Any) -> str:
+    """``value`` as JSON, laid out for people."""
+    return _json(value, indent=2)
 
 
 def _json(value: Any, *, indent: int | None = None) -> str:

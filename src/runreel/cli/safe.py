@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Blanks of other scripts: the only characters that are neither printable to Python nor harmful.
-_BLANKS = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
-_KEPT = frozenset("\n\t" + _BLANKS)
+_BLANKS = frozenset(map(chr, (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))
+_KEPT = _BLANKS | {"\n", "\t"}
 
 _USERINFO = re.compile(r"(://[^:@/\s]*):[^@\s]*@")
-_SECRET = re.compile(r"((?:password|passwd|secret|sslkey)\w*\s*=\s*)('[^']*'|[^\s&'\"]+)", re.IGNORECASE)
+_SECRET = re.compile(
+    r"((?:password|passwd|secret|sslkey)\w*\s*=\s*)('[^']*'|[^\s&'\"]+)", re.IGNORECASE
+)
 
 
 def safe(text: str) -> str:

@@ -18,7 +18,7 @@ from runreel.cli.safe import safe
 from runreel.words.errors import RunreelError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 Piece = str | tuple[str, str | None]
 
@@ -51,21 +51,15 @@ def out_exact(text: str) -> None:
 
 def out_rich(renderable: RenderableType) -> None:
     """Print what rich draws; the texts in it have to be safe already."""
-    from rich.console import Console
-
-    console = Console(
-        width=width(),
-        force_terminal=True,
-        color_system="standard" if colored(sys.stdout) else None,
-        no_color=False,
-        legacy_windows=False,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
+    console = _console(sys.stdout)
     with console.capture() as capture:
         console.print(renderable)
     _write(sys.stdout, capture.get(), flush=False)
+
+
+def notes_console() -> Console:
+    """For what rich keeps drawing anew on stderr."""
+    return _console(sys.stderr)
 
 
 def note(*pieces: Piece, end: str = "\n") -> None:
@@ -118,6 +112,22 @@ def colored(stream: IO[str] | None) -> bool:
     return _is_terminal(stream) and os.environ.get("TERM") != "dumb"
 
 
+def _console(stream: IO[str]) -> Console:
+    from rich.console import Console
+
+    return Console(
+        file=stream,
+        width=width(),
+        force_terminal=True,
+        color_system="standard" if colored(stream) else None,
+        no_color=False,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
 def _text(stream: IO[str] | None, pieces: tuple[Piece, ...]) -> str:
     paint = colored(stream)
     shown = []
@@ -146,7 +156,7 @@ def _write(stream: IO[str] | None, text: str, *, flush: bool) -> None:
         try:
             stream.write(text)
         except UnicodeEncodeError:
-            known = stream.encoding or "ascii"
+            known = getattr(stream, "encoding", None) or "ascii"
             stream.write(text.encode(known, "backslashreplace").decode(known))
         if flush:
             stream.flush()

@@ -53,8 +53,7 @@ def local(moment: datetime | None, *, precise: bool = False) -> str | None:
         here = moment.astimezone()
     except (OverflowError, OSError):
         here = moment
-    text = here.replace(tzinfo=None).isoformat(" ", "milliseconds" if precise else "seconds")
-    return text
+    return here.replace(tzinfo=None).isoformat(" ", "milliseconds" if precise else "seconds")
 
 
 def took(milliseconds: float | None) -> str | None:

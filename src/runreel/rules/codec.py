@@ -7,7 +7,7 @@ characters of the run's text so far it keeps and what it appends::
     {"partialMessage": {"content": [{"text": {"content": "Hello, world"}}]}}      after "Hello"
     {"+": ", world", "partialMessage": {"content": [{"text": {"content": 12}}]}}  keep 5, added 7
 
-An event that is its source's commonest, its envelope, is the text alone: ``{"+": ", world"}``.
+An event that is its source's commonest, its envelope, is the text alone: ``", world"``.
 A row whose ``keep`` is null holds its payload as it came.
 """
 
@@ -97,7 +97,7 @@ def encode(
     new, keep, lengths = told
     appended = new[keep:]
     if value == shape.envelope(type_, index, new):
-        return Encoded(dumps({APPENDED: appended}), keep, len(appended), new)
+        return Encoded(dumps(appended), keep, len(appended), new)
     _fill(slots, lengths)
     try:
         payload = dumps({APPENDED: appended, **value})
@@ -124,16 +124,43 @@ def decode(  # noqa: PLR0913 - a row's columns, and the text before it
     if keep is None:
         return value, text
     try:
-        new = text[:keep] + value.pop(APPENDED)
-        if value:
-            _restore(shape, value, new)
-        else:
+        if isinstance(value, str):
+            new = text[:keep] + value
             value = shape.envelope(type_, index, new)
+        else:
+            new = text[:keep] + value.pop(APPENDED)
+            _restore(shape, value, new)
     except (AttributeError, KeyError, TypeError) as error:
         raise BadValue(f"the payload is damaged: {error!r}") from None
     if value is None:
         raise BadValue("the payload is damaged: it has no envelope")
     return value, new
+
+
+def appended(payload: str) -> str:
+    """What a lifted row appends to the run's text, without building its value.
+
+    Raises:
+        BadValue: if the payload is not what this codec writes.
+    """
+    value = loads(payload)
+    text = value.get(APPENDED) if isinstance(value, dict) else value
+    if not isinstance(text, str):
+        raise BadValue("the payload is damaged: it appends nothing")
+    return text
+
+
+def reopen(payload: str, shape: Shape, *, text: str) -> Any:
+    """The value of a payload that was lifted from a ``text`` which it ends with.
+
+    Raises:
+        BadValue: if the payload is not what this codec writes.
+    """
+    value = loads(payload)
+    if not isinstance(value, dict) or APPENDED not in value:
+        return value
+    lengths = sum(slot.container[slot.key] for slot in shape.slots(value))
+    return decode(payload, lengths - len(value[APPENDED]), shape, text=text)[0]
 
 
 def _parsed(text: str | bytes) -> Any:

@@ -93,7 +93,7 @@ class RunState:
         )
 
 
-def advance(state: RunState, kind: str, type_: str | None, at: int, reading: Reading) -> bool:
+def advance(state: RunState, kind: str, at: int, reading: Reading) -> bool:
     """Move ``state`` over the next row; whether anything changed that a list of runs shows."""
     state.last_seq += 1
     if kind == STREAM_EVENT:

@@ -41,8 +41,7 @@ class Transcript:
             BadValue: if the payload is damaged.
         """
         if row.payload is None:
-            if row.keep is not None:
-                self.text = self.text[: row.keep] + PLACEHOLDER * (row.added or 0)
+            self.skip(row)
             return None
         value, self.text = codec.decode(
             row.payload,
@@ -53,3 +52,15 @@ class Transcript:
             index=row.source_index,
         )
         return value
+
+    def skip(self, row: EventRow) -> None:
+        """Move over the row that comes next without building its value.
+
+        Raises:
+            BadValue: if the payload is damaged.
+        """
+        if row.keep is None:
+            return
+        erased = row.payload is None
+        new = PLACEHOLDER * (row.added or 0) if erased else codec.appended(str(row.payload))
+        self.text = self.text[: row.keep] + new

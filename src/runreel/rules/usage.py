@@ -51,7 +51,7 @@ def zone(name: str | None) -> tuple[tzinfo | None, str]:
         UsageError: if there is no such zone.
     """
     if name is None:
-        return None, str(datetime.now().astimezone().tzinfo)  # noqa: DTZ005 - asks for the zone
+        return None, str(datetime.now().astimezone().tzinfo)
     try:
         return ZoneInfo(name), name
     except (ZoneInfoNotFoundError, ValueError, OSError):

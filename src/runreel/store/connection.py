@@ -17,7 +17,7 @@ def _format(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s")
 
 
-class GiveUp(Exception):  # noqa: N818 - a signal, not an error
+class GiveUp(Exception):
     """Raised inside of a transaction: roll it back and go on behind it."""
 
 
@@ -81,7 +81,9 @@ class Connection:
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
         """One consistent view for several reads."""
-        self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.postgres else "BEGIN")
+        self.execute(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.postgres else "BEGIN"
+        )
         try:
             yield
         finally:

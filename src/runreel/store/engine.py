@@ -138,35 +138,45 @@ def _translated(error: BaseException, name: str) -> LogError:
     if isinstance(error, sqlite3.Error):
         return _sqlite_error(error, name)
     state = getattr(error, "sqlstate", None)
-    reason = " ".join(str(error).split())
-    if state == "25006":
-        return DatabaseReadOnly(f"{name} is read-only")
-    if state == "55P03":
-        return DatabaseLocked(f"{name} is locked")
-    if state == "42P07":
-        return NotOurDatabase(f"{name} holds tables of these names already: {reason}")
-    if state == "42P01":
-        return SchemaMissing(f"{name} has no runreel tables")
+    reason = _without_passwords(" ".join(str(error).split()))
     if state is None or state[:2] in ("08", "28", "3D", "53", "57"):
-        return DatabaseUnavailable(f"cannot use {name}: {_without_passwords(reason)}")
-    return LogError(f"{name} refused ({state}): {_without_passwords(reason)}")
+        return DatabaseUnavailable(f"cannot use {name}: {reason}")
+    for states, kind, what in _POSTGRES_ERRORS:
+        if state in states:
+            return kind(f"{name} {what}")
+    return LogError(f"{name} refused ({state}): {reason}")
+
+
+_POSTGRES_ERRORS: tuple[tuple[tuple[str, ...], type[LogError], str], ...] = (
+    (("25006",), DatabaseReadOnly, "is read-only"),
+    (("55P03",), DatabaseLocked, "is locked"),
+    (("42P01",), SchemaMissing, "has no runreel tables"),
+    (("42P07",), NotOurDatabase, "holds other tables of the same names"),
+)
+_SQLITE_ERRORS: tuple[tuple[tuple[int, ...], type[LogError], str], ...] = (
+    (
+        (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),
+        DatabaseLocked,
+        "is locked by another process",
+    ),
+    ((sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM), DatabaseReadOnly, "is read-only"),
+    ((sqlite3.SQLITE_NOTADB,), NotOurDatabase, "is not a SQLite database"),
+    (
+        (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_AUTH),
+        DatabaseUnavailable,
+        "cannot be used",
+    ),
+    ((sqlite3.SQLITE_FULL,), LogError, "has no space left; what was stored stays"),
+    ((sqlite3.SQLITE_CORRUPT,), LogError, "is damaged; restore it from a backup"),
+)
 
 
 def _sqlite_error(error: sqlite3.Error, name: str) -> LogError:
     # The extended code's low byte is the primary one.
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return DatabaseLocked(f"{name} is locked by another process")
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
-        return DatabaseReadOnly(f"{name} is read-only")
-    if code == sqlite3.SQLITE_NOTADB:
-        return NotOurDatabase(f"{name} is not a SQLite database")
-    if code == sqlite3.SQLITE_FULL:
-        return LogError(f"no space is left for {name}", hint="What was stored stays; make room.")
-    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_AUTH):
-        return DatabaseUnavailable(f"cannot use {name}: {error}")
-    if code == sqlite3.SQLITE_CORRUPT:
-        return LogError(f"{name} is damaged: {error}", hint="Restore it from a backup.")
+    for codes, kind, what in _SQLITE_ERRORS:
+        if code in codes:
+            return kind(f"{name} {what}")
     return LogError(f"{name} refused: {error}")
 
 

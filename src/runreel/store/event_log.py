@@ -55,10 +55,9 @@ def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool = 
     Call it for several rows inside of a transaction, and roll that back where it answers False.
     ``durable`` is whether Postgres waits for its disk; SQLite's connection knows by itself.
     """
+    sql = _APPEND_SQLITE
     if connection.postgres:
         sql = _APPEND_DURABLE if durable else _APPEND_LAZY
-    else:
-        sql = _APPEND_SQLITE
     parameters = [(*row, row.seq, row.run_id, row.seq - 1) for row in rows]
     if len(parameters) == 1:
         return bool(connection.execute(sql, parameters[0]).rowcount == 1)
@@ -68,7 +67,7 @@ def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool = 
 def read(
     connection: Connection, run_id: str, *, start: int = 0, stop: int | None = None
 ) -> Iterator[EventRow]:
-    """The rows of a run from ``start`` up to but not ``stop``, in order, a bounded chunk at a time."""
+    """The rows of a run from ``start`` to before ``stop``, in order, chunk by chunk."""
     end = _END if stop is None else stop
     while start < end:
         chunk = connection.all(_READ, (run_id, start, end, _CHUNK))

@@ -68,7 +68,7 @@ def require(connection: Connection) -> None:
         raise SchemaMissing("this database has no runreel tables")
     if revision not in REVISIONS:
         raise SchemaTooNew(
-            f"this database is of revision {revision}, which this runreel does not know (it has {HEAD})"
+            f"this database is of revision {revision}; this runreel knows up to {HEAD}"
         )
     if revision != HEAD:
         raise SchemaTooOld(f"this database is of revision {revision}, this runreel needs {HEAD}")
@@ -83,7 +83,7 @@ def require_projections(connection: Connection) -> None:
     version = projection_version(connection)
     if version != PROJECTION_VERSION:
         raise ProjectionOutdated(
-            f"the projections are of version {version}, this runreel makes version {PROJECTION_VERSION}"
+            f"the projections are of version {version}; this runreel makes {PROJECTION_VERSION}"
         )
 
 

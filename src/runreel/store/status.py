@@ -22,10 +22,7 @@ def of(connection: Connection, path: Path | None) -> dict[str, Any]:
         "backend": "postgresql" if connection.postgres else "sqlite",
         "revision": schema.current(connection),
         "projection_version": schema.projection_version(connection),
-        "rows": {
-            table: connection.one(f"SELECT count(*) FROM {table}")[0]  # noqa: S608 - our names
-            for table in _TABLES
-        },
+        "rows": {table: connection.one(f"SELECT count(*) FROM {table}")[0] for table in _TABLES},
         "bytes": _postgres_bytes(connection) if path is None else _sqlite_bytes(path),
         "settings": _settings(connection),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -23,7 +25,7 @@ Big = BigInteger().with_variant(Integer(), "sqlite")
 # Ids compare by their bytes on both databases, whatever the language of the server.
 Key = Text().with_variant(Text(collation="C"), "postgresql")
 
-_compact = {"sqlite_with_rowid": False, "sqlite_strict": True}
+_compact: dict[str, Any] = {"sqlite_with_rowid": False, "sqlite_strict": True}
 
 events = Table(
     "events",

@@ -1,0 +1,6 @@
+"""``python -m runreel``."""
+
+from runreel.cli.main import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,97 @@
+"""``runreel db``: the database itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runreel.cli import options, tables, terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runreel.cli.output import Output
+    from runreel.reel import Reel
+
+
+@click.group(
+    "db",
+    epilog=options.examples("""
+runreel db status
+runreel --db postgresql://me@host/log db upgrade
+"""),
+)
+def db_command() -> None:
+    """Look after the database."""
+
+
+@db_command.command(
+    "upgrade",
+    epilog=options.examples("""
+runreel db upgrade
+runreel --db postgresql://me@host/log db upgrade
+"""),
+)
+@options.reel(create=True)
+def upgrade(reel: Reel) -> None:
+    """Create or migrate the tables.
+
+    SQLite files are migrated when they are opened; Postgres is migrated by this command alone.
+    Several may run at once: one migrates, the others find it done.
+    """
+    before, after = reel.db.upgrade()
+    if before == after:
+        terminal.out(f"{reel.url_shown}: revision {after} already.")
+    else:
+        terminal.out(f"{reel.url_shown}: revision {before or 'none'} -> {after}.")
+
+
+@db_command.command("current", epilog=options.examples("runreel db current"))
+@options.output()
+@options.reel()
+def current(reel: Reel, *, output: Output) -> None:
+    """Print the revision of the tables; a dash where there are none."""
+    revision = reel.db.current()
+    if output.is_table:
+        terminal.out(revision or tables.UNKNOWN)
+    else:
+        output.object({"revision": revision})
+
+
+@db_command.command(
+    "sql",
+    epilog=options.examples("""
+runreel db sql
+runreel --db postgresql://me@host/log db sql | psql
+"""),
+)
+@options.reel()
+def sql(reel: Reel) -> None:
+    """Print the DDL of this kind of database, without touching one."""
+    terminal.out(reel.db.sql(), end="")
+
+
+@db_command.command("status", epilog=options.examples("runreel db status --json"))
+@options.output()
+@options.reel()
+def status(reel: Reel, *, output: Output) -> None:
+    """Tell sizes, rows, settings and revision."""
+    told = {"database": reel.url_shown, **reel.db.status()}
+    if output.is_table:
+        tables.show_facts(_facts(told))
+    else:
+        output.object(told)
+
+
+def _facts(told: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    for name, value in told.items():
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                yield f"{name.capitalize()}: {key}", _shown(inner)
+        else:
+            yield name.replace("_", " ").capitalize(), _shown(value)
+
+
+def _shown(value: Any) -> str | None:
+    return tables.number(value) if type(value) is int else None if value is None else str(value)

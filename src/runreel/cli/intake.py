@@ -1,0 +1,147 @@
+"""``runreel record`` and ``runreel import``: how events come in."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runreel.cli import options, progress, terminal
+from runreel.cli.tables import number
+from runreel.sources import SOURCES
+from runreel.words.errors import SourceError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from runreel.cli.output import Output
+    from runreel.reel import Reel
+    from runreel.transfer import Report
+
+STDIN = "-"
+_FILE = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
+
+
+@click.command(
+    "record",
+    epilog=options.examples("""
+my-program | runreel record --run run-1 --input -
+runreel record --run run-1 --source plain --model my-model --input events.jsonl
+curl -sN "$URL" | runreel record --run run-1 --label team=search --input -
+"""),
+)
+@click.option("--run", "run_id", required=True, type=options.TEXT, metavar="ID", help="Its id.")
+@click.option("--source", type=click.Choice(SOURCES), help="Else the first line's shape tells.")
+@click.option("--input", "file", type=_FILE, metavar="FILE|-", help="Where the lines come from.")
+@click.option("--assistant", "assistant_id", type=options.TEXT, metavar="ID", help="Its assistant.")
+@click.option("--thread", "thread_id", type=options.TEXT, metavar="ID", help="Its thread.")
+@click.option("--model", type=options.TEXT, metavar="MODEL", help="Its model.")
+@options.labels("labels", "A label of the run; repeat it for more.")
+@options.output()
+@options.reel(create=True)
+def record_command(
+    reel: Reel,
+    run_id: str,
+    source: str | None,
+    file: str | None,
+    *,
+    output: Output,
+    **identity: Any,
+) -> None:
+    """Record a run from JSON lines as they arrive.
+
+    Each line is one event of the source; `data:` lines of a server-sent stream are taken too.
+    An event is stored before the next line is read. Lines that are stored already add nothing, so
+    a recording that broke off can be fed from its beginning again. Exit code 1: lines were bad.
+    """
+    from runreel.transfer import record_lines
+
+    if file is None:
+        raise SourceError(
+            "listening to a live run is not available in this version",
+            hint="Give the events: --input FILE, or --input - for standard input.",
+        )
+    told = {key: value for key, value in identity.items() if value}
+    with _lines(file) as lines:
+        report = record_lines(reel.db, lines, run_id=run_id, source=source, identity=told)
+    known = f"{number(report.events_known)} known before"
+    _tell(report, output, f"{run_id}: {number(report.events_new)} events stored, {known}.", file)
+
+
+@click.command(
+    "import",
+    epilog=options.examples("""
+runreel import traffic.jsonl
+runreel import recordings/*.jsonl
+zcat traffic.jsonl.gz | runreel import -
+"""),
+)
+@click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...|-")
+@options.output()
+@options.reel(create=True)
+def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> None:
+    """Take in recorded traffic.
+
+    Each line is {"type": "run"|"stream_event"|"tool_results"|"message"|"assistant", "data": ...},
+    in the order in which it was recorded. Importing again adds nothing. A line that cannot be read
+    is named, its run is left untouched, and the rest goes in. Exit code 1: there were such lines.
+    """
+    from runreel.transfer import import_files
+
+    if files.count(STDIN) > 1:
+        raise click.UsageError("Standard input can be read once.")
+    with progress.bar("Importing", in_bytes=True) as step:
+        report = import_files(
+            reel.db, files, progress=step and (lambda done, total, _: step(done, total))
+        )
+    told = (
+        f"{number(report.runs_new)} new runs, {number(report.runs_touched)} touched;"
+        f" {number(report.events_new)} events stored, {number(report.events_known)} known before."
+    )
+    _tell(report, output, told)
+
+
+@contextmanager
+def _lines(file: str) -> Iterator[Iterable[bytes]]:
+    if file == STDIN:
+        if sys.stdin.isatty():
+            terminal.note(("Reading from the terminal; Ctrl-D ends.", "dim"))
+        yield sys.stdin.buffer
+        return
+    try:
+        lines = Path(file).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
+    with lines:
+        yield lines
+
+
+def _tell(report: Report, output: Output, told: str, file: str | None = None) -> None:
+    for notice in report.notices:
+        terminal.note(notice)
+    for problem in report.problems:
+        run = "" if problem.run_id is None else f" (run {problem.run_id})"
+        name = file or problem.file
+        terminal.note((f"{name}:{problem.line}: ", "bold"), f"{problem.message}{run}")
+    if output.is_table:
+        terminal.out(told)
+    else:
+        output.object(_value(report, file))
+    if report.problems:
+        raise click.exceptions.Exit(1)
+
+
+def _value(report: Report, file: str | None) -> dict[str, Any]:
+    problems = [problem._asdict() for problem in report.problems]
+    return {
+        "lines": report.lines,
+        "events_new": report.events_new,
+        "events_known": report.events_known,
+        "runs_new": report.runs_new,
+        "runs_touched": report.runs_touched,
+        "problems": [told if file is None else {**told, "file": file} for told in problems],
+        "notices": list(report.notices),
+    }

@@ -1,0 +1,207 @@
+"""What commands share: their help, the database they open, filters, formats, times."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+from runreel.cli import completion, settings, times
+from runreel.cli.main import App
+from runreel.cli.output import FORMATS, Output
+from runreel.words.log import RECORDINGS
+from runreel.words.status import RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from runreel.reel import Reel
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+MAX_SEQ = 2**63 - 2
+
+
+class _Text(click.ParamType[str]):
+    """A string that is text: the bytes of an argument may be anything."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            self.fail("this is not UTF-8", param, ctx)
+        return text
+
+
+TEXT = _Text()
+SEQ = click.IntRange(0, MAX_SEQ)
+
+
+def examples(text: str) -> str:
+    """The epilog of a command's help: its examples, as they stand."""
+    lines = "\n".join(f"  {line}" for line in text.strip().splitlines())
+    return f"\b\nExamples:\n{lines}"
+
+
+def reel(*, create: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Open the log and hand it over first; ``create`` for commands that may begin one."""
+
+    def decorate(command: Callable[..., R]) -> Callable[..., R]:
+        @functools.wraps(command)
+        def wrapper(*args: Any, **kwargs: Any) -> R:
+            with opened(create=create) as log:
+                return command(log, *args, **kwargs)
+
+        return wrapper
+
+    return decorate
+
+
+@contextmanager
+def opened(*, create: bool = False) -> Iterator[Reel]:
+    """The log that the command line, the environment and the configuration name."""
+    from runreel.reel import open as open_reel
+
+    app = click.get_current_context().ensure_object(App)
+    with open_reel(settings.database(app.db), create=create) as log:
+        yield log
+
+
+def output(*, empty: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Add ``-o``, ``--json`` and, where there may be nothing, ``--fail-empty``: ``output``."""
+
+    def decorate(command: Callable[..., R]) -> Callable[..., R]:
+        @functools.wraps(command)
+        def wrapper(
+            *args: Any, format_: str | None, as_json: bool, fail_empty: bool = False, **kwargs: Any
+        ) -> R:
+            if as_json and format_ not in (None, "json"):
+                raise click.UsageError(f"--json and --output {format_} exclude each other.")
+            chosen = "json" if as_json else format_ or "table"
+            return command(*args, output=Output(chosen, fail_empty=fail_empty), **kwargs)
+
+        decorated: Callable[..., R] = wrapper
+        if empty:
+            decorated = click.option(
+                "--fail-empty", is_flag=True, help="Exit with 1 if there is nothing to print."
+            )(decorated)
+        decorated = click.option("--json", "as_json", is_flag=True, help="Short for -o json.")(
+            decorated
+        )
+        return click.option(
+            "-o", "--output", "format_", type=click.Choice(FORMATS), help="Default: table."
+        )(decorated)
+
+    return decorate
+
+
+def run_argument(command: Command) -> Command:
+    """Add RUN: ``run``, as it was given."""
+    return click.argument("run", metavar="RUN", type=TEXT, shell_complete=completion.run_ids)(
+        command
+    )
+
+
+def runs_argument(command: Command) -> Command:
+    """Add RUN, any number of times: ``runs``."""
+    return click.argument(
+        "runs", metavar="[RUN]...", nargs=-1, type=TEXT, shell_complete=completion.run_ids
+    )(command)
+
+
+def labels(name: str, text: str) -> Callable[[Command], Command]:
+    """Add ``--label K=V``, as often as needed: a dictionary."""
+    return click.option(
+        "--label", name, metavar="K=V", multiple=True, type=TEXT, callback=_labels, help=text
+    )
+
+
+def filters(command: Command) -> Command:
+    """Add the options that choose runs, named as ``Reel.runs`` names them."""
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
+
+
+def seqs(command: Command) -> Command:
+    """Add ``--from`` and ``--to``: ``start`` and ``stop``."""
+    command = click.option(
+        "--to", "stop", type=SEQ, metavar="SEQ", help="Up to this row, without it."
+    )(command)
+    return click.option(
+        "--from", "start", type=SEQ, metavar="SEQ", default=0, help="From this row on."
+    )(command)
+
+
+def _labels(
+    ctx: click.Context,  # noqa: ARG001 - click's signature
+    param: click.Parameter,
+    value: tuple[str, ...],
+) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in value:
+        key, equals, told = text.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(f"{text!r} is not of the form K=V", param=param)
+        if found.setdefault(key, told) != told:
+            raise click.BadParameter(f"{key!r} is given twice", param=param)
+    return found
+
+
+def _time(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    zone = ctx.params.get("tz")
+    try:
+        return times.parse(
+            value, now=datetime.now(UTC), zone=None if zone is None else times.zone_of(zone)
+        )
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=param) from None
+
+
+def seq_or_time(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> int | datetime | None:
+    """A row's seq if it is a number, else a time."""
+    if value is None or not (value.isascii() and value.isdigit()):
+        return _time(ctx, param, value)
+    if int(value[:20]) > MAX_SEQ:
+        raise click.BadParameter(f"no row has the seq {value}", param=param)
+    return int(value)
+
+
+_FILTERS: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "--status",
+        type=click.Choice(tuple(RunStatus.__members__), case_sensitive=False),
+        metavar="STATUS",
+        help="COMPLETED, FAILED, IN_PROGRESS, TOOL_CALLS, PENDING, ...",
+    ),
+    click.option("--source", type=TEXT, metavar="NAME", help="plain or yandex-assistants."),
+    click.option("--assistant", type=TEXT, metavar="ID", help="Of this assistant."),
+    click.option("--thread", type=TEXT, metavar="ID", help="Of this thread."),
+    click.option("--model", type=TEXT, metavar="MODEL", help="By this model."),
+    labels("labels", "With this label; repeat it for more."),
+    click.option(
+        "--recording",
+        type=click.Choice(RECORDINGS),
+        help="By the state of the recording, which is not that of the run.",
+    ),
+    click.option(
+        "--since",
+        type=TEXT,
+        metavar="TIME",
+        callback=_time,
+        help="Started then or later: 2025-12-31, 2025-12-31T18:30, 24h, 7d.",
+    ),
+    click.option("--until", type=TEXT, metavar="TIME", callback=_time, help="Started before."),
+    click.option("--has-error", is_flag=True, help="With an error."),
+    click.option("--no-usage", is_flag=True, help="Whose usage was never reported."),
+)

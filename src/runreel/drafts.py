@@ -1,0 +1,67 @@
+"""Rows made ready for the log: encoded, salted, chained."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runreel.rules import chain
+from runreel.rules.transcript import Transcript
+from runreel.words.log import CONFLICT, GAP, NOTE, EventRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runreel.projector import Fold
+    from runreel.rules.codec import Encoded
+    from runreel.rules.reading import Reading
+
+
+class Entry(NamedTuple):
+    """Something to append: a value of the source, or a note of ours."""
+
+    kind: str
+    type: str | None
+    number: int | None
+    value: Any
+
+
+class Draft(NamedTuple):
+    """A row ready to be appended, with what it was made of."""
+
+    row: EventRow
+    value: Any
+    reading: Reading
+    encoded: Encoded
+
+
+def draft(
+    fold: Fold, digest: bytes, entries: Iterable[Entry], at: int, elapsed: int
+) -> list[Draft]:
+    """Rows for ``entries`` right behind ``fold``, whose last row has this digest.
+
+    Raises:
+        BadValue: if a value is no JSON value.
+    """
+    transcript = Transcript(fold.reader, fold.transcript.text)
+    made = []
+    for seq, (kind, type_, number, value) in enumerate(entries, fold.state.last_seq + 1):
+        encoded = transcript.write(kind, type_, number, value)
+        transcript.text = encoded.text
+        salt = os.urandom(chain.SALT_BYTES)
+        bound = (fold.run_id, seq, kind, type_, number, at, elapsed, encoded.keep, encoded.added)
+        digest = chain.digest(digest, *bound, chain.commitment(salt, encoded.payload))
+        row = EventRow(*bound, encoded.payload, salt, None, digest)
+        made.append(Draft(row, value, fold.read(kind, value), encoded))
+    return made
+
+
+def gap(expected: int, got: int) -> Entry:
+    """The note that the source's events from ``expected`` to before ``got`` did not come."""
+    return Entry(NOTE, GAP, None, {"expected": expected, "got": got})
+
+
+def conflict(entry: Entry, seq: int) -> Entry:
+    """The note that the event of row ``seq`` was told again as ``entry``."""
+    value = {"source_index": entry.number, "seq": seq, "offered": entry.value}
+    return Entry(NOTE, CONFLICT, None, value)
