@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runreel.store import event_log
-from runreel.store.connection import GiveUp
+from runreel.commit import Unit, committer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runreel.recorder import Recorder
     from runreel.store.database import Database
+    from runreel.store.read_models import Projected
     from runreel.words.log import EventRow
 
 ROWS = 1_000
+
+
+class _Held:
+    """What is held back of one run."""
+
+    __slots__ = ("recorder", "redo", "rows")
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.rows: list[EventRow] = []
+        self.redo: list[Callable[[], object]] = []
 
 
 class Batch:
@@ -23,48 +34,53 @@ class Batch:
     def __init__(self, database: Database, size: int = ROWS) -> None:
         self._database = database
         self._size = size
-        self._rows: list[EventRow] = []
-        self._redo: list[Callable[[], object]] = []
-        self._recorders: dict[str, Recorder] = {}
+        self._count = 0
+        self._held: dict[str, _Held] = {}
 
-    def add(
-        self, recorder: Recorder, rows: list[EventRow], redo: Callable[[], object] | None
-    ) -> None:
+    def add(self, recorder: Recorder, unit: Unit, redo: Callable[[], object] | None) -> None:
         """Take rows; ``redo`` offers their event again where another recorder was faster."""
-        self._rows += rows
-        self._recorders[recorder.run_id] = recorder
+        held = self._held.get(recorder.run_id)
+        if held is None:
+            held = self._held[recorder.run_id] = _Held(recorder)
+        held.rows += unit.rows
+        self._count += len(unit.rows)
         if redo is not None:
-            self._redo.append(redo)
+            held.redo.append(redo)
 
     @property
     def full(self) -> bool:
         """Whether it is time to flush."""
-        return len(self._rows) >= self._size
+        return self._count >= self._size
 
     def flush(self) -> None:
         """Commit what is held.
 
         Raises:
-            LogError: if the database does not take it; nothing of the batch is stored then.
+            LogError: if the database does not take it; what it refuses is not stored then.
         """
-        rows, redo, recorders = self._rows, self._redo, self._recorders
-        self._rows, self._redo, self._recorders = [], [], {}
-        if rows and not self._stored(rows, recorders):
-            # Somebody else records one of these runs: each event by itself then.
-            for recorder in recorders.values():
-                recorder.batch = None
-                recorder.opened = False
-                recorder.reload()
-            for again in redo:
-                again()
+        held, self._held, self._count = list(self._held.values()), {}, 0
+        if not held:
+            return
+        units = [Unit(run.rows, _owed(run.recorder)) for run in held]
+        outcomes = committer_of(self._database).commit_all(units)
+        for run, outcome in zip(held, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+            if not outcome:
+                _again(run)
 
-    def _stored(self, rows: list[EventRow], recorders: dict[str, Recorder]) -> bool:
-        stored = False
-        with self._database.writing() as connection, connection.transaction():
-            stored = event_log.append(connection, rows, durable=self._database.durable)
-            if not stored:
-                raise GiveUp
-            for recorder in recorders.values():
-                if recorder.owes_projection:
-                    recorder.save_projection(connection)
-        return stored
+
+def _owed(recorder: Recorder) -> Projected | None:
+    if not recorder.owes_projection:
+        return None
+    recorder.owes_projection = False
+    return recorder.projected()
+
+
+def _again(run: _Held) -> None:
+    """Somebody else records this run: each of its events by itself, from now on."""
+    run.recorder.batch = None
+    run.recorder.opened = False
+    run.recorder.reload()
+    for redo in run.redo:
+        redo()

@@ -4,58 +4,45 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from runreel import drafts, process
+from runreel.commit import Unit, committer_of
 from runreel.drafts import Draft, Entry
 from runreel.projector import Fold, stored_event
 from runreel.rules import chain
-from runreel.rules.seen import Seen, fingerprint
-from runreel.store import event_log, read_models
-from runreel.store.connection import GiveUp
-from runreel.words.errors import BadInput, LogError, SourceMismatch
+from runreel.rules.ids import check_run_id
+from runreel.rules.matching import Matcher, Offer, fingerprint
+from runreel.store import event_log
+from runreel.words.errors import LogError, SourceMismatch
 from runreel.words.log import (
     CLOSED,
     INTERRUPTED,
-    MAX_RUN_ID,
     NOTE,
     OPENED,
     RESUMED,
-    STREAM_EVENT,
     EventRow,
     StoredEvent,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Iterator
 
+    from runreel.rules.runs import RunState
     from runreel.store.connection import Connection
     from runreel.store.database import Database
+    from runreel.store.read_models import Projected
+
+T = TypeVar("T")
 
 # How often an append is tried anew after another recorder of the run was faster.
 _RACES = 100
 
 
-class Offer(NamedTuple):
-    """What became of a source's value: the row that holds it, and whether it is a new one.
-
-    ``conflict`` is whether that row holds another telling of the same event; ``missing`` counts
-    the source's events that should have come before this one.
-    """
-
-    seq: int
-    new: bool
-    conflict: bool = False
-    missing: int = 0
-
-
 class Stage(Protocol):
     """Holds the rows of several recorders back, to commit them together."""
 
-    def add(
-        self, recorder: Recorder, rows: list[EventRow], redo: Callable[[], object] | None
-    ) -> None:
+    def add(self, recorder: Recorder, unit: Unit, redo: Callable[[], object] | None) -> None:
         """Take rows; ``redo`` offers their event again where another recorder was faster."""
         ...
 
@@ -96,7 +83,6 @@ class Recorder:
         self._clock = clock
         self._timer = timer
         self._begun = timer()
-        self._seen: Seen | None = None
         self._offered: Counter[bytes] = Counter() if offered is None else offered
         self.reload()
 
@@ -109,13 +95,12 @@ class Recorder:
         self._stale = False
         self._fold = Fold(self.run_id)
         self._digest = chain.genesis(self.run_id)
-        self._index = -1
-        self._seen = None
+        self._matcher = Matcher(self._look, self._offered)
         with self.database.writing() as connection:
             self._catch_up(connection)
         if self._fold.state.last_seq < 0:
             self._fold.use(self.source)
-            self._seen = Seen()
+            self._matcher.start()
         elif self._fold.state.source != self.source:
             raise SourceMismatch(
                 f"run {self.run_id} is recorded from {self._fold.state.source},"
@@ -128,15 +113,27 @@ class Recorder:
         return self._fold.state.last_seq
 
     @property
+    def index(self) -> int:
+        """The highest number that the source gave an event, -1 if it gave none."""
+        return self._matcher.index
+
+    @property
+    def state(self) -> RunState:
+        """The run's state at its head."""
+        return self._fold.state
+
+    @property
     def reader(self) -> Any:
         """The reader of the run's source."""
         return self._fold.reader
 
     def append(self, kind: str, value: Any) -> StoredEvent:
         """Append a new event, whatever the log has already."""
-        entry = self._entry(kind, value)
-        draft = self._append(lambda: [entry], None)[-1]
-        return stored_event(draft.row, value, draft.reading, draft.encoded.text)
+        return self._stored(self._run(self._appending([self._entry(kind, value)])))
+
+    async def aappend(self, kind: str, value: Any) -> StoredEvent:
+        """Like ``append``, sharing commits with whatever else is ready in the event loop."""
+        return self._stored(await self._arun(self._appending([self._entry(kind, value)])))
 
     def offer(self, kind: str, value: Any) -> Offer:
         """Append a source's event unless the log has it already.
@@ -145,96 +142,137 @@ class Recorder:
         n-th equal one that is offered is the n-th equal row. Another telling of a known event is
         kept as a note, the first stays.
         """
-        entry = self._entry(kind, value)
-        content = b"" if entry.number is not None else fingerprint(kind, value)
+        entry, content = self._offered_entry(kind, value)
+        return self._run(self._offering(entry, content), lambda: self._again(entry, content))
+
+    async def aoffer(self, kind: str, value: Any) -> Offer:
+        """Like ``offer``, sharing commits with whatever else is ready in the event loop."""
+        return await self._arun(self._offering(*self._offered_entry(kind, value)))
+
+    def note(self, type_: str, value: dict[str, Any]) -> None:
+        """Append a note of the recorder's own."""
+        self._run(self._appending([Entry(NOTE, type_, None, value)]))
+
+    async def anote(self, type_: str, value: dict[str, Any]) -> None:
+        """Like ``note``, in an event loop."""
+        await self._arun(self._appending([Entry(NOTE, type_, None, value)]))
+
+    def close(self) -> None:
+        """Say that the recording is complete; nothing is said where nothing was stored."""
+        self._run(self._ending(CLOSED, {}))
+
+    async def aclose(self) -> None:
+        """Like ``close``, in an event loop."""
+        await self._arun(self._ending(CLOSED, {}))
+
+    def interrupt(self, reason: str) -> None:
+        """Say that the recording was cut short, and why."""
+        self._run(self._ending(INTERRUPTED, {"reason": reason}))
+
+    async def ainterrupt(self, reason: str) -> None:
+        """Like ``interrupt``, in an event loop."""
+        await self._arun(self._ending(INTERRUPTED, {"reason": reason}))
+
+    def projected(self) -> Projected:
+        """What lists show of the run."""
+        return self._fold.projected()
+
+    def _run(self, steps: Generator[Unit, bool, T], redo: Callable[[], object] | None = None) -> T:
+        """Go through ``steps``, committing each unit that they ask for."""
+        stored: Any = None  # what starts a generator
+        try:
+            while True:
+                unit = steps.send(stored)
+                if self.batch is None:
+                    stored = committer_of(self.database).commit(unit)
+                else:
+                    self.batch.add(self, unit, redo)
+                    stored = True
+        except StopIteration as end:
+            return cast("T", end.value)
+        except BaseException:
+            # What became of the rows is unknown: the log is asked before the next append.
+            self._stale = True
+            raise
+
+    async def _arun(self, steps: Generator[Unit, bool, T]) -> T:
+        stored: Any = None  # what starts a generator
+        try:
+            while True:
+                unit = steps.send(stored)
+                stored = await committer_of(self.database).acommit(unit)
+        except StopIteration as end:
+            return cast("T", end.value)
+        except BaseException:
+            self._stale = True
+            raise
+
+    def _appending(self, entries: list[Entry]) -> Generator[Unit, bool, list[Draft]]:
+        return self._deciding(lambda: entries)
+
+    def _offering(self, entry: Entry, content: bytes) -> Generator[Unit, bool, Offer]:
         known: Offer | None = None
         missing = 0
 
         def decide() -> list[Entry]:
             nonlocal known, missing
-            known, missing = self._known(entry, content), 0
+            known, missing = self._matcher.find(entry.number, entry.value, content), 0
             if known is not None and not known.new:
                 return []
             if known is not None:
                 return [drafts.conflict(entry, known.seq)]
-            if entry.number is not None and entry.number > self._index + 1:
-                missing = entry.number - self._index - 1
-                return [drafts.gap(self._index + 1, entry.number), entry]
+            missing = self._matcher.missing(entry.number)
+            if missing and entry.number is not None:
+                return [drafts.gap(entry.number - missing, entry.number), entry]
             return [entry]
 
-        def redo() -> None:
-            self._offered[content] -= 1
-            self.offer(kind, value)
-
-        made = self._append(decide, redo)
+        made = yield from self._deciding(decide)
         if entry.number is None:
             self._offered[content] += 1
-        if known is not None:
-            return known
-        return Offer(made[-1].row.seq, new=True, missing=missing)
+        return known or Offer(made[-1].row.seq, new=True, missing=missing)
 
-    def close(self) -> None:
-        """Say that the recording is complete; nothing is said where nothing was stored."""
-        self._end(CLOSED, {})
-
-    def interrupt(self, reason: str) -> None:
-        """Say that the recording was cut short, and why."""
-        self._end(INTERRUPTED, {"reason": reason})
-
-    def note(self, type_: str, value: dict[str, Any]) -> None:
-        """Append a note of the recorder's own."""
-        self._append(lambda: [Entry(NOTE, type_, None, value)], None)
-
-    def save_projection(self, connection: Connection) -> None:
-        """Write what lists show of the run, inside of the transaction that changed it."""
-        read_models.save(connection, self._fold.projected())
-        self.owes_projection = False
-
-    def _end(self, type_: str, value: dict[str, Any]) -> None:
+    def _ending(self, type_: str, value: dict[str, Any]) -> Generator[Unit, bool, None]:
         if self.opened:
-            self._append(lambda: [Entry(NOTE, type_, None, value)], None)
+            yield from self._appending([Entry(NOTE, type_, None, value)])
             self.opened = False
 
-    def _entry(self, kind: str, value: Any) -> Entry:
-        reader = self._fold.reader
-        return Entry(kind, reader.type_of(kind, value), reader.index_of(kind, value), value)
-
-    def _append(
-        self, decide: Callable[[], list[Entry]], redo: Callable[[], object] | None
-    ) -> list[Draft]:
-        """Append what ``decide`` says; whatever goes wrong, the log is asked before the next."""
-        try:
-            if self._stale:
-                self.reload()
-            return self._try(decide, redo)
-        except BaseException:
-            self._stale = True
-            raise
-
-    def _try(
-        self, decide: Callable[[], list[Entry]], redo: Callable[[], object] | None
-    ) -> list[Draft]:
-        failed = False
+    def _deciding(self, decide: Callable[[], list[Entry]]) -> Generator[Unit, bool, list[Draft]]:
+        """Append what ``decide`` says, deciding anew whenever another recorder was faster."""
+        if self._stale:
+            self.reload()
         for _ in range(_RACES):
             made = self._draft(decide())
             if not made:
                 return []
-            if self.batch is not None:
-                self.owes_projection |= self._move(made)
+            state, text = self._fold.state.copy(), self._fold.transcript.text
+            changed = self._move(made)
+            self.owes_projection |= changed
+            rows = [draft.row for draft in made]
+            if (yield Unit(rows, self._fold.projected() if changed and not self.batch else None)):
                 self._settle(made)
-                self.batch.add(self, [draft.row for draft in made], redo)
                 return made
-            try:
-                if self._commit(made):
-                    return made
-            except LogError:
-                # Whether it was committed is unknown: the log tells.
-                if self._holds(made):
-                    return made
-                if failed:
-                    raise
-                failed = True
+            self._fold.state, self._fold.transcript.text = state, text
+            with self.database.writing() as connection:
+                self._catch_up(connection)
         raise LogError(f"others append to run {self.run_id} faster than this process can")
+
+    def _stored(self, made: list[Draft]) -> StoredEvent:
+        last = made[-1]
+        return stored_event(last.row, last.value, last.reading, last.encoded.text)
+
+    def _offered_entry(self, kind: str, value: Any) -> tuple[Entry, bytes]:
+        entry = self._entry(kind, value)
+        return entry, b"" if entry.number is not None else fingerprint(kind, value)
+
+    def _again(self, entry: Entry, content: bytes) -> None:
+        """Offer once more what was thought to be stored and is not."""
+        if entry.number is None:
+            self._offered[content] -= 1
+        self._run(self._offering(entry, content))
+
+    def _entry(self, kind: str, value: Any) -> Entry:
+        reader = self._fold.reader
+        return Entry(kind, reader.type_of(kind, value), reader.index_of(kind, value), value)
 
     def _draft(self, entries: list[Entry]) -> list[Draft]:
         if entries and not self.opened:
@@ -248,46 +286,18 @@ class Recorder:
             return Entry(NOTE, RESUMED, None, value)
         return Entry(NOTE, OPENED, None, {"source": self.source, **value})
 
-    def _commit(self, made: list[Draft]) -> bool:
-        """Store the drafts, all or none; False if another recorder was faster."""
-        before = self._fold.state.copy()
-        changed = self._move(made)
-        rows = [draft.row for draft in made]
-        # An event that no list shows is one statement, which commits by itself.
-        alone = len(rows) == 1 and not changed
-        stored = False
-        with self.database.writing() as connection:
-            with nullcontext() if alone else connection.transaction():
-                stored = event_log.append(connection, rows, durable=self.database.durable)
-                if not stored and not alone:
-                    raise GiveUp
-                if stored and changed:
-                    self.save_projection(connection)
-            if not stored:
-                self._fold.state = before
-                self._catch_up(connection)
-                return False
-        self._settle(made)
-        return True
-
     def _move(self, made: list[Draft]) -> bool:
         changed = False
-        for row, value, reading, _ in made:
+        for row, value, reading, encoded in made:
             changed |= self._fold.move(row.kind, row.type, row.at, value, reading)
+            self._fold.transcript.text = encoded.text
         return changed
 
     def _settle(self, made: list[Draft]) -> None:
         self.opened = True
         self._digest = made[-1].row.digest
-        self._fold.transcript.text = made[-1].encoded.text
         for row, value, _, _ in made:
-            self._mark(row, value)
-
-    def _mark(self, row: EventRow, value: Any) -> None:
-        if row.kind == STREAM_EVENT and row.source_index is not None:
-            self._index = max(self._index, row.source_index)
-        elif self._seen is not None:
-            self._seen.add(row, value)
+            self._matcher.mark(row, value)
 
     def _catch_up(self, connection: Connection) -> None:
         """Move over the rows that others appended."""
@@ -295,54 +305,14 @@ class Recorder:
         for row in event_log.read(connection, self.run_id, start=start):
             value = self._fold.take(row).value
             self._digest = row.digest
-            self._mark(row, value)
-            self._seen = None
+            self._matcher.mark(row, value)
+            self._matcher.forget()
 
-    def _holds(self, made: list[Draft]) -> bool:
-        """Whether the log holds the drafts after all; whatever it holds is known then."""
-        opened = self.opened
-        self.reload()
-        last = made[-1].row
-        with self.database.writing() as connection:
-            found = next(event_log.read(connection, self.run_id, start=last.seq), None)
-        self.opened = opened or (found is not None and found.digest == last.digest)
-        return found is not None and found.digest == last.digest
-
-    def _known(self, entry: Entry, content: bytes) -> Offer | None:
-        """The row that an offered event is, None if it is new to the log."""
-        if entry.number is not None and entry.number > self._index:
-            return None
-        if self._seen is None or (entry.number is not None and entry.number not in self._seen.rows):
-            self._seen = self._look()
-        if entry.number is None:
-            seq = self._seen.nth(content, self._offered[content] + 1)
-            return None if seq is None else Offer(seq, new=False)
-        held = self._seen.rows.get(entry.number)
-        if held is None:
-            return None
-        if self._seen.equal(entry.number, entry.value):
-            return Offer(held.seq, new=False)
-        noted = self._seen.noted(entry.number, entry.value)
-        return Offer(held.seq, new=not noted, conflict=True)
-
-    def _look(self) -> Seen:
+    def _look(self) -> Iterator[tuple[EventRow, Any]]:
         """What the log holds of the run, event by event."""
         if self.batch is not None:
             self.batch.flush()
-        seen, reading = Seen(), Fold(self.run_id)
+        reading = Fold(self.run_id)
         with self.database.writing() as connection:
             for row in event_log.read(connection, self.run_id, stop=self.last_seq + 1):
-                seen.add(row, reading.take(row).value)
-        return seen
-
-
-def check_run_id(run_id: str) -> None:
-    """See that a run can be called so.
-
-    Raises:
-        BadInput: if it cannot.
-    """
-    if not isinstance(run_id, str) or not 0 < len(run_id) <= MAX_RUN_ID:
-        raise BadInput(f"a run's id has 1 to {MAX_RUN_ID} characters")
-    if any(char < " " or "\ud800" <= char <= "\udfff" for char in run_id):
-        raise BadInput("a run's id has no control characters and no lone surrogates")
+                yield row, reading.take(row).value

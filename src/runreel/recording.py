@@ -12,7 +12,8 @@ from runreel.words.log import LOST, RUN, STREAM_EVENT, TOOL_RESULTS
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from runreel.recorder import Offer, Recorder
+    from runreel.recorder import Recorder
+    from runreel.rules.matching import Offer
     from runreel.words.log import StoredEvent
     from runreel.words.results import RunResult, RunStreamEvent
 

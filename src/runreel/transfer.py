@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from runreel.batch import Batch
-from runreel.recorder import Recorder, check_run_id
+from runreel.recorder import Recorder
+from runreel.rules.ids import check_run_id
 from runreel.rules.runs import IMPORT
 from runreel.sources.contexts import Contexts
 from runreel.sources.lines import Line, parse
@@ -22,7 +23,7 @@ from runreel.words.log import CONTEXT, NOTE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from runreel.recorder import Offer
+    from runreel.rules.matching import Offer
     from runreel.store.database import Database
 
     Progress = Callable[[int, int | None, int], None]
@@ -153,8 +154,9 @@ class _Survey:
                 run_id = line.run_id or self._last
                 if run_id is None:
                     raise BadInput("this event belongs to no run that the file has told")
-                check_run_id(run_id)
-                self._last = run_id
+                if run_id != self._last:
+                    check_run_id(run_id)
+                    self._last = run_id
             except BadInput as error:
                 told = _TOLD_RUN.search(raw[:_COPY])
                 run_id = told[1].decode(errors="replace") if told else run_id

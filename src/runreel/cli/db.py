@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runreel.cli import options, tables, terminal
+from runreel.cli import options, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ def current(reel: Reel, *, output: Output) -> None:
     """Print the revision of the tables; a dash where there are none."""
     revision = reel.db.current()
     if output.is_table:
-        terminal.out(revision or tables.UNKNOWN)
+        terminal.out(revision or "-")
     else:
         output.object({"revision": revision})
 
@@ -77,6 +77,8 @@ def sql(reel: Reel) -> None:
 @options.reel()
 def status(reel: Reel, *, output: Output) -> None:
     """Tell sizes, rows, settings and revision."""
+    from runreel.cli import tables
+
     told = {"database": reel.url_shown, **reel.db.status()}
     if output.is_table:
         tables.show_facts(_facts(told))
@@ -94,4 +96,6 @@ def _facts(told: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
 
 
 def _shown(value: Any) -> str | None:
-    return tables.number(value) if type(value) is int else None if value is None else str(value)
+    if value is None:
+        return None
+    return f"{value:,}" if type(value) is int else str(value)

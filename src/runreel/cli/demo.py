@@ -2,45 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from runreel.cli import options, replay, show, terminal, usage
-from runreel.words.messages import Author, Message, PartialMessage
-from runreel.words.results import (
-    FunctionCall,
-    RunResult,
-    RunStreamEvent,
-    ToolCall,
-    ToolCallList,
-    Usage,
-)
-from runreel.words.status import MessageStatus, RunStatus, StreamEvent
+from runreel.cli import options, terminal
 
 if TYPE_CHECKING:
-    from runreel.recording import Recording
     from runreel.reel import Reel
-
-QUESTION = "What do I need to know about runreel, and how is the weather on the Moon?"
-LOOKING = "Let me look at the weather on the Moon first."
-CALL = ToolCall("call-1", FunctionCall("weather", {"place": "Moon", "unit": "celsius"}))
-ANSWERED = [{"id": "call-1", "name": "weather", "content": {"sky": "black", "noon": 121}}]
-ANSWER = (
-    "The sky over the Moon is black and it is 121 degrees at noon: take a hat.\n"
-    "\n"
-    "As for runreel: every piece of this answer was stored as a row before you saw it. "
-    "The rows are never rewritten, so this run can be replayed as it came, "
-    "shown as it was at any moment, and counted."
-)
-USAGE = Usage(input_text_tokens=58, completion_tokens=97, total_tokens=155)
-MODEL, ASSISTANT, THREAD = "demo-model", "demo-assistant", "demo-thread"
-LABELS = {"app": "demo"}
-
-_PAUSE = 0.04
-_THINKING = 0.4
 
 
 @click.command(
@@ -58,73 +28,25 @@ def demo_command(reel: Reel, *, fast: bool) -> None:
     The run is called demo-<time> and labelled app=demo; it goes into the database in force, where
     the other commands find it.
     """
+    from runreel.cli import counts, portrait, script, stage
+
     run_id = f"demo-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"
     _say(f"Recording {run_id} to {reel.url_shown}", None)
-    record(reel, run_id, pause=0.0 if fast else 1.0)
+    script.record(reel, run_id, pause=0.0 if fast else 1.0)
 
     _say("The run as the log tells it", "runreel show latest")
     summary, result = reel.state(run_id)
-    show.show(summary, result, content=False)
+    portrait.show(summary, result, content=False)
 
     _say("Its stream once more, four times as fast", "runreel replay latest --speed 4")
-    replay.play(reel.timeline(run_id), replay.Delta(), speed=4, instant=fast)
+    stage.play(reel.timeline(run_id), stage.Delta(), speed=4, instant=fast)
 
     _say("The tokens of all demo runs", "runreel usage --by model --label app=demo")
-    usage.show(reel.usage(("model",), labels=LABELS))
+    counts.show(reel.usage(("model",), labels=script.LABELS))
 
     _say("Go on with", None)
     for command in ("runs", "events latest", "show latest --at 5 --content", "--help"):
         terminal.out(f"  runreel {command}")
-
-
-def record(reel: Reel, run_id: str, *, pause: float) -> None:
-    """Record the script, printing each piece once it is stored; ``pause`` scales the waiting."""
-    seen = replay.Delta()
-    with reel.recording(
-        run_id, assistant_id=ASSISTANT, thread_id=THREAD, model=MODEL, labels=LABELS
-    ) as recording:
-        terminal.out(("> ", "dim"), (QUESTION, "bold"))
-        recording.result(RunResult(RunStatus.PENDING))
-        _stream(recording, LOOKING, seen, pause)
-        _keep(recording, RunStreamEvent(StreamEvent.TOOL_CALLS, None, ToolCallList((CALL,))), seen)
-        time.sleep(_THINKING * pause)
-        recording.tool_results(ANSWERED)
-        _stream(recording, ANSWER, seen, pause)
-        message = _message(run_id)
-        _keep(recording, RunStreamEvent(StreamEvent.DONE, _message=message), seen)
-        recording.result(RunResult(RunStatus.COMPLETED, _message=message, usage=USAGE))
-    seen.end()
-
-
-def _stream(recording: Recording, text: str, seen: replay.Delta, pause: float) -> None:
-    """The text as a model writes it, some words at a time."""
-    time.sleep(_THINKING * pause)
-    words = text.split(" ")
-    for count in range(2, len(words) + 2, 2):
-        told = PartialMessage((" ".join(words[:count]),))
-        _keep(recording, RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=told), seen)
-        time.sleep(_PAUSE * pause)
-
-
-def _keep(recording: Recording, event: RunStreamEvent, seen: replay.Delta) -> None:
-    """Store an event, then show it: never the other way round."""
-    stored = recording.append(event)
-    if stored is not None:
-        seen.show(stored)
-
-
-def _message(run_id: str) -> Message:
-    return Message(
-        id=f"{run_id}-answer",
-        parts=(ANSWER,),
-        thread_id=THREAD,
-        created_by=None,
-        created_at=datetime.now(UTC).replace(tzinfo=None),
-        labels=None,
-        author=Author(ASSISTANT, "ASSISTANT"),
-        citations=(),
-        status=MessageStatus.COMPLETED,
-    )
 
 
 def _say(what: str, command: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING
 
 import click
@@ -53,6 +52,8 @@ def explain_interrupt() -> int:
 
 def explain_bug() -> int:
     """Print the traceback of the exception that is being handled; the exit code."""
+    import traceback
+
     note(masked(traceback.format_exc()), end="")
     note("This is a bug in runreel. Please report it, with the lines above.")
     return BUG

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runreel.cli import options, progress, terminal
-from runreel.cli.tables import number
+from runreel.cli import options, terminal
 from runreel.sources import SOURCES
 from runreel.words.errors import SourceError, UsageError
 
@@ -57,6 +55,7 @@ def record_command(
     An event is stored before the next line is read. Lines that are stored already add nothing, so
     a recording that broke off can be fed from its beginning again. Exit code 1: lines were bad.
     """
+    from runreel.cli.tables import number
     from runreel.transfer import record_lines
 
     if file is None:
@@ -89,6 +88,8 @@ def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> Non
     in the order in which it was recorded. Importing again adds nothing. A line that cannot be read
     is named, its run is left untouched, and the rest goes in. Exit code 1: there were such lines.
     """
+    from runreel.cli import progress
+    from runreel.cli.tables import number
     from runreel.transfer import import_files
 
     if files.count(STDIN) > 1:
@@ -111,6 +112,8 @@ def _lines(file: str) -> Iterator[Iterable[bytes]]:
             terminal.note(("Reading from the terminal; Ctrl-D ends.", "dim"))
         yield sys.stdin.buffer
         return
+    from pathlib import Path
+
     try:
         lines = Path(file).open("rb")  # noqa: SIM115 - closed below
     except OSError as error:

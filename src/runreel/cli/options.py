@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from runreel.cli import completion, settings, times
+from runreel.cli import completion
 from runreel.cli.main import App
-from runreel.cli.output import FORMATS, Output
-from runreel.words.log import RECORDINGS
 from runreel.words.status import RunStatus
 
 if TYPE_CHECKING:
@@ -24,6 +22,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
+FORMATS = ("table", "json", "jsonl", "csv")
+RECORDINGS = ("open", "closed", "interrupted")
 MAX_SEQ = 2**63 - 2
 
 
@@ -66,6 +66,7 @@ def reel(*, create: bool = False) -> Callable[[Callable[..., R]], Callable[..., 
 @contextmanager
 def opened(*, create: bool = False) -> Iterator[Reel]:
     """The log that the command line, the environment and the configuration name."""
+    from runreel.cli import settings
     from runreel.reel import open as open_reel
 
     app = click.get_current_context().ensure_object(App)
@@ -83,6 +84,8 @@ def output(*, empty: bool = False) -> Callable[[Callable[..., R]], Callable[...,
         ) -> R:
             if as_json and format_ not in (None, "json"):
                 raise click.UsageError(f"--json and --output {format_} exclude each other.")
+            from runreel.cli.output import Output
+
             chosen = "json" if as_json else format_ or "table"
             return command(*args, output=Output(chosen, fail_empty=fail_empty), **kwargs)
 
@@ -157,6 +160,8 @@ def _labels(
 def _time(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
     if value is None:
         return None
+    from runreel.cli import times
+
     zone = ctx.params.get("tz")
     try:
         return times.parse(

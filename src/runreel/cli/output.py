@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FORMATS = ("table", "json", "jsonl", "csv")
-
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T]):

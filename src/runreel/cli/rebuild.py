@@ -7,40 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runreel.cli import jsonify, options, progress, terminal
-from runreel.cli.output import Kind
-from runreel.cli.tables import Column
+from runreel.cli import options, terminal
 from runreel.words.errors import RunNotFound
 
 if TYPE_CHECKING:
     from runreel.cli.output import Output
     from runreel.reel import Reel
-    from runreel.words.log import Difference
-
-
-def _shown(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else jsonify.text(jsonify.plain(value))
-
-
-def _resolved(reel: Reel, run: str) -> str:
-    try:
-        return reel.resolve(run)
-    except RunNotFound:
-        # A projection without a run in the log is one of the things to be found.
-        return run
-
-
-DIFFERENCES: Kind[Difference] = Kind(
-    "differences",
-    jsonify.difference,
-    ("run_id", "column", "stored", "rebuilt"),
-    (
-        Column("RUN", lambda found: found.run_id, long=True),
-        Column("COLUMN", lambda found: found.column),
-        Column("STORED", lambda found: _shown(found.stored), long=True),
-        Column("REBUILT", lambda found: _shown(found.rebuilt), long=True),
-    ),
-)
 
 
 @click.command(
@@ -61,6 +33,9 @@ def rebuild_command(reel: Reel, runs: tuple[str, ...], *, check: bool, output: O
     Of the runs that are named, or of all. Prints where the projections were not what the log
     says: nothing, if all is well. A column `*` is a row that is missing or too many.
     """
+    from runreel.cli import progress
+    from runreel.cli.kinds import DIFFERENCES
+
     as_of = datetime.now(UTC)
     chosen = [_resolved(reel, run) for run in runs] or None
     with progress.bar("Checking" if check else "Rebuilding") as step:
@@ -70,3 +45,11 @@ def rebuild_command(reel: Reel, runs: tuple[str, ...], *, check: bool, output: O
         raise click.exceptions.Exit(1)
     if found:
         terminal.note("The projections were mended.")
+
+
+def _resolved(reel: Reel, run: str) -> str:
+    try:
+        return reel.resolve(run)
+    except RunNotFound:
+        # A projection without a run in the log is one of the things to be found.
+        return run

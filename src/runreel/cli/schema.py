@@ -1,201 +1,28 @@
-"""``runreel schema``: what commands print as JSON, as JSON Schemas."""
+"""``runreel schema``: the shapes of what commands print."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from runreel.cli import options, output, terminal
-from runreel.words.log import KINDS, RECORDINGS
-from runreel.words.status import RunStatus
+from runreel.cli import options, terminal
 
-_DRAFT = "https://json-schema.org/draft/2020-12/schema"
-
-Schema = dict[str, Any]
-
-_STRING: Schema = {"type": "string"}
-_TEXT: Schema = {"type": ["string", "null"]}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_MAYBE_COUNT: Schema = {"type": ["integer", "null"], "minimum": 0}
-_MAYBE_TOKENS: Schema = {"type": ["integer", "null"]}
-_FLAG: Schema = {"type": "boolean"}
-_TIME: Schema = {"$ref": "#/$defs/time"}
-_MAYBE_TIME: Schema = {"anyOf": [_TIME, {"type": "null"}]}
-_MILLISECONDS: Schema = {"type": ["number", "null"]}
-_LABELS: Schema = {"type": "object", "additionalProperties": _STRING}
-_ANY: Schema = {}
-
-
-def _object(properties: Schema, *, optional: tuple[str, ...] = (), **rest: Any) -> Schema:
-    required = [name for name in properties if name not in optional]
-    closed = {"type": "object", "properties": properties, "required": required}
-    return closed | {"additionalProperties": False} | rest
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/$defs/{name}"}
-
-
-def _maybe(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _list(items: Schema) -> Schema:
-    return {"type": "array", "items": items}
-
-
-def _envelope(item: str) -> Schema:
-    return _object({"items": _list(_ref(item)), "next": _TEXT, "as_of": _TIME})
-
-
-_RUN: Schema = {
-    "run_id": _STRING,
-    "source": _STRING,
-    "status": {"enum": list(RunStatus.__members__)},
-    "status_name": {"enum": ["success", "failed", "running", "unknown"]},
-    "recording": {"enum": list(RECORDINGS)},
-    "assistant_id": _TEXT,
-    "thread_id": _TEXT,
-    "model": _TEXT,
-    "labels": _LABELS,
-    "created_by": _TEXT,
-    "created_at": _MAYBE_TIME,
-    "started_at": _TIME,
-    "finished_at": _MAYBE_TIME,
-    "first_text_ms": _MILLISECONDS,
-    "duration_ms": _MILLISECONDS,
-    "error": _maybe(_object({"message": _TEXT, "code": {"type": ["string", "integer", "null"]}})),
-    "tool_calls": _maybe(_list(_ref("tool_call"))),
-    "usage": _maybe(_ref("tokens")),
-    "events": _COUNT,
-    "last_seq": _COUNT,
-}
-_CONTENT: Schema = {
-    "text": _TEXT,
-    "parts": _maybe(_list(_ANY)),
-    "message": _maybe(_ref("message")),
-    "citations": _maybe(_list(_ref("citation"))),
-}
-_EVENT: Schema = {
-    "run_id": _STRING,
-    "seq": _COUNT,
-    "kind": {"enum": list(KINDS)},
-    "type": _TEXT,
-    "source_index": _MAYBE_COUNT,
-    "at": _TIME,
-    "elapsed_us": _COUNT,
-    "text": _TEXT,
-    "added": _TEXT,
-    "error": _TEXT,
-    "tool_calls": _maybe(_list(_ref("tool_call"))),
-    "is_finished": _FLAG,
-    "raw": {"description": "The source's own JSON value; with --raw only."},
-}
-_TOTALS: Schema = {
-    "runs": _COUNT,
-    "known": _COUNT,
-    "unknown": _COUNT,
-    "input_text_tokens": _MAYBE_TOKENS,
-    "completion_tokens": _MAYBE_TOKENS,
-    "total_tokens": _MAYBE_TOKENS,
-}
-_SOURCE: Schema = {
-    "type": {"enum": ["filechunk", "unknown"]},
-    "parts": _list(_ANY),
-    "search_index_id": _TEXT,
-    "file_id": _TEXT,
-    "file_name": _TEXT,
-    "text": {"type": "string", "description": "Of an unknown source alone."},
-}
-_MESSAGE: Schema = {
-    "id": _TEXT,
-    "parts": _list(_ANY),
-    "thread_id": _TEXT,
-    "created_by": _TEXT,
-    "created_at": _MAYBE_TIME,
-    "labels": _maybe(_LABELS),
-    "author": _object({"id": _STRING, "role": _STRING}),
-    "citations": _list({"type": "object"}),
-    "status": _STRING,
-}
-_REPORT: Schema = {
-    "lines": _COUNT,
-    "events_new": _COUNT,
-    "events_known": _COUNT,
-    "runs_new": _COUNT,
-    "runs_touched": _COUNT,
-    "problems": _list(_ref("problem")),
-    "notices": _list(_STRING),
-}
-
-DEFINITIONS: Schema = {
-    "time": {
-        "type": "string",
-        "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$",
-        "description": "RFC 3339, UTC, microseconds.",
-    },
-    "tokens": _object({name: {"type": "integer"} for name in list(_TOTALS)[3:]}),
-    "tool_call": _object({"id": _TEXT, "name": _TEXT, "arguments": {"type": ["object", "null"]}}),
-    "run": _object(_RUN),
-    "event": _object(_EVENT, optional=("raw",)),
-    "message": _object(
-        _MESSAGE,
-        optional=tuple(name for name in _MESSAGE if name != "parts"),
-        description="A message still being written has its parts alone.",
-    ),
-    "citation": _object({"sources": _list(_object(_SOURCE, optional=("text",)))}),
-    "usage_item": {
-        "type": "object",
-        "properties": _TOTALS,
-        "required": list(_TOTALS),
-        "additionalProperties": {**_TEXT, "description": "A group's key, named as in --by."},
-    },
-    "difference": _object({"run_id": _STRING, "column": _STRING, "stored": _ANY, "rebuilt": _ANY}),
-    "open_recording": _object(
-        {
-            "run_id": _STRING,
-            "source": _STRING,
-            "opened_at": _TIME,
-            "host": _TEXT,
-            "pid": {"type": ["integer", "null"]},
-            "process_started": {"type": ["integer", "null"]},
-            "last_event_at": _TIME,
-            "last_seq": _COUNT,
-            "alive": {"type": ["boolean", "null"]},
-        }
-    ),
-    "problem": _object({"file": _STRING, "line": _COUNT, "message": _STRING, "run_id": _TEXT}),
-}
-
-# What `runreel COMMAND --json` prints, command by command.
-DOCUMENTS: Schema = {
-    "runs": _envelope("run"),
-    "show": _object(_RUN | _CONTENT, optional=tuple(_CONTENT)),
-    "events": _envelope("event"),
-    "usage": _object(
-        {"items": _list(_ref("usage_item")), "totals": _object(_TOTALS), "tz": _STRING}
-    ),
-    "rebuild": _envelope("difference"),
-    "recover": _envelope("open_recording"),
-    "import": _object(_REPORT),
-    "record": _object(_REPORT),
-    "db-current": _object({"revision": _TEXT}),
-    "db-status": _object(
-        {
-            "database": _STRING,
-            "backend": {"enum": ["sqlite", "postgresql"]},
-            "revision": _TEXT,
-            "projection_version": _TEXT,
-            "rows": {"type": "object", "additionalProperties": _COUNT},
-            "bytes": {"type": "object", "additionalProperties": _COUNT},
-            "settings": {"type": "object"},
-        }
-    ),
-}
-# Each line of `-o jsonl` is one of these.
-ITEMS = ("run", "event", "usage_item", "difference", "open_recording")
-NAMES = (*DOCUMENTS, *ITEMS)
+NAMES = (
+    "runs",
+    "show",
+    "events",
+    "usage",
+    "rebuild",
+    "recover",
+    "import",
+    "record",
+    "db-current",
+    "db-status",
+    "run",
+    "event",
+    "usage_item",
+    "difference",
+    "open_recording",
+)
 
 
 @click.command(
@@ -213,19 +40,7 @@ def schema_command(name: str | None) -> None:
     NAME is a command, for its --json, or an item, for a line of its -o jsonl; without it, all
     are printed in one document. Draft 2020-12.
     """
-    terminal.out(output.json_text(everything() if name is None else schema_of(name)))
+    from runreel.cli import output, schemas
 
-
-def schema_of(name: str) -> Schema:
-    """The schema of one command's output, or of one item."""
-    own = DOCUMENTS.get(name) or _ref(name)
-    return {"$schema": _DRAFT, "title": f"runreel {name}", **own, "$defs": DEFINITIONS}
-
-
-def everything() -> Schema:
-    """All schemas as the definitions of one document, items and commands each by their names."""
-    return {
-        "$schema": _DRAFT,
-        "title": "What runreel prints as JSON",
-        "$defs": DEFINITIONS | {f"command:{name}": schema for name, schema in DOCUMENTS.items()},
-    }
+    told = schemas.everything() if name is None else schemas.schema_of(name)
+    terminal.out(output.json_text(told))

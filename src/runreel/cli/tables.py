@@ -21,7 +21,6 @@ Grid = list[list[Cell]]
 UNKNOWN = "-"
 # So many rows share their columns' widths; more would have to be held in memory.
 _CHUNK = 1000
-_NARROWEST = 8
 _GAP = 2
 
 
@@ -29,29 +28,34 @@ _GAP = 2
 class Column(Generic[T]):
     """One column; ``cell`` answers a text, with a style or without, or None for unknown.
 
-    ``long`` columns are the ones to be cut where the terminal is narrow.
+    Where the terminal is narrow, its cells may be cut to ``shortest`` characters (0: never), and
+    it is left out if it is ``spare``, the last one first.
     """
 
     title: str
     cell: Callable[[T], str | int | Cell | None]
     right: bool = False
-    long: bool = False
+    shortest: int = 0
+    spare: bool = False
 
 
 def show(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> int:
     """Print a table; how many rows it has."""
     count, cut, left = 0, False, iter(rows)
+    shown = list(columns)
     while chunk := list(islice(left, _CHUNK)):
-        grid = [[_cell(column.cell(row)) for column in columns] for row in chunk]
         if terminal.is_terminal():
-            cut |= _fit(columns, grid)
-            terminal.out_rich(_drawn(columns, grid))
+            shown = _roomy(shown, chunk)
+            grid = _grid(shown, chunk)
+            cut |= _cut(shown, grid)
+            # Rather wider than the terminal than with half a number.
+            terminal.out_rich(_drawn(shown, grid), columns=_width(_widths(shown, grid)))
         else:
-            for line in _plain(columns, grid, title=not count):
+            for line in _plain(columns, _grid(columns, chunk), title=not count):
                 terminal.out(*line)
         count += len(chunk)
-    if cut:
-        terminal.note(("Shortened to the width of the terminal; --json has it whole.", "dim"))
+    if cut or len(shown) < len(columns):
+        _say_cut([column.title for column in columns if column not in shown])
     return count
 
 
@@ -66,6 +70,10 @@ def show_facts(facts: Iterable[tuple[str, str | Cell | None]]) -> None:
 def number(value: int | None) -> str | None:
     """A number as people read it."""
     return None if value is None else f"{value:,}"
+
+
+def _grid(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> Grid:
+    return [[_cell(column.cell(row)) for column in columns] for row in rows]
 
 
 def _cell(value: str | int | Cell | None) -> Cell:
@@ -99,25 +107,49 @@ def _widths(columns: Sequence[Column[Any]], grid: Grid) -> list[int]:
     ]
 
 
-def _fit(columns: Sequence[Column[Any]], grid: Grid) -> bool:
-    """Cut the long columns until the table fits the terminal; whether anything was cut."""
+def _width(widths: Iterable[int]) -> int:
+    """How wide a table of such columns is."""
+    told = list(widths)
+    return sum(told) + _GAP * (len(told) - 1)
+
+
+def _roomy(columns: list[Column[Any]], rows: list[Any]) -> list[Column[Any]]:
+    """The columns that the terminal has room for."""
+    grid = _grid(columns, rows)
+    widths = dict(zip(columns, _widths(columns, grid), strict=True))
+    while True:
+        needed = [min(width, column.shortest or width) for column, width in widths.items()]
+        spare = [column for column in widths if column.spare]
+        if not spare or _width(needed) <= terminal.width():
+            return list(widths)
+        del widths[spare[-1]]
+
+
+def _cut(columns: Sequence[Column[Any]], grid: Grid) -> bool:
+    """Cut the cells that may be until the table fits the terminal; whether anything was cut."""
     widths = _widths(columns, grid)
-    room = terminal.width() - 2 - _GAP * (len(columns) - 1)
-    cut = {place for place, column in enumerate(columns) if column.long}
-    for _ in range(sum(widths) - room):
-        widest = max(cut, key=widths.__getitem__, default=None)
-        if widest is None or widths[widest] <= _NARROWEST:
+    cut = False
+    for _ in range(_width(widths) - terminal.width()):
+        slack = {
+            place: widths[place]
+            for place, column in enumerate(columns)
+            if 0 < column.shortest < widths[place]
+        }
+        if not slack:
             break
-        widths[widest] -= 1
-    shortened = False
-    ellipsis = "…" if terminal.takes_unicode() else "."
+        widths[max(slack, key=slack.__getitem__)] -= 1
+        cut = True
+    ellipsis = "\N{HORIZONTAL ELLIPSIS}" if terminal.takes_unicode() else "~"
     for row in grid:
-        for place in cut:
-            text, style = row[place]
+        for place, (text, style) in enumerate(row):
             if cell_len(text) > widths[place]:
                 row[place] = set_cell_size(text, widths[place] - 1).rstrip() + ellipsis, style
-                shortened = True
-    return shortened
+    return cut
+
+
+def _say_cut(hidden: list[str]) -> None:
+    left_out = f" Left out: {', '.join(hidden)}." if hidden else ""
+    terminal.note(("Shortened to fit; -o json has it whole." + left_out, "dim"))
 
 
 def _drawn(columns: Sequence[Column[Any]], grid: Grid) -> Any:
@@ -125,8 +157,13 @@ def _drawn(columns: Sequence[Column[Any]], grid: Grid) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    edges = box.SIMPLE_HEAD if terminal.takes_unicode() else box.ASCII2
-    table = Table(box=edges, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    table = Table(
+        box=box.SIMPLE_HEAD if terminal.takes_unicode() else box.ASCII2,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, _GAP - 1, 0, 0),
+        header_style="bold",
+    )
     for column in columns:
         table.add_column(
             Text(column.title), justify="right" if column.right else "left", no_wrap=True

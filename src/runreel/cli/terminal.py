@@ -7,7 +7,6 @@ then, so that no escape sequence reaches a terminal but our own.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
@@ -49,9 +48,9 @@ def out_exact(text: str) -> None:
     _write(sys.stdout, safe(text) if is_terminal() else text, flush=False)
 
 
-def out_rich(renderable: RenderableType) -> None:
-    """Print what rich draws; the texts in it have to be safe already."""
-    console = _console(sys.stdout)
+def out_rich(renderable: RenderableType, *, columns: int) -> None:
+    """Print what rich draws, so many columns wide; the texts in it have to be safe already."""
+    console = _console(sys.stdout, columns)
     with console.capture() as capture:
         console.print(renderable)
     _write(sys.stdout, capture.get(), flush=False)
@@ -59,7 +58,7 @@ def out_rich(renderable: RenderableType) -> None:
 
 def notes_console() -> Console:
     """For what rich keeps drawing anew on stderr."""
-    return _console(sys.stderr)
+    return _console(sys.stderr, width())
 
 
 def note(*pieces: Piece, end: str = "\n") -> None:
@@ -92,6 +91,8 @@ def notes_are_seen() -> bool:
 
 def width() -> int:
     """Columns of the terminal."""
+    import shutil
+
     return shutil.get_terminal_size().columns
 
 
@@ -112,12 +113,12 @@ def colored(stream: IO[str] | None) -> bool:
     return _is_terminal(stream) and os.environ.get("TERM") != "dumb"
 
 
-def _console(stream: IO[str]) -> Console:
+def _console(stream: IO[str], columns: int) -> Console:
     from rich.console import Console
 
     return Console(
         file=stream,
-        width=width(),
+        width=columns,
         force_terminal=True,
         color_system="standard" if colored(stream) else None,
         no_color=False,

@@ -55,7 +55,7 @@ def loads(text: str | bytes) -> Any:
         BadValue: if it is not JSON (NaN and Infinity are not), or out of bounds.
     """
     value = _parsed(text)
-    _bound(value, 2 * MAX_DEPTH, len(text))
+    _bound(value, 2 * MAX_DEPTH, text)
     return value
 
 
@@ -66,7 +66,7 @@ def dumps(value: Any) -> str:
         BadValue: if it is no JSON value, or out of bounds.
     """
     text = _spelled(_strict, value)
-    _bound(value, MAX_DEPTH, len(text))
+    _bound(value, MAX_DEPTH, text)
     if text.isascii():
         return text
     return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
@@ -159,8 +159,11 @@ def reopen(payload: str, shape: Shape, *, text: str) -> Any:
     value = loads(payload)
     if not isinstance(value, dict) or APPENDED not in value:
         return value
-    lengths = sum(slot.container[slot.key] for slot in shape.slots(value))
-    return decode(payload, lengths - len(value[APPENDED]), shape, text=text)[0]
+    try:
+        length = sum(slot.container[slot.key] for slot in shape.slots(value))
+    except TypeError as error:
+        raise BadValue(f"the payload is damaged: {error!r}") from None
+    return decode(payload, length - len(appended(payload)), shape, text=text)[0]
 
 
 def _parsed(text: str | bytes) -> Any:
@@ -199,15 +202,21 @@ def _spelled(encode: Callable[[Any], str], value: Any) -> str:
         raise BadValue(f"not a JSON value: {error}") from None
 
 
-def _bound(value: Any, depth: int, length: int) -> None:
-    if length <= 2 * depth:
-        return  # too short for that many brackets, open and closed
+def _bound(value: Any, depth: int, text: str | bytes) -> None:
+    if _opening(text) <= depth:
+        return
     level = [value]
     for _ in range(depth + 1):
         level = [child for item in level for child in _children(item)]
         if not level:
             return
     raise BadValue(f"the value is nested more than {depth} deep")
+
+
+def _opening(text: str | bytes) -> int:
+    if isinstance(text, bytes):
+        return text.count(b"{") + text.count(b"[")
+    return text.count("{") + text.count("[")
 
 
 def _children(item: Any) -> Any:

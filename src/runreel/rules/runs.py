@@ -49,7 +49,8 @@ class RunState:
     """Everything that the events so far say of a run. Times are µs since the epoch.
 
     ``settled`` is whether Get has called it COMPLETED or FAILED; ``live`` whether the rows' times
-    are when things happened (an import's are not: it takes the source's own).
+    are when things happened (an import's are not: it takes the source's own); ``timed`` whether
+    ``started_at`` is when the run began, not when it was imported.
     """
 
     source: str = ""
@@ -62,6 +63,7 @@ class RunState:
     usage: Usage | None = None
     settled: bool = False
     live: bool = True
+    timed: bool = True
     assistant_id: str | None = None
     thread_id: str | None = None
     created_by: str | None = None
@@ -109,9 +111,8 @@ def advance(state: RunState, kind: str, at: int, reading: Reading) -> bool:
     if kind == TOOL_RESULTS and state.status is RunStatus.TOOL_CALLS:
         _become(state, RunStatus.IN_PROGRESS, at, None)
         changed = True
-    if not state.live and reading.time is not None and state.created_at is None:
-        state.started_at = state.created_at = reading.time
-        changed = True
+    if reading.time is not None:
+        changed |= _start(state, reading.time)
     return changed or kind == RUN
 
 
@@ -124,7 +125,7 @@ def note(state: RunState, type_: str | None, at: int, value: Any) -> bool:
         state.live = value.get("via") != IMPORT
         if type_ == OPENED:
             state.source = str(value.get("source") or "")
-            state.started_at = at
+            state.started_at, state.timed = at, state.live
         labels = value.get("labels")
         if isinstance(labels, dict):
             state.labels = state.labels | labels
@@ -174,10 +175,18 @@ def _learn(state: RunState, facts: Facts) -> bool:
         changed = True
     if facts.created_at is not None and facts.created_at != state.created_at:
         state.created_at = facts.created_at
-        if not state.live:
-            state.started_at = facts.created_at
         changed = True
+    if facts.created_at is not None:
+        changed |= _start(state, facts.created_at)
     return changed
+
+
+def _start(state: RunState, time: int) -> bool:
+    """Begin an imported run at the first time that its source tells."""
+    if state.timed:
+        return False
+    state.started_at, state.timed = time, True
+    return True
 
 
 def _stream(state: RunState, event: RunStreamEvent, at: int, reading: Reading) -> bool:

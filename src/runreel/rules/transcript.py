@@ -25,7 +25,7 @@ class Transcript:
         self.text = text
 
     def write(self, kind: str, type_: str | None, index: int | None, value: Any) -> Encoded:
-        """``value`` encoded for the row that comes next; ``accept`` it once it is stored.
+        """``value`` encoded for the row that comes next; its ``text`` is ours once it is stored.
 
         Raises:
             BadValue: if it is no JSON value.

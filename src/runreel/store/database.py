@@ -23,10 +23,20 @@ class Database:
     """Connections to one log. Thread-safe, and safe to use on in a forked child.
 
     SQLite is created (if ``create``) and migrated by itself; Postgres by ``upgrade`` alone.
+    ``patience`` is for how many seconds a writer tries a database anew that cannot be reached.
     """
 
-    def __init__(self, url: str, *, durability: str = "full", create: bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        durability: str = "full",
+        create: bool = True,
+        patience: float = 0.0,
+    ) -> None:
         self.url = engines.parse_url(url)
+        self.patience = patience
+        self.postgres = self.url.get_backend_name() == "postgresql"
         self.shown = engines.shown(self.url)
         self.durable = durability == "full"
         self._durability = durability

@@ -64,6 +64,14 @@ def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool = 
     return connection.executemany(sql, parameters) == len(parameters)
 
 
+def holds(connection: Connection, row: EventRow) -> bool:
+    """Whether this very row is in the log."""
+    found = connection.one(
+        "SELECT digest FROM events WHERE run_id = ? AND seq = ?", (row.run_id, row.seq)
+    )
+    return found is not None and bytes(found[0]) == row.digest
+
+
 def read(
     connection: Connection, run_id: str, *, start: int = 0, stop: int | None = None
 ) -> Iterator[EventRow]:

@@ -1,0 +1,183 @@
+"""What there is to print: for each kind of answer, its JSON object, its keys, its columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runreel.cli import jsonify, times
+from runreel.cli.output import Kind
+from runreel.cli.tables import Cell, Column, number
+from runreel.words.log import NOTE, RUN, STREAM_EVENT
+
+if TYPE_CHECKING:
+    from runreel.words.log import Difference, OpenRecording, RunSummary, StoredEvent
+    from runreel.words.results import ToolCallList
+
+# How a status looks; it says so in words too.
+_STYLES = {"success": "green", "failed": "red", "running": "yellow", "unknown": "dim"}
+_RECORDING_STYLES = {"open": "yellow", "closed": None, "interrupted": "red"}
+
+_ALIVE: dict[bool | None, Cell | None] = {
+    True: ("alive", "green"),
+    False: ("dead", "red"),
+    None: None,
+}
+
+
+def status_cell(run: RunSummary) -> Cell:
+    """The status, in its colour."""
+    return run.status.name, _STYLES[run.status_name]
+
+
+def recording_cell(run: RunSummary) -> Cell:
+    """The state of the recording, in its colour."""
+    return run.recording, _RECORDING_STYLES.get(run.recording)
+
+
+def calls_line(calls: ToolCallList) -> str:
+    """The calls as a program would write them."""
+    told = []
+    for call in calls:
+        if call.function is None:
+            told.append("?()")
+        else:
+            arguments = ", ".join(
+                f"{key}={jsonify.text(value)}" for key, value in call.function.arguments.items()
+            )
+            told.append(f"{call.function.name}({arguments})")
+    return "; ".join(told)
+
+
+def _what(event: StoredEvent) -> str | None:
+    """What a person wants to know of the row."""
+    if event.error is not None:
+        return event.error
+    if event.tool_calls is not None:
+        return calls_line(event.tool_calls)
+    if event.added:
+        return event.added
+    if event.kind in (RUN, STREAM_EVENT):
+        return None if event.raw is None else ""
+    if event.kind == NOTE and isinstance(event.raw, dict):
+        return ", ".join(f"{key} {jsonify.text(value)}" for key, value in event.raw.items())
+    return None if event.raw is None else jsonify.text(event.raw)
+
+
+def _tokens(run: RunSummary) -> str | None:
+    return None if run.usage is None else number(run.usage.total_tokens)
+
+
+def _shown(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else jsonify.text(jsonify.plain(value))
+
+
+_RUN_FIELDS = (
+    "run_id",
+    "source",
+    "status",
+    "status_name",
+    "recording",
+    "assistant_id",
+    "thread_id",
+    "model",
+    "labels",
+    "created_by",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "first_text_ms",
+    "duration_ms",
+    "error.message",
+    "error.code",
+    "tool_calls",
+    "usage.input_text_tokens",
+    "usage.completion_tokens",
+    "usage.total_tokens",
+    "events",
+    "last_seq",
+)
+_EVENT_FIELDS = (
+    "run_id",
+    "seq",
+    "kind",
+    "type",
+    "source_index",
+    "at",
+    "elapsed_us",
+    "text",
+    "added",
+    "error",
+    "tool_calls",
+    "is_finished",
+)
+
+RUNS: Kind[RunSummary] = Kind(
+    "runs",
+    jsonify.run,
+    _RUN_FIELDS,
+    (
+        Column("RUN", lambda run: run.run_id, shortest=20),
+        Column("STATUS", status_cell),
+        Column("STARTED", lambda run: times.local(run.started_at)),
+        Column("TOOK", lambda run: times.took(run.duration_ms), right=True, spare=True),
+        Column("TOKENS", _tokens, right=True, spare=True),
+        Column("MODEL", lambda run: run.model, shortest=10, spare=True),
+        Column("RECORDING", recording_cell, spare=True),
+        Column("EVENTS", lambda run: number(run.events), right=True, spare=True),
+    ),
+)
+EVENTS: Kind[StoredEvent] = Kind(
+    "events",
+    jsonify.event,
+    _EVENT_FIELDS,
+    (
+        Column("SEQ", lambda event: event.seq, right=True),
+        Column("AT", lambda event: times.local(event.at, precise=True)),
+        Column("KIND", lambda event: event.kind, spare=True),
+        Column("TYPE", lambda event: event.type),
+        Column("INDEX", lambda event: event.source_index, right=True, spare=True),
+        Column("WHAT", _what, shortest=30),
+    ),
+)
+RAW_EVENTS: Kind[StoredEvent] = Kind(
+    "events",
+    jsonify.raw_event,
+    (*_EVENT_FIELDS, "raw"),
+    (*EVENTS.columns[:-1], Column("RAW", lambda event: jsonify.text(event.raw), shortest=30)),
+)
+DIFFERENCES: Kind[Difference] = Kind(
+    "differences",
+    jsonify.difference,
+    ("run_id", "column", "stored", "rebuilt"),
+    (
+        Column("RUN", lambda found: found.run_id, shortest=20),
+        Column("COLUMN", lambda found: found.column),
+        Column("STORED", lambda found: _shown(found.stored), shortest=12),
+        Column("REBUILT", lambda found: _shown(found.rebuilt), shortest=12),
+    ),
+)
+OPEN_RECORDINGS: Kind[OpenRecording] = Kind(
+    "open recordings",
+    jsonify.open_recording,
+    (
+        "run_id",
+        "source",
+        "opened_at",
+        "host",
+        "pid",
+        "process_started",
+        "last_event_at",
+        "last_seq",
+        "alive",
+    ),
+    (
+        Column("RUN", lambda told: told.run_id, shortest=20),
+        Column("PROCESS", lambda told: _ALIVE[told.alive]),
+        Column("PID", lambda told: told.pid, right=True),
+        Column("LAST EVENT", lambda told: times.local(told.last_event_at)),
+        Column("OPENED", lambda told: times.local(told.opened_at), spare=True),
+        Column("LAST SEQ", lambda told: told.last_seq, right=True, spare=True),
+        Column("SOURCE", lambda told: told.source, spare=True),
+        Column("HOST", lambda told: told.host, shortest=8, spare=True),
+    ),
+)

@@ -1,0 +1,101 @@
+"""One run as people read it: what is known of it, from its id to its text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runreel.cli import tables, terminal, times
+from runreel.cli.kinds import calls_line, recording_cell, status_cell
+from runreel.cli.safe import safe_line
+from runreel.cli.tables import number
+from runreel.words.messages import FileChunk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runreel.cli.tables import Cell
+    from runreel.words.log import RunError, RunSummary
+    from runreel.words.messages import Citation, UnknownSource
+    from runreel.words.results import RunResult, Usage
+
+
+def show(summary: RunSummary, result: RunResult, *, content: bool) -> None:
+    """Print a run for people."""
+    tables.show_facts(_facts(summary))
+    if summary.tool_calls is not None:
+        _section("Tool calls")
+        for call in summary.tool_calls:
+            told = calls_line(type(summary.tool_calls)((call,)))
+            terminal.out("  ", safe_line(told), ("" if call.id is None else f"  {call.id}", "dim"))
+    if not result.is_failed:
+        _show_citations(result.citations, content=content)
+        if content:
+            _section("Text")
+            text = result.text
+            terminal.out((tables.UNKNOWN, "dim") if text is None else text)
+
+
+def _facts(run: RunSummary) -> Iterator[tuple[str, str | Cell | None]]:
+    status, style = status_cell(run)
+    named = "" if run.status_name in status.lower() else f" ({run.status_name})"
+    yield "Run", (run.run_id, "bold")
+    yield "Status", (status + named, style)
+    if run.error is not None:
+        yield "Error", (_error(run.error), "red")
+    yield "Recording", recording_cell(run)
+    yield "Source", run.source
+    yield "Assistant", run.assistant_id
+    yield "Thread", run.thread_id
+    yield "Model", run.model
+    yield "Labels", ", ".join(f"{key}={value}" for key, value in run.labels.items()) or None
+    yield "Created by", run.created_by
+    yield "Created", times.local(run.created_at)
+    yield "Started", times.local(run.started_at)
+    yield "First text", _after(run.first_text_ms)
+    yield "Finished", times.local(run.finished_at)
+    yield "Took", times.took(run.duration_ms)
+    yield "Events", f"{number(run.events)} in the stream, {number(run.last_seq + 1)} rows"
+    yield "Usage", _usage(run.usage)
+
+
+def _show_citations(citations: tuple[Citation, ...], *, content: bool) -> None:
+    if not citations:
+        return
+    _section("Citations")
+    for place, citation in enumerate(citations, 1):
+        for source in citation.sources:
+            terminal.out(f"  [{place}] ", safe_line(_source_line(source)))
+            if content:
+                for line in source.text.splitlines() or [""]:
+                    terminal.out("      ", (line, "dim"))
+
+
+def _source_line(source: FileChunk | UnknownSource) -> str:
+    if not isinstance(source, FileChunk):
+        return "a source of an unknown type"
+    index = source.search_index.name or source.search_index.id
+    file = source.file and (source.file.name or source.file.id)
+    return f"file {file or tables.UNKNOWN}, search index {index or tables.UNKNOWN}"
+
+
+def _section(title: str) -> None:
+    terminal.out("")
+    terminal.out((title, "bold"))
+
+
+def _error(error: RunError) -> str:
+    code = "" if error.code is None else f" (code {error.code})"
+    return f"{error.message or tables.UNKNOWN}{code}"
+
+
+def _after(milliseconds: float | None) -> str | None:
+    return None if milliseconds is None else f"after {times.took(milliseconds)}"
+
+
+def _usage(usage: Usage | None) -> str | None:
+    if usage is None:
+        return None
+    return (
+        f"{number(usage.total_tokens)} tokens: {number(usage.input_text_tokens)} in,"
+        f" {number(usage.completion_tokens)} out"
+    )

@@ -1,0 +1,114 @@
+"""How a replay looks: what is printed of each event, and when."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from runreel.cli import jsonify, terminal, times
+from runreel.cli.kinds import calls_line
+from runreel.cli.output import json_line
+from runreel.cli.safe import safe_line
+from runreel.replay import paced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runreel.replay import Timeline
+    from runreel.words.log import StoredEvent
+
+# time.sleep refuses more than some centuries; a source's clock may claim them.
+_LONGEST = 10_000_000.0
+
+
+class Delta:
+    """Prints text as it grows, and what else happens in brackets on lines of its own."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._line_open = False
+
+    def show(self, event: StoredEvent) -> None:
+        """Print what the event added."""
+        if event.text is not None and event.text != self._text:
+            grown = event.text.startswith(self._text)
+            if not grown:
+                self.end()
+            self._print(event.text[len(self._text) :] if grown else event.text)
+            self._text = event.text
+        if event.tool_calls is not None:
+            self._say(f"tool calls: {calls_line(event.tool_calls)}", "cyan")
+        if event.error is not None:
+            self._say(f"error: {event.error}", "red")
+
+    def end(self) -> None:
+        """Begin a new line, unless one is begun."""
+        if self._line_open:
+            terminal.out("", flush=True)
+            self._line_open = False
+
+    def _print(self, text: str) -> None:
+        terminal.out(text, end="", flush=True)
+        self._line_open = not text.endswith("\n")
+
+    def _say(self, text: str, style: str) -> None:
+        self.end()
+        terminal.out((f"[{safe_line(text)}]", style), flush=True)
+
+
+class Cumulative:
+    """Prints each event with the whole text so far."""
+
+    def show(self, event: StoredEvent) -> None:
+        """Print the event."""
+        at = times.local(event.at, precise=True)
+        terminal.out((f"--- {event.seq} {safe_line(event.type or event.kind)} {at}", "dim"))
+        if event.text is not None:
+            terminal.out(event.text)
+        if event.tool_calls is not None:
+            terminal.out((f"[tool calls: {safe_line(calls_line(event.tool_calls))}]", "cyan"))
+        if event.error is not None:
+            terminal.out((f"[error: {safe_line(event.error)}]", "red"))
+        terminal.flush()
+
+    def end(self) -> None:
+        """Nothing is left open."""
+
+
+class Lines:
+    """Prints each event as a line of JSON, the moment it comes."""
+
+    def show(self, event: StoredEvent) -> None:
+        """Print the event."""
+        terminal.out(json_line(jsonify.event(event)), flush=True)
+
+    def end(self) -> None:
+        """Nothing is left open."""
+
+
+Renderer = Delta | Cumulative | Lines
+RENDERERS: dict[str, Callable[[], Renderer]] = {
+    "delta": Delta,
+    "cumulative": Cumulative,
+    "jsonl": Lines,
+}
+
+
+def play(
+    timeline: Timeline,
+    renderer: Renderer,
+    *,
+    speed: float = 1.0,
+    max_gap: float | None = None,
+    instant: bool = False,
+) -> None:
+    """Show each event when it is due. Late by a slow terminal, the next ones catch up."""
+    steps = paced(timeline, speed=speed, max_gap=max_gap, instant=instant)
+    due = time.monotonic()
+    try:
+        for pause, event in steps:
+            due += pause
+            time.sleep(min(max(0.0, due - time.monotonic()), _LONGEST))
+            renderer.show(event)
+    finally:
+        renderer.end()

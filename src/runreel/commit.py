@@ -1,0 +1,261 @@
+"""Commits: what several callers want stored at the same time goes into one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import threading
+import time
+import weakref
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
+
+from runreel.store import event_log, read_models
+from runreel.store.connection import GiveUp
+from runreel.words.errors import DatabaseReadOnly, DatabaseUnavailable, LogError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runreel.store.connection import Connection
+    from runreel.store.database import Database
+    from runreel.store.read_models import Projected
+    from runreel.words.log import EventRow
+
+# How many units share a transaction at the most.
+GROUP = 512
+_PAUSE = 0.05
+_LONGEST_PAUSE = 2.0
+
+
+class Unit(NamedTuple):
+    """Rows of one run that are stored together or not at all, and what lists show after them."""
+
+    rows: list[EventRow]
+    projected: Projected | None
+
+
+# Whether a unit is stored; False where another recorder of the run was faster.
+Outcome = bool | BaseException
+
+
+class _Ticket:
+    """Units that a caller waits for; ``called`` once there is something for it to do."""
+
+    __slots__ = ("called", "outcomes", "units", "wake")
+
+    def __init__(self, units: Sequence[Unit]) -> None:
+        self.units = units
+        self.outcomes: list[Outcome] = []
+        self.called = False
+        self.wake = threading.Lock()
+        self.wake.acquire()
+
+    def call(self) -> None:
+        """Wake whoever waits."""
+        self.called = True
+        self.wake.release()
+
+
+class Committer:
+    """Stores units. Whoever finds it idle commits, at once; whoever finds it busy queues.
+
+    Whoever commits takes all that is queued along, so that threads share the cost of a
+    transaction when they meet and pay nothing when they do not. A transaction that fails is tried
+    again unit by unit: a bad one cannot fail its neighbours.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = weakref.proxy(database)
+        self._mutex = threading.Lock()
+        self._queue: deque[_Ticket] = deque()
+        self._led = False
+        self._ticks: WeakKeyDictionary[asyncio.AbstractEventLoop, TickCommitter]
+        self._ticks = WeakKeyDictionary()
+
+    async def acommit(self, unit: Unit) -> bool:
+        """Like ``commit``: all that is ready in one turn of the loop shares a transaction."""
+        loop = asyncio.get_running_loop()
+        tick = self._ticks.get(loop)
+        if tick is None:
+            threaded = self._database.postgres
+            tick = self._ticks[loop] = TickCommitter(self, threaded=threaded)
+        return await tick.commit(unit)
+
+    def commit(self, unit: Unit) -> bool:
+        """Store one unit; False if another recorder of the run was faster.
+
+        Raises:
+            LogError: if the database does not take it. It is not stored then.
+        """
+        outcome = self.commit_all([unit])[0]
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def commit_all(self, units: Sequence[Unit]) -> list[Outcome]:
+        """Store units in order, each with an outcome of its own."""
+        ticket = _Ticket(units)
+        with self._mutex:
+            self._queue.append(ticket)
+            leads, self._led = not self._led, True
+        interrupt = None if leads else _wait(ticket)
+        if not ticket.outcomes:
+            self._lead(ticket)
+        if interrupt is not None:
+            raise interrupt
+        return ticket.outcomes
+
+    def _lead(self, own: _Ticket) -> None:
+        tickets: list[_Ticket] = []
+        try:
+            with self._mutex:
+                size = 0
+                while self._queue and size < GROUP:
+                    tickets.append(self._queue.popleft())
+                    size += len(tickets[-1].units)
+            self._store(tickets)
+        finally:
+            with self._mutex:
+                # If we were interrupted, somebody else finds out what became of the others' rows.
+                unfinished = [t for t in tickets if not t.outcomes and t is not own]
+                self._queue.extendleft(reversed(unfinished))
+                self._led = bool(self._queue)
+                successor = self._queue[0] if self._queue else None
+            for ticket in tickets:
+                if ticket.outcomes and ticket is not own:
+                    ticket.call()
+            if successor is not None:
+                successor.call()
+
+    def _store(self, tickets: list[_Ticket]) -> None:
+        units = [unit for ticket in tickets for unit in ticket.units]
+        outcomes: list[Outcome]
+        if len(units) > 1 and self._together(units):
+            outcomes = [True] * len(units)
+        else:
+            outcomes = [self._alone(unit) for unit in units]
+        done = 0
+        for ticket in tickets:
+            ticket.outcomes = outcomes[done : done + len(ticket.units)]
+            done += len(ticket.units)
+
+    def _together(self, units: list[Unit]) -> bool:
+        """Store all units in one transaction; False if that could not be, for whatever reason."""
+        try:
+            with self._database.writing() as connection:
+                return self._transact(connection, units)
+        except LogError:
+            return False
+
+    def _alone(self, unit: Unit) -> Outcome:
+        """Store one unit; after an error the log is asked, for it may be stored all the same."""
+        deadline = time.monotonic() + self._database.patience
+        pause, doubted = _PAUSE, False
+        while True:
+            try:
+                with self._database.writing() as connection:
+                    return self._one(connection, unit) or event_log.holds(connection, unit.rows[-1])
+            except LogError as error:
+                if doubted and not _passing(error, deadline):
+                    return error
+                if doubted:
+                    time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries
+                    pause = min(pause * 2, _LONGEST_PAUSE)
+                doubted = True
+            except Exception as error:  # noqa: BLE001 - a bug must reach the caller it belongs to
+                return error
+
+    def _one(self, connection: Connection, unit: Unit) -> bool:
+        if unit.projected is None and len(unit.rows) == 1:
+            # An event that no list shows is one statement, which commits by itself.
+            return event_log.append(connection, unit.rows, durable=self._database.durable)
+        return self._transact(connection, [unit])
+
+    def _transact(self, connection: Connection, units: list[Unit]) -> bool:
+        stored = False
+        rows = [row for unit in units for row in unit.rows]
+        with connection.transaction():
+            stored = event_log.append(connection, rows, durable=self._database.durable)
+            if not stored:
+                raise GiveUp
+            for unit in units:
+                if unit.projected is not None:
+                    read_models.save(connection, unit.projected)
+        return stored
+
+
+class TickCommitter:
+    """A committer for one event loop: all that is ready in one turn of it shares a transaction.
+
+    SQLite commits in the loop itself, which is faster than any thread; Postgres in a thread, one
+    commit at a time, so that the loop never waits for the network.
+    """
+
+    def __init__(self, committer: Committer, *, threaded: bool) -> None:
+        self._committer = committer
+        self._threaded = threaded
+        self._waiting: list[tuple[Unit, asyncio.Future[bool]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def commit(self, unit: Unit) -> bool:
+        """Like ``Committer.commit``."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((unit, future))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        return await future
+
+    async def _flush(self) -> None:
+        try:
+            # Whoever else is ready in this turn comes along.
+            await asyncio.sleep(0)
+            while self._waiting:
+                group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+                units = [unit for unit, _ in group]
+                if self._threaded:
+                    outcomes = await asyncio.to_thread(self._committer.commit_all, units)
+                else:
+                    outcomes = self._committer.commit_all(units)
+                for (_, future), outcome in zip(group, outcomes, strict=True):
+                    _resolve(future, outcome)
+        finally:
+            self._flushing = None
+
+
+_committers: WeakKeyDictionary[Database, Committer] = WeakKeyDictionary()
+os.register_at_fork(after_in_child=_committers.clear)
+
+
+def committer_of(database: Database) -> Committer:
+    """The one committer of a database in this process; a forked child has its own."""
+    found = _committers.get(database)
+    return found or _committers.setdefault(database, Committer(database))
+
+
+def _resolve(future: asyncio.Future[bool], outcome: Outcome) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+def _wait(ticket: _Ticket) -> BaseException | None:
+    """Wait to be called; an interrupt is handed back, for the rows may be on their way already."""
+    interrupt: BaseException | None = None
+    while not ticket.called:
+        try:
+            ticket.wake.acquire(timeout=1.0)
+        except BaseException as error:  # noqa: BLE001 - raised by whoever asked
+            interrupt = error
+    return interrupt
+
+
+def _passing(error: LogError, deadline: float) -> bool:
+    """Whether the error may go by itself and there is time left to see."""
+    lasting = isinstance(error, DatabaseReadOnly)
+    return isinstance(error, DatabaseUnavailable) and not lasting and time.monotonic() < deadline

@@ -1,0 +1,139 @@
+"""What a log already holds of a run: how an event that comes again is recognised."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runreel.rules.codec import canonical
+from runreel.rules.plain_json import as_object
+from runreel.words.log import CONFLICT, NOTE, STREAM_EVENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from runreel.words.log import EventRow
+
+
+class Offer(NamedTuple):
+    """What became of a source's value: the row that holds it, and whether it is a new one.
+
+    ``conflict`` is whether that row holds another telling of the same event; ``missing`` counts
+    the source's events that should have come before this one.
+    """
+
+    seq: int
+    new: bool
+    conflict: bool = False
+    missing: int = 0
+
+
+class Held(NamedTuple):
+    """A numbered event's row; ``print`` is None once its content is erased."""
+
+    seq: int
+    print: bytes | None
+
+
+class Seen:
+    """The events of a run by the source's number, the others by content and count."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Held] = {}
+        self._places: defaultdict[bytes, list[int]] = defaultdict(list)
+        self._conflicts: set[tuple[int, bytes]] = set()
+
+    def add(self, row: EventRow, value: Any) -> None:
+        """Take in a row of the log."""
+        if row.kind == NOTE:
+            if row.type == CONFLICT and value is not None:
+                note = as_object(value)
+                offered = fingerprint(STREAM_EVENT, note.get("offered"))
+                self._conflicts.add((note.get("source_index", -1), offered))
+            return
+        content = None if value is None else fingerprint(row.kind, value)
+        if row.source_index is not None:
+            self.rows.setdefault(row.source_index, Held(row.seq, content))
+        elif content is not None:
+            self._places[content].append(row.seq)
+
+    def nth(self, content: bytes, n: int) -> int | None:
+        """The seq of the n-th row (from 1) of this content, None if there are not so many."""
+        places = self._places.get(content, ())
+        return places[n - 1] if n <= len(places) else None
+
+    def equal(self, index: int, value: Any) -> bool:
+        """Whether the event of this number has this content, or had one that is erased."""
+        held = self.rows[index].print
+        return held is None or held == fingerprint(STREAM_EVENT, value)
+
+    def noted(self, index: int, value: Any) -> bool:
+        """Whether this other telling of the event is noted already."""
+        return (index, fingerprint(STREAM_EVENT, value)) in self._conflicts
+
+
+class Matcher:
+    """Finds the row that an offered event already is.
+
+    Events that the source numbers are known by their number, others by content and count: the n-th
+    equal one that is offered is the n-th equal row. ``look`` reads the log, and is asked only when
+    an event may be an old one; ``offered`` counts the offers of each content.
+    """
+
+    def __init__(
+        self, look: Callable[[], Iterable[tuple[EventRow, Any]]], offered: Counter[bytes]
+    ) -> None:
+        self.index = -1
+        self._look = look
+        self._offered = offered
+        self._seen: Seen | None = None
+
+    def start(self) -> None:
+        """The log holds nothing of the run yet: there is nothing to look at."""
+        self._seen = Seen()
+
+    def forget(self) -> None:
+        """Others have appended: look again before the next answer."""
+        self._seen = None
+
+    def mark(self, row: EventRow, value: Any) -> None:
+        """Take in a row that was appended."""
+        if row.kind == STREAM_EVENT and row.source_index is not None:
+            self.index = max(self.index, row.source_index)
+        elif self._seen is not None:
+            self._seen.add(row, value)
+
+    def missing(self, number: int | None) -> int:
+        """How many of the source's events should have come before the one of this number."""
+        return 0 if number is None else max(0, number - self.index - 1)
+
+    def find(self, number: int | None, value: Any, content: bytes) -> Offer | None:
+        """The row that the event is, None if it is new to the log."""
+        if number is None:
+            seq = self._known().nth(content, self._offered[content] + 1)
+            return None if seq is None else Offer(seq, new=False)
+        if number > self.index:
+            return None
+        seen = self._known()
+        if number not in seen.rows:
+            self.forget()
+            seen = self._known()
+        held = seen.rows.get(number)
+        if held is None:
+            return None
+        if seen.equal(number, value):
+            return Offer(held.seq, new=False)
+        return Offer(held.seq, new=not seen.noted(number, value), conflict=True)
+
+    def _known(self) -> Seen:
+        if self._seen is None:
+            self._seen = Seen()
+            for row, value in self._look():
+                self._seen.add(row, value)
+        return self._seen
+
+
+def fingerprint(kind: str, value: Any) -> bytes:
+    """Equal for equal JSON values of a kind. For memory only: it never enters the log."""
+    return hashlib.blake2b(canonical(value), digest_size=16, person=kind.encode()[:16]).digest()
