@@ -88,7 +88,8 @@ class Committer:
         """Store one unit; False if another recorder of the run was faster.
 
         Raises:
-            LogError: if the database does not take it. It is not stored then.
+            LogError: if the database does not take it. It is not stored then, unless the database
+                cannot even be asked.
         """
         outcome = self.commit_all([unit])[0]
         if isinstance(outcome, BaseException):
@@ -153,20 +154,30 @@ class Committer:
     def _alone(self, unit: Unit) -> Outcome:
         """Store one unit; after an error the log is asked, for it may be stored all the same."""
         deadline = time.monotonic() + self._database.patience
-        pause, doubted = _PAUSE, False
+        pause, tried_again = _PAUSE, False
         while True:
             try:
                 with self._database.writing() as connection:
                     return self._one(connection, unit) or event_log.holds(connection, unit.rows[-1])
             except LogError as error:
-                if doubted and not _passing(error, deadline):
+                if self._stored(unit):
+                    return True
+                # Once more at once, for what failed may have been the connection alone.
+                if tried_again and not _passing(error, deadline):
                     return error
-                if doubted:
+                if tried_again:
                     time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries
                     pause = min(pause * 2, _LONGEST_PAUSE)
-                doubted = True
+                tried_again = True
             except Exception as error:  # noqa: BLE001 - a bug must reach the caller it belongs to
                 return error
+
+    def _stored(self, unit: Unit) -> bool:
+        try:
+            with self._database.writing() as connection:
+                return event_log.holds(connection, unit.rows[-1])
+        except LogError:
+            return False
 
     def _one(self, connection: Connection, unit: Unit) -> bool:
         if unit.projected is None and len(unit.rows) == 1:

@@ -19,6 +19,7 @@ from runreel.words.log import (
     CLOSED,
     INTERRUPTED,
     NOTE,
+    OPEN,
     OPENED,
     RESUMED,
     EventRow,
@@ -172,6 +173,20 @@ class Recorder:
     async def ainterrupt(self, reason: str) -> None:
         """Like ``interrupt``, in an event loop."""
         await self._arun(self._ending(INTERRUPTED, {"reason": reason}))
+
+    def abandon(self, reason: str) -> bool:
+        """End, as interrupted, a recording that its own process cannot; False if it has ended."""
+        ended = False
+
+        def decide() -> list[Entry]:
+            nonlocal ended
+            ended = self.state.recording == OPEN
+            return [Entry(NOTE, INTERRUPTED, None, {"reason": reason})] if ended else []
+
+        self.opened = True  # this is the end of that session, not one of our own
+        self._run(self._deciding(decide))
+        self.opened = False
+        return ended
 
     def projected(self) -> Projected:
         """What lists show of the run."""

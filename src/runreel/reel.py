@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
-from runreel import projector, queries
+from runreel import projector, queries, recovery
 from runreel import replay as replays
 from runreel.recorder import Recorder
 from runreel.recording import Recording
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
+    from runreel.recovery import Recovered, Resume
     from runreel.words.log import (
         Difference,
         OpenRecording,
@@ -38,12 +39,14 @@ def open(  # noqa: A001 - runreel.open reads as it should
     durability: str = "full",
     on_error: str = "raise",
     create: bool = True,
+    patience: float = 0.0,
 ) -> Reel:
     """The log at ``url``: a path (SQLite) or a Postgres URL; None is RUNREEL_DB or the default.
 
     ``durability`` ``full`` keeps through a power loss what your code saw; ``normal`` is faster
     and may then lose the last moments. ``on_error`` ``warn`` keeps your stream alive where the log
-    fails. Nothing is opened before it is needed.
+    fails. ``patience`` is for how many seconds an append tries a database anew that cannot be
+    reached. Nothing is opened before it is needed.
 
     Raises:
         BadDatabaseUrl, UsageError: if an argument makes no sense.
@@ -52,7 +55,10 @@ def open(  # noqa: A001 - runreel.open reads as it should
         raise UsageError("durability is 'full' or 'normal'")
     if on_error not in ("raise", "warn"):
         raise UsageError("on_error is 'raise' or 'warn'")
-    return Reel(Database(_url(url), durability=durability, create=create), on_error=on_error)
+    if patience < 0:
+        raise UsageError("patience is a number of seconds from 0")
+    database = Database(_url(url), durability=durability, create=create, patience=patience)
+    return Reel(database, on_error=on_error)
 
 
 class Reel:
@@ -292,6 +298,10 @@ class Reel:
         """The recordings that nobody has closed, and whether their processes still live."""
         with self.db.reading() as connection:
             return queries.open_recordings(connection)
+
+    def recover(self, resume: Resume | None = None) -> Iterator[Recovered]:
+        """Deal with recordings whose process is gone: resumed by ``resume``, else interrupted."""
+        return recovery.recover(self.db, resume)
 
     def close(self) -> None:
         """Give up the connections; the reel may be used again."""

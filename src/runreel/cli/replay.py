@@ -19,6 +19,18 @@ _CLOCKS = {
 }
 
 
+def _speed(ctx: click.Context, param: click.Parameter, value: float) -> float:  # noqa: ARG001
+    if not 0 < value < float("inf"):
+        raise click.BadParameter("give a number above 0", param=param)
+    return value
+
+
+def _gap(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:  # noqa: ARG001
+    if value is not None and not value >= 0:
+        raise click.BadParameter("give seconds from 0", param=param)
+    return value
+
+
 @click.command(
     "replay",
     epilog=options.examples("""
@@ -28,8 +40,12 @@ runreel replay demo-20251231 --instant --render jsonl
 """),
 )
 @options.run_argument
-@click.option("--speed", type=float, default=1.0, metavar="X", help="So many times as fast.")
-@click.option("--max-gap", type=float, metavar="SECONDS", help="No pause longer than this.")
+@click.option(
+    "--speed", type=float, callback=_speed, default=1.0, metavar="X", help="So many times as fast."
+)
+@click.option(
+    "--max-gap", type=float, callback=_gap, metavar="SECONDS", help="No pause longer than this."
+)
 @click.option("--instant", is_flag=True, help="No pauses at all.")
 @options.seqs
 @click.option(

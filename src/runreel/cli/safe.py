@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 _BLANKS = frozenset(map(chr, (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))
 _KEPT = _BLANKS | {"\n", "\t"}
 
-_USERINFO = re.compile(r"(://[^:@/\s]*):[^@\s]*@")
+# Up to the last @: a password may hold one that should have been escaped.
+_USERINFO = re.compile(r"(://[^:@/\s]*):\S*@")
+_HOST = re.compile(r"(host(?:name)?:? ['\"])[^'\"\s]*@")
 _SECRET = re.compile(
     r"((?:password|passwd|secret|sslkey)\w*\s*=\s*)('[^']*'|[^\s&'\"]+)", re.IGNORECASE
 )
@@ -46,7 +48,7 @@ def safe_json(text: str) -> str:
 
 def masked(text: str) -> str:
     """``text`` without the passwords of the database URLs and connection strings in it."""
-    return _SECRET.sub(r"\1***", _USERINFO.sub(r"\1:***@", text))
+    return _SECRET.sub(r"\1***", _HOST.sub(r"\1***@", _USERINFO.sub(r"\1:***@", text)))
 
 
 def visible(text: str) -> Iterator[str]:

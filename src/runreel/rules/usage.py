@@ -74,7 +74,7 @@ def report(
 
     @lru_cache(maxsize=4096)
     def named(quarter: int, grouping: str) -> str:
-        return period((_EPOCH + quarter * QUARTER).astimezone(tz), grouping)
+        return period(_local(quarter, tz), grouping)
 
     for row in rows:
         values = iter(row[start:-5])
@@ -89,12 +89,22 @@ def report(
     return UsageReport(tuple(by), items, totals, tz_name)
 
 
+def _local(quarter: int, tz: tzinfo | None) -> datetime:
+    moment = _EPOCH + quarter * QUARTER
+    try:
+        return moment.astimezone(tz)
+    except (OverflowError, ValueError):
+        # Some programs write year 1 for a time that they do not know.
+        return moment
+
+
 def period(moment: datetime, grouping: str) -> str:
     """The name of the day, ISO week or month that a moment is in, in its own time zone."""
     if grouping == "week":
         year, week, _ = moment.isocalendar()
         return f"{year:04d}-W{week:02d}"
-    return moment.strftime("%Y-%m-%d" if grouping == "day" else "%Y-%m")
+    day = moment.date().isoformat()
+    return day if grouping == "day" else day[:7]
 
 
 def plus(one: UsageTotals, other: UsageTotals) -> UsageTotals:

@@ -83,13 +83,13 @@ def _plain(line: dict[str, Any]) -> Line | None:
     run_id = _run_id(line)
     if "tool_results" in line:
         return Line(PLAIN, TOOL_RESULTS, line, run_id)
-    kind = line.get("kind")
+    kind, type_ = line.get("kind"), line.get("type")
     if kind in (CONTEXT, TOOL_RESULTS, NOTE):
         return Line(PLAIN, kind, line, run_id)
-    if line.get("type") not in _NAMES:
+    if not isinstance(type_, str) or type_ not in _NAMES:
         return None
     if kind is None:
-        kind = STREAM_EVENT if line["type"] in StreamEvent.__members__ else RUN
+        kind = STREAM_EVENT if type_ in StreamEvent.__members__ else RUN
     return Line(PLAIN, kind, line, run_id) if kind in (RUN, STREAM_EVENT) else None
 
 
