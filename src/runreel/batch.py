@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from runreel.words.log import EventRow
 
 ROWS = 1_000
+# Characters, of values as they came: what is held back is held in memory.
+WEIGHT = 8_000_000
 
 
 class _Held:
@@ -29,12 +31,11 @@ class _Held:
 
 
 class Batch:
-    """Holds rows back until there are ``size`` of them, then commits them all at once."""
+    """Holds rows back until there are enough of them, then commits them all at once."""
 
-    def __init__(self, database: Database, size: int = ROWS) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._size = size
-        self._count = 0
+        self._count = self._weight = 0
         self._held: dict[str, _Held] = {}
 
     def add(self, recorder: Recorder, unit: Unit, redo: Callable[[], object] | None) -> None:
@@ -44,13 +45,14 @@ class Batch:
             held = self._held[recorder.run_id] = _Held(recorder)
         held.rows += unit.rows
         self._count += len(unit.rows)
+        self._weight += sum((row.keep or 0) + len(row.payload or "") for row in unit.rows)
         if redo is not None:
             held.redo.append(redo)
 
     @property
     def full(self) -> bool:
         """Whether it is time to flush."""
-        return self._count >= self._size
+        return self._count >= ROWS or self._weight >= WEIGHT
 
     def flush(self) -> None:
         """Commit what is held.
@@ -58,7 +60,8 @@ class Batch:
         Raises:
             LogError: if the database does not take it; what it refuses is not stored then.
         """
-        held, self._held, self._count = list(self._held.values()), {}, 0
+        held = list(self._held.values())
+        self._held, self._count, self._weight = {}, 0, 0
         if not held:
             return
         units = [Unit(run.rows, _owed(run.recorder)) for run in held]

@@ -13,6 +13,7 @@ from runreel.projector import Fold, stored_event
 from runreel.rules import chain
 from runreel.rules.ids import check_run_id
 from runreel.rules.matching import Matcher, Offer, fingerprint
+from runreel.rules.runs import IMPORT
 from runreel.store import event_log
 from runreel.words.errors import LogError, SourceMismatch
 from runreel.words.log import (
@@ -97,7 +98,7 @@ class Recorder:
         self._fold = Fold(self.run_id)
         self._digest = chain.genesis(self.run_id)
         self._matcher = Matcher(self._look, self._offered)
-        with self.database.writing() as connection:
+        with self.database.reading() as connection:
             self._catch_up(connection)
         if self._fold.state.last_seq < 0:
             self._fold.use(self.source)
@@ -247,6 +248,9 @@ class Recorder:
         return known or Offer(made[-1].row.seq, new=True, missing=missing)
 
     def _ending(self, type_: str, value: dict[str, Any]) -> Generator[Unit, bool, None]:
+        if not self.opened and self._via == IMPORT:
+            # What an import that was cut short left open ends with the one that finds it complete.
+            self.opened = self.state.recording == OPEN and not self.state.live
         if self.opened:
             yield from self._appending([Entry(NOTE, type_, None, value)])
             self.opened = False
@@ -267,7 +271,7 @@ class Recorder:
                 self._settle(made)
                 return made
             self._fold.state, self._fold.transcript.text = state, text
-            with self.database.writing() as connection:
+            with self.database.reading() as connection:
                 self._catch_up(connection)
         raise LogError(f"others append to run {self.run_id} faster than this process can")
 
@@ -328,6 +332,6 @@ class Recorder:
         if self.batch is not None:
             self.batch.flush()
         reading = Fold(self.run_id)
-        with self.database.writing() as connection:
+        with self.database.reading() as connection:
             for row in event_log.read(connection, self.run_id, stop=self.last_seq + 1):
                 yield row, reading.take(row).value

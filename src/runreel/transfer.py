@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import tempfile
 from collections import Counter, OrderedDict, defaultdict
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from io import SEEK_END
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from runreel.batch import Batch
 from runreel.recorder import Recorder
+from runreel.rules.codec import MAX_DEPTH, dumps
 from runreel.rules.ids import check_run_id
 from runreel.rules.runs import IMPORT
 from runreel.sources.contexts import Contexts
@@ -32,7 +35,9 @@ MAX_LINE = 64 * 1024 * 1024
 # How many runs an import holds open at once.
 OPEN_RUNS = 500
 _COPY = 1024 * 1024
-_TOLD_RUN = re.compile(rb'"run_?[iI]d"\s*:\s*"([^"\\]{1,200})"')
+_TOLD_RUN = re.compile(
+    rb'(?:"run_?[iI]d"|"type"\s*:\s*"run"\s*,.{0,200}?"id")\s*:\s*"([^"\\]{1,200})"'
+)
 
 
 class Problem(NamedTuple):
@@ -79,14 +84,15 @@ def import_files(
     """
     report = Report()
     importer = _Importer(database, report)
-    with _opened(paths) as files:
-        total = sum(size for _, _, size in files) * 2
+    with _inputs(paths) as inputs:
+        total = sum(source.size for source in inputs) * 2
         done = 0
-        for name, file, size in files:
-            bad = _Survey(name, report).of(file)
-            file.seek(0)
-            importer.store(name, file, bad, _step(progress, done + size, total))
-            done += size * 2
+        for source in inputs:
+            with source.open() as file:
+                bad = _Survey(source.name, report).of(file)
+                file.seek(0)
+                importer.store(source.name, file, bad, _step(progress, done + source.size, total))
+            done += source.size * 2
             _step(progress, done, total)(0, report.lines)
     importer.finish()
     return report
@@ -141,29 +147,55 @@ class _Survey:
         self._name = name
         self._report = report
         self._last: str | None = None
+        self._sources: dict[str, str] = {}
+        self._bad: set[str] = set()
+        self._doubtful: int | None = None
 
     def of(self, file: IO[bytes]) -> set[str]:
         """The runs to leave untouched; what is wrong with them goes into the report."""
-        bad: set[str] = set()
         for number, raw in _lines(file):
-            run_id = self._last
+            line = None
             try:
                 line = _read(raw)
-                if line is None or line.kind in (CONTEXT, NOTE):
-                    continue
-                run_id = line.run_id or self._last
-                if run_id is None:
-                    raise BadInput("this event belongs to no run that the file has told")
-                if run_id != self._last:
-                    check_run_id(run_id)
-                    self._last = run_id
+                if line is not None and _is_of_one_run(line):
+                    self._place(line)
+                    self._resolve()
             except BadInput as error:
-                told = _TOLD_RUN.search(raw[:_COPY])
-                run_id = told[1].decode(errors="replace") if told else run_id
-                self._report.problems.append(Problem(self._name, number, str(error), run_id))
-                if run_id is not None:
-                    bad.add(run_id)
-        return bad
+                self._blame(number, raw, line, error)
+        return self._bad
+
+    def _place(self, line: Line) -> None:
+        run_id = line.run_id or self._last
+        if run_id is None:
+            raise BadInput("this event belongs to no run that the file has told")
+        if run_id != self._last:
+            self._last = run_id
+            check_run_id(run_id)
+        source = self._sources.setdefault(run_id, line.source)
+        if source != line.source:
+            raise BadInput(f"run {run_id} is told by {source} and by {line.source}")
+
+    def _blame(self, number: int, raw: bytes, line: Line | None, error: BadInput) -> None:
+        run_id = self._last
+        if line is not None:
+            run_id = line.run_id or run_id
+        elif told := _TOLD_RUN.search(raw[:_COPY]):
+            run_id = told[1].decode(errors="replace")
+        else:
+            self._doubtful = number
+        self._refuse(number, str(error), run_id)
+
+    def _resolve(self) -> None:
+        """A line that names no run may be of the run before it, or of the one behind it."""
+        if self._doubtful is not None and self._last not in self._bad:
+            message = f"run {self._last} begins behind this line, which may be of it"
+            self._refuse(self._doubtful, message, self._last)
+        self._doubtful = None
+
+    def _refuse(self, number: int, message: str, run_id: str | None) -> None:
+        self._report.problems.append(Problem(self._name, number, message, run_id))
+        if run_id is not None:
+            self._bad.add(run_id)
 
 
 class _Importer:
@@ -192,12 +224,12 @@ class _Importer:
             if line is None:
                 continue
             self._report.lines += 1
-            if line.kind == CONTEXT and line.run_id is None:
+            if line.kind == NOTE:
+                self._notice("notes of another recorder were left out")
+            elif not _is_of_one_run(line):
                 for run_id in contexts.runs_of(line):
                     self._offer(run_id, line, name, number)
                 contexts.keep(line)
-            elif line.kind == NOTE:
-                self._notice("notes of another recorder were left out")
             elif (last := line.run_id or last) is not None and last not in bad:
                 for context in contexts.new_for(last, line):
                     self._offer(last, context, name, number)
@@ -290,7 +322,14 @@ def _line_of(raw: bytes, run_id: str) -> Line | None:
 def _read(raw: bytes) -> Line | None:
     if len(raw) > MAX_LINE:
         raise BadInput(f"the line is longer than {MAX_LINE >> 20} MiB")
-    return parse(raw)
+    line = parse(raw)
+    if line is not None and raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        dumps(line.value)  # found too deep here, before anything of its run is stored
+    return line
+
+
+def _is_of_one_run(line: Line) -> bool:
+    return line.kind != NOTE and (line.kind != CONTEXT or line.run_id is not None)
 
 
 def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -310,25 +349,33 @@ def _step(progress: Progress | None, done: int, total: int) -> Callable[[int, in
     return step
 
 
+class _Input(NamedTuple):
+    """A file that can be read twice; ``copy`` is of one that cannot."""
+
+    name: str
+    size: int
+    copy: IO[bytes] | None
+
+    def open(self) -> IO[bytes]:
+        """Its content, from the beginning."""
+        return Path(self.name).open("rb") if self.copy is None else self.copy
+
+
 @contextmanager
-def _opened(paths: Sequence[str]) -> Iterator[list[tuple[str, IO[bytes], int]]]:
-    """The files, each seekable, with names and sizes; standard input is copied to a file first."""
-    files: list[tuple[str, IO[bytes], int]] = []
+def _inputs(paths: Sequence[str]) -> Iterator[list[_Input]]:
+    with ExitStack() as copies:
+        yield [_input(path, copies) for path in paths]
+
+
+def _input(path: str, copies: ExitStack) -> _Input:
     try:
-        for path in paths:
-            file: IO[bytes]
-            if path == "-":
-                file = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
-                while chunk := sys.stdin.buffer.read(_COPY):
-                    file.write(chunk)
-            else:
-                try:
-                    file = Path(path).open("rb")  # noqa: SIM115 - closed below
-                except OSError as error:
-                    raise UsageError(f"cannot read {path}: {error.strerror}") from None
-            files.append((path, file, file.seek(0, 2)))
-            file.seek(0)
-        yield files
-    finally:
-        for _, file, _ in files:
-            file.close()
+        with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
+            if path != "-" and file.seekable():
+                return _Input(path, file.seek(0, SEEK_END), None)
+            copy = copies.enter_context(tempfile.TemporaryFile())
+            shutil.copyfileobj(file, copy, _COPY)
+            size = copy.tell()
+            copy.seek(0)
+            return _Input(path, size, copy)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None

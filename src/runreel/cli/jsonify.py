@@ -29,14 +29,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def text(value: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
     """``value`` as JSON, exactly, in characters that any terminal takes."""
-    separators = (",", ": ") if indent else (", ", ": ")
-    try:
-        told = json.dumps(
-            value, indent=indent, separators=separators, ensure_ascii=ascii_only, allow_nan=False
-        )
-    except RecursionError:
-        # Laying out takes more of the stack for each level than writing in one line.
-        told = json.dumps(value, ensure_ascii=ascii_only, allow_nan=False)
+    told = json.dumps(value, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
     return safe_json(told)
 
 

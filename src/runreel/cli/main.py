@@ -102,7 +102,7 @@ class Lazy(click.Group):
     "  runreel import traffic.jsonl\n"
     "  runreel show latest --content\n"
     "  runreel --db postgresql://me@host/log usage --by model\n"
-    "\b\n"
+    "\n\b\n"
     "Exit codes: 0 done; 1 differences, bad lines, nothing found (--fail-empty);\n"
     "2 bad usage or unknown run; 3 database; 4 source; 130 Ctrl-C; 141 closed pipe.",
 )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from runreel.cli import jsonify
@@ -16,6 +14,9 @@ if TYPE_CHECKING:
 # What begins a formula, in every width; a tab or line end may stand for the start of a cell.
 _FORMULA = frozenset("=+-@\u2212\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b")
 _BREAKS = frozenset("\t\r\n")
+_QUOTE = '"'
+# A comma, a quote, or any blank but a space: line ends of every kind are among them.
+_SPECIAL = re.compile(r'[",]|[^\S ]')
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
@@ -54,6 +55,8 @@ def _cell(value: Any) -> str:
 
 
 def _line(cells: Iterable[str]) -> str:
-    out = StringIO()
-    csv.writer(out, lineterminator="\n").writerow(cells)
-    return out.getvalue()
+    # The csv module leaves a lone carriage return unquoted, which its own reader then splits at.
+    told = [
+        f'"{cell.replace(_QUOTE, _QUOTE * 2)}"' if _SPECIAL.search(cell) else cell for cell in cells
+    ]
+    return (",".join(told) or _QUOTE * 2) + "\n"

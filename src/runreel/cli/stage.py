@@ -34,7 +34,7 @@ class Delta:
             grown = event.text.startswith(self._text)
             if not grown:
                 self.end()
-            self._print(event.text[len(self._text) :] if grown else event.text)
+            self._add(event.text[len(self._text) :] if grown else event.text)
             self._text = event.text
         if event.tool_calls is not None:
             self._say(f"tool calls: {calls_line(event.tool_calls)}", "cyan")
@@ -47,7 +47,7 @@ class Delta:
             terminal.out("", flush=True)
             self._line_open = False
 
-    def _print(self, text: str) -> None:
+    def _add(self, text: str) -> None:
         terminal.out(text, end="", flush=True)
         self._line_open = not text.endswith("\n")
 

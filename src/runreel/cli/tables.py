@@ -96,8 +96,13 @@ def _plain(
             if line:
                 line.append(" " * _GAP)
             line += [blank, (text, style)] if column.right else [(text, style), blank]
-        # No blanks at the end of a line.
-        yield line if columns[-1].right else line[:-1]
+        while line and not _text(line[-1]).strip():
+            line.pop()
+        yield line
+
+
+def _text(piece: terminal.Piece) -> str:
+    return piece if isinstance(piece, str) else piece[0]
 
 
 def _widths(columns: Sequence[Column[Any]], grid: Grid) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import category
+
 from runreel.words.errors import BadInput
 from runreel.words.log import MAX_RUN_ID
 
@@ -14,5 +16,5 @@ def check_run_id(run_id: str) -> None:
     """
     if not isinstance(run_id, str) or not 0 < len(run_id) <= MAX_RUN_ID:
         raise BadInput(f"a run's id has 1 to {MAX_RUN_ID} characters")
-    if any(char < " " or "\ud800" <= char <= "\udfff" for char in run_id):
+    if not run_id.isprintable() and any(category(char) in ("Cc", "Cs") for char in run_id):
         raise BadInput("a run's id has no control characters and no lone surrogates")

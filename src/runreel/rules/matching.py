@@ -37,9 +37,14 @@ class Held(NamedTuple):
 
 
 class Seen:
-    """The events of a run by the source's number, the others by content and count."""
+    """The events of a run by the source's number, the others by content and count.
 
-    def __init__(self) -> None:
+    ``whole`` is whether it has the numbered ones: a run that repeats none of them is not worth
+    the memory.
+    """
+
+    def __init__(self, *, whole: bool) -> None:
+        self.whole = whole
         self.rows: dict[int, Held] = {}
         self._places: defaultdict[bytes, list[int]] = defaultdict(list)
         self._conflicts: set[tuple[int, bytes]] = set()
@@ -51,6 +56,8 @@ class Seen:
                 note = as_object(value)
                 offered = fingerprint(STREAM_EVENT, note.get("offered"))
                 self._conflicts.add((note.get("source_index", -1), offered))
+            return
+        if row.source_index is not None and not self.whole:
             return
         content = None if value is None else fingerprint(row.kind, value)
         if row.source_index is not None:
@@ -91,7 +98,7 @@ class Matcher:
 
     def start(self) -> None:
         """The log holds nothing of the run yet: there is nothing to look at."""
-        self._seen = Seen()
+        self._seen = Seen(whole=False)
 
     def forget(self) -> None:
         """Others have appended: look again before the next answer."""
@@ -101,7 +108,7 @@ class Matcher:
         """Take in a row that was appended."""
         if row.kind == STREAM_EVENT and row.source_index is not None:
             self.index = max(self.index, row.source_index)
-        elif self._seen is not None:
+        if self._seen is not None:
             self._seen.add(row, value)
 
     def missing(self, number: int | None) -> int:
@@ -115,10 +122,9 @@ class Matcher:
             return None if seq is None else Offer(seq, new=False)
         if number > self.index:
             return None
-        seen = self._known()
-        if number not in seen.rows:
+        if self._seen is not None and not self._seen.whole:
             self.forget()
-            seen = self._known()
+        seen = self._known()
         held = seen.rows.get(number)
         if held is None:
             return None
@@ -128,7 +134,7 @@ class Matcher:
 
     def _known(self) -> Seen:
         if self._seen is None:
-            self._seen = Seen()
+            self._seen = Seen(whole=True)
             for row, value in self._look():
                 self._seen.add(row, value)
         return self._seen

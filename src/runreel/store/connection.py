@@ -91,9 +91,15 @@ class Connection:
 
     def close(self) -> None:
         """Give the connection back; one that no longer answers is thrown away."""
+        if self._broken:
+            self.discard()
+        else:
+            self.sa.close()
+
+    def discard(self) -> None:
+        """Throw the connection away, whatever state it is in."""
         with contextlib.suppress(Exception):
-            if self._broken:
-                self.sa.invalidate()
+            self.sa.invalidate()
             self.sa.close()
 
     def _rollback(self) -> None:

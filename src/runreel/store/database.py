@@ -55,8 +55,10 @@ class Database:
             connection = self._connect(checked=checked)
             try:
                 yield connection
-            finally:
-                connection.close()
+            except BaseException:
+                connection.discard()
+                raise
+            connection.close()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -71,7 +73,7 @@ class Database:
                 # What went wrong may be the connection: the next writer gets another.
                 writer, self._writer = self._writer, None
                 if writer is not None:
-                    writer.close()
+                    writer.discard()
                 raise
 
     def upgrade(self) -> tuple[str | None, str]:

@@ -91,6 +91,7 @@ def create(url: URL, *, durability: str) -> Engine:
     try:
         engine = create_engine(
             url,
+            pool_pre_ping=not sqlite,
             pool_size=4,
             max_overflow=60,
             isolation_level="AUTOCOMMIT",
