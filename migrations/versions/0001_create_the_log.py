@@ -22,7 +22,9 @@ SELECT run_id, seq,
        strftime('%Y-%m-%dT%H:%M:%S', at / 1000000, 'unixepoch')
          || printf('.%06dZ', at % 1000000) AS time,
        kind, type,
-       CASE WHEN keep IS NOT NULL THEN json_extract(payload, '$."+"') END AS appended
+       CASE WHEN keep IS NULL OR payload IS NULL THEN NULL
+            WHEN substr(payload, 1, 1) = '"' THEN json_extract(payload, '$')
+            ELSE json_extract(payload, '$."+"') END AS appended
   FROM events
 """
 # Postgres refuses to extract NUL and lone surrogates from JSON.
@@ -32,8 +34,9 @@ SELECT run_id, seq,
        to_char(to_timestamp(0) AT TIME ZONE 'UTC' + at * interval '1 microsecond',
                'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS time,
        kind, type,
-       CASE WHEN keep IS NOT NULL AND payload !~* '\\\\u(0000|d[89a-f])'
-            THEN payload::json ->> '+' END AS appended
+       CASE WHEN keep IS NULL OR payload ~* '\\\\u(0000|d[89a-f])' THEN NULL
+            WHEN left(payload, 1) = '"' THEN payload::json #>> '{}'
+            ELSE payload::json ->> '+' END AS appended
   FROM events
 """
 RUN_LIST = """

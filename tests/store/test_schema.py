@@ -1,0 +1,234 @@
+"""Migrations build exactly the tables, once, or nothing at all."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from runreel.store import engine as engines
+from runreel.store import schema
+from runreel.store.database import Database
+from runreel.store.tables import metadata
+from runreel.words.errors import NotOurDatabase, SchemaMissing, SchemaTooNew, SchemaTooOld
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def empty_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where there are no tables yet."""
+    if backend == "sqlite":
+        yield str(tmp_path / "empty.db")
+    else:
+        yield request.getfixturevalue("empty_postgres")
+
+
+def upgraded(url: str) -> Database:
+    database = Database(url)
+    database.upgrade()
+    return database
+
+
+def test_migrations_build_exactly_the_tables(empty_url: str) -> None:
+    upgraded(empty_url).close()
+    engine = engines.create(engines.parse_url(empty_url), durability="full")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": schema.VERSION_TABLE, "compare_type": True}
+        )
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_the_code_knows_the_newest_migration() -> None:
+    script = ScriptDirectory(str(schema.migrations()))
+    assert script.get_current_head() == schema.HEAD
+    assert [one.revision for one in script.walk_revisions()][::-1] == list(schema.REVISIONS)
+
+
+def test_tables_of_sqlite_are_strict_and_the_log_has_no_rowid(tmp_path: Path) -> None:
+    upgraded(str(tmp_path / "log.db")).close()
+    connection = sqlite3.connect(tmp_path / "log.db")
+    listed = connection.execute("PRAGMA table_list").fetchall()
+    connection.close()
+    found = {name: (wr, strict) for _, name, kind, _, wr, strict in listed if kind == "table"}
+    assert found["events"] == (1, 1)
+    assert found["run_labels"] == (1, 1)
+    assert found["runs"] == (0, 1)
+
+
+def test_upgrading_again_changes_nothing(empty_url: str) -> None:
+    database = Database(empty_url)
+    assert database.upgrade() == (None, schema.HEAD)
+    assert database.upgrade() == (schema.HEAD, schema.HEAD)
+    assert database.current() == schema.HEAD
+    database.close()
+
+
+def test_several_processes_may_upgrade_at_once(empty_url: str) -> None:
+    program = "import sys; from runreel.store.database import Database as D; D(sys.argv[1]).upgrade()"
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, empty_url], stderr=subprocess.PIPE)
+        for _ in range(6)
+    ]
+    problems = [process.communicate(timeout=60)[1] for process in running]
+    assert [process.returncode for process in running] == [0] * 6, problems
+    database = Database(empty_url)
+    assert database.current() == schema.HEAD
+    database.close()
+
+
+def test_a_migration_that_fails_leaves_nothing(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alembic.operations import Operations
+
+    real = Operations.create_index
+
+    def fail(self: Operations, name: str, *rest: object, **options: object) -> None:
+        if name == "run_labels_by_run":
+            raise RuntimeError("half way")
+        real(self, name, *rest, **options)
+
+    monkeypatch.setattr(Operations, "create_index", fail)
+    database = Database(empty_url)
+    with pytest.raises(RuntimeError, match="half way"):
+        database.upgrade()
+    assert database.current() is None
+    monkeypatch.undo()
+    assert database.upgrade() == (None, schema.HEAD)
+    database.close()
+
+
+def test_alembic_itself_can_upgrade(empty_url: str) -> None:
+    environment = os.environ | {"RUNREEL_DB": empty_url}
+    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    database = Database(empty_url)
+    assert database.current() == schema.HEAD
+    database.close()
+
+
+def test_the_ddl_can_be_printed_and_names_every_table(empty_url: str) -> None:
+    database = Database(empty_url)
+    ddl = database.sql()
+    assert all(f"CREATE TABLE {table} " in ddl for table in metadata.tables)
+    assert "CREATE VIEW transcript" in ddl
+    database.close()
+
+
+def test_printed_ddl_builds_a_log(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(Database(str(path)).sql())
+    connection.close()
+    database = Database(str(path))
+    assert database.current() == schema.HEAD
+    database.close()
+
+
+def test_postgres_is_not_migrated_by_itself(empty_postgres: str) -> None:
+    database = Database(empty_postgres)
+    with pytest.raises(SchemaMissing) as caught, database.reading():
+        pass
+    assert "db upgrade" in str(caught.value.hint)
+    database.close()
+
+
+def set_revision(database: Database, revision: str) -> None:
+    with database.writing() as connection:
+        connection.execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = ?", (revision,))
+    database.close()
+
+
+def test_a_database_newer_than_the_code_is_left_alone(db_url: str) -> None:
+    set_revision(Database(db_url), "9999")
+    database = Database(db_url)
+    for use in (database.reading, database.writing):
+        with pytest.raises(SchemaTooNew, match="9999"), use():
+            pass
+    assert database.current() == "9999"
+    database.close()
+
+
+def test_a_database_of_an_older_revision_says_how_to_upgrade(
+    empty_postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgraded(empty_postgres).close()
+    monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "0002"))
+    monkeypatch.setattr(schema, "HEAD", "0002")
+    database = Database(empty_postgres)
+    with pytest.raises(SchemaTooOld), database.reading():
+        pass
+    database.close()
+
+
+def test_somebody_elses_sqlite_file_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.commit()
+    connection.close()
+    before = path.read_bytes()
+    database = Database(str(path))
+    for use in (database.upgrade, database.current, database.reading().__enter__):
+        with pytest.raises(NotOurDatabase):
+            use()
+    database.close()
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_tables_of_others_in_postgres_are_not_touched(empty_postgres: str) -> None:
+    import psycopg
+
+    with psycopg.connect(empty_postgres, autocommit=True) as connection:
+        connection.execute("CREATE TABLE events (theirs int)")
+    database = Database(empty_postgres)
+    with pytest.raises(NotOurDatabase):
+        database.upgrade()
+    assert database.current() is None
+    database.close()
+
+
+def asked(url: str, sql: str) -> list[tuple[object, ...]]:
+    """What a person with a SQL prompt of their own gets."""
+    import psycopg
+
+    connection = psycopg.connect(url) if "://" in url else sqlite3.connect(url)
+    found = connection.execute(sql).fetchall()
+    connection.close()
+    return found
+
+
+def test_the_views_show_the_transcript_and_the_runs(db_url: str) -> None:
+    import runreel
+    from runreel import PartialMessage, RunStreamEvent, StreamEvent
+
+    with runreel.open(db_url) as reel:
+        with reel.recording("run", model="m") as recording:
+            for text in ("Hel", "Hello", "Hello \0 \ud800", "Hello \0 \ud800 ö"):
+                message = PartialMessage((text,))
+                recording.append(RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=message))
+        seen = asked(db_url, "SELECT seq, time, type, appended FROM transcript ORDER BY seq")
+        listed = asked(db_url, "SELECT run_id, started, model, recording FROM run_list")
+        appended = [row[3] for row in seen if row[2] == "PARTIAL_MESSAGE"]
+        assert appended[:2] == ["Hel", "lo"]
+        assert appended[3] == " ö"
+        times = [event.at.isoformat().replace("+00:00", "Z") for event in reel.events("run")]
+        assert [row[1] for row in seen] == times
+        started = reel.run("run").started_at.isoformat().replace("+00:00", "Z")
+        assert listed == [("run", started, "m", "closed")]
