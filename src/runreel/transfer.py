@@ -153,7 +153,7 @@ class _Survey:
 
     def of(self, file: IO[bytes]) -> set[str]:
         """The runs to leave untouched; what is wrong with them goes into the report."""
-        for number, raw in _lines(file):
+        for number, _, raw in _lines(file):
             line = None
             try:
                 line = _read(raw)
@@ -216,7 +216,7 @@ class _Importer:
         """Store a file's lines, but for those of the runs that are bad."""
         contexts = Contexts()
         last: str | None = None
-        for number, raw in _lines(file):
+        for number, place, raw in _lines(file):
             try:
                 line = _read(raw)
             except BadInput:
@@ -229,9 +229,9 @@ class _Importer:
             elif not _is_of_one_run(line):
                 for run_id in contexts.runs_of(line):
                     self._offer(run_id, line, name, number)
-                contexts.keep(line)
+                contexts.keep(line, place)
             elif (last := line.run_id or last) is not None and last not in bad:
-                for context in contexts.new_for(last, line):
+                for context in _reread(file, contexts.new_for(last, line)):
                     self._offer(last, context, name, number)
                 self._offer(last, line, name, number)
             if self._batch.full:
@@ -332,13 +332,28 @@ def _is_of_one_run(line: Line) -> bool:
     return line.kind != NOTE and (line.kind != CONTEXT or line.run_id is not None)
 
 
-def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    number = 0
+def _lines(file: IO[bytes]) -> Iterator[tuple[int, int, bytes]]:
+    """Each line with its number and its place in the file."""
+    number = place = 0
     while raw := file.readline(MAX_LINE + 1):
         number += 1
-        yield number, raw
+        yield number, place, raw
+        place += len(raw)
         while len(raw) > MAX_LINE and not raw.endswith(b"\n"):
             raw = file.readline(MAX_LINE + 1)
+            place += len(raw)
+
+
+def _reread(file: IO[bytes], places: list[int]) -> Iterator[Line]:
+    """The lines at these places once more."""
+    if not places:
+        return
+    here = file.tell()
+    for place in places:
+        file.seek(place)
+        if (line := _read(file.readline(MAX_LINE))) is not None:
+            yield line
+    file.seek(here)
 
 
 def _step(progress: Progress | None, done: int, total: int) -> Callable[[int, int], None]:

@@ -78,7 +78,9 @@ def test_upgrading_again_changes_nothing(empty_url: str) -> None:
 
 
 def test_several_processes_may_upgrade_at_once(empty_url: str) -> None:
-    program = "import sys; from runreel.store.database import Database as D; D(sys.argv[1]).upgrade()"
+    program = (
+        "import sys; from runreel.store.database import Database as D; D(sys.argv[1]).upgrade()"
+    )
     running = [
         subprocess.Popen([sys.executable, "-c", program, empty_url], stderr=subprocess.PIPE)
         for _ in range(6)

@@ -55,7 +55,7 @@ def show(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> int:
                 terminal.out(*line)
         count += len(chunk)
     if cut or len(shown) < len(columns):
-        _say_cut([column.title for column in columns if column not in shown])
+        _say_cut([_title(column) for column in columns if column not in shown])
     return count
 
 
@@ -76,6 +76,11 @@ def _grid(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> Grid:
     return [[_cell(column.cell(row)) for column in columns] for row in rows]
 
 
+def _title(column: Column[Any]) -> str:
+    # Labels make titles, and anybody makes labels.
+    return safe_line(column.title)
+
+
 def _cell(value: str | int | Cell | None) -> Cell:
     if value is None:
         return UNKNOWN, "dim"
@@ -87,7 +92,7 @@ def _plain(
     columns: Sequence[Column[Any]], grid: Grid, *, title: bool
 ) -> Iterator[list[terminal.Piece]]:
     if title:
-        grid = [[(column.title, "bold") for column in columns], *grid]
+        grid = [[(_title(column), "bold") for column in columns], *grid]
     widths = _widths(columns, grid)
     for row in grid:
         line: list[terminal.Piece] = []
@@ -107,7 +112,7 @@ def _text(piece: terminal.Piece) -> str:
 
 def _widths(columns: Sequence[Column[Any]], grid: Grid) -> list[int]:
     return [
-        max([len(column.title), *(cell_len(row[place][0]) for row in grid)])
+        max([cell_len(_title(column)), *(cell_len(row[place][0]) for row in grid)])
         for place, column in enumerate(columns)
     ]
 
@@ -171,7 +176,7 @@ def _drawn(columns: Sequence[Column[Any]], grid: Grid) -> Any:
     )
     for column in columns:
         table.add_column(
-            Text(column.title), justify="right" if column.right else "left", no_wrap=True
+            Text(_title(column)), justify="right" if column.right else "left", no_wrap=True
         )
     for row in grid:
         table.add_row(*(Text(text, style or "") for text, style in row))

@@ -37,14 +37,9 @@ class Held(NamedTuple):
 
 
 class Seen:
-    """The events of a run by the source's number, the others by content and count.
+    """The events of a run by the source's number, the others by content and count."""
 
-    ``whole`` is whether it has the numbered ones: a run that repeats none of them is not worth
-    the memory.
-    """
-
-    def __init__(self, *, whole: bool) -> None:
-        self.whole = whole
+    def __init__(self) -> None:
         self.rows: dict[int, Held] = {}
         self._places: defaultdict[bytes, list[int]] = defaultdict(list)
         self._conflicts: set[tuple[int, bytes]] = set()
@@ -56,8 +51,6 @@ class Seen:
                 note = as_object(value)
                 offered = fingerprint(STREAM_EVENT, note.get("offered"))
                 self._conflicts.add((note.get("source_index", -1), offered))
-            return
-        if row.source_index is not None and not self.whole:
             return
         content = None if value is None else fingerprint(row.kind, value)
         if row.source_index is not None:
@@ -94,14 +87,20 @@ class Matcher:
         self.index = -1
         self._look = look
         self._offered = offered
+        self._fresh = False
         self._seen: Seen | None = None
 
     def start(self) -> None:
-        """The log holds nothing of the run yet: there is nothing to look at."""
-        self._seen = Seen(whole=False)
+        """The log holds nothing of the run yet: what comes is new, until a number comes again."""
+        self._fresh = True
+
+    def bypass(self) -> None:
+        """A row is about to be appended without being offered: its equal is not new then."""
+        self._fresh = False
 
     def forget(self) -> None:
         """Others have appended: look again before the next answer."""
+        self._fresh = False
         self._seen = None
 
     def mark(self, row: EventRow, value: Any) -> None:
@@ -118,12 +117,12 @@ class Matcher:
     def find(self, number: int | None, value: Any, content: bytes) -> Offer | None:
         """The row that the event is, None if it is new to the log."""
         if number is None:
+            if self._fresh:
+                return None
             seq = self._known().nth(content, self._offered[content] + 1)
             return None if seq is None else Offer(seq, new=False)
         if number > self.index:
             return None
-        if self._seen is not None and not self._seen.whole:
-            self.forget()
         seen = self._known()
         held = seen.rows.get(number)
         if held is None:
@@ -134,7 +133,8 @@ class Matcher:
 
     def _known(self) -> Seen:
         if self._seen is None:
-            self._seen = Seen(whole=True)
+            self._fresh = False
+            self._seen = Seen()
             for row, value in self._look():
                 self._seen.add(row, value)
         return self._seen

@@ -83,7 +83,7 @@ class Database:
                 engines.make_private(self._path)
             with self.reading(checked=False) as connection:
                 schema.current(connection)
-            moved = schema.upgrade(self._engine_now())
+            moved = self._migrate()
         self._checked = True
         return moved
 
@@ -130,10 +130,17 @@ class Database:
                 if self._path is None or (not self._create and not self._path.stat().st_size):
                     raise
                 connection.close()
-                schema.upgrade(self._engine_now())
+                self._migrate()
             finally:
                 connection.close()
             self._checked = True
+
+    def _migrate(self) -> tuple[str | None, str]:
+        engine = self._engine_now()
+        moved = schema.upgrade(engine)
+        # A file is given its journal mode by the first connection that finds it ours.
+        engine.dispose()
+        return moved
 
     def _see_file(self, path: Path) -> None:
         if path.is_dir():

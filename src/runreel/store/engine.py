@@ -49,6 +49,8 @@ def parse_url(text: str) -> URL:
     except (ArgumentError, ValueError):
         raise BadDatabaseUrl("this is no database URL") from None
     backend = url.get_backend_name()
+    if "@" in (url.host or ""):
+        raise BadDatabaseUrl("a password with an @ in it is written with %40")
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     if backend != "sqlite":

@@ -1,0 +1,257 @@
+"""What is kept of one run while this process looks at it: its states, its calls, their answers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import AttachRunRequest
+
+from runreel.live import yandex_proto as protos
+from runreel.live.yandex_wire import passing
+from runreel.words.errors import RunreelError, SourceError
+from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runreel.live.store import Store
+    from runreel.live.yandex_wire import Wire
+
+_log = logging.getLogger("runreel")
+
+# The note that tool results, stored before, have reached the service.
+SENT = "sent"
+STOPPED = "the program stopped listening"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long we go on, in seconds, before the service's trouble becomes the program's.
+
+    ``outage``: without any sign of life; ``unreachable``: the same where there never was one;
+    ``silence``: without an event, though the service lives; ``lag``: until Get knows what the
+    stream has told; ``ask``: for one Get.
+    """
+
+    outage: float = 90.0
+    unreachable: float = 20.0
+    silence: float = 300.0
+    lag: float = 3.0
+    ask: float = 10.0
+    pause: float = 0.25
+    longest_pause: float = 10.0
+
+
+class Waiting:
+    """One wait for the next event: when to try again, when to give up."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._met = False
+        self.renew()
+
+    def renew(self) -> None:
+        """An event has come."""
+        self._began = self._alive = time.monotonic()
+        self._pause = self._patience.pause
+
+    def alive(self) -> None:
+        """The service has answered, if with nothing new."""
+        self._alive = time.monotonic()
+        self._met = True
+
+    @property
+    def over(self) -> bool:
+        """Whether to give up."""
+        now, patience = time.monotonic(), self._patience
+        outage = patience.outage if self._met else patience.unreachable
+        return now - self._alive > outage or now - self._began > patience.silence
+
+    def pause(self) -> float:
+        """How long to wait before trying again."""
+        pause, self._pause = self._pause, min(self._pause * 2, self._patience.longest_pause)
+        return pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads those who try again
+
+
+class Session:
+    """One run: what the service says of it is stored, each telling once."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        store: Store,
+        *,
+        assistant_id: str | None = None,
+        context: dict[str, Any] | None = None,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+    ) -> None:
+        self.wire = wire
+        self.store = store
+        self.patience = patience
+        self.run: Any = None
+        self.answered = False
+        self._assistant_id = assistant_id
+        self._context = context
+        self._context_kept = False
+        self._kept_run: dict[str, Any] | None = None
+        self._listeners = 0
+        self._pid = os.getpid()
+
+    async def begin(self) -> None:
+        """Store what the run is and what it is about, if it is not over and known already.
+
+        Raises:
+            grpc.RpcError: if the service refuses; that it cannot be reached is found out later.
+        """
+        self._listeners += 1
+        if self.run is not None or self.store.state.settled:
+            return
+        try:
+            await self.look()
+        except grpc.RpcError as error:
+            if not passing(error):
+                raise
+
+    async def look(self) -> Any:
+        """The run as the service has it now, stored."""
+        run = await self.wire.get(self.patience.ask)
+        await self.keep_run(run)
+        return run
+
+    async def peek(self) -> Any:
+        """The same, None where the service cannot be asked."""
+        try:
+            return await self.look()
+        except grpc.RpcError:
+            return None
+
+    async def look_until(self, told: Callable[[Any], bool]) -> bool:
+        """Ask until ``told`` holds of the run, a little while; whether it did."""
+        waiting = Waiting(Patience(outage=self.patience.lag, silence=self.patience.lag, pause=0.05))
+        waiting.alive()
+        while True:
+            run = await self.peek()
+            if run is not None and told(run):
+                return True
+            if waiting.over:
+                return False
+            await self.wire.sleep(waiting.pause())
+
+    async def keep_run(self, run: Any) -> None:
+        """Store a telling of the run, unless it is the one before."""
+        self.run = run
+        value = protos.to_json(run)
+        if value != self._kept_run:
+            await self.store.offer(RUN, value)
+            self._kept_run = value
+        await self._keep_context()
+        if protos.final(run) and not self._listeners:
+            await self.store.close()
+
+    async def keep_event(self, event: Any, shown: Callable[[], Any]) -> None:
+        """Store an event; ``shown`` makes what the program would have seen, should that fail."""
+        offer = await self.store.offer(STREAM_EVENT, protos.to_json(event), shown)
+        if offer is not None and offer.conflict and offer.new:
+            _log.warning(
+                "event %s of run %s was told again with other content; the log keeps both",
+                protos.index_of(event),
+                self.wire.run_id,
+            )
+
+    async def called(self) -> None:
+        """The stream has told of tool calls: store the state that goes with them."""
+        self.answered = False
+        await self.look_until(lambda run: not protos.going_on(run))
+
+    async def ended(self) -> None:
+        """The stream has told its last event: store the final state, and that this is all."""
+        if self.run is None or not protos.final(self.run):
+            await self.look_until(protos.final)
+        await self.store.close()
+
+    async def submit(self, results: Any, timeout: float) -> None:
+        """Send tool results: stored first, marked when they have arrived.
+
+        Raises:
+            SourceError: if the run waits for none.
+            grpc.RpcError: if it is not known that they have arrived.
+        """
+        before = await self._asking_run()
+        request = AttachRunRequest(run_id=self.wire.run_id, tool_result_list=results)
+        seq = await self.store.append(TOOL_RESULTS, protos.to_json(request))
+        try:
+            await self.wire.submit(request, timeout)
+        except grpc.RpcError:
+            # Results may well have arrived although the call was cut or ran out of time.
+            if not await self._moved_on(before):
+                raise
+            await self._mark_sent(seq)
+        else:
+            await self._mark_sent(seq)
+            await self._moved_on(before)
+
+    async def unmoved(self) -> bool:
+        """Whether the run still waits for tool results, after a little while."""
+        return self.run is None or not await self._moved_on(self.run)
+
+    def leave(self, reason: str) -> None:
+        """Say that the recording ends here, without a word to the service."""
+        if self._pid == os.getpid():
+            self.store.interrupt_now(reason)
+
+    async def cut(self, reason: str) -> None:
+        """One who listened was cut short."""
+        self._listeners -= 1
+        if self._listeners:
+            return
+        try:
+            await self.store.interrupt(reason)
+        except RunreelError:
+            _log.exception("the end of recording %s could not be stored", self.wire.run_id)
+
+    def done(self) -> None:
+        """One who listened has heard all."""
+        self._listeners -= 1
+
+    async def _asking_run(self) -> Any:
+        """The run, which waits for tool results."""
+        known = self.run is not None and protos.waiting(self.run) and not self.answered
+        if not known and not await self.look_until(lambda run: not protos.going_on(run)):
+            await self.look()
+        if not protos.waiting(self.run):
+            raise SourceError(
+                f"run {self.wire.run_id} waits for no tool results: it is"
+                f" {protos.status_name(self.run)}",
+                hint="Nothing was sent.",
+            )
+        return self.run
+
+    async def _moved_on(self, before: Any) -> bool:
+        """Whether the service no longer tells of the run what it told ``before``."""
+        return await self.look_until(lambda run: run != before)
+
+    async def _mark_sent(self, seq: int | None) -> None:
+        self.answered = True
+        if seq is not None:
+            await self.store.note(SENT, {"seq": seq})
+
+    async def _keep_context(self) -> None:
+        if self._context_kept:
+            return
+        self._context_kept = True
+        if self._context is None and self.store.state.model is None:
+            assistant_id = self._assistant_id or self.run.assistant_id
+            try:
+                assistant = await self.wire.assistant(assistant_id, self.patience.ask)
+            except grpc.RpcError:
+                # It may be gone by now; the run can do without.
+                return
+            self._context = protos.to_json(assistant)
+        if self._context is not None:
+            await self.store.offer(CONTEXT, self._context)
