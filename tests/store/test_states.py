@@ -7,7 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,6 +23,9 @@ from runreel.words.errors import (
     NotOurDatabase,
 )
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PARTIAL = RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=PartialMessage(("Hello",)))
 
 
@@ -33,9 +36,9 @@ def record(reel: runreel.Reel, run_id: str = "run") -> None:
 
 def test_a_missing_file_is_created_by_writers_and_named_to_readers(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "log.db"
-    with runreel.open(path, create=False) as reel:
-        with pytest.raises(DatabaseUnavailable, match="no database at"):
-            reel.runs()
+    reader = runreel.open(path, create=False)
+    with reader, pytest.raises(DatabaseUnavailable, match="no database at"):
+        reader.runs()
     assert not path.parent.exists()
     with runreel.open(path) as reel:
         record(reel)
@@ -122,7 +125,7 @@ def test_a_bad_url_says_what_is_wrong_with_it(url: str, reason: str) -> None:
         runreel.open(url)
 
 
-SECRET = "s3cr3t"
+SECRET = "s3cr3t"  # noqa: S105 - it is made up
 
 
 @pytest.mark.parametrize(

@@ -78,17 +78,6 @@ class Connection:
             raise
         self.execute("COMMIT")
 
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """One consistent view for several reads."""
-        self.execute(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.postgres else "BEGIN"
-        )
-        try:
-            yield
-        finally:
-            self._rollback()
-
     def close(self) -> None:
         """Give the connection back; one that no longer answers is thrown away."""
         if self._broken:
