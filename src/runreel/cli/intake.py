@@ -55,7 +55,6 @@ def record_command(
     An event is stored before the next line is read. Lines that are stored already add nothing, so
     a recording that broke off can be fed from its beginning again. Exit code 1: lines were bad.
     """
-    from runreel.cli.tables import number
     from runreel.transfer import record_lines
 
     if file is None:
@@ -66,8 +65,7 @@ def record_command(
     told = {key: value for key, value in identity.items() if value}
     with _lines(file) as lines:
         report = record_lines(reel.db, lines, run_id=run_id, source=source, identity=told)
-    known = f"{number(report.events_known)} known before"
-    _tell(report, output, f"{run_id}: {number(report.events_new)} events stored, {known}.", file)
+    _tell(report, output, f"Run {run_id}. {_events(report)}", file)
 
 
 @click.command(
@@ -89,7 +87,6 @@ def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> Non
     is named, its run is left untouched, and the rest goes in. Exit code 1: there were such lines.
     """
     from runreel.cli import progress
-    from runreel.cli.tables import number
     from runreel.transfer import import_files
 
     if files.count(STDIN) > 1:
@@ -98,11 +95,8 @@ def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> Non
         report = import_files(
             reel.db, files, progress=step and (lambda done, total, _: step(done, total))
         )
-    told = (
-        f"{number(report.runs_new)} new runs, {number(report.runs_touched)} touched;"
-        f" {number(report.events_new)} events stored, {number(report.events_known)} known before."
-    )
-    _tell(report, output, told)
+    runs = f"Runs: {report.runs_new:,} new, {report.runs_touched:,} touched."
+    _tell(report, output, f"{runs} {_events(report)}")
 
 
 @contextmanager
@@ -135,6 +129,10 @@ def _tell(report: Report, output: Output, told: str, file: str | None = None) ->
         output.object(_value(report, file))
     if report.problems:
         raise click.exceptions.Exit(1)
+
+
+def _events(report: Report) -> str:
+    return f"Events: {report.events_new:,} stored, {report.events_known:,} known before."
 
 
 def _value(report: Report, file: str | None) -> dict[str, Any]:

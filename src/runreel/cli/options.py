@@ -27,7 +27,8 @@ RECORDINGS = ("open", "closed", "interrupted")
 MAX_SEQ = 2**63 - 2
 
 
-class _Text(click.ParamType[str]):
+# Generic for type checkers alone: click 8.2 has no such brackets.
+class _Text(click.ParamType):  # type: ignore[type-arg]
     """A string that is text: the bytes of an argument may be anything."""
 
     name = "text"

@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from runreel.store.location import ENVIRONMENT
 from runreel.words.errors import UsageError
-
-ENVIRONMENT = "RUNREEL_DB"
 
 
 def database(flag: str | None) -> str | None:

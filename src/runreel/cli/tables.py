@@ -45,9 +45,11 @@ def show(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> int:
     shown = list(columns)
     while chunk := list(islice(left, _CHUNK)):
         if terminal.is_terminal():
-            shown = _roomy(shown, chunk)
-            grid = _grid(shown, chunk)
-            cut |= _cut(shown, grid)
+            grid = _grid(shown, chunk, most=terminal.width())
+            places = _roomy(shown, grid)
+            shown = [shown[place] for place in places]
+            grid, pieces = _fitted(shown, [[row[place] for place in places] for row in grid])
+            cut |= pieces
             # Rather wider than the terminal than with half a number.
             terminal.out_rich(_drawn(shown, grid), columns=_width(_widths(shown, grid)))
         else:
@@ -72,8 +74,12 @@ def number(value: int | None) -> str | None:
     return None if value is None else f"{value:,}"
 
 
-def _grid(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> Grid:
-    return [[_cell(column.cell(row)) for column in columns] for row in rows]
+def _grid(columns: Sequence[Column[Any]], rows: Iterable[Any], *, most: int | None = None) -> Grid:
+    """The cells as texts; those that may be cut are held to some more than ``most`` characters."""
+    return [
+        [_cell(column.cell(row), most if column.shortest else None) for column in columns]
+        for row in rows
+    ]
 
 
 def _title(column: Column[Any]) -> str:
@@ -81,11 +87,17 @@ def _title(column: Column[Any]) -> str:
     return safe_line(column.title)
 
 
-def _cell(value: str | int | Cell | None) -> Cell:
+def _cell(value: str | int | Cell | None, most: int | None = None) -> Cell:
     if value is None:
         return UNKNOWN, "dim"
     text, style = value if isinstance(value, tuple) else (str(value), None)
+    if most is not None and len(text) > most:
+        text = text[:most] + _ellipsis()
     return safe_line(text), style
+
+
+def _ellipsis() -> str:
+    return "\N{HORIZONTAL ELLIPSIS}" if terminal.takes_unicode() else "~"
 
 
 def _plain(
@@ -123,38 +135,43 @@ def _width(widths: Iterable[int]) -> int:
     return sum(told) + _GAP * (len(told) - 1)
 
 
-def _roomy(columns: list[Column[Any]], rows: list[Any]) -> list[Column[Any]]:
-    """The columns that the terminal has room for."""
-    grid = _grid(columns, rows)
-    widths = dict(zip(columns, _widths(columns, grid), strict=True))
-    while True:
-        needed = [min(width, column.shortest or width) for column, width in widths.items()]
-        spare = [column for column in widths if column.spare]
-        if not spare or _width(needed) <= terminal.width():
-            return list(widths)
-        del widths[spare[-1]]
-
-
-def _cut(columns: Sequence[Column[Any]], grid: Grid) -> bool:
-    """Cut the cells that may be until the table fits the terminal; whether anything was cut."""
+def _roomy(columns: Sequence[Column[Any]], grid: Grid) -> list[int]:
+    """The places of the columns that the terminal has room for."""
     widths = _widths(columns, grid)
-    cut = False
-    for _ in range(_width(widths) - terminal.width()):
-        slack = {
-            place: widths[place]
-            for place, column in enumerate(columns)
-            if 0 < column.shortest < widths[place]
-        }
+    kept = list(range(len(columns)))
+    while True:
+        needed = [min(widths[place], columns[place].shortest or widths[place]) for place in kept]
+        spare = [place for place in kept if columns[place].spare]
+        if not spare or _width(needed) <= terminal.width():
+            return kept
+        kept.remove(spare[-1])
+
+
+def _fitted(columns: Sequence[Column[Any]], grid: Grid) -> tuple[Grid, bool]:
+    """The cells, those that may be cut until the table fits the terminal; whether any was."""
+    most = terminal.width()
+    widths = [
+        min(width, most) if column.shortest else width
+        for column, width in zip(columns, _widths(columns, grid), strict=True)
+    ]
+    for _ in range(_width(widths) - most):
+        slack = [
+            place for place, column in enumerate(columns) if 0 < column.shortest < widths[place]
+        ]
         if not slack:
             break
-        widths[max(slack, key=slack.__getitem__)] -= 1
-        cut = True
-    ellipsis = "\N{HORIZONTAL ELLIPSIS}" if terminal.takes_unicode() else "~"
-    for row in grid:
-        for place, (text, style) in enumerate(row):
-            if cell_len(text) > widths[place]:
-                row[place] = set_cell_size(text, widths[place] - 1).rstrip() + ellipsis, style
-    return cut
+        widths[max(slack, key=widths.__getitem__)] -= 1
+    fitted = [
+        [_short(cell, width) for cell, width in zip(row, widths, strict=True)] for row in grid
+    ]
+    return fitted, fitted != grid
+
+
+def _short(cell: Cell, width: int) -> Cell:
+    text, style = cell
+    if cell_len(text) <= width:
+        return cell
+    return set_cell_size(text[:width], width - 1).rstrip() + _ellipsis(), style
 
 
 def _say_cut(hidden: list[str]) -> None:

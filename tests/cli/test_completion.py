@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from shutil import which
+from typing import TYPE_CHECKING
+
+import pytest
+
+import runreel
+from runreel.cli import main
+from tests.cli.stories import HARM_ID, partial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cli.calls import Caller
+
+
+@pytest.fixture
+def complete(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., list[str]]:
+    """What bash would offer for the last of these words."""
+
+    def offered(*words: str) -> list[str]:
+        monkeypatch.setenv("_RUNREEL_COMPLETE", "bash_complete")
+        monkeypatch.setenv("COMP_WORDS", " ".join(["runreel", *words]))
+        monkeypatch.setenv("COMP_CWORD", str(len(words)))
+        capfd.readouterr()
+        assert main.main([]) == 0
+        told = capfd.readouterr()
+        assert told.err == ""
+        return [line.partition(",")[2] for line in told.out.splitlines() if line]
+
+    return offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_is_for_the_shell_and_for_runreel(shell: str, call_sqlite: Caller) -> None:
+    called = call_sqlite.bare("completion", shell)
+    assert called.code == 0
+    assert called.err == ""
+    assert "_RUNREEL_COMPLETE" in called.out
+    assert f"{shell}_complete" in called.out
+    assert "runreel" in called.out
+
+
+@pytest.mark.skipif(which("bash") is None, reason="there is no bash here")
+def test_bash_takes_the_script(call_sqlite: Caller) -> None:
+    script = call_sqlite.bare("completion", "bash").out
+    test = f"{script}\ncomplete -p runreel"
+    done = subprocess.run(
+        ["bash", "--norc", "-c", test], capture_output=True, check=True, timeout=30
+    )
+    assert b"runreel" in done.stdout
+    assert done.stderr == b""
+
+
+def test_commands_and_options_are_completed(complete: Callable[..., list[str]]) -> None:
+    assert complete("r") == ["record", "runs", "replay", "rebuild", "recover"]
+    assert set(complete("")) == set(main.COMMANDS)
+    assert complete("db", "") == ["current", "sql", "status", "upgrade"]
+    assert "--since" in complete("runs", "--s")
+    assert [name.upper() for name in complete("runs", "--status", "comp")] == ["COMPLETED"]
+    assert complete("events", "x", "--type", "opene") == ["opened"]
+    assert complete("replay", "x", "--render", "") == ["delta", "cumulative", "jsonl"]
+
+
+def test_runs_are_completed(told: Caller, complete: Callable[..., list[str]]) -> None:
+    assert complete("--db", told.url, "show", "run-") == ["run-done", "run-plain", "run-failed"]
+    assert complete("--db", told.url, "events", "open") == ["open-run"]
+    assert complete("--db", told.url, "replay", "la") == ["latest"]
+    assert complete("--db", told.url, "rebuild", "run-done", "o") == ["open-run"]
+    assert complete("--db", told.url, "show", "nope") == []
+
+
+def test_ids_that_a_shell_could_take_amiss_are_not_offered(
+    call_sqlite: Caller, complete: Callable[..., list[str]]
+) -> None:
+    with runreel.open(call_sqlite.url) as reel:
+        for run_id in ("$(reboot)", "a b", "a;b", "a'b", "*", "~", HARM_ID, "good.run:1"):
+            with reel.recording(run_id) as recording:
+                recording.append(partial("x"))
+    assert complete("--db", call_sqlite.url, "show", "") == ["good.run:1", "latest"]
+
+
+def test_without_a_log_nothing_is_completed_and_nothing_created(
+    tmp_path: Path, complete: Callable[..., list[str]]
+) -> None:
+    missing = tmp_path / "missing.db"
+    assert complete("--db", str(missing), "show", "") == []
+    assert not missing.exists()
+    assert complete("--db", "mysql://x", "show", "") == []
+    assert complete("--db", "postgresql://localhost:1/x", "show", "") == []
+    Path("pyproject.toml").write_text("not toml [", encoding="utf-8")
+    assert complete("show", "") == []

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runreel.cli import script
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.cli.calls import Caller
+
+
+def test_the_demo_records_shows_replays_and_counts(call: Caller) -> None:
+    called = call.good("demo", "--fast")
+    assert called.err == ""
+    assert called.out.count(script.ANSWER) == 2
+    assert called.out.count(script.LOOKING) == 2
+    assert 'weather(place="Moon", unit="celsius")' in called.out
+    assert "COMPLETED" in called.out
+    assert "155 tokens: 58 in, 97 out" in called.out
+    assert "Usage known for 1 of 1 runs." in called.out
+    for command in ("show latest", "replay latest", "usage --by model"):
+        assert f"$ runreel {command}" in called.out
+
+
+def test_the_demo_is_a_run_like_any_other(call: Caller) -> None:
+    call.good("demo", "--fast")
+    run = call.good("show", "latest", "--content", "--json").json
+    assert run["run_id"].startswith("demo-")
+    assert (run["status"], run["recording"], run["text"]) == ("COMPLETED", "closed", script.ANSWER)
+    assert run["labels"] == {"app": "demo"}
+    assert run["message"]["author"]["role"] == "ASSISTANT"
+    rows = call.good("events", "latest", "-o", "jsonl").lines
+    kinds = [row["kind"] for row in rows]
+    assert kinds.count("tool_results") == 1
+    assert kinds.count("run") == 2
+    assert sum(row["type"] == "PARTIAL_MESSAGE" for row in rows) > 10
+    assert call.good("rebuild", "--check").err == "No differences.\n"
+
+
+def test_the_demo_can_be_run_again(call: Caller) -> None:
+    call.good("demo", "--fast")
+    assert "Usage known for 2 of 2 runs." in call.good("demo", "--fast").out
+    assert len(call.good("runs", "-o", "jsonl").lines) == 2
+
+
+def test_the_commands_that_the_demo_names_work(call_sqlite: Caller) -> None:
+    called = call_sqlite.good("demo", "--fast")
+    named = [
+        line.partition("runreel ")[2] for line in called.out.splitlines() if "runreel " in line
+    ]
+    commands = [
+        line.split()
+        for line in named
+        if line.split()[0] in ("runs", "show", "events", "replay", "usage", "--help")
+    ]
+    assert len(commands) >= 6
+    for command in commands:
+        instant = ["--instant"] if command[0] == "replay" else []
+        call_sqlite.good(*command, *instant)
+
+
+def test_the_demo_takes_its_time_unless_it_is_fast(
+    call_sqlite: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("runreel.cli.script.time.sleep", pauses.append)
+    call_sqlite.good("demo", "--fast")
+    assert sum(pauses) == 0
+    call_sqlite.good("demo")
+    assert 1 < sum(pauses) < 5

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("sqlalchemy", "alembic", "msgspec", "rich", "platformdirs", "importlib.metadata")
+
+_CODE = """
+import sys
+from runreel.cli.main import main
+code = main(sys.argv[1:])
+sys.stdout.flush()
+print(code, *sorted(name for name in sys.modules if name in %r), file=sys.stderr)
+"""
+
+
+def loaded(*arguments: str, **env: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", _CODE % (HEAVY,), *arguments],
+        capture_output=True,
+        env={**os.environ, **env},
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout
+    return done.stderr.decode().strip()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("--version",),
+        ("runs", "--help"),
+        ("events", "-h"),
+        ("db", "--help"),
+        ("completion", "bash"),
+        ("completion", "zsh"),
+        ("completion", "fish"),
+    ],
+    ids=" ".join,
+)
+def test_what_asks_no_log_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    assert loaded(*arguments) == "0"
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("runreel ", "1"),
+        ("runreel r", "1"),
+        ("runreel events --", "2"),
+        ("runreel runs --status ", "3"),
+    ],
+)
+def test_completing_words_loads_nothing_heavy(words: str, place: str) -> None:
+    told = loaded(_RUNREEL_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=place)
+    assert told == "0"
+
+
+def test_the_schemas_load_no_database() -> None:
+    assert "sqlalchemy" not in loaded("schema")
