@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import uuid
@@ -69,8 +70,23 @@ def backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def db_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """A log with nothing in it yet, ready to be written."""
+    with _new_log(backend, tmp_path, request) as url:
+        yield url
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def shared_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A log that the tests of a module share."""
+    with _new_log(request.param, tmp_path_factory.mktemp("shared"), request) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _new_log(backend: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     if backend == "sqlite":
-        url = str(tmp_path / "log.db")
+        url = str(folder / "log.db")
         database = Database(url)
         database.upgrade()
         database.close()

@@ -18,12 +18,15 @@ from yandex.cloud.ai.files.v1 import file_pb2 as files
 from tests.strategies import INT64
 
 # Protos take no surrogates; that the fields are often empty is the point of most of them.
-words = st.one_of(st.just(""), st.sampled_from(["fvt1", "ASSISTANT", "привет", "\0", "😀"]), st.text())
+words = st.one_of(
+    st.just(""), st.sampled_from(["fvt1", "ASSISTANT", "привет", "\0", "😀"]), st.text()
+)
 labels = st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2)
 # From year 1 to year 9999, which is all that a Timestamp may tell.
 stamps = st.builds(
     Timestamp,
-    seconds=st.integers(-62_135_596_800, 253_402_300_799) | st.integers(1_700_000_000, 1_800_000_000),
+    seconds=st.integers(-62_135_596_800, 253_402_300_799)
+    | st.integers(1_700_000_000, 1_800_000_000),
     nanos=st.integers(0, 999_999_999) | st.sampled_from([0, 1, 999, 1000, 453_000_000]),
 )
 _optional_stamp = st.none() | stamps
@@ -58,9 +61,7 @@ search_indexes = st.builds(
     expiration_config=_expirations,
     text_search_index=st.just(search_index.TextSearchIndex()),
 )
-source_files = st.builds(
-    files.File, **_resource, expiration_config=_expirations, mime_type=words
-)
+source_files = st.builds(files.File, **_resource, expiration_config=_expirations, mime_type=words)
 chunks = st.builds(
     threads.FileChunk,
     search_index=search_indexes,
@@ -111,9 +112,7 @@ tool_call_lists = st.builds(
         st.builds(common.ToolCall, function_call=st.none() | function_calls), max_size=3
     ),
 )
-errors = st.builds(
-    cloud.Error, code=st.just(0) | st.integers(-(2**31), 2**31 - 1), message=words
-)
+errors = st.builds(cloud.Error, code=st.just(0) | st.integers(-(2**31), 2**31 - 1), message=words)
 
 # Numbers beyond the enumerations are what a newer server would send.
 _outcomes = st.one_of(

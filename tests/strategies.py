@@ -1,4 +1,4 @@
-"""What hypothesis draws from: JSON values, texts as answers grow, and sizes of examples."""
+"""What hypothesis draws from: JSON values, texts as answers grow, words; and how often."""
 
 from __future__ import annotations
 
@@ -7,6 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+from runreel.words.messages import (
+    Author,
+    Citation,
+    File,
+    FileChunk,
+    Message,
+    PartialMessage,
+    SearchIndex,
+    UnknownSource,
+)
+from runreel.words.results import (
+    FunctionCall,
+    RunResult,
+    RunStreamEvent,
+    ToolCall,
+    ToolCallList,
+    Usage,
+)
+from runreel.words.status import MessageStatus, RunStatus, StreamEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +50,9 @@ def as_json(value: Any) -> Any:
 
 
 # Short texts of what breaks codecs: NUL, surrogates alone and in pairs, characters of every width.
-_ODD = st.text(st.sampled_from('a"\\/\n\0\x1f\x7f\x85é\u2028\ufeff\uffffя\ud83d\ude00\ud800\udfff😀'))
+_ODD = st.text(
+    st.sampled_from('a"\\/\n\0\x1f\x7f\x85é\u2028\ufeff\uffffя\ud83d\ude00\ud800\udfff😀')
+)
 texts = st.one_of(
     st.text(max_size=20),
     _ODD,
@@ -81,3 +103,86 @@ def nested(depth: int) -> Any:
     return value
 
 
+# JSON that looks like a source's events here and there.
+_KEYS = [
+    *("+", "type", "text", "parts", "message", "source_index", "at", "usage", "total_tokens"),
+    *("error", "code", "error_code", "tool_calls", "id", "name", "arguments", "labels"),
+    *("citations", "sources", "search_index", "file", "author", "model", "created_at"),
+    *("eventType", "partialMessage", "completedMessage", "content", "state", "status"),
+    *("streamCursor", "currentEventIdx", "toolCallList", "toolCalls", "functionCall"),
+    *("chunk", "sourceFile", "searchIndex", "promptTokens", "createdAt", "modelUri"),
+]
+lookalikes = st.recursive(
+    texts
+    | st.integers(-5, 5)
+    | st.sampled_from([None, True, 1.0, "DONE", "12", "filechunk", "2025-04-07T14:42:56Z", 10**30]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+
+# Words, as a source or a program of the user's may make them. Naive times are UTC, as in the SDK.
+_names = st.none() | texts
+_times = st.none() | st.datetimes()
+_labels = st.none() | st.dictionaries(texts, texts, max_size=2)
+_resource: dict[str, Any] = {
+    "id": _names,
+    "folder_id": _names,
+    "name": _names,
+    "description": _names,
+    "created_by": _names,
+    "created_at": _times,
+    "updated_by": _names,
+    "updated_at": _times,
+    "expires_at": _times,
+    "labels": _labels,
+}
+_parts = st.lists(texts | values, max_size=3).map(tuple)
+_sources = st.one_of(
+    st.builds(UnknownSource, text=texts),
+    st.builds(
+        FileChunk,
+        parts=_parts,
+        search_index=st.builds(SearchIndex, **_resource),
+        file=st.none() | st.builds(File, **_resource, mime_type=_names),
+    ),
+)
+_citations = st.builds(Citation, sources=st.lists(_sources, max_size=2).map(tuple))
+partial_messages = st.builds(PartialMessage, parts=_parts)
+messages = st.builds(
+    Message,
+    id=_names,
+    parts=_parts,
+    thread_id=_names,
+    created_by=_names,
+    created_at=_times,
+    labels=_labels,
+    author=st.builds(Author, id=texts, role=texts),
+    citations=st.lists(_citations, max_size=2).map(tuple),
+    status=st.sampled_from(MessageStatus),
+)
+# An empty list of calls is no list: no source tells one.
+tool_calls = st.builds(
+    ToolCallList,
+    st.lists(
+        st.builds(
+            ToolCall,
+            id=_names,
+            function=st.none() | st.builds(FunctionCall, name=texts, arguments=objects),
+        ),
+        min_size=1,
+        max_size=2,
+    ).map(tuple),
+)
+_counts = st.integers(0, 10**9)
+usages = st.builds(Usage, _counts, _counts, _counts)
+_state: dict[str, Any] = {
+    "error": _names,
+    "tool_calls": st.none() | tool_calls,
+    "_message": st.none() | partial_messages | messages,
+}
+run_stream_events = st.builds(RunStreamEvent, status=st.sampled_from(StreamEvent), **_state)
+run_results = st.builds(
+    RunResult, status=st.sampled_from(RunStatus), usage=st.none() | usages, **_state
+)

@@ -120,6 +120,9 @@ def _create_projections() -> None:
         sa.Column("input_text_tokens", Big),
         sa.Column("completion_tokens", Big),
         sa.Column("total_tokens", Big),
+        sa.Column("cached_tokens", Big),
+        sa.Column("reasoning_tokens", Big),
+        sa.Column("response_id", Key),
         sa.Column("events", Big, nullable=False),
         sa.Column("result", sa.LargeBinary, nullable=False),
         sa.Column("projected_seq", Big, nullable=False),
@@ -127,6 +130,7 @@ def _create_projections() -> None:
         sqlite_strict=True,
     )
     op.create_index("runs_by_start", "runs", ["started_at", "run_id"])
+    op.create_index("runs_by_response", "runs", ["response_id"])
     op.create_table(
         "run_labels",
         sa.Column("key", Key, nullable=False),

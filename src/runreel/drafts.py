@@ -52,7 +52,7 @@ def draft(
         bound = (fold.run_id, seq, kind, type_, number, at, elapsed, encoded.keep, encoded.added)
         digest = chain.digest(digest, *bound, chain.commitment(salt, encoded.payload))
         row = EventRow(*bound, encoded.payload, salt, None, digest)
-        made.append(Draft(row, value, fold.read(kind, value), encoded))
+        made.append(Draft(row, value, fold.read(kind, value, encoded.text), encoded))
     return made
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.rules import runs
 from runreel.rules.codec import loads
-from runreel.rules.reading import Reading
+from runreel.rules.reading import Reading, SoFar
 from runreel.rules.runs import RunState
 from runreel.rules.transcript import Transcript
 from runreel.sources import reader_of
@@ -71,12 +71,15 @@ class Fold:
                 f"row {row.seq} of run {row.run_id} is damaged: {error}",
                 hint="The rows before it can still be read. Restore the log from a backup.",
             ) from error
-        reading = self.read(row.kind, value)
+        reading = self.read(row.kind, value, self.transcript.text)
         return Told(value, reading, self.move(row.kind, row.type, row.at, value, reading))
 
-    def read(self, kind: str, value: Any) -> Reading:
-        """What a value means."""
-        return Reading() if kind == NOTE or value is None else self.reader.read(kind, value)
+    def read(self, kind: str, value: Any, text: str) -> Reading:
+        """What the next value means; ``text`` is the run's text after it."""
+        memory = self.state.memory
+        if kind == NOTE or value is None:
+            return Reading(memory=memory)
+        return self.reader.read(kind, value, SoFar(text, memory))
 
     def move(self, kind: str, type_: str | None, at: int, value: Any, reading: Reading) -> bool:
         """Move the state over a row; whether anything changed that a list of runs shows."""
@@ -211,6 +214,7 @@ def _compare(
         for column, value in read_models.comparable(stored).items()
         if value != read_models.comparable(rebuilt)[column]
     ]
-    if labels != read_models.stored_labels(expected):
-        found.append(Difference(run_id, "labels", labels, read_models.stored_labels(expected)))
+    expected_labels = read_models.label_rows(expected.summary.labels)
+    if labels != expected_labels:
+        found.append(Difference(run_id, "labels", labels, expected_labels))
     return found

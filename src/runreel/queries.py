@@ -128,10 +128,11 @@ def open_recordings(connection: Connection) -> list[OpenRecording]:
 def _reopened(connection: Connection, summary: RunSummary, result: bytes) -> Projected:
     """What a row of the projections says, with the text that the log alone has."""
     transcript = Transcript(reader_of(summary.source))
-    for row in event_log.read(connection, summary.run_id):
+    # No further than the result has read: the run may have grown since.
+    for row in event_log.read(connection, summary.run_id, stop=summary.last_seq + 1):
         transcript.skip(row)
     text = transcript.text
-    return Projected(summary, read_models.decode_result(result, text), text)
+    return Projected(summary, read_models.decode_result(summary.run_id, result, text), text)
 
 
 def _open_recording(connection: Connection, item: RunSummary) -> OpenRecording:

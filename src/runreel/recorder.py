@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
@@ -14,6 +16,7 @@ from runreel.rules import chain
 from runreel.rules.ids import check_run_id
 from runreel.rules.matching import Matcher, Offer, fingerprint
 from runreel.rules.runs import IMPORT
+from runreel.sources import reader_of
 from runreel.store import event_log
 from runreel.words.errors import LogError, SourceMismatch
 from runreel.words.log import (
@@ -57,7 +60,9 @@ class Recorder:
     """Appends one run's events, knowing the run up to its head.
 
     ``via`` says how the events come: ``import`` where the rows' times are not the events' own.
-    Nothing is written, not even a note, until there is something new to store.
+    Nothing is written, not even a note, until there is something new to store. A log that cannot
+    be read yet is an error at once, or, if ``lenient``, with the first event. Threads may share a
+    recorder, and so may the tasks of a loop: each append has its turn.
     """
 
     def __init__(  # noqa: PLR0913 - the parts it works with
@@ -70,6 +75,7 @@ class Recorder:
         identity: dict[str, Any] | None = None,
         batch: Stage | None = None,
         offered: Counter[bytes] | None = None,
+        lenient: bool = False,
         clock: Callable[[], int] = time.time_ns,
         timer: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
@@ -86,7 +92,14 @@ class Recorder:
         self._timer = timer
         self._begun = timer()
         self._offered: Counter[bytes] = Counter() if offered is None else offered
-        self.reload()
+        self._reader = reader_of(source)
+        self._turn, self._task_turn = threading.RLock(), asyncio.Lock()
+        try:
+            self.reload()
+        except LogError:
+            if not lenient:
+                raise
+            self._stale = True
 
     def reload(self) -> None:
         """Read the run from the log, whatever was thought of it before.
@@ -127,7 +140,7 @@ class Recorder:
     @property
     def reader(self) -> Any:
         """The reader of the run's source."""
-        return self._fold.reader
+        return self._reader
 
     def append(self, kind: str, value: Any) -> StoredEvent:
         """Append a new event, whatever the log has already."""
@@ -198,32 +211,34 @@ class Recorder:
     def _run(self, steps: Generator[Unit, bool, T], redo: Callable[[], object] | None = None) -> T:
         """Go through ``steps``, committing each unit that they ask for."""
         stored: Any = None  # what starts a generator
-        try:
-            while True:
-                unit = steps.send(stored)
-                if self.batch is None:
-                    stored = committer_of(self.database).commit(unit)
-                else:
-                    self.batch.add(self, unit, redo)
-                    stored = True
-        except StopIteration as end:
-            return cast("T", end.value)
-        except BaseException:
-            # What became of the rows is unknown: the log is asked before the next append.
-            self._stale = True
-            raise
+        with self._turn:
+            try:
+                while True:
+                    unit = steps.send(stored)
+                    if self.batch is None:
+                        stored = committer_of(self.database).commit(unit)
+                    else:
+                        self.batch.add(self, unit, redo)
+                        stored = True
+            except StopIteration as end:
+                return cast("T", end.value)
+            except BaseException:
+                # What became of the rows is unknown: the log is asked before the next append.
+                self._stale = True
+                raise
 
     async def _arun(self, steps: Generator[Unit, bool, T]) -> T:
         stored: Any = None  # what starts a generator
-        try:
-            while True:
-                unit = steps.send(stored)
-                stored = await committer_of(self.database).acommit(unit)
-        except StopIteration as end:
-            return cast("T", end.value)
-        except BaseException:
-            self._stale = True
-            raise
+        async with self._task_turn:
+            try:
+                while True:
+                    unit = steps.send(stored)
+                    stored = await committer_of(self.database).acommit(unit)
+            except StopIteration as end:
+                return cast("T", end.value)
+            except BaseException:
+                self._stale = True
+                raise
 
     def _appending(self, entries: list[Entry]) -> Generator[Unit, bool, list[Draft]]:
         return self._deciding(lambda: entries)
@@ -292,8 +307,8 @@ class Recorder:
         self._run(self._offering(entry, content))
 
     def _entry(self, kind: str, value: Any) -> Entry:
-        reader = self._fold.reader
-        return Entry(kind, reader.type_of(kind, value), reader.index_of(kind, value), value)
+        number = self._reader.index_of(kind, value)
+        return Entry(kind, self._reader.type_of(kind, value), number, value)
 
     def _draft(self, entries: list[Entry]) -> list[Draft]:
         if entries and not self.opened:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from runreel import projector, queries, recovery
 from runreel import replay as replays
 from runreel.recorder import Recorder
 from runreel.recording import Recording
 from runreel.rules import usage as usages
+from runreel.rules.filters import run_filter
 from runreel.store import event_log, read_models, run_queries, schema
 from runreel.store.database import Database
+from runreel.store.location import located
 from runreel.words.errors import RunNotFound, UsageError
-from runreel.words.log import RECORDINGS, RunFilter
-from runreel.words.status import RunStatus
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from datetime import datetime
     from types import TracebackType
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         UsageReport,
     )
     from runreel.words.results import RunResult, RunStreamEvent
+    from runreel.words.status import RunStatus
 
 
 def open(  # noqa: A001 - runreel.open reads as it should
@@ -57,7 +58,7 @@ def open(  # noqa: A001 - runreel.open reads as it should
         raise UsageError("on_error is 'raise' or 'warn'")
     if patience < 0:
         raise UsageError("patience is a number of seconds from 0")
-    database = Database(_url(url), durability=durability, create=create, patience=patience)
+    database = Database(located(url), durability=durability, create=create, patience=patience)
     return Reel(database, on_error=on_error)
 
 
@@ -72,6 +73,45 @@ class Reel:
     def url_shown(self) -> str:
         """The database as it may be printed: without passwords."""
         return self.db.shown
+
+    def record(
+        self,
+        stream: Any,
+        *,
+        request: dict[str, Any] | None = None,
+        assistant: Any = None,
+        labels: dict[str, str] | None = None,
+    ) -> Any:
+        """The like of ``stream`` that stores each event before it yields it, the vendor's own.
+
+        ``stream`` is a run of the Yandex SDK, or a stream or response of the openai client, sync
+        or async. ``request`` is what a response was asked for, ``assistant`` the SDK's object.
+
+        Raises:
+            UsageError: if it is neither.
+            MissingExtra: if the vendor's package is of a version that cannot be recorded.
+            SourceMismatch: if the log has the run from another source.
+        """
+        from runreel.live.dispatch import recorded
+
+        return recorded(
+            stream,
+            self.db,
+            request=request,
+            assistant=assistant,
+            labels=labels,
+            on_error=self._on_error,
+        )
+
+    def interceptors(self) -> list[Any]:
+        """For ``AIStudio(interceptors=…)``: every run of that SDK object is recorded.
+
+        Raises:
+            MissingExtra: if the SDK is not installed, or is one without assistants.
+        """
+        from runreel.live.interceptors import interceptors
+
+        return interceptors(self.db, self._on_error)
 
     def recording(  # noqa: PLR0913 - what can be said of a run beforehand
         self,
@@ -93,10 +133,16 @@ class Reel:
             "assistant_id": assistant_id,
             "thread_id": thread_id,
             "model": model,
-            "labels": labels,
+            "labels": {str(key): str(value) for key, value in (labels or {}).items()},
         }
-        identity = {key: value for key, value in told.items() if value}
-        recorder = Recorder(self.db, run_id, source=source, via="program", identity=identity)
+        recorder = Recorder(
+            self.db,
+            run_id,
+            source=source,
+            via="program",
+            identity={key: value for key, value in told.items() if value},
+            lenient=self._on_error == "warn",
+        )
         return Recording(recorder, on_error=self._on_error)
 
     def runs(  # noqa: PLR0913 - the filters of a list
@@ -126,14 +172,14 @@ class Reel:
         """
         if limit < 0:
             raise UsageError("the limit is a number from 0 (all)")
-        chosen = RunFilter(
-            status=_status(status),
+        chosen = run_filter(
+            status=status,
             source=source,
             assistant=assistant,
             thread=thread,
             model=model,
-            recording=_recording(recording),
-            labels=labels or {},
+            recording=recording,
+            labels=labels,
             since=since,
             until=until,
             has_error=has_error,
@@ -248,14 +294,14 @@ class Reel:
         Raises:
             UsageError: if a grouping, the time zone or a filter is none.
         """
-        chosen = RunFilter(
-            status=_status(status),
+        chosen = run_filter(
+            status=status,
             source=source,
             assistant=assistant,
             thread=thread,
             model=model,
-            recording=_recording(recording),
-            labels=labels or {},
+            recording=recording,
+            labels=labels,
             since=since,
             until=until,
             has_error=has_error,
@@ -317,30 +363,3 @@ class Reel:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _url(url: str | os.PathLike[str] | None) -> str:
-    if url is not None:
-        return os.fspath(url)
-    if told := os.environ.get("RUNREEL_DB"):
-        return told
-    from platformdirs import user_data_path
-
-    return str(user_data_path("runreel", appauthor=False) / "runreel.db")
-
-
-def _status(status: RunStatus | str | None) -> RunStatus | None:
-    if status is None or isinstance(status, RunStatus):
-        return status
-    try:
-        return RunStatus[status.upper()]
-    except KeyError:
-        raise UsageError(
-            f"no status is called {status!r}", hint=f"One of {', '.join(RunStatus.__members__)}."
-        ) from None
-
-
-def _recording(recording: str | None) -> str | None:
-    if recording is not None and recording not in RECORDINGS:
-        raise UsageError(f"a recording is {', '.join(RECORDINGS)}, not {recording!r}")
-    return recording

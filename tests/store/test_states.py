@@ -46,6 +46,13 @@ def test_a_missing_file_is_created_by_writers_and_named_to_readers(tmp_path: Pat
         assert [run.run_id for run in reel.runs()] == ["run"]
 
 
+def test_asking_for_the_revision_of_a_missing_file_creates_none(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    with runreel.open(path) as reel, pytest.raises(DatabaseUnavailable, match="no database at"):
+        reel.db.current()
+    assert not path.exists()
+
+
 def test_a_directory_is_no_database(tmp_path: Path) -> None:
     with runreel.open(tmp_path) as reel, pytest.raises(DatabaseUnavailable, match="is a directory"):
         reel.runs()

@@ -8,6 +8,10 @@ characters of the run's text so far it keeps and what it appends::
     {"+": ", world", "partialMessage": {"content": [{"text": {"content": 12}}]}}  keep 5, added 7
 
 An event that is its source's commonest, its envelope, is the text alone: ``", world"``.
+
+Sources that tell pieces add to the text behind all of it, and may repeat the end of it later. So a
+part's text is found from the end of the run's text, whoever told it. Beside a piece stands only
+what differs from its envelope: ``{"+": ", world", "item_id": "msg_1"}``.
 A row whose ``keep`` is null holds its payload as it came.
 """
 
@@ -20,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import msgspec
 
+from runreel.rules.reading import Telling
 from runreel.words.errors import BadValue
 
 if TYPE_CHECKING:
@@ -48,14 +53,14 @@ class Encoded(NamedTuple):
     text: str
 
 
-def loads(text: str | bytes) -> Any:
-    """The JSON value of ``text``.
+def loads(text: str | bytes, *, depth: int = 2 * MAX_DEPTH) -> Any:
+    """The JSON value of ``text``, which nests ``depth`` levels at most.
 
     Raises:
         BadValue: if it is not JSON (NaN and Infinity are not), or out of bounds.
     """
     value = _parsed(text)
-    _bound(value, 2 * MAX_DEPTH, text)
+    _bound(value, depth, text)
     return value
 
 
@@ -89,14 +94,20 @@ def encode(
     Raises:
         BadValue: if it is no JSON value.
     """
-    slots = shape.slots(value)
+    slots, telling = shape.slots(value), shape.telling(value)
     parts = [slot.container[slot.key] for slot in slots]
-    told = None if not slots or APPENDED in value else _told(parts, text)
+    told = None
+    if (slots or telling is Telling.ANEW) and APPENDED not in value:
+        told = _told(parts, text, telling)
     if told is None:
         return Encoded(dumps(value), None, None, text)
     new, keep, lengths = told
     appended = new[keep:]
-    if value == shape.envelope(type_, index, new):
+    if telling is Telling.MORE:
+        rest = _difference(value, shape.envelope(type_, index, appended))
+        if rest is not None and not shape.slots(rest):
+            return Encoded(dumps({APPENDED: appended, **rest}), keep, len(appended), new)
+    elif value == shape.envelope(type_, index, new):
         return Encoded(dumps(appended), keep, len(appended), new)
     _fill(slots, lengths)
     try:
@@ -128,8 +139,12 @@ def decode(  # noqa: PLR0913 - a row's columns, and the text before it
             new = text[:keep] + value
             value = shape.envelope(type_, index, new)
         else:
-            new = text[:keep] + value.pop(APPENDED)
-            _restore(shape, value, new)
+            piece = value.pop(APPENDED)
+            new = text[:keep] + piece
+            if slots := shape.slots(value):
+                _restore(slots, new)
+            else:
+                value = (shape.envelope(type_, index, piece) or {}) | value
     except (AttributeError, KeyError, TypeError) as error:
         raise BadValue(f"the payload is damaged: {error!r}") from None
     if value is None:
@@ -225,23 +240,43 @@ def _children(item: Any) -> Any:
     return item if isinstance(item, (list, tuple)) else ()
 
 
-def _told(parts: list[Any], text: str) -> tuple[str, int, list[int]] | None:
-    """The text of ``parts``, how much it has of ``text``, and the parts' lengths.
+def _told(parts: list[Any], text: str, telling: Telling) -> tuple[str, int, list[int]] | None:
+    """The text after ``parts``, how much it has of ``text``, and the parts' lengths.
 
     None where lengths cannot tell the parts apart again.
     """
     if not all(isinstance(part, str) for part in parts):
         return None
-    new = "".join(parts)
-    keep = _common(text, new)
+    told = "".join(parts)
+    new, keep = _joined(text, told, telling)
     if _SURROGATE.search(new, keep):
         # JSON reads a surrogate pair as the one character that it spells.
         parts = [_paired(part) for part in parts]
-        new = _paired(new)
-        keep = _common(text, new)
+        told = _paired(told)
+        new, keep = _joined(text, told, telling)
     lengths = [len(part) for part in parts]
     # A pair may stand half in one part, half in the next.
-    return (new, keep, lengths) if sum(lengths) == len(new) else None
+    return (new, keep, lengths) if sum(lengths) == len(told) else None
+
+
+def _joined(text: str, told: str, telling: Telling) -> tuple[str, int]:
+    """The text after ``told``, and how much it has of the one before."""
+    if telling is Telling.AGAIN and text.endswith(told):
+        return text, len(text)
+    if telling in (Telling.MORE, Telling.AGAIN):
+        return text + told, len(text)
+    return told, _common(text, told)
+
+
+def _difference(value: dict[str, Any], envelope: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What an event has that its envelope has not; None where it lacks something."""
+    if envelope is None or envelope.keys() - value.keys():
+        return None
+    return {
+        key: item
+        for key, item in value.items()
+        if key not in envelope or canonical(item) != canonical(envelope[key])
+    }
 
 
 def _paired(text: str) -> str:
@@ -253,12 +288,10 @@ def _fill(slots: list[Slot], values: list[Any]) -> None:
         slot.container[slot.key] = value
 
 
-def _restore(shape: Shape, value: Any, text: str) -> None:
-    slots = shape.slots(value)
-    if len(slots) == 1:
-        slots[0].container[slots[0].key] = text
-        return
-    start = 0
+def _restore(slots: list[Slot], text: str) -> None:
+    start = len(text) - sum(container[key] for container, key in slots)
+    if start < 0:
+        raise BadValue("the payload is damaged: its text is longer than all text")
     for container, key in slots:
         end = start + container[key]
         container[key] = text[start:end]

@@ -6,10 +6,11 @@ A source's wire JSON is stored as it came; a reader tells, at any later time, wh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from runreel.words.results import RunResult, RunStreamEvent, Usage
+    from runreel.words.results import RunResult, RunStreamEvent, Usage, UsageDetails
 
 
 class Slot(NamedTuple):
@@ -19,9 +20,35 @@ class Slot(NamedTuple):
     key: Any
 
 
+class Telling(Enum):
+    """How the pieces of text in an event belong to the run's text."""
+
+    WHOLE = "they are all of it"
+    MORE = "they come behind it"
+    AGAIN = "they are the end of it, told once more"
+    ANEW = "a new text begins, with nothing yet"
+
+
+class SoFar(NamedTuple):
+    """What a reader of pieces goes by.
+
+    ``text`` is the run's text after the event that is read; ``memory`` is what the reading before
+    left, None at the first.
+    """
+
+    text: str = ""
+    memory: Any = None
+
+
+START = SoFar()
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What an event says of its run as a whole; None is not said. Times are µs since the epoch."""
+    """What an event says of its run as a whole; None is not said. Times are µs since the epoch.
+
+    ``response_id`` is the id by which the source goes on with the run.
+    """
 
     assistant_id: str | None = None
     thread_id: str | None = None
@@ -29,6 +56,7 @@ class Facts:
     model: str | None = None
     created_at: int | None = None
     labels: dict[str, str] | None = None
+    response_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +64,21 @@ class Reading:
     """What one stored event means.
 
     ``event`` is what a stream event is to the SDK's users; ``result`` is what a Run snapshot says
-    the state is. ``usage`` beside an event is of one response, to be added up (Responses API);
-    usage inside ``result`` is the run's total so far. ``time`` is the source's own, µs.
+    the state is. ``usage`` beside an event is of one response, to be added up (Responses API), as
+    are ``details``; usage inside ``result`` is the run's total so far. ``time`` is the source's
+    own, µs. ``begins`` is whether the run goes on here, however it ended before. ``memory`` is for
+    the reading that comes next; never change what it holds.
     """
 
     event: RunStreamEvent | None = None
     result: RunResult | None = None
     usage: Usage | None = None
+    details: UsageDetails | None = None
     error_code: int | str | None = None
     facts: Facts | None = None
     time: int | None = None
+    begins: bool = False
+    memory: Any = None
 
 
 class Shape(Protocol):
@@ -58,10 +91,15 @@ class Shape(Protocol):
         """
         ...
 
+    def telling(self, value: Any, /) -> Telling:
+        """How what stands in the slots of ``value`` belongs to the run's text."""
+        ...
+
     def envelope(self, type_: str | None, source_index: int | None, text: str) -> Any:
         """The commonest event of this type and index that carries ``text`` and nothing else.
 
-        None where there is no such event. A row whose event equals it stores the text alone.
+        None where there is no such event. A row whose event equals it stores the text alone; one
+        that tells MORE stores beside its text only what differs.
         """
         ...
 
@@ -71,7 +109,7 @@ class Reader(Shape, Protocol):
 
     name: str
 
-    def read(self, kind: str, value: Any) -> Reading:
+    def read(self, kind: str, value: Any, so_far: SoFar = START, /) -> Reading:
         """What ``value``, stored as ``kind``, means."""
         ...
 

@@ -3,7 +3,8 @@
 Who decides: a Run that Get called COMPLETED or FAILED stays so, and what its stream tells later
 belongs to the transcript; until then the last telling counts, be it a Run or a stream event,
 except that a Run still in progress does not take back what the stream has already ended, nor the
-text written so far, of which Get does not tell.
+text written so far, of which Get does not tell. Where a further response begins, what the one
+before ended with decides no more.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from runreel.words.log import (
     RunError,
     RunSummary,
 )
-from runreel.words.results import RunResult
+from runreel.words.results import RunResult, UsageDetails
 from runreel.words.status import RunStatus, StreamEvent
 from runreel.words.times import from_micros
 
@@ -50,7 +51,7 @@ class RunState:
 
     ``settled`` is whether Get has called it COMPLETED or FAILED; ``live`` whether the rows' times
     are when things happened (an import's are not: it takes the source's own); ``timed`` whether
-    ``started_at`` is when the run began, not when it was imported.
+    ``started_at`` is when the run began, not when it was imported. ``memory`` is its reader's.
     """
 
     source: str = ""
@@ -75,6 +76,9 @@ class RunState:
     finished_at: int | None = None
     events: int = 0
     last_seq: int = -1
+    details: UsageDetails | None = None
+    response_id: str | None = None
+    memory: Any = None
 
     def copy(self) -> RunState:
         """A state that moves on by itself."""
@@ -100,13 +104,20 @@ def advance(state: RunState, kind: str, at: int, reading: Reading) -> bool:
     state.last_seq += 1
     if kind == STREAM_EVENT:
         state.events += 1
+    state.memory = reading.memory
     changed = reading.facts is not None and _learn(state, reading.facts)
+    if reading.begins:
+        _begin(state, at)
+        changed = True
     if reading.event is not None:
         changed |= _stream(state, reading.event, at, reading)
     if reading.result is not None:
         changed |= _snapshot(state, reading.result, at, reading)
     if reading.usage is not None:
         state.usage = _plus(state.usage, reading.usage)
+        changed = True
+    if reading.details is not None:
+        state.details = _both(state.details, reading.details)
         changed = True
     if kind == TOOL_RESULTS and state.status is RunStatus.TOOL_CALLS:
         _become(state, RunStatus.IN_PROGRESS, at, None)
@@ -160,12 +171,14 @@ def summary(run_id: str, state: RunState) -> RunSummary:
         usage=state.usage,
         events=state.events,
         last_seq=state.last_seq,
+        usage_details=state.details,
+        response_id=state.response_id,
     )
 
 
 def _learn(state: RunState, facts: Facts) -> bool:
     changed = False
-    for name in ("assistant_id", "thread_id", "created_by", "model"):
+    for name in ("assistant_id", "thread_id", "created_by", "model", "response_id"):
         told = getattr(facts, name)
         if told is not None and told != getattr(state, name):
             setattr(state, name, told)
@@ -207,6 +220,12 @@ def _stream(state: RunState, event: RunStreamEvent, at: int, reading: Reading) -
     return changed or after != before or status is not RunStatus.IN_PROGRESS
 
 
+def _begin(state: RunState, at: int) -> None:
+    state.settled = False
+    state.message = state.error = state.error_code = None
+    _become(state, RunStatus.IN_PROGRESS, at, None)
+
+
 def _snapshot(state: RunState, result: RunResult, at: int, reading: Reading) -> bool:
     final = result.status in _FINAL
     if result.usage is not None:
@@ -242,6 +261,21 @@ def _plus(known: Usage | None, more: Usage) -> Usage:
         known.completion_tokens + more.completion_tokens,
         known.total_tokens + more.total_tokens,
     )
+
+
+def _both(known: UsageDetails | None, more: UsageDetails) -> UsageDetails:
+    if known is None:
+        return more
+    return UsageDetails(
+        _sum(known.cached_tokens, more.cached_tokens),
+        _sum(known.reasoning_tokens, more.reasoning_tokens),
+    )
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    if one is None:
+        return other
+    return one if other is None else one + other
 
 
 def _since(start: int, end: int | None) -> float | None:

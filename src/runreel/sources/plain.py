@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from runreel.rules import plain_json as pj
-from runreel.rules.reading import Facts, Reading, Slot
+from runreel.rules.reading import START, Facts, Reading, Slot, SoFar, Telling
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
 from runreel.words.results import RunResult, RunStreamEvent
 from runreel.words.status import RunStatus, StreamEvent
@@ -23,7 +23,7 @@ class PlainReader:
 
     name = "plain"
 
-    def read(self, kind: str, value: Any) -> Reading:
+    def read(self, kind: str, value: Any, _so_far: SoFar = START) -> Reading:
         """What the row means."""
         value = pj.as_object(value)
         if kind == CONTEXT:
@@ -73,6 +73,10 @@ class PlainReader:
         if not isinstance(parts, list):
             return []
         return [Slot(parts, key) for key, part in enumerate(parts) if type(part) in (str, int)]
+
+    def telling(self, _value: Any) -> Telling:
+        """The whole text: each message repeats it."""
+        return Telling.WHOLE
 
     def envelope(self, type_: str | None, source_index: int | None, text: str) -> Any:
         """A PARTIAL_MESSAGE with its text alone."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.rules.reading import Facts, Reading, Slot
+from runreel.rules.reading import START, Facts, Reading, Slot, SoFar, Telling
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
 from runreel.words.messages import (
     Author,
@@ -51,7 +51,7 @@ class YandexAssistantsReader:
 
     name = "yandex-assistants"
 
-    def read(self, kind: str, value: Any) -> Reading:
+    def read(self, kind: str, value: Any, _so_far: SoFar = START) -> Reading:
         """What the row means."""
         value = _object(value)
         if kind == STREAM_EVENT:
@@ -105,6 +105,10 @@ class YandexAssistantsReader:
             and isinstance(part.get("text"), dict)
             and type(part["text"].get("content")) in (str, int)
         ]
+
+    def telling(self, _value: Any) -> Telling:
+        """The whole text: each message repeats it."""
+        return Telling.WHOLE
 
     def envelope(self, type_: str | None, source_index: int | None, text: str) -> Any:
         """A PARTIAL_MESSAGE of one part."""

@@ -89,6 +89,8 @@ class Database:
 
     def current(self) -> str | None:
         """The revision of the tables, None where there are none."""
+        if self._path is not None and not self._path.exists():
+            raise self._missing(self._path)
         with self.reading(checked=False) as connection:
             return schema.current(connection)
 
@@ -148,11 +150,15 @@ class Database:
         if path.exists():
             return
         if not self._create:
-            raise DatabaseUnavailable(
-                f"there is no database at {path}",
-                hint="`runreel demo`, `runreel record` and `runreel import` create it.",
-            )
+            raise self._missing(path)
         engines.make_private(path)
+
+    @staticmethod
+    def _missing(path: Path) -> DatabaseUnavailable:
+        return DatabaseUnavailable(
+            f"there is no database at {path}",
+            hint="`runreel demo`, `runreel record` and `runreel import` create it.",
+        )
 
     def _engine_now(self) -> Engine:
         with self._lock:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from runreel.rules import codec, plain_json
 from runreel.sources import reader_of
 from runreel.store.tables import runs
-from runreel.words.errors import BadValue
+from runreel.words.errors import BadValue, LogError
 from runreel.words.log import RunError, RunSummary
-from runreel.words.results import Usage
+from runreel.words.results import Usage, UsageDetails
 from runreel.words.status import RunStatus
 from runreel.words.times import from_micros, to_micros
 
@@ -55,15 +55,15 @@ def save(connection: Connection, projected: Projected, *, anyway: bool = False) 
     saved = connection.execute(_SAVE if anyway else _SAVE_NEWER, values)
     if saved.rowcount != 1:
         return
-    run_id, labels = projected.summary.run_id, stored_labels(projected)
+    run_id, labels = projected.summary.run_id, label_rows(projected.summary.labels)
     if labels_of(connection, run_id) != labels:
         save_labels(connection, run_id, labels)
 
 
-def save_labels(connection: Connection, run_id: str, labels: dict[str, str]) -> None:
+def save_labels(connection: Connection, run_id: str, labels: list[tuple[str, str]]) -> None:
     """Replace a run's labels in their own table."""
     connection.execute("DELETE FROM run_labels WHERE run_id = ?", (run_id,))
-    for key, value in labels.items():
+    for key, value in labels:
         connection.execute(
             "INSERT INTO run_labels (key, value, run_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             (key, value, run_id),
@@ -90,9 +90,10 @@ def load_row(connection: Connection, run_id: str) -> dict[str, Any] | None:
     return None if row is None else dict(zip(COLUMNS, row, strict=True))
 
 
-def labels_of(connection: Connection, run_id: str) -> dict[str, str]:
-    """The labels as their own table has them."""
-    return dict(connection.all("SELECT key, value FROM run_labels WHERE run_id = ?", (run_id,)))
+def labels_of(connection: Connection, run_id: str) -> list[tuple[str, str]]:
+    """The labels as their own table has them, in order; a key may wrongly be there twice."""
+    found = connection.all("SELECT key, value FROM run_labels WHERE run_id = ?", (run_id,))
+    return sorted((key, value) for key, value in found)
 
 
 def run_ids(connection: Connection) -> Iterator[str]:
@@ -121,14 +122,15 @@ def comparable(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"result": result}
 
 
-def stored_labels(projected: Projected) -> dict[str, str]:
-    """The labels as their table holds them."""
-    return _stored(projected.summary.labels)
+def label_rows(labels: dict[str, str]) -> list[tuple[str, str]]:
+    """The labels as their own table holds them, in order."""
+    return sorted({str(_text(key)): str(_text(value)) for key, value in labels.items()}.items())
 
 
 def row_of(projected: Projected) -> tuple[Any, ...]:
     """The values of a row, in the order of its columns."""
-    told, usage = projected.summary, projected.summary.usage
+    told = projected.summary
+    usage, details = told.usage, told.usage_details
     calls = plain_json.tool_calls_value(told.tool_calls)
     return (
         told.run_id,
@@ -150,6 +152,9 @@ def row_of(projected: Projected) -> tuple[Any, ...]:
         usage and usage.input_text_tokens,
         usage and usage.completion_tokens,
         usage and usage.total_tokens,
+        details and details.cached_tokens,
+        details and details.reasoning_tokens,
+        _text(told.response_id),
         told.events,
         encode_result(projected),
         told.last_seq,
@@ -157,11 +162,20 @@ def row_of(projected: Projected) -> tuple[Any, ...]:
 
 
 def summary_of(row: Sequence[Any]) -> RunSummary:
-    """The words of a row of ``SUMMARY``."""
+    """The words of a row of ``SUMMARY``.
+
+    Raises:
+        LogError: if the row is damaged.
+    """
     values = dict(zip(SUMMARY, row, strict=True))
-    code, calls, labels = values["error_code"], values["tool_calls"], values["labels"]
+    try:
+        code, calls, labels = (
+            None if values[column] is None else codec.loads(values[column])
+            for column in ("error_code", "tool_calls", "labels")
+        )
+    except BadValue as error:
+        raise _damaged(values["run_id"]) from error
     failed = values["error"] is not None or code is not None
-    error = RunError(values["error"], None if code is None else codec.loads(code))
     started_at, total = values["started_at"], values["total_tokens"]
     return RunSummary(
         run_id=values["run_id"],
@@ -171,20 +185,22 @@ def summary_of(row: Sequence[Any]) -> RunSummary:
         assistant_id=values["assistant_id"],
         thread_id=values["thread_id"],
         model=values["model"],
-        labels=codec.loads(labels) if labels else {},
+        labels=labels or {},
         created_by=values["created_by"],
         created_at=_moment(values["created_at"]),
         started_at=from_micros(started_at),
         finished_at=_moment(values["finished_at"]),
         first_text_ms=_since(started_at, values["first_text_at"]),
         duration_ms=_since(started_at, values["finished_at"]),
-        error=error if failed else None,
-        tool_calls=plain_json.tool_calls(codec.loads(calls)) if calls else None,
+        error=RunError(values["error"], code) if failed else None,
+        tool_calls=plain_json.tool_calls(calls),
         usage=None
         if total is None
         else Usage(values["input_text_tokens"], values["completion_tokens"], total),
         events=values["events"],
         last_seq=values["projected_seq"],
+        usage_details=_details(values["cached_tokens"], values["reasoning_tokens"]),
+        response_id=values["response_id"],
     )
 
 
@@ -195,18 +211,32 @@ def encode_result(projected: Projected) -> bytes:
     return zlib.compress(encoded.payload.encode(), 6)
 
 
-def decode_result(data: bytes, text: str) -> RunResult:
-    """The result that ``encode_result`` was given; ``text`` is the run's text in the log."""
-    return plain_json.result(codec.reopen(zlib.decompress(data).decode(), _SHAPE, text=text))
+def decode_result(run_id: str, data: bytes, text: str) -> RunResult:
+    """The result that ``encode_result`` was given; ``text`` is the run's text in the log.
+
+    Raises:
+        LogError: if it is damaged.
+    """
+    try:
+        return plain_json.result(codec.reopen(zlib.decompress(data).decode(), _SHAPE, text=text))
+    except (zlib.error, UnicodeDecodeError, BadValue) as error:
+        raise _damaged(run_id) from error
 
 
-def _stored(labels: dict[str, str]) -> dict[str, str]:
-    return {str(_text(key)): str(_text(value)) for key, value in labels.items()}
+def _damaged(run_id: str) -> LogError:
+    return LogError(
+        f"the projection of run {run_id} is damaged",
+        hint=f"`runreel rebuild {run_id}` makes it anew from the log.",
+    )
 
 
 def _text(text: str | None) -> str | None:
     """``text`` as both databases take it; the log has it exactly."""
     return None if text is None else _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _details(cached: int | None, reasoning: int | None) -> UsageDetails | None:
+    return None if cached is reasoning is None else UsageDetails(cached, reasoning)
 
 
 def _first_text_at(told: RunSummary) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runreel.rules import codec
-from runreel.store.read_models import COLUMNS, row_of, save_labels
+from runreel.store.read_models import COLUMNS, label_rows, row_of, save_labels
 
 if TYPE_CHECKING:
     from runreel.store.connection import Connection
@@ -30,6 +30,9 @@ def stage(connection: Connection, run_id: str, projected: Projected | None) -> N
 
 def place(connection: Connection) -> None:
     """Move the staged rows into place, but for runs that were recorded further meanwhile."""
+    if connection.postgres:
+        # Readers go on; a writer waits, whose newer row would otherwise be replaced by ours.
+        connection.execute("LOCK TABLE runs IN SHARE ROW EXCLUSIVE MODE")
     connection.execute(
         "DELETE FROM staged_ids WHERE run_id IN (SELECT r.run_id FROM runs AS r"
         " JOIN staged_runs AS s ON s.run_id = r.run_id"
@@ -45,7 +48,7 @@ def place(connection: Connection) -> None:
         f"SELECT run_id, labels FROM staged_runs WHERE labels IS NOT NULL AND {here}"
     )
     for run_id, labels in labelled:
-        save_labels(connection, run_id, codec.loads(labels))
+        save_labels(connection, run_id, label_rows(codec.loads(labels)))
 
 
 def end(connection: Connection) -> None:

@@ -78,11 +78,15 @@ runs = Table(
     Column("input_text_tokens", Big),
     Column("completion_tokens", Big),
     Column("total_tokens", Big),
+    Column("cached_tokens", Big),
+    Column("reasoning_tokens", Big),
+    Column("response_id", Key),
     Column("events", Big, nullable=False),
     Column("result", LargeBinary, nullable=False),
     Column("projected_seq", Big, nullable=False),
     PrimaryKeyConstraint("run_id"),
     Index("runs_by_start", "started_at", "run_id"),
+    Index("runs_by_response", "response_id"),
     sqlite_strict=True,
 )
 

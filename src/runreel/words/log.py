@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime, timedelta
 
-    from runreel.words.results import RunStreamEvent, ToolCallList, Usage
+    from runreel.words.results import RunStreamEvent, ToolCallList, Usage, UsageDetails
     from runreel.words.status import RunStatus
 
 T = TypeVar("T")
@@ -91,7 +91,10 @@ class RunError:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What a list shows of a run. Times are aware UTC; None is unknown, never zero."""
+    """What a list shows of a run. Times are aware UTC; None is unknown, never zero.
+
+    ``response_id`` is the last response of a chain of them, by which the next one goes on.
+    """
 
     run_id: str
     source: str
@@ -112,6 +115,8 @@ class RunSummary:
     usage: Usage | None
     events: int
     last_seq: int
+    usage_details: UsageDetails | None = None
+    response_id: str | None = None
 
     @property
     def status_name(self) -> str:

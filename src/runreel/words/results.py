@@ -24,6 +24,17 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class UsageDetails:
+    """What was special about some of the tokens of a run's usage; None where no source said so.
+
+    ``cached_tokens`` are of the input, ``reasoning_tokens`` of the completion.
+    """
+
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionCall:
     """A function that the model wants called.
 

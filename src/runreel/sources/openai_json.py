@@ -1,0 +1,112 @@
+"""What the JSON of OpenAI's two interfaces has in common: calls, usage, errors, times."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runreel.rules import plain_json as pj
+from runreel.rules.codec import MAX_DEPTH, loads
+from runreel.words.errors import BadValue
+from runreel.words.messages import Author, Citation, Message
+from runreel.words.results import FunctionCall, ToolCall, Usage, UsageDetails
+from runreel.words.times import from_micros
+
+if TYPE_CHECKING:
+    from runreel.words.status import MessageStatus
+
+# The key under which arguments stand that are no JSON object, as the model spelled them.
+UNPARSED = "_unparsed"
+
+# No model counts so many tokens, and a sum of such counts still fits a database's integer.
+_MAX_TOKENS = 10**12
+_MAX_SECONDS = 10**12
+# Arguments stand some levels deep in what is stored of a run.
+_DEPTH = MAX_DEPTH - 8
+
+
+def call(id_: Any, name: Any, arguments: Any) -> ToolCall:
+    """A call of a function; ``arguments`` is the text that the model wrote."""
+    return ToolCall(pj.as_text(id_) or None, FunctionCall(pj.as_text(name) or "", _read(arguments)))
+
+
+def custom_call(id_: Any, name: Any, text: Any) -> ToolCall:
+    """A call of a tool that takes plain text: its only argument, ``input``."""
+    function = FunctionCall(pj.as_text(name) or "", {"input": pj.as_text(text) or ""})
+    return ToolCall(pj.as_text(id_) or None, function)
+
+
+def usage(value: Any, given: str, completed: str) -> Usage | None:
+    """The usage in an object whose counts have these names; None where it tells none."""
+    value = pj.as_object(value)
+    counts = [_count(value.get(name)) for name in (given, completed, "total_tokens")]
+    if counts == [None, None, None]:
+        return None
+    told, answered = counts[0] or 0, counts[1] or 0
+    return Usage(told, answered, told + answered if counts[2] is None else counts[2])
+
+
+def details(value: Any, given: str, completed: str) -> UsageDetails | None:
+    """What the same object tells of its counts in ``…_details``."""
+    value = pj.as_object(value)
+    cached = _count(pj.as_object(value.get(f"{given}_details")).get("cached_tokens"))
+    thought = _count(pj.as_object(value.get(f"{completed}_details")).get("reasoning_tokens"))
+    return None if cached is thought is None else UsageDetails(cached, thought)
+
+
+def error(value: Any) -> tuple[str | None, int | str | None]:
+    """The message and the code (or else the type) of an error; a message not told is empty."""
+    if isinstance(value, str):
+        return value, None
+    if not isinstance(value, dict):
+        return None, None
+    code: Any = value.get("code")
+    if type(code) not in (int, str):
+        code = pj.as_text(value.get("type"))
+    return pj.as_text(value.get("message")) or "", code
+
+
+def micros(seconds: Any) -> int | None:
+    """µs since the epoch of a time in s; None if it is none."""
+    if type(seconds) not in (int, float) or not 0 < seconds < _MAX_SECONDS:
+        return None
+    return int(seconds * 1_000_000)
+
+
+def message(  # noqa: PLR0913 - the fields of a message
+    id_: Any,
+    parts: tuple[str, ...],
+    *,
+    role: Any,
+    status: MessageStatus,
+    created_at: int | None,
+    thread_id: str | None = None,
+    citations: tuple[Citation, ...] = (),
+) -> Message:
+    """A finished message."""
+    return Message(
+        id=pj.as_text(id_) or None,
+        parts=parts,
+        thread_id=thread_id,
+        created_by=None,
+        created_at=None if created_at is None else from_micros(created_at).replace(tzinfo=None),
+        labels=None,
+        author=Author(id="", role=pj.as_text(role) or "assistant"),
+        citations=citations,
+        status=status,
+    )
+
+
+def _read(text: Any) -> dict[str, Any]:
+    if text in (None, ""):
+        return {}
+    if isinstance(text, dict):
+        return text
+    try:
+        value = loads(text, depth=_DEPTH) if isinstance(text, str) else text
+    except BadValue:
+        value = text
+    return value if isinstance(value, dict) else {UNPARSED: text}
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value < _MAX_TOKENS else None

@@ -1,0 +1,51 @@
+"""Which stretches of a run's text are which part of a message that is told piece by piece."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from runreel.rules.transcript import PLACEHOLDER
+
+Part = tuple[int, int]
+
+
+class Span(NamedTuple):
+    """The characters from ``start`` to before ``end`` are of this part."""
+
+    part: Part
+    start: int
+    end: int
+
+
+Spans = tuple[Span, ...]
+
+
+def grown(spans: Spans, text: str, part: Part, piece: str) -> Spans:
+    """The spans after ``piece`` of ``part`` has come, which ``text`` ends with."""
+    end = len(text)
+    start = end - len(piece)
+    last = spans[-1] if spans else None
+    if last is not None and last.part == part and last.end <= start:
+        # What was erased in between was most likely of the same part.
+        if last.end == start or not text[last.end : start].strip(PLACEHOLDER):
+            return (*spans[:-1], Span(part, last.start, end))
+    elif last is not None and last.end > start:
+        spans = tuple(span for span in spans if span.end <= start)
+    return (*spans, Span(part, start, end))
+
+
+def parts(spans: Spans, text: str) -> tuple[str, ...]:
+    """The texts of the parts, in the order of their numbers."""
+    told: dict[Part, str] = {}
+    for part, start, end in spans:
+        told[part] = told.get(part, "") + text[start:end]
+    return tuple(_whole(told[part]) for part in sorted(told))
+
+
+def _whole(text: str) -> str:
+    """``text`` with characters that were told half by one piece, half by the next, made whole."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    return text

@@ -1,0 +1,82 @@
+"""What tests look at in a log: its rows as they are, its chain, statements behind its back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from runreel.rules import chain
+from runreel.store.database import Database
+from runreel.words.log import CONTEXT, NOTE, EventRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runreel.reel import Reel
+
+_COLUMNS = ", ".join(EventRow._fields)
+
+
+def rows(reel: Reel, run_id: str | None = None) -> list[EventRow]:
+    """Every row of the log, or of a run, exactly as it is stored."""
+    with reel.db.reading() as connection:
+        found = connection.all(f"SELECT {_COLUMNS} FROM events ORDER BY run_id, seq")
+    kept = [EventRow._make(row) for row in found]
+    return [row for row in kept if run_id in (None, row.run_id)]
+
+
+def told(reel: Reel, run_id: str) -> list[tuple[str, str | None, Any]]:
+    """What the source said of a run, in order: kind, type and JSON value of its rows."""
+    return [(e.kind, e.type, e.raw) for e in reel.events(run_id) if e.kind != NOTE]
+
+
+def said(reel: Reel, run_id: str) -> list[Any]:
+    """The ``run`` and ``stream_event`` values of a run, in order."""
+    return [raw for kind, _, raw in told(reel, run_id) if kind != CONTEXT]
+
+
+def notes(reel: Reel, run_id: str) -> list[tuple[str | None, Any]]:
+    """The recorder's own notes on a run, in order: type and value."""
+    return [(e.type, e.raw) for e in reel.events(run_id) if e.kind == NOTE]
+
+
+def run_ids(reel: Reel) -> list[str]:
+    """Every run of the log, in order."""
+    return sorted({row.run_id for row in rows(reel)})
+
+
+def execute(reel: Reel, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+    """A statement of one's own, on either database."""
+    with reel.db.writing() as connection:
+        cursor = connection.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def verify(reel: Reel) -> int:
+    """See that every row's digest follows from genesis; how many rows there are."""
+    runs: defaultdict[str, list[EventRow]] = defaultdict(list)
+    for row in rows(reel):
+        runs[row.run_id].append(row)
+    for run_id, stored in runs.items():
+        digest = chain.genesis(run_id)
+        for seq, row in enumerate(stored):
+            assert row.seq == seq, f"{run_id} has a gap before row {row.seq}"
+            committed = row.redacted or chain.commitment(bytes(row.salt or b""), row.payload or "")
+            bound = row[:9]
+            digest = chain.digest(digest, *bound, bytes(committed))
+            assert bytes(row.digest) == digest, f"row {seq} of {run_id} breaks the chain"
+            assert row.salt is None or len(row.salt) == chain.SALT_BYTES
+    return sum(map(len, runs.values()))
+
+
+def verify_database(url: str) -> None:
+    """``verify`` for a log that nobody has open."""
+    import runreel
+
+    with runreel.open(url, create=False) as reel:
+        verify(reel)
+
+
+def opened(url: str) -> Database:
+    """The database alone."""
+    return Database(url)

@@ -1,0 +1,130 @@
+"""Recordings as rows, without a database: what the codec tests write and read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import strategies as st
+
+from runreel.rules.transcript import Transcript
+from runreel.sources import reader_of
+from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, EventRow
+from tests.strategies import tellings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Shape = Callable[[int, list[str]], tuple[str, Any]]
+
+PLAIN = reader_of("plain")
+YANDEX = reader_of("yandex-assistants")
+READERS = pytest.mark.parametrize("reader", [PLAIN, YANDEX], ids=lambda reader: reader.name)
+
+
+def write(reader: Any, told: Iterable[tuple[str, Any]]) -> list[EventRow]:
+    """The rows that a recorder would write."""
+    transcript = Transcript(reader)
+    rows = []
+    for seq, (kind, value) in enumerate(told):
+        type_, index = reader.type_of(kind, value), reader.index_of(kind, value)
+        payload, keep, added, transcript.text = transcript.write(kind, type_, index, value)
+        rows.append(
+            EventRow(
+                run_id="run-1",
+                seq=seq,
+                kind=kind,
+                type=type_,
+                source_index=index,
+                at=0,
+                elapsed=0,
+                keep=keep,
+                added=added,
+                payload=payload,
+                salt=b"salt",
+                redacted=None,
+                digest=b"digest",
+            )
+        )
+    return rows
+
+
+def read(reader: Any, rows: Iterable[EventRow]) -> list[Any]:
+    """The values of the rows."""
+    transcript = Transcript(reader)
+    return [transcript.read(row) for row in rows]
+
+
+def content(parts: list[Any]) -> dict[str, Any]:
+    """The content of a Yandex message."""
+    return {"content": [{"text": {"content": part}} for part in parts]}
+
+
+def plain_partial(index: int, parts: list[str]) -> tuple[str, Any]:
+    return STREAM_EVENT, {"type": "PARTIAL_MESSAGE", "text": "".join(parts)}
+
+
+def plain_numbered(index: int, parts: list[str]) -> tuple[str, Any]:
+    value = {"type": "PARTIAL_MESSAGE", "text": "".join(parts[:1]), "source_index": index}
+    return STREAM_EVENT, value
+
+
+def plain_parts(index: int, parts: list[str]) -> tuple[str, Any]:
+    return STREAM_EVENT, {"type": "PARTIAL_MESSAGE", "parts": parts, "at": index}
+
+
+def plain_message(index: int, parts: list[str]) -> tuple[str, Any]:
+    return STREAM_EVENT, {"type": "DONE", "message": {"parts": [*parts, {"n": index}, None]}}
+
+
+def plain_run(index: int, parts: list[str]) -> tuple[str, Any]:
+    return RUN, {"type": "COMPLETED", "message": {"id": "m", "parts": parts}}
+
+
+def plain_context(index: int, parts: list[str]) -> tuple[str, Any]:
+    return CONTEXT, {"text": "".join(parts)}
+
+
+def yandex_partial(index: int, parts: list[str]) -> tuple[str, Any]:
+    cursor = {"currentEventIdx": str(index)} if index else {}
+    message = {"partialMessage": content(parts)}
+    return STREAM_EVENT, {"eventType": "PARTIAL_MESSAGE", "streamCursor": cursor, **message}
+
+
+def yandex_unknown(index: int, parts: list[str]) -> tuple[str, Any]:
+    return STREAM_EVENT, {"eventType": 99, "partialMessage": content(parts)}
+
+
+def yandex_done(index: int, parts: list[str]) -> tuple[str, Any]:
+    message = {"id": "m", "content": content(parts)}
+    return STREAM_EVENT, {"eventType": "DONE", "completedMessage": message}
+
+
+def yandex_run(index: int, parts: list[str]) -> tuple[str, Any]:
+    state = {"status": "COMPLETED", "completedMessage": {"content": content(parts)}}
+    return RUN, {"id": "r", "state": state}
+
+
+def yandex_results(index: int, parts: list[str]) -> tuple[str, Any]:
+    return TOOL_RESULTS, {"partialMessage": content(parts)}
+
+
+# An ordinary partial message comes first.
+SHAPES: dict[Any, list[Shape]] = {
+    PLAIN: [
+        plain_partial,
+        plain_numbered,
+        plain_parts,
+        plain_message,
+        plain_run,
+        plain_context,
+    ],
+    YANDEX: [yandex_partial, yandex_unknown, yandex_done, yandex_run, yandex_results],
+}
+
+
+@st.composite
+def recordings(draw: Callable[..., Any], reader: Any) -> list[tuple[str, Any]]:
+    """A run's values with their kinds, the message in shapes of this source."""
+    shapes = st.sampled_from(SHAPES[reader])
+    return [draw(shapes)(index, parts) for index, parts in enumerate(draw(tellings()))]

@@ -1,0 +1,75 @@
+"""What may happen to a run, step by step; times are seconds since noon."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from runreel.rules.reading import Facts, Reading
+from runreel.rules.runs import RunState, advance, note, summary
+from runreel.words.log import RUN, STREAM_EVENT, RunSummary
+from runreel.words.messages import PartialMessage
+from runreel.words.results import (
+    FunctionCall,
+    RunResult,
+    RunStreamEvent,
+    ToolCall,
+    ToolCallList,
+)
+from runreel.words.status import RunStatus, StreamEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Step = Callable[[RunState], bool]
+
+NOON = 1_767_268_800_000_000
+SECOND = 1_000_000
+CALLS = ToolCallList((ToolCall(None, FunctionCall("weather", {"city": "Oslo"})),))
+
+
+def opened(at: float = 0, **told: Any) -> Step:
+    return noted("opened", at, **{"source": "plain"} | told)
+
+
+def noted(type_: str, at: float = 0, **told: Any) -> Step:
+    return lambda state: note(state, type_, moment(at), told)
+
+
+def streamed(name: str, at: float = 0, *, text: str | None = None, **told: Any) -> Step:
+    reading = {
+        key: told.pop(key) for key in ("error_code", "time", "usage", "facts") if key in told
+    }
+    message = None if text is None else PartialMessage((text,))
+    event = RunStreamEvent(StreamEvent[name], _message=message, **told)
+    return lambda state: advance(state, STREAM_EVENT, moment(at), Reading(event=event, **reading))
+
+
+def got(name: str, at: float = 0, *, text: str | None = None, **told: Any) -> Step:
+    reading = {key: told.pop(key) for key in ("error_code", "time", "facts") if key in told}
+    message = None if text is None else PartialMessage((text,))
+    result = RunResult(RunStatus[name], _message=message, **told)
+    return lambda state: advance(state, RUN, moment(at), Reading(result=result, **reading))
+
+
+def other(kind: str, at: float = 0, facts: Facts | None = None) -> Step:
+    return lambda state: advance(state, kind, moment(at), Reading(facts=facts))
+
+
+def moment(seconds: float) -> int:
+    return NOON + round(seconds * SECOND)
+
+
+def after(*steps: Step) -> RunState:
+    state = RunState()
+    for step in steps:
+        step(state)
+    return state
+
+
+def of(*steps: Step) -> RunSummary:
+    return summary("run-1", after(*steps))
+
+
+def seconds(at: float) -> datetime:
+    return datetime.fromtimestamp(NOON // SECOND + at, UTC)

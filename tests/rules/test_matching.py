@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runreel.rules.matching import Held, Matcher, Offer, Seen, fingerprint
+from runreel.words.log import CONFLICT, CONTEXT, NOTE, RUN, STREAM_EVENT, EventRow
+from tests.strategies import MANY, exact, values
+
+
+def row(seq: int, kind: str, *, index: int | None = None, type_: str | None = None) -> EventRow:
+    return EventRow(
+        "run-1", seq, kind, type_, index, 0, 0, None, None, "", b"salt", None, b"digest"
+    )
+
+
+def seen(*rows: tuple[EventRow, Any]) -> Seen:
+    told = Seen()
+    for one, value in rows:
+        told.add(one, value)
+    return told
+
+
+def test_a_numbered_event_is_recognised_by_its_number_and_compared_by_its_content():
+    told = seen((row(4, STREAM_EVENT, index=0), {"text": "a", "n": 1}))
+    assert told.rows == {0: Held(4, fingerprint(STREAM_EVENT, {"text": "a", "n": 1}))}
+    assert told.equal(0, {"n": 1, "text": "a"})
+    assert not told.equal(0, {"n": 1.0, "text": "a"})
+
+
+def test_of_two_rows_of_one_number_the_first_counts():
+    told = seen(
+        (row(4, STREAM_EVENT, index=0), {"text": "a"}),
+        (row(5, STREAM_EVENT, index=0), {"text": "b"}),
+    )
+    assert told.rows[0].seq == 4
+    assert told.equal(0, {"text": "a"})
+
+
+def test_an_erased_event_is_equal_to_whatever_comes_with_its_number():
+    told = seen((row(4, STREAM_EVENT, index=0), None))
+    assert told.rows == {0: Held(4, None)}
+    assert told.equal(0, {"text": "anything"})
+
+
+def test_events_without_a_number_are_counted_by_content_within_their_kind():
+    run = {"status": "PENDING"}
+    told = seen(
+        (row(1, RUN), run),
+        (row(2, RUN), {"status": "DONE"}),
+        (row(3, RUN), run),
+        (row(4, CONTEXT), run),
+    )
+    assert [told.nth(fingerprint(RUN, run), n) for n in (1, 2, 3)] == [1, 3, None]
+    assert told.nth(fingerprint(CONTEXT, run), 1) == 4
+    assert told.nth(fingerprint(RUN, {}), 1) is None
+
+
+def test_a_conflict_that_is_noted_is_known_and_notes_are_no_events():
+    note = {"source_index": 3, "offered": {"text": "b"}}
+    told = seen((row(6, NOTE, type_=CONFLICT), note), (row(7, NOTE, type_="closed"), {}))
+    assert told.noted(3, {"text": "b"})
+    assert not told.noted(3, {"text": "c"})
+    assert not told.noted(4, {"text": "b"})
+    assert told.nth(fingerprint(NOTE, note), 1) is None
+
+
+@MANY
+@given(values, values, st.sampled_from([RUN, CONTEXT]), st.sampled_from([RUN, CONTEXT]))
+def test_fingerprints_are_equal_for_equal_values_of_a_kind_alone(one, other, kind, another):
+    same = kind == another and exact(one) == exact(other)
+    assert (fingerprint(kind, one) == fingerprint(another, other)) == same
+
+
+class Log:
+    """Rows in a list, and how often they were looked at."""
+
+    def __init__(self, *rows: tuple[EventRow, Any]) -> None:
+        self.rows = list(rows)
+        self.looks = 0
+
+    def look(self) -> list[tuple[EventRow, Any]]:
+        self.looks += 1
+        return list(self.rows)
+
+
+def test_an_event_of_a_new_number_is_new_without_a_look_at_the_log():
+    log = Log()
+    matcher = Matcher(log.look, Counter())
+    for number in range(3):
+        assert matcher.find(number, {"n": number}, b"") is None
+        matcher.mark(row(number, STREAM_EVENT, index=number), {"n": number})
+    assert (matcher.index, log.looks) == (2, 0)
+
+
+def test_an_event_that_comes_again_is_the_row_that_it_was():
+    log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}), (row(2, STREAM_EVENT, index=1), {"n": 1}))
+    matcher = Matcher(log.look, Counter())
+    matcher.index = 1
+    assert matcher.find(0, {"n": 0}, b"") == Offer(1, new=False)
+    assert matcher.find(1, {"n": 1}, b"") == Offer(2, new=False)
+    assert log.looks == 1
+
+
+def test_an_event_that_comes_again_is_found_though_it_was_appended_after_the_last_look():
+    log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}))
+    matcher = Matcher(log.look, Counter())
+    matcher.index = 0
+    assert matcher.find(0, {"n": 0}, b"") == Offer(1, new=False)
+    log.rows.append((row(2, STREAM_EVENT, index=1), {"n": 1}))
+    matcher.mark(*log.rows[-1])
+    assert matcher.find(1, {"n": 1}, b"") == Offer(2, new=False)
+
+
+def test_another_telling_of_an_event_is_a_conflict_that_is_new_until_it_is_noted():
+    log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}))
+    matcher = Matcher(log.look, Counter())
+    matcher.index = 0
+    assert matcher.find(0, {"n": 9}, b"") == Offer(1, new=True, conflict=True)
+    noted = {"source_index": 0, "offered": {"n": 9}}
+    log.rows.append((row(2, NOTE, type_=CONFLICT), noted))
+    matcher.mark(*log.rows[-1])
+    assert matcher.find(0, {"n": 9}, b"") == Offer(1, new=False, conflict=True)
+
+
+def test_a_number_that_was_skipped_is_new_when_it_comes_late():
+    log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}), (row(2, STREAM_EVENT, index=2), {"n": 2}))
+    matcher = Matcher(log.look, Counter())
+    matcher.index = 2
+    assert matcher.find(1, {"n": 1}, b"") is None
+
+
+def test_the_nth_equal_offer_is_the_nth_equal_row():
+    run = {"status": "PENDING"}
+    content = fingerprint(RUN, run)
+    log, offered = Log((row(1, RUN), run), (row(3, RUN), run)), Counter[bytes]()
+    matcher = Matcher(log.look, offered)
+    found = []
+    for _ in range(3):
+        found.append(matcher.find(None, run, content))
+        offered[content] += 1
+    assert found == [Offer(1, new=False), Offer(3, new=False), None]
+
+
+def test_nothing_is_looked_up_in_a_log_that_has_nothing_of_the_run():
+    log = Log()
+    matcher = Matcher(log.look, Counter())
+    matcher.start()
+    assert matcher.find(None, {}, fingerprint(RUN, {})) is None
+    matcher.mark(row(1, RUN), {})
+    assert matcher.find(None, {}, fingerprint(RUN, {})) == Offer(1, new=False)
+    assert log.looks == 0
+
+
+def test_what_others_appended_is_seen_after_forgetting():
+    log = Log()
+    matcher = Matcher(log.look, Counter())
+    matcher.start()
+    log.rows.append((row(1, RUN), {}))
+    matcher.forget()
+    assert matcher.find(None, {}, fingerprint(RUN, {})) == Offer(1, new=False)
+
+
+def test_events_that_should_have_come_before_are_counted():
+    matcher = Matcher(Log().look, Counter())
+    matcher.index = 4
+    assert [matcher.missing(number) for number in (None, 0, 4, 5, 6, 9)] == [0, 0, 0, 0, 1, 4]

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runreel.rules.reading import Facts, Reading
+from runreel.rules.runs import RunState, advance, note, summary
+from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, RunSummary
+from runreel.words.results import RunResult, RunStreamEvent, Usage
+from runreel.words.status import RunStatus, StreamEvent
+from tests.rules.steps import (
+    CALLS,
+    NOON,
+    after,
+    got,
+    moment,
+    noted,
+    of,
+    opened,
+    other,
+    seconds,
+    streamed,
+)
+from tests.strategies import MANY, SOME, messages, partial_messages, texts, tool_calls, usages
+
+# -- What is known of the run ----------------------------------------------------------------------
+
+
+def test_a_run_is_what_its_note_its_snapshots_and_its_context_say():
+    told = of(
+        opened(source="plain", assistant_id="a0", labels={"team": "blue", "env": "dev"}),
+        got("PENDING", facts=Facts(thread_id="t", created_by="me", labels={"env": "prod"})),
+        other(CONTEXT, facts=Facts(assistant_id="a", model="gpt://b1g/lite")),
+        other(CONTEXT, facts=Facts()),
+    )
+    assert (told.source, told.assistant_id, told.thread_id) == ("plain", "a", "t")
+    assert (told.created_by, told.model) == ("me", "gpt://b1g/lite")
+    assert list(told.labels.items()) == [("env", "prod"), ("team", "blue")]
+
+
+@pytest.mark.parametrize(
+    ("notes", "recording"),
+    [
+        ([], "open"),
+        (["closed"], "closed"),
+        (["interrupted"], "interrupted"),
+        (["interrupted", "resumed"], "open"),
+        (["closed", "resumed", "closed"], "closed"),
+        (["conflict", "gap", "lost", "redacted", "of-the-future"], "open"),
+        (["closed", "redacted"], "closed"),
+    ],
+)
+def test_the_recording_is_what_its_notes_say_and_not_the_status(notes, recording):
+    state = after(opened(), streamed("DONE", text="Hello"))
+    for type_ in notes:
+        assert noted(type_)(state) is True
+    assert summary("run-1", state).recording == recording
+    assert state.status is RunStatus.COMPLETED
+
+
+def test_the_summary_of_a_recorded_run_is_this():
+    told = of(
+        opened(0, source="plain", model="m"),
+        got("PENDING", 0.25, facts=Facts(created_at=moment(-1))),
+        streamed("PARTIAL_MESSAGE", 1.5, text="He"),
+        streamed("PARTIAL_MESSAGE", 2, text="Hello"),
+        streamed("DONE", 3, text="Hello", time=moment(99)),
+        got("COMPLETED", 4, text="Hello", usage=Usage(3, 4, 7)),
+        noted("closed", 5),
+    )
+    assert told == RunSummary(
+        run_id="run-1",
+        source="plain",
+        status=RunStatus.COMPLETED,
+        recording="closed",
+        assistant_id=None,
+        thread_id=None,
+        model="m",
+        labels={},
+        created_by=None,
+        created_at=seconds(-1),
+        started_at=seconds(0),
+        finished_at=seconds(3),
+        first_text_ms=1500.0,
+        duration_ms=3000.0,
+        error=None,
+        tool_calls=None,
+        usage=Usage(3, 4, 7),
+        events=3,
+        last_seq=6,
+    )
+
+
+def test_an_imported_run_has_the_times_of_its_source():
+    told = of(
+        opened(1000, via="import"),
+        got("PENDING", 1000, facts=Facts(created_at=moment(1))),
+        streamed("PARTIAL_MESSAGE", 1000, text="He"),
+        streamed("DONE", 1000, text="Hello", time=moment(4)),
+        got("COMPLETED", 1000, text="Hello", time=moment(5)),
+    )
+    assert (told.created_at, told.started_at, told.finished_at) == (
+        seconds(1),
+        seconds(1),
+        seconds(4),
+    )
+    # When the first text came the import does not say.
+    assert (told.first_text_ms, told.duration_ms) == (None, 3000.0)
+
+
+def test_an_imported_run_begins_with_the_first_time_told_which_is_not_its_creation():
+    told = of(
+        opened(1000, via="import"),
+        streamed("PARTIAL_MESSAGE", 1000, text="He", time=moment(2)),
+        streamed("DONE", 1000, text="Hello", time=moment(4)),
+    )
+    assert (told.created_at, told.started_at, told.duration_ms) == (None, seconds(2), 2000.0)
+
+
+def test_an_imported_run_of_which_no_time_is_told_begins_when_it_was_imported_and_has_no_end():
+    told = of(opened(1000, via="import"), streamed("DONE", 1001, text="Hello"))
+    assert (told.started_at, told.finished_at, told.duration_ms) == (seconds(1000), None, None)
+
+
+def test_an_import_into_a_recorded_run_does_not_move_its_beginning():
+    told = of(
+        opened(0),
+        streamed("PARTIAL_MESSAGE", 1, text="He"),
+        noted("interrupted", 1),
+        noted("resumed", 1000, via="import"),
+        streamed("DONE", 1000, text="Hello", time=moment(3)),
+    )
+    assert (told.started_at, told.first_text_ms, told.duration_ms) == (seconds(0), 1000.0, 3000.0)
+
+
+def test_a_copy_moves_on_by_itself():
+    state = after(opened(labels={"a": "1"}))
+    twin = state.copy()
+    other(CONTEXT, facts=Facts(model="m", labels={"b": "2"}))(twin)
+    noted("resumed", labels={"c": "3"})(twin)
+    assert (state.model, state.labels, state.last_seq) == (None, {"a": "1"}, 0)
+    assert (twin.model, twin.labels, twin.last_seq) == ("m", {"a": "1", "b": "2", "c": "3"}, 2)
+
+
+# -- What a list shows -----------------------------------------------------------------------------
+
+_outcome: dict[str, Any] = {
+    "error": st.none() | texts,
+    "tool_calls": st.none() | tool_calls,
+    "_message": st.none() | partial_messages | messages,
+}
+_times = st.none() | st.integers(NOON, NOON + 5)
+_names = st.sampled_from([None, None, "a", "b"])
+readings = st.builds(
+    Reading,
+    event=st.none() | st.builds(RunStreamEvent, status=st.sampled_from(StreamEvent), **_outcome),
+    result=st.none()
+    | st.builds(RunResult, status=st.sampled_from(RunStatus), usage=st.none() | usages, **_outcome),
+    usage=st.none() | usages,
+    error_code=st.none() | st.integers(0, 2) | texts,
+    facts=st.none()
+    | st.builds(
+        Facts,
+        assistant_id=_names,
+        thread_id=_names,
+        created_by=_names,
+        model=_names,
+        created_at=_times,
+        labels=st.none() | st.dictionaries(st.sampled_from("ab"), st.sampled_from("12")),
+    ),
+    time=_times,
+)
+rows = st.tuples(
+    st.sampled_from([STREAM_EVENT, STREAM_EVENT, RUN, CONTEXT, TOOL_RESULTS]),
+    st.integers(NOON, NOON + 5),
+    readings,
+)
+notes = st.tuples(
+    st.sampled_from(["opened", "resumed", "closed", "interrupted", "conflict"]),
+    st.integers(NOON, NOON + 5),
+    st.fixed_dictionaries({}, optional={"via": st.just("import"), "labels": st.just({"a": "1"})}),
+)
+
+
+@MANY
+@given(st.lists(rows | notes, max_size=8))
+def test_only_counts_move_where_nothing_is_said_to_have_changed(told):
+    state = RunState()
+    for kind, at, what in told:
+        before = summary("run-1", state)
+        if isinstance(what, Reading):
+            changed = advance(state, kind, at, what)
+        else:
+            changed = note(state, kind, at, what)
+        now = summary("run-1", state)
+        assert now.last_seq == before.last_seq + 1
+        if not changed:
+            assert counted_out(now) == counted_out(before)
+
+
+def counted_out(told: RunSummary) -> list[Any]:
+    return [getattr(told, name) for name in told.__slots__ if name not in ("events", "last_seq")]
+
+
+@SOME
+@given(st.lists(rows, max_size=8))
+def test_the_events_of_the_stream_are_counted_and_no_other_rows(told):
+    state = RunState()
+    for kind, at, reading in told:
+        advance(state, kind, at, reading)
+    assert state.events == sum(kind == STREAM_EVENT for kind, _, _ in told)
+    assert state.last_seq == len(told) - 1
+
+
+def test_a_longer_partial_message_is_no_change_to_a_list():
+    state = after(opened(), streamed("PARTIAL_MESSAGE", 1, text="He"))
+    assert streamed("PARTIAL_MESSAGE", 2, text="Hello")(state) is False
+    assert state.result.text == "Hello"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        streamed("PARTIAL_MESSAGE", 2, text="Hello", error="odd"),
+        streamed("PARTIAL_MESSAGE", 2, text="Hello", tool_calls=CALLS),
+        streamed("PARTIAL_MESSAGE", 2, text="Hello", usage=Usage(1, 1, 2)),
+        streamed("DONE", 2, text="Hello"),
+        got("IN_PROGRESS", 2),
+        other(CONTEXT, facts=Facts(model="m")),
+    ],
+)
+def test_what_a_list_shows_is_a_change(step):
+    state = after(opened(), streamed("PARTIAL_MESSAGE", 1, text="He"))
+    assert step(state) is True

@@ -1,0 +1,19 @@
+"""Whatever a test of the work did, the log that it leaves is whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def db_url(db_url: str) -> Iterator[str]:
+    """A log with nothing in it yet, whose chains are verified when the test is over."""
+    yield db_url
+    logs.verify_database(db_url)
