@@ -58,6 +58,7 @@ LISTS = {
     "usage": ("usage", "--by", "model", "--by", "label:team", "--by", "day"),
     "rebuild": ("rebuild", "--check"),
     "recover": ("recover", "--list"),
+    "recover, doing it": ("recover",),
 }
 OBJECTS = {
     "show": ("show", "run-done"),

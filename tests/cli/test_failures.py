@@ -217,7 +217,6 @@ def test_verbose_tells_the_causes(capfd: pytest.CaptureFixture[str]) -> None:
         ("usage", "--by", ""),
         ("usage", "--tz", "Mars/Phobos"),
         ("usage", "--tz", "Mars/Phobos", "--since", "2025-01-01"),
-        ("recover",),
         ("record", "--input", "-"),
         ("record", "--run", "x", "--input", "nowhere.jsonl"),
         ("record", "--run", "x", "--input", "."),

@@ -137,9 +137,10 @@ def test_a_recording_of_a_killed_process_is_found(call_sqlite: Caller) -> None:
     (listed,) = call_sqlite.good("recover", "--list", "--json").json["items"]
     assert (listed["run_id"], listed["pid"], listed["alive"]) == ("r", child.pid, False)
     assert "dead" in call_sqlite.good("recover", "--list").out
-    called = call_sqlite("recover")
-    assert called.code == 2
-    assert "recover --list" in called.err
+    (ended,) = call_sqlite.good("recover", "--json").json["items"]
+    assert (ended["run_id"], ended["action"]) == ("r", "interrupted")
+    assert call_sqlite.good("show", "r", "--json").json["recording"] == "interrupted"
+    assert call_sqlite.good("recover", "--json").json["items"] == []
 
 
 def test_import_takes_traffic_in_and_again_adds_nothing(call: Caller, tmp_path: Path) -> None:

@@ -63,6 +63,13 @@ def test_open_recordings_are_listed(told: Caller) -> None:
     assert "alive" in told.good("recover", "--list").out
 
 
+def test_a_recording_whose_process_lives_is_left(told: Caller) -> None:
+    (left,) = told.good("recover", "--json").json["items"]
+    assert (left["run_id"], left["action"]) == ("open-run", "left")
+    assert "left" in told.good("recover").out
+    assert told.good("show", "open-run", "--json").json["recording"] == "open"
+
+
 def test_the_revision_is_told(call: Caller) -> None:
     assert call.good("db", "current").out == f"{HEAD}\n"
     assert call.good("db", "current", "--json").json == {"revision": HEAD}

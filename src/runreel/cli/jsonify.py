@@ -12,6 +12,7 @@ from runreel.words.messages import UnknownSource
 from runreel.words.times import rfc3339
 
 if TYPE_CHECKING:
+    from runreel.recovery import Recovered
     from runreel.words.log import (
         Difference,
         OpenRecording,
@@ -135,6 +136,11 @@ def open_recording(told: OpenRecording) -> dict[str, Any]:
         "last_seq": told.last_seq,
         "alive": told.alive,
     }
+
+
+def recovered(told: Recovered) -> dict[str, Any]:
+    """A recording that nobody had closed, and what became of it."""
+    return {**open_recording(told.recording), "action": told.action, "reason": told.reason}
 
 
 def plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ from runreel.cli.tables import Cell, Column, number
 from runreel.words.log import NOTE, RUN, STREAM_EVENT
 
 if TYPE_CHECKING:
+    from runreel.recovery import Recovered
     from runreel.words.log import Difference, OpenRecording, RunSummary, StoredEvent
     from runreel.words.results import ToolCallList
 
@@ -156,20 +157,21 @@ DIFFERENCES: Kind[Difference] = Kind(
         Column("REBUILT", lambda found: _shown(found.rebuilt), shortest=12),
     ),
 )
+_OPEN_FIELDS = (
+    "run_id",
+    "source",
+    "opened_at",
+    "host",
+    "pid",
+    "process_started",
+    "last_event_at",
+    "last_seq",
+    "alive",
+)
 OPEN_RECORDINGS: Kind[OpenRecording] = Kind(
     "open recordings",
     jsonify.open_recording,
-    (
-        "run_id",
-        "source",
-        "opened_at",
-        "host",
-        "pid",
-        "process_started",
-        "last_event_at",
-        "last_seq",
-        "alive",
-    ),
+    _OPEN_FIELDS,
     (
         Column("RUN", lambda told: told.run_id, shortest=20),
         Column("PROCESS", lambda told: _ALIVE[told.alive]),
@@ -179,5 +181,17 @@ OPEN_RECORDINGS: Kind[OpenRecording] = Kind(
         Column("LAST SEQ", lambda told: told.last_seq, right=True, spare=True),
         Column("SOURCE", lambda told: told.source, spare=True),
         Column("HOST", lambda told: told.host, shortest=8, spare=True),
+    ),
+)
+RECOVERED: Kind[Recovered] = Kind(
+    "open recordings",
+    jsonify.recovered,
+    (*_OPEN_FIELDS, "action", "reason"),
+    (
+        Column("RUN", lambda told: told.recording.run_id, shortest=20),
+        Column("ACTION", lambda told: told.action),
+        Column("WHY", lambda told: told.reason, shortest=12),
+        Column("LAST EVENT", lambda told: times.local(told.recording.last_event_at), spare=True),
+        Column("SOURCE", lambda told: told.recording.source, spare=True),
     ),
 )

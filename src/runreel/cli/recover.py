@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from runreel.cli import options
-from runreel.words.errors import UsageError
+from runreel.words.errors import SourceError
 
 if TYPE_CHECKING:
     from runreel.cli.output import Output
+    from runreel.recovery import Resume
     from runreel.reel import Reel
+    from runreel.words.log import OpenRecording
+
+_LIVE = "yandex-assistants"
 
 
 @click.command(
@@ -20,21 +25,37 @@ if TYPE_CHECKING:
     epilog=options.examples("""
 runreel recover --list
 runreel recover --list --json
+runreel recover
 """),
 )
 @click.option("--list", "list_", is_flag=True, help="List them and change nothing.")
 @options.output(empty=True)
 @options.reel()
 def recover_command(reel: Reel, *, list_: bool, output: Output) -> None:
-    """Find recordings that a dead process left open.
+    """Find recordings that a dead process left open, and end them.
 
-    A dash under PROCESS: it ran on another host and cannot be seen from here.
+    A run of a service that can still be asked (YC_API_KEY or YC_IAM_TOKEN is set) is listened to
+    until it is over; any other recording is closed as interrupted. Recordings of processes that
+    live, or of other hosts, which cannot be seen from here, are left. Safe to run from cron.
     """
-    from runreel.cli.kinds import OPEN_RECORDINGS
+    from runreel.cli.kinds import OPEN_RECORDINGS, RECOVERED
 
-    if not list_:
-        raise UsageError(
-            "closing recordings is not available in this version",
-            hint="`runreel recover --list` shows which are open.",
-        )
-    output.items(OPEN_RECORDINGS, reel.recoverable(), as_of=datetime.now(UTC))
+    now = datetime.now(UTC)
+    if list_:
+        output.items(OPEN_RECORDINGS, reel.recoverable(), as_of=now)
+    else:
+        output.items(RECOVERED, list(reel.recover(_resume(reel))), as_of=now)
+
+
+def _resume(reel: Reel) -> Resume | None:
+    if not (os.environ.get("YC_API_KEY") or os.environ.get("YC_IAM_TOKEN")):
+        return None
+
+    def resume(recording: OpenRecording) -> None:
+        from runreel.live.yandex_by_id import listen_by_id
+
+        if recording.source != _LIVE:
+            raise SourceError(f"{recording.source} cannot be asked for a run again")
+        listen_by_id(reel.db, recording.run_id)
+
+    return resume

@@ -160,7 +160,11 @@ DEFINITIONS: Schema = {
             "last_event_at": _TIME,
             "last_seq": _COUNT,
             "alive": {"type": ["boolean", "null"]},
-        }
+            "action": {"enum": ["resumed", "interrupted", "left"]},
+            "reason": _TEXT,
+        },
+        optional=("action", "reason"),
+        description="What became of it is told where it was not merely listed.",
     ),
     "problem": _object({"file": _STRING, "line": _COUNT, "message": _STRING, "run_id": _TEXT}),
 }
