@@ -111,11 +111,15 @@ _KEYS = [
     *("eventType", "partialMessage", "completedMessage", "content", "state", "status"),
     *("streamCursor", "currentEventIdx", "toolCallList", "toolCalls", "functionCall"),
     *("chunk", "sourceFile", "searchIndex", "promptTokens", "createdAt", "modelUri"),
+    *("delta", "refusal", "choices", "finish_reason", "object", "index", "function", "created"),
+    *("response", "output", "item", "part", "output_index", "annotations", "input_tokens"),
 ]
 lookalikes = st.recursive(
     texts
     | st.integers(-5, 5)
-    | st.sampled_from([None, True, 1.0, "DONE", "12", "filechunk", "2025-04-07T14:42:56Z", 10**30]),
+    | st.sampled_from([None, True, 1.0, "DONE", "12", "filechunk", "2025-04-07T14:42:56Z", 10**30])
+    | st.sampled_from(["response.created", "response.output_text.delta", "response.completed"])
+    | st.sampled_from(["response.output_text.done", "message", "stop", "tool_calls", "completed"]),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=5)
     ),

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runreel.recording import Recording
+    from runreel.recovery import Recovered
     from runreel.reel import Reel, open  # noqa: A004 - runreel.open reads as it should
+    from runreel.replay import Frame, Timeline
+    from runreel.rules.matching import Offer
     from runreel.words.errors import (
         AmbiguousRun,
         BadDatabaseUrl,
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     )
     from runreel.words.log import (
         Difference,
+        OpenRecording,
         Page,
         RunError,
         RunSummary,
@@ -58,12 +62,16 @@ if TYPE_CHECKING:
         ToolCall,
         ToolCallList,
         Usage,
+        UsageDetails,
     )
     from runreel.words.status import BaseRunStatus, MessageStatus, RunStatus, StreamEvent
 
 _HOMES = {
     "recording": ("Recording",),
+    "recovery": ("Recovered",),
     "reel": ("Reel", "open"),
+    "replay": ("Frame", "Timeline"),
+    "rules.matching": ("Offer",),
     "words.errors": (
         "AmbiguousRun",
         "BadDatabaseUrl",
@@ -89,6 +97,7 @@ _HOMES = {
     ),
     "words.log": (
         "Difference",
+        "OpenRecording",
         "Page",
         "RunError",
         "RunSummary",
@@ -114,6 +123,7 @@ _HOMES = {
         "ToolCall",
         "ToolCallList",
         "Usage",
+        "UsageDetails",
     ),
     "words.status": ("BaseRunStatus", "MessageStatus", "RunStatus", "StreamEvent"),
 }

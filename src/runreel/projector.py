@@ -159,8 +159,12 @@ def _stage(connection: Connection) -> Iterator[None]:
     staging.begin(connection)
     try:
         yield
-    finally:
-        staging.end(connection)
+    except BaseException:
+        # A transaction that failed takes the room with it, and would hide the reason now.
+        if not connection.postgres:
+            staging.end(connection)
+        raise
+    staging.end(connection)
 
 
 def _examine(

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runreel import process
 from runreel.projector import Fold, fold, stored_event
 from runreel.rules.codec import loads
+from runreel.rules.ids import check_asked_id, check_run_id
 from runreel.rules.plain_json import as_object
 from runreel.rules.transcript import Transcript
 from runreel.sources import reader_of
 from runreel.store import event_log, read_models, run_queries, schema
 from runreel.store.read_models import Projected
-from runreel.words.errors import AmbiguousRun, RunNotFound, UsageError
+from runreel.words.errors import AmbiguousRun, BadInput, RunNotFound, UsageError
 from runreel.words.log import NOTE, OPEN, OPENED, RESUMED, OpenRecording, Page, RunFilter
 from runreel.words.times import from_micros, to_micros
 
@@ -53,6 +53,7 @@ def resolve(connection: Connection, text: str) -> str:
         RunNotFound: if there is none.
         AmbiguousRun: if several begin so.
     """
+    check_asked_id(text)
     if text and event_log.head(connection, text) >= 0:
         return text
     if text == LATEST:
@@ -78,6 +79,7 @@ def state(connection: Connection, run_id: str, at: int | datetime | None = None)
     Raises:
         RunNotFound: if the log has no such run, or had none then.
     """
+    check_asked_id(run_id)
     if at is None:
         schema.require_projections(connection)
         kept = read_models.load(connection, run_id)
@@ -109,6 +111,7 @@ def events(
     Raises:
         RunNotFound: if the log has no such run.
     """
+    check_asked_id(run_id)
     folded = Fold(run_id)
     for row in event_log.read(connection, run_id, stop=stop):
         told = folded.take(row)
@@ -182,7 +185,10 @@ def _until(connection: Connection, run_id: str, at: int) -> Iterator[Any]:
 
 
 def _cursor(item: RunSummary) -> str:
-    text = f"{to_micros(item.started_at)}:{item.run_id}"
+    return _encoded(f"{to_micros(item.started_at)}:{item.run_id}")
+
+
+def _encoded(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -190,8 +196,10 @@ def _position(cursor: str) -> tuple[int, str]:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         started_at, _, run_id = text.partition(":")
-        return int(started_at), run_id
-    except (ValueError, binascii.Error):
-        raise UsageError(
-            "this is no cursor", hint="Take `next` from the page before as it stands."
-        ) from None
+        check_run_id(run_id)
+        moment = to_micros(from_micros(int(started_at)))
+    except (ValueError, BadInput):
+        moment, run_id = 0, ""
+    if _encoded(f"{moment}:{run_id}") != cursor or not run_id:
+        raise UsageError("this is no cursor", hint="Take `next` from the page before as it stands.")
+    return moment, run_id

@@ -10,6 +10,7 @@ from runreel.recorder import Recorder
 from runreel.recording import Recording
 from runreel.rules import usage as usages
 from runreel.rules.filters import run_filter
+from runreel.rules.ids import check_asked_id
 from runreel.store import event_log, read_models, run_queries, schema
 from runreel.store.database import Database
 from runreel.store.location import located
@@ -333,6 +334,7 @@ class Reel:
         place = self.db.reading() if check else self.db.writing()
         with place as connection:
             for run_id in chosen or ():
+                check_asked_id(run_id)
                 known = read_models.load_row(connection, run_id)
                 if known is None and event_log.head(connection, run_id) < 0:
                     raise RunNotFound(f"no run is called {run_id!r}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runreel import queries
 from runreel.projector import Fold
 from runreel.rules import pacing
+from runreel.rules.ids import check_asked_id
 from runreel.rules.pacing import Beat
 from runreel.store import event_log
 from runreel.words.errors import RunNotFound, UsageError
@@ -57,8 +58,8 @@ def timeline(
     Raises:
         RunNotFound: if the log has no such run.
     """
+    check_asked_id(run_id)
     beats: list[Beat] = []
-    seqs: list[int] = []
     folded, session, end = Fold(run_id), 0, -1
     with database.reading() as connection:
         for row in event_log.read(connection, run_id, stop=stop):
@@ -71,7 +72,6 @@ def timeline(
                 # The run's creation is when its first event could have come.
                 first = folded.state.created_at if not beats else None
                 beats.append(Beat(elapsed, session, row.at, reading.time or first))
-                seqs.append(row.seq)
         if end < 0 and event_log.head(connection, run_id) < 0:
             raise RunNotFound(f"no run is called {run_id!r}")
     times, clock = pacing.moments(beats)

@@ -387,7 +387,7 @@ def _input(path: str, copies: ExitStack) -> _Input:
         with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
             if path != "-" and file.seekable():
                 return _Input(path, file.seek(0, SEEK_END), None)
-            copy = copies.enter_context(tempfile.TemporaryFile())
+            copy = copies.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is
             shutil.copyfileobj(file, copy, _COPY)
             size = copy.tell()
             copy.seek(0)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from runreel.rules.transcript import Transcript
-from runreel.sources import reader_of
+from runreel.sources import SOURCES, reader_of
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, EventRow
 from tests.strategies import tellings
 
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 PLAIN = reader_of("plain")
 YANDEX = reader_of("yandex-assistants")
-READERS = pytest.mark.parametrize("reader", [PLAIN, YANDEX], ids=lambda reader: reader.name)
+READERS = pytest.mark.parametrize(
+    "reader", [reader_of(source) for source in SOURCES], ids=lambda reader: reader.name
+)
+# Sources whose every partial message tells the whole text so far.
+CUMULATIVE = pytest.mark.parametrize("reader", [PLAIN, YANDEX], ids=lambda reader: reader.name)
 
 
 def write(reader: Any, told: Iterable[tuple[str, Any]]) -> list[EventRow]:
@@ -109,9 +113,58 @@ def yandex_results(index: int, parts: list[str]) -> tuple[str, Any]:
     return TOOL_RESULTS, {"partialMessage": content(parts)}
 
 
+def chat_chunk(index: int, parts: list[str]) -> tuple[str, Any]:
+    delta = {"content": "".join(parts)}
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
+    return STREAM_EVENT, {"object": "chat.completion.chunk", "id": index, "choices": [choice]}
+
+
+def chat_refusal(index: int, parts: list[str]) -> tuple[str, Any]:
+    delta = {"refusal": "".join(parts), "content": None, "tool_calls": [{"index": index}]}
+    return STREAM_EVENT, {"choices": [{"delta": delta, "finish_reason": "stop"}]}
+
+
+def chat_completion(index: int, parts: list[str]) -> tuple[str, Any]:
+    message = {"role": "assistant", "content": "".join(parts), "refusal": "".join(parts[:1])}
+    return RUN, {"choices": [{"index": 0, "message": message}], "n": index}
+
+
+def _output(parts: list[str]) -> list[Any]:
+    texts = [{"type": "output_text", "text": part} for part in parts]
+    return [{"type": "reasoning", "text": "hm"}, {"type": "message", "content": texts}]
+
+
+def response_created(index: int, parts: list[str]) -> tuple[str, Any]:
+    return STREAM_EVENT, {"type": "response.created", "response": {"id": f"r{index}"}}
+
+
+def response_delta(index: int, parts: list[str]) -> tuple[str, Any]:
+    place = {"output_index": 0, "content_index": 0, "logprobs": []}
+    value = {"type": "response.output_text.delta", "delta": "".join(parts), **place}
+    return STREAM_EVENT, value | {"sequence_number": index}
+
+
+def response_refusal(index: int, parts: list[str]) -> tuple[str, Any]:
+    delta = {"delta": "".join(parts[:1]), "output_index": index}
+    return STREAM_EVENT, {"type": "response.refusal.delta", **delta}
+
+
+def response_text_done(index: int, parts: list[str]) -> tuple[str, Any]:
+    return STREAM_EVENT, {"type": "response.output_text.done", "text": "".join(parts)}
+
+
+def response_completed(index: int, parts: list[str]) -> tuple[str, Any]:
+    response = {"id": "r", "status": "completed", "output": _output(parts)}
+    return STREAM_EVENT, {"type": "response.completed", "response": response}
+
+
+def response_whole(index: int, parts: list[str]) -> tuple[str, Any]:
+    return RUN, {"id": f"r{index}", "status": "completed", "output": _output(parts)}
+
+
 # An ordinary partial message comes first.
-SHAPES: dict[Any, list[Shape]] = {
-    PLAIN: [
+SHAPES: dict[str, list[Shape]] = {
+    "plain": [
         plain_partial,
         plain_numbered,
         plain_parts,
@@ -119,12 +172,27 @@ SHAPES: dict[Any, list[Shape]] = {
         plain_run,
         plain_context,
     ],
-    YANDEX: [yandex_partial, yandex_unknown, yandex_done, yandex_run, yandex_results],
+    "yandex-assistants": [
+        yandex_partial,
+        yandex_unknown,
+        yandex_done,
+        yandex_run,
+        yandex_results,
+    ],
+    "openai-chat": [chat_chunk, chat_refusal, chat_completion],
+    "openai-responses": [
+        response_delta,
+        response_refusal,
+        response_text_done,
+        response_completed,
+        response_whole,
+        response_created,
+    ],
 }
 
 
 @st.composite
 def recordings(draw: Callable[..., Any], reader: Any) -> list[tuple[str, Any]]:
     """A run's values with their kinds, the message in shapes of this source."""
-    shapes = st.sampled_from(SHAPES[reader])
+    shapes = st.sampled_from(SHAPES[reader.name])
     return [draw(shapes)(index, parts) for index, parts in enumerate(draw(tellings()))]

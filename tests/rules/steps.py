@@ -37,9 +37,8 @@ def noted(type_: str, at: float = 0, **told: Any) -> Step:
 
 
 def streamed(name: str, at: float = 0, *, text: str | None = None, **told: Any) -> Step:
-    reading = {
-        key: told.pop(key) for key in ("error_code", "time", "usage", "facts") if key in told
-    }
+    names = ("error_code", "time", "usage", "details", "facts", "begins")
+    reading = {key: told.pop(key) for key in names if key in told}
     message = None if text is None else PartialMessage((text,))
     event = RunStreamEvent(StreamEvent[name], _message=message, **told)
     return lambda state: advance(state, STREAM_EVENT, moment(at), Reading(event=event, **reading))

@@ -145,14 +145,25 @@ def test_the_nth_equal_offer_is_the_nth_equal_row():
     assert found == [Offer(1, new=False), Offer(3, new=False), None]
 
 
-def test_nothing_is_looked_up_in_a_log_that_has_nothing_of_the_run():
+def test_in_a_run_of_ones_own_each_offer_is_new_without_a_look_at_the_log():
+    log, offered = Log(), Counter[bytes]()
+    matcher = Matcher(log.look, offered)
+    matcher.start()
+    for seq in (1, 2):
+        assert matcher.find(None, {}, fingerprint(RUN, {})) is None
+        offered[fingerprint(RUN, {})] += 1
+        matcher.mark(row(seq, RUN), {})
+    assert log.looks == 0
+
+
+def test_a_row_that_was_appended_without_an_offer_is_the_first_offer_equal_to_it():
     log = Log()
     matcher = Matcher(log.look, Counter())
     matcher.start()
-    assert matcher.find(None, {}, fingerprint(RUN, {})) is None
-    matcher.mark(row(1, RUN), {})
+    matcher.bypass()
+    log.rows.append((row(1, RUN), {}))
+    matcher.mark(*log.rows[-1])
     assert matcher.find(None, {}, fingerprint(RUN, {})) == Offer(1, new=False)
-    assert log.looks == 0
 
 
 def test_what_others_appended_is_seen_after_forgetting():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from runreel.rules.reading import Facts, Reading
 from runreel.rules.runs import RunState, advance, note, summary
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, RunSummary
-from runreel.words.results import RunResult, RunStreamEvent, Usage
+from runreel.words.results import RunResult, RunStreamEvent, Usage, UsageDetails
 from runreel.words.status import RunStatus, StreamEvent
 from tests.rules.steps import (
     CALLS,
@@ -160,6 +160,8 @@ readings = st.builds(
     result=st.none()
     | st.builds(RunResult, status=st.sampled_from(RunStatus), usage=st.none() | usages, **_outcome),
     usage=st.none() | usages,
+    details=st.none() | st.builds(UsageDetails, st.none() | st.just(1), st.none() | st.just(2)),
+    begins=st.booleans(),
     error_code=st.none() | st.integers(0, 2) | texts,
     facts=st.none()
     | st.builds(
@@ -169,6 +171,7 @@ readings = st.builds(
         created_by=_names,
         model=_names,
         created_at=_times,
+        response_id=_names,
         labels=st.none() | st.dictionaries(st.sampled_from("ab"), st.sampled_from("12")),
     ),
     time=_times,

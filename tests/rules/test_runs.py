@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from runreel.words.log import TOOL_RESULTS, RunError
-from runreel.words.results import Usage
+from runreel.words.results import Usage, UsageDetails
 from runreel.words.status import RunStatus
 from tests.rules.steps import (
     CALLS,
@@ -113,7 +113,7 @@ def test_the_message_is_what_was_told_last():
 def test_a_get_in_progress_does_not_take_back_the_text_written_so_far():
     partial = streamed("PARTIAL_MESSAGE", text="He")
     assert after(opened(), partial, got("IN_PROGRESS")).result.text == "He"
-    assert after(opened(), partial, got("COMPLETED")).result.text is None
+    assert after(opened(), partial, got("TOOL_CALLS", tool_calls=CALLS)).result.text is None
 
 
 def test_tool_calls_do_not_end_a_recording():
@@ -156,6 +156,28 @@ def test_usage_that_came_early_stays_when_later_reports_leave_it_out():
 def test_usage_that_was_never_reported_is_none_and_reported_zeros_are_zeros():
     assert of(opened(), got("COMPLETED", text="Hello")).usage is None
     assert of(opened(), got("COMPLETED", usage=Usage(0, 0, 0))).usage == Usage(0, 0, 0)
+
+
+def test_details_of_usage_are_added_up_where_they_are_told():
+    told = of(
+        opened(),
+        streamed("TOOL_CALLS", details=UsageDetails(10, None)),
+        streamed("PARTIAL_MESSAGE", text="So"),
+        streamed("DONE", details=UsageDetails(None, 7)),
+        streamed("DONE", details=UsageDetails(5, 1)),
+    )
+    assert told.usage_details == UsageDetails(cached_tokens=15, reasoning_tokens=8)
+    assert of(opened(), streamed("DONE")).usage_details is None
+
+
+def test_a_run_that_goes_on_is_in_progress_with_nothing_said_yet_but_its_usage_spent():
+    ended = [opened(), got("FAILED", 1, error="cut", error_code=7, usage=Usage(1, 2, 3))]
+    going = streamed("UNKNOWN", 5, begins=True)
+    told = of(*ended, going)
+    assert (told.status, told.error, told.finished_at) == (RunStatus.IN_PROGRESS, None, None)
+    assert told.usage == Usage(1, 2, 3)
+    done = after(*ended, going, streamed("DONE", 6, text="Hello", usage=Usage(1, 1, 2)))
+    assert (done.result.text, done.usage) == ("Hello", Usage(2, 3, 5))
 
 
 def test_usage_of_responses_is_added_up():

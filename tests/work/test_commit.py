@@ -143,10 +143,10 @@ def bad_unit(reel: Reel) -> Unit:
 
 
 def good_units(reel: Reel) -> list[Unit]:
-    found = []
-    for recorder in recorders(reel, 3):
-        found.append(next(recorder._appending([recorder._entry(STREAM_EVENT, partial(1))])))
-    return found
+    return [
+        next(recorder._appending([recorder._entry(STREAM_EVENT, partial(1))]))
+        for recorder in recorders(reel, 3)
+    ]
 
 
 def test_a_bad_unit_fails_alone_in_a_group(reel: Reel) -> None:

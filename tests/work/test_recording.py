@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -528,6 +529,22 @@ def test_threads_that_share_one_recording_lose_nothing(reel):
     assert sorted(texts) == sorted(f"{number}: {n}" for number in range(4) for n in range(15))
     assert types(reel).count("opened") == 1
     assert "resumed" not in types(reel)
+    assert reel.rebuild(check=True) == []
+
+
+def test_tasks_that_share_one_recorder_lose_nothing_and_keep_their_order(reel):
+    recorder = Recorder(reel.db, "run-1", source="plain", via="program")
+
+    async def everyone() -> None:
+        given = [{"type": "PARTIAL_MESSAGE", "text": f"{n}"} for n in range(40)]
+        await asyncio.gather(*(recorder.aappend("stream_event", event) for event in given))
+        await recorder.aclose()
+
+    asyncio.run(everyone())
+    assert [event.text for event in reel.events("run-1") if event.event] == list(
+        map(str, range(40))
+    )
+    assert (types(reel)[0], types(reel)[-1], len(types(reel))) == ("opened", "closed", 42)
     assert reel.rebuild(check=True) == []
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     "demo",
     epilog=options.examples("""
 runreel demo
-runreel --db /tmp/try.db demo --fast
+runreel --db try.db demo --fast
 """),
 )
 @click.option("--fast", is_flag=True, help="Without pauses.")

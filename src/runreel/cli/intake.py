@@ -122,6 +122,7 @@ def _tell(report: Report, output: Output, told: str, file: str | None = None) ->
     for problem in report.problems:
         run = "" if problem.run_id is None else f" (run {problem.run_id})"
         name = file or problem.file
+        name = "<stdin>" if name == STDIN else name
         terminal.note((f"{name}:{problem.line}: ", "bold"), f"{problem.message}{run}")
     if output.is_table:
         terminal.out(told)

@@ -35,7 +35,7 @@ COMMANDS = {
     "replay": ("replay", "Replay the stream of a run with its timing."),
     "usage": ("usage", "Count tokens by day, model, assistant and more."),
     "rebuild": ("rebuild", "Make the projections anew from the log."),
-    "recover": ("recover", "Find recordings that a dead process left open."),
+    "recover": ("recover", "Find recordings that a dead process left open, and end them."),
     "db": ("db", "Look after the database."),
     "schema": ("schema", "Print the JSON Schemas of what commands print."),
     "completion": ("completion", "Print the completion script of a shell."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unicodedata import category
 
-from runreel.words.errors import BadInput
+from runreel.words.errors import BadInput, RunNotFound
 from runreel.words.log import MAX_RUN_ID
 
 
@@ -16,5 +16,19 @@ def check_run_id(run_id: str) -> None:
     """
     if not isinstance(run_id, str) or not 0 < len(run_id) <= MAX_RUN_ID:
         raise BadInput(f"a run's id has 1 to {MAX_RUN_ID} characters")
-    if not run_id.isprintable() and any(category(char) in ("Cc", "Cs") for char in run_id):
+    if not _writable(run_id):
         raise BadInput("a run's id has no control characters and no lone surrogates")
+
+
+def check_asked_id(run_id: str) -> None:
+    """See that there may be a run of this id: no database could be asked for others.
+
+    Raises:
+        RunNotFound: if there cannot.
+    """
+    if not _writable(run_id):
+        raise RunNotFound(f"no run is called {run_id!r}")
+
+
+def _writable(run_id: str) -> bool:
+    return run_id.isprintable() or all(category(char) not in ("Cc", "Cs") for char in run_id)

@@ -76,7 +76,7 @@ def read(
     connection: Connection, run_id: str, *, start: int = 0, stop: int | None = None
 ) -> Iterator[EventRow]:
     """The rows of a run from ``start`` to before ``stop``, in order, chunk by chunk."""
-    end = _END if stop is None else stop
+    end = _END if stop is None else min(stop, _END)
     while start < end:
         chunk = connection.all(_READ, (run_id, start, end, _CHUNK))
         yield from map(EventRow._make, chunk)

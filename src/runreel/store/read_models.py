@@ -124,7 +124,8 @@ def comparable(row: dict[str, Any]) -> dict[str, Any]:
 
 def label_rows(labels: dict[str, str]) -> list[tuple[str, str]]:
     """The labels as their own table holds them, in order."""
-    return sorted({str(_text(key)): str(_text(value)) for key, value in labels.items()}.items())
+    stored = {str(storable(key)): str(storable(value)) for key, value in labels.items()}
+    return sorted(stored.items())
 
 
 def row_of(projected: Projected) -> tuple[Any, ...]:
@@ -137,12 +138,12 @@ def row_of(projected: Projected) -> tuple[Any, ...]:
         told.source,
         told.status.name,
         told.recording,
-        _text(told.assistant_id),
-        _text(told.thread_id),
-        _text(told.created_by),
-        _text(told.model),
+        storable(told.assistant_id),
+        storable(told.thread_id),
+        storable(told.created_by),
+        storable(told.model),
         codec.dumps(told.labels) if told.labels else None,
-        _text(None if told.error is None else told.error.message),
+        storable(None if told.error is None else told.error.message),
         None if told.error is None or told.error.code is None else codec.dumps(told.error.code),
         None if calls is None else codec.dumps(calls),
         _micros(told.created_at),
@@ -154,11 +155,16 @@ def row_of(projected: Projected) -> tuple[Any, ...]:
         usage and usage.total_tokens,
         details and details.cached_tokens,
         details and details.reasoning_tokens,
-        _text(told.response_id),
+        storable(told.response_id),
         told.events,
         encode_result(projected),
         told.last_seq,
     )
+
+
+def storable(text: str | None) -> str | None:
+    """``text`` as both databases take it; the log has it exactly."""
+    return None if text is None else _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def summary_of(row: Sequence[Any]) -> RunSummary:
@@ -228,11 +234,6 @@ def _damaged(run_id: str) -> LogError:
         f"the projection of run {run_id} is damaged",
         hint=f"`runreel rebuild {run_id}` makes it anew from the log.",
     )
-
-
-def _text(text: str | None) -> str | None:
-    """``text`` as both databases take it; the log has it exactly."""
-    return None if text is None else _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _details(cached: int | None, reasoning: int | None) -> UsageDetails | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.store.read_models import SUMMARY, summary_of
+from runreel.store.read_models import SUMMARY, storable, summary_of
 from runreel.words.times import to_micros
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _TOKENS = ("input_text_tokens", "completion_tokens", "total_tokens")
 # A sum of 64-bit counts can be wider: SQLite fails then. The two parts of a count never add up so.
 _SPLIT = 1_000_000_000
+# Division cuts towards zero: years before 1970 are counted from one before all of them.
+_QUARTERS_BEFORE = 80_000_000
+_QUARTER = f"(r.started_at + {_QUARTERS_BEFORE * 900_000_000}) / 900000000 - {_QUARTERS_BEFORE}"
 
 
 def page(
@@ -55,13 +58,13 @@ def conditions(chosen: RunFilter) -> tuple[list[str], list[Any]]:
     for column, value in equal.items():
         if value is not None:
             where.append(f"r.{column} = ?")
-            parameters.append(value)
+            parameters.append(storable(value))
     for key, value in chosen.labels.items():
         where.append(
             "EXISTS (SELECT 1 FROM run_labels AS l"
             " WHERE l.key = ? AND l.value = ? AND l.run_id = r.run_id)"
         )
-        parameters += (key, value)
+        parameters += (storable(key), storable(value))
     for moment, operator in ((chosen.since, ">="), (chosen.until, "<")):
         if moment is not None:
             where.append(f"r.started_at {operator} ?")
@@ -83,7 +86,7 @@ def usage(
     completion, total. Sums are exact whatever their size.
     """
     where, parameters = conditions(chosen)
-    joins, grouped = "", ["r.started_at / 900000000"] if quarters else []
+    joins, grouped = "", [_QUARTER] if quarters else []
     joined: list[Any] = []
     for number, column in enumerate(columns):
         if column.startswith("label:"):
@@ -91,7 +94,7 @@ def usage(
                 f" LEFT JOIN run_labels AS l{number}"
                 f" ON l{number}.run_id = r.run_id AND l{number}.key = ?"
             )
-            joined.append(column.removeprefix("label:"))
+            joined.append(storable(column.removeprefix("label:")))
             grouped.append(f"l{number}.value")
         else:
             grouped.append(f"r.{column}")
@@ -107,6 +110,16 @@ def usage(
         sql += f" GROUP BY {', '.join(str(n + 1) for n in range(len(grouped)))}"
     width = len(grouped)
     return [_summed(row, width) for row in connection.all(sql, joined + parameters)]
+
+
+def run_of_response(connection: Connection, source: str, response_id: str) -> str | None:
+    """The run whose last response is this one, the newest if there are several."""
+    row = connection.one(
+        "SELECT run_id FROM runs WHERE response_id = ? AND source = ?"
+        " ORDER BY started_at DESC, run_id DESC LIMIT 1",
+        (storable(response_id), source),
+    )
+    return None if row is None else str(row[0])
 
 
 def _where(conditions: list[str]) -> str:

@@ -1,0 +1,198 @@
+"""The page of public names, made from their docstrings."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import inspect
+import re
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import runreel
+from runreel.words.status import BaseRunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from runreel.words.errors import RunreelError
+
+HEAD = """\
+# Python
+
+Everything here is importable from `runreel`. Other modules are internal.
+`import runreel` is cheap: a name loads its module when it is first used.
+"""
+
+# Where a name lives tells which chapter it stands in; the order is a newcomer's.
+CHAPTERS = {
+    "runreel.reel": "Open a log and ask it",
+    "runreel.recording": "Record",
+    "runreel.rules.matching": "What became of an offered event",
+    "runreel.recovery": "Recover",
+    "runreel.replay": "Replay",
+    "runreel.words.results": "What a run gives",
+    "runreel.words.status": "Statuses",
+    "runreel.words.messages": "Messages",
+    "runreel.words.log": "What the log answers with",
+    "runreel.words.errors": "Errors",
+}
+_MARKS = re.compile(r"``(.+?)``")
+_RAISES = re.compile(r"\n*Raises:\n((?: {4}.*(?:\n|$))+)")
+_RAISED = re.compile(r"^ {4}(\w[\w, ]*): ((?:.*\n?)(?: {5,}.*\n?)*)", re.MULTILINE)
+_MODULE = re.compile(r"\b[a-z_]+\.(?=[A-Z])")
+_LONGEST = 88
+
+
+def render() -> str:
+    """The whole page, as Markdown."""
+    public = {name: getattr(runreel, name) for name in runreel.__all__}
+    pieces = [HEAD]
+    for module, title in CHAPTERS.items():
+        names = sorted(
+            (name for name, value in public.items() if value.__module__ == module),
+            key=lambda name: inspect.getsourcelines(public[name])[1],
+        )
+        pieces.append(f"## {title}\n")
+        if module == "runreel.words.errors":
+            pieces.extend(_errors([public[name] for name in names]))
+        else:
+            pieces.extend(_entry(name, public[name]) for name in names)
+    return "\n".join(pieces).rstrip() + "\n"
+
+
+def chapters_cover_everything() -> bool:
+    """Whether each public name stands in a chapter."""
+    return {getattr(runreel, name).__module__ for name in runreel.__all__} == set(CHAPTERS)
+
+
+def described(docstring: str | None) -> str:
+    """A docstring as Markdown."""
+    text = inspect.cleandoc(docstring or "")
+    raised = _RAISES.search(text)
+    if raised:
+        text = _RAISES.sub("", text)
+        for names, condition in _RAISED.findall(raised[1]):
+            listed = ", ".join(f"`{name}`" for name in names.split(", "))
+            text += f"\n\nRaises {listed} {' '.join(condition.split())}"
+    return _MARKS.sub(r"`\1`", text) + "\n"
+
+
+def _entry(name: str, value: Any) -> str:
+    lines = [f"### {name}\n"]
+    if inspect.isfunction(value):
+        lines += [_fenced(f"runreel.{name}", value), described(value.__doc__)]
+    elif issubclass(value, enum.Enum):
+        lines += [described(value.__doc__), *_members(value)]
+    else:
+        lines += [described(value.__doc__), *_bases(value), *_fields(value), *_methods(value)]
+    return "\n".join(lines)
+
+
+def _bases(kind: type) -> Iterator[str]:
+    for base in kind.__mro__[1:]:
+        if base.__name__ in runreel.__all__:
+            yield f"Also has what [`{base.__name__}`](#{base.__name__.lower()}) has.\n"
+
+
+def _fields(kind: type) -> Iterator[str]:
+    if not dataclasses.is_dataclass(kind):
+        return
+    told = [field for field in dataclasses.fields(kind) if not field.name.startswith("_")]
+    rows = [(f"`{field.name}`", _code(_annotation(field.type))) for field in told]
+    yield _table(("field", "type"), rows)
+
+
+def _methods(kind: type) -> Iterator[str]:
+    own = [base for base in kind.__mro__ if base is kind or base.__name__.startswith("_")]
+    told = {name: value for base in reversed(own) for name, value in vars(base).items()}
+    for name, value in told.items():
+        if name.startswith("_") or not value.__doc__:
+            continue
+        if isinstance(value, property):
+            answer = inspect.signature(value.fget).return_annotation
+            yield f"**`.{name}`** → `{_annotation(answer)}`\n"
+        elif inspect.isfunction(value):
+            yield _fenced(f".{name}", value)
+        else:
+            continue
+        yield described(value.__doc__)
+
+
+def _members(kind: type[enum.IntEnum]) -> Iterator[str]:
+    if not issubclass(kind, BaseRunStatus):
+        yield _table(("name", "number"), [(f"`{m.name}`", str(m.value)) for m in kind])
+        return
+    asked = ("is_running", "is_succeeded", "is_failed", "is_finished")
+    rows = [
+        (
+            f"`{member.name}`",
+            str(member.value),
+            *("yes" if getattr(member, name) else "" for name in asked),
+            f"`{member.status_name}`",
+        )
+        for member in kind
+    ]
+    yield _table(("name", "number", *(f"`{name}`" for name in asked), "`status_name`"), rows)
+
+
+def _errors(kinds: Iterable[type[RunreelError]]) -> Iterator[str]:
+    yield (
+        "All derive from `RunreelError`. The message says what is true; `hint` says what to do"
+        " next, and is None where there is nothing general to say. `exit_code` is what the"
+        " command line ends with.\n"
+    )
+    rows = []
+    for kind in kinds:
+        code = kind.__dict__.get("exit_code", kind.exit_code)
+        told = " ".join(described(kind.__doc__).split())
+        rows.append(
+            (
+                f"`{kind.__name__}`",
+                f"`{kind.__bases__[0].__name__}`",
+                str(code) if isinstance(code, int) else "its cause's",
+                told + (f" *{_marked(kind.hint)}*" if kind.hint else ""),
+            )
+        )
+    yield _table(("error", "derives from", "exit code", "meaning, and *hint*"), rows)
+
+
+def _marked(text: str) -> str:
+    return text.replace("*", "\\*")
+
+
+def _fenced(name: str, function: Any) -> str:
+    signature = inspect.signature(function)
+    told = [_parameter(one) for one in signature.parameters.values() if one.name != "self"]
+    stars = [one.kind is inspect.Parameter.KEYWORD_ONLY for one in signature.parameters.values()]
+    if True in stars:
+        told.insert(stars.index(True) - ("self" in signature.parameters), "*")
+    answer = f" -> {_annotation(signature.return_annotation)}"
+    line = f"{name}({', '.join(told)}){answer}"
+    if len(line) > _LONGEST:
+        inner = "".join(f"    {one},\n" for one in told)
+        line = f"{name}(\n{inner}){answer}"
+    return f"```python\n{line}\n```\n"
+
+
+def _parameter(one: inspect.Parameter) -> str:
+    told = f"{one.name}: {_annotation(one.annotation)}"
+    return told if one.default is inspect.Parameter.empty else f"{told} = {one.default!r}"
+
+
+def _annotation(annotation: Any) -> str:
+    told = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    return _MODULE.sub("", told)
+
+
+def _code(text: str) -> str:
+    """Code that may stand in a table: not every Markdown takes an escaped bar in backticks."""
+    if "|" not in text:
+        return f"`{text}`"
+    return f"<code>{escape(text).replace('|', '&#124;')}</code>"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = list(heads)
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -1,0 +1,150 @@
+"""The snippets of a page: found, run in their order, their output compared with what is printed.
+
+``python`` blocks run one after the other in one namespace; a ``text`` block behind one is what it
+prints. ``console`` blocks are commands behind ``$``, and what they print. A block with a title is
+a file of that name. Other blocks are to be read alone. In expected output ``...`` stands for
+anything, and numbers and blanks are as they come.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+_BLOCK = re.compile(r"^```(\w+)(?: title=\"(\S+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_NUMBER = re.compile(r"\d+")
+_PROMPT = "$ "
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, the file that it is (or ``""``) and its text."""
+
+    language: str
+    file: str
+    text: str
+
+
+class Command(NamedTuple):
+    """A command of a ``console`` block, and what it prints."""
+
+    line: str
+    output: str
+
+
+def blocks(page: str) -> list[Block]:
+    """The fenced blocks of a page, in order."""
+    return [Block(*found) for found in _BLOCK.findall(page)]
+
+
+def commands(block: str) -> Iterator[Command]:
+    """The commands of a ``console`` block."""
+    line, output = "", ""
+    for told in block.splitlines():
+        if told.startswith(_PROMPT):
+            if line:
+                yield Command(line, output)
+            line, output = told.removeprefix(_PROMPT), ""
+        else:
+            output += told + "\n"
+    yield Command(line, output)
+
+
+def agree(expected: str, got: str) -> bool:
+    """Whether a page's output says the same as the real one."""
+    pattern = ".*?".join(re.escape(_plain(part)) for part in expected.split("..."))
+    return re.fullmatch(pattern, _plain(got), re.DOTALL) is not None
+
+
+class Runner:
+    """Runs the blocks of one page in a folder of its own."""
+
+    def __init__(self, folder: Path, *, meant: dict[str, str], printed: dict[str, str]) -> None:
+        """``meant``: what stands for something else on a page; ``printed``: how that comes out."""
+        self._folder = folder
+        self._meant = meant
+        self._printed = printed
+        self._names: dict[str, Any] = {"__name__": "__page__"}
+        scripts = str(Path(sys.executable).parent)
+        self._environment = {
+            "PATH": os.pathsep.join((scripts, os.environ["PATH"])),
+            "HOME": str(folder),
+            "TZ": "UTC",
+            "LANG": "C.UTF-8",
+            "PYTHONWARNINGS": "error",
+        }
+
+    def run(self, page: str) -> None:
+        """Run every block; an AssertionError names the one that differs."""
+        told = blocks(page)
+        for place, (language, file, text) in enumerate(told):
+            if file:
+                (self._folder / file).write_text(text, encoding="utf-8")
+            elif language == "console":
+                for command in commands(text):
+                    self._shell(command)
+            elif language == "python":
+                after = told[place + 1] if place + 1 < len(told) else Block("", "", "")
+                self._python(text, after.text if after.language == "text" else None)
+
+    def _shell(self, command: Command) -> None:
+        # What a page exports holds for the blocks behind it.
+        if found := re.fullmatch(r"export (\w+)=(\S+)", command.line):
+            self._environment[found[1]] = self._real(found[2])
+            return
+        done = subprocess.run(
+            ["bash", "-c", self._real(command.line)],
+            cwd=self._folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            check=False,
+        )
+        printed = self._shown(done.stdout)
+        assert done.returncode == 0, f"$ {command.line}\n{printed}"
+        assert agree(command.output, printed), f"$ {command.line}\n{printed}"
+
+    def _python(self, text: str, expected: str | None) -> None:
+        printed = io.StringIO()
+        with self._inside(), contextlib.redirect_stdout(printed):
+            code = compile(self._real(text), "snippet", "exec")
+            exec(code, self._names)  # noqa: S102 - the pages are our own
+        told = self._shown(printed.getvalue())
+        assert agree(expected or "", told), f"{text}\n{told}"
+
+    @contextlib.contextmanager
+    def _inside(self) -> Iterator[None]:
+        before, old = Path.cwd(), dict(os.environ)
+        os.chdir(self._folder)
+        os.environ.update(self._environment)
+        try:
+            yield
+        finally:
+            os.chdir(before)
+            os.environ.clear()
+            os.environ.update(old)
+
+    def _real(self, text: str) -> str:
+        for shown, real in self._meant.items():
+            text = text.replace(shown, real)
+        return text
+
+    def _shown(self, text: str) -> str:
+        for real, shown in self._printed.items():
+            text = text.replace(real, shown)
+        return text
+
+
+def _plain(text: str) -> str:
+    return " ".join(_NUMBER.sub("0", text).split())

@@ -1,0 +1,123 @@
+"""The documentation says what the program does."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from runreel.cli.main import root
+from runreel.store import engine
+from tests.docs import generate, pictures, python_page
+from tests.docs.checkout import CHECKOUT
+from tests.docs.snippets import Runner, agree, blocks, commands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+DOCS = CHECKOUT / "docs"
+POSTGRES = "postgresql://me@db.example/log"
+# What may stand before a call, and the call up to what ends it.
+_CALL = re.compile(r"(?:^|[|;&(]\s*|^\w+=\S+ )runreel\b([^|;&()>#]*)")
+WRITTEN = sorted(
+    path.relative_to(DOCS).as_posix()
+    for path in DOCS.rglob("*.md")
+    if path.relative_to(DOCS).as_posix() not in generate.PAGES
+)
+WITH_SNIPPETS = [
+    name
+    for name in WRITTEN
+    if {block.language for block in blocks((DOCS / name).read_text("utf-8"))}
+    & {"python", "console"}
+]
+
+
+def _pages() -> dict[str, str]:
+    pages = {path.relative_to(CHECKOUT).as_posix(): path for path in DOCS.rglob("*.md")}
+    pages["README.md"] = CHECKOUT / "README.md"
+    return {name: path.read_text("utf-8") for name, path in sorted(pages.items())}
+
+
+def _called(line: str) -> Iterator[list[str]]:
+    """The words of each call of runreel in a line of shell."""
+    for words in _CALL.findall(line):
+        yield shlex.split(words)
+
+
+def _shell_lines(page: str) -> Iterator[str]:
+    for language, _, text in blocks(page):
+        if language == "console":
+            yield from (command.line for command in commands(text))
+        elif language == "sh":
+            yield from text.replace("\\\n", " ").splitlines()
+
+
+@pytest.mark.parametrize("name", generate.PAGES)
+def test_a_generated_page_is_what_the_code_says(name: str) -> None:
+    hint = "python -m tests.docs.generate writes it anew"
+    assert (DOCS / name).read_text("utf-8") == generate.PAGES[name](), hint
+
+
+def test_the_picture_says_what_the_commands_print() -> None:
+    svg = (DOCS / generate.PICTURE).read_text("utf-8")
+    assert pictures.words(svg) == pictures.words(pictures.render())
+    assert "@font-face" not in svg
+
+
+def test_the_reference_of_names_has_a_chapter_for_every_name() -> None:
+    assert python_page.chapters_cover_everything()
+
+
+@pytest.mark.parametrize("name", WITH_SNIPPETS)
+def test_the_snippets_of_a_page_run(
+    name: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    page = (DOCS / name).read_text("utf-8")
+    meant, printed = {"CHECKOUT": str(CHECKOUT)}, {}
+    if POSTGRES in "".join(block.text for block in blocks(page) if block.language != "sh"):
+        meant[POSTGRES] = request.getfixturevalue("empty_postgres")
+        printed = {engine.shown(engine.parse_url(meant[POSTGRES])): POSTGRES}
+    Runner(tmp_path, meant=meant, printed=printed).run(page)
+
+
+@pytest.mark.parametrize("name", _pages())
+def test_the_commands_on_a_page_are_commands(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The files of the examples need not be there.
+    monkeypatch.setattr(click.Path, "convert", lambda *arguments: arguments[1])
+    for line in _shell_lines(_pages()[name]):
+        for words in _called(line):
+            _parse(words)
+
+
+def _parse(words: list[str]) -> None:
+    """See that click takes the words, without carrying them out."""
+    command: click.Command = root
+    context: click.Context | None = None
+    while True:
+        if isinstance(command, click.Group) and {"--help", "-h", "--version"} & set(words):
+            return
+        context = command.make_context(command.name, list(words), parent=context)
+        if not isinstance(command, click.Group):
+            return
+        rest = [*context._protected_args, *context.args]
+        _, found, words = command.resolve_command(context, rest)
+        assert found is not None
+        command = found
+
+
+def test_a_page_agrees_with_what_is_printed_but_for_numbers_and_blanks() -> None:
+    assert agree("run-1  12 tokens\n...done", "run-7 4 tokens\n x \n  done")
+    assert not agree("run-1 12 tokens", "run-1 twelve tokens")
+    assert not agree("...done", "done, and more")
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    contents = (CHECKOUT / ".mkdocs.yml").read_text("utf-8")
+    listed = re.findall(r"[\w/-]+\.md", contents)
+    assert sorted(listed) == sorted(
+        path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")
+    )

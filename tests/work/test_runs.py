@@ -1,0 +1,406 @@
+"""Lists of runs, their names, and their states at any time."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import product
+
+import pytest
+
+import runreel
+from runreel.recorder import Recorder
+from runreel.transfer import import_files
+from runreel.words.errors import AmbiguousRun, RunNotFound, UsageError
+from runreel.words.messages import PartialMessage
+from runreel.words.results import RunResult, RunStreamEvent, Usage
+from runreel.words.status import RunStatus, StreamEvent
+from tests import logs, traffic
+
+NOON = datetime(2025, 4, 7, 12, tzinfo=UTC)
+# Several begin at the same moment: a page may end between them.
+BEGUN = {f"run-{n:02d}": float(n // 4 * 10) for n in range(28)}
+
+
+@pytest.fixture(scope="module")
+def reel(shared_url, tmp_path_factory):
+    """A reel on a log with 28 imported runs, a plain one and an open one."""
+    folder = tmp_path_factory.mktemp("runs")
+    makers = list(traffic.SHAPES.values())
+    lines = [
+        line
+        for n, run_id in enumerate(BEGUN)
+        for line in makers[n % len(makers)](
+            run_id,
+            assistant=f"asst-{n % 3}",
+            thread=f"thread-{n % 5}",
+            created=BEGUN[run_id],
+            labels={"team": "ads" if n % 2 else "search", "n": str(n)},
+        )
+    ]
+    with runreel.open(shared_url) as opened:
+        import_files(opened.db, [traffic.write(folder / "f.jsonl", lines)])
+        with opened.recording("plain-1", model="m", labels={"team": "ads"}) as recording:
+            recording.append(RunStreamEvent(StreamEvent.ERROR, error="no"))
+        opened.recording("live-1").append(partial("Hel"))
+        yield opened
+
+
+def partial(text: str) -> RunStreamEvent:
+    return RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=PartialMessage((text,)))
+
+
+def ids(page) -> list[str]:
+    return [item.run_id for item in page]
+
+
+# -- Lists -----------------------------------------------------------------------------------------
+
+
+def test_runs_come_newest_first_and_names_decide_between_equals(reel):
+    everything = reel.runs(limit=0)
+    assert everything.next is None
+    assert ids(everything) == [
+        "live-1",
+        "plain-1",
+        *sorted(BEGUN, key=lambda run_id: (BEGUN[run_id], run_id), reverse=True),
+    ]
+    started = [item.started_at for item in everything]
+    assert started == sorted(started, reverse=True)
+    assert abs(everything.as_of - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+FILTERS = {
+    "status": (RunStatus.FAILED, lambda run: run.status is RunStatus.FAILED),
+    "source": ("yandex-assistants", lambda run: run.source == "yandex-assistants"),
+    "assistant": ("asst-1", lambda run: run.assistant_id == "asst-1"),
+    "thread": ("thread-2", lambda run: run.thread_id == "thread-2"),
+    "model": (traffic.MODEL, lambda run: run.model == traffic.MODEL),
+    "labels": ({"team": "ads"}, lambda run: run.labels.get("team") == "ads"),
+    "recording": ("open", lambda run: run.recording == "open"),
+    "since": (
+        NOON + timedelta(seconds=20),
+        lambda run: run.started_at >= NOON + timedelta(seconds=20),
+    ),
+    "until": (
+        NOON + timedelta(seconds=20),
+        lambda run: run.started_at < NOON + timedelta(seconds=20),
+    ),
+    "has_error": (True, lambda run: run.error is not None),
+    "no_usage": (True, lambda run: run.usage is None),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filter_lets_through_what_it_says_and_nothing_else(reel, name):
+    value, lets_through = FILTERS[name]
+    everything = reel.runs(limit=0).items
+    found = reel.runs(limit=0, **{name: value}).items
+
+    assert found == tuple(item for item in everything if lets_through(item))
+    assert 0 < len(found) < len(everything)
+
+
+@pytest.mark.parametrize("pair", [p for p in product(FILTERS, FILTERS) if p[0] < p[1]])
+def test_filters_hold_together(reel, pair):
+    chosen = {name: FILTERS[name][0] for name in pair}
+    found = reel.runs(limit=0, **chosen).items
+
+    assert found == tuple(
+        item for item in reel.runs(limit=0) if all(FILTERS[name][1](item) for name in pair)
+    )
+
+
+def test_several_labels_must_all_be_there(reel):
+    assert ids(reel.runs(labels={"team": "ads", "n": "3"})) == ["run-03"]
+    assert ids(reel.runs(labels={"team": "search", "n": "3"})) == []
+    assert ids(reel.runs(labels={"team": ""})) == []
+
+
+def test_times_are_moments_whatever_zone_they_are_told_in(reel):
+    moment = NOON + timedelta(seconds=30)
+    expected = reel.runs(limit=0, since=moment).items
+    elsewhere = moment.astimezone(timezone(timedelta(hours=5, minutes=45)))
+
+    assert reel.runs(limit=0, since=elsewhere).items == expected
+    assert reel.runs(limit=0, since=moment.replace(tzinfo=None)).items == expected
+
+
+def test_statuses_are_told_by_name_too(reel):
+    assert (
+        reel.runs(status="failed", limit=0).items
+        == reel.runs(status=RunStatus.FAILED, limit=0).items
+    )
+    with pytest.raises(UsageError, match="no status is called 'over'"):
+        reel.runs(status="over")
+    with pytest.raises(UsageError, match="open, closed, interrupted"):
+        reel.runs(recording="lost")
+
+
+@pytest.mark.parametrize("value", ["x\0y", "x\ud800", "'; DROP TABLE runs; --", "%", "_"])
+@pytest.mark.parametrize("name", ["source", "assistant", "thread", "model"])
+def test_what_no_run_has_finds_none(reel, name, value):
+    assert ids(reel.runs(**{name: value})) == []
+    assert ids(reel.runs(labels={value: value})) == []
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 29, 30, 31])
+@pytest.mark.parametrize(
+    "chosen", [{}, {"labels": {"team": "ads"}}, {"source": "yandex-assistants"}]
+)
+def test_pages_end_to_end_are_the_whole_list(reel, limit, chosen):
+    found: list[str] = []
+    after = None
+    while True:
+        page = reel.runs(limit=limit, after=after, **chosen)
+        assert 0 < len(page) <= limit
+        found += ids(page)
+        if page.next is None:
+            break
+        after = page.next
+    assert found == ids(reel.runs(limit=0, **chosen))
+
+
+def test_a_run_that_begins_while_pages_are_turned_moves_none_of_the_others(db_url):
+    with runreel.open(db_url) as own:
+        for n in range(6):
+            with own.recording(f"old-{n}") as recording:
+                recording.append(partial("x"))
+        first = own.runs(limit=3)
+        with own.recording("new") as recording:
+            recording.append(partial("x"))
+        second = own.runs(limit=3, after=first.next)
+
+        assert ids(first) + ids(second) == [f"old-{n}" for n in reversed(range(6))]
+        assert own.runs(limit=1).items[0].run_id == "new"
+
+
+FORGED = [
+    base64.urlsafe_b64encode(text).decode().rstrip("=")
+    for text in (b"12", b"12:", b"x:run", b"12:a\0b", b"1_2:run", b"9" * 30 + b":run", b"12:\xff")
+]
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "?", "YWJj", "MTI", "é", "MTIzOg==x", "A" * 1_000, *FORGED]
+)
+def test_a_cursor_that_is_none_is_refused(reel, cursor):
+    with pytest.raises(UsageError, match="this is no cursor"):
+        reel.runs(after=cursor)
+
+
+def test_a_limit_below_zero_is_refused(reel):
+    with pytest.raises(UsageError, match="from 0"):
+        reel.runs(limit=-1)
+
+
+def test_a_live_run_is_shown_up_to_its_last_event(db_url):
+    with runreel.open(db_url) as own:
+        recording = own.recording("live")
+        for n in range(1, 5):
+            recording.append(RunStreamEvent(StreamEvent.EVENT_TYPE_UNSPECIFIED))
+            (item,) = own.runs()
+            assert (item.events, item.last_seq) == (n, n)
+            assert own.run("live") == item
+        recording.append(partial("Hello"))
+        assert own.result("live").text == "Hello"
+        recording.append(partial("Hello, world"))
+        assert own.result("live").text == "Hello, world"
+        recording.close()
+
+
+# -- Names -----------------------------------------------------------------------------------------
+
+NAMES = [
+    "a",
+    "ab",
+    "abc",
+    "abd",
+    "a_b",
+    "a%b",
+    "A",
+    "runs",
+    "рун-1",
+    "рун-2",
+    "é",
+    "e\u0301",
+    "🎞",
+    "latest",
+]
+
+
+@pytest.fixture(scope="module")
+def named(shared_url, reel):
+    """The ids of runs that are like each other, and a reel that has them too."""
+    for name in NAMES:
+        with reel.recording(name) as recording:
+            recording.append(partial("x"))
+    yield reel
+    for name in NAMES:
+        logs.execute(reel, "DELETE FROM events WHERE run_id = ?", (name,))
+    reel.rebuild()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_whole_id_is_that_run_though_others_begin_so(named, name):
+    assert named.resolve(name) == name
+
+
+@pytest.mark.parametrize(
+    ("prefix", "run_id"),
+    [
+        ("abd", "abd"),
+        ("a_", "a_b"),
+        ("a%", "a%b"),
+        ("runs", "runs"),
+        ("рун-2", "рун-2"),
+        ("e", "e\u0301"),
+        ("plain", "plain-1"),
+        ("lat", "latest"),
+    ],
+)
+def test_a_beginning_that_one_run_has_is_that_run(named, prefix, run_id):
+    assert named.resolve(prefix) == run_id
+
+
+def test_a_beginning_that_several_have_lists_them(named):
+    with pytest.raises(AmbiguousRun, match="several runs begin with 'рун': рун-1, рун-2") as caught:
+        named.resolve("рун")
+    assert caught.value.candidates == ("рун-1", "рун-2")
+    with pytest.raises(AmbiguousRun, match="run-09, …") as caught:
+        named.resolve("run-")
+    assert caught.value.candidates == tuple(f"run-{n:02d}" for n in range(10))
+
+
+@pytest.mark.parametrize("text", ["", "b", "_", "%", "a\0", "\0", "\ud800", "a\udcff", "x" * 5_000])
+def test_what_no_run_begins_with_is_not_found(named, text):
+    for ask in (named.resolve, named.run, named.result, lambda it: list(named.events(it))):
+        with pytest.raises(RunNotFound) as caught:
+            ask(text)
+        assert caught.value.exit_code == 2
+    with pytest.raises(RunNotFound):
+        named.timeline(text)
+    for check in (True, False):
+        with pytest.raises(RunNotFound):
+            named.rebuild([text], check=check)
+
+
+def test_latest_is_the_run_that_began_last(db_url):
+    with runreel.open(db_url) as own:
+        with pytest.raises(RunNotFound, match="no runs yet"):
+            own.resolve("latest")
+        for name in ("b", "c", "a"):
+            with own.recording(name) as recording:
+                recording.append(partial("x"))
+        with own.recording("b") as recording:
+            recording.append(partial("later, in a run that began before"))
+        assert own.resolve("latest") == "a"
+
+
+# -- States ----------------------------------------------------------------------------------------
+
+
+def ticking(reel, run_id: str) -> Recorder:
+    """A recorder whose clock moves on by a second with each event."""
+    seconds = iter(range(1_000))
+    return Recorder(
+        reel.db,
+        run_id,
+        source="plain",
+        via="program",
+        clock=lambda: (1_744_027_200 + next(seconds)) * 1_000_000_000,
+    )
+
+
+@pytest.fixture
+def told(db_url):
+    """A reel with a run of five events, one a second from noon on."""
+    with runreel.open(db_url) as own:
+        recorder = ticking(own, "run")
+        recorder.append("stream_event", {"type": "PARTIAL_MESSAGE", "text": "Hel"})
+        recorder.append("stream_event", {"type": "PARTIAL_MESSAGE", "text": "Hello"})
+        recorder.append("run", {"type": "IN_PROGRESS", "usage": {"input_text_tokens": 1}})
+        recorder.append("stream_event", {"type": "DONE", "text": "Hello!"})
+        usage = {"input_text_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+        recorder.append("run", {"type": "COMPLETED", "text": "Hello!", "usage": usage})
+        recorder.close()
+        yield own
+
+
+STATES = [
+    (RunStatus.RUN_STATUS_UNSPECIFIED, None, None),
+    (RunStatus.IN_PROGRESS, "Hel", None),
+    (RunStatus.IN_PROGRESS, "Hello", None),
+    (RunStatus.IN_PROGRESS, "Hello", Usage(1, 0, 1)),
+    (RunStatus.COMPLETED, "Hello!", Usage(1, 0, 1)),
+    (RunStatus.COMPLETED, "Hello!", Usage(1, 2, 3)),
+]
+
+
+@pytest.mark.parametrize("seq", range(len(STATES)))
+def test_the_state_after_a_row_is_as_if_nothing_came_after_it(told, seq):
+    result = told.result("run", at=seq)
+    summary, same = told.state("run", seq)
+
+    assert (result.status, result.text, result.usage) == STATES[seq]
+    assert same == result
+    assert summary.last_seq == seq
+    assert summary.recording == "open"
+
+
+@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=-3, minutes=-30))])
+def test_the_state_at_a_time_has_what_had_come_by_then(told, zone):
+    # The first row is the note before the first event, of the same moment.
+    for second, state in enumerate(STATES[1:]):
+        for late in (0, 0.999999):
+            moment = (NOON + timedelta(seconds=second + late)).astimezone(zone)
+            result = told.result("run", at=moment)
+            assert (result.status, result.text, result.usage) == state
+
+
+def test_there_is_no_state_before_the_run(told):
+    for at in (-1, NOON - timedelta(microseconds=1)):
+        with pytest.raises(RunNotFound, match="had no events then"):
+            told.result("run", at=at)
+    with pytest.raises(RunNotFound, match="no run is called 'nowhere'"):
+        told.result("nowhere", at=3)
+
+
+def test_the_state_far_behind_the_end_is_the_end(told):
+    for at in (6, 10**6, 2**63 - 1, 2**63, 10**30):
+        assert told.result("run", at=at) == told.result("run")
+    assert told.result("run", at=datetime.max.replace(tzinfo=UTC)) == told.result("run")
+    assert told.run("run").recording == "closed"
+
+
+def test_rows_may_be_asked_for_by_place_and_type(told):
+    assert [event.seq for event in told.events("run", start=2, stop=5)] == [2, 3, 4]
+    assert [event.text for event in told.events("run", start=2, stop=3)] == ["Hello"]
+    assert [event.seq for event in told.events("run", type="PARTIAL_MESSAGE")] == [1, 2]
+    assert [event.seq for event in told.events("run", type="COMPLETED", start=2)] == [5]
+    assert list(told.events("run", start=99)) == []
+    assert list(told.events("run", stop=0)) == []
+    assert list(told.events("run", start=2**70, stop=2**80)) == []
+    assert len(list(told.events("run", start=-5, stop=2**80))) == 7
+    with pytest.raises(RunNotFound):
+        list(told.events("nowhere"))
+
+
+def test_a_result_asked_for_while_the_run_grows_is_of_one_moment(db_url, monkeypatch):
+    """The row of the projections is read first, the text from the log behind it."""
+    with runreel.open(db_url) as own:
+        recording = own.recording("run")
+        recording.result(RunResult(RunStatus.IN_PROGRESS, _message=PartialMessage(("Hello",))))
+        from runreel.store import event_log
+
+        read = event_log.read
+
+        def and_meanwhile(connection, run_id, **where):
+            monkeypatch.setattr(event_log, "read", read)
+            recording.append(partial("something else, and longer"))
+            return read(connection, run_id, **where)
+
+        monkeypatch.setattr(event_log, "read", and_meanwhile)
+        assert own.result("run").text == "Hello"
+        assert own.result("run").text == "something else, and longer"
+        recording.close()

@@ -1,0 +1,160 @@
+"""What a log costs: bytes on disk, and memory while it is filled."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import runreel
+from runreel.batch import Batch
+from runreel.recorder import Recorder
+from tests import logs, traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
+OTHER = "abcdefghijklmnopqrstuvwxyz    .,\n"
+KB = 1024
+
+
+def answered(run_id: str, events: int, characters: int, chance: random.Random) -> Iterator[dict]:
+    """A run whose answer grows evenly to so many characters, 65% of them Cyrillic."""
+    run = traffic.Run(run_id, assistant="fvtr20dvn9joodimiih7", thread=f"thr{run_id[3:]}")
+    text = "".join(
+        chance.choice(CYRILLIC if chance.random() < 0.65 else OTHER) for _ in range(characters)
+    )
+    yield run.pending()
+    for n in range(1, events):
+        yield run.partial(text[: characters * n // events])
+    yield run.done(text)
+    yield run.completed(text, usage=(1_200, 640))
+
+
+def bytes_per_run(folder: Path, ids: list[str], events: int, characters: int) -> float:
+    """The size of a file with these runs, indexes included."""
+    chance = random.Random(7)  # noqa: S311 - the same text each time
+    with runreel.open(folder / "log.db", durability="normal") as reel:
+        batch = Batch(reel.db)
+        for run_id in ids:
+            recorder = Recorder(
+                reel.db, run_id, source="yandex-assistants", via="program", batch=batch
+            )
+            for line in answered(run_id, events, characters, chance):
+                recorder.offer(line["type"], line["data"])
+            recorder.close()
+            if batch.full:
+                batch.flush()
+        batch.flush()
+        assert reel.result(ids[-1]).text
+        logs.execute(reel, "PRAGMA wal_checkpoint(TRUNCATE)")
+    return (folder / "log.db").stat().st_size / len(ids)
+
+
+def in_order(count: int) -> list[str]:
+    return [f"fvt{n:017d}" for n in range(count)]
+
+
+def at_random(count: int) -> list[str]:
+    chance = random.Random(8)  # noqa: S311 - the same ids each time
+    return [f"fvt{chance.getrandbits(68):017x}" for _ in range(count)]
+
+
+def test_an_answer_of_forty_events_and_two_thousand_characters_costs_twelve_kilobytes(tmp_path):
+    assert bytes_per_run(tmp_path, in_order(1_000), 40, 2_000) <= 12 * KB
+
+
+def test_ids_that_come_in_no_order_leave_pages_emptier(tmp_path):
+    assert bytes_per_run(tmp_path, at_random(1_000), 40, 2_000) <= 13 * KB
+
+
+def test_an_answer_of_sixteen_times_the_events_costs_no_more_than_sixteen_times_that(tmp_path):
+    assert bytes_per_run(tmp_path, at_random(25), 640, 32_000) <= 16 * 12 * KB
+
+
+def test_projections_hold_no_copy_of_the_text(tmp_path):
+    """The answer stands once in the file, however often it was told."""
+    sizes = [bytes_per_run(tmp_path / name, in_order(20), 40, size) for name, size in FOLDERS]
+    added = (sizes[1] - sizes[0]) / 38_000
+    print(sizes, added)
+    assert added < 1.65 * 1.25, "a Cyrillic character is two bytes, and pages are never full"
+
+
+FOLDERS = [("short", 2_000), ("long", 40_000)]
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path):
+    for name, _ in FOLDERS:
+        (tmp_path / name).mkdir()
+
+
+MEASURED = """
+import resource, sys
+import runreel
+from runreel.transfer import import_files
+reel = runreel.open("log.db", durability="normal")
+for _ in range(2):
+    report = import_files(reel.db, sys.argv[1:])
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(report.events_new, report.events_known, len(report.problems), megabytes)
+"""
+
+
+def files(folder: Path, count: int) -> Iterator[str]:
+    """What could fill the memory: many runs, one run, events without numbers, many messages."""
+    short = (line for n in range(count // 5) for line in traffic.listened_late(f"run-{n}"))
+    yield traffic.write(folder / "runs.jsonl", short)
+    run = traffic.Run("long")
+    events = (run.partial(f"text {n}") for n in range(count - 1))
+    yield traffic.write(folder / "long.jsonl", [run.pending(), *events])
+    plain = (
+        {"type": "PARTIAL_MESSAGE", "run_id": f"plain-{n // 1_000}", "text": f"text {n}"}
+        for n in range(count)
+    )
+    yield traffic.write(folder / "plain.jsonl", plain)
+    asked = (
+        line
+        for n in range(count // 10)
+        for line in (
+            *(traffic.question("x" * 400, id_=f"m-{n}-{k}", thread=f"t-{n}") for k in range(5)),
+            *traffic.listened_late(f"asked-{n}", thread=f"t-{n}"),
+        )
+    )
+    yield traffic.write(folder / "asked.jsonl", asked)
+
+
+def imported_twice(folder: Path, paths: list[str]) -> list[list[int]]:
+    """New and known events, problems, and the memory taken so far in MB, for each of two imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, *paths],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [[int(number) for number in line.split()] for line in done.stdout.splitlines()]
+
+
+def test_an_import_holds_little_in_memory_however_much_it_reads(tmp_path):
+    count = 20_000
+    first, again = imported_twice(tmp_path, list(files(tmp_path, count)))
+
+    assert first[:3] == [4 * count, 0, 0]
+    assert again[:3] == [0, 4 * count, 0]
+    assert again[3] < 150, "the program itself takes fifty"
+
+
+def test_long_lines_are_not_held_by_the_thousand(tmp_path):
+    text = json.dumps({"type": "DONE", "run_id": "run", "text": "x" * 2_000_000})
+    lines = (text.replace("x", "y", n) for n in range(60))
+    first, again = imported_twice(tmp_path, [traffic.write(tmp_path / "long.jsonl", lines)])
+
+    assert (first[:3], again[:3]) == ([60, 0, 0], [0, 60, 0])
+    assert first[3] < 150
