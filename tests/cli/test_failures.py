@@ -252,10 +252,18 @@ def test_a_mistyped_command_is_guessed(call_sqlite: Caller) -> None:
     assert "Did you mean usage?" in call_sqlite.bare("usgae").err
 
 
-def test_listening_without_input_is_4(told: Caller) -> None:
-    called = told("record", "--run", "run-done")
+def test_listening_without_a_key_is_4(told: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("YC_API_KEY", "YC_IAM_TOKEN", "YC_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    called = told("record", "--run", "a-new-run")
     assert (called.code, called.out) == (4, "")
-    assert "not available in this version" in called.err
+    assert "there is no key for the Assistants service" in called.err
+    assert "YC_API_KEY" in called.err
+
+
+def test_a_run_of_another_source_cannot_be_listened_to(told: Caller) -> None:
+    called = told("record", "--run", "r", "--source", "plain")
+    assert called.code == 2
     assert "--input" in called.err
 
 

@@ -10,12 +10,13 @@ import click
 
 from runreel.cli import options, terminal
 from runreel.sources import SOURCES
-from runreel.words.errors import SourceError, UsageError
+from runreel.words.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runreel.cli.output import Output
+    from runreel.live.yandex_by_id import Heard
     from runreel.reel import Reel
     from runreel.transfer import Report
 
@@ -51,21 +52,33 @@ def record_command(
 ) -> None:
     """Record a run from JSON lines as they arrive.
 
+    Without --input, listens to a live Assistants run by its id, with the key and the endpoint of
+    the SDK's environment variables (YC_API_KEY or YC_IAM_TOKEN, YC_API_ENDPOINT).
+
     Each line is one event of the source; `data:` lines of a server-sent stream are taken too.
     An event is stored before the next line is read. Lines that are stored already add nothing, so
     a recording that broke off can be fed from its beginning again. Exit code 1: lines were bad.
     """
-    from runreel.transfer import record_lines
-
+    told = {key: value for key, value in identity.items() if value}
     if file is None:
-        raise SourceError(
-            "listening to a live run is not available in this version",
+        report: Report | Heard = _listen(reel, run_id, source, told)
+    else:
+        from runreel.transfer import record_lines
+
+        with _lines(file) as lines:
+            report = record_lines(reel.db, lines, run_id=run_id, source=source, identity=told)
+    _tell(report, output, f"Run {run_id}. {_events(report)}", file)
+
+
+def _listen(reel: Reel, run_id: str, source: str | None, told: dict[str, Any]) -> Heard:
+    from runreel.live.yandex_by_id import SOURCE, listen_by_id
+
+    if source not in (None, SOURCE):
+        raise UsageError(
+            f"runs of {source} cannot be listened to by their id",
             hint="Give the events: --input FILE, or --input - for standard input.",
         )
-    told = {key: value for key, value in identity.items() if value}
-    with _lines(file) as lines:
-        report = record_lines(reel.db, lines, run_id=run_id, source=source, identity=told)
-    _tell(report, output, f"Run {run_id}. {_events(report)}", file)
+    return listen_by_id(reel.db, run_id, identity=told)
 
 
 @click.command(
@@ -116,7 +129,7 @@ def _lines(file: str) -> Iterator[Iterable[bytes]]:
         yield lines
 
 
-def _tell(report: Report, output: Output, told: str, file: str | None = None) -> None:
+def _tell(report: Report | Heard, output: Output, told: str, file: str | None = None) -> None:
     for notice in report.notices:
         terminal.note(notice)
     for problem in report.problems:
@@ -132,11 +145,11 @@ def _tell(report: Report, output: Output, told: str, file: str | None = None) ->
         raise click.exceptions.Exit(1)
 
 
-def _events(report: Report) -> str:
+def _events(report: Report | Heard) -> str:
     return f"Events: {report.events_new:,} stored, {report.events_known:,} known before."
 
 
-def _value(report: Report, file: str | None) -> dict[str, Any]:
+def _value(report: Report | Heard, file: str | None) -> dict[str, Any]:
     problems = [problem._asdict() for problem in report.problems]
     return {
         "lines": report.lines,
