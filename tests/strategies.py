@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 # A test's own time says nothing on a machine that is shared.
 _ANYWHERE: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-MANY = settings(max_examples=250, **_ANYWHERE)
-SOME = settings(max_examples=80, **_ANYWHERE)
+MANY = settings(max_examples=150, **_ANYWHERE)
+SOME = settings(max_examples=60, **_ANYWHERE)
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 

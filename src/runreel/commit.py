@@ -75,14 +75,14 @@ class Committer:
         self._ticks: WeakKeyDictionary[asyncio.AbstractEventLoop, TickCommitter]
         self._ticks = WeakKeyDictionary()
 
-    async def acommit(self, unit: Unit) -> bool:
+    def acommit(self, unit: Unit) -> asyncio.Future[bool]:
         """Like ``commit``: all that is ready in one turn of the loop shares a transaction."""
         loop = asyncio.get_running_loop()
         tick = self._ticks.get(loop)
         if tick is None:
             threaded = self._database.postgres
             tick = self._ticks[loop] = TickCommitter(self, threaded=threaded)
-        return await tick.commit(unit)
+        return tick.commit(unit)
 
     def commit(self, unit: Unit) -> bool:
         """Store one unit; False if another recorder of the run was faster.
@@ -213,13 +213,13 @@ class TickCommitter:
         self._waiting: list[tuple[Unit, asyncio.Future[bool]]] = []
         self._flushing: asyncio.Task[None] | None = None
 
-    async def commit(self, unit: Unit) -> bool:
-        """Like ``Committer.commit``."""
+    def commit(self, unit: Unit) -> asyncio.Future[bool]:
+        """Like ``Committer.commit``, for whoever awaits it."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((unit, future))
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
-        return await future
+        return future
 
     async def _flush(self) -> None:
         try:
@@ -239,7 +239,8 @@ class TickCommitter:
 
 
 _committers: WeakKeyDictionary[Database, Committer] = WeakKeyDictionary()
-os.register_at_fork(after_in_child=_committers.clear)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_committers.clear)
 
 
 def committer_of(database: Database) -> Committer:

@@ -94,6 +94,7 @@ class Recorder:
         self._offered: Counter[bytes] = Counter() if offered is None else offered
         self._reader = reader_of(source)
         self._turn, self._task_turn = threading.RLock(), asyncio.Lock()
+        self._first: EventRow | None = None
         try:
             self.reload()
         except LogError:
@@ -113,6 +114,9 @@ class Recorder:
         self._matcher = Matcher(self._look, self._offered)
         with self.database.reading() as connection:
             self._catch_up(connection)
+            # Whoever was interrupted in the middle of its first commit has begun all the same.
+            if not self.opened and self._first is not None:
+                self.opened = event_log.holds(connection, self._first)
         if self._fold.state.last_seq < 0:
             self._fold.use(self.source)
             self._matcher.start()
@@ -228,13 +232,21 @@ class Recorder:
                 raise
 
     async def _arun(self, steps: Generator[Unit, bool, T]) -> T:
+        """Like ``_run``. Who is cancelled leaves once it is known what became of the rows."""
         stored: Any = None  # what starts a generator
+        cancelled: asyncio.CancelledError | None = None
         async with self._task_turn:
             try:
                 while True:
-                    unit = steps.send(stored)
-                    stored = await committer_of(self.database).acommit(unit)
+                    outcome = committer_of(self.database).acommit(steps.send(stored))
+                    try:
+                        stored = await asyncio.shield(outcome)
+                    except asyncio.CancelledError as error:
+                        cancelled = error
+                        stored = await outcome
             except StopIteration as end:
+                if cancelled is not None:
+                    raise cancelled from None
                 return cast("T", end.value)
             except BaseException:
                 self._stale = True
@@ -265,6 +277,8 @@ class Recorder:
         return known or Offer(made[-1].row.seq, new=True, missing=missing)
 
     def _ending(self, type_: str, value: dict[str, Any]) -> Generator[Unit, bool, None]:
+        if self._stale:
+            self.reload()
         if not self.opened and self._via == IMPORT:
             # What an import that was cut short left open ends with the one that finds it complete.
             self.opened = self.state.recording == OPEN and not self.state.live
@@ -284,6 +298,7 @@ class Recorder:
             changed = self._move(made)
             self.owes_projection |= changed
             rows = [draft.row for draft in made]
+            self._first = self._first if self.opened else rows[0]
             if (yield Unit(rows, self._fold.projected() if changed and not self.batch else None)):
                 self._settle(made)
                 return made

@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import sys
-import tempfile
 from collections import Counter, OrderedDict, defaultdict
-from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from io import SEEK_END
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 
+from runreel import inputs
 from runreel.batch import Batch
 from runreel.recorder import Recorder
-from runreel.rules.codec import MAX_DEPTH, dumps
 from runreel.rules.ids import check_run_id
 from runreel.rules.runs import IMPORT
 from runreel.sources.contexts import Contexts
-from runreel.sources.lines import Line, parse
-from runreel.words.errors import BadInput, RunreelError, UsageError
-from runreel.words.log import CONTEXT, NOTE
+from runreel.survey import Problem, Survey
+from runreel.words.errors import BadInput, RunreelError
+from runreel.words.log import NOTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from runreel.rules.matching import Offer
+    from runreel.sources.lines import Line
     from runreel.store.database import Database
 
     Progress = Callable[[int, int | None, int], None]
 
-MAX_LINE = 64 * 1024 * 1024
 # How many runs an import holds open at once.
 OPEN_RUNS = 500
-_COPY = 1024 * 1024
-_TOLD_RUN = re.compile(
-    rb'(?:"run_?[iI]d"|"type"\s*:\s*"run"\s*,.{0,200}?"id")\s*:\s*"([^"\\]{1,200})"'
-)
-
-
-class Problem(NamedTuple):
-    """A line that was not stored as it stands, or not at all; ``line`` counts from 1."""
-
-    file: str
-    line: int
-    message: str
-    run_id: str | None
 
 
 @dataclass(slots=True)
@@ -84,14 +64,16 @@ def import_files(
     """
     report = Report()
     importer = _Importer(database, report)
-    with _inputs(paths) as inputs:
-        total = sum(source.size for source in inputs) * 2
+    with inputs.opened(paths) as files:
+        total = sum(source.size for source in files) * 2
         done = 0
-        for source in inputs:
+        for source in files:
             with source.open() as file:
-                bad = _Survey(source.name, report).of(file)
+                survey = Survey(source.name, file)
+                report.problems += survey.problems
                 file.seek(0)
-                importer.store(source.name, file, bad, _step(progress, done + source.size, total))
+                step = _step(progress, done + source.size, total)
+                importer.store(source.name, file, survey.bad, step)
             done += source.size * 2
             _step(progress, done, total)(0, report.lines)
     importer.finish()
@@ -140,64 +122,6 @@ def record_lines(  # noqa: PLR0913 - what a user can say of a run
     return report
 
 
-class _Survey:
-    """The first reading of a file: which runs have lines that cannot be stored."""
-
-    def __init__(self, name: str, report: Report) -> None:
-        self._name = name
-        self._report = report
-        self._last: str | None = None
-        self._sources: dict[str, str] = {}
-        self._bad: set[str] = set()
-        self._doubtful: int | None = None
-
-    def of(self, file: IO[bytes]) -> set[str]:
-        """The runs to leave untouched; what is wrong with them goes into the report."""
-        for number, _, raw in _lines(file):
-            line = None
-            try:
-                line = _read(raw)
-                if line is not None and _is_of_one_run(line):
-                    self._place(line)
-                    self._resolve()
-            except BadInput as error:
-                self._blame(number, raw, line, error)
-        return self._bad
-
-    def _place(self, line: Line) -> None:
-        run_id = line.run_id or self._last
-        if run_id is None:
-            raise BadInput("this event belongs to no run that the file has told")
-        if run_id != self._last:
-            self._last = run_id
-            check_run_id(run_id)
-        source = self._sources.setdefault(run_id, line.source)
-        if source != line.source:
-            raise BadInput(f"run {run_id} is told by {source} and by {line.source}")
-
-    def _blame(self, number: int, raw: bytes, line: Line | None, error: BadInput) -> None:
-        run_id = self._last
-        if line is not None:
-            run_id = line.run_id or run_id
-        elif told := _TOLD_RUN.search(raw[:_COPY]):
-            run_id = told[1].decode(errors="replace")
-        else:
-            self._doubtful = number
-        self._refuse(number, str(error), run_id)
-
-    def _resolve(self) -> None:
-        """A line that names no run may be of the run before it, or of the one behind it."""
-        if self._doubtful is not None and self._last not in self._bad:
-            message = f"run {self._last} begins behind this line, which may be of it"
-            self._refuse(self._doubtful, message, self._last)
-        self._doubtful = None
-
-    def _refuse(self, number: int, message: str, run_id: str | None) -> None:
-        self._report.problems.append(Problem(self._name, number, message, run_id))
-        if run_id is not None:
-            self._bad.add(run_id)
-
-
 class _Importer:
     """The second reading: each line to the recorders of its runs."""
 
@@ -216,9 +140,9 @@ class _Importer:
         """Store a file's lines, but for those of the runs that are bad."""
         contexts = Contexts()
         last: str | None = None
-        for number, place, raw in _lines(file):
+        for number, place, raw in inputs.lines(file):
             try:
-                line = _read(raw)
+                line = inputs.read(raw)
             except BadInput:
                 continue
             if line is None:
@@ -226,12 +150,12 @@ class _Importer:
             self._report.lines += 1
             if line.kind == NOTE:
                 self._notice("notes of another recorder were left out")
-            elif not _is_of_one_run(line):
+            elif not inputs.is_of_one_run(line):
                 for run_id in contexts.runs_of(line):
                     self._offer(run_id, line, name, number)
                 contexts.keep(line, place)
             elif (last := line.run_id or last) is not None and last not in bad:
-                for context in _reread(file, contexts.new_for(last, line)):
+                for context in inputs.reread(file, contexts.new_for(last, line)):
                     self._offer(last, context, name, number)
                 self._offer(last, line, name, number)
             if self._batch.full:
@@ -313,47 +237,10 @@ def _recorder(
 
 
 def _line_of(raw: bytes, run_id: str) -> Line | None:
-    line = _read(raw)
+    line = inputs.read(raw)
     if line is not None and line.run_id not in (None, run_id):
         raise BadInput(f"this line is of run {line.run_id}, not of {run_id}")
     return line
-
-
-def _read(raw: bytes) -> Line | None:
-    if len(raw) > MAX_LINE:
-        raise BadInput(f"the line is longer than {MAX_LINE >> 20} MiB")
-    line = parse(raw)
-    if line is not None and raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
-        dumps(line.value)  # found too deep here, before anything of its run is stored
-    return line
-
-
-def _is_of_one_run(line: Line) -> bool:
-    return line.kind != NOTE and (line.kind != CONTEXT or line.run_id is not None)
-
-
-def _lines(file: IO[bytes]) -> Iterator[tuple[int, int, bytes]]:
-    """Each line with its number and its place in the file."""
-    number = place = 0
-    while raw := file.readline(MAX_LINE + 1):
-        number += 1
-        yield number, place, raw
-        place += len(raw)
-        while len(raw) > MAX_LINE and not raw.endswith(b"\n"):
-            raw = file.readline(MAX_LINE + 1)
-            place += len(raw)
-
-
-def _reread(file: IO[bytes], places: list[int]) -> Iterator[Line]:
-    """The lines at these places once more."""
-    if not places:
-        return
-    here = file.tell()
-    for place in places:
-        file.seek(place)
-        if (line := _read(file.readline(MAX_LINE))) is not None:
-            yield line
-    file.seek(here)
 
 
 def _step(progress: Progress | None, done: int, total: int) -> Callable[[int, int], None]:
@@ -362,35 +249,3 @@ def _step(progress: Progress | None, done: int, total: int) -> Callable[[int, in
             progress(done + read, total, lines)
 
     return step
-
-
-class _Input(NamedTuple):
-    """A file that can be read twice; ``copy`` is of one that cannot."""
-
-    name: str
-    size: int
-    copy: IO[bytes] | None
-
-    def open(self) -> IO[bytes]:
-        """Its content, from the beginning."""
-        return Path(self.name).open("rb") if self.copy is None else self.copy
-
-
-@contextmanager
-def _inputs(paths: Sequence[str]) -> Iterator[list[_Input]]:
-    with ExitStack() as copies:
-        yield [_input(path, copies) for path in paths]
-
-
-def _input(path: str, copies: ExitStack) -> _Input:
-    try:
-        with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
-            if path != "-" and file.seekable():
-                return _Input(path, file.seek(0, SEEK_END), None)
-            copy = copies.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is
-            shutil.copyfileobj(file, copy, _COPY)
-            size = copy.tell()
-            copy.seek(0)
-            return _Input(path, size, copy)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None

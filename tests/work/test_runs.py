@@ -126,6 +126,12 @@ def test_times_are_moments_whatever_zone_they_are_told_in(reel):
     assert reel.runs(limit=0, since=moment.replace(tzinfo=None)).items == expected
 
 
+@pytest.mark.parametrize("status", RunStatus)
+def test_each_status_is_a_filter(reel, status):
+    found = reel.runs(limit=0, status=status).items
+    assert found == tuple(item for item in reel.runs(limit=0) if item.status is status)
+
+
 def test_statuses_are_told_by_name_too(reel):
     assert (
         reel.runs(status="failed", limit=0).items

@@ -1,4 +1,4 @@
-"""Asynchronous code that never waits, gone through from a plain thread: one body for both worlds."""
+"""Asynchronous code that never waits, run by a plain thread: one body for both worlds."""
 
 from __future__ import annotations
 

@@ -2,105 +2,130 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
 
 from runreel import queries
 from runreel.live import yandex_proto as protos
-from runreel.live.yandex_session import SENT, STOPPED, Waiting
+from runreel.live.yandex_answers import SENT
+from runreel.live.yandex_session import Waiting
 from runreel.live.yandex_wire import passing
-from runreel.words.errors import SourceError
-from runreel.words.log import NOTE, STREAM_EVENT, TOOL_RESULTS
+from runreel.words.errors import RunNotFound, SourceError
+from runreel.words.log import NOTE, STREAM_EVENT
 from runreel.words.status import StreamEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
     from runreel.live.yandex_session import Session
+    from runreel.live.yandex_wire import Ear
     from runreel.store.database import Database
     from runreel.words.log import StoredEvent
 
 _CALLS = StreamEvent.TOOL_CALLS.name
 _ENDS = (StreamEvent.DONE.name, StreamEvent.ERROR.name)
+_STOPPED = "the program stopped listening"
+
+
+class Tail(NamedTuple):
+    """The last stream event in the log, and whether tool results were sent after it."""
+
+    row: StoredEvent | None = None
+    sent: bool = False
 
 
 class Listener:
     """Tells a run's events, each stored before it is told.
 
-    ``shown`` makes of a proto what the program gets. ``answers`` is whether the program is one
-    that answers tool calls: others wait until somebody else has.
+    ``shown`` makes of a proto what the program gets. ``answers`` is whether the program is the one
+    to answer tool calls: if not, somebody else's answer is waited for.
     """
 
     def __init__(
         self,
         database: Database,
         session: Session,
+        ear: Ear,
         shown: Callable[[Any], Any],
         *,
         answers: bool = True,
     ) -> None:
         self._database = database
         self._session = session
+        self._ear = ear
         self._shown = shown
         self._answers = answers
+        self._first = True
 
-    async def events(self, start: int | None, timeout: float) -> AsyncGenerator[Any, None]:
-        """The events from number ``start`` on; None: those that the log does not have yet.
+    async def events(self, start: int | None, seconds: float) -> AsyncGenerator[Any, None]:
+        """The events from number ``start`` on.
 
-        A connection lasts ``timeout`` s at most; then there is another. Tool calls that nobody
-        has answered are told again.
+        None is at first where the log ends, later the beginning. A connection lasts ``seconds``
+        at most, and is followed by another. Tool calls that nobody has answered are told again.
         """
         session = self._session
+        resumes, self._first = self._first and start is None, False
         try:
             await session.begin()
-            async with aclosing(self._all(start, timeout)) as events:
+            source = self._new(seconds) if resumes else self._from(start or 0, seconds)
+            async with aclosing(source) as events:
                 async for event in events:
                     yield self._shown(event)
         except BaseException as error:
-            await session.cut(_reason(error))
+            await session.cut(reason(error))
             raise
         session.done()
 
-    async def _all(self, start: int | None, timeout: float) -> AsyncGenerator[Any, None]:
-        session, over = self._session, False
-        if start is None:
-            start = session.store.index + 1
-            over, event = await self._tail()
-            if event is not None:
-                yield event
-        else:
-            for stored in self._logged(start):
-                event = protos.stream_event(stored.raw)
-                yield event
-                start = start if stored.source_index is None else stored.source_index + 1
-                over = protos.ends(event)
-        if over:
-            if not session.store.state.settled:
-                await session.ended()
+    async def _new(self, seconds: float) -> AsyncGenerator[Any, None]:
+        session = self._session
+        start = session.store.index + 1
+        tail = await session.store.ask(self._tail, Tail()) if start else Tail()
+        if _ends(tail.row):
+            await session.ended()
             return
-        async with aclosing(self._live(start, timeout)) as events:
+        if await self._asks_again(tail):
+            yield _proto(tail.row)
+        async with aclosing(self._live(start, seconds)) as events:
             async for event in events:
                 yield event
 
-    async def _live(self, start: int, timeout: float) -> AsyncGenerator[Any, None]:
+    async def _from(self, start: int, seconds: float) -> AsyncGenerator[Any, None]:
+        session = self._session
+        async with aclosing(session.store.read(self._logged(start))) as rows:
+            async for row in rows:
+                if _ends(row):
+                    await session.ended()
+                if row.raw is not None:
+                    yield _proto(row)
+                if _ends(row):
+                    return
+                start = start if row.source_index is None else row.source_index + 1
+        async with aclosing(self._live(start, seconds)) as events:
+            async for event in events:
+                yield event
+
+    async def _live(self, start: int, seconds: float) -> AsyncGenerator[Any, None]:
         session, waiting = self._session, Waiting(self._session.patience)
+        # The log is to have them all, also those before ``start``.
+        first = min(start, session.store.index + 1)
         told: set[int] = set()
         while True:
             came, error = False, None
-            stream = session.wire.listen(max(told, default=start - 1) + 1, timeout)
+            stream = self._ear.listen(max(told, default=first - 1) + 1, seconds)
             try:
                 async for event in stream:
-                    await session.keep_event(event, lambda event=event: self._shown(event))
+                    await session.keep_event(event, partial(self._shown, event))
                     index = protos.index_of(event)
-                    if index is not None and (index < start or index in told):
+                    if index is not None and (index < first or index in told):
                         continue
                     if index is not None:
                         told.add(index)
                     await self._prepare(event)
-                    yield event
+                    if index is None or index >= start:
+                        yield event
                     came = True
                     waiting.renew()
                     if protos.ends(event):
@@ -128,49 +153,70 @@ class Listener:
         run = await session.peek()
         if run is not None:
             waiting.alive()
-            if error is None and protos.waiting(run) and self._answers and not session.answered:
-                # As in the SDK, this is where the loop ends; the answers come after it.
+        if run is not None and error is None:
+            if protos.waiting(run) and self._answers and not session.answered:
+                # As with the SDK, the loop ends here and the answers come after it.
                 return True
-            if error is None and not came and not protos.going_on(run) and not protos.waiting(run):
+            if not came and not protos.going_on(run) and not protos.waiting(run):
                 await session.store.close()
                 return True
         if not waiting.over:
             return False
         if error is not None:
             raise error
-        raise SourceError(f"run {session.wire.run_id} has told nothing new for too long")
+        raise SourceError(
+            f"run {session.wire.run_id} has told nothing new for long; the service calls it"
+            f" {'nothing' if run is None else protos.status_name(run)}"
+        )
 
-    async def _tail(self) -> tuple[bool, Any]:
-        """Whether the log has the run's last event, and tool calls that are to be told again."""
-        session = self._session
-        if session.store.index < 0:
-            return False, None
+    async def _asks_again(self, tail: Tail) -> bool:
+        """Whether the last event is a tool call that still waits for its answer."""
+        run = self._session.run
+        if tail.row is None or tail.row.type != _CALLS or tail.row.raw is None:
+            return False
+        if run is None or not protos.waiting(run):
+            return False
+        return not tail.sent or not await self._session.moved_on(run)
+
+    def _tail(self) -> Tail:
         last: StoredEvent | None = None
         sent = False
         with self._database.reading() as connection:
-            for row in queries.events(connection, session.wire.run_id):
+            for row in queries.events(connection, self._session.wire.run_id):
                 if row.kind == STREAM_EVENT:
                     last, sent = row, False
                 sent = sent or (row.kind == NOTE and row.type == SENT)
-        if last is None or last.type in _ENDS:
-            return last is not None, None
-        if last.type != _CALLS or session.run is None or not protos.waiting(session.run):
-            return False, None
-        if sent and not await session.unmoved():
-            return False, None
-        return False, protos.stream_event(last.raw)
+        return Tail(last, sent)
 
     def _logged(self, start: int) -> Iterator[StoredEvent]:
-        """The events in the log from number ``start`` on, without a gap."""
+        """The events in the log from number ``start`` on, as far as there is no gap."""
         early: dict[int, StoredEvent] = {}
-        with self._database.reading() as connection:
+        with self._database.reading() as connection, suppress(RunNotFound):
             for row in queries.events(connection, self._session.wire.run_id):
-                if row.kind != STREAM_EVENT or row.raw is None:
+                if row.kind != STREAM_EVENT:
                     continue
                 if row.source_index is None:
                     yield row
-                    continue
-                early[row.source_index] = row
+                elif row.source_index >= start:
+                    early[row.source_index] = row
                 while start in early:
                     yield early.pop(start)
                     start += 1
+
+
+def _proto(row: StoredEvent | None) -> Any:
+    return None if row is None else protos.stream_event(row.raw)
+
+
+def _ends(row: StoredEvent | None) -> bool:
+    return row is not None and row.type in _ENDS
+
+
+def reason(error: BaseException) -> str:
+    """Why a recording was cut short, in the words of its note."""
+    if isinstance(error, GeneratorExit):
+        return _STOPPED
+    if isinstance(error, grpc.RpcError):
+        code: Any = error
+        return f"{code.code().name}: {code.details()}"
+    return type(error).__name__

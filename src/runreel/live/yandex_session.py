@@ -1,33 +1,27 @@
-"""What is kept of one run while this process looks at it: its states, its calls, their answers."""
+"""What is kept of one run while this process looks at it: its events, its states, its model."""
 
 from __future__ import annotations
 
 import logging
-import os
 import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import AttachRunRequest
 
 from runreel.live import yandex_proto as protos
 from runreel.live.yandex_wire import passing
-from runreel.words.errors import RunreelError, SourceError
-from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
+from runreel.words.errors import SourceError
+from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runreel.live.store import Store
-    from runreel.live.yandex_wire import Wire
+    from runreel.live.yandex_store import Store
+    from runreel.live.yandex_wire import Questions
 
 _log = logging.getLogger("runreel")
-
-# The note that tool results, stored before, have reached the service.
-SENT = "sent"
-STOPPED = "the program stopped listening"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +47,14 @@ class Waiting:
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
-        self._met = False
         self.renew()
+        self._met = False
 
     def renew(self) -> None:
         """An event has come."""
         self._began = self._alive = time.monotonic()
         self._pause = self._patience.pause
+        self._met = True
 
     def alive(self) -> None:
         """The service has answered, if with nothing new."""
@@ -84,12 +79,12 @@ class Session:
 
     def __init__(
         self,
-        wire: Wire,
+        wire: Questions,
         store: Store,
         *,
         assistant_id: str | None = None,
         context: dict[str, Any] | None = None,
-        patience: Patience = Patience(),  # noqa: B008 - frozen
+        patience: Patience = Patience(),
     ) -> None:
         self.wire = wire
         self.store = store
@@ -101,7 +96,6 @@ class Session:
         self._context_kept = False
         self._kept_run: dict[str, Any] | None = None
         self._listeners = 0
-        self._pid = os.getpid()
 
     async def begin(self) -> None:
         """Store what the run is and what it is about, if it is not over and known already.
@@ -109,7 +103,7 @@ class Session:
         Raises:
             grpc.RpcError: if the service refuses; that it cannot be reached is found out later.
         """
-        self._listeners += 1
+        self.join()
         if self.run is not None or self.store.state.settled:
             return
         try:
@@ -117,6 +111,10 @@ class Session:
         except grpc.RpcError as error:
             if not passing(error):
                 raise
+
+    def join(self) -> None:
+        """Somebody begins to listen."""
+        self._listeners += 1
 
     async def look(self) -> Any:
         """The run as the service has it now, stored."""
@@ -128,7 +126,7 @@ class Session:
         """The same, None where the service cannot be asked."""
         try:
             return await self.look()
-        except grpc.RpcError:
+        except (grpc.RpcError, SourceError):
             return None
 
     async def look_until(self, told: Callable[[Any], bool]) -> bool:
@@ -136,9 +134,14 @@ class Session:
         waiting = Waiting(Patience(outage=self.patience.lag, silence=self.patience.lag, pause=0.05))
         waiting.alive()
         while True:
-            run = await self.peek()
-            if run is not None and told(run):
-                return True
+            try:
+                if told(await self.look()):
+                    return True
+            except SourceError:
+                return False
+            except grpc.RpcError as error:
+                if not passing(error):
+                    return False
             if waiting.over:
                 return False
             await self.wire.sleep(waiting.pause())
@@ -171,75 +174,27 @@ class Session:
 
     async def ended(self) -> None:
         """The stream has told its last event: store the final state, and that this is all."""
-        if self.run is None or not protos.final(self.run):
+        if not self.store.state.settled:
             await self.look_until(protos.final)
         await self.store.close()
 
-    async def submit(self, results: Any, timeout: float) -> None:
-        """Send tool results: stored first, marked when they have arrived.
-
-        Raises:
-            SourceError: if the run waits for none.
-            grpc.RpcError: if it is not known that they have arrived.
-        """
-        before = await self._asking_run()
-        request = AttachRunRequest(run_id=self.wire.run_id, tool_result_list=results)
-        seq = await self.store.append(TOOL_RESULTS, protos.to_json(request))
-        try:
-            await self.wire.submit(request, timeout)
-        except grpc.RpcError:
-            # Results may well have arrived although the call was cut or ran out of time.
-            if not await self._moved_on(before):
-                raise
-            await self._mark_sent(seq)
-        else:
-            await self._mark_sent(seq)
-            await self._moved_on(before)
-
-    async def unmoved(self) -> bool:
-        """Whether the run still waits for tool results, after a little while."""
-        return self.run is None or not await self._moved_on(self.run)
+    async def moved_on(self, before: Any) -> bool:
+        """Whether the service no longer tells of the run what it told ``before``."""
+        return await self.look_until(lambda run: run != before)
 
     def leave(self, reason: str) -> None:
         """Say that the recording ends here, without a word to the service."""
-        if self._pid == os.getpid():
-            self.store.interrupt_now(reason)
+        self.store.interrupt_now(reason)
 
     async def cut(self, reason: str) -> None:
         """One who listened was cut short."""
         self._listeners -= 1
-        if self._listeners:
-            return
-        try:
+        if not self._listeners:
             await self.store.interrupt(reason)
-        except RunreelError:
-            _log.exception("the end of recording %s could not be stored", self.wire.run_id)
 
     def done(self) -> None:
         """One who listened has heard all."""
         self._listeners -= 1
-
-    async def _asking_run(self) -> Any:
-        """The run, which waits for tool results."""
-        known = self.run is not None and protos.waiting(self.run) and not self.answered
-        if not known and not await self.look_until(lambda run: not protos.going_on(run)):
-            await self.look()
-        if not protos.waiting(self.run):
-            raise SourceError(
-                f"run {self.wire.run_id} waits for no tool results: it is"
-                f" {protos.status_name(self.run)}",
-                hint="Nothing was sent.",
-            )
-        return self.run
-
-    async def _moved_on(self, before: Any) -> bool:
-        """Whether the service no longer tells of the run what it told ``before``."""
-        return await self.look_until(lambda run: run != before)
-
-    async def _mark_sent(self, seq: int | None) -> None:
-        self.answered = True
-        if seq is not None:
-            await self.store.note(SENT, {"seq": seq})
 
     async def _keep_context(self) -> None:
         if self._context_kept:
@@ -249,7 +204,7 @@ class Session:
             assistant_id = self._assistant_id or self.run.assistant_id
             try:
                 assistant = await self.wire.assistant(assistant_id, self.patience.ask)
-            except grpc.RpcError:
+            except (grpc.RpcError, SourceError):
                 # It may be gone by now; the run can do without.
                 return
             self._context = protos.to_json(assistant)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -20,6 +21,8 @@ from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import (
     StreamEvent,
 )
 from yandex.cloud.ai.assistants.v1.runs.run_service_pb2_grpc import RunServiceStub
+
+from runreel.words.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
@@ -56,29 +59,29 @@ class Stream(Protocol):
         ...
 
 
-class Wire(Protocol):
+class Questions(Protocol):
     """What the service can be asked about one run; ``grpc.RpcError`` where it does not answer."""
 
     run_id: str
 
-    def listen(self, start: int, timeout: float) -> Stream:
-        """The events from number ``start`` on, for at most ``timeout`` s."""
-        ...
-
-    async def get(self, timeout: float) -> Any:
+    async def get(self, seconds: float) -> Any:
         """The run."""
         ...
 
-    async def assistant(self, assistant_id: str, timeout: float) -> Any:
+    async def assistant(self, assistant_id: str, seconds: float) -> Any:
         """An assistant."""
-        ...
-
-    async def submit(self, request: Any, timeout: float) -> None:
-        """Send an ``AttachRunRequest`` with tool results."""
         ...
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""
+        ...
+
+
+class Ear(Protocol):
+    """What listens to the run."""
+
+    def listen(self, start: int, seconds: float) -> Stream:
+        """The events from number ``start`` on, for at most ``seconds``."""
         ...
 
 
@@ -89,54 +92,59 @@ class AsyncWire:
         self.run_id = run_id
         self._client = _quiet(sdk._client)  # noqa: SLF001 - the SDK shows no protos otherwise
 
-    async def listen(self, start: int, timeout: float) -> AsyncGenerator[Any, None]:
-        """The events from number ``start`` on, for at most ``timeout`` s."""
+    async def listen(self, start: int, seconds: float) -> AsyncGenerator[Any, None]:
+        """The events from number ``start`` on, for at most ``seconds``."""
         request = ListenRunRequest(run_id=self.run_id, events_start_idx=Int64Value(value=start))
         try:
-            async with self._client.get_service_stub(RunServiceStub, timeout=timeout) as stub:
-                async for event in self._client.call_service_stream(
-                    stub.Listen, request, timeout=timeout, expected_type=StreamEvent
-                ):
-                    yield event
+            async with self._client.get_service_stub(RunServiceStub, timeout=seconds) as stub:
+                told = self._client.call_service_stream(
+                    stub.Listen, request, timeout=seconds, expected_type=StreamEvent
+                )
+                async with aclosing(told) as events:
+                    async for event in events:
+                        yield _sound(event)
         except asyncio.CancelledError:
             # When the service cancels, this looks the same, and is no more than an early end.
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
 
-    async def get(self, timeout: float) -> Any:
+    async def get(self, seconds: float) -> Any:
         """The run."""
-        return await self._ask(RunServiceStub, GetRunRequest(run_id=self.run_id), Run, timeout)
+        return await self._ask(RunServiceStub, GetRunRequest(run_id=self.run_id), Run, seconds)
 
-    async def assistant(self, assistant_id: str, timeout: float) -> Any:
+    async def assistant(self, assistant_id: str, seconds: float) -> Any:
         """An assistant."""
         request = GetAssistantRequest(assistant_id=assistant_id)
-        return await self._ask(AssistantServiceStub, request, Assistant, timeout)
+        return await self._ask(AssistantServiceStub, request, Assistant, seconds)
 
-    async def submit(self, request: Any, timeout: float) -> None:
+    async def submit(self, request: Any, seconds: float) -> None:
         """Send tool results; over, as for the SDK, with the second event that comes back."""
 
         async def requests() -> AsyncIterator[Any]:
             yield request
 
         heard = 0
-        async with self._client.get_service_stub(RunServiceStub, timeout=timeout) as stub:
-            async for _ in self._client.stream_service_stream(
-                stub.Attach, requests(), timeout=timeout, expected_type=StreamEvent
-            ):
-                heard += 1
-                if heard == 2:
-                    return
+        async with self._client.get_service_stub(RunServiceStub, timeout=seconds) as stub:
+            told = self._client.stream_service_stream(
+                stub.Attach, requests(), timeout=seconds, expected_type=StreamEvent
+            )
+            async with aclosing(told) as events:
+                async for _ in events:
+                    heard += 1
+                    if heard == 2:
+                        return
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""
         await asyncio.sleep(seconds)
 
-    async def _ask(self, stub_class: Any, request: Any, answer: Any, timeout: float) -> Any:
-        async with self._client.get_service_stub(stub_class, timeout=timeout) as stub:
-            return await self._client.call_service(
-                stub.Get, request, timeout=timeout, expected_type=answer
+    async def _ask(self, stub_class: Any, request: Any, answer: Any, seconds: float) -> Any:
+        async with self._client.get_service_stub(stub_class, timeout=seconds) as stub:
+            told = await self._client.call_service(
+                stub.Get, request, timeout=seconds, expected_type=answer
             )
+            return _sound(told)
 
 
 class BlockingWire:
@@ -150,21 +158,21 @@ class BlockingWire:
         self._calls = AsyncWire(sdk, run_id)
         self._loop: asyncio.AbstractEventLoop = sdk._get_event_loop()  # noqa: SLF001
 
-    def listen(self, start: int, timeout: float) -> Stream:
-        """The events from number ``start`` on, for at most ``timeout`` s."""
-        return _BlockingStream(self._calls.listen(start, timeout), self._loop)
+    def listen(self, start: int, seconds: float) -> Stream:
+        """The events from number ``start`` on, for at most ``seconds``."""
+        return _BlockingStream(self._calls.listen(start, seconds), self._loop)
 
-    async def get(self, timeout: float) -> Any:
+    async def get(self, seconds: float) -> Any:
         """The run."""
-        return _wait(self._calls.get(timeout), self._loop)
+        return _wait(self._calls.get(seconds), self._loop)
 
-    async def assistant(self, assistant_id: str, timeout: float) -> Any:
+    async def assistant(self, assistant_id: str, seconds: float) -> Any:
         """An assistant."""
-        return _wait(self._calls.assistant(assistant_id, timeout), self._loop)
+        return _wait(self._calls.assistant(assistant_id, seconds), self._loop)
 
-    async def submit(self, request: Any, timeout: float) -> None:
+    async def submit(self, request: Any, seconds: float) -> None:
         """Send tool results."""
-        _wait(self._calls.submit(request, timeout), self._loop)
+        _wait(self._calls.submit(request, seconds), self._loop)
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""
@@ -172,9 +180,7 @@ class BlockingWire:
 
 
 class _BlockingStream:
-    def __init__(
-        self, events: AsyncGenerator[Any, None], loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, events: AsyncGenerator[Any, None], loop: asyncio.AbstractEventLoop) -> None:
         self._events = events
         self._loop = loop
         self._closed = False
@@ -193,6 +199,16 @@ class _BlockingStream:
 
     async def _next(self) -> Any:
         return await anext(self._events)
+
+
+def _sound(message: Any) -> Any:
+    """The message, which grpcio makes None where the bytes were none."""
+    if message is None:
+        raise SourceError(
+            "the service sends something that is no message of the Assistants API",
+            hint="Check the endpoint: does it speak yandex.cloud.ai.assistants.v1?",
+        )
+    return message
 
 
 def _wait(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:

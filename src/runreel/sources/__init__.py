@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # The names stand in every log: never change one.
 _READERS = {
+    "openai-chat": "runreel.sources.openai_chat",
+    "openai-responses": "runreel.sources.openai_responses",
     "plain": "runreel.sources.plain",
     "yandex-assistants": "runreel.sources.yandex_assistants",
 }

@@ -12,9 +12,16 @@ from runreel.words.status import RunStatus, StreamEvent
 
 YANDEX = "yandex-assistants"
 PLAIN = "plain"
+RESPONSES = "openai-responses"
+CHAT = "openai-chat"
 
 _WRAPPED = {"run": RUN, "stream_event": STREAM_EVENT, "tool_results": TOOL_RESULTS}
 _BARE_EVENT = frozenset(("eventType", "streamCursor", "partialMessage", "completedMessage"))
+_OBJECTS = {
+    "response": (RESPONSES, RUN),
+    "chat.completion": (CHAT, RUN),
+    "chat.completion.chunk": (CHAT, STREAM_EVENT),
+}
 _NAMES = {*StreamEvent.__members__, *RunStatus.__members__}
 _SSE_FIELDS = (b"event:", b"id:", b"retry:", b":")
 
@@ -51,7 +58,7 @@ def parse(raw: bytes) -> Line | None:
     value = loads(text)
     if not isinstance(value, dict):
         raise BadInput("an event is a JSON object")
-    return _wrapped(value) or _bare(value) or _plain(value) or _refuse(value)
+    return _wrapped(value) or _bare(value) or _openai(value) or _plain(value) or _refuse(value)
 
 
 def _wrapped(line: dict[str, Any]) -> Line | None:
@@ -77,6 +84,17 @@ def _bare(line: dict[str, Any]) -> Line | None:
     if isinstance(line.get("state"), dict) and ("assistantId" in line or "threadId" in line):
         return Line(YANDEX, RUN, line, _text(line, "id"), *_of_run(line))
     return None
+
+
+def _openai(line: dict[str, Any]) -> Line | None:
+    """An event or object of OpenAI's interfaces: what tells them does not tell their run."""
+    object_, type_ = line.get("object"), line.get("type")
+    if isinstance(object_, str) and object_ in _OBJECTS:
+        source, kind = _OBJECTS[object_]
+        return Line(source, kind, line)
+    typed = isinstance(type_, str) and (type_.startswith("response.") or "sequence_number" in line)
+    # A body that is an error is all that a server says: either interface reads it alike.
+    return Line(RESPONSES, STREAM_EVENT, line) if typed or line.keys() == {"error"} else None
 
 
 def _plain(line: dict[str, Any]) -> Line | None:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.rules import plain_json as pj
 from runreel.rules.reading import START, Facts, Reading, Slot, SoFar, Telling
+from runreel.sources import chat_calls, spans
 from runreel.sources import openai_json as oj
-from runreel.sources import spans
-from runreel.sources.chat_calls import Calls
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
 from runreel.words.messages import PartialMessage
 from runreel.words.results import RunResult, RunStreamEvent, Usage, UsageDetails
 from runreel.words.status import MessageStatus, RunStatus, StreamEvent
 
 if TYPE_CHECKING:
+    from runreel.sources.chat_calls import Calls
     from runreel.sources.spans import Spans
     from runreel.words.messages import Message
 
@@ -30,17 +30,16 @@ _STATUSES = {
     "length": MessageStatus.TRUNCATED,
     "content_filter": MessageStatus.FILTERED_CONTENT,
 }
-_CALLING = ("tool_calls", "function_call")
+_CALLING = frozenset(("tool_calls", "function_call"))
 _USAGE = ("prompt_tokens", "completion_tokens")
 
 
 class Memory(NamedTuple):
     """What the chunks so far have told: where the parts are, the calls, the usage."""
 
-    id: Any = None
     model: str | None = None
     spans: Spans = ()
-    calls: Calls = Calls()
+    calls: Calls = ()
     usage: Usage | None = None
     details: UsageDetails | None = None
 
@@ -110,21 +109,146 @@ def ends(value: Any) -> bool:
 def _chunk(value: dict[str, Any], text: str, known: Memory | None) -> Reading:
     memory = known or Memory()
     if _is_error(value):
-        message, code = oj.error(value["error"])
-        event = RunStreamEvent(StreamEvent.ERROR, error=message)
-        return Reading(event=event, error_code=code, memory=memory)
-    pieces = _pieces(value)
-    memory, usage, details = _counted(memory, value)
-    memory = memory._replace(
-        id=memory.id or value.get("id"),
-        calls=memory.calls.more(_delta(value)),
-        spans=_grown(memory.spans, text, pieces),
-    )
-    text = text if text.endswith("".join(pieces.values())) else text + "".join(pieces.values())
-    event = None
-    if reason := _reason(value):
-        event = _ended(value, reason, spans.parts(memory.spans, text), memory)
+        error, code = oj.error(value["error"])
+        failed = RunStreamEvent(StreamEvent.ERROR, error=error)
+        return Reading(event=failed, error_code=code, memory=memory)
+    pieces, reason = _pieces(value), _reason(value)
+    told = "".join(pieces.values())
+    text = text if text.endswith(told) else text + told
+    after = _after(memory, value, text, pieces)
+    parts = spans.parts(after.spans, text) if reason or pieces else ()
+    event: RunStreamEvent | None = None
+    if reason:
+        message = _message(value, parts, calls=bool(after.calls))
+        event = RunStreamEvent(
+            _end(reason), tool_calls=chat_calls.told(after.calls), _message=message
+        )
     elif pieces:
-        message = PartialMessage(spans.parts(memory.spans, text))
-        event = RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=message)
-    return Reading(event=event, usage=usage, details=details, memory=memory)
+        event = RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=PartialMessage(parts))
+    return Reading(
+        event=event,
+        usage=_increase(memory.usage, after.usage),
+        details=_details_increase(memory.details, after.details),
+        facts=_facts(value) if memory.model is None else None,
+        begins=known is None,
+        memory=after,
+    )
+
+
+def _after(memory: Memory, value: dict[str, Any], text: str, pieces: dict[str, str]) -> Memory:
+    grown, end = memory.spans, len(text) - sum(map(len, pieces.values()))
+    for key, piece in pieces.items():
+        end += len(piece)
+        grown = spans.grown(grown, text[:end], (_TEXT_KEYS.index(key), 0), piece)
+    usage = value.get("usage")
+    return Memory(
+        model=memory.model or pj.as_text(value.get("model")) or None,
+        spans=grown,
+        calls=chat_calls.more(memory.calls, pj.as_object(_choice(value).get("delta"))),
+        usage=oj.usage(usage, *_USAGE) or memory.usage,
+        details=oj.details(usage, *_USAGE) or memory.details,
+    )
+
+
+def _completion(value: dict[str, Any], known: Memory | None) -> Reading:
+    memory, status = known or Memory(), _status(value)
+    error, code = oj.error(value.get("error"))
+    said = pj.as_object(_choice(value).get("message"))
+    calls = chat_calls.more((), said)
+    message = None
+    if status in (RunStatus.COMPLETED, RunStatus.TOOL_CALLS):
+        parts = tuple(said[key] for key in _TEXT_KEYS if isinstance(said.get(key), str))
+        message = _message(value, parts, calls=bool(calls))
+    after = _after(memory, value, "", {})
+    return Reading(
+        result=RunResult(status, error, chat_calls.told(calls), _message=message),
+        error_code=code,
+        usage=_increase(memory.usage, after.usage),
+        details=_details_increase(memory.details, after.details),
+        facts=_facts(value),
+        begins=known is None,
+        memory=after,
+    )
+
+
+def _message(value: dict[str, Any], parts: tuple[str, ...], *, calls: bool) -> Message | None:
+    if calls and not parts:
+        return None
+    return oj.message(
+        value.get("id"),
+        parts,
+        role="assistant",
+        status=_STATUSES.get(_reason(value) or "", MessageStatus.COMPLETED),
+        created_at=oj.micros(value.get("created")),
+    )
+
+
+def _facts(value: dict[str, Any]) -> Facts:
+    return Facts(
+        created_by=pj.as_text(value.get("user")) or None,
+        model=pj.as_text(value.get("model")) or None,
+        created_at=oj.micros(value.get("created")),
+        labels=pj.as_labels(value.get("metadata")) or None,
+    )
+
+
+def _status(completion: dict[str, Any]) -> RunStatus:
+    if _is_error(completion):
+        return RunStatus.FAILED
+    reason = _reason(completion)
+    if reason is None:
+        return RunStatus.UNKNOWN
+    return RunStatus.TOOL_CALLS if reason in _CALLING else RunStatus.COMPLETED
+
+
+def _end(reason: str) -> StreamEvent:
+    # A call that the request forced ends with "stop": nobody waits for its result then.
+    return StreamEvent.TOOL_CALLS if reason in _CALLING else StreamEvent.DONE
+
+
+def _is_error(value: dict[str, Any]) -> bool:
+    return bool(value.get("error")) and not value.get("choices")
+
+
+def _choice(value: dict[str, Any]) -> dict[str, Any]:
+    """The first choice, empty where the value tells nothing of it."""
+    for choice in map(pj.as_object, pj.as_list(value.get("choices"))):
+        if choice.get("index", 0) == 0:
+            return choice
+    return {}
+
+
+def _pieces(chunk: dict[str, Any]) -> dict[str, str]:
+    """What a chunk adds to the text, by the key that it stands under."""
+    delta = pj.as_object(_choice(chunk).get("delta"))
+    return {key: delta[key] for key in _TEXT_KEYS if delta.get(key) and type(delta[key]) is str}
+
+
+def _reason(value: dict[str, Any]) -> str | None:
+    return pj.as_text(_choice(value).get("finish_reason")) or None
+
+
+def _increase(before: Usage | None, now: Usage | None) -> Usage | None:
+    """What is to be added to the usage; some servers tell the total so far with each chunk."""
+    if now is None or before is None:
+        return now
+    if now == before:
+        return None
+    return Usage(
+        now.input_text_tokens - before.input_text_tokens,
+        now.completion_tokens - before.completion_tokens,
+        now.total_tokens - before.total_tokens,
+    )
+
+
+def _details_increase(before: UsageDetails | None, now: UsageDetails | None) -> UsageDetails | None:
+    if now is None or before is None:
+        return now
+    if now == before:
+        return None
+    return UsageDetails(
+        None if now.cached_tokens is None else now.cached_tokens - (before.cached_tokens or 0),
+        None
+        if now.reasoning_tokens is None
+        else now.reasoning_tokens - (before.reasoning_tokens or 0),
+    )

@@ -48,9 +48,7 @@ def outcome(response: dict[str, Any], status: str | None = None) -> Outcome:
         return Outcome(told, *_error(response))
     if told is RunStatus.TOOL_CALLS:
         message = _message(response)
-        return Outcome(
-            told, tool_calls=calls(response), message=message if message.parts else None
-        )
+        return Outcome(told, tool_calls=calls(response), message=message if message.parts else None)
     over = told is RunStatus.COMPLETED
     return Outcome(told, message=_message(response) if over else None)
 

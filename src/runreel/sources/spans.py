@@ -24,13 +24,13 @@ def grown(spans: Spans, text: str, part: Part, piece: str) -> Spans:
     """The spans after ``piece`` of ``part`` has come, which ``text`` ends with."""
     end = len(text)
     start = end - len(piece)
-    last = spans[-1] if spans else None
-    if last is not None and last.part == part and last.end <= start:
-        # What was erased in between was most likely of the same part.
-        if last.end == start or not text[last.end : start].strip(PLACEHOLDER):
-            return (*spans[:-1], Span(part, last.start, end))
-    elif last is not None and last.end > start:
+    if spans and spans[-1].end > start:
         spans = tuple(span for span in spans if span.end <= start)
+    # What was erased in between is taken to be of the part that goes on.
+    between = text[spans[-1].end if spans else 0 : start]
+    start -= len(between) - len(between.rstrip(PLACEHOLDER))
+    if spans and spans[-1].part == part and spans[-1].end == start:
+        return (*spans[:-1], Span(part, spans[-1].start, end))
     return (*spans, Span(part, start, end))
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from runreel.store import engine as engines
 from runreel.store import schema
@@ -40,13 +41,13 @@ class Database:
         self.shown = engines.shown(self.url)
         self.durable = durability == "full"
         self._durability = durability
-        self._create = create
+        self._create = create and engines.may_create(self.url)
         self._path: Path | None = engines.sqlite_path(self.url)
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._writer: Connection | None = None
         self._checked = False
-        self._pid = os.getpid()
+        _databases.add(self)
 
     @contextlib.contextmanager
     def reading(self, *, checked: bool = True) -> Iterator[Connection]:
@@ -64,7 +65,6 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """The connection that is held for writing; one thread at a time."""
         with self._lock, engines.our_errors(self.url):
-            self._leave_parent()
             if self._writer is None:
                 self._writer = self._connect()
             try:
@@ -108,7 +108,6 @@ class Database:
     def close(self) -> None:
         """Give up every connection; using the database again opens new ones."""
         with self._lock:
-            self._leave_parent()
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
@@ -145,10 +144,11 @@ class Database:
         return moved
 
     def _see_file(self, path: Path) -> None:
-        if path.is_dir():
-            raise DatabaseUnavailable(f"{path} is a directory")
-        if path.exists():
-            return
+        with engines.file_errors(path):
+            if path.is_dir():
+                raise DatabaseUnavailable(f"{path} is a directory")
+            if path.exists():
+                return
         if not self._create:
             raise self._missing(path)
         engines.make_private(path)
@@ -162,18 +162,27 @@ class Database:
 
     def _engine_now(self) -> Engine:
         with self._lock:
-            self._leave_parent()
             if self._engine is None:
                 self._engine = engines.create(self.url, durability=self._durability)
             return self._engine
 
-    def _leave_parent(self) -> None:
-        """In a forked child, let go of the parent's connections without a word on their wires."""
-        if self._pid == os.getpid():
-            return
-        self._pid = os.getpid()
+    def leave_parent(self) -> None:
+        """In a forked child: let go of the parent's connections without a word on their wires."""
+        _inherited.append((self._engine, self._writer))
+        self._engine = self._writer = None
         self._lock = threading.RLock()
-        self._writer = None
-        if self._engine is not None:
-            self._engine.dispose(close=False)
-            self._engine = None
+
+
+_databases: WeakSet[Database] = WeakSet()
+# What a child got of its parent's is never used again, nor collected: that would say goodbye on
+# the parent's connections, or roll back what it is in the middle of.
+_inherited: list[object] = []
+
+
+def _leave_parents() -> None:
+    for database in _databases:
+        database.leave_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_parents)

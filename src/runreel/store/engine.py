@@ -7,10 +7,11 @@ import os
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import quote, unquote
 
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from runreel.words.errors import (
     BadDatabaseUrl,
@@ -55,9 +56,22 @@ def parse_url(text: str) -> URL:
         return url.set(drivername="postgresql+psycopg")
     if backend != "sqlite":
         raise BadDatabaseUrl(f"runreel knows SQLite and Postgres, not {backend!r}")
-    if url.database in (None, "", ":memory:"):
-        raise BadDatabaseUrl("a log in memory would be gone with the process: name a file")
+    _check_sqlite(url)
     return url
+
+
+def _check_sqlite(url: URL) -> None:
+    if url.host or url.username:
+        raise BadDatabaseUrl("a SQLite URL has three slashes before its path, four if that is /")
+    memory = url.database in (None, "", ":memory:", "file::memory:")
+    if memory or url.query.get("mode") == "memory":
+        raise BadDatabaseUrl("a log in memory would be gone with the process: name a file")
+    if url.query and not _is_uri(url):
+        raise BadDatabaseUrl("options of SQLite need uri=true beside them, and a path like file:…")
+
+
+def _is_uri(url: URL) -> bool:
+    return str(url.query.get("uri", "")).lower() in ("true", "yes", "on", "1")
 
 
 def shown(url: URL) -> str:
@@ -75,7 +89,14 @@ def sqlite_path(url: URL) -> Path | None:
     if url.get_backend_name() != "sqlite":
         return None
     database = str(url.database)
-    return Path(database.removeprefix("file:").partition("?")[0])
+    if not _is_uri(url):
+        return Path(database)
+    return Path(unquote(database.removeprefix("file:").partition("?")[0]))
+
+
+def may_create(url: URL) -> bool:
+    """Whether the URL lets a file of SQLite be created that is not there."""
+    return url.query.get("mode", "rwc") == "rwc" and "immutable" not in url.query
 
 
 def create(url: URL, *, durability: str) -> Engine:
@@ -104,9 +125,43 @@ def create(url: URL, *, durability: str) -> Engine:
         raise MissingExtra(
             "the driver for Postgres is not installed", hint="pip install 'runreel[postgres]'"
         ) from None
-    if sqlite:
-        event.listen(engine, "connect", lambda driver, _: _sqlite_settings(driver, durability))
+    path = sqlite_path(url)
+    if path is not None:
+
+        @event.listens_for(engine, "do_connect")
+        def connect(dialect: Any, _: Any, names: list[str], options: dict[str, Any]) -> Any:
+            try:
+                return _sqlite_connection(dialect, names[0], options, durability)
+            except sqlite3.OperationalError:
+                if not _frozen(path):
+                    raise
+                # SQLite wants to create a file beside it even to read, unless it is told this.
+                name = f"file:{quote(str(path.absolute()))}?immutable=1"
+                return _sqlite_connection(dialect, name, options | {"uri": True}, durability)
+
     return engine
+
+
+def _sqlite_connection(
+    dialect: Any, name: str, options: dict[str, Any], durability: str
+) -> sqlite3.Connection:
+    driver: sqlite3.Connection = dialect.connect(name, **options)
+    try:
+        _sqlite_settings(driver, durability)
+    except sqlite3.Error:
+        driver.close()
+        raise
+    return driver
+
+
+def _frozen(path: Path) -> bool:
+    """Whether we can read a file, create none beside it, and nobody has it open for writing."""
+    wal = path.with_name(path.name + "-wal")
+    return (
+        os.access(path, os.R_OK)
+        and not os.access(path.parent, os.W_OK)
+        and not (wal.exists() and wal.stat().st_size)
+    )
 
 
 def make_private(path: Path) -> None:
@@ -114,9 +169,19 @@ def make_private(path: Path) -> None:
 
     SQLite gives its -wal and -shm files the same permissions.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    with file_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+@contextlib.contextmanager
+def file_errors(path: Path) -> Iterator[None]:
+    """Turn what the system says of a file into an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise DatabaseUnavailable(f"cannot open {path}: {error.strerror}") from error
 
 
 @contextlib.contextmanager
@@ -129,8 +194,11 @@ def our_errors(url: URL) -> Iterator[None]:
         raise _translated(cause, shown(url)) from cause
     except sqlite3.Error as error:
         raise _translated(error, shown(url)) from error
-    except OSError as error:
-        raise DatabaseUnavailable(f"cannot open {shown(url)}: {error.strerror}") from error
+    except PoolTimeout as error:
+        raise DatabaseUnavailable(
+            f"too many connections to {shown(url)} are open at once",
+            hint="Read to the end, or close, what was begun: an iterator holds one.",
+        ) from error
     except Exception as error:
         if type(error).__module__.partition(".")[0] != "psycopg":
             raise
@@ -204,9 +272,3 @@ def _without_passwords(text: str) -> str:
         secret = equals and any(name in key.lower() for name in ("password", "secret"))
         words.append(f"{key}=***" if secret else word)
     return " ".join(words)
-
-
-def query_of(url: URL) -> dict[str, str]:
-    """The options of a URL, those inside a ``file:`` name of SQLite included."""
-    inside = dict(parse_qsl(str(url.database or "").partition("?")[2]))
-    return inside | {key: str(value) for key, value in url.query.items()}

@@ -48,7 +48,7 @@ def conditions(chosen: RunFilter) -> tuple[list[str], list[Any]]:
     where: list[str] = []
     parameters: list[Any] = []
     equal = {
-        "status": chosen.status and chosen.status.name,
+        "status": None if chosen.status is None else chosen.status.name,
         "source": chosen.source,
         "assistant_id": chosen.assistant,
         "thread_id": chosen.thread,

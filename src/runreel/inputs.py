@@ -1,0 +1,102 @@
+"""Files of recorded traffic, which are read twice, line by line."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from contextlib import ExitStack, contextmanager, nullcontext
+from io import SEEK_END
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from runreel.rules.codec import MAX_DEPTH, dumps
+from runreel.sources.lines import Line, parse
+from runreel.words.errors import BadInput, UsageError
+from runreel.words.log import CONTEXT, NOTE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+MAX_LINE = 64 * 1024 * 1024
+_COPY = 1024 * 1024
+
+
+class Input(NamedTuple):
+    """A file that can be read twice; ``copy`` is of one that cannot."""
+
+    name: str
+    size: int
+    copy: IO[bytes] | None
+
+    def open(self) -> IO[bytes]:
+        """Its content, from the beginning."""
+        return Path(self.name).open("rb") if self.copy is None else self.copy
+
+
+@contextmanager
+def opened(paths: Sequence[str]) -> Iterator[list[Input]]:
+    """The files; ``-`` is standard input.
+
+    Raises:
+        UsageError: if one cannot be read.
+    """
+    with ExitStack() as copies:
+        yield [_input(path, copies) for path in paths]
+
+
+def _input(path: str, copies: ExitStack) -> Input:
+    try:
+        with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
+            if path != "-" and file.seekable():
+                return Input(path, file.seek(0, SEEK_END), None)
+            copy = copies.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is
+            shutil.copyfileobj(file, copy, _COPY)
+            size = copy.tell()
+            copy.seek(0)
+            return Input(path, size, copy)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def read(raw: bytes) -> Line | None:
+    """What a line tells, None where it tells nothing.
+
+    Raises:
+        BadInput: if it cannot be stored.
+    """
+    if len(raw) > MAX_LINE:
+        raise BadInput(f"the line is longer than {MAX_LINE >> 20} MiB")
+    line = parse(raw)
+    if line is not None and raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        dumps(line.value)  # found too deep here, before anything of its run is stored
+    return line
+
+
+def is_of_one_run(line: Line) -> bool:
+    """Whether the line is an event of a run: not a note, nor a context that many may share."""
+    return line.kind != NOTE and (line.kind != CONTEXT or line.run_id is not None)
+
+
+def lines(file: IO[bytes]) -> Iterator[tuple[int, int, bytes]]:
+    """Each line with its number and its place in the file."""
+    number = place = 0
+    while raw := file.readline(MAX_LINE + 1):
+        number += 1
+        yield number, place, raw
+        place += len(raw)
+        while len(raw) > MAX_LINE and not raw.endswith(b"\n"):
+            raw = file.readline(MAX_LINE + 1)
+            place += len(raw)
+
+
+def reread(file: IO[bytes], places: list[int]) -> Iterator[Line]:
+    """The lines at these places once more."""
+    if not places:
+        return
+    here = file.tell()
+    for place in places:
+        file.seek(place)
+        if (line := read(file.readline(MAX_LINE))) is not None:
+            yield line
+    file.seek(here)

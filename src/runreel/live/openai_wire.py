@@ -1,0 +1,95 @@
+"""What a server sends, heard where the openai client takes the stream apart.
+
+The client's own objects are not exact: they make floats of whole numbers here and there.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from runreel.words.errors import MissingExtra, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+_DONE = "[DONE]"
+
+
+class Wire:
+    """The JSON texts that a ``Stream`` or ``AsyncStream`` reads while it is read itself."""
+
+    def __init__(self, stream: Any) -> None:
+        self._texts: list[str] = []
+        self._silent = True
+        # The client looks this up when the stream is first read.
+        self._events: Any = getattr(stream, "_iter_events", None)
+        if self._events is None:
+            raise unknown_version()
+        asynchronous = hasattr(stream, "__anext__")
+        stream._iter_events = self._ahear if asynchronous else self._hear  # noqa: SLF001
+
+    def heard(self) -> list[str]:
+        """What was read since this was asked last.
+
+        Raises:
+            UsageError: if nothing was ever read here, for it was read before.
+        """
+        if self._silent:
+            raise UsageError(
+                "this stream was read before it was recorded",
+                hint="Record it where it is created: reel.record(client.responses.create(...)).",
+            )
+        texts, self._texts = self._texts, []
+        return texts
+
+    def _hear(self) -> Iterator[Any]:
+        self._silent = False
+        for event in self._events():
+            self._take(event.data)
+            yield event
+
+    async def _ahear(self) -> AsyncIterator[Any]:
+        self._silent = False
+        async for event in self._events():
+            self._take(event.data)
+            yield event
+
+    def _take(self, text: str) -> None:
+        if not text.startswith(_DONE):
+            self._texts.append(text)
+
+
+def path(stream: Any) -> str:
+    """The path that a stream was asked for at."""
+    return str(stream.response.request.url.path)
+
+
+def creates(stream: Any) -> bool:
+    """Whether the stream is of something new, rather than of something known once more."""
+    return bool(stream.response.request.method == "POST")
+
+
+def asked_id(stream: Any) -> str | None:
+    """The id of the response that a stream was asked for by."""
+    return None if creates(stream) else path(stream).rstrip("/").rpartition("/")[2] or None
+
+
+def previous_id(stream: Any) -> str | None:
+    """The response that the one asked for is to go on from."""
+    with suppress(Exception):  # a body that cannot be read again tells nothing
+        body = json.loads(stream.response.request.content)
+        told = body.get("previous_response_id")
+        return told if isinstance(told, str) else None
+    return None
+
+
+def unknown_version() -> MissingExtra:
+    """The error that this client is none that runreel knows how to listen to."""
+    import openai
+
+    return MissingExtra(
+        f"runreel cannot listen to streams of openai {openai.__version__}",
+        hint="pip install 'runreel[openai]': openai 1.66 and later.",
+    )

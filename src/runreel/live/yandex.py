@@ -1,0 +1,97 @@
+"""Recording runs of the Yandex Assistants service through the SDK's own objects."""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
+
+from runreel.live.keeper import Keeper
+from runreel.recorder import Recorder
+from runreel.words.errors import MissingExtra, UsageError
+
+if TYPE_CHECKING:
+    from runreel.live.yandex_session import Patience
+    from runreel.store.database import Database
+
+SOURCE = "yandex-assistants"
+_PACKAGE = "yandex-ai-studio-sdk"
+_VERSIONS = "0.19.0 to 0.22.0"
+
+
+def recorded(  # noqa: PLR0913 - what can be said of a recording
+    run: Any,
+    database: Database,
+    *,
+    on_error: str = "raise",
+    labels: dict[str, str] | None = None,
+    assistant: Any = None,
+    patience: Patience | None = None,
+) -> Any:
+    """A ``Run`` or ``AsyncRun`` like ``run``, whose events are stored before they are yielded.
+
+    ``assistant`` is the SDK's object; without it the service is asked once, for the model.
+
+    Raises:
+        MissingExtra: if the SDK is not installed, or is one without assistants.
+        UsageError: if ``run`` is something else.
+        SourceMismatch: if the log has the run from another source.
+    """
+    require()
+    from yandex_ai_studio_sdk._runs.run import AsyncRun, Run
+
+    from runreel.live import yandex_runs
+    from runreel.live.yandex_session import Patience, Session
+    from runreel.live.yandex_store import AsyncStore, Store
+    from runreel.live.yandex_wire import AsyncWire, BlockingWire
+
+    if not isinstance(run, AsyncRun | Run):
+        raise UsageError(f"this is no run of the Yandex SDK: {type(run).__name__}")
+    told = {"assistant_id": run.assistant_id, "thread_id": run.thread_id, "labels": labels}
+    identity = {key: value for key, value in told.items() if value}
+    keeper = Keeper(
+        lambda: Recorder(database, run.id, source=SOURCE, via="live", identity=identity), on_error
+    )
+    sdk = run._sdk  # noqa: SLF001 - a run has no public way to its service
+    asynchronous = isinstance(run, AsyncRun)
+    store = AsyncStore(keeper) if asynchronous else Store(keeper)
+    _ = store.state  # a run that cannot be recorded is heard of now, not with its first event
+    wire: AsyncWire | BlockingWire
+    wire = AsyncWire(sdk, run.id) if asynchronous else BlockingWire(sdk, run.id)
+    session = Session(
+        wire,
+        store,
+        assistant_id=run.assistant_id,
+        context=None if assistant is None else _context(assistant),
+        patience=patience or Patience(),
+    )
+    return yandex_runs.watched(run, database, session, wire)
+
+
+def require() -> None:
+    """See that the SDK is there and still has assistants.
+
+    Raises:
+        MissingExtra: if not.
+    """
+    try:
+        import_module("yandex_ai_studio_sdk._runs.run")
+    except ImportError:
+        try:
+            found = f"{_PACKAGE} {metadata.version(_PACKAGE)} has no assistants"
+        except metadata.PackageNotFoundError:
+            found = f"{_PACKAGE} is not installed"
+        raise MissingExtra(
+            f"{found}; versions {_VERSIONS} have what is needed",
+            hint="pip install 'runreel[yandex]' installs one of them.",
+        ) from None
+
+
+def _context(assistant: Any) -> dict[str, Any]:
+    """What is known of an assistant, named as in its proto."""
+    told = {
+        "id": assistant.id,
+        "name": assistant.name,
+        "modelUri": assistant.model.uri,
+        "instruction": assistant.instruction,
+    }
+    return {key: value for key, value in told.items() if value}

@@ -1,0 +1,50 @@
+"""The services that vendors' own clients talk to in these tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import openai
+import pytest
+
+from tests.live import sse_server
+from tests.live.assistants_service import AssistantsService, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from runreel.reel import Reel
+
+
+@pytest.fixture
+def assistants() -> Iterator[AssistantsService]:
+    """The Assistants service, in the clear."""
+    with serving() as service:
+        yield service
+
+
+@pytest.fixture
+def server() -> Iterator[sse_server.Script]:
+    """A server of OpenAI's interfaces that says what the test has it say."""
+    with sse_server.serving() as script:
+        yield script
+
+
+@pytest.fixture(scope="session")
+def openai_client() -> Iterator[openai.OpenAI]:
+    """The client as it is; making one takes long."""
+    with openai.OpenAI(api_key="sk-secret", max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture
+def client(openai_client: openai.OpenAI, server: sse_server.Script) -> openai.OpenAI:
+    """The client at the test's server."""
+    return openai_client.with_options(base_url=server.url)
+
+
+@pytest.fixture
+def record(reel: Reel) -> Iterator[Callable[..., Any]]:
+    """Records a stream of the client; whatever it stored, a rebuild finds nothing amiss."""
+    yield reel.record
+    assert reel.rebuild(check=True) == []

@@ -1,0 +1,21 @@
+"""What a log has to tell of a recording, in the words of these tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runreel.words.log import NOTE, STREAM_EVENT
+
+if TYPE_CHECKING:
+    from runreel.reel import Reel
+
+
+def kept(reel: Reel, run_id: str = "resp_1") -> list[Any]:
+    """The source's events as they were stored."""
+    return [row.raw for row in reel.events(run_id) if row.kind == STREAM_EVENT]
+
+
+def notes(reel: Reel, run_id: str = "resp_1") -> list[tuple[str | None, str | None]]:
+    """How the recording went on once it was opened, and why."""
+    rows = [row for row in reel.events(run_id) if row.kind == NOTE]
+    return [(row.type, row.raw.get("reason")) for row in rows][1:]
