@@ -31,6 +31,7 @@ RUN_KEYS = (
     "error",
     "tool_calls",
     "usage",
+    "usage_details",
     "events",
     "last_seq",
 )

@@ -17,3 +17,10 @@ def db_url(db_url: str) -> Iterator[str]:
     """A log with nothing in it yet, whose chains are verified when the test is over."""
     yield db_url
     logs.verify_database(db_url)
+
+
+@pytest.fixture(scope="module")
+def shared_url(shared_url: str) -> Iterator[str]:
+    """A log that the tests of a module share, whose chains are verified behind them."""
+    yield shared_url
+    logs.verify_database(shared_url)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         UsageTotals,
     )
     from runreel.words.messages import Citation, FileChunk
-    from runreel.words.results import RunResult
+    from runreel.words.results import RunResult, UsageDetails
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -55,6 +55,7 @@ def run(told: RunSummary) -> dict[str, Any]:
         "error": _error(told.error),
         "tool_calls": plain_json.tool_calls_value(told.tool_calls),
         "usage": plain_json.usage_value(told.usage),
+        "usage_details": _details(told.usage_details),
         "events": told.events,
         "last_seq": told.last_seq,
     }
@@ -148,6 +149,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(inner) for key, inner in value.items()}
     return value.hex() if isinstance(value, bytes) else value
+
+
+def _details(told: UsageDetails | None) -> dict[str, Any] | None:
+    if told is None:
+        return None
+    return {
+        "cached_tokens": told.cached_tokens,
+        "reasoning_tokens": told.reasoning_tokens,
+    }
 
 
 def _error(told: RunError | None) -> dict[str, Any] | None:

@@ -94,6 +94,8 @@ _RUN_FIELDS = (
     "usage.input_text_tokens",
     "usage.completion_tokens",
     "usage.total_tokens",
+    "usage_details.cached_tokens",
+    "usage_details.reasoning_tokens",
     "events",
     "last_seq",
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runreel.cli.tables import Cell
     from runreel.words.log import RunError, RunSummary
     from runreel.words.messages import Citation, UnknownSource
-    from runreel.words.results import RunResult, Usage
+    from runreel.words.results import RunResult, Usage, UsageDetails
 
 
 def show(summary: RunSummary, result: RunResult, *, content: bool) -> None:
@@ -55,7 +55,7 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, str | Cell | None]]:
     yield "Finished", times.local(run.finished_at)
     yield "Took", times.took(run.duration_ms)
     yield "Events", f"{number(run.events)} in the stream, {number(run.last_seq + 1)} rows"
-    yield "Usage", _usage(run.usage)
+    yield "Usage", _usage(run.usage, run.usage_details)
 
 
 def _show_citations(citations: tuple[Citation, ...], *, content: bool) -> None:
@@ -92,10 +92,17 @@ def _after(milliseconds: float | None) -> str | None:
     return None if milliseconds is None else f"after {times.took(milliseconds)}"
 
 
-def _usage(usage: Usage | None) -> str | None:
+def _usage(usage: Usage | None, details: UsageDetails | None) -> str | None:
     if usage is None:
         return None
+    cached = None if details is None else details.cached_tokens
+    reasoned = None if details is None else details.reasoning_tokens
     return (
-        f"{number(usage.total_tokens)} tokens: {number(usage.input_text_tokens)} in,"
-        f" {number(usage.completion_tokens)} out"
+        f"{number(usage.total_tokens)} tokens:"
+        f" {number(usage.input_text_tokens)} in{_of_them(cached, 'cached')},"
+        f" {number(usage.completion_tokens)} out{_of_them(reasoned, 'reasoning')}"
     )
+
+
+def _of_them(tokens: int | None, what: str) -> str:
+    return f" ({number(tokens)} {what})" if tokens else ""

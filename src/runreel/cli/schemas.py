@@ -65,6 +65,9 @@ _RUN: Schema = {
     "error": _maybe(_object({"message": _TEXT, "code": {"type": ["string", "integer", "null"]}})),
     "tool_calls": _maybe(_list(_ref("tool_call"))),
     "usage": _maybe(_ref("tokens")),
+    "usage_details": _maybe(
+        _object({"cached_tokens": _MAYBE_COUNT, "reasoning_tokens": _MAYBE_COUNT})
+    ),
     "events": _COUNT,
     "last_seq": _COUNT,
 }

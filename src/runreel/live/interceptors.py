@@ -207,7 +207,7 @@ class _Told:
         self._events = events
         self._closing: asyncio.Task[None] | None = None
 
-    def __aiter__(self) -> AsyncIterator[Any]:
+    def __aiter__(self) -> Any:
         return self._events
 
     def __getattr__(self, name: str) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runreel.live.keeper import Keeper
 from runreel.recorder import Recorder
 from runreel.words.errors import MissingExtra, UsageError
+from runreel.words.log import INTERRUPTED
 
 if TYPE_CHECKING:
     from runreel.live.yandex_session import Patience
@@ -54,7 +55,8 @@ def recorded(  # noqa: PLR0913 - what can be said of a recording
     sdk = run._sdk  # noqa: SLF001 - a run has no public way to its service
     asynchronous = isinstance(run, AsyncRun)
     store = AsyncStore(keeper) if asynchronous else Store(keeper)
-    _ = store.state  # a run that cannot be recorded is heard of now, not with its first event
+    # Asked now, that a run which cannot be recorded is heard of before its first event.
+    halfway = store.state.recording == INTERRUPTED
     wire: AsyncWire | BlockingWire
     wire = AsyncWire(sdk, run.id) if asynchronous else BlockingWire(sdk, run.id)
     session = Session(
@@ -62,6 +64,7 @@ def recorded(  # noqa: PLR0913 - what can be said of a recording
         store,
         assistant_id=run.assistant_id,
         context=None if assistant is None else _context(assistant),
+        halfway=halfway,
         patience=patience or Patience(),
     )
     return yandex_runs.watched(run, database, session, wire)

@@ -13,7 +13,7 @@ import grpc
 from runreel.live import yandex_proto as protos
 from runreel.live.yandex_wire import passing
 from runreel.words.errors import SourceError
-from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
+from runreel.words.log import CONTEXT, OPEN, RUN, STREAM_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from runreel.live.yandex_wire import Questions
 
 _log = logging.getLogger("runreel")
+
+_HALFWAY = "the stream was not heard to its end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,10 @@ class Waiting:
 
 
 class Session:
-    """One run: what the service says of it is stored, each telling once."""
+    """One run: what the service says of it is stored, each telling once.
+
+    ``halfway`` is whether an earlier recording of its stream was cut short.
+    """
 
     def __init__(
         self,
@@ -84,6 +89,7 @@ class Session:
         *,
         assistant_id: str | None = None,
         context: dict[str, Any] | None = None,
+        halfway: bool = False,
         patience: Patience = Patience(),
     ) -> None:
         self.wire = wire
@@ -95,6 +101,7 @@ class Session:
         self._context = context
         self._context_kept = False
         self._kept_run: dict[str, Any] | None = None
+        self._halfway = halfway
         self._listeners = 0
 
     async def begin(self) -> None:
@@ -155,7 +162,8 @@ class Session:
             self._kept_run = value
         await self._keep_context()
         if protos.final(run) and not self._listeners:
-            await self.store.close()
+            # That the result is known does not make a stream whole that was left in the middle.
+            await (self.store.interrupt(_HALFWAY) if self._halfway else self.store.close())
 
     async def keep_event(self, event: Any, shown: Callable[[], Any]) -> None:
         """Store an event; ``shown`` makes what the program would have seen, should that fail."""
@@ -177,6 +185,7 @@ class Session:
         if not self.store.state.settled:
             await self.look_until(protos.final)
         await self.store.close()
+        self._halfway = False
 
     async def moved_on(self, before: Any) -> bool:
         """Whether the service no longer tells of the run what it told ``before``."""
@@ -190,6 +199,7 @@ class Session:
         """One who listened was cut short."""
         self._listeners -= 1
         if not self._listeners:
+            self._halfway = self.store.index >= 0 and self.store.state.recording == OPEN
             await self.store.interrupt(reason)
 
     def done(self) -> None:

@@ -113,8 +113,16 @@ class Store:
 
     async def read(self, rows: Iterator[T]) -> AsyncGenerator[T, None]:
         """Rows of the log as they are wanted."""
-        for row in rows:
-            yield row
+        while chunk := self._chunk(rows, 1):
+            yield chunk[0]
+
+    def _chunk(self, rows: Iterator[T], size: int) -> list[T]:
+        try:
+            return list(islice(rows, size))
+        except LogError:
+            if not self._keeper.warns:
+                raise
+            return []
 
     def _unclosed(self) -> bool:
         return self.state.last_seq >= 0 and self.state.recording != CLOSED
@@ -192,6 +200,6 @@ class AsyncStore(Store):
 
     async def read(self, rows: Iterator[T]) -> AsyncGenerator[T, None]:
         """Like ``Store.read``, in a thread."""
-        while chunk := await asyncio.to_thread(lambda: list(islice(rows, _CHUNK))):
+        while chunk := await asyncio.to_thread(self._chunk, rows, _CHUNK):
             for row in chunk:
                 yield row
