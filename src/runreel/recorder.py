@@ -180,7 +180,7 @@ class Recorder:
 
     def close(self) -> None:
         """Say that the recording is complete; nothing is said where nothing was stored."""
-        self._run(self._ending(CLOSED, {}))
+        self._run(self._ending(CLOSED, {}), self.close)
 
     async def aclose(self) -> None:
         """Like ``close``, in an event loop."""

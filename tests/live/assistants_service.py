@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import threading
 from collections import defaultdict, deque
@@ -310,10 +309,3 @@ def _serialized(message: Any) -> bytes:
 def _not_found(context: _CONTEXT, what: str) -> NoReturn:
     context.abort(grpc.StatusCode.NOT_FOUND, f"{what} is not there")
     raise AssertionError
-
-
-@contextlib.contextmanager
-def serving(**settings: Any) -> Iterator[AssistantsService]:
-    """The service, started."""
-    with AssistantsService(**settings) as service:
-        yield service

@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from tests.live import sse_server
-from tests.live.assistants_service import AssistantsService, serving
+from tests.live.assistants_service import AssistantsService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def assistants() -> Iterator[AssistantsService]:
     """The Assistants service, in the clear."""
-    with serving() as service:
+    with AssistantsService() as service:
         yield service
 
 

@@ -17,6 +17,7 @@ import pytest
 from yandex.cloud.ai.assistants.v1.common_pb2 import ToolResultList
 
 from runreel.live.yandex_by_id import Heard, listen_by_id
+from runreel.live.yandex_store import Store
 from runreel.recorder import Recorder
 from runreel.words.errors import MissingExtra, RunNotFound, SourceError, SourceMismatch
 from tests.live.assistants_script import (
@@ -30,7 +31,7 @@ from tests.live.assistants_script import (
     answer,
     end,
 )
-from tests.live.assistants_service import AssistantsService, serving
+from tests.live.assistants_service import AssistantsService
 from tests.live.yandex import QUICK, assert_copy, notes, outline, stream
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AssistantsService]:
     """The service with TLS and a key."""
-    with serving(tls_in=tmp_path_factory.mktemp("tls"), key="secret") as secure:
+    with AssistantsService(tls_in=tmp_path_factory.mktemp("tls"), key="secret") as secure:
         yield secure
 
 
@@ -92,6 +93,24 @@ def test_again_adds_nothing(reel: Reel, service: AssistantsService) -> None:
     heard = listen(reel, run_id)
     assert (heard.events_new, heard.runs_new, heard.runs_touched) == (0, 0, 0)
     assert outline(reel, run_id) == before
+
+
+def test_what_is_whole_needs_no_service(
+    reel: Reel, service: AssistantsService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = service.play(Script(answer(2)))
+
+    async def dies(*_: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as killed, pytest.raises(SystemExit):
+        killed.setattr(Store, "close", dies)
+        killed.setattr(Store, "interrupt", dies)
+        listen(reel, run_id)
+    assert reel.run(run_id).recording == "open"
+    monkeypatch.setenv("YC_API_ENDPOINT", "nobody.invalid:1")
+    listen(reel, run_id)
+    assert reel.run(run_id).recording == "closed"
 
 
 def test_it_goes_on_where_the_log_ends(reel: Reel, service: AssistantsService) -> None:

@@ -233,3 +233,19 @@ def test_a_waiting_task_and_a_listening_one(reel: Reel, assistants: AssistantsSe
     run_id = asyncio.run(both())
     assert [row.source_index for row in stream(reel, run_id)] == list(range(51))
     assert reel.rebuild(check=True) == []
+
+
+def test_the_sdk_of_threads_inside_of_an_event_loop(
+    reel: Reel, assistants: AssistantsService
+) -> None:
+    """As in a notebook."""
+
+    async def cell() -> str:
+        run = recorded_play(reel, assistants, Script(answer(5)))
+        for _ in run:
+            break
+        assert len([event.text for event in run]) == 6
+        return str(run.id)
+
+    run_id = asyncio.run(cell())
+    assert notes(reel, run_id) == ["opened", "interrupted", "resumed", "closed"]

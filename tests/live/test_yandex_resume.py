@@ -216,3 +216,34 @@ def test_results_that_were_stored_but_never_sent_are_asked_for_again(
     assert len(results) == 2
     assert sent == results[1:]
     assert outline(reel, run.id)[-1] == "note closed"
+
+
+def test_a_result_does_not_make_a_stream_whole_that_was_left(
+    reel: Reel, assistants: AssistantsService
+) -> None:
+    run = recorded_play(reel, assistants, slow(20))
+    for _ in run:
+        break
+    run.wait()
+    assert reel.run(run.id).status.name == "COMPLETED"
+    assert reel.run(run.id).recording == "interrupted"
+    assert len(list(run)) == 20
+    assert reel.run(run.id).recording == "closed"
+    assert_copy(reel, assistants, run.id)
+
+
+def test_what_was_killed_between_its_last_event_and_its_end_is_closed(
+    reel: Reel, assistants: AssistantsService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = recorded_play(reel, assistants, slow(3))
+
+    async def dies(*_: Any) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(run._session.store, "close", dies)
+    monkeypatch.setattr(run._session.store, "interrupt", dies)
+    with pytest.raises(SystemExit):
+        list(run)
+    assert reel.run(run.id).recording == "open"
+    assert list(resumed(reel, assistants, run.id)) == []
+    assert reel.run(run.id).recording == "closed"

@@ -12,6 +12,7 @@ from collections import Counter
 import pytest
 
 import runreel
+from runreel.batch import Batch
 from runreel.transfer import import_files
 from tests import logs, traffic
 
@@ -135,3 +136,39 @@ def test_the_same_files_imported_by_two_processes_at_once_are_stored_once(
         assert {item.recording for item in reel.runs(limit=0)} == {"closed"}
         assert reel.rebuild(check=True) == []
         assert import_files(reel.db, files).events_new == 0
+
+
+def test_an_import_that_loses_a_race_at_its_end_is_complete_and_closed(
+    reel, db_url, tmp_path, monkeypatch
+):
+    """Somebody records one of its runs between the first line and the only commit."""
+    lines = traffic.streamed("run-1") + traffic.streamed("run-2", thread="thread-2")
+    flush = Batch.flush
+
+    def meanwhile(batch):
+        monkeypatch.setattr(Batch, "flush", flush)
+        with (
+            runreel.open(db_url) as other,
+            other.recording("run-1", source="yandex-assistants") as recording,
+        ):
+            for line in lines[:2]:
+                recording.offer(line["type"], line["data"])
+        flush(batch)
+
+    monkeypatch.setattr(Batch, "flush", meanwhile)
+    report = import_files(reel.db, [traffic.write(tmp_path / "f.jsonl", lines)])
+
+    assert report.problems == []
+    assert logs.said(reel, "run-1") == [line["data"] for line in lines[: len(lines) // 2]]
+    assert {run.run_id: run.recording for run in reel.runs()} == {
+        "run-1": "closed",
+        "run-2": "closed",
+    }
+    assert [type_ for type_, _ in logs.notes(reel, "run-1")] == [
+        *("opened", "closed"),
+        *("resumed", "closed"),
+    ]
+    assert reel.rebuild(check=True) == []
+    before = logs.rows(reel)
+    import_files(reel.db, [str(tmp_path / "f.jsonl")])
+    assert logs.rows(reel) == before

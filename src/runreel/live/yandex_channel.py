@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
 from google.protobuf.wrappers_pb2 import Int64Value
@@ -51,8 +52,11 @@ def hear(
     run_id = keeper.recorder.run_id
     patience = patience or Patience()
     kept: deque[Offer | None] = deque()
-    with _in_words(run_id), _connected(environment, patience.ask) as (channel, metadata):
-        wire = ChannelWire(channel, metadata, run_id)
+    with _in_words(run_id), ExitStack() as closing:
+        # Connected only when asked: what the log has whole needs no service.
+        wire = ChannelWire(
+            run_id, lambda: closing.enter_context(_connected(environment, patience.ask))
+        )
         session = Session(wire, _TellingStore(keeper, kept.append), patience=patience)
         listener = Listener(database, session, wire, lambda event: event, answers=False)
         for _ in blocking(listener.events(None, _LISTEN_SECONDS)):
@@ -77,29 +81,41 @@ class _TellingStore(Store):
         return offer
 
 
+class Connection(NamedTuple):
+    """A channel to the Assistants service, and the metadata that opens its doors."""
+
+    channel: Any
+    metadata: list[tuple[str, str]]
+
+
 class ChannelWire:
     """Calls that block; its coroutines never suspend."""
 
-    def __init__(self, channel: Any, metadata: list[tuple[str, str]], run_id: str) -> None:
+    def __init__(self, run_id: str, connect: Callable[[], Connection]) -> None:
         self.run_id = run_id
-        self._runs = RunServiceStub(channel)
-        self._assistants = AssistantServiceStub(channel)
-        self._metadata = metadata
+        self._connect = connect
+
+    @cached_property
+    def _service(self) -> Connection:
+        return self._connect()
 
     def listen(self, start: int, seconds: float) -> _Stream:
         """The events from number ``start`` on, for at most ``seconds``."""
         request = ListenRunRequest(run_id=self.run_id, events_start_idx=Int64Value(value=start))
-        return _Stream(self._runs.Listen(request, timeout=seconds, metadata=self._metadata))
+        channel, metadata = self._service
+        return _Stream(RunServiceStub(channel).Listen(request, timeout=seconds, metadata=metadata))
 
     async def get(self, seconds: float) -> Any:
         """The run."""
         request = GetRunRequest(run_id=self.run_id)
-        return self._runs.Get(request, timeout=seconds, metadata=self._metadata)
+        channel, metadata = self._service
+        return RunServiceStub(channel).Get(request, timeout=seconds, metadata=metadata)
 
     async def assistant(self, assistant_id: str, seconds: float) -> Any:
         """An assistant."""
         request = GetAssistantRequest(assistant_id=assistant_id)
-        return self._assistants.Get(request, timeout=seconds, metadata=self._metadata)
+        channel, metadata = self._service
+        return AssistantServiceStub(channel).Get(request, timeout=seconds, metadata=metadata)
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""
@@ -124,17 +140,14 @@ class _Stream:
 
 
 @contextmanager
-def _connected(
-    environment: Mapping[str, str], seconds: float
-) -> Iterator[tuple[Any, list[tuple[str, str]]]]:
-    """A channel to the Assistants service, and the metadata that opens it."""
+def _connected(environment: Mapping[str, str], seconds: float) -> Iterator[Connection]:
     metadata = [("authorization", _authorization(environment))]
     told = environment.get("YC_API_ENDPOINT")
     credentials = grpc.ssl_channel_credentials()
     with grpc.secure_channel(told or _ENDPOINT, credentials) as channel:
         address = _address(channel, seconds) or told or _ENDPOINT
     with grpc.secure_channel(address, credentials) as channel:
-        yield channel, metadata
+        yield Connection(channel, metadata)
 
 
 def _authorization(environment: Mapping[str, str]) -> str:

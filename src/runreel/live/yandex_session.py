@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import time
@@ -12,7 +13,7 @@ import grpc
 
 from runreel.live import yandex_proto as protos
 from runreel.live.yandex_wire import passing
-from runreel.words.errors import SourceError
+from runreel.words.errors import RunreelError, SourceError
 from runreel.words.log import CONTEXT, OPEN, RUN, STREAM_EVENT
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Session:
     ``halfway`` is whether an earlier recording of its stream was cut short.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is known of it beforehand
         self,
         wire: Questions,
         store: Store,
@@ -198,9 +199,11 @@ class Session:
     async def cut(self, reason: str) -> None:
         """One who listened was cut short."""
         self._listeners -= 1
-        if not self._listeners:
-            self._halfway = self.store.index >= 0 and self.store.state.recording == OPEN
-            await self.store.interrupt(reason)
+        # The one who was cut short hears of that, not of a log that cannot even be opened.
+        with contextlib.suppress(RunreelError):
+            if not self._listeners:
+                self._halfway = self.store.index >= 0 and self.store.state.recording == OPEN
+                await self.store.interrupt(reason)
 
     def done(self) -> None:
         """One who listened has heard all."""

@@ -1,0 +1,274 @@
+"""Recording every run of an SDK object, with nothing changed in the program but its making."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import grpc
+from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import GetRunRequest
+
+from runreel.live import leaving
+from runreel.live import yandex_proto as protos
+from runreel.live.keeper import Keeper
+from runreel.live.yandex_answers import SENT
+from runreel.live.yandex_listener import reason
+from runreel.live.yandex_session import Session
+from runreel.live.yandex_store import AsyncStore
+from runreel.recorder import Recorder
+from runreel.words.errors import SourceError
+from runreel.words.log import TOOL_RESULTS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+
+    from runreel.store.database import Database
+
+    Continuation = Callable[[Any, Any], Awaitable[Any]]
+
+SOURCE = "yandex-assistants"
+_RUNS = "/yandex.cloud.ai.assistants.v1.runs.RunService/"
+_ASSISTANTS = "/yandex.cloud.ai.assistants.v1.AssistantService/"
+_RUN = frozenset({_RUNS + "Create", _RUNS + "Get", _RUNS + "GetLastByThread"})
+_ASSISTANT = frozenset({_ASSISTANTS + "Create", _ASSISTANTS + "Get", _ASSISTANTS + "Update"})
+# The SDK's note to its own retry interceptor, and how many runs that are over stay in mind.
+_RETRY = "yc-ml-sdk-retry"
+_SETTLED = 256
+
+
+def made(database: Database, on_error: str) -> list[Any]:
+    """The interceptors of one SDK object."""
+    book = _Book(database, on_error)
+    return [_Answers(book), _Streams(book), _Attachments(book)]
+
+
+class _Way(NamedTuple):
+    """How a question about a run went out: the next one can go the same way."""
+
+    continuation: Continuation
+    details: Any
+    metadata: Any
+
+
+class _Wire:
+    """Asks about a run through the calls that the program itself has made."""
+
+    def __init__(self, run_id: str, assistants: dict[str, Any]) -> None:
+        self.run_id = run_id
+        self.way: _Way | None = None
+        self.metadata: Any = None
+        self._assistants = assistants
+
+    async def get(self, seconds: float) -> Any:
+        """The run."""
+        if self.way is None:
+            raise SourceError(f"there is no way to ask for run {self.run_id}")
+        continuation, details, metadata = self.way
+        metadata = grpc.aio.Metadata(*(self.metadata or metadata))
+        if _RETRY in metadata:
+            metadata[_RETRY] = "NONE"
+        method = _RUNS + "Get"
+        asked = details._replace(
+            method=method.encode() if isinstance(details.method, bytes) else method,
+            timeout=seconds,
+            metadata=metadata,
+        )
+        return await (await continuation(asked, GetRunRequest(run_id=self.run_id)))
+
+    async def assistant(self, assistant_id: str, seconds: float) -> Any:  # noqa: ARG002
+        """An assistant, if the program has seen it."""
+        if assistant_id not in self._assistants:
+            raise SourceError(f"assistant {assistant_id} is not known")
+        return self._assistants[assistant_id]
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+
+
+class _Kept(NamedTuple):
+    """One run's recording, and how its service is asked."""
+
+    session: Session
+    wire: _Wire
+
+
+class _Book:
+    """The recordings of one SDK object, found by their runs."""
+
+    def __init__(self, database: Database, on_error: str) -> None:
+        self.assistants: dict[str, Any] = {}
+        self._database = database
+        self._on_error = on_error
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+
+    def of(self, run_id: str) -> _Kept:
+        """The recording of a run."""
+        if run_id not in self._kept:
+            keeper = Keeper(lambda: self._recorder(run_id), self._on_error)
+            wire = _Wire(run_id, self.assistants)
+            session = Session(wire, AsyncStore(keeper))
+            leaving.recording(session)
+            self._kept[run_id] = _Kept(session, wire)
+            self._make_room()
+        self._kept.move_to_end(run_id)
+        return self._kept[run_id]
+
+    async def told(self, run: Any, way: _Way) -> None:
+        """Store what a call has answered about a run."""
+        session, wire = self.of(run.id)
+        wire.way = way
+        await session.keep_run(run)
+
+    async def listened(
+        self, events: AsyncIterator[Any], request: Any, metadata: Any
+    ) -> AsyncGenerator[Any, None]:
+        """The events of a stream, each stored first and told once."""
+        session, wire = self.of(request.run_id)
+        wire.metadata = metadata
+        told: set[int] = set()
+        session.join()
+        try:
+            async for event in events:
+                await session.keep_event(event, lambda: None)
+                index = protos.index_of(event)
+                if index is not None and index in told:
+                    continue
+                if index is not None:
+                    told.add(index)
+                if protos.ends(event):
+                    await session.ended()
+                elif event.event_type == protos.TOOL_CALLS:
+                    await session.called()
+                yield event
+        except BaseException as error:
+            await session.cut(reason(error))
+            raise
+        session.done()
+
+    def _recorder(self, run_id: str) -> Recorder:
+        return Recorder(self._database, run_id, source=SOURCE, via="live")
+
+    def _make_room(self) -> None:
+        over = [
+            run_id
+            for run_id, (session, _) in self._kept.items()
+            if session.run is not None and protos.final(session.run)
+        ]
+        for run_id in over[:-_SETTLED]:
+            del self._kept[run_id]
+
+
+class _Answers(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpc has no types
+    """Sees runs and assistants as calls answer with them."""
+
+    def __init__(self, book: _Book) -> None:
+        self._book = book
+
+    async def intercept_unary_unary(
+        self, continuation: Continuation, client_call_details: Any, request: Any
+    ) -> Any:
+        """Store a run before the program has it."""
+        method = _name(client_call_details)
+        metadata = tuple(client_call_details.metadata or ())
+        call = await continuation(client_call_details, request)
+        if method in _RUN:
+            await self._book.told(await call, _Way(continuation, client_call_details, metadata))
+        elif method in _ASSISTANT:
+            assistant = await call
+            self._book.assistants[assistant.id] = assistant
+        return call
+
+
+class _Streams(grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[misc]
+    """Sees events."""
+
+    def __init__(self, book: _Book) -> None:
+        self._book = book
+
+    async def intercept_unary_stream(
+        self, continuation: Continuation, client_call_details: Any, request: Any
+    ) -> Any:
+        """Store each event before the program has it."""
+        metadata = tuple(client_call_details.metadata or ())
+        call = await continuation(client_call_details, request)
+        if _name(client_call_details) != _RUNS + "Listen":
+            return call
+        return _Told(call, self._book.listened(call, request, metadata))
+
+
+class _Told:
+    """A call like the one behind it, but for the events; to cancel it is to stop listening."""
+
+    def __init__(self, call: Any, events: Any) -> None:
+        self._call = call
+        self._events = events
+        self._closing: asyncio.Task[None] | None = None
+
+    def __aiter__(self) -> Any:
+        return self._events
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+    def cancel(self) -> bool:
+        """Like the call's own."""
+        # One that waits for an event hears of it through the call, one that is over knows.
+        halted = self._events.ag_frame is not None and not self._events.ag_running
+        # Without a loop, in the last moments of the program, the log is told elsewhere.
+        with contextlib.suppress(RuntimeError):
+            if halted and self._closing is None:
+                self._closing = asyncio.get_running_loop().create_task(self._close())
+        return bool(self._call.cancel())
+
+    async def _close(self) -> None:
+        await self._events.aclose()
+
+
+# grpcio asks what it gets back from an interceptor whether it is a call or a mere iterator.
+grpc.aio.UnaryStreamCall.register(_Told)
+
+
+class _Attachments(grpc.aio.StreamStreamClientInterceptor):  # type: ignore[misc]
+    """Sees tool results."""
+
+    def __init__(self, book: _Book) -> None:
+        self._book = book
+
+    async def intercept_stream_stream(
+        self, continuation: Continuation, client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        """Store tool results before they are sent, and that they have arrived."""
+        if _name(client_call_details) != _RUNS + "Attach":
+            return await continuation(client_call_details, request_iterator)
+        unsent: list[tuple[Session, int]] = []
+
+        async def requests() -> AsyncIterator[Any]:
+            async for request in request_iterator:
+                if request.HasField("tool_result_list"):
+                    session, _ = self._book.of(request.run_id)
+                    seq = await session.store.append(TOOL_RESULTS, protos.to_json(request))
+                    if seq is not None:
+                        unsent.append((session, seq))
+                yield request
+
+        call = await continuation(client_call_details, requests())
+        return self._arriving(call, unsent)
+
+    async def _arriving(
+        self, call: AsyncIterator[Any], unsent: list[tuple[Session, int]]
+    ) -> AsyncIterator[Any]:
+        async for event in call:
+            # Whoever answers has read what was asked.
+            while unsent:
+                session, seq = unsent.pop()
+                session.answered = True
+                await session.store.note(SENT, {"seq": seq})
+            yield event
+
+
+def _name(details: Any) -> str:
+    method = details.method
+    return method.decode() if isinstance(method, bytes) else str(method)
