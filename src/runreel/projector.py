@@ -66,12 +66,13 @@ class Fold:
                     self.use(value["source"])
             else:
                 value = self.transcript.read(row)
+            text = self.transcript.text
         except (BadValue, AttributeError, KeyError, TypeError) as error:
             raise LogError(
                 f"row {row.seq} of run {row.run_id} is damaged: {error}",
                 hint="The rows before it can still be read. Restore the log from a backup.",
             ) from error
-        reading = self.read(row.kind, value, self.transcript.text)
+        reading = self.read(row.kind, value, text)
         return Told(value, reading, self.move(row.kind, row.type, row.at, value, reading))
 
     def read(self, kind: str, value: Any, text: str) -> Reading:

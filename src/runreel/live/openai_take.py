@@ -7,8 +7,8 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from runreel.keeper import Keeper
 from runreel.live import openai_request as requests
-from runreel.live.keeper import Keeper
 from runreel.live.openai_runs import Claims, place
 from runreel.recorder import Recorder
 from runreel.rules import plain_json as pj

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
-from runreel.live.keeper import Keeper
+from runreel.keeper import Keeper
 from runreel.recorder import Recorder
 from runreel.words.errors import MissingExtra, UsageError
 from runreel.words.log import INTERRUPTED

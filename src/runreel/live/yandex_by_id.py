@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from runreel.live.keeper import Keeper
+from runreel.keeper import Keeper
 from runreel.recorder import Recorder
 from runreel.words.errors import MissingExtra
 

@@ -26,7 +26,7 @@ from runreel.words.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from runreel.live.keeper import Keeper
+    from runreel.keeper import Keeper
     from runreel.rules.matching import Offer
     from runreel.store.database import Database
 

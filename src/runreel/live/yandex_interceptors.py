@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import grpc
 from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import GetRunRequest
 
+from runreel.keeper import Keeper
 from runreel.live import leaving
 from runreel.live import yandex_proto as protos
-from runreel.live.keeper import Keeper
 from runreel.live.yandex_answers import SENT
 from runreel.live.yandex_listener import reason
 from runreel.live.yandex_session import Session

@@ -16,7 +16,7 @@ from runreel.words.log import CLOSED
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
-    from runreel.live.keeper import Keeper
+    from runreel.keeper import Keeper
     from runreel.recorder import Recorder
     from runreel.rules.matching import Offer
 

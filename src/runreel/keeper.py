@@ -1,4 +1,4 @@
-"""Storing a live stream's events without ever hiding that one could not be stored."""
+"""Storing a stream's events without ever hiding that one could not be stored."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from runreel.recorder import Recorder
     from runreel.rules.matching import Offer
+    from runreel.words.log import StoredEvent
 
 _log = logging.getLogger("runreel")
 
@@ -48,6 +49,17 @@ class Keeper:
             self._recorder = self._make()
         return self._recorder
 
+    def append(self, kind: str, value: Any, event: Any) -> StoredEvent | None:
+        """Store a value as a new row; ``event`` is what the caller knows it as.
+
+        Raises:
+            RecordingError: if it cannot be stored (with ``warn``: answers None).
+        """
+        with _Minding(self, event):
+            self.tell_lost()
+            return self.recorder.append(kind, value)
+        return None
+
     def offer(self, kind: str, value: Any, event: Any = None) -> Offer | None:
         """Store a source's value unless the log has it; ``event`` is what the caller knows it as.
 
@@ -55,7 +67,7 @@ class Keeper:
             RecordingError: if it cannot be stored (with ``warn``: answers None).
         """
         with _Minding(self, value if event is None else event):
-            self._tell_lost()
+            self.tell_lost()
             return self.recorder.offer(kind, value)
         return None
 
@@ -73,7 +85,7 @@ class Keeper:
             RunreelError: if that cannot be stored (with ``warn``: is logged).
         """
         with self._ending(quiet=self.warns):
-            self._tell_lost()
+            self.tell_lost()
             if self._recorder is not None:
                 self._recorder.close()
 
@@ -87,7 +99,7 @@ class Keeper:
     def interrupt(self, reason: str) -> None:
         """Say that the recording was cut short. Never raises: the caller has troubles already."""
         with self._ending(quiet=True):
-            self._tell_lost()
+            self.tell_lost()
             if self._recorder is not None:
                 self._recorder.interrupt(reason)
 
@@ -103,7 +115,8 @@ class Keeper:
             self._recorder = await asyncio.to_thread(self._make)
         return self._recorder
 
-    def _tell_lost(self) -> None:
+    def tell_lost(self) -> None:
+        """Note in the log how many events it lacks, if that is not told yet."""
         if self._untold:
             self.recorder.note(LOST, {"events": self._untold})
             self._untold = 0
