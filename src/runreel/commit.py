@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import threading
 import time
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 from runreel.store import event_log, read_models
@@ -17,7 +16,7 @@ from runreel.store.connection import GiveUp
 from runreel.words.errors import DatabaseReadOnly, DatabaseUnavailable, LogError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from runreel.store.connection import Connection
     from runreel.store.database import Database
@@ -75,14 +74,13 @@ class Committer:
         self._ticks: WeakKeyDictionary[asyncio.AbstractEventLoop, TickCommitter]
         self._ticks = WeakKeyDictionary()
 
-    def acommit(self, unit: Unit) -> asyncio.Future[bool]:
+    def acommit(self, unit: Unit) -> Pending:
         """Like ``commit``: all that is ready in one turn of the loop shares a transaction."""
         loop = asyncio.get_running_loop()
         tick = self._ticks.get(loop)
         if tick is None:
-            threaded = self._database.postgres
-            tick = self._ticks[loop] = TickCommitter(self, threaded=threaded)
-        return tick.commit(unit)
+            tick = self._ticks[loop] = TickCommitter(self, threaded=self._database.postgres)
+        return tick.commit(unit, loop)
 
     def commit(self, unit: Unit) -> bool:
         """Store one unit; False if another recorder of the run was faster.
@@ -91,10 +89,17 @@ class Committer:
             LogError: if the database does not take it. It is not stored then, unless the database
                 cannot even be asked.
         """
-        outcome = self.commit_all([unit])[0]
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
+        with self._mutex:
+            # Nobody queues where nobody commits.
+            leads, self._led = not self._led, True
+        if not leads:
+            outcome = self.commit_all([unit])[0]
+        else:
+            try:
+                outcome = self._alone(unit)
+            finally:
+                self._hand_on()
+        return _given(outcome)
 
     def commit_all(self, units: Sequence[Unit]) -> list[Outcome]:
         """Store units in order, each with an outcome of its own."""
@@ -123,13 +128,18 @@ class Committer:
                 # If we were interrupted, somebody else finds out what became of the others' rows.
                 unfinished = [t for t in tickets if not t.outcomes and t is not own]
                 self._queue.extendleft(reversed(unfinished))
-                self._led = bool(self._queue)
-                successor = self._queue[0] if self._queue else None
             for ticket in tickets:
                 if ticket.outcomes and ticket is not own:
                     ticket.call()
-            if successor is not None:
-                successor.call()
+            self._hand_on()
+
+    def _hand_on(self) -> None:
+        """Let whoever has queued meanwhile commit next."""
+        with self._mutex:
+            self._led = bool(self._queue)
+            successor = self._queue[0] if self._queue else None
+        if successor is not None:
+            successor.call()
 
     def _store(self, tickets: list[_Ticket]) -> None:
         units = [unit for ticket in tickets for unit in ticket.units]
@@ -153,51 +163,88 @@ class Committer:
 
     def _alone(self, unit: Unit) -> Outcome:
         """Store one unit; after an error the log is asked, for it may be stored all the same."""
+        try:
+            return bool(self._database.write(self._one, unit))
+        except LogError as error:
+            return self._again(unit, error)
+        except Exception as error:  # noqa: BLE001 - a bug must reach the caller it belongs to
+            return error
+
+    def _again(self, unit: Unit, error: LogError) -> Outcome:
+        """Store a unit whose first try failed: once more at once, then as long as it may pass."""
         deadline = time.monotonic() + self._database.patience
-        pause, tried_again = _PAUSE, False
-        while True:
+        pause = 0.0
+        while not self._stored(unit):
             try:
-                with self._database.writing() as connection:
-                    return self._one(connection, unit) or event_log.holds(connection, unit.rows[-1])
-            except LogError as error:
-                if self._stored(unit):
-                    return True
-                # Once more at once, for what failed may have been the connection alone.
-                if tried_again and not _passing(error, deadline):
-                    return error
-                if tried_again:
-                    time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries
-                    pause = min(pause * 2, _LONGEST_PAUSE)
-                tried_again = True
-            except Exception as error:  # noqa: BLE001 - a bug must reach the caller it belongs to
-                return error
+                return bool(self._database.write(self._one, unit))
+            except LogError as failure:
+                error = failure
+            except Exception as bug:  # noqa: BLE001 - as above
+                return bug
+            if not _passing(error, deadline):
+                return self._stored(unit) or error
+            pause = min(pause * 2 or _PAUSE, _LONGEST_PAUSE)
+            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries
+        return True
 
     def _stored(self, unit: Unit) -> bool:
         try:
-            with self._database.writing() as connection:
-                return event_log.holds(connection, unit.rows[-1])
+            return bool(self._database.write(event_log.holds, unit.rows[-1]))
         except LogError:
             return False
 
     def _one(self, connection: Connection, unit: Unit) -> bool:
-        if unit.projected is None and len(unit.rows) == 1:
+        rows = unit.rows
+        if unit.projected is None and len(rows) == 1:
             # An event that no list shows is one statement, which commits by itself.
-            return event_log.append(connection, unit.rows, durable=self._database.durable)
-        return self._transact(connection, [unit])
+            stored = event_log.append_one(connection, rows[0], durable=self._database.durable)
+        else:
+            stored = self._transact(connection, [unit])
+        return stored or event_log.holds(connection, rows[-1])
 
     def _transact(self, connection: Connection, units: list[Unit]) -> bool:
         stored = False
         # Everybody takes the runs in one order: then no two wait for each other.
         units = sorted(units, key=lambda unit: unit.rows[0].run_id)
         rows = [row for unit in units for row in unit.rows]
+        if connection.postgres and not any(unit.projected for unit in units):
+            # One statement is a transaction by itself.
+            return event_log.append(connection, rows, durable=self._database.durable)
         with connection.transaction():
             stored = event_log.append(connection, rows, durable=self._database.durable)
             if not stored:
                 raise GiveUp
-            for unit in units:
-                if unit.projected is not None:
-                    read_models.save(connection, unit.projected)
+            read_models.save(connection, *(unit.projected for unit in units if unit.projected))
         return stored
+
+
+class Pending:
+    """A unit on its way to the log, for whoever awaits what becomes of it."""
+
+    __slots__ = ("_future", "_outcome", "unit")
+
+    def __init__(self, unit: Unit, loop: asyncio.AbstractEventLoop) -> None:
+        self.unit = unit
+        self._outcome: Outcome | None = None
+        self._future: asyncio.Future[bool] = loop.create_future()
+
+    def __await__(self) -> Generator[Any, None, bool]:
+        """Whether it is stored. May be awaited again by who was cancelled, for it goes on."""
+        if self._outcome is None and self._future.cancelled():
+            self._future = self._future.get_loop().create_future()
+        elif self._outcome is not None:
+            return _given(self._outcome)
+        return (yield from self._future)
+
+    def settle(self, outcome: Outcome) -> None:
+        """Say what has become of it."""
+        self._outcome = outcome
+        if self._future.done():
+            return
+        if isinstance(outcome, BaseException):
+            self._future.set_exception(outcome)
+        else:
+            self._future.set_result(outcome)
 
 
 class TickCommitter:
@@ -210,52 +257,62 @@ class TickCommitter:
     def __init__(self, committer: Committer, *, threaded: bool) -> None:
         self._committer = committer
         self._threaded = threaded
-        self._waiting: list[tuple[Unit, asyncio.Future[bool]]] = []
-        self._flushing: asyncio.Task[None] | None = None
+        self._waiting: list[Pending] = []
+        self._flushing: object | None = None
 
-    def commit(self, unit: Unit) -> asyncio.Future[bool]:
+    def commit(self, unit: Unit, loop: asyncio.AbstractEventLoop) -> Pending:
         """Like ``Committer.commit``, for whoever awaits it."""
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((unit, future))
+        pending = Pending(unit, loop)
+        self._waiting.append(pending)
         if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush())
-        return future
-
-    async def _flush(self) -> None:
-        try:
             # Whoever else is ready in this turn comes along.
-            await asyncio.sleep(0)
+            if self._threaded:
+                self._flushing = loop.create_task(self._flush_in_thread())
+            else:
+                self._flushing = loop.call_soon(self._flush)
+        return pending
+
+    def _flush(self) -> None:
+        try:
             while self._waiting:
-                group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
-                units = [unit for unit, _ in group]
-                if self._threaded:
-                    outcomes = await asyncio.to_thread(self._committer.commit_all, units)
-                else:
-                    outcomes = self._committer.commit_all(units)
-                for (_, future), outcome in zip(group, outcomes, strict=True):
-                    _resolve(future, outcome)
+                group, units = self._group()
+                _settle(group, self._committer.commit_all(units))
         finally:
             self._flushing = None
 
+    async def _flush_in_thread(self) -> None:
+        try:
+            while self._waiting:
+                group, units = self._group()
+                _settle(group, await asyncio.to_thread(self._committer.commit_all, units))
+        finally:
+            self._flushing = None
 
-_committers: WeakKeyDictionary[Database, Committer] = WeakKeyDictionary()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_committers.clear)
+    def _group(self) -> tuple[list[Pending], list[Unit]]:
+        group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+        return group, [pending.unit for pending in group]
+
+
+_making = threading.Lock()
 
 
 def committer_of(database: Database) -> Committer:
     """The one committer of a database in this process; a forked child has its own."""
-    found = _committers.get(database)
-    return found or _committers.setdefault(database, Committer(database))
+    if database.committer is None:
+        with _making:
+            database.committer = database.committer or Committer(database)
+    return cast("Committer", database.committer)
 
 
-def _resolve(future: asyncio.Future[bool], outcome: Outcome) -> None:
-    if future.done():
-        return
+def _settle(group: list[Pending], outcomes: list[Outcome]) -> None:
+    for pending, outcome in zip(group, outcomes, strict=True):
+        pending.settle(outcome)
+
+
+def _given(outcome: Outcome) -> bool:
     if isinstance(outcome, BaseException):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
+        raise outcome
+    return outcome
 
 
 def _wait(ticket: _Ticket) -> BaseException | None:

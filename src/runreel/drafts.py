@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.rules import chain
+from runreel.rules.codec import is_spoken
 from runreel.rules.transcript import Transcript
 from runreel.words.log import CONFLICT, GAP, NOTE, EventRow
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from runreel.projector import Fold
-    from runreel.rules.codec import Encoded
     from runreel.rules.reading import Reading
 
 
@@ -27,12 +27,15 @@ class Entry(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A row ready to be appended, with what it was made of."""
+    """A row ready to be appended, with what it was made of and the run's text after it.
+
+    ``reading`` is None where the row holds nothing but text: see ``reading.spoken``.
+    """
 
     row: EventRow
     value: Any
-    reading: Reading
-    encoded: Encoded
+    reading: Reading | None
+    text: str
 
 
 def draft(
@@ -46,13 +49,14 @@ def draft(
     transcript = Transcript(fold.reader, fold.transcript.text)
     made = []
     for seq, (kind, type_, number, value) in enumerate(entries, fold.state.last_seq + 1):
-        encoded = transcript.write(kind, type_, number, value)
-        transcript.text = encoded.text
+        payload, keep, added, text = transcript.write(kind, type_, number, value)
+        transcript.text = text
         salt = os.urandom(chain.SALT_BYTES)
-        bound = (fold.run_id, seq, kind, type_, number, at, elapsed, encoded.keep, encoded.added)
-        digest = chain.digest(digest, *bound, chain.commitment(salt, encoded.payload))
-        row = EventRow(*bound, encoded.payload, salt, None, digest)
-        made.append(Draft(row, value, fold.read(kind, value, encoded.text), encoded))
+        bound = (fold.run_id, seq, kind, type_, number, at, elapsed, keep, added)
+        digest = chain.digest(digest, *bound, chain.commitment(salt, payload))
+        row = EventRow._make((*bound, payload, salt, None, digest))
+        reading = None if is_spoken(keep, payload) else fold.read(kind, value, text)
+        made.append(Draft(row, value, reading, text))
     return made
 
 

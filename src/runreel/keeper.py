@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from runreel.words.errors import RecordingError, RunreelError
+from runreel.words.errors import (
+    DatabaseReadOnly,
+    DatabaseUnavailable,
+    RecordingError,
+    RunreelError,
+)
 from runreel.words.log import LOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
 
     from runreel.recorder import Recorder
     from runreel.rules.matching import Offer
@@ -20,20 +25,29 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("runreel")
 
+# Seconds between two tries to reach the database.
+_PAUSE = 0.05
+_LONGEST_PAUSE = 2.0
+
 
 class Keeper:
     """A recorder that does with failures what the user wants: ``raise`` or ``warn``.
 
-    ``recorder`` may be what makes it, asked when there is something to store. With ``warn`` an
-    event that cannot be stored is counted and logged, and the count goes into the log as soon as
-    that can be written again.
+    ``recorder`` may be what makes it, asked when there is something to store, and asked anew for
+    ``patience`` seconds while the database cannot be reached. With ``warn`` an event that cannot
+    be stored is counted and logged, and the count goes into the log as soon as that can be written
+    again.
     """
 
     def __init__(
-        self, recorder: Recorder | Callable[[], Recorder], on_error: str = "raise"
+        self,
+        recorder: Recorder | Callable[[], Recorder],
+        on_error: str = "raise",
+        patience: float = 0.0,
     ) -> None:
         self._make = recorder if callable(recorder) else lambda: recorder
         self._recorder = None if callable(recorder) else recorder
+        self._patience = patience
         self.warns = on_error == "warn"
         self._untold = 0
         self.lost = 0
@@ -46,7 +60,7 @@ class Keeper:
             RunreelError: if it cannot be made.
         """
         if self._recorder is None:
-            self._recorder = self._make()
+            self._recorder = self._made()
         return self._recorder
 
     def append(self, kind: str, value: Any, event: Any) -> StoredEvent | None:
@@ -55,10 +69,12 @@ class Keeper:
         Raises:
             RecordingError: if it cannot be stored (with ``warn``: answers None).
         """
-        with _Minding(self, event):
+        try:
             self.tell_lost()
             return self.recorder.append(kind, value)
-        return None
+        except RunreelError as error:
+            self.failed(error, event)
+            return None
 
     def offer(self, kind: str, value: Any, event: Any = None) -> Offer | None:
         """Store a source's value unless the log has it; ``event`` is what the caller knows it as.
@@ -66,17 +82,21 @@ class Keeper:
         Raises:
             RecordingError: if it cannot be stored (with ``warn``: answers None).
         """
-        with _Minding(self, value if event is None else event):
+        try:
             self.tell_lost()
             return self.recorder.offer(kind, value)
-        return None
+        except RunreelError as error:
+            self.failed(error, value if event is None else event)
+            return None
 
     async def aoffer(self, kind: str, value: Any, event: Any = None) -> Offer | None:
         """Like ``offer``, in an event loop."""
-        with _Minding(self, value if event is None else event):
+        try:
             await self._atell_lost()
             return await (await self._arecorder()).aoffer(kind, value)
-        return None
+        except RunreelError as error:
+            self.failed(error, value if event is None else event)
+            return None
 
     def close(self) -> None:
         """Say that the recording is complete.
@@ -112,8 +132,26 @@ class Keeper:
 
     async def _arecorder(self) -> Recorder:
         if self._recorder is None:
-            self._recorder = await asyncio.to_thread(self._make)
+            making = asyncio.ensure_future(asyncio.to_thread(self._made))
+            try:
+                self._recorder = await asyncio.shield(making)
+            except asyncio.CancelledError:
+                # It may have begun to write already: whoever leaves has to know it.
+                with suppress(RunreelError):
+                    self._recorder = await making
+                raise
         return self._recorder
+
+    def _made(self) -> Recorder:
+        deadline, pause = time.monotonic() + self._patience, _PAUSE
+        while True:
+            try:
+                return self._make()
+            except DatabaseUnavailable as error:
+                if isinstance(error, DatabaseReadOnly) or time.monotonic() >= deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
     def tell_lost(self) -> None:
         """Note in the log how many events it lacks, if that is not told yet."""
@@ -152,25 +190,3 @@ class Keeper:
     @property
     def _run(self) -> str:
         return "a run" if self._recorder is None else f"run {self._recorder.run_id}"
-
-
-class _Minding:
-    """What happens in its ``with`` block is the storing of an event, which may fail."""
-
-    def __init__(self, keeper: Keeper, event: Any) -> None:
-        self._keeper = keeper
-        self._event = event
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        if not isinstance(error, RunreelError):
-            return False
-        self._keeper.failed(error, self._event)
-        return True

@@ -1,30 +1,28 @@
-"""From rows of the log to the state of runs, and the projections that keep it."""
+"""From rows of the log to the state of runs."""
 
 from __future__ import annotations
 
-import contextlib
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from runreel.rules import runs
-from runreel.rules.codec import loads
-from runreel.rules.reading import Reading, SoFar
+from runreel.rules import codec, runs, tombstones
+from runreel.rules.reading import Reading, SoFar, spoken
 from runreel.rules.runs import RunState
 from runreel.rules.transcript import Transcript
 from runreel.sources import reader_of
-from runreel.store import event_log, read_models, schema, staging
 from runreel.store.read_models import Projected
 from runreel.words.errors import BadValue, LogError
-from runreel.words.log import NOTE, OPENED, Difference, EventRow, StoredEvent
+from runreel.words.log import NOTE, OPENED, PRUNED, EventRow, StoredEvent
+from runreel.words.status import StreamEvent
 from runreel.words.times import from_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
 
     from runreel.rules.reading import Reader
-    from runreel.store.connection import Connection
 
-    Progress = Callable[[int, int], None]
+
+_PARTIAL = StreamEvent.PARTIAL_MESSAGE.name
 
 
 class Told(NamedTuple):
@@ -61,19 +59,50 @@ class Fold:
         """
         try:
             if row.kind == NOTE:
-                value: Any = None if row.payload is None else loads(row.payload)
+                value: Any = None if row.payload is None else codec.loads(row.payload)
                 if row.type == OPENED and row.seq == 0:
                     self.use(value["source"])
+                elif row.type == PRUNED:
+                    # Whatever was read of the run before is gone.
+                    self.state = tombstones.remains(value)
+                    self.use(self.state.source)
             else:
                 value = self.transcript.read(row)
             text = self.transcript.text
         except (BadValue, AttributeError, KeyError, TypeError) as error:
-            raise LogError(
-                f"row {row.seq} of run {row.run_id} is damaged: {error}",
-                hint="The rows before it can still be read. Restore the log from a backup.",
-            ) from error
+            raise _damaged(row, error) from error
         reading = self.read(row.kind, value, text)
         return Told(value, reading, self.move(row.kind, row.type, row.at, value, reading))
+
+    def advance(self, row: EventRow) -> bool:
+        """Like ``take`` for whoever needs the state alone: whether a list of runs shows the row.
+
+        Raises:
+            LogError: if the row is damaged.
+        """
+        if not self.flows(row):
+            return self.take(row).changed
+        try:
+            piece = codec.spoken(cast("str", row.payload))
+            self.flow(self.transcript.text[: row.keep] + piece)
+        except (BadValue, TypeError) as error:
+            raise _damaged(row, error) from error
+        return False
+
+    def flows(self, row: EventRow) -> bool:
+        """Whether the row that comes next holds nothing but text, which no list shows."""
+        return (
+            row.type == _PARTIAL
+            and row.redacted is None
+            and not self.transcript.hidden
+            and codec.is_spoken(row.keep, row.payload)
+            and runs.flows(self.state)
+        )
+
+    def flow(self, text: str) -> None:
+        """Move over a row that flows; ``text`` is the run's text after it."""
+        self.transcript.text = text
+        runs.flow(self.state, text)
 
     def read(self, kind: str, value: Any, text: str) -> Reading:
         """What the next value means; ``text`` is the run's text after it."""
@@ -94,132 +123,34 @@ class Fold:
         return Projected(summary, self.state.result, self.transcript.text)
 
 
-def stored_event(row: EventRow, value: Any, reading: Reading, text: str) -> StoredEvent:
-    """A row as a reader of the log sees it; ``text`` is the run's text after it."""
-    told = reading.event or reading.result
-    message = None if told is None else told._message  # noqa: SLF001 - failed ones refuse
-    return StoredEvent(
-        run_id=row.run_id,
-        seq=row.seq,
-        kind=row.kind,
-        type=row.type,
-        source_index=row.source_index,
-        at=from_micros(row.at),
-        elapsed=timedelta(microseconds=row.elapsed),
-        event=reading.event,
-        raw=value,
-        text=None if message is None else message.text,
-        added=None if row.keep is None else text[row.keep :],
-        error=None if told is None else told.error,
-        tool_calls=None if told is None else told.tool_calls,
+def _damaged(row: EventRow, error: Exception) -> LogError:
+    return LogError(
+        f"row {row.seq} of run {row.run_id} is damaged: {error}",
+        hint="The rows before it can still be read. Restore the log from a backup.",
     )
+
+
+def stored_event(row: EventRow, value: Any, reading: Reading | None, text: str) -> StoredEvent:
+    """A row as a reader of the log sees it; ``text`` is the run's text after it.
+
+    ``reading`` is None where the row holds nothing but text.
+    """
+    run_id, seq, kind, type_, index, at, elapsed, keep, *_ = row
+    shown = (run_id, seq, kind, type_, index, from_micros(at), timedelta(0, 0, elapsed))
+    added = None if keep is None else text[keep:]
+    if reading is None:
+        return StoredEvent(*shown, spoken(text).event, value, text, added)
+    told = reading.event or reading.result
+    if told is None:
+        return StoredEvent(*shown, None, value, added=added)
+    message = told._message  # noqa: SLF001 - failed ones refuse to show it
+    said = None if message is None else message.text
+    return StoredEvent(*shown, reading.event, value, said, added, told.error, told.tool_calls)
 
 
 def fold(run_id: str, rows: Iterable[EventRow]) -> Fold:
     """The state of a run after these rows, which begin with its first."""
     folded = Fold(run_id)
     for row in rows:
-        folded.take(row)
+        folded.advance(row)
     return folded
-
-
-def check(
-    connection: Connection, run_ids: list[str] | None = None, *, progress: Progress | None = None
-) -> Iterator[Difference]:
-    """Where the projections are not what the log says, run by run."""
-    for _, differences in _examine(connection, run_ids, progress):
-        yield from differences
-
-
-def rebuild(
-    connection: Connection, run_ids: list[str] | None = None, *, progress: Progress | None = None
-) -> list[Difference]:
-    """Make the projections what the log says, in one step for whoever reads; what differed.
-
-    What differs is staged first, outside of any lock, and then moved into place at once.
-    """
-    differed: list[Difference] = []
-    whole = connection.transaction() if connection.postgres else contextlib.nullcontext()
-    with whole, _stage(connection):
-        for run_id, differences in _examine(connection, run_ids, progress):
-            differed += differences
-            if differences:
-                last = fold(run_id, event_log.read(connection, run_id))
-                gone = last.state.last_seq < 0
-                staging.stage(connection, run_id, None if gone else last.projected())
-        place = contextlib.nullcontext() if connection.postgres else connection.transaction()
-        with place:
-            staging.place(connection)
-            if run_ids is None:
-                schema.set_projection_version(connection)
-    return differed
-
-
-@contextlib.contextmanager
-def _stage(connection: Connection) -> Iterator[None]:
-    staging.begin(connection)
-    try:
-        yield
-    except BaseException:
-        # A transaction that failed takes the room with it, and would hide the reason now.
-        if not connection.postgres:
-            staging.end(connection)
-        raise
-    staging.end(connection)
-
-
-def _examine(
-    connection: Connection, run_ids: list[str] | None, progress: Progress | None
-) -> Iterator[tuple[str, list[Difference]]]:
-    if run_ids is None:
-        logged = event_log.run_ids(connection)
-        known = set(logged)
-        run_ids = logged + [
-            stray for stray in read_models.run_ids(connection) if stray not in known
-        ]
-    for done, run_id in enumerate(run_ids):
-        if progress is not None:
-            progress(done, len(run_ids))
-        yield run_id, _settled(connection, run_id)
-    if progress is not None:
-        progress(len(run_ids), len(run_ids))
-
-
-def _settled(connection: Connection, run_id: str) -> list[Difference]:
-    """The differences of a run that nobody moved while we compared it."""
-    while True:
-        stored = read_models.load_row(connection, run_id)
-        found = _compare(connection, run_id, stored)
-        if not found or read_models.load_row(connection, run_id) == stored:
-            return found
-
-
-def _compare(
-    connection: Connection, run_id: str, stored: dict[str, Any] | None
-) -> list[Difference]:
-    """A row may lag behind the log by events that a list does not show, and by no others."""
-    labels = read_models.labels_of(connection, run_id)
-    seq = -1 if stored is None else stored["projected_seq"]
-    folded, then = Fold(run_id), None
-    owed = -1
-    for row in event_log.read(connection, run_id):
-        if folded.take(row).changed:
-            owed = row.seq
-        if row.seq == seq:
-            then = folded.projected()
-    head = folded.state.last_seq
-    if head < 0:
-        return [Difference(run_id, "*", stored or labels, None)] if stored or labels else []
-    if stored is None:
-        return [Difference(run_id, "*", None, "a row")]
-    expected = then if then is not None and seq >= owed else folded.projected()
-    rebuilt = read_models.named(expected)
-    found = [
-        Difference(run_id, column, value, rebuilt[column])
-        for column, value in read_models.comparable(stored).items()
-        if value != read_models.comparable(rebuilt)[column]
-    ]
-    expected_labels = read_models.label_rows(expected.summary.labels)
-    if labels != expected_labels:
-        found.append(Difference(run_id, "labels", labels, expected_labels))
-    return found

@@ -14,18 +14,25 @@ from runreel.drafts import Draft, Entry
 from runreel.projector import Fold, stored_event
 from runreel.rules import chain
 from runreel.rules.ids import check_run_id
+from runreel.rules.masking import Masker
+from runreel.rules.masks import veiled
 from runreel.rules.matching import Matcher, Offer, fingerprint
+from runreel.rules.reading import spoken
 from runreel.rules.runs import IMPORT
+from runreel.rules.tombstones import epitaph, is_tombstone
 from runreel.sources import reader_of
 from runreel.store import event_log
-from runreel.words.errors import LogError, SourceMismatch
+from runreel.words.errors import LogError, RunPruned, SourceMismatch
 from runreel.words.log import (
     CLOSED,
     INTERRUPTED,
     NOTE,
     OPEN,
     OPENED,
+    REDACTED,
     RESUMED,
+    RUN,
+    STREAM_EVENT,
     EventRow,
     StoredEvent,
 )
@@ -86,7 +93,8 @@ class Recorder:
         self.owes_projection = False
         self.source = source
         self._via = via
-        self._identity = identity or {}
+        self._masker = Masker(database.masking) if database.masking else None
+        self._identity = self._masked(identity or {})
         self.batch = batch
         self._clock = clock
         self._timer = timer
@@ -100,20 +108,21 @@ class Recorder:
         except LogError:
             if not lenient:
                 raise
-            self._stale = True
 
     def reload(self) -> None:
         """Read the run from the log, whatever was thought of it before.
 
         Raises:
             SourceMismatch: if the log has the run from another source.
+            RunPruned: if it was pruned.
         """
-        self._stale = False
+        self._stale = True
         self._fold = Fold(self.run_id)
         self._digest = chain.genesis(self.run_id)
         self._matcher = Matcher(self._look, self._offered)
         with self.database.reading() as connection:
             self._catch_up(connection)
+            self._stale = False
             # Whoever was interrupted in the middle of its first commit has begun all the same.
             if not self.opened and self._first is not None:
                 self.opened = event_log.holds(connection, self._first)
@@ -238,12 +247,12 @@ class Recorder:
         async with self._task_turn:
             try:
                 while True:
-                    outcome = committer_of(self.database).acommit(steps.send(stored))
+                    pending = committer_of(self.database).acommit(steps.send(stored))
                     try:
-                        stored = await asyncio.shield(outcome)
+                        stored = await pending
                     except asyncio.CancelledError as error:
                         cancelled = error
-                        stored = await outcome
+                        stored = await pending
             except StopIteration as end:
                 if cancelled is not None:
                     raise cancelled from None
@@ -260,16 +269,19 @@ class Recorder:
         missing = 0
 
         def decide() -> list[Entry]:
-            nonlocal known, missing
-            known, missing = self._matcher.find(entry.number, entry.value, content), 0
+            nonlocal known, missing, content
+            told = self._veiled(entry)
+            if told is not entry and content:
+                content = fingerprint(told.kind, told.value)
+            known, missing = self._matcher.find(*told, content), 0
             if known is not None and not known.new:
                 return []
             if known is not None:
-                return [drafts.conflict(entry, known.seq)]
-            missing = self._matcher.missing(entry.number)
-            if missing and entry.number is not None:
-                return [drafts.gap(entry.number - missing, entry.number), entry]
-            return [entry]
+                return [drafts.conflict(told, known.seq)]
+            missing = self._matcher.missing(told.number)
+            if missing and told.number is not None:
+                return [drafts.gap(told.number - missing, told.number), told]
+            return [told]
 
         made = yield from self._deciding(decide)
         if entry.number is None:
@@ -283,18 +295,27 @@ class Recorder:
             # What an import that was cut short left open ends with the one that finds it complete.
             self.opened = self.state.recording == OPEN and not self.state.live
         if self.opened:
-            yield from self._appending([Entry(NOTE, type_, None, value)])
+            hits = {} if self._masker is None else {"masked": self._masker.hits}
+            yield from self._appending([Entry(NOTE, type_, None, value | hits)])
             self.opened = False
 
     def _deciding(self, decide: Callable[[], list[Entry]]) -> Generator[Unit, bool, list[Draft]]:
         """Append what ``decide`` says, deciding anew whenever another recorder was faster."""
-        if self._stale:
-            self.reload()
         for _ in range(_RACES):
+            if self._stale:
+                self.reload()
             made = self._draft(decide())
             if not made:
                 return []
-            state, text = self._fold.state.copy(), self._fold.transcript.text
+            if len(made) == 1 and self._fold.flows(made[0].row):
+                if (yield Unit([made[0].row], None)):
+                    self._fold.flow(made[0].text)
+                    self._settle(made)
+                    return made
+                with self.database.reading() as connection:
+                    self._catch_up(connection)
+                continue
+            state, text = self._fold.state.copy(), self._fold.transcript.now
             changed = self._move(made)
             self.owes_projection |= changed
             rows = [draft.row for draft in made]
@@ -302,32 +323,46 @@ class Recorder:
             if (yield Unit(rows, self._fold.projected() if changed and not self.batch else None)):
                 self._settle(made)
                 return made
-            self._fold.state, self._fold.transcript.text = state, text
+            self._fold.state, self._fold.transcript.now = state, text
             with self.database.reading() as connection:
                 self._catch_up(connection)
         raise LogError(f"others append to run {self.run_id} faster than this process can")
 
     def _stored(self, made: list[Draft]) -> StoredEvent:
-        last = made[-1]
-        return stored_event(last.row, last.value, last.reading, last.encoded.text)
+        row, value, reading, text = made[-1]
+        return stored_event(row, value, reading, text)
 
     def _offered_entry(self, kind: str, value: Any) -> tuple[Entry, bytes]:
         entry = self._entry(kind, value)
-        return entry, b"" if entry.number is not None else fingerprint(kind, value)
+        return entry, b"" if entry.number is not None else fingerprint(kind, entry.value)
 
     def _again(self, entry: Entry, content: bytes) -> None:
         """Offer once more what was thought to be stored and is not."""
-        if entry.number is None:
+        if entry.number is None and self._offered[content]:
             self._offered[content] -= 1
         self._run(self._offering(entry, content))
 
+    def _masked(self, value: Any) -> Any:
+        return value if self._masker is None else self._masker.apply(value)
+
     def _entry(self, kind: str, value: Any) -> Entry:
+        value = self._masked(value)
         number = self._reader.index_of(kind, value)
         return Entry(kind, self._reader.type_of(kind, value), number, value)
+
+    def _veiled(self, entry: Entry) -> Entry:
+        """The entry without what was erased of the run's text, should it tell that again."""
+        transcript = self._fold.transcript
+        if not transcript.hidden or entry.kind not in (STREAM_EVENT, RUN):
+            return entry
+        value = veiled(entry.value, self._reader, transcript.text, transcript.hidden)
+        return entry if value is entry.value else entry._replace(value=value)
 
     def _draft(self, entries: list[Entry]) -> list[Draft]:
         if entries and not self.opened:
             entries = [self._opening(), *entries]
+        if self._fold.transcript.hidden:
+            entries = [self._veiled(entry) for entry in entries]
         at, elapsed = self._clock() // 1_000, (self._timer() - self._begun) // 1_000
         return drafts.draft(self._fold, self._digest, entries, at, elapsed)
 
@@ -339,9 +374,9 @@ class Recorder:
 
     def _move(self, made: list[Draft]) -> bool:
         changed = False
-        for row, value, reading, encoded in made:
-            changed |= self._fold.move(row.kind, row.type, row.at, value, reading)
-            self._fold.transcript.text = encoded.text
+        for row, value, reading, text in made:
+            changed |= self._fold.move(row.kind, row.type, row.at, value, reading or spoken(text))
+            self._fold.transcript.move(row.keep, text)
         return changed
 
     def _settle(self, made: list[Draft]) -> None:
@@ -354,10 +389,14 @@ class Recorder:
         """Move over the rows that others appended."""
         start = self._fold.state.last_seq + 1
         for row in event_log.read(connection, self.run_id, start=start):
+            if is_tombstone(row):
+                raise RunPruned(epitaph(row))
             value = self._fold.take(row).value
             self._digest = row.digest
             self._matcher.mark(row, value)
             self._matcher.forget()
+            # What was erased of the rows before must not come back from our memory of them.
+            self._stale |= row.kind == NOTE and row.type == REDACTED
 
     def _look(self) -> Iterator[tuple[EventRow, Any]]:
         """What the log holds of the run, event by event."""

@@ -41,7 +41,7 @@ def test_of_two_rows_of_one_number_the_first_counts():
 
 
 def test_an_erased_event_is_equal_to_whatever_comes_with_its_number():
-    told = seen((row(4, STREAM_EVENT, index=0), None))
+    told = seen((row(4, STREAM_EVENT, index=0)._replace(redacted=b"commitment"), None))
     assert told.rows == {0: Held(4, None)}
     assert told.equal(0, {"text": "anything"})
 
@@ -91,7 +91,7 @@ def test_an_event_of_a_new_number_is_new_without_a_look_at_the_log():
     log = Log()
     matcher = Matcher(log.look, Counter())
     for number in range(3):
-        assert matcher.find(number, {"n": number}, b"") is None
+        assert matcher.find(STREAM_EVENT, None, number, {"n": number}, b"") is None
         matcher.mark(row(number, STREAM_EVENT, index=number), {"n": number})
     assert (matcher.index, log.looks) == (2, 0)
 
@@ -100,8 +100,8 @@ def test_an_event_that_comes_again_is_the_row_that_it_was():
     log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}), (row(2, STREAM_EVENT, index=1), {"n": 1}))
     matcher = Matcher(log.look, Counter())
     matcher.index = 1
-    assert matcher.find(0, {"n": 0}, b"") == Offer(1, new=False)
-    assert matcher.find(1, {"n": 1}, b"") == Offer(2, new=False)
+    assert matcher.find(STREAM_EVENT, None, 0, {"n": 0}, b"") == Offer(1, new=False)
+    assert matcher.find(STREAM_EVENT, None, 1, {"n": 1}, b"") == Offer(2, new=False)
     assert log.looks == 1
 
 
@@ -109,28 +109,28 @@ def test_an_event_that_comes_again_is_found_though_it_was_appended_after_the_las
     log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}))
     matcher = Matcher(log.look, Counter())
     matcher.index = 0
-    assert matcher.find(0, {"n": 0}, b"") == Offer(1, new=False)
+    assert matcher.find(STREAM_EVENT, None, 0, {"n": 0}, b"") == Offer(1, new=False)
     log.rows.append((row(2, STREAM_EVENT, index=1), {"n": 1}))
     matcher.mark(*log.rows[-1])
-    assert matcher.find(1, {"n": 1}, b"") == Offer(2, new=False)
+    assert matcher.find(STREAM_EVENT, None, 1, {"n": 1}, b"") == Offer(2, new=False)
 
 
 def test_another_telling_of_an_event_is_a_conflict_that_is_new_until_it_is_noted():
     log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}))
     matcher = Matcher(log.look, Counter())
     matcher.index = 0
-    assert matcher.find(0, {"n": 9}, b"") == Offer(1, new=True, conflict=True)
+    assert matcher.find(STREAM_EVENT, None, 0, {"n": 9}, b"") == Offer(1, new=True, conflict=True)
     noted = {"source_index": 0, "offered": {"n": 9}}
     log.rows.append((row(2, NOTE, type_=CONFLICT), noted))
     matcher.mark(*log.rows[-1])
-    assert matcher.find(0, {"n": 9}, b"") == Offer(1, new=False, conflict=True)
+    assert matcher.find(STREAM_EVENT, None, 0, {"n": 9}, b"") == Offer(1, new=False, conflict=True)
 
 
 def test_a_number_that_was_skipped_is_new_when_it_comes_late():
     log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}), (row(2, STREAM_EVENT, index=2), {"n": 2}))
     matcher = Matcher(log.look, Counter())
     matcher.index = 2
-    assert matcher.find(1, {"n": 1}, b"") is None
+    assert matcher.find(STREAM_EVENT, None, 1, {"n": 1}, b"") is None
 
 
 def test_the_nth_equal_offer_is_the_nth_equal_row():
@@ -140,7 +140,7 @@ def test_the_nth_equal_offer_is_the_nth_equal_row():
     matcher = Matcher(log.look, offered)
     found = []
     for _ in range(3):
-        found.append(matcher.find(None, run, content))
+        found.append(matcher.find(RUN, None, None, run, content))
         offered[content] += 1
     assert found == [Offer(1, new=False), Offer(3, new=False), None]
 
@@ -150,7 +150,7 @@ def test_in_a_run_of_ones_own_each_offer_is_new_without_a_look_at_the_log():
     matcher = Matcher(log.look, offered)
     matcher.start()
     for seq in (1, 2):
-        assert matcher.find(None, {}, fingerprint(RUN, {})) is None
+        assert matcher.find(RUN, None, None, {}, fingerprint(RUN, {})) is None
         offered[fingerprint(RUN, {})] += 1
         matcher.mark(row(seq, RUN), {})
     assert log.looks == 0
@@ -163,7 +163,7 @@ def test_a_row_that_was_appended_without_an_offer_is_the_first_offer_equal_to_it
     matcher.bypass()
     log.rows.append((row(1, RUN), {}))
     matcher.mark(*log.rows[-1])
-    assert matcher.find(None, {}, fingerprint(RUN, {})) == Offer(1, new=False)
+    assert matcher.find(RUN, None, None, {}, fingerprint(RUN, {})) == Offer(1, new=False)
 
 
 def test_what_others_appended_is_seen_after_forgetting():
@@ -172,7 +172,7 @@ def test_what_others_appended_is_seen_after_forgetting():
     matcher.start()
     log.rows.append((row(1, RUN), {}))
     matcher.forget()
-    assert matcher.find(None, {}, fingerprint(RUN, {})) == Offer(1, new=False)
+    assert matcher.find(RUN, None, None, {}, fingerprint(RUN, {})) == Offer(1, new=False)
 
 
 def test_events_that_should_have_come_before_are_counted():

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from runreel.rules.usage import QUARTER, column_of, period, plus, report, zone
+from runreel.rules.usage import QUARTER, ahead, column_of, period, report, zone
 from runreel.words.errors import UsageError
 from runreel.words.log import UsageItem, UsageTotals
 
@@ -29,30 +29,35 @@ def test_a_moment_is_in_a_day_an_iso_week_and_a_month(moment, day, week, month):
     assert [period(moment, by) for by in ("day", "week", "month")] == [day, week, month]
 
 
+DAYS = [20_543, 20_544]  # the last of March 2026 and the day after it
+
+
 @pytest.mark.parametrize(
-    ("name", "days"),
-    [
-        ("UTC", ["2026-03-31", "2026-04-01"]),
-        ("Europe/Moscow", ["2026-04-01", "2026-04-01"]),
-        ("Asia/Kathmandu", ["2026-04-01", "2026-04-01"]),
-        ("America/New_York", ["2026-03-31", "2026-03-31"]),
-    ],
+    ("name", "hours"),
+    [("UTC", 0), ("Europe/Moscow", 3), ("Asia/Kathmandu", 5.75), ("America/New_York", -4)],
 )
-def test_a_day_is_one_of_the_time_zone(name, days):
-    rows = [
-        (quarter(2026, 3, 31, 21, 0), 1, 1, 1, 1, 2),
-        (quarter(2026, 4, 1, 0, 15), 1, 1, 1, 1, 2),
+def test_a_time_zone_is_ahead_of_utc(name, hours):
+    assert ahead(ZoneInfo(name), DAYS) == [(quarter(2026, 3, 31), hours * 3_600)]
+
+
+def test_a_time_zone_s_clocks_are_turned_at_a_quarter():
+    days = [day for day in range(20_454, 20_819) if day % 3 or day in (20_541, 20_751)]
+    assert ahead(ZoneInfo("Europe/Berlin"), days) == [
+        (quarter(2026, 1, 2), 3_600),
+        (quarter(2026, 3, 29, 1), 7_200),
+        (quarter(2026, 10, 25, 1), 3_600),
     ]
-    told = report(("day",), rows, tz=ZoneInfo(name), tz_name=name)
-    assert [item.key[0] for item in told.items for _ in range(item.totals.runs)] == days
-    assert told.tz == name
 
 
-def test_the_first_hour_of_all_has_a_day_in_every_time_zone():
-    rows = [(quarter(1, 1, 1), 1, 1, 1, 1, 2)]
-    for name in ("UTC", "Asia/Tokyo", "America/New_York"):
-        (item,) = report(("day",), rows, tz=ZoneInfo(name), tz_name=name).items
-        assert item.key == ("0001-01-01",)
+@pytest.mark.parametrize("name", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_the_calendar_s_ends_are_days_in_every_time_zone(name):
+    first, last = quarter(1, 1, 1), quarter(9999, 12, 31, 23, 45)
+    told = ahead(ZoneInfo(name), [first // 96, last // 96])
+    seconds = dict(told)
+    assert min(seconds) == first
+    day = (first * 900 + seconds[first]) // 86_400
+    (item,) = report(("day",), [(day, 1, 1, 1, 1, 2)], tz_name=name).items
+    assert item.key == ("0001-01-01",)
 
 
 def test_groups_are_ordered_added_up_and_those_without_a_value_come_last():
@@ -62,7 +67,7 @@ def test_groups_are_ordered_added_up_and_those_without_a_value_come_last():
         ("a", "y", 1, 1, 1, 1, 2),
         ("b", "x", 1, 1, 2, 3, 5),
     ]
-    told = report(("model", "label:env"), rows, tz=UTC, tz_name="UTC")
+    told = report(("model", "label:env"), rows, tz_name="UTC")
     assert told.by == ("model", "label:env")
     assert told.items == (
         UsageItem(("a", "y"), UsageTotals(1, 1, 1, 1, 2)),
@@ -74,20 +79,25 @@ def test_groups_are_ordered_added_up_and_those_without_a_value_come_last():
 
 
 def test_a_time_stands_where_it_was_asked_for():
-    rows = [(quarter(2026, 1, 1), "m", 1, 1, 1, 1, 2)]
-    (item,) = report(("model", "month"), rows, tz=UTC, tz_name="UTC").items
+    rows = [(20_454, "m", 1, 1, 1, 1, 2)]
+    (item,) = report(("model", "month"), rows, tz_name="UTC").items
     assert item.key == ("m", "2026-01")
 
 
 def test_nothing_has_no_groups_and_nothing_is_known_of_it():
-    told = report(("day",), [], tz=UTC, tz_name="UTC")
+    told = report(("day",), [], tz_name="UTC")
     assert (told.items, told.totals) == ((), UsageTotals(0, 0, None, None, None))
 
 
-def test_what_neither_knows_stays_unknown():
-    unknown, known = UsageTotals(1), UsageTotals(1, 1, 0, 0, 0)
-    assert plus(unknown, unknown) == UsageTotals(2, 0, None, None, None)
-    assert plus(unknown, known) == plus(known, unknown) == UsageTotals(2, 1, 0, 0, 0)
+def test_what_none_of_a_group_knows_stays_unknown():
+    unknown, known = ("m", 1, 0, None, None, None), ("m", 1, 1, 0, 0, 0)
+
+    def told(*rows):
+        (item,) = report(("model",), rows, tz_name="UTC").items
+        return item.totals
+
+    assert told(unknown, unknown) == UsageTotals(2, 0, None, None, None)
+    assert told(unknown, known) == told(known, unknown) == UsageTotals(2, 1, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,14 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
 import runreel
 from runreel.recorder import Recorder
+from runreel.store import event_log
 from runreel.store.connection import Connection
 from runreel.words.errors import (
     BadInput,
@@ -41,6 +43,9 @@ from runreel.words.results import (
 )
 from runreel.words.status import MessageStatus, RunStatus, StreamEvent
 from tests import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CALLS = ToolCallList((ToolCall("call-1", FunctionCall("add", {"n": 1, "deep": [{"π": None}]})),))
 
@@ -309,18 +314,20 @@ class Outage:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.down = False
-        real = Connection.execute
+        for name in ("execute", "run_prepared"):
+            monkeypatch.setattr(Connection, name, self._failing(getattr(Connection, name)))
 
-        def execute(connection, sql, parameters=()):
-            if self.down and not sql.startswith("ROLLBACK"):
+    def _failing(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def run(connection, statement, *parameters):
+            if self.down and not str(statement).startswith("ROLLBACK"):
                 if connection.postgres:
                     raise psycopg.OperationalError("the server closed the connection")
                 error = sqlite3.OperationalError("disk I/O error")
                 error.sqlite_errorcode = sqlite3.SQLITE_IOERR
                 raise error
-            return real(connection, sql, parameters)
+            return real(connection, statement, *parameters)
 
-        monkeypatch.setattr(Connection, "execute", execute)
+        return run
 
     @contextmanager
     def __call__(self):
@@ -421,18 +428,15 @@ def test_an_interrupt_around_a_commit_leaves_a_whole_chain(reel, monkeypatch, mo
     """Ctrl-C while the row is on its way: stored or not, what follows fits on to it."""
     recording = reel.recording("run-1")
     recording.append(partial("a"))
-    real = Connection.execute
+    real = event_log.append_one
 
-    def execute(connection, sql, parameters=()):
-        if sql.startswith("INSERT INTO events") and moment == "before":
-            raise KeyboardInterrupt
-        answer = real(connection, sql, parameters)
-        if sql.startswith("INSERT INTO events"):
-            raise KeyboardInterrupt
-        return answer
+    def append_one(connection, row, **options):
+        if moment == "after":
+            real(connection, row, **options)
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Connection, "execute", execute)
+        patch.setattr(event_log, "append_one", append_one)
         recording.append(partial("ab"))
     recording.append(partial("abc"))
     recording.close()

@@ -9,6 +9,8 @@ from typing import Any
 from runreel.store.location import ENVIRONMENT
 from runreel.words.errors import UsageError
 
+MASK = "RUNREEL_MASK"
+
 
 def database(flag: str | None) -> str | None:
     """The URL or path in force: ``--db``, RUNREEL_DB, configuration; None for the default file.
@@ -19,25 +21,48 @@ def database(flag: str | None) -> str | None:
     Raises:
         UsageError: if a configuration file cannot be understood.
     """
-    return flag or os.environ.get(ENVIRONMENT) or _project(Path.cwd()) or _user()
+    given = flag or os.environ.get(ENVIRONMENT)
+    if given:
+        return given
+    found = _configured("db")
+    return None if found is None else _located(*found)
 
 
-def _project(folder: Path) -> str | None:
+def mask() -> list[str]:
+    """What no event may bring into the log: RUNREEL_MASK, a rule a line, or the configuration.
+
+    The configuration is ``mask``, a list of rules, where ``db`` may stand. A rule is ``secrets``
+    or a pattern.
+
+    Raises:
+        UsageError: if a configuration file cannot be understood.
+    """
+    given = os.environ.get(MASK)
+    if given is not None:
+        return given.split("\n") if given else []
+    found = _configured("mask")
+    if found is None:
+        return []
+    rules, file = found
+    if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
+        raise UsageError(f"{file}: `mask` has to be a list of patterns")
+    return rules
+
+
+def _configured(key: str) -> tuple[Any, Path] | None:
+    """What the nearest configuration that has it says, and which file that is."""
+    folder = Path.cwd()
     for place in (folder, *folder.parents):
         file = place / "pyproject.toml"
         table = _read(file).get("tool")
         table = table.get("runreel") if isinstance(table, dict) else None
-        if isinstance(table, dict) and "db" in table:
-            return _located(table["db"], file)
-    return None
-
-
-def _user() -> str | None:
+        if isinstance(table, dict) and key in table:
+            return table[key], file
     from platformdirs import user_config_path
 
     file = user_config_path("runreel", appauthor=False) / "runreel.toml"
     table = _read(file)
-    return _located(table["db"], file) if "db" in table else None
+    return (table[key], file) if key in table else None
 
 
 def _read(file: Path) -> dict[str, Any]:

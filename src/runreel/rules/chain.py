@@ -6,9 +6,9 @@ erased later, salt and all, without breaking the chain or leaving a digest that 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import struct
+from functools import lru_cache
+from hashlib import sha256
 
 EVENT_TAG = b"runreel/event/v1\0"
 GENESIS_TAG = b"runreel/genesis/v1\0"
@@ -16,17 +16,26 @@ SALT_BYTES = 16
 
 _length = struct.Struct(">cQ").pack
 _integer = struct.Struct(">cQq").pack
+_four_integers = struct.Struct(">cQqcQqcQqcQq").pack
 _NULL = _length(b"n", 0)
+
+# The pads of HMAC (RFC 2104) for a key that is shorter than a block of SHA-256, which a salt is.
+_BLOCK = 64
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 
 def commitment(salt: bytes, payload: str) -> bytes:
     """HMAC-SHA256 of the payload's UTF-8 bytes as stored, keyed with the row's salt."""
-    return hmac.digest(salt, payload.encode(), "sha256")
+    # Spelled out, it takes half the time of the library's, which looks its hash up each time.
+    key = salt.ljust(_BLOCK, b"\0")
+    inner = sha256(key.translate(_INNER) + payload.encode()).digest()
+    return sha256(key.translate(_OUTER) + inner).digest()
 
 
 def genesis(run_id: str) -> bytes:
     """What stands in for the digest before a run's first row."""
-    return hashlib.sha256(GENESIS_TAG + _text(run_id)).digest()
+    return sha256(GENESIS_TAG + _text(run_id)).digest()
 
 
 def digest(  # noqa: PLR0913, PLR0917 - one argument per bound column
@@ -43,26 +52,28 @@ def digest(  # noqa: PLR0913, PLR0917 - one argument per bound column
     committed: bytes,
 ) -> bytes:
     """SHA-256 over the previous digest and every other column, each with type tag and length."""
-    return hashlib.sha256(
+    if keep is None or added is None:
+        numbers = _number(at) + _number(elapsed) + _number(keep) + _number(added)
+    else:
+        numbers = _four_integers(b"i", 8, at, b"i", 8, elapsed, b"i", 8, keep, b"i", 8, added)
+    return sha256(
         b"".join(
             (
                 EVENT_TAG,
                 previous,
                 _text(run_id),
-                _number(seq),
+                _integer(b"i", 8, seq),
                 _text(kind),
                 _text(type_),
                 _number(source_index),
-                _number(at),
-                _number(elapsed),
-                _number(keep),
-                _number(added),
+                numbers,
                 committed,
             )
         )
     ).digest()
 
 
+@lru_cache(maxsize=1024)
 def _text(value: str | None) -> bytes:
     if value is None:
         return _NULL

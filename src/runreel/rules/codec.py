@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import msgspec
@@ -42,6 +43,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _strict = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _sorted = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":")).encode
 _fast_decode = msgspec.json.Decoder().decode
+_fast_text = msgspec.json.Decoder(str).decode
 
 
 class Encoded(NamedTuple):
@@ -51,6 +53,11 @@ class Encoded(NamedTuple):
     keep: int | None
     added: int | None
     text: str
+
+
+def is_spoken(keep: int | None, payload: str | None) -> bool:
+    """Whether a row holds nothing but text: its event is the envelope of its source."""
+    return keep is not None and payload is not None and payload.startswith('"')
 
 
 def loads(text: str | bytes, *, depth: int = 2 * MAX_DEPTH) -> Any:
@@ -94,6 +101,12 @@ def encode(
     Raises:
         BadValue: if it is no JSON value.
     """
+    spoken = shape.spoken(value)
+    if spoken is not None and value == shape.envelope(type_, index, spoken):
+        keep = _common(text, spoken)
+        piece = spoken[keep:]
+        if piece.isascii() or not _SURROGATE.search(piece):
+            return Encoded(encode_basestring(piece), keep, len(piece), spoken)
     slots, telling = shape.slots(value), shape.telling(value)
     parts = [slot.container[slot.key] for slot in slots]
     told = None
@@ -134,22 +147,34 @@ def decode(  # noqa: PLR0913 - a row's columns, and the text before it
     value = loads(payload)
     if keep is None:
         return value, text
+    if isinstance(value, str):
+        new = text[:keep] + value
+        value = shape.envelope(type_, index, new)
+        if value is None:
+            raise BadValue("the payload is damaged: it has no envelope")
+        return value, new
     try:
-        if isinstance(value, str):
-            new = text[:keep] + value
-            value = shape.envelope(type_, index, new)
+        piece = value.pop(APPENDED)
+        new = text[:keep] + piece
+        if slots := shape.slots(value):
+            _restore(slots, new)
         else:
-            piece = value.pop(APPENDED)
-            new = text[:keep] + piece
-            if slots := shape.slots(value):
-                _restore(slots, new)
-            else:
-                value = (shape.envelope(type_, index, piece) or {}) | value
+            value = (shape.envelope(type_, index, piece) or {}) | value
     except (AttributeError, KeyError, TypeError) as error:
         raise BadValue(f"the payload is damaged: {error!r}") from None
-    if value is None:
-        raise BadValue("the payload is damaged: it has no envelope")
     return value, new
+
+
+def spoken(payload: str) -> str:
+    """The text that a row holds which holds nothing else: see ``is_spoken``.
+
+    Raises:
+        BadValue: if the payload is not what this codec writes.
+    """
+    try:
+        return _fast_text(payload)
+    except msgspec.DecodeError:
+        return appended(payload)
 
 
 def appended(payload: str) -> str:
@@ -275,8 +300,15 @@ def _difference(value: dict[str, Any], envelope: dict[str, Any] | None) -> dict[
     return {
         key: item
         for key, item in value.items()
-        if key not in envelope or canonical(item) != canonical(envelope[key])
+        if key not in envelope or not _same(item, envelope[key])
     }
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are spelled alike: 1, 1.0 and true are not."""
+    if type(one) is type(other) in (str, int, type(None)):
+        return bool(one == other)
+    return canonical(one) == canonical(other)
 
 
 def _paired(text: str) -> str:

@@ -22,12 +22,20 @@ def run_filter(
         UsageError: if a status or a recording state is none.
     """
     return RunFilter(
-        status=_status(status), recording=_recording(recording), labels=labels or {}, **others
+        status=None if status is None else run_status(status),
+        recording=_recording(recording),
+        labels=labels or {},
+        **others,
     )
 
 
-def _status(status: RunStatus | str | None) -> RunStatus | None:
-    if status is None or isinstance(status, RunStatus):
+def run_status(status: RunStatus | str) -> RunStatus:
+    """A status that may be told by its name, in letters of either case.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    if isinstance(status, RunStatus):
         return status
     try:
         return RunStatus[status.upper()]

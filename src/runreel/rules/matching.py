@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.rules.codec import canonical
+from runreel.rules.masks import covers
 from runreel.rules.plain_json import as_object
 from runreel.words.log import CONFLICT, NOTE, STREAM_EVENT
 
@@ -36,11 +37,20 @@ class Held(NamedTuple):
     print: bytes | None
 
 
+class Erased(NamedTuple):
+    """A row without a number whose content is erased, and what is left of it."""
+
+    kind: str
+    type: str | None
+    mask: Any
+
+
 class Seen:
     """The events of a run by the source's number, the others by content and count."""
 
     def __init__(self) -> None:
         self.rows: dict[int, Held] = {}
+        self.erased: dict[int, Erased] = {}
         self._places: defaultdict[bytes, list[int]] = defaultdict(list)
         self._conflicts: set[tuple[int, bytes]] = set()
 
@@ -52,10 +62,12 @@ class Seen:
                 offered = fingerprint(STREAM_EVENT, note.get("offered"))
                 self._conflicts.add((note.get("source_index", -1), offered))
             return
-        content = None if value is None else fingerprint(row.kind, value)
+        content = None if row.redacted is not None else fingerprint(row.kind, value)
         if row.source_index is not None:
             self.rows.setdefault(row.source_index, Held(row.seq, content))
-        elif content is not None:
+        elif content is None:
+            self.erased[row.seq] = Erased(row.kind, row.type, value)
+        else:
             self._places[content].append(row.seq)
 
     def nth(self, content: bytes, n: int) -> int | None:
@@ -89,6 +101,9 @@ class Matcher:
         self._offered = offered
         self._fresh = False
         self._seen: Seen | None = None
+        # Where the last offered event was found, and the erased rows that were found already.
+        self._last = -1
+        self._met: set[int] = set()
 
     def start(self) -> None:
         """The log holds nothing of the run yet: what comes is new, until a number comes again."""
@@ -114,13 +129,12 @@ class Matcher:
         """How many of the source's events should have come before the one of this number."""
         return 0 if number is None else max(0, number - self.index - 1)
 
-    def find(self, number: int | None, value: Any, content: bytes) -> Offer | None:
+    def find(
+        self, kind: str, type_: str | None, number: int | None, value: Any, content: bytes
+    ) -> Offer | None:
         """The row that the event is, None if it is new to the log."""
         if number is None:
-            if self._fresh:
-                return None
-            seq = self._known().nth(content, self._offered[content] + 1)
-            return None if seq is None else Offer(seq, new=False)
+            return None if self._fresh else self._by_content(Erased(kind, type_, value), content)
         if number > self.index:
             return None
         seen = self._known()
@@ -130,6 +144,30 @@ class Matcher:
         if seen.equal(number, value):
             return Offer(held.seq, new=False)
         return Offer(held.seq, new=not seen.noted(number, value), conflict=True)
+
+    def _by_content(self, offered: Erased, content: bytes) -> Offer | None:
+        seen = self._known()
+        seq = seen.nth(content, self._offered[content] + 1)
+        if seq is None and seen.erased:
+            seq = self._among_erased(seen.erased, offered)
+        if seq is None:
+            return None
+        self._last = seq
+        return Offer(seq, new=False)
+
+    def _among_erased(self, erased: dict[int, Erased], offered: Erased) -> int | None:
+        """The first erased row, not found before, that the event can be.
+
+        Of a row that is gone altogether its place alone tells: right behind the last one found.
+        """
+        for seq, row in erased.items():
+            if seq in self._met or (row.kind, row.type) != (offered.kind, offered.type):
+                continue
+            follows = row.mask is None and seq == self._last + 1
+            if follows or (row.mask is not None and covers(row.mask, offered.mask)):
+                self._met.add(seq)
+                return seq
+        return None
 
     def _known(self) -> Seen:
         if self._seen is None:

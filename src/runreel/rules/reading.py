@@ -5,12 +5,18 @@ A source's wire JSON is stored as it came; a reader tells, at any later time, wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from runreel.words.messages import PartialMessage
+from runreel.words.results import RunStreamEvent
+from runreel.words.status import StreamEvent
+
 if TYPE_CHECKING:
-    from runreel.words.results import RunResult, RunStreamEvent, Usage, UsageDetails
+    from runreel.words.results import RunResult, Usage, UsageDetails
+
+
+_PARTIAL = StreamEvent.PARTIAL_MESSAGE
 
 
 class Slot(NamedTuple):
@@ -43,8 +49,7 @@ class SoFar(NamedTuple):
 START = SoFar()
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What an event says of its run as a whole; None is not said. Times are µs since the epoch.
 
     ``response_id`` is the id by which the source goes on with the run.
@@ -59,8 +64,7 @@ class Facts:
     response_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What one stored event means.
 
     ``event`` is what a stream event is to the SDK's users; ``result`` is what a Run snapshot says
@@ -81,6 +85,11 @@ class Reading:
     memory: Any = None
 
 
+def spoken(text: str) -> Reading:
+    """What a partial message means that has one part and says nothing else."""
+    return Reading(RunStreamEvent(_PARTIAL, None, None, PartialMessage((text,))))
+
+
 class Shape(Protocol):
     """Where the text stands in a source's events, and what its commonest event looks like."""
 
@@ -99,8 +108,13 @@ class Shape(Protocol):
         """The commonest event of this type and index that carries ``text`` and nothing else.
 
         None where there is no such event. A row whose event equals it stores the text alone; one
-        that tells MORE stores beside its text only what differs.
+        that tells MORE stores beside its text only what differs. Where it tells the WHOLE text it
+        is a PARTIAL_MESSAGE, and ``reading.spoken`` is all that it means.
         """
+        ...
+
+    def spoken(self, value: Any, /) -> str | None:
+        """The text of an event that may equal its envelope; None where it surely does not."""
         ...
 
 

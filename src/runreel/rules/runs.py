@@ -25,13 +25,14 @@ from runreel.words.log import (
     RunError,
     RunSummary,
 )
+from runreel.words.messages import PartialMessage
 from runreel.words.results import RunResult, UsageDetails
 from runreel.words.status import RunStatus, StreamEvent
 from runreel.words.times import from_micros
 
 if TYPE_CHECKING:
     from runreel.rules.reading import Facts, Reading
-    from runreel.words.messages import Message, PartialMessage
+    from runreel.words.messages import Message
     from runreel.words.results import RunStreamEvent, ToolCallList, Usage
 
 IMPORT = "import"
@@ -52,6 +53,7 @@ class RunState:
     ``settled`` is whether Get has called it COMPLETED or FAILED; ``live`` whether the rows' times
     are when things happened (an import's are not: it takes the source's own); ``timed`` whether
     ``started_at`` is when the run began, not when it was imported. ``memory`` is its reader's.
+    ``listed`` is whether the projections have a row of it: once it is pruned, only for its usage.
     """
 
     source: str = ""
@@ -79,6 +81,7 @@ class RunState:
     details: UsageDetails | None = None
     response_id: str | None = None
     memory: Any = None
+    listed: bool = True
 
     def copy(self) -> RunState:
         """A state that moves on by itself."""
@@ -125,6 +128,26 @@ def advance(state: RunState, kind: str, at: int, reading: Reading) -> bool:
     if reading.time is not None:
         changed |= _start(state, reading.time)
     return changed or kind == RUN
+
+
+def flows(state: RunState) -> bool:
+    """Whether a partial message that says nothing else changes nothing that a list shows."""
+    return (
+        state.status is RunStatus.IN_PROGRESS
+        and state.error is None
+        and state.error_code is None
+        and state.tool_calls is None
+        and state.memory is None
+        and not state.settled
+        and (state.first_text_at is not None or not state.live)
+    )
+
+
+def flow(state: RunState, text: str) -> None:
+    """Move ``state``, which flows, over a partial message of this text that says nothing else."""
+    state.last_seq += 1
+    state.events += 1
+    state.message = PartialMessage((text,))
 
 
 def note(state: RunState, type_: str | None, at: int, value: Any) -> bool:

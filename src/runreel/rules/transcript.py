@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from runreel.rules import codec
@@ -18,11 +19,28 @@ PLACEHOLDER = "\N{FULL BLOCK}"
 class Transcript:
     """Reads and writes the values of one run, carrying its text from row to row."""
 
-    __slots__ = ("_shape", "text")
+    __slots__ = ("_shape", "hidden", "text")
 
     def __init__(self, shape: Shape, text: str = "") -> None:
         self._shape = shape
         self.text = text
+        # Which characters of the text stand for erased ones.
+        self.hidden: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def now(self) -> tuple[str, tuple[tuple[int, int], ...]]:
+        """Where it stands, to come back to."""
+        return self.text, self.hidden
+
+    @now.setter
+    def now(self, then: tuple[str, tuple[tuple[int, int], ...]]) -> None:
+        self.text, self.hidden = then
+
+    def move(self, keep: int | None, text: str) -> None:
+        """Go on to ``text``, which has ``keep`` characters of the one before."""
+        self.text = text
+        if self.hidden and keep is not None:
+            self.hidden = _within(self.hidden, keep)
 
     def write(self, kind: str, type_: str | None, index: int | None, value: Any) -> Encoded:
         """``value`` encoded for the row that comes next; its ``text`` is ours once it is stored.
@@ -51,6 +69,8 @@ class Transcript:
             type_=row.type,
             index=row.source_index,
         )
+        if (self.hidden or row.redacted is not None) and row.keep is not None:
+            self._hide(row)
         return value
 
     def skip(self, row: EventRow) -> None:
@@ -64,3 +84,17 @@ class Transcript:
         erased = row.payload is None
         new = PLACEHOLDER * (row.added or 0) if erased else codec.appended(str(row.payload))
         self.text = self.text[: row.keep] + new
+        if self.hidden or row.redacted is not None:
+            self._hide(row)
+
+    def _hide(self, row: EventRow) -> None:
+        """Keep account of what is erased, the row's text being the last of ours."""
+        keep = row.keep or 0
+        self.hidden = _within(self.hidden, keep)
+        if row.redacted is not None:
+            erased = re.finditer(f"{PLACEHOLDER}+", self.text[keep:])
+            self.hidden += tuple((keep + one.start(), keep + one.end()) for one in erased)
+
+
+def _within(spans: tuple[tuple[int, int], ...], keep: int) -> tuple[tuple[int, int], ...]:
+    return tuple((start, min(end, keep)) for start, end in spans if start < keep)

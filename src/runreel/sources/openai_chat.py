@@ -96,6 +96,10 @@ class OpenAIChatReader:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
         return {"object": CHUNK, "choices": [choice]}
 
+    def spoken(self, _value: Any) -> str | None:
+        """None: what tells pieces is never its envelope alone."""
+        return None
+
 
 reader = OpenAIChatReader()
 

@@ -131,6 +131,10 @@ class OpenAIResponsesReader:
             "logprobs": [],
         }
 
+    def spoken(self, _value: Any) -> str | None:
+        """None: what tells pieces is never its envelope alone."""
+        return None
+
 
 reader = OpenAIResponsesReader()
 

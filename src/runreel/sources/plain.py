@@ -87,6 +87,11 @@ class PlainReader:
             value["source_index"] = source_index
         return value
 
+    def spoken(self, value: Any) -> str | None:
+        """``text``."""
+        text = value.get("text") if isinstance(value, dict) and len(value) <= 3 else None
+        return text if isinstance(text, str) else None
+
 
 reader = PlainReader()
 

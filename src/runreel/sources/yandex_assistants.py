@@ -121,6 +121,14 @@ class YandexAssistantsReader:
             "partialMessage": {"content": [{"text": {"content": text}}]},
         }
 
+    def spoken(self, value: Any) -> str | None:
+        """The content of the first part."""
+        try:
+            text = value["partialMessage"]["content"][0]["text"]["content"]
+        except (KeyError, IndexError, TypeError):
+            return None
+        return text if isinstance(text, str) else None
+
 
 reader = YandexAssistantsReader()
 

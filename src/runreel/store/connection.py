@@ -11,10 +11,16 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection as SAConnection
 
+    from runreel.store.prepared import Prepared
+
 
 @lru_cache(maxsize=512)
 def _format(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s")
+
+
+class NotPreparedError(Exception):
+    """A statement is not prepared on the server that we got this time; nothing has happened."""
 
 
 class GiveUp(Exception):
@@ -29,13 +35,14 @@ class Connection:
     here. ``sa`` is the same connection for statements that SQLAlchemy builds.
     """
 
-    __slots__ = ("_broken", "_driver", "postgres", "sa")
+    __slots__ = ("_broken", "_driver", "_prepared", "postgres", "sa")
 
     def __init__(self, connection: SAConnection) -> None:
         self.sa = connection
         self.postgres = connection.dialect.name == "postgresql"
         self._driver: Any = connection.connection.driver_connection
         self._broken = False
+        self._prepared: set[Prepared] | None = set()
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """Run one statement; the driver's cursor."""
@@ -51,6 +58,20 @@ class Connection:
             return int(cursor.rowcount)
         finally:
             cursor.close()
+
+    def run_prepared(self, statement: Prepared, parameters: list[bytes | None]) -> int:
+        """Run a statement of Postgres that is prepared at its first use; the rows it touched."""
+        if self._prepared is None:
+            return statement.run_unprepared(self._driver, parameters)
+        try:
+            if statement not in self._prepared:
+                statement.prepare(self._driver)
+                self._prepared.add(statement)
+            return statement.run(self._driver, parameters)
+        except NotPreparedError:
+            # A pooler in between knows no prepared statements.
+            self._prepared = None
+            return statement.run_unprepared(self._driver, parameters)
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The first row, or None."""

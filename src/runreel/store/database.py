@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from runreel.store import engine as engines
@@ -14,17 +14,23 @@ from runreel.store.connection import Connection
 from runreel.words.errors import DatabaseUnavailable, SchemaMissing, SchemaTooOld
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from sqlalchemy import Engine
+
+    from runreel.rules.masking import Masking
+    from runreel.store.space import Space
+
+T = TypeVar("T")
 
 
 class Database:
     """Connections to one log. Thread-safe, and safe to use on in a forked child.
 
     SQLite is created (if ``create``) and migrated by itself; Postgres by ``upgrade`` alone.
-    ``patience`` is for how many seconds a writer tries a database anew that cannot be reached.
+    ``patience`` is for how many seconds a writer tries a database anew that cannot be reached;
+    ``masking`` what its recorders mask before they store anything.
     """
 
     def __init__(
@@ -34,9 +40,11 @@ class Database:
         durability: str = "full",
         create: bool = True,
         patience: float = 0.0,
+        masking: Masking | None = None,
     ) -> None:
         self.url = engines.parse_url(url)
         self.patience = patience
+        self.masking = masking
         self.postgres = self.url.get_backend_name() == "postgresql"
         self.shown = engines.shown(self.url)
         self.durable = durability == "full"
@@ -47,6 +55,8 @@ class Database:
         self._engine: Engine | None = None
         self._writer: Connection | None = None
         self._checked = False
+        # Whoever commits for all of this process's writers; a forked child has its own.
+        self.committer: Any = None
         _databases.add(self)
 
     @contextlib.contextmanager
@@ -70,11 +80,26 @@ class Database:
             try:
                 yield self._writer
             except BaseException:
-                # What went wrong may be the connection: the next writer gets another.
-                writer, self._writer = self._writer, None
-                if writer is not None:
-                    writer.discard()
+                self._drop_writer()
                 raise
+
+    def write(self, step: Callable[..., T], *arguments: Any) -> T:
+        """What ``step`` answers, called with the connection held for writing and ``arguments``.
+
+        The same as ``writing``, for those who write often: a context manager costs more than
+        all that SQLite needs to look for a row.
+        """
+        with self._lock:
+            try:
+                if self._writer is None:
+                    self._writer = self._connect()
+                return step(self._writer, *arguments)
+            except BaseException as error:
+                self._drop_writer()
+                ours = engines.our_error(error, self.url)
+                if ours is None:
+                    raise
+                raise ours from error
 
     def upgrade(self) -> tuple[str | None, str]:
         """Create or migrate the tables; the revisions before and after."""
@@ -105,6 +130,20 @@ class Database:
         with self.reading() as connection:
             return status.of(connection, self._path)
 
+    def size(self) -> int:
+        """The bytes that the log takes: see ``space.size``."""
+        from runreel.store import space
+
+        with self.reading() as connection:
+            return space.size(connection, self._path)
+
+    def release(self, *, purge: bool) -> Space:
+        """Let go of the bytes of what was erased or deleted: see ``space.release``."""
+        from runreel.store import space
+
+        with self.writing() as connection:
+            return space.release(connection, self._path, purge=purge)
+
     def close(self) -> None:
         """Give up every connection; using the database again opens new ones."""
         with self._lock:
@@ -114,6 +153,12 @@ class Database:
             if self._engine is not None:
                 self._engine.dispose()
                 self._engine = None
+
+    def _drop_writer(self) -> None:
+        # What went wrong may be the connection: the next writer gets another.
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.discard()
 
     def _connect(self, *, checked: bool = True) -> Connection:
         if checked and not self._checked:
@@ -169,7 +214,7 @@ class Database:
     def leave_parent(self) -> None:
         """In a forked child: let go of the parent's connections without a word on their wires."""
         _inherited.append((self._engine, self._writer))
-        self._engine = self._writer = None
+        self._engine = self._writer = self.committer = None
         self._lock = threading.RLock()
 
 

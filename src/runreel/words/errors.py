@@ -3,7 +3,8 @@
 RunreelError
 ├── UsageError            what was asked for makes no sense           exit 2
 │   ├── RunNotFound
-│   └── AmbiguousRun
+│   ├── AmbiguousRun
+│   └── BadKey
 ├── LogError              the database                                exit 3
 │   ├── DatabaseUnavailable
 │   │   ├── DatabaseLocked
@@ -20,6 +21,10 @@ RunreelError
 ├── BadInput              a value or line that cannot be stored       exit 1
 │   └── BadValue
 ├── SourceConflict        two tellings of one event                   exit 1
+├── RunPruned             an event of a run that was pruned           exit 1
+├── AuditError            what should prove something does not        exit 1
+│   ├── BadCheckpoint
+│   └── LogContradicted
 └── RecordingError        an event could not be stored                its cause's exit
 """
 
@@ -58,6 +63,12 @@ class AmbiguousRun(UsageError):
     def __init__(self, message: str, *, candidates: tuple[str, ...]) -> None:
         super().__init__(message, hint="Give more of the run's id.")
         self.candidates = candidates
+
+
+class BadKey(UsageError):
+    """The file holds no such key, or it cannot be opened."""
+
+    hint = "`runreel keygen FILE` makes a key, and beside it FILE.pub, its public one."
 
 
 class LogError(RunreelError):
@@ -148,6 +159,28 @@ class SourceConflict(RunreelError):
     """The source told an event again, with other content; the first telling stays."""
 
     hint = "The second telling is kept in the run's log as a conflict note."
+
+
+class RunPruned(RunreelError):
+    """The run was pruned, and nothing that is told of it is stored any more."""
+
+    hint = "What was pruned stays so. Give a new recording another run id."
+
+
+class AuditError(RunreelError):
+    """Something does not prove what it should."""
+
+
+class BadCheckpoint(AuditError):
+    """The file is no checkpoint, or none of the one who should have signed it."""
+
+    hint = "It proves nothing. Take the checkpoint from where it was put when it was made."
+
+
+class LogContradicted(AuditError):
+    """The log is not what a checkpoint says it was."""
+
+    hint = "`runreel verify --checkpoint FILE --public-key FILE` names every run and what is wrong."
 
 
 class RecordingError(RunreelError):

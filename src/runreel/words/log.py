@@ -32,11 +32,14 @@ INTERRUPTED = "interrupted"
 CONFLICT = "conflict"
 GAP = "gap"
 LOST = "lost"
+SENT = "sent"
+MASKED = "masked"
 REDACTED = "redacted"
+PRUNED = "pruned"
 
 # States of a recording, which is not the status of a run: see RunStatus.is_finished.
 OPEN = "open"
-RECORDINGS = (OPEN, CLOSED, INTERRUPTED)
+RECORDINGS = (OPEN, CLOSED, INTERRUPTED, PRUNED)
 
 
 class EventRow(NamedTuple):
@@ -57,8 +60,7 @@ class EventRow(NamedTuple):
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(NamedTuple):
     """One event of the log, as a reader of it sees it.
 
     ``event`` is None where the row is no stream event or maps to none; ``raw`` is the source's
@@ -196,6 +198,26 @@ class OpenRecording:
     last_event_at: datetime
     last_seq: int
     alive: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedRun:
+    """A run that was pruned or is to be: ``rows`` go, and the ``bytes`` of their payloads.
+
+    ``ended_at`` is when it finished, or where that is not known, when its last row came.
+    ``action`` is ``prunable`` where nothing was done, ``pruned``, ``left`` where somebody records
+    the run after all, or ``damaged`` where its rows cannot be read and so stay; ``why`` says more
+    of that. Of a damaged run nothing else is known.
+    """
+
+    run_id: str
+    action: str
+    source: str | None = None
+    status: RunStatus | None = None
+    ended_at: datetime | None = None
+    rows: int = 0
+    bytes: int = 0
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

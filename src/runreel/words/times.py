@@ -21,7 +21,7 @@ def to_micros(moment: datetime) -> int:
 def from_micros(value: int) -> datetime:
     """The aware UTC time; times that no datetime reaches become the nearest that one does."""
     try:
-        return EPOCH + timedelta(microseconds=value)
+        return EPOCH + timedelta(0, 0, value)
     except OverflowError:
         return _LAST if value > 0 else _FIRST
 

@@ -1,0 +1,85 @@
+"""How rows get into the log on Postgres: one statement, one round trip, however many they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runreel.store.prepared import Prepared
+from runreel.words.log import EventRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runreel.store.connection import Connection
+
+_COLUMNS = EventRow._fields
+_LIST = ", ".join(_COLUMNS)
+_TEXT = ("run_id", "kind", "type", "payload")
+_BYTES = ("salt", "redacted", "digest")
+_TYPES = [
+    "text" if column in _TEXT else "bytea" if column in _BYTES else "bigint" for column in _COLUMNS
+]
+
+# Durability goes with the statement: a session's settings get lost behind a pooler.
+_DURABLE = (
+    "(SELECT current_setting('synchronous_commit') <> 'off'"
+    " OR set_config('synchronous_commit', 'on', true) = 'on')"
+)
+_LAZY = "(SELECT set_config('synchronous_commit', 'off', true) = 'off')"
+
+# A row goes in where its predecessor stands and its own place is free, in one statement; a first
+# row where nothing of its run stands: pruned runs have no row 0. Parameters are typed, for Postgres
+# takes an untyped one in a SELECT for text.
+_ONE = (
+    f"INSERT INTO events ({_LIST})"
+    f" SELECT {', '.join(f'${n}::{type_}' for n, type_ in enumerate(_TYPES, 1))}"
+    " WHERE CASE WHEN $2 = 0 THEN NOT EXISTS (SELECT 1 FROM events WHERE run_id = $1)"
+    " ELSE EXISTS (SELECT 1 FROM events WHERE run_id = $1 AND seq = $2 - 1) END"
+    " AND {durability} ON CONFLICT DO NOTHING"
+)
+_FORMATS = [int(type_ == "bytea") for type_ in _TYPES]
+_ONE_DURABLE = Prepared(_ONE.format(durability=_DURABLE), _FORMATS)
+_ONE_LAZY = Prepared(_ONE.format(durability=_LAZY), _FORMATS)
+
+# Many go in all or none: where a place is taken the statement fails as a whole.
+_MANY = (
+    f"INSERT INTO events ({_LIST})"
+    f" SELECT * FROM unnest({', '.join(f'?::{type_}[]' for type_ in _TYPES)})"
+    " WHERE NOT EXISTS (SELECT 1 FROM unnest(?::text[], ?::bigint[]) AS before (run_id, seq)"
+    " WHERE NOT EXISTS (SELECT 1 FROM events"
+    " WHERE events.run_id = before.run_id AND events.seq = before.seq))"
+    " AND NOT EXISTS (SELECT 1 FROM events WHERE run_id = ANY (?::text[])) AND "
+)
+
+
+def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool) -> bool:
+    """Append rows, all or none; False if a predecessor is missing or a place is taken."""
+    places = {(row.run_id, row.seq) for row in rows}
+    before = [
+        (row.run_id, row.seq - 1)
+        for row in rows
+        if row.seq and (row.run_id, row.seq - 1) not in places
+    ]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    awaited = [[place[0] for place in before], [place[1] for place in before]]
+    begun = [row.run_id for row in rows if not row.seq]
+    sql = _MANY + (_DURABLE if durable else _LAZY)
+    from psycopg.errors import UniqueViolation
+
+    try:
+        return bool(connection.execute(sql, (*columns, *awaited, begun)).rowcount == len(rows))
+    except UniqueViolation:
+        return False
+
+
+def append_one(connection: Connection, row: EventRow, *, durable: bool) -> bool:
+    """Append one row; False if its predecessor is missing or its place is taken."""
+    statement = _ONE_DURABLE if durable else _ONE_LAZY
+    return connection.run_prepared(statement, [_spelled(value) for value in row]) == 1
+
+
+def _spelled(value: str | int | bytes | None) -> bytes | None:
+    """A parameter as the protocol takes it: text in UTF-8, integers in digits, bytes as such."""
+    if value is None or isinstance(value, bytes):
+        return value
+    return value.encode() if isinstance(value, str) else b"%d" % value
