@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runreel.commit import Unit, committer_of
+from runreel.words.errors import RunPruned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,10 +32,14 @@ class _Held:
 
 
 class Batch:
-    """Holds rows back until there are enough of them, then commits them all at once."""
+    """Holds rows back until there are enough of them, then commits them all at once.
+
+    ``pruned`` are the runs whose rows were not committed because they had been pruned.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.pruned: set[str] = set()
         self._count = self._weight = 0
         self._held: dict[str, _Held] = {}
 
@@ -70,7 +75,18 @@ class Batch:
             if isinstance(outcome, BaseException):
                 raise outcome
             if not outcome:
-                _again(run)
+                self._again(run)
+
+    def _again(self, run: _Held) -> None:
+        """Somebody else records this run: each of its events by itself, from now on."""
+        run.recorder.batch = None
+        run.recorder.opened = False
+        try:
+            run.recorder.reload()
+            for redo in run.redo:
+                redo()
+        except RunPruned:
+            self.pruned.add(run.recorder.run_id)
 
 
 def _owed(recorder: Recorder) -> Projected | None:
@@ -78,12 +94,3 @@ def _owed(recorder: Recorder) -> Projected | None:
         return None
     recorder.owes_projection = False
     return recorder.projected()
-
-
-def _again(run: _Held) -> None:
-    """Somebody else records this run: each of its events by itself, from now on."""
-    run.recorder.batch = None
-    run.recorder.opened = False
-    run.recorder.reload()
-    for redo in run.redo:
-        redo()

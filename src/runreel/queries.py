@@ -11,9 +11,10 @@ from runreel.projector import Fold, fold, stored_event
 from runreel.rules.codec import loads
 from runreel.rules.ids import check_asked_id, check_run_id
 from runreel.rules.plain_json import as_object
+from runreel.rules.tombstones import epitaph, is_tombstone
 from runreel.rules.transcript import Transcript
 from runreel.sources import reader_of
-from runreel.store import event_log, read_models, run_queries, schema
+from runreel.store import event_log, heads, read_models, run_queries, schema
 from runreel.store.read_models import Projected
 from runreel.words.errors import AmbiguousRun, BadInput, RunNotFound, UsageError
 from runreel.words.log import NOTE, OPEN, OPENED, RESUMED, OpenRecording, Page, RunFilter
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from runreel.words.log import RunSummary, StoredEvent
 
 LATEST = "latest"
+_STILL_COUNTED = "`runreel usage` still counts it if it was pruned with --keep-usage."
 _CANDIDATES = 10
 
 
@@ -73,6 +75,17 @@ def resolve(connection: Connection, text: str) -> str:
     return found[0]
 
 
+def require_kept(connection: Connection, run_id: str) -> None:
+    """See that the rows of a run are there, if it ever had any.
+
+    Raises:
+        RunNotFound: if it was pruned.
+    """
+    first = heads.first_row(connection, run_id)
+    if first is not None and is_tombstone(first):
+        raise RunNotFound(epitaph(first), hint=_STILL_COUNTED)
+
+
 def state(connection: Connection, run_id: str, at: int | datetime | None = None) -> Projected:
     """A run's summary and result, now or after the row or at the time of ``at``.
 
@@ -80,6 +93,7 @@ def state(connection: Connection, run_id: str, at: int | datetime | None = None)
         RunNotFound: if the log has no such run, or had none then.
     """
     check_asked_id(run_id)
+    require_kept(connection, run_id)
     if at is None:
         schema.require_projections(connection)
         kept = read_models.load(connection, run_id)
@@ -112,6 +126,7 @@ def events(
         RunNotFound: if the log has no such run.
     """
     check_asked_id(run_id)
+    require_kept(connection, run_id)
     folded = Fold(run_id)
     for row in event_log.read(connection, run_id, stop=stop):
         told = folded.take(row)

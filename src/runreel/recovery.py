@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runreel import queries
 from runreel.recorder import Recorder
-from runreel.words.errors import SourceError
+from runreel.words.errors import RunPruned, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +41,14 @@ def recover(database: Database, resume: Resume | None = None) -> Iterator[Recove
         elif recording.alive:
             yield Recovered(recording, "left", "its process is at work")
         else:
-            yield _finish(database, recording, resume)
+            yield _finished(database, recording, resume)
+
+
+def _finished(database: Database, recording: OpenRecording, resume: Resume | None) -> Recovered:
+    try:
+        return _finish(database, recording, resume)
+    except RunPruned:
+        return Recovered(recording, "left", "it was ended and pruned meanwhile")
 
 
 def _finish(database: Database, recording: OpenRecording, resume: Resume | None) -> Recovered:

@@ -62,6 +62,7 @@ def timeline(
     beats: list[Beat] = []
     folded, session, end = Fold(run_id), 0, -1
     with database.reading() as connection:
+        queries.require_kept(connection, run_id)
         for row in event_log.read(connection, run_id, stop=stop):
             reading = folded.take(row).reading
             end = row.seq

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from runreel import inputs
 from runreel.rules.ids import check_run_id
 from runreel.words.errors import BadInput
+from runreel.words.intake import Problem
 
 if TYPE_CHECKING:
     from runreel.sources.lines import Line
@@ -17,15 +18,6 @@ _HEAD = 1024 * 1024
 _TOLD_RUN = re.compile(
     rb'(?:"run_?[iI]d"|"type"\s*:\s*"run"\s*,.{0,200}?"id")\s*:\s*"([^"\\]{1,200})"'
 )
-
-
-class Problem(NamedTuple):
-    """A line that was not stored as it stands, or not at all; ``line`` counts from 1."""
-
-    file: str
-    line: int
-    message: str
-    run_id: str | None
 
 
 class Survey:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict
-from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 from runreel import inputs
@@ -12,14 +11,14 @@ from runreel.recorder import Recorder
 from runreel.rules.ids import check_run_id
 from runreel.rules.runs import IMPORT
 from runreel.sources.contexts import Contexts
-from runreel.survey import Problem, Survey
-from runreel.words.errors import BadInput, RunreelError
+from runreel.survey import Survey
+from runreel.words.errors import BadInput, RunPruned, RunreelError
+from runreel.words.intake import Problem, Report
 from runreel.words.log import NOTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from runreel.rules.matching import Offer
     from runreel.sources.lines import Line
     from runreel.store.database import Database
 
@@ -29,34 +28,14 @@ if TYPE_CHECKING:
 OPEN_RUNS = 500
 
 
-@dataclass(slots=True)
-class Report:
-    """What became of the lines. ``events_known`` were in the log before."""
-
-    lines: int = 0
-    events_new: int = 0
-    events_known: int = 0
-    runs_new: int = 0
-    runs_touched: int = 0
-    source: str | None = None
-    problems: list[Problem] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-
-    def count(self, offer: Offer) -> None:
-        """Take in what became of one event."""
-        if offer.new and not offer.conflict:
-            self.events_new += 1
-        elif not offer.conflict:
-            self.events_known += 1
-
-
 def import_files(
     database: Database, paths: Sequence[str], *, progress: Progress | None = None
 ) -> Report:
     """Store recorded traffic; ``-`` is standard input. Importing again adds nothing.
 
-    A run with a line that cannot be read is left untouched, the rest goes in. ``progress`` is told
-    bytes read, bytes in all and lines stored; every file is read twice.
+    A run with a line that cannot be read is left untouched, and so is one that was pruned; the rest
+    goes in. ``progress`` is told bytes read, bytes in all and lines stored; every file is read
+    twice.
 
     Raises:
         UsageError: if a file cannot be opened.
@@ -93,6 +72,9 @@ def record_lines(  # noqa: PLR0913 - what a user can say of a run
 
     The source is told by the first line's shape unless named. Lines that cannot be read are
     reported and left out.
+
+    Raises:
+        RunPruned: if the run was pruned.
     """
     check_run_id(run_id)
     report = Report(source=source)
@@ -165,14 +147,21 @@ class _Importer:
     def finish(self) -> None:
         """Close what is open and commit what is held."""
         self._close(len(self._recorders))
-        self._report.runs_touched = len(self._touched)
+        pruned = self._batch.pruned
+        self._report.runs_touched = len(self._touched - pruned)
+        if pruned:
+            were = "run was pruned and stays" if len(pruned) == 1 else "runs were pruned and stay"
+            self._notice(f"{len(pruned):,} {were} so")
 
     def _offer(self, run_id: str, line: Line, name: str, number: int) -> None:
-        if run_id in self._refused:
+        if run_id in self._refused or run_id in self._batch.pruned:
             return
         try:
             recorder = self._recorder(run_id, line.source)
             _offer(recorder, line, self._report, name, number)
+        except RunPruned:
+            self._batch.pruned.add(run_id)
+            return
         except RunreelError as error:
             if error.exit_code == 3:
                 raise
@@ -207,8 +196,9 @@ class _Importer:
     def _close(self, count: int) -> None:
         """Close the runs that have been quiet longest; their rows are committed then."""
         for _ in range(count):
-            _, recorder = self._recorders.popitem(last=False)
-            recorder.close()
+            run_id, recorder = self._recorders.popitem(last=False)
+            if run_id not in self._batch.pruned:
+                recorder.close()
         self._batch.flush()
 
     def _notice(self, text: str) -> None:
@@ -218,7 +208,7 @@ class _Importer:
 
 def _offer(recorder: Recorder, line: Line, report: Report, name: str, number: int) -> None:
     offer = recorder.offer(line.kind, line.value)
-    report.count(offer)
+    report.count(new=offer.new, conflict=offer.conflict)
     if offer.conflict:
         message = (
             f"run {recorder.run_id} has this event with other content in row {offer.seq}:"

@@ -90,7 +90,10 @@ class _Link:
 
     def commits(self, data: bytes) -> bool:
         """Whether this is a COMMIT of events, or the one statement that commits by itself."""
-        writes = b"INTO events" in data
+        # Preparing the statement stores nothing; binding values to it does.
+        prepares = data[:1] == b"P" and data[5:13] == b"runreel_"
+        binds = data[:1] == b"B" and b"\0runreel_" in data
+        writes = binds or (b"INTO events" in data and not prepares)
         if b"BEGIN" in data:
             self._begun, self._wrote = True, False
         self._wrote |= writes

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import grpc
 import openai
 import pytest
 
@@ -21,6 +23,23 @@ def assistants() -> Iterator[AssistantsService]:
     """The Assistants service, in the clear."""
     with AssistantsService() as service:
         yield service
+
+
+@pytest.fixture(scope="module")
+def secure_assistants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AssistantsService]:
+    """The service with TLS and a key."""
+    with AssistantsService(tls_in=tmp_path_factory.mktemp("tls"), key="secret") as service:
+        yield service
+
+
+@pytest.fixture
+def way_there(secure_assistants: AssistantsService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables that lead there. gRPC looks for roots once in a process, long ago perhaps."""
+    for name, value in secure_assistants.environment.items():
+        monkeypatch.setenv(name, value)
+    path = Path(secure_assistants.environment["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"])
+    credentials = grpc.ssl_channel_credentials(root_certificates=path.read_bytes())
+    monkeypatch.setattr(grpc, "ssl_channel_credentials", lambda: credentials)
 
 
 @pytest.fixture

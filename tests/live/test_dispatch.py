@@ -1,12 +1,14 @@
-"""``reel.record`` knows whose stream it is given."""
+"""``reel.record`` knows whose stream it is given, and ``reel.interceptors`` whose object."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runreel.words.errors import UsageError
+from runreel.words.errors import MissingExtra, UsageError
 from tests.live.assistants_script import Script
 from tests.live.yandex import sdk
 from tests.live.yandex_programs import ask
@@ -30,3 +32,50 @@ def test_what_is_no_stream_is_refused(reel: Reel, stream: object) -> None:
     with pytest.raises(UsageError, match=f"how to record a {type(stream).__name__}"):
         reel.record(stream)
     assert len(reel.runs()) == 0
+
+
+def test_another_object_of_the_sdk_is_refused(reel: Reel, assistants: AssistantsService) -> None:
+    with pytest.raises(UsageError, match="no run of the Yandex SDK: AIStudio"):
+        reel.record(sdk(assistants))
+
+
+@pytest.fixture
+def without_assistants(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """As if the SDK had none."""
+    monkeypatch.setitem(sys.modules, "yandex_ai_studio_sdk._runs.run", None)
+    return monkeypatch
+
+
+class Completion:
+    """Of an SDK that has completions and no assistants."""
+
+    __module__ = "yandex_ai_studio_sdk._models.completions"
+
+
+DOORS = [lambda reel: reel.record(Completion()), lambda reel: reel.interceptors()]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_an_sdk_that_is_too_new_is_named(
+    reel: Reel, without_assistants: pytest.MonkeyPatch, door: Any
+) -> None:
+    without_assistants.setattr(metadata, "version", lambda _: "0.22.1")
+    with pytest.raises(
+        MissingExtra, match=r"0\.22\.1 has no assistants.*0\.19\.0 to 0\.22\.0"
+    ) as e:
+        door(reel)
+    assert "pip install 'runreel[yandex]'" in str(e.value.hint)
+    assert e.value.exit_code == 4
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_an_sdk_that_is_missing_is_named(
+    reel: Reel, without_assistants: pytest.MonkeyPatch, door: Any
+) -> None:
+    def missing(_: str) -> str:
+        raise metadata.PackageNotFoundError
+
+    without_assistants.setattr(metadata, "version", missing)
+    with pytest.raises(MissingExtra, match=r"is not installed.*0\.19\.0 to 0\.22\.0") as caught:
+        door(reel)
+    assert "pip install 'runreel[yandex]'" in str(caught.value.hint)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import openai
 import pytest
 
+from runreel.live import openai_runs
 from runreel.words.errors import RecordingError, UsageError
 from runreel.words.log import INTERRUPTED
 from runreel.words.status import RunStatus
 from tests.live import openai_script as script
 from tests.live.sse_server import Answer, Pause
-from tests.live.test_openai_endings import break_the_log
-from tests.live.told import kept, notes
+from tests.live.told import break_the_log, kept, notes
 from tests.strategies import exact
 
 ASKED = {"model": script.MODEL, "input": "Hello?"}
@@ -200,6 +201,37 @@ def test_cancellation_at_any_moment_leaves_what_the_program_saw(server, record, 
         assert numbers[: len(seen[name])] == seen[name]
         assert numbers == list(range(len(numbers)))
         assert reel.run(name).recording in ("closed", INTERRUPTED)
+
+
+def test_who_is_cancelled_while_saying_that_a_run_goes_on_says_that_it_does_not(
+    server, record, reel, monkeypatch
+):
+    real, claimed = openai_runs.recorder, threading.Event()
+
+    def slow(*told):
+        made = real(*told)
+        claimed.set()
+        time.sleep(0.3)
+        return made
+
+    async def program(client):
+        server.stream(TOLD)
+        async for _ in record(await asked(client)):
+            pass
+        follow = script.events(ITEMS, id_="resp_2", previous_response_id="resp_1")
+        server.stream(follow)
+        monkeypatch.setattr(openai_runs, "recorder", slow)
+        stream = record(await asked(client, previous_response_id="resp_1"))
+        task = asyncio.create_task(anext(stream))
+        await asyncio.to_thread(claimed.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await stream.close()
+
+    run(server, program)
+    assert notes(reel)[1:] == [("resumed", None), (INTERRUPTED, "CancelledError")]
+    assert exact(kept(reel)) == exact(TOLD)
 
 
 def test_a_cut_stream_is_interrupted_and_an_error_body_is_an_error(server, record, reel):

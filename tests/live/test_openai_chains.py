@@ -90,6 +90,15 @@ def test_the_rows_of_a_chain_are_in_order_and_exact(server, client, record, reel
     ]
 
 
+def test_outputs_are_tool_results_though_the_request_is_not_given(server, client, record, reel):
+    for told, request in zip((FIRST, SECOND, THIRD), REQUESTS, strict=True):
+        play(server, client, record, told, request, given=False)
+    rows = list(reel.events("resp_1"))
+    results = [row.raw["tool_results"] for row in rows if row.kind == TOOL_RESULTS]
+    assert results == [REQUESTS[1]["input"], REQUESTS[2]["input"]]
+    assert CONTEXT not in {row.kind for row in rows}
+
+
 def test_each_response_tells_a_text_of_its_own(server, client, record, reel):
     for told, request in zip((FIRST, SECOND, THIRD), REQUESTS, strict=True):
         play(server, client, record, told, request)

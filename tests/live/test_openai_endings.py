@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import signal
 import subprocess
@@ -14,12 +13,10 @@ import threading
 import openai
 import pytest
 
-import runreel
-from runreel.words.errors import DatabaseUnavailable, RecordingError, UsageError
 from runreel.words.log import INTERRUPTED
 from runreel.words.status import RunStatus
 from tests.live import openai_script as script
-from tests.live.sse_server import Answer, Pause
+from tests.live.sse_server import Pause
 from tests.live.told import kept, notes
 from tests.strategies import exact
 
@@ -159,80 +156,6 @@ def test_an_error_is_all_that_comes(server, client, record, reel):
     assert (run.error.message, run.error.code) == ("No such model", "invalid_request_error")
 
 
-def test_a_refused_request_is_the_clients_error_and_leaves_no_trace(server, client, record, reel):
-    server.say(Answer(body={"error": {"message": "Wrong key"}}, status=401))
-    with pytest.raises(openai.AuthenticationError):
-        record(asked(client))
-    assert list(reel.runs()) == []
-
-
-@pytest.mark.parametrize("garbage", ["data: {not json\n\n", "data: \x00\x01\n\n"])
-def test_garbage_raises_the_clients_error_and_interrupts(server, client, record, reel, garbage):
-    told = script.events(ITEMS, end=None)
-    server.stream([*told, garbage])
-    with pytest.raises(json.JSONDecodeError):
-        list(record(asked(client)))
-    assert notes(reel) == [(INTERRUPTED, "JSONDecodeError")]
-    assert exact(kept(reel)) == exact(told)
-
-
-def test_what_is_no_json_value_is_refused_before_the_program_has_it(server, client, record, reel):
-    told = script.events(ITEMS, end=None)
-    server.stream([*told, 'data: {"type":"response.new","n":NaN}\n\n'])
-    seen = []
-    with pytest.raises(RecordingError, match="NaN is not JSON") as raised:
-        seen.extend(record(asked(client)))
-    assert raised.value.event.type == "response.new"
-    assert notes(reel) == [(INTERRUPTED, "RecordingError")]
-
-
-def test_a_log_that_fails_raises_with_the_event(server, client, reel, monkeypatch):
-    server.stream(script.events(ITEMS))
-    stream = reel.record(asked(client))
-    next(stream)
-    break_the_log(reel, monkeypatch)
-    with pytest.raises(RecordingError, match="gone") as raised:
-        next(stream)
-    assert raised.value.event.type == "response.in_progress"
-    stream.close()
-
-
-def test_a_log_that_fails_for_a_while_costs_its_events_and_says_so(
-    server, client, db_url, monkeypatch, caplog
-):
-    told = script.events(ITEMS)
-    server.stream(told)
-    with runreel.open(db_url, on_error="warn") as reel:
-        seen = []
-        for event in reel.record(asked(client)):
-            seen.append(event)
-            if event.type == "response.in_progress":
-                break_the_log(reel, monkeypatch)
-            if event.type == "response.content_part.added":
-                monkeypatch.undo()
-        assert len(seen) == len(told)
-        assert exact(kept(reel)) == exact([*told[:2], *told[4:]])
-        lost = next(row for row in reel.events("resp_1") if row.type == "lost")
-        assert lost.raw == {"events": 2}
-        assert reel.run("resp_1").recording == "closed"
-        assert reel.rebuild(check=True) == []
-    assert "2 events of run resp_1 are not in the log" in caplog.text
-
-
-def test_a_log_that_cannot_be_opened_kills_no_stream(server, client, tmp_path, caplog):
-    server.stream(script.events(ITEMS))
-    with runreel.open(tmp_path, on_error="warn") as reel:
-        assert len(list(reel.record(asked(client)))) == len(script.events(ITEMS))
-    assert "is not in the log" in caplog.text
-
-
-def break_the_log(reel, monkeypatch):
-    def gone(*_: object, **__: object) -> None:
-        raise DatabaseUnavailable("the database is gone")
-
-    monkeypatch.setattr(type(reel.db), "writing", gone)
-
-
 PROGRAM = """
     import os, sys, openai, runreel
 
@@ -292,13 +215,3 @@ def test_a_forked_child_ends_nothing(server, client, record, reel):
     assert notes(reel) == []
     stream.close()
     assert notes(reel) == [LEFT]
-
-
-def test_what_is_no_stream_of_responses_is_refused(server, client, record, reel):
-    server.stream([{"object": "text_completion", "choices": []}])
-    completions = client.completions.create(model="m", prompt="p", stream=True)
-    with completions, pytest.raises(UsageError, match="what comes from /v1/completions"):
-        record(completions)
-    with pytest.raises(UsageError, match="how to record openai's OpenAI"):
-        record(client)
-    assert list(reel.runs()) == []

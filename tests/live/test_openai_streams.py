@@ -263,7 +263,11 @@ def test_an_id_that_no_run_can_have_gets_one_that_stands_for_it(server, client, 
     list(record(client.responses.create(**ASKED, stream=True)))
     (run,) = reel.runs()
     assert run.run_id.startswith("openai-responses-")
-    assert (run.response_id, run.recording) == (long, "closed")
+    assert (run.response_id is not None, run.recording) == (True, "closed")
+    server.stream(script.events(ITEMS, id_="next", previous_response_id=long))
+    list(record(client.responses.create(**ASKED, stream=True)))
+    (gone_on,) = reel.runs()
+    assert (gone_on.run_id, gone_on.response_id) == (run.run_id, "next")
 
 
 def test_a_server_that_calls_all_its_responses_alike_loses_none(server, client, record, reel):

@@ -12,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import grpc
 import pytest
 from yandex.cloud.ai.assistants.v1.common_pb2 import ToolResultList
+from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import StreamEvent
 
-from runreel.live.yandex_by_id import Heard, listen_by_id
+from runreel.live.yandex import PROTOS
+from runreel.live.yandex_by_id import listen_by_id
 from runreel.live.yandex_store import Store
 from runreel.recorder import Recorder
 from runreel.words.errors import MissingExtra, RunNotFound, SourceError, SourceMismatch
@@ -31,35 +32,25 @@ from tests.live.assistants_script import (
     answer,
     end,
 )
-from tests.live.assistants_service import AssistantsService
 from tests.live.yandex import QUICK, assert_copy, notes, outline, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from runreel.reel import Reel
+    from runreel.words.intake import Report
+    from tests.live.assistants_service import AssistantsService
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AssistantsService]:
-    """The service with TLS and a key."""
-    with AssistantsService(tls_in=tmp_path_factory.mktemp("tls"), key="secret") as secure:
-        yield secure
+pytestmark = pytest.mark.usefixtures("way_there")
 
 
-@pytest.fixture(autouse=True)
-def environment(service: AssistantsService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What leads there. gRPC looks for roots once in a process, which may be long ago by now."""
-    for name, value in service.environment.items():
-        monkeypatch.setenv(name, value)
-    roots = Path(service.environment["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"]).read_bytes()
-    credentials = grpc.ssl_channel_credentials(root_certificates=roots)
-    monkeypatch.setattr(grpc, "ssl_channel_credentials", lambda: credentials)
+@pytest.fixture
+def service(secure_assistants: AssistantsService) -> AssistantsService:
+    return secure_assistants
 
 
-def listen(reel: Reel, run_id: str, **settings: Any) -> Heard:
+def listen(reel: Reel, run_id: str, **settings: Any) -> Report:
     return listen_by_id(reel.db, run_id, **({"patience": QUICK} | settings))
 
 
@@ -207,10 +198,20 @@ def test_somebody_there_who_never_answers(reel: Reel, service: AssistantsService
 
 def test_garbage(reel: Reel, service: AssistantsService) -> None:
     run_id = service.play(Script([Partial("fine"), Raw(b"\xff\xff"), Done("x")]))
-    with pytest.raises(SourceError):
-        listen(reel, run_id, patience=replace(QUICK, silence=0.5))
+    with pytest.raises(SourceError, match="no message of the Assistants API") as caught:
+        listen_by_id(reel.db, run_id)
+    assert "YC_API_ENDPOINT" in str(caught.value.hint)
     assert [row.text for row in stream(reel, run_id)] == ["fine"]
     assert notes(reel, run_id) == ["opened", "interrupted"]
+
+
+def test_an_event_of_a_kind_that_nobody_knows(reel: Reel, service: AssistantsService) -> None:
+    strange = StreamEvent.FromString(b"\x08\x63")
+    run_id = service.play(Script([Raw(strange), Done("fine")]))
+    listen(reel, run_id)
+    assert [row.type for row in stream(reel, run_id)] == ["UNKNOWN", "DONE"]
+    assert stream(reel, run_id)[0].raw["eventType"] == 99
+    assert notes(reel, run_id) == ["opened", "closed"]
 
 
 def test_another_source(reel: Reel) -> None:
@@ -221,11 +222,13 @@ def test_another_source(reel: Reel) -> None:
         listen(reel, "mine")
 
 
-def test_missing_packages(reel: Reel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "grpc", None)
-    with pytest.raises(MissingExtra) as caught:
+@pytest.mark.parametrize("module", PROTOS)
+def test_missing_packages(reel: Reel, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtra, match=r"versions 0\.19\.0 to 0\.22\.0") as caught:
         listen(reel, "run-1")
     assert "runreel[yandex]" in str(caught.value.hint)
+    assert untouched(reel, "run-1")
 
 
 def run_program(text: str, service: AssistantsService, *arguments: str) -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import sys
 import time
 from dataclasses import replace
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -19,7 +17,6 @@ from runreel.live import yandex
 from runreel.recorder import Recorder
 from runreel.words.errors import (
     LogError,
-    MissingExtra,
     RecordingError,
     RunNotFound,
     SourceError,
@@ -187,26 +184,6 @@ def test_results_that_arrive_although_the_call_runs_out_of_time(
 def test_something_that_is_no_run(reel: Reel) -> None:
     with pytest.raises(UsageError, match="str"):
         yandex.recorded("run-1", reel.db)
-
-
-def test_a_missing_sdk(reel: Reel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "yandex_ai_studio_sdk._runs.run", None)
-
-    def missing(_: str) -> str:
-        raise metadata.PackageNotFoundError
-
-    monkeypatch.setattr(metadata, "version", missing)
-    with pytest.raises(MissingExtra, match="not installed") as caught:
-        yandex.recorded(object(), reel.db)
-    assert "runreel[yandex]" in str(caught.value.hint)
-    assert caught.value.exit_code == 4
-
-
-def test_an_sdk_that_is_too_new(reel: Reel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "yandex_ai_studio_sdk._runs.run", None)
-    monkeypatch.setattr(metadata, "version", lambda _: "0.22.1")
-    with pytest.raises(MissingExtra, match=r"0\.22\.1 has no assistants.*0\.19\.0 to 0\.22\.0"):
-        yandex.recorded(object(), reel.db)
 
 
 def break_log(reel: Reel, monkeypatch: pytest.MonkeyPatch) -> None:

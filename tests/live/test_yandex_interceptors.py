@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -12,17 +13,20 @@ from yandex_ai_studio_sdk.retry import NoRetryPolicy, RetryPolicy
 
 from runreel.live.interceptors import interceptors
 from runreel.recorder import Recorder
-from runreel.words.errors import LogError, RecordingError
+from runreel.words.errors import LogError, RecordingError, SourceError
 from tests.live.assistants_script import (
     TOOL_ROUND,
     Done,
     Fault,
     Partial,
     Pause,
+    Raw,
     Script,
     answer,
+    hang,
 )
 from tests.live.yandex import (
+    QUICK,
     assert_copy,
     async_sdk,
     notes,
@@ -30,8 +34,9 @@ from tests.live.yandex import (
     record,
     rows,
     sdk,
+    stream,
 )
-from tests.live.yandex_programs import ASYNC, SYNC, ask, named
+from tests.live.yandex_programs import ASYNC, SYNC, ask, ask_async, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,12 +129,93 @@ def test_without_a_retry_policy(reel: Reel, assistants: AssistantsService) -> No
     assert reel.run(run.id).usage is not None
 
 
+def test_a_deadline_during_a_slow_loop_is_not_the_end(
+    reel: Reel, assistants: AssistantsService
+) -> None:
+    steps = [step for n in range(4) for step in (Partial("word " * (n + 1)), Pause(0.2))]
+    assistants.scripts.append(Script([*steps, Done("done")]))
+    run = ask(sdk(assistants, interceptors=interceptors(reel.db)), stream=True)
+    seen = []
+    for event in run.listen(timeout=0.5):
+        seen.append(event.text)
+        time.sleep(0.3)
+    assert seen == ["word " * (n + 1) for n in range(4)] + ["done"]
+    assert_copy(reel, assistants, run.id)
+    assert notes(reel, run.id) == ["opened", "closed"]
+    starts = [call.events_start_idx.value for call in assistants.requests("RunService.Listen")]
+    assert starts[0] == 0
+    assert starts == sorted(starts)
+    assert len(starts) > 1
+
+
+def test_a_silent_stream_is_gone_on_with_when_its_deadline_has_passed(
+    reel: Reel, assistants: AssistantsService
+) -> None:
+    async def listen() -> Any:
+        client = async_sdk(assistants, interceptors=interceptors(reel.db))
+        run = await ask_async(client, stream=True)
+        assert len([event async for event in run.listen(timeout=1)]) == 6
+        return run
+
+    assistants.scripts.append(Script([Pause(0.2), *answer(5)], faults=[hang(2), hang(0), Fault(1)]))
+    run = asyncio.run(listen())
+    assert_copy(reel, assistants, run.id)
+    assert notes(reel, run.id) == ["opened", "closed"]
+
+
+@pytest.mark.parametrize("asked_before", [True, False])
+def test_the_deadline_is_the_programs_where_nothing_comes_for_long(
+    reel: Reel, assistants: AssistantsService, *, asked_before: bool
+) -> None:
+    patience = replace(QUICK, silence=1.0, unreachable=0.2)
+    client = sdk(assistants, interceptors=interceptors(reel.db, patience=patience))
+    script = Script([Pause(600), Done("late")])
+    if asked_before:
+        run = client.runs.get(assistants.play(script))
+    else:
+        run = of(client, sdk(assistants).runs.get(assistants.play(script)))
+    with pytest.raises(grpc.RpcError, match="DEADLINE_EXCEEDED"):
+        list(run.listen(timeout=0.4))
+    tries = len(assistants.requests("RunService.Listen"))
+    assert tries > 1 if asked_before else tries == 1
+
+
+def test_what_is_no_event_is_named(reel: Reel, assistants: AssistantsService) -> None:
+    steps = [Pause(0.2), Partial("fine"), Raw(b"\xff\xff no proto"), Done("x")]
+    assistants.scripts.append(Script(steps))
+    run = ask(sdk(assistants, interceptors=interceptors(reel.db)), stream=True)
+    with pytest.raises(SourceError, match="no message of the Assistants API"):
+        list(run)
+    assert [row.text for row in stream(reel, run.id)] == ["fine"]
+    assert notes(reel, run.id) == ["opened", "interrupted"]
+
+
+def test_results_for_a_run_that_waits_for_none_are_never_marked_as_sent(
+    reel: Reel, assistants: AssistantsService
+) -> None:
+    run = ask(sdk(assistants, interceptors=interceptors(reel.db)), stream=True)
+    list(run)
+    with pytest.raises(grpc.RpcError, match="no results are waited for"):
+        run.submit_tool_results({"name": "weather", "content": "21"})
+    assert outline(reel, run.id).count("tool_results") == 1
+    assert "note sent" not in outline(reel, run.id)
+    assert reel.run(run.id).status.name == "COMPLETED"
+    assert reel.run(run.id).recording == "closed"
+    assert reel.rebuild(check=True) == []
+
+
 def test_a_program_that_stops_early(reel: Reel, assistants: AssistantsService) -> None:
     assistants.scripts.append(Script([Partial("a"), Pause(600), Done("ab")]))
     run = ask(sdk(assistants, interceptors=interceptors(reel.db)), stream=True)
     for _ in run:
         break
     assert eventually(lambda: rows(reel, run.id)[-1].type == "interrupted")
+
+
+def of(client: Any, run: Any) -> Any:
+    """The run, got by another SDK object, as this one's."""
+    object.__setattr__(run, "_sdk", client)
+    return run
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
@@ -143,8 +229,7 @@ def eventually(holds: Callable[[], bool]) -> bool:
 def test_a_run_that_only_a_list_has_told_of(reel: Reel, assistants: AssistantsService) -> None:
     run_id = assistants.play(Script(answer(2)))
     client = sdk(assistants, interceptors=interceptors(reel.db))
-    run = sdk(assistants).runs.get(run_id)
-    object.__setattr__(run, "_sdk", client)
+    run = of(client, sdk(assistants).runs.get(run_id))
     assert len(list(run)) == 3
     # There was no question whose way another could have gone; the next one tells.
     assert reel.run(run_id).usage is None

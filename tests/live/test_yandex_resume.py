@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import random
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import StreamEvent
 
-from tests.live.assistants_script import TOOL_ROUND, Done, Partial, Pause, Script, Step
+from runreel.words.errors import RunNotFound
+from tests.live.assistants_script import TOOL_ROUND, Done, Partial, Script
+from tests.live.processes import Program, killing_round, slow, told
 from tests.live.yandex import (
     assert_copy,
     notes,
@@ -23,7 +22,6 @@ from tests.live.yandex import (
     recorded_play,
     rows,
     sdk,
-    stream,
 )
 from tests.logs import verify
 
@@ -31,88 +29,14 @@ if TYPE_CHECKING:
     from runreel.reel import Reel
     from tests.live.assistants_service import AssistantsService
 
-# How often a process is killed; a night's work: RUNREEL_KILL_ROUNDS=60.
-ROUNDS = int(os.environ.get("RUNREEL_KILL_ROUNDS", "3"))
-ROOT = Path(__file__).parents[2]
 ANSWER = {"name": "weather", "content": "21"}
-
-
-class Program:
-    """A process that records a run; ``seen`` are the events it has told that it saw."""
-
-    def __init__(self, service: AssistantsService, url: str, run_id: str, *more: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.live.program", service.address, url, run_id, *more],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
-        self.seen: list[list[Any]] = []
-        self.begun = threading.Event()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._finish()
-
-    def wait(self) -> None:
-        assert self._process.wait(60) == 0, self._process.stderr and self._process.stderr.read()
-        self._finish()
-
-    def _finish(self) -> None:
-        self._process.wait()
-        self._reader.join()
-        for pipe in (self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.endswith("\n"):
-                self.seen.append(json.loads(line))
-                self.begun.set()
-        self.begun.set()
-
-
-def slow(events: int, pause: float = 0.004) -> Script:
-    texts = ["word " * (n + 1) for n in range(events - 1)]
-    steps: list[Step] = []
-    for text in texts:
-        steps += [Partial(text), Pause(pause)]
-    return Script([*steps, Done(texts[-1] + "end")])
-
-
-def told(reel: Reel, run_id: str) -> list[list[Any]]:
-    return [[row.type, row.text] for row in stream(reel, run_id)]
 
 
 def test_killed_at_any_moment_a_recording_is_finished_by_another_process(
     reel: Reel, db_url: str, assistants: AssistantsService
 ) -> None:
-    for seed in range(ROUNDS):
-        moments = random.Random(seed)  # noqa: S311 - the same moments each time
-        run_id = assistants.play(slow(150))
-        seen = []
-        for _ in range(2):
-            program = Program(assistants, db_url, run_id)
-            assert program.begun.wait(60)
-            time.sleep(moments.uniform(0, 0.4))
-            program.kill()
-            seen += program.seen
-        last = Program(assistants, db_url, run_id)
-        last.wait()
-        seen += last.seen
-        assert_copy(reel, assistants, run_id)
-        verify(reel)
-        stored = told(reel, run_id)
-        assert [event for event in seen if event not in stored] == []
-        # No event is shown again; one that was stored and not yet shown is in the log.
-        assert len({json.dumps(event) for event in seen}) == len(seen)
-        assert reel.run(run_id).recording == "closed"
-        assert reel.run(run_id).usage is not None
+    for seed in range(3):
+        killing_round(reel, db_url, assistants, seed)
 
 
 def test_three_processes_that_record_one_run_make_one_copy(
@@ -130,6 +54,49 @@ def test_three_processes_that_record_one_run_make_one_copy(
         assert program.seen == stored[len(stored) - len(program.seen) :]
     assert max(len(program.seen) for program in programs) == 200
     assert "conflict" not in notes(reel, run_id)
+
+
+def test_a_process_that_is_told_something_else_than_two_others_does_not_have_its_way(
+    reel: Reel, db_url: str, assistants: AssistantsService
+) -> None:
+    odd_one, everybody, known = "another telling", threading.Barrier(3), threading.Event()
+
+    def retell(listener: int, event: Any) -> Any:
+        if event.stream_cursor.current_event_idx != 0:
+            return event
+        everybody.wait(60)
+        if listener != 2:
+            return event
+        assert known.wait(60)
+        other = StreamEvent()
+        other.CopyFrom(event)
+        other.partial_message.content[0].text.content = odd_one
+        return other
+
+    steps = [Partial("a"), Partial("ab"), Partial("abc"), Done("abcd")]
+    run_id = assistants.play(Script(steps, retell=retell))
+    programs = [Program(assistants, db_url, run_id) for _ in range(3)]
+    while not told_if_any(reel, run_id):
+        time.sleep(0.02)
+    known.set()
+    for program in programs:
+        program.wait()
+    assert_copy(reel, assistants, run_id)
+    verify(reel)
+    (conflict,) = (row for row in rows(reel, run_id) if row.type == "conflict")
+    assert conflict.raw["source_index"] == 0
+    assert odd_one in json.dumps(conflict.raw["offered"])
+    texts = [[text for _, text in program.seen] for program in programs]
+    as_two, as_one = ["a", "ab", "abc", "abcd"], [odd_one, "ab", "abc", "abcd"]
+    assert sorted(texts) == sorted([as_two, as_two, as_one])
+    assert reel.result(run_id).text == "abcd"
+    assert reel.run(run_id).recording == "closed"
+
+
+def told_if_any(reel: Reel, run_id: str) -> list[Any]:
+    with suppress(RunNotFound):
+        return told(reel, run_id)
+    return []
 
 
 def test_a_call_that_nobody_answered_is_shown_to_the_next_process(

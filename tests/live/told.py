@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runreel.words.errors import DatabaseUnavailable
 from runreel.words.log import NOTE, STREAM_EVENT
 
 if TYPE_CHECKING:
+    import pytest
+
     from runreel.reel import Reel
 
 
@@ -19,3 +22,13 @@ def notes(reel: Reel, run_id: str = "resp_1") -> list[tuple[str | None, str | No
     """How the recording went on once it was opened, and why."""
     rows = [row for row in reel.events(run_id) if row.kind == NOTE]
     return [(row.type, row.raw.get("reason")) for row in rows][1:]
+
+
+def break_the_log(reel: Reel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be stored until ``monkeypatch`` is undone."""
+
+    def gone(*_: object, **__: object) -> None:
+        raise DatabaseUnavailable("the database is gone")
+
+    for way in ("write", "writing"):
+        monkeypatch.setattr(type(reel.db), way, gone)

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runreel.cli.output import Output
-    from runreel.live.yandex_by_id import Heard
     from runreel.reel import Reel
-    from runreel.transfer import Report
+    from runreel.words.intake import Report
 
 STDIN = "-"
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
@@ -61,7 +60,7 @@ def record_command(
     """
     told = {key: value for key, value in identity.items() if value}
     if file is None:
-        report: Report | Heard = _listen(reel, run_id, source, told)
+        report = _listen(reel, run_id, source, told)
     else:
         from runreel.transfer import record_lines
 
@@ -70,8 +69,9 @@ def record_command(
     _tell(report, output, f"Run {run_id}. {_events(report)}", file)
 
 
-def _listen(reel: Reel, run_id: str, source: str | None, told: dict[str, Any]) -> Heard:
-    from runreel.live.yandex_by_id import SOURCE, listen_by_id
+def _listen(reel: Reel, run_id: str, source: str | None, told: dict[str, Any]) -> Report:
+    from runreel.live.yandex import SOURCE
+    from runreel.live.yandex_by_id import listen_by_id
 
     if source not in (None, SOURCE):
         raise UsageError(
@@ -129,7 +129,7 @@ def _lines(file: str) -> Iterator[Iterable[bytes]]:
         yield lines
 
 
-def _tell(report: Report | Heard, output: Output, told: str, file: str | None = None) -> None:
+def _tell(report: Report, output: Output, told: str, file: str | None = None) -> None:
     for notice in report.notices:
         terminal.note(notice)
     for problem in report.problems:
@@ -145,11 +145,11 @@ def _tell(report: Report | Heard, output: Output, told: str, file: str | None = 
         raise click.exceptions.Exit(1)
 
 
-def _events(report: Report | Heard) -> str:
+def _events(report: Report) -> str:
     return f"Events: {report.events_new:,} stored, {report.events_known:,} known before."
 
 
-def _value(report: Report | Heard, file: str | None) -> dict[str, Any]:
+def _value(report: Report, file: str | None) -> dict[str, Any]:
     problems = [problem._asdict() for problem in report.problems]
     return {
         "lines": report.lines,

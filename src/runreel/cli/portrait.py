@@ -65,14 +65,14 @@ def _show_citations(citations: tuple[Citation, ...], *, content: bool) -> None:
     for place, citation in enumerate(citations, 1):
         for source in citation.sources:
             terminal.out(f"  [{place}] ", safe_line(_source_line(source)))
-            if content:
+            if content and isinstance(source, FileChunk):
                 for line in source.text.splitlines() or [""]:
                     terminal.out("      ", (line, "dim"))
 
 
 def _source_line(source: FileChunk | UnknownSource) -> str:
     if not isinstance(source, FileChunk):
-        return "a source of an unknown type"
+        return source.text or "a source of an unknown type"
     index = source.search_index.name or source.search_index.id
     file = source.file and (source.file.name or source.file.id)
     return f"file {file or tables.UNKNOWN}, search index {index or tables.UNKNOWN}"

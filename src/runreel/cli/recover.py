@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from runreel.reel import Reel
     from runreel.words.log import OpenRecording
 
-_LIVE = "yandex-assistants"
-
 
 @click.command(
     "recover",
@@ -48,13 +46,14 @@ def recover_command(reel: Reel, *, list_: bool, output: Output) -> None:
 
 
 def _resume(reel: Reel) -> Resume | None:
-    if not (os.environ.get("YC_API_KEY") or os.environ.get("YC_IAM_TOKEN")):
+    from runreel.live.yandex import SOURCE
+    from runreel.live.yandex_by_id import authorization, listen_by_id
+
+    if authorization(os.environ) is None:
         return None
 
     def resume(recording: OpenRecording) -> None:
-        from runreel.live.yandex_by_id import listen_by_id
-
-        if recording.source != _LIVE:
+        if recording.source != SOURCE:
             raise SourceError(f"{recording.source} cannot be asked for a run again")
         listen_by_id(reel.db, recording.run_id)
 

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 from runreel.live import yandex
 
 if TYPE_CHECKING:
+    from runreel.live.yandex_session import Patience
     from runreel.store.database import Database
 
 
-def interceptors(database: Database, on_error: str = "raise") -> list[Any]:
+def interceptors(
+    database: Database, on_error: str = "raise", patience: Patience | None = None
+) -> list[Any]:
     """For ``AIStudio(interceptors=…)`` or ``AsyncAIStudio``: each object gets a list of its own.
 
     Raises:
@@ -19,4 +22,4 @@ def interceptors(database: Database, on_error: str = "raise") -> list[Any]:
     yandex.require()
     from runreel.live.yandex_interceptors import made
 
-    return made(database, on_error)
+    return made(database, on_error, patience)

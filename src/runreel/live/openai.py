@@ -6,7 +6,9 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from runreel.live import openai_request as requests
 from runreel.live import openai_wire as wires
+from runreel.live.driving import completed
 from runreel.live.openai_streams import (
     RecordedAsyncHelper,
     RecordedAsyncManager,
@@ -77,7 +79,8 @@ def recorded(
             manager, helper = _MANAGERS[name]
             return manager(source, partial(_helper, helper, take))
         if name in _FINISHED:
-            take(_FINISHED[name], again=True).keep_whole(_said(source), source)
+            made = take(_FINISHED[name], {}, blocking=True, again=True)
+            completed(made.keep_whole(_said(source), source))
             return source
     raise UsageError(
         f"runreel does not know how to record openai's {type(source).__name__}",
@@ -103,8 +106,9 @@ def _stream(kind: Any, take: Any, stream: Any, shown: Any) -> Any:
     wire = wires.Wire(stream)
     made = take(
         source,
+        wires.sent(stream),
+        blocking=not wire.asynchronous,
         id_=wires.asked_id(stream),
-        previous=wires.previous_id(stream),
         again=not wires.creates(stream),
     )
     return kind(shown, made, wire)
@@ -115,12 +119,10 @@ def _take(
     request: dict[str, Any] | None,
     options: dict[str, Any],
     source: str,
-    *,
-    previous: str | None = None,
+    sent: dict[str, Any],
     **known: Any,
 ) -> Take:
-    previous = previous or (request or {}).get("previous_response_id")
-    return Take(database, source, request=request, previous=previous, **options, **known)
+    return Take(database, source, requests.asked(request, sent), **options, **known)
 
 
 def _said(model: Any) -> dict[str, Any]:

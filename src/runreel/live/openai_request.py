@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from runreel.rules import plain_json as pj
 
@@ -16,6 +16,26 @@ _SENDING = frozenset(
 # With what a tool that is somebody's server lets the model in.
 _SECRETS = frozenset(("authorization", "headers"))
 _ANSWERS = frozenset(("function_call_output", "custom_tool_call_output"))
+
+
+class Asked(NamedTuple):
+    """What is known of a request.
+
+    ``context`` is the request as it is kept, if at all; ``previous`` the response that is to be
+    gone on from, ``answers`` what is sent back for that one's calls of tools.
+    """
+
+    context: dict[str, Any] | None
+    previous: str | None
+    answers: list[Any]
+
+
+def asked(request: dict[str, Any] | None, sent: dict[str, Any]) -> Asked:
+    """What the program says of its ``request``, and what of it the client has ``sent``."""
+    context = None if request is None else kept(request)
+    told = sent or context or {}
+    previous = pj.as_text(told.get("previous_response_id")) or None
+    return Asked(context, previous, answers(told) if previous else [])
 
 
 def kept(request: dict[str, Any]) -> dict[str, Any]:

@@ -3,53 +3,123 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import uuid
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel import queries
+from runreel.recorder import Recorder
+from runreel.rules import plain_json as pj
+from runreel.rules.codec import loads
 from runreel.rules.ids import check_run_id
 from runreel.rules.matching import fingerprint
 from runreel.store import event_log, run_queries
 from runreel.words.errors import BadInput
-from runreel.words.log import NOTE
+from runreel.words.log import NOTE, RESUMED
 
 if TYPE_CHECKING:
+    from runreel.drafts import Entry
+    from runreel.store.connection import Connection
     from runreel.store.database import Database
+
+
+class Told(NamedTuple):
+    """What is known of a response or completion when it begins: its id, that of the one before.
+
+    ``again`` is whether it may have been recorded before, in part or whole.
+    """
+
+    source: str
+    id: str | None
+    previous: str | None
+    again: bool
 
 
 class Place(NamedTuple):
     """A run, and what of it is known to be no part of what comes now; None: it may be all."""
 
     run_id: str
-    before: Counter[bytes] | None
+    before: Counter[bytes] | None = None
     goes_on: bool = False
 
 
-def place(
-    database: Database, source: str, id_: str | None, previous: str | None, *, again: bool
-) -> Place:
-    """The run of the response or completion ``id_``, which goes on from the one ``previous``.
+def recorder(database: Database, told: Told, labels: dict[str, str] | None) -> Recorder:
+    """The recorder of the run that a response or completion belongs to.
 
-    ``again`` is whether it may have been recorded before, in part or whole.
+    Of several responses that go on from one, the run goes on with the one whose recorder is the
+    first to say so in the log; the others begin runs of their own.
     """
-    own = run_id(source, id_)
+    identity: dict[str, Any] = {"labels": labels} if labels else {}
     with database.reading() as connection:
-        if again and id_ is not None:
-            known = run_queries.run_of_response(connection, source, id_)
-            if known is not None or event_log.head(connection, own) >= 0:
-                return Place(known or own, None)
-        before = previous and run_queries.run_of_response(connection, source, previous)
-        if before:
-            stored = queries.events(connection, before)
-            told = ((row.kind, row.raw) for row in stored if row.kind != NOTE)
-            counts = Counter(fingerprint(kind, raw) for kind, raw in told if raw is not None)
-            return Place(before, counts, goes_on=True)
-        if not again and event_log.head(connection, own) >= 0:
-            # A server that calls all that it makes by one name.
-            own = run_id(source, None)
-    return Place(own, None)
+        place = _place(connection, told)
+    if place.goes_on:
+        continuation = _Continuation(database, place, told, identity)
+        if continuation.claim():
+            return continuation
+        with database.reading() as connection:
+            place = _place(connection, told._replace(previous=None))
+    return Recorder(database, place.run_id, source=told.source, via="live", identity=identity)
+
+
+class _Continuation(Recorder):
+    """A recorder of a run that goes on from the response before."""
+
+    def __init__(
+        self, database: Database, place: Place, told: Told, identity: dict[str, Any]
+    ) -> None:
+        self._told = told
+        super().__init__(
+            database,
+            place.run_id,
+            source=told.source,
+            via="live",
+            identity={**identity, "after": told.previous, "response": told.id},
+            offered=place.before,
+        )
+
+    def claim(self) -> bool:
+        """Begin the session with the note that says so; False if another has begun so."""
+        free = True
+
+        def decide() -> list[Entry]:
+            nonlocal free
+            with self.database.reading() as connection:
+                free = not _taken(connection, self.run_id, self._told)
+            return [self._opening()] if free else []
+
+        self.opened = True  # by the note itself
+        self._run(self._deciding(decide))
+        self.opened = free
+        return free
+
+
+def _place(connection: Connection, told: Told) -> Place:
+    own = run_id(told.source, told.id)
+    if told.again and told.id is not None:
+        known = run_queries.run_of_response(connection, told.source, told.id)
+        if known is not None or event_log.head(connection, own) >= 0:
+            return Place(known or own)
+    before = told.previous and run_queries.run_of_response(connection, told.source, told.previous)
+    if before:
+        stored = queries.events(connection, before)
+        rows = ((row.kind, row.raw) for row in stored if row.kind != NOTE)
+        counts = Counter(fingerprint(kind, raw) for kind, raw in rows if raw is not None)
+        return Place(before, counts, goes_on=True)
+    if not told.again and event_log.head(connection, own) >= 0:
+        # A server that calls all that it makes by one name.
+        own = run_id(told.source, None)
+    return Place(own)
+
+
+def _taken(connection: Connection, run_id: str, told: Told) -> bool:
+    """Whether another response goes on from the same one, as the run's notes say."""
+    for row in event_log.read(connection, run_id):
+        if row.kind == NOTE and row.type == RESUMED and row.payload is not None:
+            note = pj.as_object(loads(row.payload))
+            same = told.id is not None and note.get("response") == told.id
+            if note.get("after") == told.previous and not same:
+                return True
+    return False
 
 
 def run_id(source: str, id_: str | None) -> str:
@@ -61,27 +131,3 @@ def run_id(source: str, id_: str | None) -> str:
     except BadInput:
         return f"{source}-{hashlib.sha256(id_.encode('utf-8', 'replace')).hexdigest()}"
     return id_
-
-
-class Claims:
-    """The responses that this process is about to go on from.
-
-    Two responses can follow one; the first goes on with the run, the other begins one.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._taken: set[tuple[str, str]] = set()
-
-    def take(self, database: Database, previous: str) -> bool:
-        """Claim a response; False if somebody else has."""
-        claim = (str(database.shown), previous)
-        with self._lock:
-            free = claim not in self._taken
-            self._taken.add(claim)
-        return free
-
-    def release(self, database: Database, previous: str) -> None:
-        """The log says now who goes on from it."""
-        with self._lock:
-            self._taken.discard((str(database.shown), previous))

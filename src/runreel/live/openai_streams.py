@@ -6,10 +6,11 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
+from runreel.live.driving import completed
 from runreel.live.openai_take import CUT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from types import TracebackType
 
     from runreel.live.openai_take import Take
@@ -33,25 +34,34 @@ class _Recorded:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
+    async def _told(self, ahead: Callable[[], Awaitable[Any]]) -> Any:
+        """What comes next, stored: an event, or that there is none."""
+        try:
+            event = await ahead()
+        except BaseException as error:
+            await self._take.fail(self._wire.heard(), error)
+            raise
+        try:
+            await self._take.keep(self._wire.heard(), event)
+        except BaseException as error:
+            await self._take.end(type(error).__name__)
+            raise
+        if event is _END:
+            await self._take.end(CUT)
+        return event
+
 
 class RecordedStream(_Recorded):
     """A ``Stream`` whose events are stored before they are yielded; else as the client's own."""
 
     def __next__(self) -> Any:
-        try:
-            event = next(self._stream, _END)
-        except BaseException as error:
-            self._take.fail(self._wire.heard(), error)
-            raise
-        try:
-            self._take.keep(self._wire.heard(), event)
-        except BaseException as error:
-            self._take.end(type(error).__name__)
-            raise
+        event = completed(self._told(self._ahead))
         if event is _END:
-            self._take.end(CUT)
             raise StopIteration
         return event
+
+    async def _ahead(self) -> Any:
+        return next(self._stream, _END)
 
     def __iter__(self) -> Iterator[Any]:
         return _Reader(self, self._take)
@@ -66,12 +76,12 @@ class RecordedStream(_Recorded):
         traceback: TracebackType | None,
     ) -> None:
         self._stream.close()
-        self._take.end(LEFT if kind is None else kind.__name__)
+        self._take.end_now(LEFT if kind is None else kind.__name__)
 
     def close(self) -> None:
         """Close the connection; the recording ends here."""
         self._stream.close()
-        self._take.end(LEFT)
+        self._take.end_now(LEFT)
 
 
 class RecordedHelper(RecordedStream):
@@ -98,18 +108,8 @@ class RecordedAsyncStream(_Recorded):
     """An ``AsyncStream`` whose events are stored before they are yielded."""
 
     async def __anext__(self) -> Any:
-        try:
-            event = await anext(self._stream, _END)
-        except BaseException as error:
-            await self._take.afail(self._wire.heard(), error)
-            raise
-        try:
-            await self._take.akeep(self._wire.heard(), event)
-        except BaseException as error:
-            await self._take.aend(type(error).__name__)
-            raise
+        event = await self._told(lambda: anext(self._stream, _END))
         if event is _END:
-            await self._take.aend(CUT)
             raise StopAsyncIteration
         return event
 
@@ -126,12 +126,12 @@ class RecordedAsyncStream(_Recorded):
         traceback: TracebackType | None,
     ) -> None:
         await self._stream.close()
-        await self._take.aend(LEFT if kind is None else kind.__name__)
+        await self._take.end(LEFT if kind is None else kind.__name__)
 
     async def close(self) -> None:
         """Close the connection; the recording ends here."""
         await self._stream.close()
-        await self._take.aend(LEFT)
+        await self._take.end(LEFT)
 
     async def aclose(self) -> None:
         """Like ``close``."""
@@ -243,11 +243,11 @@ def _part(take: Take, token: object = None) -> None:
     if not take.open or (token is not None and take.reader is not token):
         return
     # The garbage collector may have called us from within a commit, which we must not wait for.
-    ending = threading.Thread(target=take.end, args=(LEFT,), daemon=True)
+    ending = threading.Thread(target=take.end_now, args=(LEFT,), daemon=True)
     try:
         ending.start()
     except RuntimeError:
         # The interpreter is about to end, and starts no threads any more.
-        take.end(LEFT)
+        take.end_now(LEFT)
     else:
         ending.join(_PARTING)

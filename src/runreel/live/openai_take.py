@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from runreel.keeper import Keeper
-from runreel.live import openai_request as requests
-from runreel.live.openai_runs import Claims, place
-from runreel.recorder import Recorder
+from runreel.live import openai_runs as runs
+from runreel.live.driving import completed
 from runreel.rules import plain_json as pj
 from runreel.rules.codec import loads
 from runreel.sources import openai_chat, openai_responses
@@ -20,6 +19,8 @@ from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from runreel.live.openai_request import Asked
+    from runreel.recorder import Recorder
     from runreel.store.database import Database
 
 RESPONSES = openai_responses.reader.name
@@ -28,106 +29,94 @@ CUT = "the stream ended before its last event"
 
 _log = logging.getLogger("runreel")
 _ENDS = {RESPONSES: openai_responses.ends, CHAT: openai_chat.ends}
-_claims = Claims()
+
+
+class Pen(Protocol):
+    """What a take is written with."""
+
+    async def aoffer(self, kind: str, value: Any, event: Any) -> object:
+        """Store a value; ``event`` is what the program knows it as."""
+        ...
+
+    async def aclose(self) -> None:
+        """Say that the recording is complete."""
+        ...
+
+    async def ainterrupt(self, reason: str) -> None:
+        """Say that it was cut short."""
+        ...
 
 
 class Take:
     """What a client's stream tells, stored value by value, and how the recording ends.
 
-    ``id_`` is the response's id where it is known beforehand, ``previous`` that of the one before;
-    ``again`` whether the same response may have been recorded before. ``open`` is whether there is
-    a recording to end; ``reader`` whoever reads the stream.
+    ``id_`` is the response's id where it is known beforehand, ``again`` whether the same response
+    may have been recorded before. ``blocking`` is for threads that may wait: the coroutines never
+    suspend then. ``open`` is whether there is a recording to end; ``reader`` whoever reads.
     """
 
     def __init__(  # noqa: PLR0913 - what is known of a response beforehand
         self,
         database: Database,
         source: str,
+        asked: Asked,
         *,
-        request: dict[str, Any] | None,
         labels: dict[str, str] | None,
         on_error: str,
+        blocking: bool,
         id_: str | None = None,
-        previous: str | None = None,
         again: bool = False,
     ) -> None:
         self.source = source
-        self._database = database
-        self._request = None if request is None else requests.kept(request)
-        self._labels = labels
-        self._id = id_
-        self._previous = previous
-        self._again = again
-        self._claimed: str | None = None
-        self._goes_on = False
-        self._begun = False
         self.open = False
         self.reader: object = None
+        self._database = database
+        self._asked = asked
+        self._labels = labels
+        self._told = runs.Told(source, id_, asked.previous, again)
+        self._begun = False
         self._over = False
-        self._keeper = Keeper(self._recorder, on_error)
+        self._keeper = Keeper(self._recorder, on_error, database.patience)
+        self._pen: Pen = _Blocking(self._keeper) if blocking else self._keeper
         self._pid = os.getpid()
 
-    def keep(self, wire: Iterable[str], event: Any) -> None:
+    async def keep(self, wire: Iterable[str], event: Any) -> None:
         """Store what came on the wire for ``event``.
 
         Raises:
             RecordingError: if it cannot be stored.
         """
         for kind, value in self._rows(wire, event):
-            self._keeper.offer(kind, value, event)
-        self._release()
+            await self._pen.aoffer(kind, value, event)
 
-    async def akeep(self, wire: Iterable[str], event: Any) -> None:
-        """Like ``keep``, in an event loop."""
-        for kind, value in self._rows(wire, event):
-            await self._keeper.aoffer(kind, value, event)
-        self._release()
-
-    def keep_whole(self, value: dict[str, Any], event: Any) -> None:
+    async def keep_whole(self, value: dict[str, Any], event: Any) -> None:
         """Store a finished response, which is all that there is of it."""
-        for kind, row in self._told(RUN, value):
-            self._keeper.offer(kind, row, event)
-        self._release()
+        for kind, row in self._values(RUN, value):
+            await self._pen.aoffer(kind, row, event)
         self._over = True
-        self.end(CUT)
+        await self.end(CUT)
 
-    def fail(self, wire: Iterable[str], error: BaseException) -> None:
+    async def fail(self, wire: Iterable[str], error: BaseException) -> None:
         """The client's stream has raised: store what it raised it for, and end the recording."""
         try:
-            self.keep(_readable(wire), error)
+            await self.keep(_readable(wire), error)
         except RecordingError:
             _log.exception("what a stream of %s failed with could not be stored", self.source)
-        self.end(type(error).__name__)
+        await self.end(type(error).__name__)
 
-    async def afail(self, wire: Iterable[str], error: BaseException) -> None:
-        """Like ``fail``, in an event loop."""
-        try:
-            await self.akeep(_readable(wire), error)
-        except RecordingError:
-            _log.exception("what a stream of %s failed with could not be stored", self.source)
-        await self.aend(type(error).__name__)
-
-    def end(self, reason: str) -> None:
+    async def end(self, reason: str) -> None:
         """Close the recording; as interrupted, and why, if the stream's last event has not come."""
-        if self._ending():
-            if self._over:
-                self._keeper.close()
-            else:
-                self._keeper.interrupt(reason)
+        await self._end(self._pen, reason)
 
-    async def aend(self, reason: str) -> None:
-        """Like ``end``, in an event loop."""
-        if self._ending():
-            if self._over:
-                await self._keeper.aclose()
-            else:
-                await self._keeper.ainterrupt(reason)
+    def end_now(self, reason: str) -> None:
+        """Like ``end``, where nothing can be awaited."""
+        completed(self._end(_Blocking(self._keeper), reason))
 
-    def _ending(self) -> bool:
+    async def _end(self, pen: Pen, reason: str) -> None:
         ending, self.open = self.open, False
-        self._release()
         # A forked child has its own copy of what its parent records.
-        return ending and os.getpid() == self._pid
+        if ending and os.getpid() == self._pid:
+            await (pen.aclose() if self._over else pen.ainterrupt(reason))
 
     def _rows(self, wire: Iterable[str], event: Any) -> Iterator[tuple[str, Any]]:
         for text in wire:
@@ -136,52 +125,47 @@ class Take:
             except BadValue as error:
                 self._keeper.failed(error, event)
                 continue
-            yield from self._told(STREAM_EVENT, value)
+            yield from self._values(STREAM_EVENT, value)
 
-    def _told(self, kind: str, value: Any) -> Iterator[tuple[str, Any]]:
+    def _values(self, kind: str, value: Any) -> Iterator[tuple[str, Any]]:
         """The value, and before the first one what it was asked for with."""
         self.open = True
         if not self._begun:
             self._begun = True
             self._learn(pj.as_object(value))
-            if self._request is not None:
-                yield CONTEXT, self._request
-                answers = requests.answers(self._request)
-                if answers and self._goes_on:
-                    yield TOOL_RESULTS, {"tool_results": answers}
+            if self._asked.context is not None:
+                yield CONTEXT, self._asked.context
+            if self._asked.answers:
+                yield TOOL_RESULTS, {"tool_results": self._asked.answers}
         self._over = self._over or _ENDS[self.source](value)
         yield kind, value
 
     def _learn(self, value: dict[str, Any]) -> None:
-        response = value.get("response") if "response" in value else value
-        told = pj.as_object(response)
-        self._id = self._id or pj.as_text(told.get("id"))
+        response = pj.as_object(value.get("response") if "response" in value else value)
+        id_ = self._told.id or pj.as_text(response.get("id"))
+        previous = self._told.previous
         if self.source == RESPONSES:
-            self._previous = self._previous or pj.as_text(told.get("previous_response_id"))
+            previous = previous or pj.as_text(response.get("previous_response_id"))
+        self._told = self._told._replace(id=id_, previous=previous)
 
     def _recorder(self) -> Recorder:
-        if self._previous and _claims.take(self._database, self._previous):
-            self._claimed = self._previous
-        try:
-            found = place(self._database, self.source, self._id, self._claimed, again=self._again)
-            recorder = Recorder(
-                self._database,
-                found.run_id,
-                source=self.source,
-                via="live",
-                identity={"labels": self._labels} if self._labels else None,
-                offered=found.before,
-            )
-        except BaseException:
-            self._release()
-            raise
-        self._goes_on = found.goes_on
-        return recorder
+        return runs.recorder(self._database, self._told, self._labels)
 
-    def _release(self) -> None:
-        if self._claimed is not None:
-            _claims.release(self._database, self._claimed)
-            self._claimed = None
+
+class _Blocking:
+    """A pen for threads that may wait: its coroutines never suspend."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    async def aoffer(self, kind: str, value: Any, event: Any) -> None:
+        self._keeper.offer(kind, value, event)
+
+    async def aclose(self) -> None:
+        self._keeper.close()
+
+    async def ainterrupt(self, reason: str) -> None:
+        self._keeper.interrupt(reason)
 
 
 def _readable(wire: Iterable[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from runreel.rules import plain_json as pj
 from runreel.words.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _DONE = "[DONE]"
 
 
 class Wire:
-    """The JSON texts that a ``Stream`` or ``AsyncStream`` reads while it is read itself."""
+    """The JSON texts that a ``Stream`` or, ``asynchronous``, an ``AsyncStream`` reads."""
 
     def __init__(self, stream: Any) -> None:
         self._texts: list[str] = []
@@ -27,8 +28,8 @@ class Wire:
         self._events: Any = getattr(stream, "_iter_events", None)
         if self._events is None:
             raise unknown_version()
-        asynchronous = hasattr(stream, "__anext__")
-        stream._iter_events = self._ahear if asynchronous else self._hear  # noqa: SLF001
+        self.asynchronous = hasattr(stream, "__anext__")
+        stream._iter_events = self._ahear if self.asynchronous else self._hear  # noqa: SLF001
 
     def heard(self) -> list[str]:
         """What was read since this was asked last.
@@ -76,13 +77,11 @@ def asked_id(stream: Any) -> str | None:
     return None if creates(stream) else path(stream).rstrip("/").rpartition("/")[2] or None
 
 
-def previous_id(stream: Any) -> str | None:
-    """The response that the one asked for is to go on from."""
+def sent(stream: Any) -> dict[str, Any]:
+    """What was asked for, as the client has sent it."""
     with suppress(Exception):  # a body that cannot be read again tells nothing
-        body = json.loads(stream.response.request.content)
-        told = body.get("previous_response_id")
-        return told if isinstance(told, str) else None
-    return None
+        return pj.as_object(json.loads(stream.response.request.content))
+    return {}
 
 
 def unknown_version() -> MissingExtra:

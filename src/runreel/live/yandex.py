@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 from runreel.keeper import Keeper
 from runreel.recorder import Recorder
+from runreel.sources.yandex_assistants import reader
 from runreel.words.errors import MissingExtra, UsageError
 from runreel.words.log import INTERRUPTED
 
@@ -14,7 +16,10 @@ if TYPE_CHECKING:
     from runreel.live.yandex_session import Patience
     from runreel.store.database import Database
 
-SOURCE = "yandex-assistants"
+SOURCE = reader.name
+# What the command line needs to listen by id, and what the SDK's own objects need.
+PROTOS = ("grpc", "yandex.cloud.ai.assistants.v1.runs.run_service_pb2_grpc")
+_SDK = ("yandex_ai_studio_sdk._runs.run",)
 _PACKAGE = "yandex-ai-studio-sdk"
 _VERSIONS = "0.19.0 to 0.22.0"
 
@@ -49,9 +54,8 @@ def recorded(  # noqa: PLR0913 - what can be said of a recording
         raise UsageError(f"this is no run of the Yandex SDK: {type(run).__name__}")
     told = {"assistant_id": run.assistant_id, "thread_id": run.thread_id, "labels": labels}
     identity = {key: value for key, value in told.items() if value}
-    keeper = Keeper(
-        lambda: Recorder(database, run.id, source=SOURCE, via="live", identity=identity), on_error
-    )
+    make = partial(Recorder, database, run.id, source=SOURCE, via="live", identity=identity)
+    keeper = Keeper(make, on_error, database.patience)
     sdk = run._sdk  # noqa: SLF001 - a run has no public way to its service
     asynchronous = isinstance(run, AsyncRun)
     store = AsyncStore(keeper) if asynchronous else Store(keeper)
@@ -70,14 +74,15 @@ def recorded(  # noqa: PLR0913 - what can be said of a recording
     return yandex_runs.watched(run, database, session, wire)
 
 
-def require() -> None:
-    """See that the SDK is there and still has assistants.
+def require(*modules: str) -> None:
+    """See that the SDK, or what of its packages ``modules`` are, is there and has assistants.
 
     Raises:
         MissingExtra: if not.
     """
     try:
-        import_module("yandex_ai_studio_sdk._runs.run")
+        for module in modules or _SDK:
+            import_module(module)
     except ImportError:
         try:
             found = f"{_PACKAGE} {metadata.version(_PACKAGE)} has no assistants"

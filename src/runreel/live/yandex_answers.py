@@ -9,13 +9,10 @@ from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import AttachRunRequest
 
 from runreel.live import yandex_proto as protos
 from runreel.words.errors import SourceError
-from runreel.words.log import TOOL_RESULTS
+from runreel.words.log import SENT, TOOL_RESULTS
 
 if TYPE_CHECKING:
     from runreel.live.yandex_session import Session
-
-# The note that tool results, stored before, have reached the service.
-SENT = "sent"
 
 
 class Sender(Protocol):

@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from runreel.keeper import Keeper
+from runreel.live.yandex import PROTOS, SOURCE, require
 from runreel.recorder import Recorder
-from runreel.words.errors import MissingExtra
+from runreel.words.intake import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from runreel.live.yandex_session import Patience
-    from runreel.rules.matching import Offer
     from runreel.store.database import Database
 
-SOURCE = "yandex-assistants"
+# The variables that a key may stand in, the first that is set, and what it is called then.
+KEYS = {"YC_API_KEY": "Api-Key", "YC_IAM_TOKEN": "Bearer", "YC_TOKEN": "Bearer"}
 
 
-@dataclass(slots=True)
-class Heard:
-    """What became of what was heard, in the terms of ``transfer.Report``."""
-
-    lines: int = 0
-    events_new: int = 0
-    events_known: int = 0
-    runs_new: int = 0
-    runs_touched: int = 0
-    source: str = SOURCE
-    problems: list[Any] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-
-    def count(self, offer: Offer | None) -> None:
-        """Take in what became of one event."""
-        self.lines += 1
-        if offer is not None and not offer.conflict:
-            self.events_new += offer.new
-            self.events_known += not offer.new
+def authorization(environment: Mapping[str, str]) -> str | None:
+    """What opens the service's doors; None where no key is set."""
+    for name, scheme in KEYS.items():
+        if key := environment.get(name, "").strip():
+            return f"{scheme} {key}"
+    return None
 
 
 def listen_by_id(
@@ -47,9 +33,9 @@ def listen_by_id(
     run_id: str,
     *,
     identity: dict[str, Any] | None = None,
-    on_event: Callable[[Heard], None] | None = None,
+    on_event: Callable[[Report], None] | None = None,
     patience: Patience | None = None,
-) -> Heard:
+) -> Report:
     """Record a run until it is over, going on where the log ends.
 
     Key and endpoint come from the SDK's environment variables: YC_API_KEY, YC_IAM_TOKEN or
@@ -60,22 +46,18 @@ def listen_by_id(
         SourceError: if the service does not let us listen, or the run goes on for too long
             without a word; what was heard until then is stored.
     """
-    try:
-        import_module("grpc")
-        import_module("yandex.cloud.ai.assistants.v1.runs.run_service_pb2_grpc")
-    except ImportError:
-        raise MissingExtra(
-            "what is needed to talk to the Assistants service is not installed",
-            hint="pip install 'runreel[yandex]'",
-        ) from None
+    require(*PROTOS)
     from runreel.live.yandex_channel import hear
 
     recorder = Recorder(database, run_id, source=SOURCE, via="live", identity=identity)
-    heard = Heard(runs_new=int(recorder.last_seq < 0))
+    new = recorder.last_seq < 0
+    report = Report(source=SOURCE)
     for offer in hear(database, Keeper(recorder), os.environ, patience):
-        heard.count(offer)
+        report.lines += 1
+        if offer is not None:
+            report.count(new=offer.new, conflict=offer.conflict)
+            report.runs_touched = int(report.events_new > 0)
+            report.runs_new = int(new and report.events_new > 0)
         if on_event is not None:
-            on_event(heard)
-    heard.runs_new = int(heard.runs_new and heard.events_new > 0)
-    heard.runs_touched = int(heard.events_new > 0)
-    return heard
+            on_event(report)
+    return report

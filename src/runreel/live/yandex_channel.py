@@ -18,9 +18,11 @@ from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsReque
 from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
 
 from runreel.live.driving import blocking
+from runreel.live.yandex_by_id import KEYS, authorization
 from runreel.live.yandex_listener import Listener
 from runreel.live.yandex_session import Patience, Session
 from runreel.live.yandex_store import Store
+from runreel.live.yandex_wire import no_message, unreadable
 from runreel.words.errors import SourceError
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
 _ENDPOINT = "api.cloud.yandex.net:443"
 _ASSISTANTS = "ai-assistants"
-_KEYS = {"YC_API_KEY": "Api-Key", "YC_IAM_TOKEN": "Bearer", "YC_TOKEN": "Bearer"}
 # How long one connection lasts.
 _LISTEN_SECONDS = 60.0
 _OFF = "The Assistants service was switched off in January 2026: only servers like it answer."
@@ -141,7 +142,7 @@ class _Stream:
 
 @contextmanager
 def _connected(environment: Mapping[str, str], seconds: float) -> Iterator[Connection]:
-    metadata = [("authorization", _authorization(environment))]
+    metadata = [("authorization", _key(environment))]
     told = environment.get("YC_API_ENDPOINT")
     credentials = grpc.ssl_channel_credentials()
     with grpc.secure_channel(told or _ENDPOINT, credentials) as channel:
@@ -150,14 +151,14 @@ def _connected(environment: Mapping[str, str], seconds: float) -> Iterator[Conne
         yield Connection(channel, metadata)
 
 
-def _authorization(environment: Mapping[str, str]) -> str:
-    for name, scheme in _KEYS.items():
-        if key := environment.get(name, "").strip():
-            return f"{scheme} {key}"
-    raise SourceError(
-        "there is no key for the Assistants service",
-        hint=f"Set one of {', '.join(_KEYS)}. {_OFF}",
-    )
+def _key(environment: Mapping[str, str]) -> str:
+    key = authorization(environment)
+    if key is None:
+        raise SourceError(
+            "there is no key for the Assistants service",
+            hint=f"Set one of {', '.join(KEYS)}. {_OFF}",
+        )
+    return key
 
 
 def _address(channel: Any, seconds: float) -> str | None:
@@ -184,11 +185,13 @@ def _in_words(run_id: str) -> Iterator[None]:
 
 
 def _translated(error: Any, run_id: str) -> SourceError:
+    if unreadable(error):
+        return no_message()
     code, details = error.code(), " ".join(str(error.details()).split())
     if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
         return SourceError(
             f"the Assistants service refuses the key: {details}",
-            hint=f"Check {', '.join(_KEYS)}; the first that is set is used.",
+            hint=f"Check {', '.join(KEYS)}; the first that is set is used.",
         )
     if code is grpc.StatusCode.NOT_FOUND:
         return SourceError(f"the Assistants service has no run {run_id}: {details}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import OrderedDict
+from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
@@ -13,43 +14,33 @@ from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import GetRunRequest
 from runreel.keeper import Keeper
 from runreel.live import leaving
 from runreel.live import yandex_proto as protos
-from runreel.live.yandex_answers import SENT
+from runreel.live.yandex import SOURCE
+from runreel.live.yandex_calls import Stream, Told, Way
 from runreel.live.yandex_listener import reason
-from runreel.live.yandex_session import Session
+from runreel.live.yandex_session import Patience, Session
 from runreel.live.yandex_store import AsyncStore
 from runreel.recorder import Recorder
 from runreel.words.errors import SourceError
-from runreel.words.log import TOOL_RESULTS
+from runreel.words.log import SENT, TOOL_RESULTS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator
 
+    from runreel.live.yandex_calls import Continuation
     from runreel.store.database import Database
 
-    Continuation = Callable[[Any, Any], Awaitable[Any]]
-
-SOURCE = "yandex-assistants"
 _RUNS = "/yandex.cloud.ai.assistants.v1.runs.RunService/"
 _ASSISTANTS = "/yandex.cloud.ai.assistants.v1.AssistantService/"
 _RUN = frozenset({_RUNS + "Create", _RUNS + "Get", _RUNS + "GetLastByThread"})
 _ASSISTANT = frozenset({_ASSISTANTS + "Create", _ASSISTANTS + "Get", _ASSISTANTS + "Update"})
-# The SDK's note to its own retry interceptor, and how many runs that are over stay in mind.
-_RETRY = "yc-ml-sdk-retry"
+# How many runs that are over stay in mind.
 _SETTLED = 256
 
 
-def made(database: Database, on_error: str) -> list[Any]:
+def made(database: Database, on_error: str, patience: Patience | None) -> list[Any]:
     """The interceptors of one SDK object."""
-    book = _Book(database, on_error)
+    book = _Book(database, on_error, patience or Patience())
     return [_Answers(book), _Streams(book), _Attachments(book)]
-
-
-class _Way(NamedTuple):
-    """How a question about a run went out: the next one can go the same way."""
-
-    continuation: Continuation
-    details: Any
-    metadata: Any
 
 
 class _Wire:
@@ -57,25 +48,14 @@ class _Wire:
 
     def __init__(self, run_id: str, assistants: dict[str, Any]) -> None:
         self.run_id = run_id
-        self.way: _Way | None = None
-        self.metadata: Any = None
+        self.way: Way | None = None
         self._assistants = assistants
 
     async def get(self, seconds: float) -> Any:
         """The run."""
         if self.way is None:
             raise SourceError(f"there is no way to ask for run {self.run_id}")
-        continuation, details, metadata = self.way
-        metadata = grpc.aio.Metadata(*(self.metadata or metadata))
-        if _RETRY in metadata:
-            metadata[_RETRY] = "NONE"
-        method = _RUNS + "Get"
-        asked = details._replace(
-            method=method.encode() if isinstance(details.method, bytes) else method,
-            timeout=seconds,
-            metadata=metadata,
-        )
-        return await (await continuation(asked, GetRunRequest(run_id=self.run_id)))
+        return await self.way.ask(_RUNS + "Get", GetRunRequest(run_id=self.run_id), seconds)
 
     async def assistant(self, assistant_id: str, seconds: float) -> Any:  # noqa: ARG002
         """An assistant, if the program has seen it."""
@@ -98,51 +78,54 @@ class _Kept(NamedTuple):
 class _Book:
     """The recordings of one SDK object, found by their runs."""
 
-    def __init__(self, database: Database, on_error: str) -> None:
+    def __init__(self, database: Database, on_error: str, patience: Patience) -> None:
         self.assistants: dict[str, Any] = {}
         self._database = database
         self._on_error = on_error
+        self._patience = patience
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     def of(self, run_id: str) -> _Kept:
         """The recording of a run."""
         if run_id not in self._kept:
-            keeper = Keeper(lambda: self._recorder(run_id), self._on_error)
+            make, patience = partial(self._recorder, run_id), self._database.patience
+            keeper = Keeper(make, self._on_error, patience)
             wire = _Wire(run_id, self.assistants)
-            session = Session(wire, AsyncStore(keeper))
+            session = Session(wire, AsyncStore(keeper), patience=self._patience)
             leaving.recording(session)
             self._kept[run_id] = _Kept(session, wire)
             self._make_room()
         self._kept.move_to_end(run_id)
         return self._kept[run_id]
 
-    async def told(self, run: Any, way: _Way) -> None:
+    async def told(self, run: Any, way: Way) -> None:
         """Store what a call has answered about a run."""
         session, wire = self.of(run.id)
         wire.way = way
         await session.keep_run(run)
 
-    async def listened(
-        self, events: AsyncIterator[Any], request: Any, metadata: Any
-    ) -> AsyncGenerator[Any, None]:
+    async def listened(self, stream: Stream, run_id: str) -> AsyncGenerator[Any, None]:
         """The events of a stream, each stored first and told once."""
-        session, wire = self.of(request.run_id)
-        wire.metadata = metadata
+        session, wire = self.of(run_id)
+        if wire.way is not None:
+            # What opens the doors may be old by now.
+            wire.way = wire.way._replace(metadata=stream.way.metadata)
         told: set[int] = set()
         session.join()
         try:
-            async for event in events:
-                await session.keep_event(event, lambda: None)
-                index = protos.index_of(event)
-                if index is not None and index in told:
-                    continue
-                if index is not None:
-                    told.add(index)
-                if protos.ends(event):
-                    await session.ended()
-                elif event.event_type == protos.TOOL_CALLS:
-                    await session.called()
-                yield event
+            async with aclosing(stream.events(session)) as events:
+                async for event in events:
+                    await session.keep_event(event, lambda: None)
+                    index = protos.index_of(event)
+                    if index is not None and index in told:
+                        continue
+                    if index is not None:
+                        told.add(index)
+                    if protos.ends(event):
+                        await session.ended()
+                    elif event.event_type == protos.TOOL_CALLS:
+                        await session.called()
+                    yield event
         except BaseException as error:
             await session.cut(reason(error))
             raise
@@ -172,10 +155,10 @@ class _Answers(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # g
     ) -> Any:
         """Store a run before the program has it."""
         method = _name(client_call_details)
-        metadata = tuple(client_call_details.metadata or ())
+        way = Way.of(continuation, client_call_details)
         call = await continuation(client_call_details, request)
         if method in _RUN:
-            await self._book.told(await call, _Way(continuation, client_call_details, metadata))
+            await self._book.told(await call, way)
         elif method in _ASSISTANT:
             assistant = await call
             self._book.assistants[assistant.id] = assistant
@@ -192,43 +175,12 @@ class _Streams(grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[misc]
         self, continuation: Continuation, client_call_details: Any, request: Any
     ) -> Any:
         """Store each event before the program has it."""
-        metadata = tuple(client_call_details.metadata or ())
+        way = Way.of(continuation, client_call_details)
         call = await continuation(client_call_details, request)
         if _name(client_call_details) != _RUNS + "Listen":
             return call
-        return _Told(call, self._book.listened(call, request, metadata))
-
-
-class _Told:
-    """A call like the one behind it, but for the events; to cancel it is to stop listening."""
-
-    def __init__(self, call: Any, events: Any) -> None:
-        self._call = call
-        self._events = events
-        self._closing: asyncio.Task[None] | None = None
-
-    def __aiter__(self) -> Any:
-        return self._events
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._call, name)
-
-    def cancel(self) -> bool:
-        """Like the call's own."""
-        # One that waits for an event hears of it through the call, one that is over knows.
-        halted = self._events.ag_frame is not None and not self._events.ag_running
-        # Without a loop, in the last moments of the program, the log is told elsewhere.
-        with contextlib.suppress(RuntimeError):
-            if halted and self._closing is None:
-                self._closing = asyncio.get_running_loop().create_task(self._close())
-        return bool(self._call.cancel())
-
-    async def _close(self) -> None:
-        await self._events.aclose()
-
-
-# grpcio asks what it gets back from an interceptor whether it is a call or a mere iterator.
-grpc.aio.UnaryStreamCall.register(_Told)
+        stream = Stream(way, request, call)
+        return Told(stream, self._book.listened(stream, request.run_id))
 
 
 class _Attachments(grpc.aio.StreamStreamClientInterceptor):  # type: ignore[misc]
@@ -260,13 +212,18 @@ class _Attachments(grpc.aio.StreamStreamClientInterceptor):  # type: ignore[misc
     async def _arriving(
         self, call: AsyncIterator[Any], unsent: list[tuple[Session, int]]
     ) -> AsyncIterator[Any]:
-        async for event in call:
-            # Whoever answers has read what was asked.
-            while unsent:
-                session, seq = unsent.pop()
-                session.answered = True
-                await session.store.note(SENT, {"seq": seq})
-            yield event
+        try:
+            async for event in call:
+                # Whoever answers has read what was asked.
+                while unsent:
+                    session, seq = unsent.pop()
+                    session.answered = True
+                    await session.store.note(SENT, {"seq": seq})
+                yield event
+        except grpc.RpcError:
+            for session, _ in unsent:
+                await session.refused()
+            raise
 
 
 def _name(details: Any) -> str:

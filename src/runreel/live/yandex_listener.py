@@ -10,11 +10,10 @@ import grpc
 
 from runreel import queries
 from runreel.live import yandex_proto as protos
-from runreel.live.yandex_answers import SENT
 from runreel.live.yandex_session import Waiting
 from runreel.live.yandex_wire import passing
 from runreel.words.errors import RunNotFound, SourceError
-from runreel.words.log import NOTE, STREAM_EVENT
+from runreel.words.log import NOTE, SENT, STREAM_EVENT
 from runreel.words.status import StreamEvent
 
 if TYPE_CHECKING:
@@ -162,12 +161,9 @@ class Listener:
                 return True
         if not waiting.over:
             return False
-        if error is not None:
+        if error is not None and (run is None or self._answers):
             raise error
-        raise SourceError(
-            f"run {session.wire.run_id} has told nothing new for long; the service calls it"
-            f" {'nothing' if run is None else protos.status_name(run)}"
-        )
+        raise _stalled(session.wire.run_id, run) from error
 
     async def _asks_again(self, tail: Tail) -> bool:
         """Whether the last event is a tool call that still waits for its answer."""
@@ -210,6 +206,15 @@ def _proto(row: StoredEvent | None) -> Any:
 
 def _ends(row: StoredEvent | None) -> bool:
     return row is not None and row.type in _ENDS
+
+
+def _stalled(run_id: str, run: Any) -> SourceError:
+    called = "nothing" if run is None else protos.status_name(run)
+    waits = run is not None and protos.waiting(run)
+    return SourceError(
+        f"run {run_id} has told nothing new for long; the service calls it {called}",
+        hint="Its program has to give the results that it waits for." if waits else None,
+    )
 
 
 def reason(error: BaseException) -> str:

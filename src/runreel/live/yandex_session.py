@@ -188,6 +188,11 @@ class Session:
         await self.store.close()
         self._halfway = False
 
+    async def refused(self) -> None:
+        """The service has not taken tool results: a run that is over has nothing more to come."""
+        if self.run is not None and protos.final(self.run) and not self._listeners:
+            await self.store.close()
+
     async def moved_on(self, before: Any) -> bool:
         """Whether the service no longer tells of the run what it told ``before``."""
         return await self.look_until(lambda run: run != before)

@@ -42,9 +42,33 @@ _PASSING = frozenset(
 )
 
 
+# How grpcio reports that what came is no message; only its blocking half does.
+_UNREADABLE = "Exception deserializing response!"
+
+
 def passing(error: Any) -> bool:
     """Whether the same call may well succeed a little later."""
-    return error.code() in _PASSING
+    return error.code() in _PASSING and not unreadable(error)
+
+
+def unreadable(error: Any) -> bool:
+    """Whether what came was no message of the API."""
+    return bool(error.details() == _UNREADABLE)
+
+
+def no_message() -> SourceError:
+    """The error that it was none."""
+    return SourceError(
+        "the service sends something that is no message of the Assistants API",
+        hint="Check the endpoint (YC_API_ENDPOINT): does it speak yandex.cloud.ai.assistants.v1?",
+    )
+
+
+def sound(message: Any) -> Any:
+    """The message, which grpcio's asynchronous half makes None where the bytes were none."""
+    if message is None:
+        raise no_message()
+    return message
 
 
 class Stream(Protocol):
@@ -102,7 +126,7 @@ class AsyncWire:
                 )
                 async with aclosing(told) as events:
                     async for event in events:
-                        yield _sound(event)
+                        yield sound(event)
         except asyncio.CancelledError:
             # When the service cancels, this looks the same, and is no more than an early end.
             task = asyncio.current_task()
@@ -144,7 +168,7 @@ class AsyncWire:
             told = await self._client.call_service(
                 stub.Get, request, timeout=seconds, expected_type=answer
             )
-            return _sound(told)
+            return sound(told)
 
 
 class BlockingWire:
@@ -199,16 +223,6 @@ class _BlockingStream:
 
     async def _next(self) -> Any:
         return await anext(self._events)
-
-
-def _sound(message: Any) -> Any:
-    """The message, which grpcio makes None where the bytes were none."""
-    if message is None:
-        raise SourceError(
-            "the service sends something that is no message of the Assistants API",
-            hint="Check the endpoint: does it speak yandex.cloud.ai.assistants.v1?",
-        )
-    return message
 
 
 def _wait(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
