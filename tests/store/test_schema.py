@@ -10,20 +10,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+import runreel
+from runreel import RunResult, RunStatus, Usage
 from runreel.store import engine as engines
-from runreel.store import schema
+from runreel.store import event_log, guards, schema
+from runreel.store.connection import Connection
 from runreel.store.database import Database
 from runreel.store.tables import metadata
-from runreel.words.errors import NotOurDatabase, SchemaMissing, SchemaTooNew, SchemaTooOld
+from runreel.words.errors import (
+    LogError,
+    NotOurDatabase,
+    SchemaMissing,
+    SchemaTooNew,
+    SchemaTooOld,
+)
+from runreel.words.log import EventRow
+from tests import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
+HUGE = 2**62 - 1
+_REST = ("note", "test", None, 0, 0, None, None, "{}", b"salt", None, b"digest")
 
 
 @pytest.fixture
@@ -39,6 +53,33 @@ def upgraded(url: str) -> Database:
     database = Database(url)
     database.upgrade()
     return database
+
+
+def upgraded_to(url: str, revision: str) -> None:
+    """Make a log as it was at an earlier revision."""
+    path = engines.sqlite_path(engines.parse_url(url))
+    if path is not None:
+        engines.make_private(path)
+    engine = engines.create(engines.parse_url(url), durability="full")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if path else "BEGIN")
+        command.upgrade(schema._config(connection=connection), revision)
+        connection.exec_driver_sql("COMMIT")
+    engine.dispose()
+
+
+def upgrade_in_processes(url: str) -> list[int]:
+    """Upgrade from six processes at once; their exit codes."""
+    program = (
+        "import sys; from runreel.store.database import Database as D; D(sys.argv[1]).upgrade()"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, url], stderr=subprocess.PIPE)
+        for _ in range(6)
+    ]
+    for process in running:
+        process.communicate(timeout=60)
+    return [process.returncode for process in running]
 
 
 def test_migrations_build_exactly_the_tables(empty_url: str) -> None:
@@ -78,15 +119,7 @@ def test_upgrading_again_changes_nothing(empty_url: str) -> None:
 
 
 def test_several_processes_may_upgrade_at_once(empty_url: str) -> None:
-    program = (
-        "import sys; from runreel.store.database import Database as D; D(sys.argv[1]).upgrade()"
-    )
-    running = [
-        subprocess.Popen([sys.executable, "-c", program, empty_url], stderr=subprocess.PIPE)
-        for _ in range(6)
-    ]
-    problems = [process.communicate(timeout=60)[1] for process in running]
-    assert [process.returncode for process in running] == [0] * 6, problems
+    assert upgrade_in_processes(empty_url) == [0] * 6
     database = Database(empty_url)
     assert database.current() == schema.HEAD
     database.close()
@@ -164,19 +197,93 @@ def test_a_database_newer_than_the_code_is_left_alone(db_url: str) -> None:
     for use in (database.reading, database.writing):
         with pytest.raises(SchemaTooNew, match="9999"), use():
             pass
+    with pytest.raises(SchemaTooNew, match="9999"):
+        database.upgrade()
     assert database.current() == "9999"
     database.close()
 
 
-def test_a_database_of_an_older_revision_says_how_to_upgrade(
-    empty_postgres: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    upgraded(empty_postgres).close()
-    monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "0002"))
-    monkeypatch.setattr(schema, "HEAD", "0002")
+def test_postgres_of_an_older_revision_says_how_to_upgrade(empty_postgres: str) -> None:
+    upgraded_to(empty_postgres, "0001")
     database = Database(empty_postgres)
-    with pytest.raises(SchemaTooOld), database.reading():
+    with pytest.raises(SchemaTooOld) as caught, database.reading():
         pass
+    assert "db upgrade" in str(caught.value.hint)
+    database.close()
+
+
+def test_sqlite_of_an_older_revision_is_migrated_where_it_is_used(tmp_path: Path) -> None:
+    path = str(tmp_path / "log.db")
+    upgraded_to(path, "0001")
+    database = Database(path)
+    with database.reading() as connection:
+        assert guards.differences(connection) == []
+    assert database.current() == schema.HEAD
+    database.close()
+
+
+@pytest.mark.parametrize("revision", schema.REVISIONS)
+def test_a_log_of_every_revision_keeps_its_rows_and_gets_its_guards(
+    empty_url: str, revision: str
+) -> None:
+    upgraded_to(empty_url, revision)
+    rows = [EventRow("run", seq, *_REST) for seq in range(3)]
+    database = Database(empty_url)
+    engine = engines.create(database.url, durability="full")
+    connection = Connection(engine.connect())
+    assert event_log.append(connection, rows)
+    connection.close()
+    engine.dispose()
+
+    assert database.upgrade() == (revision, schema.HEAD)
+    with database.reading() as connection:
+        assert guards.differences(connection) == []
+        assert [row[:11] for row in event_log.read(connection, "run")] == [row[:11] for row in rows]
+    with pytest.raises(LogError, match="append-only"), database.writing() as connection:
+        connection.execute("DELETE FROM events")
+    database.close()
+
+
+def test_runs_of_an_older_log_are_listed_and_add_up_once_it_is_migrated(
+    empty_url: str, tmp_path: Path
+) -> None:
+    long, labels = "m" * 5_000, {"team": "search", "k" * 300: "v" * 300}
+    with runreel.open(tmp_path / "new.db") as new:
+        for n, (model, told) in enumerate([("m", {}), (long, labels), (None, labels)]):
+            recording = new.recording(f"run-{n}", model=model, labels=told)
+            recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(HUGE, 1, -HUGE)))
+            if n:
+                recording.close()
+        tables = {name: logs.execute(new, f"SELECT * FROM {name}") for name in ("events", "runs")}
+        listed = new.runs(limit=0).items
+    upgraded_to(empty_url, "0002")
+    with runreel.open(empty_url, create=False) as old:
+        engine = engines.create(old.db.url, durability="full")
+        connection = Connection(engine.connect())
+        for name, rows in tables.items():
+            marks = ", ".join("?" * len(rows[0]))
+            connection.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
+        for n in (1, 2):
+            stored = [(key, value, f"run-{n}") for key, value in labels.items()]
+            connection.executemany("INSERT INTO run_labels VALUES (?, ?, ?)", stored)
+        connection.execute("UPDATE runs SET model = ? WHERE length(model) > 1", (long,))
+        connection.close()
+        engine.dispose()
+        old.db.upgrade()
+
+        assert old.rebuild(check=True) == []
+        assert old.runs(limit=0).items == listed
+        assert [run.run_id for run in old.runs(labels=labels)] == ["run-2", "run-1"]
+        totals = old.usage(("model",), model=long).totals
+        assert (totals.runs, totals.input_text_tokens) == (1, HUGE)
+
+
+def test_several_processes_may_upgrade_an_older_log_at_once(empty_url: str) -> None:
+    upgraded_to(empty_url, "0001")
+    assert upgrade_in_processes(empty_url) == [0] * 6
+    database = Database(empty_url)
+    with database.reading() as connection:
+        assert guards.differences(connection) == []
     database.close()
 
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from runreel.cli import options, terminal
+from runreel.words.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from runreel.cli.output import Output
     from runreel.reel import Reel
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+
+def _named(option: str, default: str, text: str) -> Callable[[Command], Command]:
+    return click.option(
+        option, metavar="NAME", type=options.TEXT, default=default, show_default=True, help=text
+    )
 
 
 @click.group(
@@ -38,13 +47,22 @@ def upgrade(reel: Reel) -> None:
     """Create or migrate the tables.
 
     SQLite files are migrated when they are opened; Postgres is migrated by this command alone.
-    Several may run at once: one migrates, the others find it done.
+    Several may run at once: one migrates, the others find it done. Exits with 1 if anything is
+    not as the migrations made it.
     """
+    from runreel.store import guards
+
     before, after = reel.db.upgrade()
     if before == after:
         terminal.out(f"{reel.url_shown}: revision {after} already.")
     else:
         terminal.out(f"{reel.url_shown}: revision {before or 'none'} -> {after}.")
+    with reel.db.reading() as connection:
+        found = guards.differences(connection)
+    for difference in found:
+        terminal.note(f"Not as it should be: {difference}.")
+    if found:
+        raise click.exceptions.Exit(1)
 
 
 @db_command.command("current", epilog=options.examples("runreel db current"))
@@ -70,6 +88,35 @@ runreel --db postgresql://me@host/log db sql | psql
 def sql(reel: Reel) -> None:
     """Print the DDL of this kind of database, without touching one."""
     terminal.out(reel.db.sql(), end="")
+
+
+@db_command.command(
+    "grants",
+    epilog=options.examples("""
+runreel db grants > roles.sql
+runreel --db postgresql://me@host/log db grants --reader analyst | psql log
+"""),
+)
+@_named("--owner", "runreel_owner", "Has the tables and migrates them.")
+@_named("--recorder", "runreel_recorder", "Adds to the log.")
+@_named("--reader", "runreel_reader", "Reads.")
+@_named("--redactor", "runreel_redactor", "Records, redacts and prunes.")
+@_named("--schema", "public", "Where the tables are.")
+@options.reel()
+def grants(reel: Reel, **names: str) -> None:
+    """Print the SQL of roles that may do no more than they need, without touching a database.
+
+    For Postgres. Roles that are not there yet are created, without a login; grant them to those
+    who log in.
+    """
+    from runreel.store import grants as store
+
+    if not reel.db.postgres:
+        raise UsageError(
+            "SQLite has no roles: whoever may write the file may write all of it",
+            hint="runreel gives the file to its owner alone. Roles need --db postgresql://...",
+        )
+    terminal.out_exact(store.sql(store.Roles(**names)))
 
 
 @db_command.command("status", epilog=options.examples("runreel db status --json"))

@@ -6,17 +6,20 @@ then, so that no escape sequence reaches a terminal but our own.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from runreel.cli.safe import safe
+from runreel.cli.safe import masked, safe
 from runreel.words.errors import RunreelError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console, RenderableType
 
 Piece = str | tuple[str, str | None]
@@ -66,6 +69,33 @@ def note(*pieces: Piece, end: str = "\n") -> None:
     # Whoever reads both in one window reads them in their order.
     flush()
     _write(sys.stderr, _text(sys.stderr, pieces) + end, flush=True)
+
+
+def ask_hidden(prompt: str) -> str:
+    """What a person types behind ``prompt`` and nobody sees."""
+    from getpass import getpass
+
+    return getpass(safe(prompt), stream=sys.stderr)
+
+
+class _Notes(logging.Handler):
+    """Prints what is logged; Python itself would print it as it is."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        reason = "" if error is None else f": {error}"
+        note(("Warning: ", "yellow"), masked(f"{record.getMessage()}{reason}"))
+
+
+@contextmanager
+def noting_warnings() -> Iterator[None]:
+    """Print the warnings that are logged inside, ours and those of the vendors' packages."""
+    log, notes = logging.getLogger(), _Notes(logging.WARNING)
+    log.addHandler(notes)
+    try:
+        yield
+    finally:
+        log.removeHandler(notes)
 
 
 def flush() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
 
 # The revisions this code knows, oldest first; the last is the one it needs.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002", "0003")
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "runreel_version"
 
@@ -66,10 +66,7 @@ def require(connection: Connection) -> None:
     revision = current(connection)
     if revision is None:
         raise SchemaMissing("this database has no runreel tables")
-    if revision not in REVISIONS:
-        raise SchemaTooNew(
-            f"this database is of revision {revision}; this runreel knows up to {HEAD}"
-        )
+    _refuse_unknown(revision)
     if revision != HEAD:
         raise SchemaTooOld(f"this database is of revision {revision}, this runreel needs {HEAD}")
 
@@ -95,6 +92,9 @@ def projection_version(connection: Connection) -> str | None:
 
 def set_projection_version(connection: Connection) -> None:
     """Record that the projections are what this code makes."""
+    if projection_version(connection) == PROJECTION_VERSION:
+        # A recorder may rebuild; only who upgrades may write to this table.
+        return
     connection.execute(
         "INSERT INTO runreel_meta (key, value) VALUES ('projection_version', ?)"
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
@@ -106,6 +106,9 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
     """Bring the schema up to date in one transaction; the revisions before and after.
 
     Safe to run from several processes at once: one migrates, the others find it done.
+
+    Raises:
+        SchemaTooNew: if it is of a revision that this code does not know; nothing is changed.
     """
     from alembic import command
 
@@ -117,6 +120,8 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
             if not sqlite:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             before = _revision(connection)
+            if before is not None:
+                _refuse_unknown(before)
             command.upgrade(_config(connection=connection), "head")
             after = _revision(connection)
         except BaseException:
@@ -142,6 +147,13 @@ def migrations() -> Path:
     if installed.is_dir():
         return installed
     return Path(__file__).parents[3] / "migrations"
+
+
+def _refuse_unknown(revision: str) -> None:
+    if revision not in REVISIONS:
+        raise SchemaTooNew(
+            f"this database is of revision {revision}; this runreel knows up to {HEAD}"
+        )
 
 
 def _config(**attributes: Any) -> Any:

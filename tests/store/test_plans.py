@@ -1,0 +1,243 @@
+"""Pages and reports of many runs are read along an index, as the databases' own planners say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runreel.store import reports, rollups, run_queries
+from runreel.store.database import Database
+from runreel.store.read_models import COLUMNS, INDEXED
+from runreel.store.tables import runs as runs_table
+from runreel.words.log import RunFilter
+from runreel.words.status import RunStatus
+from runreel.words.times import to_micros
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+RUNS = 20_000
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MIDDLE = START + timedelta(minutes=5 * RUNS / 2)
+AFTER = (to_micros(MIDDLE), "run-00010000")
+
+
+def row(number: int) -> dict[str, Any]:
+    """A run that differs from others in all that a list is filtered by."""
+    rare = number % 1_000
+    told = dict.fromkeys(COLUMNS)
+    return told | {
+        "run_id": f"run-{number:08d}",
+        "source": "openai-chat" if rare == 1 else "plain",
+        "status": "TOOL_CALLS" if rare == 2 else "FAILED" if number % 20 == 0 else "COMPLETED",
+        "recording": ("open", "interrupted", "pruned")[rare - 3] if 3 <= rare < 6 else "closed",
+        "assistant_id": f"asst-{number % 50}",
+        "thread_id": f"thread-{number % 40}",
+        "model": f"model-{number % 30}",
+        "labels": json.dumps({"env": f"env-{number % 2}", "team": f"team-{number % 20}"}),
+        "error": "it failed" if number % 20 == 0 else None,
+        "started_at": to_micros(START + timedelta(minutes=5 * number)),
+        "total_tokens": None if rare == 7 else 3,
+        "input_text_tokens": None if rare == 7 else 1,
+        "completion_tokens": None if rare == 7 else 2,
+        "response_id": f"resp-{number}" if number % 2 else None,
+        "events": 40,
+        "result": b"r" * 200,
+        "projected_seq": 42,
+    }
+
+
+@pytest.fixture(scope="module")
+def many(shared_url: str) -> Iterator[Database]:
+    """A log whose projections have many runs, and whose statistics are up to date."""
+    database = Database(shared_url)
+    rows = [row(number) for number in range(RUNS)]
+    labels = [
+        (name, value, one["started_at"], one["run_id"])
+        for one in rows
+        for name, value in json.loads(one["labels"]).items()
+    ]
+    with database.writing() as connection:
+        with connection.transaction():
+            marks = ", ".join("?" * len(COLUMNS))
+            connection.executemany(
+                f"INSERT INTO runs ({', '.join(COLUMNS)}) VALUES ({marks})",
+                [list(one.values()) for one in rows],
+            )
+            connection.executemany("INSERT INTO run_labels VALUES (?, ?, ?, ?)", labels)
+            rollups.mend(connection, rollups.differences(connection))
+        connection.execute("ANALYZE")
+    yield database
+    database.close()
+
+
+class Asked:
+    """Stands for a connection: takes the statement, and answers nothing."""
+
+    def __init__(self, *, postgres: bool) -> None:
+        self.postgres = postgres
+        self.sql, self.parameters = "", ()
+
+    def one(self, _: str, label: list[str]) -> tuple[int]:
+        return (1_000 if label[0] == "env" else 1,)
+
+    def all(self, sql: str, parameters: Any) -> list[Any]:
+        self.sql, self.parameters = sql, parameters
+        return []
+
+
+def steps(database: Database, ask: Callable[[Any], object]) -> list[str]:
+    """The plan of what is asked of a connection: a line for each step."""
+    asked = Asked(postgres=database.postgres)
+    ask(asked)
+    with database.reading() as connection:
+        if not database.postgres:
+            plan = connection.all(f"EXPLAIN QUERY PLAN {asked.sql}", asked.parameters)
+            return [step[-1] for step in plan]
+        found = connection.one(f"EXPLAIN (FORMAT JSON) {asked.sql}", asked.parameters)
+        return list(_steps(found[0][0]["Plan"]))
+
+
+def _steps(node: dict[str, Any]) -> Iterator[str]:
+    table = f"on {node['Relation Name']}" if "Relation Name" in node else None
+    words = (node["Node Type"], table, node.get("Index Name"), node.get("Index Cond"))
+    yield " ".join(filter(None, words))
+    for inner in node.get("Plans", ()):
+        yield from _steps(inner)
+
+
+FILTERS = {
+    "no filter": (RunFilter(), "runs_by_start"),
+    "source": (RunFilter(source="plain"), "runs_by_"),
+    "rare source": (RunFilter(source="openai-chat"), "runs_by_source"),
+    "status": (RunFilter(status=RunStatus.FAILED), "runs_by_status"),
+    "rare status": (RunFilter(status=RunStatus.TOOL_CALLS), "runs_by_status"),
+    "assistant": (RunFilter(assistant="asst-7"), "runs_by_assistant"),
+    "thread": (RunFilter(thread="thread-7"), "runs_by_thread"),
+    "model": (RunFilter(model="model-3"), "runs_by_model"),
+    "open": (RunFilter(recording="open"), "runs_by_recording"),
+    "interrupted": (RunFilter(recording="interrupted"), "runs_by_recording"),
+    "pruned": (RunFilter(recording="pruned"), "runs_by_recording"),
+    "closed": (RunFilter(recording="closed"), "runs_by_start"),
+    "error": (RunFilter(has_error=True), "runs_with_error"),
+    "no usage": (RunFilter(no_usage=True), "runs_without_usage"),
+    "since": (RunFilter(since=MIDDLE), "runs_by_start"),
+    "until": (RunFilter(until=MIDDLE), "runs_by_start"),
+    "label": (RunFilter(labels={"team": "team-9"}), "run_labels"),
+    "common label": (RunFilter(labels={"env": "env-1"}), "run_labels"),
+    "two labels": (RunFilter(labels={"team": "team-9", "env": "env-1"}), "run_labels"),
+    "label since": (RunFilter(labels={"team": "team-9"}, since=MIDDLE), "run_labels"),
+}
+# Where the newest of the index are the newest of these, a page needs no range of it.
+FROM_ITS_END = ("no filter", "closed", "error", "no usage")
+
+
+@pytest.mark.parametrize("after", [None, AFTER], ids=["first", "next"])
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_page_is_read_along_an_index_in_its_order(
+    many: Database, name: str, after: tuple[int, str] | None
+) -> None:
+    chosen, index = FILTERS[name]
+    plan = steps(many, lambda asked: run_queries.page(asked, chosen, limit=51, after=after))
+    told = "\n".join(plan)
+    ranged = after is not None or name not in FROM_ITS_END
+    common = name == "source" and many.postgres
+    assert not any("Sort" in step or "TEMP B-TREE" in step for step in plan), told
+    if many.postgres:
+        scans = [step for step in plan if "Scan" in step]
+        assert all(step.startswith(("Index Scan", "Index Only Scan")) for step in scans), told
+        assert any(index in step and ("(" in step) == ranged for step in scans) or common, told
+    else:
+        index = "PRIMARY KEY" if index == "run_labels" else f"INDEX {index}"
+        first, *others = [step for step in plan if step.startswith(("SCAN", "SEARCH"))]
+        assert first.startswith("SEARCH" if ranged else "SCAN"), told
+        assert index in first, told
+        assert all(step.startswith("SEARCH") for step in others), told
+
+
+def test_pages_after_each_other_are_all_runs_of_a_filter(many: Database) -> None:
+    for name, (chosen, _) in FILTERS.items():
+        found: list[str] = []
+        after = None
+        with many.reading() as connection:
+            while page := run_queries.page(connection, chosen, limit=997, after=after):
+                found += [run.run_id for run in page]
+                after = (to_micros(page[-1].started_at), page[-1].run_id)
+            whole = run_queries.page(connection, chosen, limit=0, after=None)
+        due = [one["run_id"] for one in map(row, range(RUNS)) if lets_through(name, one)]
+        assert found == [run.run_id for run in whole] == due[::-1], name
+
+
+def lets_through(name: str, one: dict[str, Any]) -> bool:
+    """What a filter means, said once more."""
+    if name != "pruned" and one["recording"] == "pruned":
+        return False
+    labels = json.loads(one["labels"])
+    moment = START + timedelta(microseconds=one["started_at"] - to_micros(START))
+    return {
+        "no filter": True,
+        "source": one["source"] == "plain",
+        "rare source": one["source"] == "openai-chat",
+        "status": one["status"] == "FAILED",
+        "rare status": one["status"] == "TOOL_CALLS",
+        "assistant": one["assistant_id"] == "asst-7",
+        "thread": one["thread_id"] == "thread-7",
+        "model": one["model"] == "model-3",
+        "open": one["recording"] == "open",
+        "interrupted": one["recording"] == "interrupted",
+        "pruned": one["recording"] == "pruned",
+        "closed": one["recording"] == "closed",
+        "error": one["error"] is not None,
+        "no usage": one["total_tokens"] is None,
+        "since": moment >= MIDDLE,
+        "until": moment < MIDDLE,
+        "label": labels["team"] == "team-9",
+        "common label": labels["env"] == "env-1",
+        "two labels": labels == {"team": "team-9", "env": "env-1"},
+        "label since": labels["team"] == "team-9" and moment >= MIDDLE,
+    }[name]
+
+
+LAST_WEEK = RunFilter(since=START + timedelta(minutes=5 * RUNS - 10_000, seconds=7))
+AHEAD = [(1_963_584, 10_800)]
+REPORTS = {
+    "by day": ([], LAST_WEEK, AHEAD),
+    "by half an hour ahead": ([], LAST_WEEK, [(1_963_584, 12_600)]),
+    "by model": (["model"], LAST_WEEK, None),
+    "by day and model": (["model"], LAST_WEEK, AHEAD),
+    "by day of a model": ([], replace(LAST_WEEK, model="model-3"), AHEAD),
+    "by day of a thread": ([], RunFilter(thread="thread-7"), AHEAD),
+    "in all": ([], RunFilter(), None),
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_reads_no_more_runs_than_it_has_to(many: Database, name: str) -> None:
+    columns, chosen, ahead = REPORTS[name]
+    plan = steps(many, lambda asked: reports.usage(asked, columns, chosen, ahead=ahead))
+    told = "\n".join(plan)
+    if many.postgres:
+        assert not any(step.startswith("Seq Scan on runs") for step in plan), told
+    else:
+        assert not any(step.startswith(("SCAN r", "SCAN l")) for step in plan), told
+
+
+def test_a_response_is_found_by_its_index(many: Database) -> None:
+    sql = "SELECT run_id FROM runs WHERE response_id = ? AND source = ?"
+    with many.reading() as connection:
+        explain = "EXPLAIN" if many.postgres else "EXPLAIN QUERY PLAN"
+        plan = connection.all(f"{explain} {sql}", ("resp-77", "plain"))
+    assert any("runs_by_response" in str(step[-1]) for step in plan), plan
+
+
+def test_the_columns_that_indexes_have_are_known() -> None:
+    """Where one of these stays as it is, it is not written, and no index is touched."""
+    told = {column.name for index in runs_table.indexes for column in index.columns}
+    for index in runs_table.indexes:
+        where = str(index.dialect_options["sqlite"]["where"])
+        told |= {column for column in COLUMNS if column in where.split()}
+    assert told - {"run_id"} == set(INDEXED)
