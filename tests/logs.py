@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from runreel.recorder import Recorder
+from runreel.recording import Recording
 from runreel.rules import chain
+from runreel.rules.tombstones import is_tombstone, tombstone_of
+from runreel.store import rollups
 from runreel.store.database import Database
 from runreel.words.log import CONTEXT, NOTE, EventRow
+from runreel.words.times import to_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from runreel.reel import Reel
 
@@ -45,6 +52,19 @@ def run_ids(reel: Reel) -> list[str]:
     return sorted({row.run_id for row in rows(reel)})
 
 
+def recording_at(reel: Reel, run_id: str, moment: datetime, **identity: Any) -> Recording:
+    """A recording whose clock stands still."""
+    recorder = Recorder(
+        reel.db,
+        run_id,
+        source="plain",
+        via="program",
+        identity=identity,
+        clock=lambda: to_micros(moment) * 1_000,
+    )
+    return Recording(recorder)
+
+
 def execute(reel: Reel, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
     """A statement of one's own, on either database."""
     with reel.db.writing() as connection:
@@ -52,14 +72,50 @@ def execute(reel: Reel, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         return cursor.fetchall() if cursor.description else []
 
 
+def recount(reel: Reel) -> None:
+    """Have usage add up to what the rows of ``runs`` say, whatever somebody made of them."""
+    with reel.db.writing() as connection, connection.transaction():
+        rollups.mend(connection, rollups.differences(connection))
+
+
+@contextlib.contextmanager
+def unguarded(reel: Reel) -> Iterator[None]:
+    """Nothing guards the log inside: for what somebody might do who owns the database."""
+    if reel.db.postgres:
+        execute(reel, "ALTER TABLE events DISABLE TRIGGER USER")
+        yield
+        triggers = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = ?::regclass"
+        for (name,) in execute(reel, triggers, ("events",)):
+            execute(reel, f"ALTER TABLE events ENABLE ALWAYS TRIGGER {name}")
+        return
+    made = execute(reel, "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+    for name, _ in made:
+        execute(reel, f"DROP TRIGGER {name}")
+    yield
+    for _, sql in made:
+        execute(reel, sql)
+
+
+def tamper(reel: Reel, sql: str, parameters: Sequence[Any] = ()) -> None:
+    """A statement that nothing refuses."""
+    with unguarded(reel):
+        execute(reel, sql, parameters)
+
+
 def verify(reel: Reel) -> int:
-    """See that every row's digest follows from genesis; how many rows there are."""
+    """See that every row's digest follows from genesis, or from what was pruned; how many rows."""
     runs: defaultdict[str, list[EventRow]] = defaultdict(list)
     for row in rows(reel):
         runs[row.run_id].append(row)
     for run_id, stored in runs.items():
-        digest = chain.genesis(run_id)
-        for seq, row in enumerate(stored):
+        first = stored[0]
+        if is_tombstone(first):
+            stone = tombstone_of(first)
+            assert stone is not None, f"the tombstone of {run_id} does not follow from what it says"
+            digest = stone.digest
+        else:
+            digest, first = chain.genesis(run_id), first._replace(seq=0)
+        for seq, row in enumerate(stored, first.seq):
             assert row.seq == seq, f"{run_id} has a gap before row {row.seq}"
             committed = row.redacted or chain.commitment(bytes(row.salt or b""), row.payload or "")
             bound = row[:9]
@@ -70,11 +126,15 @@ def verify(reel: Reel) -> int:
 
 
 def verify_database(url: str) -> None:
-    """``verify`` for a log that nobody has open."""
+    """``verify`` for a log that nobody has open, and that the audit finds nothing in it."""
     import runreel
+    from runreel import audit
 
     with runreel.open(url, create=False) as reel:
         verify(reel)
+        with reel.db.reading() as connection:
+            found = list(audit.verify(connection))
+        assert found == [], found
 
 
 def opened(url: str) -> Database:

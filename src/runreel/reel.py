@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from runreel import projector, queries, recovery
+from runreel import queries
 from runreel import replay as replays
 from runreel.recorder import Recorder
 from runreel.recording import Recording
 from runreel.rules import usage as usages
 from runreel.rules.filters import run_filter
-from runreel.rules.ids import check_asked_id
-from runreel.store import event_log, read_models, run_queries, schema
+from runreel.rules.masking import Masking
+from runreel.store import reports, schema
 from runreel.store.database import Database
 from runreel.store.location import located
-from runreel.words.errors import RunNotFound, UsageError
+from runreel.upkeep import Upkeep
+from runreel.words.errors import UsageError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from datetime import datetime
     from types import TracebackType
 
-    from runreel.recovery import Recovered, Resume
+    from runreel.rules.masking import Rule
     from runreel.words.log import (
-        Difference,
-        OpenRecording,
         Page,
         RunSummary,
         StoredEvent,
@@ -35,20 +34,23 @@ if TYPE_CHECKING:
     from runreel.words.status import RunStatus
 
 
-def open(  # noqa: A001 - runreel.open reads as it should
+def open(  # noqa: A001, PLR0913 - runreel.open reads as it should
     url: str | os.PathLike[str] | None = None,
     *,
     durability: str = "full",
     on_error: str = "raise",
     create: bool = True,
     patience: float = 0.0,
+    mask: Sequence[Rule] = (),
 ) -> Reel:
     """The log at ``url``: a path (SQLite) or a Postgres URL; None is RUNREEL_DB or the default.
 
     ``durability`` ``full`` keeps through a power loss what your code saw; ``normal`` is faster
     and may then lose the last moments. ``on_error`` ``warn`` keeps your stream alive where the log
     fails. ``patience`` is for how many seconds an append tries a database anew that cannot be
-    reached. Nothing is opened before it is needed.
+    reached. ``mask`` is what no event may bring into the log: ``"secrets"`` (keys and tokens of
+    well-known services), patterns, or functions that get and answer each string; how often that
+    was needed stands in the note that ends a recording. Nothing is opened before it is needed.
 
     Raises:
         BadDatabaseUrl, UsageError: if an argument makes no sense.
@@ -59,11 +61,17 @@ def open(  # noqa: A001 - runreel.open reads as it should
         raise UsageError("on_error is 'raise' or 'warn'")
     if patience < 0:
         raise UsageError("patience is a number of seconds from 0")
-    database = Database(located(url), durability=durability, create=create, patience=patience)
+    database = Database(
+        located(url),
+        durability=durability,
+        create=create,
+        patience=patience,
+        masking=Masking(mask) if mask else None,
+    )
     return Reel(database, on_error=on_error)
 
 
-class Reel:
+class Reel(Upkeep):
     """A log of runs. A context manager; may be shared by threads, and used on after a fork."""
 
     def __init__(self, database: Database, *, on_error: str = "raise") -> None:
@@ -313,43 +321,9 @@ class Reel:
         columns = [usages.column_of(item) for item in by if item not in usages.TIMES]
         with self.db.reading() as connection:
             schema.require_projections(connection)
-            rows = run_queries.usage(connection, columns, chosen, quarters=timed)
-        return usages.report(by, rows, tz=place, tz_name=name)
-
-    def rebuild(
-        self,
-        run_ids: Sequence[str] | None = None,
-        *,
-        check: bool = False,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> list[Difference]:
-        """Make the projections what the log says, of some runs or all; what differed.
-
-        With ``check`` nothing is changed. ``progress`` is told runs done and runs in all.
-
-        Raises:
-            RunNotFound: if one of the runs is neither in the log nor in the projections.
-        """
-        chosen = None if run_ids is None else list(run_ids)
-        place = self.db.reading() if check else self.db.writing()
-        with place as connection:
-            for run_id in chosen or ():
-                check_asked_id(run_id)
-                known = read_models.load_row(connection, run_id)
-                if known is None and event_log.head(connection, run_id) < 0:
-                    raise RunNotFound(f"no run is called {run_id!r}")
-            if check:
-                return list(projector.check(connection, chosen, progress=progress))
-            return projector.rebuild(connection, chosen, progress=progress)
-
-    def recoverable(self) -> list[OpenRecording]:
-        """The recordings that nobody has closed, and whether their processes still live."""
-        with self.db.reading() as connection:
-            return queries.open_recordings(connection)
-
-    def recover(self, resume: Resume | None = None) -> Iterator[Recovered]:
-        """Deal with recordings whose process is gone: resumed by ``resume``, else interrupted."""
-        return recovery.recover(self.db, resume)
+            ahead = usages.ahead(place, reports.days(connection, chosen)) if timed else None
+            rows = reports.usage(connection, columns, chosen, ahead=ahead)
+        return usages.report(by, rows, tz_name=name)
 
     def close(self) -> None:
         """Give up the connections; the reel may be used again."""

@@ -24,7 +24,9 @@ _SESSION = """
 import json, os, sys
 from runreel.cli.main import main
 outer = dict(os.environ)
-for arguments, env in json.loads(sys.argv[1]):
+with open(sys.argv[1], encoding="ascii") as told:
+    calls = json.load(told)
+for arguments, env in calls:
     os.environ.clear()
     os.environ.update(outer | env)
     code = main(arguments)
@@ -92,21 +94,31 @@ def on_terminal(
     columns: int = 100,
     env: dict[str, str] | None = None,
     each: Sequence[dict[str, str]] | None = None,
+    exact: bool = False,
 ) -> list[tuple[int, str]]:
     """Exit code and what a terminal gets, of each call in turn, stdout and stderr together.
 
-    ``env`` is for the program, ``each`` for one call after the other.
+    ``env`` is for the program, ``each`` for one call after the other. With ``exact`` the terminal
+    adds no carriage returns of its own.
     """
     import fcntl
     import pty
     import struct
+    import tempfile
     import termios
 
     told = list(zip(calls, each or [{}] * len(calls), strict=True))
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    if exact:
+        modes = termios.tcgetattr(theirs)
+        modes[1] &= ~termios.OPOST
+        termios.tcsetattr(theirs, termios.TCSANOW, modes)
+    plan = tempfile.NamedTemporaryFile("w", encoding="ascii")  # noqa: SIM115 - for the child
+    json.dump(told, plan)
+    plan.flush()
     child = subprocess.Popen(
-        [sys.executable, "-c", _SESSION, json.dumps(told)],
+        [sys.executable, "-c", _SESSION, plan.name],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -123,8 +135,9 @@ def on_terminal(
             break
         got += piece
     os.close(ours)
+    plan.close()
     assert child.wait(timeout=60) == 0, got.decode(errors="replace")
-    text = got.decode().replace("\r\n", "\n")
+    text = got.decode() if exact else got.decode().replace("\r\n", "\n")
     seen = []
     for _ in calls:
         shown, _, rest = text.partition("\n<<")

@@ -58,9 +58,9 @@ def test_bash_takes_the_script(call_sqlite: Caller) -> None:
 
 
 def test_commands_and_options_are_completed(complete: Callable[..., list[str]]) -> None:
-    assert complete("r") == ["record", "runs", "replay", "rebuild", "recover"]
+    assert complete("r") == ["record", "runs", "replay", "rebuild", "recover", "redact"]
     assert set(complete("")) == set(main.COMMANDS)
-    assert complete("db", "") == ["current", "sql", "status", "upgrade"]
+    assert complete("db", "") == ["current", "grants", "sql", "status", "upgrade"]
     assert "--since" in complete("runs", "--s")
     assert [name.upper() for name in complete("runs", "--status", "comp")] == ["COMPLETED"]
     assert complete("events", "x", "--type", "opene") == ["opened"]

@@ -1,25 +1,22 @@
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 import runreel
+from runreel.words.errors import RunreelError
 from tests.cli.calls import on_terminal
+from tests.cli.printing import FORMATS, PAINT, PROGRESS
 from tests.cli.stories import HARM_ARGUMENT, HARM_ID, partial, tell_all, tell_done, tell_harm
 from tests.cli.test_safe import is_harmful
 
 if TYPE_CHECKING:
+    import re
     from pathlib import Path
 
     from tests.cli.calls import Caller
-
-# What we say to a terminal ourselves: colours, weights and, for progress, a line drawn anew.
-PAINT = re.compile(r"\x1b\[(?:0|1|2|1;36|[39][1-7]|1;3[1-7])?m")
-PROGRESS = re.compile(r"\x1b\[(?:\?25[lh]|[12]?K|1A|\d*(?:;\d+)*m)|\r")
-
-FORMATS = ("table", "json", "jsonl", "csv")
 
 
 def left(text: str, ours: re.Pattern[str] = PAINT) -> list[str]:
@@ -130,6 +127,25 @@ def test_the_demo_is_safe_and_pretty(call_sqlite: Caller) -> None:
     assert left(shown) == []
     assert call_sqlite.url in shown
     assert "\x1b[32mCOMPLETED" in shown
+
+
+@pytest.mark.parametrize("name", ["runreel", "openai", "grpc.aio"])
+def test_nor_does_what_is_logged(
+    name: str, call_sqlite: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def runs(*_: object, **__: object) -> NoReturn:
+        try:
+            raise ValueError(f"of postgresql://me:hush@host/{HARM_ARGUMENT}")
+        except ValueError:
+            logging.getLogger(name).exception("lost %s", HARM_ID)
+        raise RunreelError("stop")
+
+    monkeypatch.setattr("runreel.reel.Reel.runs", runs)
+    told = call_sqlite("--color", "never", "runs")
+    assert told.err.startswith("Warning: lost ")
+    assert "hush" not in told.err
+    assert "Traceback" not in told.err
+    assert left(told.err) == []
 
 
 ON_TERMINAL: list[tuple[dict[str, str], tuple[str, ...], bool]] = [

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import runreel
 from runreel.cli.main import main
+from runreel.store import grants
 from runreel.store.schema import HEAD
+from tests import logs
 from tests.cli.shapes import spoil
 
 if TYPE_CHECKING:
@@ -36,6 +38,19 @@ def test_a_falsified_projection_is_named_and_mended(told: Caller) -> None:
     assert "mended" in mended.err
     assert told.good("rebuild", "--check").out == ""
     assert told.good("show", "run-done", "--json").json["model"] == "model-a"
+
+
+def test_a_run_whose_log_is_damaged_is_named_and_the_others_are_mended(told: Caller) -> None:
+    spoil(told)
+    with runreel.open(told.url) as reel:
+        logs.tamper(reel, "UPDATE events SET payload = '[' WHERE run_id = 'run-failed' AND seq = 1")
+    for arguments in (("rebuild", "--check"), ("rebuild",)):
+        called = told(*arguments)
+        assert called.code == 1
+        assert "run-plain" in called.out
+        assert "Damaged: row 1 of run run-failed: " in called.err
+    assert told("rebuild", "--check").out == ""
+    assert told.good("rebuild", "run-done", "--check").err == "No differences.\n"
 
 
 def test_a_rebuild_can_be_of_one_run(told: Caller) -> None:
@@ -103,6 +118,31 @@ def test_the_ddl_is_printed_and_no_database_touched(call_sqlite: Caller, tmp_pat
     postgres = call_sqlite.bare("--db", "postgresql://nobody@localhost:1/x", "db", "sql")
     assert postgres.code == 0
     assert "BYTEA" in postgres.out
+
+
+def test_an_upgrade_says_what_is_not_as_it_made_it(call: Caller) -> None:
+    with runreel.open(call.url) as reel, reel.db.writing() as connection:
+        connection.execute("DROP INDEX runs_by_start")
+    called = call("db", "upgrade")
+    assert called.code == 1
+    assert called.out.endswith(f": revision {HEAD} already.\n")
+    assert called.err == "Not as it should be: runs: index runs_by_start is missing.\n"
+
+
+def test_the_roles_of_postgres_are_printed_and_no_database_touched(call_sqlite: Caller) -> None:
+    url = "postgresql://nobody@localhost:1/x"
+    told = call_sqlite.bare("--db", url, "db", "grants", "--reader", 'an "analyst"')
+    assert told.code == 0
+    assert told.out == grants.sql(grants.Roles(reader='an "analyst"'))
+    assert 'GRANT INSERT ON "public".events TO "runreel_recorder", "runreel_redactor";' in told.out
+    assert call_sqlite.bare("--db", url, "db", "grants", "--reader", "\x1b[31m").code == 2
+
+
+def test_sqlite_has_no_roles(call_sqlite: Caller, tmp_path: Path) -> None:
+    told = call_sqlite("db", "grants")
+    assert (told.code, told.out) == (2, "")
+    assert "SQLite has no roles" in told.err
+    assert not list(tmp_path.glob("log.db*"))
 
 
 def test_the_status_tells_sizes_rows_and_settings(told: Caller) -> None:

@@ -19,7 +19,15 @@ CLASSES = {
     for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, RunreelError)
 }
-EXITS = {"UsageError": 2, "LogError": 3, "SourceError": 4, "BadInput": 1, "SourceConflict": 1}
+EXITS = {
+    "UsageError": 2,
+    "LogError": 3,
+    "SourceError": 4,
+    "BadInput": 1,
+    "SourceConflict": 1,
+    "RunPruned": 1,
+    "AuditError": 1,
+}
 
 
 def drawn() -> dict[str, str]:

@@ -12,6 +12,7 @@ import pytest
 import runreel
 from runreel.store import read_models, schema
 from runreel.store.read_models import COLUMNS
+from runreel.store.rollups import SUMS
 from runreel.store.tables import runs
 from runreel.transfer import import_files
 from runreel.words.errors import LogError, ProjectionOutdated, RunNotFound
@@ -67,7 +68,15 @@ def state_of(reel: Reel) -> tuple[Any, ...]:
     """Everything that the projections hold."""
     return (
         logs.execute(reel, f"SELECT {', '.join(COLUMNS)} FROM runs ORDER BY run_id"),
-        logs.execute(reel, "SELECT key, value, run_id FROM run_labels ORDER BY 1, 2, 3"),
+        logs.execute(reel, "SELECT key, value, started_at, run_id FROM run_labels ORDER BY 4, 1"),
+        logs.execute(
+            reel, f"SELECT span, start, {SUMS} FROM usage_by_time GROUP BY 1, 2 ORDER BY 1, 2"
+        ),
+        logs.execute(
+            reel,
+            f"SELECT dimension, span, start, value, named, {SUMS} FROM usage_by_value"
+            " GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5",
+        ),
     )
 
 
@@ -161,12 +170,13 @@ def test_a_row_under_another_name_is_two_differences(reel, truth):
 @pytest.mark.parametrize(
     "sql",
     [
+        "UPDATE run_labels SET started_at = started_at + 1 WHERE run_id = 'run-2'",
         "DELETE FROM run_labels WHERE run_id = 'run-2'",
         "DELETE FROM run_labels WHERE run_id = 'run-2' AND key = 'team'",
         "UPDATE run_labels SET value = 'ads' WHERE run_id = 'run-2' AND key = 'team'",
-        "INSERT INTO run_labels (key, value, run_id) VALUES ('more', 'x', 'run-2')",
-        "INSERT INTO run_labels (key, value, run_id) VALUES ('team', 'a', 'run-2')",
-        "INSERT INTO run_labels (key, value, run_id) VALUES ('team', 'z', 'run-2')",
+        "INSERT INTO run_labels VALUES ('more', 'x', 0, 'run-2')",
+        "INSERT INTO run_labels VALUES ('team', 'a', 0, 'run-2')",
+        "INSERT INTO run_labels VALUES ('team', 'z', 0, 'run-2')",
     ],
 )
 def test_wrong_labels_are_named_and_mended(reel, truth, sql):
@@ -178,9 +188,7 @@ def test_wrong_labels_are_named_and_mended(reel, truth, sql):
 
 
 def test_labels_of_a_run_that_is_not_there_are_named_and_removed(reel, truth):
-    logs.execute(
-        reel, "INSERT INTO run_labels (key, value, run_id) VALUES ('team', 'x', 'nowhere')"
-    )
+    logs.execute(reel, "INSERT INTO run_labels VALUES ('team', 'x', 0, 'nowhere')")
     assert named(reel) == [("nowhere", "*")]
     reel.rebuild()
     assert state_of(reel) == truth
@@ -229,7 +237,7 @@ def test_a_damaged_projection_says_what_mends_it(reel):
 def test_a_damaged_row_of_the_log_is_named_and_what_is_before_it_reads(reel):
     payload = logs.rows(reel, "run-1")[3].payload
     mend = "UPDATE events SET payload = ? WHERE run_id = 'run-1' AND seq = 3"
-    logs.execute(reel, mend, ("{",))
+    logs.tamper(reel, mend, ("{",))
     with pytest.raises(LogError, match="row 3 of run run-1 is damaged"):
         reel.rebuild(check=True)
     with pytest.raises(LogError, match="row 3 of run run-1 is damaged"):
@@ -237,7 +245,37 @@ def test_a_damaged_row_of_the_log_is_named_and_what_is_before_it_reads(reel):
     with pytest.raises(LogError, match="row 3 of run run-1 is damaged"):
         list(reel.events("run-1"))
     assert [event.seq for event in reel.events("run-1", stop=3)] == [0, 1, 2]
-    logs.execute(reel, mend, (payload,))
+    logs.tamper(reel, mend, (payload,))
+
+
+def test_a_damaged_run_is_left_as_it_is_and_the_others_are_mended(reel, truth):
+    logs.execute(reel, "UPDATE runs SET model = 'wrong'")
+    rows = {run_id: logs.rows(reel, run_id)[2] for run_id in ("run-1", "run-4")}
+    change = "UPDATE events SET payload = ? WHERE run_id = ? AND seq = 2"
+    for run_id in rows:
+        logs.tamper(reel, change, ("{", run_id))
+    for check in (True, False):
+        with pytest.raises(LogError, match=r"row 2 of run run-1 is damaged: .*; so is another run"):
+            reel.rebuild(check=check)
+    wrong = logs.execute(reel, "SELECT run_id FROM runs WHERE model = 'wrong' ORDER BY 1")
+    assert wrong == [("run-1",), ("run-4",)]
+    for run_id, row in rows.items():
+        logs.tamper(reel, change, (row.payload, run_id))
+    found = [(d.run_id, d.column) for d in reel.rebuild()]
+    assert found[:2] == [("run-1", "model"), ("run-4", "model")]
+    assert {run_id for run_id, _ in found[2:]} == {"*"}, "usage added up to what was there"
+
+
+def test_runs_are_gone_through_page_by_page(reel, truth, monkeypatch):
+    monkeypatch.setattr("runreel.store.known_runs._PAGE", 3)
+    for stray in ("a", "run-3x", "z"):
+        logs.execute(reel, "INSERT INTO run_labels VALUES ('team', 'x', 0, ?)", (stray,))
+    logs.execute(reel, "UPDATE runs SET model = 'wrong'")
+    told: list[tuple[int, int]] = []
+    runs_ = [f"run-{n}" for n in range(len(SHAPES))]
+    found = reel.rebuild(progress=lambda *at: told.append(at))
+    assert [d.run_id for d in found] == [*runs_, "a", "run-3x", "z"]
+    assert told == [(n, len(found)) for n in range(len(found) + 1)]
 
 
 def test_projections_of_an_older_version_say_so_and_rebuilding_mends_them(reel, truth):
@@ -346,9 +384,9 @@ def test_a_row_that_is_being_written_while_the_others_are_replaced_is_not_lost(o
         logs.execute(own, "UPDATE runs SET model = 'wrong'")
         compared, written = threading.Event(), threading.Event()
 
-        def save(connection, projected):
+        def save(connection, *projected):
             compared.wait()
-            read_models.save(connection, projected)
+            read_models.save(connection, *projected)
             written.set()
             time.sleep(0.3)
 
@@ -377,9 +415,27 @@ def test_a_rebuild_that_fails_changes_nothing_and_can_be_done_again(own, monkeyp
     logs.execute(own, "UPDATE runs SET model = 'wrong'")
     before = state_of(own)
     with monkeypatch.context() as patch:
-        patch.setattr("runreel.store.staging.place", lambda _: 1 / 0)
+        patch.setattr("runreel.store.staging.place", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             own.rebuild()
     assert state_of(own) == before
     own.rebuild()
     assert named(own) == []
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_several_processes_find_and_mend_the_same(db_url, tmp_path, check):
+    lines = [line for n in range(130) for line in traffic.streamed(f"run-{n:03d}", "A word or two")]
+    steps = []
+    with runreel.open(db_url) as reel:
+        import_files(reel.db, [traffic.write(tmp_path / "lines.jsonl", lines)])
+        false = "UPDATE runs SET status = 'FAILED' WHERE run_id IN ('run-007', 'run-120')"
+        logs.execute(reel, false)
+        logs.execute(reel, "DELETE FROM runs WHERE run_id = 'run-060'")
+        alone = reel.rebuild(check=True)
+        together = reel.rebuild(check=check, jobs=2, progress=lambda *step: steps.append(step))
+        assert [found.run_id for found in together] == [found.run_id for found in alone]
+        assert {found.run_id for found in alone} >= {"run-007", "run-060", "run-120"}
+        assert steps[-1] == (130, 130)
+        assert (reel.rebuild(check=True) == []) != check
+        reel.rebuild(jobs=2)

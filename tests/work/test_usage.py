@@ -162,10 +162,8 @@ def test_filters_of_lists_are_filters_of_reports(imported):
 
 def begin(reel, run_id: str, moment: datetime, usage: Usage | None = None, **identity) -> None:
     """A run that began at a moment."""
-    with reel.recording(run_id, **identity) as recording:
+    with logs.recording_at(reel, run_id, moment, **identity) as recording:
         recording.result(RunResult(RunStatus.COMPLETED, usage=usage))
-    micros = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    logs.execute(reel, "UPDATE runs SET started_at = ? WHERE run_id = ?", (micros, run_id))
 
 
 @pytest.fixture(scope="module")
@@ -183,8 +181,10 @@ def hourly(shared_url, imported):
             " projected_seq) VALUES (?, 'hourly', 'COMPLETED', 'closed', ?, 0, ?, 0)",
             (run_id, int(moment.timestamp() * 1_000_000), b""),
         )
+    logs.recount(imported)
     yield imported, list(moments.values())
     logs.execute(imported, "DELETE FROM runs WHERE source = 'hourly'")
+    logs.recount(imported)
 
 
 ZONES = [

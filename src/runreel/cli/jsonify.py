@@ -12,10 +12,14 @@ from runreel.words.messages import UnknownSource
 from runreel.words.times import rfc3339
 
 if TYPE_CHECKING:
+    from runreel.doctor.checks import Check
     from runreel.recovery import Recovered
+    from runreel.redaction import Place
+    from runreel.words.audit import Finding
     from runreel.words.log import (
         Difference,
         OpenRecording,
+        PrunedRun,
         RunError,
         RunSummary,
         StoredEvent,
@@ -142,6 +146,40 @@ def open_recording(told: OpenRecording) -> dict[str, Any]:
 def recovered(told: Recovered) -> dict[str, Any]:
     """A recording that nobody had closed, and what became of it."""
     return {**open_recording(told.recording), "action": told.action, "reason": told.reason}
+
+
+def pruned_run(told: PrunedRun) -> dict[str, Any]:
+    """A run that is to be pruned, or was."""
+    return {
+        "run_id": told.run_id,
+        "action": told.action,
+        "source": told.source,
+        "status": None if told.status is None else told.status.name,
+        "ended_at": rfc3339(told.ended_at),
+        "rows": told.rows,
+        "bytes": told.bytes,
+        "why": told.why,
+    }
+
+
+def check(told: Check) -> dict[str, Any]:
+    """Something that was looked at, and what to do where it is not well."""
+    return {
+        "check": told.name,
+        "verdict": told.verdict,
+        "found": told.found,
+        "advice": told.advice,
+    }
+
+
+def place(told: Place) -> dict[str, Any]:
+    """Where something to be erased stands."""
+    return told._asdict()
+
+
+def finding(told: Finding) -> dict[str, Any]:
+    """Something that is wrong with a log."""
+    return {"run_id": told.run_id, "seq": told.seq, "what": told.what, "detail": told.detail}
 
 
 def plain(value: Any) -> Any:

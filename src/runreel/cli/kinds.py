@@ -10,9 +10,21 @@ from runreel.cli.tables import Cell, Column, number
 from runreel.words.log import NOTE, RUN, STREAM_EVENT
 
 if TYPE_CHECKING:
+    from runreel.doctor.checks import Check
     from runreel.recovery import Recovered
-    from runreel.words.log import Difference, OpenRecording, RunSummary, StoredEvent
+    from runreel.redaction import Place
+    from runreel.words.audit import Finding
+    from runreel.words.log import (
+        Difference,
+        OpenRecording,
+        PrunedRun,
+        RunSummary,
+        StoredEvent,
+    )
     from runreel.words.results import ToolCallList
+
+# How a verdict looks; it says so in words too.
+_VERDICT_STYLES = {"ok": "green", "warn": "yellow", "bad": "red"}
 
 # How a status looks; it says so in words too.
 _STYLES = {"success": "green", "failed": "red", "running": "yellow", "unknown": "dim"}
@@ -195,5 +207,54 @@ RECOVERED: Kind[Recovered] = Kind(
         Column("WHY", lambda told: told.reason, shortest=12),
         Column("LAST EVENT", lambda told: times.local(told.recording.last_event_at), spare=True),
         Column("SOURCE", lambda told: told.recording.source, spare=True),
+    ),
+)
+PRUNED_RUNS: Kind[PrunedRun] = Kind(
+    "runs",
+    jsonify.pruned_run,
+    ("run_id", "action", "source", "status", "ended_at", "rows", "bytes", "why"),
+    (
+        Column("RUN", lambda run: run.run_id, shortest=20),
+        Column("ACTION", lambda run: run.action),
+        Column("STATUS", lambda run: None if run.status is None else run.status.name),
+        Column("ENDED", lambda run: times.local(run.ended_at)),
+        Column("ROWS", lambda run: number(run.rows), right=True),
+        Column("BYTES", lambda run: number(run.bytes), right=True),
+        Column("WHY", lambda run: run.why, shortest=12, spare=True),
+    ),
+)
+CHECKS: Kind[Check] = Kind(
+    "checks",
+    jsonify.check,
+    ("check", "verdict", "found", "advice"),
+    (
+        Column("CHECK", lambda check: check.name),
+        Column("VERDICT", lambda check: (check.verdict, _VERDICT_STYLES[check.verdict])),
+        Column("FOUND", lambda check: check.found, shortest=20),
+        Column("WHAT TO DO", lambda check: check.advice or "", shortest=20),
+    ),
+)
+PLACES: Kind[Place] = Kind(
+    "places",
+    jsonify.place,
+    ("run_id", "seq", "kind", "type", "where", "characters"),
+    (
+        Column("RUN", lambda found: found.run_id, shortest=20),
+        Column("SEQ", lambda found: found.seq, right=True),
+        Column("KIND", lambda found: found.kind, spare=True),
+        Column("TYPE", lambda found: found.type),
+        Column("WHERE", lambda found: found.where, shortest=12),
+        Column("CHARACTERS", lambda found: number(found.characters), right=True),
+    ),
+)
+FINDINGS: Kind[Finding] = Kind(
+    "findings",
+    jsonify.finding,
+    ("run_id", "seq", "what", "detail"),
+    (
+        Column("RUN", lambda found: found.run_id, shortest=20),
+        Column("SEQ", lambda found: found.seq, right=True),
+        Column("WHAT", lambda found: found.what),
+        Column("DETAIL", lambda found: found.detail, shortest=30),
     ),
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from runreel.cli import completion
+from runreel.cli import completion, terminal
 from runreel.cli.main import App
 from runreel.words.status import RunStatus
 
@@ -23,7 +23,7 @@ R = TypeVar("R")
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 FORMATS = ("table", "json", "jsonl", "csv")
-RECORDINGS = ("open", "closed", "interrupted")
+RECORDINGS = ("open", "closed", "interrupted", "pruned")
 MAX_SEQ = 2**63 - 2
 
 
@@ -71,7 +71,9 @@ def opened(*, create: bool = False) -> Iterator[Reel]:
     from runreel.reel import open as open_reel
 
     app = click.get_current_context().ensure_object(App)
-    with open_reel(settings.database(app.db), create=create) as log:
+    database = settings.database(app.db)
+    rules = settings.mask() if create else ()
+    with terminal.noting_warnings(), open_reel(database, create=create, mask=rules) as log:
         yield log
 
 
@@ -158,7 +160,8 @@ def _labels(
     return found
 
 
-def _time(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+def time(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """The callback of an option that is a time."""
     if value is None:
         return None
     from runreel.cli import times
@@ -177,7 +180,7 @@ def seq_or_time(
 ) -> int | datetime | None:
     """A row's seq if it is a number, else a time."""
     if value is None or not (value.isascii() and value.isdigit()):
-        return _time(ctx, param, value)
+        return time(ctx, param, value)
     if int(value[:20]) > MAX_SEQ:
         raise click.BadParameter(f"no row has the seq {value}", param=param)
     return int(value)
@@ -204,10 +207,10 @@ _FILTERS: tuple[Callable[[Any], Any], ...] = (
         "--since",
         type=TEXT,
         metavar="TIME",
-        callback=_time,
+        callback=time,
         help="Started then or later: 2025-12-31, 2025-12-31T18:30, 24h, 7d.",
     ),
-    click.option("--until", type=TEXT, metavar="TIME", callback=_time, help="Started before."),
+    click.option("--until", type=TEXT, metavar="TIME", callback=time, help="Started before."),
     click.option("--has-error", is_flag=True, help="With an error."),
     click.option("--no-usage", is_flag=True, help="Whose usage was never reported."),
 )

@@ -43,15 +43,33 @@ class Output:
 
     def items(
         self, kind: Kind[T], items: Iterable[T], *, as_of: datetime, next_: str | None = None
-    ) -> None:
-        """Print a list, item by item as they come; ``next_`` is where the next page begins."""
-        if self.format == "json":
-            count = self._envelope(kind, items, {"next": next_, "as_of": rfc3339(as_of)})
-        else:
-            count = self.lines(kind, items)
-            if next_ is not None:
-                terminal.note(f"There are more: --after {next_}")
+    ) -> int:
+        """Print a list, item by item as they come; how long it is.
+
+        ``next_`` is where the next page begins.
+        """
+        rest = {"next": next_, "as_of": rfc3339(as_of)}
+        count = self.report(kind, items, "items", lambda _: rest)
+        if next_ is not None and self.format != "json":
+            terminal.note(f"There are more: --after {next_}")
         self.found(kind.noun, count)
+        return count
+
+    def report(
+        self,
+        kind: Kind[T],
+        items: Iterable[T],
+        name: str,
+        rest: Callable[[int], dict[str, Any]],
+    ) -> int:
+        """Print a list, item by item as they come; how long it is.
+
+        In JSON it is the ``name`` of an object, whose ``rest`` is asked for, by the length of the
+        list, once that has been printed.
+        """
+        if self.format == "json":
+            return self._envelope(kind, items, name, rest)
+        return self.lines(kind, items)
 
     def found(self, noun: str, count: int) -> None:
         """Take note of how much there was."""
@@ -87,15 +105,21 @@ class Output:
                 terminal.out(_json(value))
         return count
 
-    def _envelope(self, kind: Kind[T], items: Iterable[T], rest: dict[str, Any]) -> int:
+    def _envelope(
+        self,
+        kind: Kind[T],
+        items: Iterable[T],
+        name: str,
+        rest: Callable[[int], dict[str, Any]],
+    ) -> int:
         """The items of a long list are not held in memory: each is written as it comes."""
         count = 0
-        terminal.out('{\n  "items": [', end="")
+        terminal.out(f'{{\n  "{name}": [', end="")
         for count, item in enumerate(items, 1):
             told = _json(kind.value(item), indent=2).replace("\n", "\n    ")
             terminal.out("," if count > 1 else "", "\n    ", told, end="")
         terminal.out("\n  ]" if count else "]", end="")
-        for key, value in rest.items():
+        for key, value in rest(count).items():
             terminal.out(f',\n  "{key}": ', _json(value, indent=2).replace("\n", "\n  "), end="")
         terminal.out("\n}")
         return count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +12,18 @@ from runreel.cli import options, terminal
 from runreel.words.errors import RunNotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import TypeVar
+
     from runreel.cli.output import Output
     from runreel.reel import Reel
+    from runreel.store.connection import Connection
+    from runreel.words.audit import Finding
+
+    T = TypeVar("T")
+
+# So much is looked for before anything is printed: until then a bar may be shown.
+_FIRST = 1_000
 
 
 @click.command(
@@ -20,36 +31,66 @@ if TYPE_CHECKING:
     epilog=options.examples("""
 runreel rebuild
 runreel rebuild --check
+runreel rebuild -j 4
 runreel rebuild latest demo-20251231 --check --json
 """),
 )
 @options.runs_argument
 @click.option("--check", is_flag=True, help="Compare only and change nothing; 1 on a difference.")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1), default=1, metavar="N", help="So many processes fold."
+)
 @options.output()
 @options.reel()
-def rebuild_command(reel: Reel, runs: tuple[str, ...], *, check: bool, output: Output) -> None:
+def rebuild_command(
+    reel: Reel, runs: tuple[str, ...], *, check: bool, jobs: int, output: Output
+) -> None:
     """Make the projections anew from the log.
 
     Of the runs that are named, or of all. Prints where the projections were not what the log
-    says: nothing, if all is well. A column `*` is a row that is missing or too many.
+    says: nothing, if all is well. A column `*` is a row that is missing or too many. A run whose
+    log is damaged is named and left as it is; the others are done all the same, and the exit code
+    is 1.
     """
+    from runreel import parallel, rebuild
     from runreel.cli import progress
     from runreel.cli.kinds import DIFFERENCES
 
     as_of = datetime.now(UTC)
-    chosen = [_resolved(reel, run) for run in runs] or None
-    with progress.bar("Checking" if check else "Rebuilding") as step:
-        found = reel.rebuild(chosen, check=check, progress=step)
-    output.items(DIFFERENCES, found, as_of=as_of)
-    if found and check:
-        raise click.exceptions.Exit(1)
-    if found:
+    damaged: list[Finding] = []
+    look = rebuild.check if check else rebuild.rebuild
+    with reel.db.reading() if check else reel.db.writing() as connection:
+        chosen = resolved(connection, runs)
+        rebuild.require(connection, chosen or ())
+        with progress.bar("Checking" if check else "Rebuilding") as step:
+            how = parallel.examining(reel.db, jobs) if jobs > 1 else None
+            found = look(connection, chosen, progress=step, on_damage=damaged.append, look=how)
+            differences = begun(found)
+        count = output.items(DIFFERENCES, differences, as_of=as_of)
+    for broken in damaged:
+        where = f"row {broken.seq} of run {broken.run_id}"
+        terminal.note(("Damaged: ", "bold red"), f"{where}: {broken.detail}. It was left as it is.")
+    if count and not check:
         terminal.note("The projections were mended.")
+    if damaged or (count and check):
+        raise click.exceptions.Exit(1)
 
 
-def _resolved(reel: Reel, run: str) -> str:
+def resolved(connection: Connection, runs: Iterable[str]) -> list[str] | None:
+    """The ids of runs that were named, each once; None if none was."""
+    return list(dict.fromkeys(_resolved(connection, run) for run in runs)) or None
+
+
+def begun(items: Iterator[T]) -> Iterator[T]:
+    """The same items, of which many have been looked for already."""
+    return chain(list(islice(items, _FIRST)), items)
+
+
+def _resolved(connection: Connection, run: str) -> str:
+    from runreel.queries import resolve
+
     try:
-        return reel.resolve(run)
+        return resolve(connection, run)
     except RunNotFound:
         # A projection without a run in the log is one of the things to be found.
         return run

@@ -12,7 +12,14 @@ NAMES = (
     "events",
     "usage",
     "rebuild",
+    "verify",
     "recover",
+    "redact",
+    "prune",
+    "checkpoint",
+    "keygen",
+    "backup",
+    "doctor",
     "import",
     "record",
     "db-current",
@@ -22,6 +29,10 @@ NAMES = (
     "usage_item",
     "difference",
     "open_recording",
+    "pruned_run",
+    "place",
+    "check",
+    "finding",
 )
 
 

@@ -169,6 +169,46 @@ DEFINITIONS: Schema = {
         optional=("action", "reason"),
         description="What became of it is told where it was not merely listed.",
     ),
+    "pruned_run": _object(
+        {
+            "run_id": _STRING,
+            "action": {"enum": ["prunable", "pruned", "left", "damaged"]},
+            "source": _TEXT,
+            "status": {"enum": [*RunStatus.__members__, None]},
+            "ended_at": {**_MAYBE_TIME, "description": "When it finished, or its last row came."},
+            "rows": _COUNT,
+            "bytes": {**_COUNT, "description": "Of payload, as stored."},
+            "why": _TEXT,
+        },
+        description="Of a damaged run nothing else is known.",
+    ),
+    "check": _object(
+        {
+            "check": _STRING,
+            "verdict": {"enum": ["ok", "warn", "bad"]},
+            "found": _STRING,
+            "advice": _TEXT,
+        }
+    ),
+    "place": _object(
+        {
+            "run_id": _STRING,
+            "seq": _COUNT,
+            "kind": _STRING,
+            "type": _TEXT,
+            "where": {**_STRING, "description": "A path into the row's JSON; text: the run's."},
+            "characters": _COUNT,
+        }
+    ),
+    "finding": _object(
+        {
+            "run_id": _TEXT,
+            "seq": {"type": ["integer", "null"]},
+            "what": {**_STRING, "description": "A word for programs."},
+            "detail": _STRING,
+        },
+        description="Null is: of no run, of no single row.",
+    ),
     "problem": _object({"file": _STRING, "line": _COUNT, "message": _STRING, "run_id": _TEXT}),
 }
 
@@ -181,7 +221,59 @@ DOCUMENTS: Schema = {
         {"items": _list(_ref("usage_item")), "totals": _object(_TOTALS), "tz": _STRING}
     ),
     "rebuild": _envelope("difference"),
+    "verify": _object(
+        {
+            "findings": _list(_ref("finding")),
+            "intact": _FLAG,
+            "runs": _COUNT,
+            "events": _COUNT,
+            "checkpoints": _maybe(
+                _object({"checkpoints": _COUNT, "runs": _COUNT, "pruned": _COUNT})
+            ),
+            "as_of": _TIME,
+        }
+    ),
     "recover": _envelope("open_recording"),
+    "redact": _object({"places": _list(_ref("place")), "erased": _FLAG, "as_of": _TIME}),
+    "prune": _object(
+        {
+            "items": _list(_ref("pruned_run")),
+            "dry_run": _FLAG,
+            "runs": _COUNT,
+            "rows": _COUNT,
+            "bytes": _COUNT,
+            "space": {
+                **_maybe(_object({"before": _COUNT, "after": _COUNT, "unused": _MAYBE_COUNT})),
+                "description": "Bytes that the log takes; unused: in a file, for what comes next.",
+            },
+            "as_of": _TIME,
+        }
+    ),
+    "checkpoint": _object(
+        {
+            "file": _STRING,
+            "sha256": _STRING,
+            "number": _COUNT,
+            "kind": {"enum": ["full", "changes"]},
+            "runs": _COUNT,
+            "previous": _TEXT,
+            "key_id": _STRING,
+            "next_key_id": _TEXT,
+        }
+    ),
+    "keygen": _object(
+        {"key_id": _STRING, "file": _STRING, "public_file": _STRING, "passphrase": _FLAG}
+    ),
+    "backup": _object(
+        {
+            "file": _STRING,
+            "bytes": _COUNT,
+            "runs": _COUNT,
+            "events": _COUNT,
+            "wrong": {**_COUNT, "description": "What `verify` finds in it, and so in the log."},
+        }
+    ),
+    "doctor": _envelope("check"),
     "import": _object(_REPORT),
     "record": _object(_REPORT),
     "db-current": _object({"revision": _TEXT}),
@@ -198,7 +290,17 @@ DOCUMENTS: Schema = {
     ),
 }
 # Each line of `-o jsonl` is one of these.
-ITEMS = ("run", "event", "usage_item", "difference", "open_recording")
+ITEMS = (
+    "run",
+    "event",
+    "usage_item",
+    "difference",
+    "open_recording",
+    "pruned_run",
+    "place",
+    "check",
+    "finding",
+)
 
 
 def schema_of(name: str) -> Schema:

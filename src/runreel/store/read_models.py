@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zlib
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runreel.rules import codec, plain_json
 from runreel.sources import reader_of
+from runreel.store import rollups
+from runreel.store.rollups import Counted
 from runreel.store.tables import runs
 from runreel.words.errors import BadValue, LogError
 from runreel.words.log import RunError, RunSummary
@@ -23,21 +27,29 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
     from runreel.words.results import RunResult
 
+# Key, value, and when the run started, in µs.
+Label = tuple[str, str, int]
+
 COLUMNS = tuple(column.name for column in runs.columns)
 # What a list shows; results can be long.
 SUMMARY = tuple(column for column in COLUMNS if column != "result")
 _LIST = ", ".join(COLUMNS)
-_CHUNK = 500
 _SHAPE = reader_of("plain")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
-# Recorders fold the log themselves; whichever has read further is right.
-_SAVE = (
-    f"INSERT INTO runs ({_LIST}) VALUES ({', '.join('?' * len(COLUMNS))})"
-    " ON CONFLICT (run_id) DO UPDATE SET "
-    + ", ".join(f"{column} = excluded.{column}" for column in COLUMNS[1:])
+_STATUSES = dict(RunStatus.__members__)
+
+# Writing one of these moves a row in an index, so each is only written where it changes.
+INDEXED = (
+    *("source", "status", "recording", "assistant_id", "thread_id", "model", "error", "error_code"),
+    *("started_at", "total_tokens", "response_id"),
 )
-_SAVE_NEWER = _SAVE + " WHERE runs.projected_seq <= excluded.projected_seq"
+_FREE = tuple(column for column in COLUMNS[1:] if column not in INDEXED)
+# What has to be known of a row that stands there before another takes its place.
+_KNOWN = tuple(dict.fromkeys(("run_id", "projected_seq", "labels", *Counted._fields, *INDEXED)))
+_INSERT = f"INSERT INTO runs ({_LIST}) VALUES ({', '.join('?' * len(COLUMNS))})"
+# An index of Postgres takes no more than 2,704 bytes of a row.
+_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +61,41 @@ class Projected:
     text: str
 
 
-def save(connection: Connection, projected: Projected, *, anyway: bool = False) -> None:
-    """Write a run's row and labels, unless the row there has read further (or ``anyway``)."""
-    values = row_of(projected)
-    saved = connection.execute(_SAVE if anyway else _SAVE_NEWER, values)
-    if saved.rowcount != 1:
-        return
-    run_id, labels = projected.summary.run_id, label_rows(projected.summary.labels)
-    if labels_of(connection, run_id) != labels:
-        save_labels(connection, run_id, labels)
+def save(connection: Connection, *projected: Projected, anyway: bool = False) -> None:
+    """Write runs' rows and labels, but for rows that have read further (or ``anyway``).
 
-
-def save_labels(connection: Connection, run_id: str, labels: list[tuple[str, str]]) -> None:
-    """Replace a run's labels in their own table."""
-    connection.execute("DELETE FROM run_labels WHERE run_id = ?", (run_id,))
-    for key, value in labels:
-        connection.execute(
-            "INSERT INTO run_labels (key, value, run_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            (key, value, run_id),
-        )
+    Call it last in a transaction: what usage adds up to is moved along.
+    """
+    latest = {one.summary.run_id: one for one in projected}
+    stood = _stood(connection, sorted(latest))
+    moves: list[tuple[Counted | None, Counted | None]] = []
+    writes: defaultdict[str, list[Sequence[Any]]] = defaultdict(list)
+    for run_id, one in latest.items():
+        row, before = named_row_of(one), stood.get(run_id)
+        # Recorders fold the log themselves; whichever has read further is right.
+        if before and not anyway and before["projected_seq"] > row["projected_seq"]:
+            continue
+        sql, values = _write(before, row)
+        writes[sql].append(values)
+        if before is None or any(before[name] != row[name] for name in ("labels", "started_at")):
+            _save_labels(connection, label_rows(one.summary), run_id, anew=before is None)
+        moves.append((counted(before) if before else None, counted(row)))
+    for sql, rows in writes.items():
+        _execute(connection, sql, rows)
+    rollups.move(connection, moves)
 
 
 def delete(connection: Connection, run_id: str) -> None:
     """Remove a run's row and labels."""
+    stood = _stood(connection, [run_id])
     connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
     connection.execute("DELETE FROM run_labels WHERE run_id = ?", (run_id,))
+    rollups.move(connection, [(counted(row), None) for row in stood.values()])
+
+
+def counted(row: dict[str, Any]) -> Counted:
+    """What usage adds up of a row by column names."""
+    return Counted(*(row[name] for name in Counted._fields))
 
 
 def load(connection: Connection, run_id: str) -> tuple[RunSummary, bytes] | None:
@@ -90,46 +112,44 @@ def load_row(connection: Connection, run_id: str) -> dict[str, Any] | None:
     return None if row is None else dict(zip(COLUMNS, row, strict=True))
 
 
-def labels_of(connection: Connection, run_id: str) -> list[tuple[str, str]]:
+def labels_of(connection: Connection, run_id: str) -> list[Label]:
     """The labels as their own table has them, in order; a key may wrongly be there twice."""
-    found = connection.all("SELECT key, value FROM run_labels WHERE run_id = ?", (run_id,))
-    return sorted((key, value) for key, value in found)
+    sql = "SELECT key, value, started_at FROM run_labels WHERE run_id = ?"
+    return sorted((key, value, at) for key, value, at in connection.all(sql, (run_id,)))
 
 
-def run_ids(connection: Connection) -> Iterator[str]:
-    """The ids of every projected run, labels without a run included, in order."""
-    sql = (
-        "SELECT run_id FROM runs WHERE run_id > ? UNION SELECT run_id FROM run_labels"
-        " WHERE run_id > ? ORDER BY run_id LIMIT ?"
-    )
-    after = ""
-    while chunk := connection.all(sql, (after, after, _CHUNK)):
-        yield from (row[0] for row in chunk)
-        after = chunk[-1][0]
+def differing(stored: dict[str, Any], projected: Projected) -> Iterator[tuple[str, Any, Any]]:
+    """The columns in which a row is not what it should be: name, the row's value, the right one.
+
+    A result is compared unpacked: equal states may be compressed unequally.
+    """
+    packed = stored["result"]
+    same = _same_result(packed, _result_payload(projected))
+    right = _row(projected, packed if same else encode_result(projected))
+    for column, value, due in zip(COLUMNS, stored.values(), right, strict=True):
+        # SQLite may hold a number of another type, which Python calls equal.
+        if type(value) is not type(due) or value != due:
+            yield column, value, due
 
 
-def named(projected: Projected) -> dict[str, Any]:
-    """The row by column names."""
-    return dict(zip(COLUMNS, row_of(projected), strict=True))
-
-
-def comparable(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with its result unpacked: equal states may be compressed unequally."""
-    try:
-        result = codec.loads(zlib.decompress(bytes(row["result"])))
-    except (zlib.error, BadValue):
-        result = "damaged"
-    return row | {"result": result}
-
-
-def label_rows(labels: dict[str, str]) -> list[tuple[str, str]]:
+def label_rows(summary: RunSummary) -> list[Label]:
     """The labels as their own table holds them, in order."""
-    stored = {str(storable(key)): str(storable(value)) for key, value in labels.items()}
-    return sorted(stored.items())
+    stored = {str(key(name)): str(key(value)) for name, value in summary.labels.items()}
+    started_at = to_micros(summary.started_at)
+    return sorted((name, value, started_at) for name, value in stored.items())
 
 
 def row_of(projected: Projected) -> tuple[Any, ...]:
     """The values of a row, in the order of its columns."""
+    return _row(projected, encode_result(projected))
+
+
+def named_row_of(projected: Projected) -> dict[str, Any]:
+    """The values of a row by column names."""
+    return dict(zip(COLUMNS, row_of(projected), strict=True))
+
+
+def _row(projected: Projected, result: bytes) -> tuple[Any, ...]:
     told = projected.summary
     usage, details = told.usage, told.usage_details
     calls = plain_json.tool_calls_value(told.tool_calls)
@@ -138,10 +158,10 @@ def row_of(projected: Projected) -> tuple[Any, ...]:
         told.source,
         told.status.name,
         told.recording,
-        storable(told.assistant_id),
-        storable(told.thread_id),
+        key(told.assistant_id),
+        key(told.thread_id),
         storable(told.created_by),
-        storable(told.model),
+        key(told.model),
         codec.dumps(told.labels) if told.labels else None,
         storable(None if told.error is None else told.error.message),
         None if told.error is None or told.error.code is None else codec.dumps(told.error.code),
@@ -155,9 +175,9 @@ def row_of(projected: Projected) -> tuple[Any, ...]:
         usage and usage.total_tokens,
         details and details.cached_tokens,
         details and details.reasoning_tokens,
-        storable(told.response_id),
+        key(told.response_id),
         told.events,
-        encode_result(projected),
+        result,
         told.last_seq,
     )
 
@@ -167,54 +187,59 @@ def storable(text: str | None) -> str | None:
     return None if text is None else _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def key(text: str | None) -> str | None:
+    """``text`` as indexes of both databases take it: what is long is cut, and told apart."""
+    text = storable(text)
+    if text is None or len(text) <= _KEPT:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"{text[: _KEPT - 17]}\N{HORIZONTAL ELLIPSIS}{digest}"
+
+
 def summary_of(row: Sequence[Any]) -> RunSummary:
     """The words of a row of ``SUMMARY``.
 
     Raises:
         LogError: if the row is damaged.
     """
-    values = dict(zip(SUMMARY, row, strict=True))
+    # A list has many of them: what most rows lack is looked for first.
+    (run_id, source, status, recording, assistant_id, thread_id, created_by, model, *rest) = row
+    (labels, error, error_code, calls, created_at, started_at, text_at, finished_at, *rest) = rest
+    (given, made, total, cached, reasoning, response_id, events, last_seq) = rest
     try:
-        code, calls, labels = (
-            None if values[column] is None else codec.loads(values[column])
-            for column in ("error_code", "tool_calls", "labels")
-        )
-    except BadValue as error:
-        raise _damaged(values["run_id"]) from error
-    failed = values["error"] is not None or code is not None
-    started_at, total = values["started_at"], values["total_tokens"]
+        labels = {} if labels is None else codec.loads(labels)
+        code = None if error_code is None else codec.loads(error_code)
+        calls = None if calls is None else plain_json.tool_calls(codec.loads(calls))
+    except BadValue as bad:
+        raise _damaged(run_id) from bad
     return RunSummary(
-        run_id=values["run_id"],
-        source=values["source"],
-        status=RunStatus.coerce(values["status"]),
-        recording=values["recording"],
-        assistant_id=values["assistant_id"],
-        thread_id=values["thread_id"],
-        model=values["model"],
-        labels=labels or {},
-        created_by=values["created_by"],
-        created_at=_moment(values["created_at"]),
-        started_at=from_micros(started_at),
-        finished_at=_moment(values["finished_at"]),
-        first_text_ms=_since(started_at, values["first_text_at"]),
-        duration_ms=_since(started_at, values["finished_at"]),
-        error=RunError(values["error"], code) if failed else None,
-        tool_calls=plain_json.tool_calls(calls),
-        usage=None
-        if total is None
-        else Usage(values["input_text_tokens"], values["completion_tokens"], total),
-        events=values["events"],
-        last_seq=values["projected_seq"],
-        usage_details=_details(values["cached_tokens"], values["reasoning_tokens"]),
-        response_id=values["response_id"],
+        run_id,
+        source,
+        _STATUSES.get(status, RunStatus.UNKNOWN),
+        recording,
+        assistant_id,
+        thread_id,
+        model,
+        labels,
+        created_by,
+        None if created_at is None else from_micros(created_at),
+        from_micros(started_at),
+        None if finished_at is None else from_micros(finished_at),
+        None if text_at is None else (text_at - started_at) / 1000,
+        None if finished_at is None else (finished_at - started_at) / 1000,
+        None if error is None and code is None else RunError(error, code),
+        calls,
+        None if total is None else Usage(given, made, total),
+        events,
+        last_seq,
+        None if cached is None and reasoning is None else UsageDetails(cached, reasoning),
+        response_id,
     )
 
 
 def encode_result(projected: Projected) -> bytes:
     """A result as compressed plain JSON, the text that stands in the log lifted out of it."""
-    value = plain_json.result_value(projected.result)
-    encoded = codec.encode(value, _SHAPE, text=projected.text)
-    return zlib.compress(encoded.payload.encode(), 6)
+    return zlib.compress(_result_payload(projected), 6)
 
 
 def decode_result(run_id: str, data: bytes, text: str) -> RunResult:
@@ -229,15 +254,64 @@ def decode_result(run_id: str, data: bytes, text: str) -> RunResult:
         raise _damaged(run_id) from error
 
 
+def _result_payload(projected: Projected) -> bytes:
+    value = plain_json.result_value(projected.result)
+    return codec.encode(value, _SHAPE, text=projected.text).payload.encode()
+
+
+def _same_result(packed: Any, payload: bytes) -> bool:
+    """Whether a stored result is this one; however long it unpacks, little more is unpacked."""
+    if not isinstance(packed, bytes):
+        return False
+    unpacking = zlib.decompressobj()
+    try:
+        # Keys may stand in another order, and characters be escaped, in what is equal.
+        found = unpacking.decompress(packed, 6 * len(payload) + 1)
+        whole = unpacking.eof and not unpacking.unused_data
+        return whole and (found == payload or codec.loads(found) == codec.loads(payload))
+    except (zlib.error, BadValue):
+        return False
+
+
+def _stood(connection: Connection, run_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """What is known of the rows that stand there; nobody else changes them from now on."""
+    sql = f"SELECT {', '.join(_KNOWN)} FROM runs WHERE run_id "
+    if connection.postgres:
+        rows = connection.all(f"{sql}= ANY (?) ORDER BY run_id FOR UPDATE", (run_ids,))
+    else:
+        rows = [row for run_id in run_ids for row in connection.all(f"{sql}= ?", (run_id,))]
+    return {row[0]: dict(zip(_KNOWN, row, strict=True)) for row in rows}
+
+
+def _write(before: dict[str, Any] | None, row: dict[str, Any]) -> tuple[str, list[Any]]:
+    """The statement that puts a row in the place of another, and its parameters."""
+    if before is None:
+        return _INSERT, list(row.values())
+    changed = [*_FREE, *(name for name in INDEXED if before[name] != row[name])]
+    sql = f"UPDATE runs SET {', '.join(f'{name} = ?' for name in changed)} WHERE run_id = ?"
+    return sql, [*(row[name] for name in changed), row["run_id"]]
+
+
+def _save_labels(connection: Connection, labels: list[Label], run_id: str, *, anew: bool) -> None:
+    if not anew:
+        connection.execute("DELETE FROM run_labels WHERE run_id = ?", (run_id,))
+    sql = "INSERT INTO run_labels (key, value, started_at, run_id) VALUES (?, ?, ?, ?)"
+    _execute(connection, f"{sql} ON CONFLICT DO NOTHING", [(*label, run_id) for label in labels])
+
+
+def _execute(connection: Connection, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run a statement for each row."""
+    if len(rows) == 1:
+        connection.execute(sql, rows[0])
+    elif rows:
+        connection.executemany(sql, rows)
+
+
 def _damaged(run_id: str) -> LogError:
     return LogError(
         f"the projection of run {run_id} is damaged",
         hint=f"`runreel rebuild {run_id}` makes it anew from the log.",
     )
-
-
-def _details(cached: int | None, reasoning: int | None) -> UsageDetails | None:
-    return None if cached is reasoning is None else UsageDetails(cached, reasoning)
 
 
 def _first_text_at(told: RunSummary) -> int | None:
@@ -248,11 +322,3 @@ def _first_text_at(told: RunSummary) -> int | None:
 
 def _micros(moment: datetime | None) -> int | None:
     return None if moment is None else to_micros(moment)
-
-
-def _moment(value: int | None) -> datetime | None:
-    return None if value is None else from_micros(value)
-
-
-def _since(start: int, end: int | None) -> float | None:
-    return None if end is None else (end - start) / 1000

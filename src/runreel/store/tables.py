@@ -13,19 +13,44 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
 
 # STRICT tables of SQLite know INTEGER alone, which is 64 bits wide.
 Big = BigInteger().with_variant(Integer(), "sqlite")
+Small = SmallInteger().with_variant(Integer(), "sqlite")
 
 # Ids compare by their bytes on both databases, whatever the language of the server.
 Key = Text().with_variant(Text(collation="C"), "postgresql")
 
 _compact: dict[str, Any] = {"sqlite_with_rowid": False, "sqlite_strict": True}
+
+
+def _page(name: str, *columns: str, where: str | None = None) -> Index:
+    """An index along which a list of runs is read page by page, of no more runs than it needs."""
+    condition = None if where is None else text(where)
+    return Index(
+        name,
+        *columns,
+        "started_at",
+        "run_id",
+        sqlite_where=condition,
+        postgresql_where=condition,
+    )
+
+
+def _counts() -> list[Column[int]]:
+    """Runs, those that told their usage, and their tokens: sums can be wider than 64 bits."""
+    sums = (f"{tokens}_{part}" for tokens in ("input", "completion", "total") for part in _PARTS)
+    return [Column(name, Big, nullable=False) for name in ("runs", "known", *sums)]
+
+
+_PARTS = ("high", "low")
 
 events = Table(
     "events",
@@ -85,8 +110,21 @@ runs = Table(
     Column("result", LargeBinary, nullable=False),
     Column("projected_seq", Big, nullable=False),
     PrimaryKeyConstraint("run_id"),
-    Index("runs_by_start", "started_at", "run_id"),
-    Index("runs_by_response", "response_id"),
+    _page("runs_by_start"),
+    _page("runs_by_source", "source"),
+    _page("runs_by_status", "status"),
+    _page("runs_by_assistant", "assistant_id", where="assistant_id IS NOT NULL"),
+    _page("runs_by_thread", "thread_id", where="thread_id IS NOT NULL"),
+    _page("runs_by_model", "model", where="model IS NOT NULL"),
+    _page("runs_by_recording", "recording", where="recording <> 'closed'"),
+    _page("runs_with_error", where="error IS NOT NULL OR error_code IS NOT NULL"),
+    _page("runs_without_usage", where="total_tokens IS NULL"),
+    Index(
+        "runs_by_response",
+        "response_id",
+        sqlite_where=text("response_id IS NOT NULL"),
+        postgresql_where=text("response_id IS NOT NULL"),
+    ),
     sqlite_strict=True,
 )
 
@@ -95,9 +133,35 @@ run_labels = Table(
     metadata,
     Column("key", Key, nullable=False),
     Column("value", Key, nullable=False),
+    Column("started_at", Big, nullable=False),
     Column("run_id", Key, nullable=False),
-    PrimaryKeyConstraint("key", "value", "run_id"),
+    PrimaryKeyConstraint("key", "value", "started_at", "run_id"),
     Index("run_labels_by_run", "run_id"),
+    **_compact,
+)
+
+usage_by_time = Table(
+    "usage_by_time",
+    metadata,
+    Column("span", Small, nullable=False),
+    Column("start", Big, nullable=False),
+    Column("slot", Small, nullable=False),
+    *_counts(),
+    PrimaryKeyConstraint("span", "start", "slot"),
+    **_compact,
+)
+
+usage_by_value = Table(
+    "usage_by_value",
+    metadata,
+    Column("dimension", Key, nullable=False),
+    Column("span", Small, nullable=False),
+    Column("start", Big, nullable=False),
+    Column("value", Key, nullable=False),
+    Column("named", Small, nullable=False),
+    Column("slot", Small, nullable=False),
+    *_counts(),
+    PrimaryKeyConstraint("dimension", "span", "start", "value", "named", "slot"),
     **_compact,
 )
 

@@ -1,0 +1,56 @@
+"""``runreel backup``: a copy of the log that is whole and intact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runreel.cli import options, terminal
+
+if TYPE_CHECKING:
+    from runreel.cli.output import Output
+    from runreel.reel import Reel
+
+
+@click.command(
+    "backup",
+    epilog=options.examples("""
+runreel backup log-2025-12-31.db
+runreel backup /mnt/backups/log.db --json
+"""),
+)
+@click.argument("file", type=click.Path(), metavar="FILE")
+@options.output()
+@options.reel()
+def backup_command(reel: Reel, *, file: str, output: Output) -> None:
+    """Copy the log into a new file while others write to it.
+
+    The copy is the log of one moment, without what was erased from it, is read and verified
+    before it gets its name, and only its owner can read it. Restoring it is putting it in the
+    log's place. For SQLite; Postgres has pg_dump. Exit code 1: the log is not intact, or the copy
+    is damaged, and then there is none.
+    """
+    from runreel.backup import backup
+    from runreel.cli import progress, tables
+
+    with progress.bar("Copying and verifying", in_bytes=True) as step:
+        made = backup(reel.db, Path(file), progress=step)
+    told = {
+        "file": file,
+        "bytes": made.size,
+        "runs": made.runs,
+        "events": made.events,
+        "wrong": made.wrong,
+    }
+    if output.is_table:
+        tables.show_facts(
+            (name.capitalize(), value if isinstance(value, str) else f"{value:,}")
+            for name, value in told.items()
+        )
+    else:
+        output.object(told)
+    if made.wrong:
+        terminal.note("The copy is what the log is, and that is not intact: see `runreel verify`.")
+        raise click.exceptions.Exit(1)

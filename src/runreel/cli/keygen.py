@@ -1,0 +1,62 @@
+"""``runreel keygen``: a key that signs checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runreel.cli import options, passphrase
+from runreel.words.errors import BadKey
+
+if TYPE_CHECKING:
+    from runreel.cli.output import Output
+
+
+@click.command(
+    "keygen",
+    epilog=options.examples("""
+runreel keygen audit.key
+runreel keygen audit.key --passphrase
+"""),
+)
+@click.argument("file", type=click.Path(), metavar="FILE")
+@click.option("--passphrase", "ask", is_flag=True, help="Ask for a passphrase that locks it.")
+@passphrase.option
+@options.output()
+def keygen_command(*, file: str, ask: bool, passphrase_file: str | None, output: Output) -> None:
+    """Make a key that signs checkpoints.
+
+    The private key is put into FILE, which only its owner can read, the public one into FILE.pub.
+    Keep the first where checkpoints are made, give the second to everybody who verifies. Neither
+    is ever put into the database.
+    """
+    from runreel import signing
+    from runreel.cli import tables
+
+    locked = _asked() if ask else passphrase.given(passphrase_file)
+    key = signing.generate(Path(file), locked)
+    told = {
+        "key_id": key.id,
+        "file": file,
+        "public_file": str(signing.public_path(Path(file))),
+        "passphrase": locked is not None,
+    }
+    if output.is_table:
+        shown = {"Key": key.id, "Private key": file, "Public key": str(told["public_file"])}
+        tables.show_facts(shown.items())
+    else:
+        output.object(told)
+
+
+def _asked() -> bytes:
+    told = passphrase.asked("Passphrase: ")
+    if told is None:
+        raise BadKey(
+            "there is no terminal to ask for a passphrase",
+            hint=f"Put it in a file (--passphrase-file) or in {passphrase.ENVIRONMENT}.",
+        )
+    if told != passphrase.asked("Once more: "):
+        raise BadKey("these are two passphrases", hint="Nothing was made. Try again.")
+    return told

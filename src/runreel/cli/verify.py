@@ -1,0 +1,149 @@
+"""``runreel verify``: whether the log is what was recorded."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runreel.cli import options, terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runreel.audit import Extent
+    from runreel.cli.output import Output
+    from runreel.reel import Reel
+    from runreel.store.connection import Connection
+    from runreel.words.audit import Finding
+
+_FILES = click.Path(exists=True)
+_UNSEEN = (
+    "Not seen without a checkpoint: an end that was cut off, a run that is gone,"
+    " an older copy, a chain made anew."
+)
+
+
+@click.command(
+    "verify",
+    epilog=options.examples("""
+runreel verify
+runreel verify latest
+runreel verify --json
+runreel verify --checkpoint checkpoints/ --public-key audit.key.pub
+"""),
+)
+@options.runs_argument
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    type=_FILES,
+    multiple=True,
+    metavar="FILE|DIR",
+    help="Hold this against the log, or all that are in this directory; repeat it for more.",
+)
+@click.option(
+    "--public-key",
+    type=_FILES,
+    metavar="FILE.pub",
+    help="Who has to have signed the first of the checkpoints.",
+)
+@options.output()
+@options.reel()
+def verify_command(
+    reel: Reel,
+    runs: tuple[str, ...],
+    *,
+    checkpoints: tuple[str, ...],
+    public_key: str | None,
+    output: Output,
+) -> None:
+    """Verify that the log is what was recorded, and change nothing.
+
+    All of it: the file, the tables and their triggers, every row's digest and payload, what was
+    erased or pruned, and the projections. Of named runs: all but the file. Prints what is wrong,
+    by run and seq, and exits with 1 then.
+
+    It cannot see what leaves no trace in the log itself: that the end of a run was cut off, that
+    a run was removed whole, that this is an older copy, or that the chain was computed anew.
+    Checkpoints from elsewhere show these: neither they nor the key are ever taken from the
+    database. After the last of them it cannot be seen.
+    """
+    from runreel import audit
+    from runreel.cli import kinds, progress, rebuild
+    from runreel.store import schema
+    from runreel.words.times import rfc3339
+
+    witnesses = _witnesses(runs, checkpoints, public_key)
+    as_of, extent = datetime.now(UTC), audit.Extent()
+
+    def rest(count: int) -> dict[str, Any]:
+        told = {"intact": not count, "runs": extent.runs, "events": extent.events}
+        held = None if witnesses is None else witnesses.told()
+        return told | {"checkpoints": held, "as_of": rfc3339(as_of)}
+
+    # As it is: a file that is missing is not created, an old one not brought up to date.
+    reel.db.current()
+    with reel.db.reading(checked=False) as connection:
+        schema.require(connection)
+        chosen = rebuild.resolved(connection, runs)
+        with progress.bar("Verifying") as step:
+            looking = audit.verify(connection, chosen, progress=step, extent=extent)
+            findings = rebuild.begun(looking)
+            if witnesses is not None:
+                findings = chain(findings, witnesses.findings(connection))
+        count = output.report(kinds.FINDINGS, findings, "findings", rest)
+    _conclude(extent, count, witnesses, all_=chosen is None)
+    if count:
+        raise click.exceptions.Exit(1)
+
+
+class _Witnesses:
+    """The checkpoints to hold against the log, and who has to vouch for them."""
+
+    def __init__(self, files: tuple[str, ...], public_key: str) -> None:
+        from runreel.checkpoints import Compared
+        from runreel.signing import load_public
+
+        self._paths = [Path(file) for file in files]
+        self._key = load_public(Path(public_key))
+        self.compared = Compared()
+
+    def findings(self, connection: Connection) -> Iterator[Finding]:
+        from runreel.checkpoints import compare_all
+
+        return compare_all(connection, self._paths, self._key, compared=self.compared)
+
+    def told(self) -> dict[str, int]:
+        held = self.compared
+        return {"checkpoints": held.checkpoints, "runs": held.runs, "pruned": held.pruned}
+
+
+def _witnesses(
+    runs: tuple[str, ...], checkpoints: tuple[str, ...], public_key: str | None
+) -> _Witnesses | None:
+    if public_key is None and not checkpoints:
+        return None
+    if public_key is None or not checkpoints:
+        raise click.UsageError("--checkpoint and --public-key go together.")
+    if runs:
+        raise click.UsageError("Checkpoints are held against the whole log: name no runs.")
+    return _Witnesses(checkpoints, public_key)
+
+
+def _conclude(extent: Extent, count: int, witnesses: _Witnesses | None, *, all_: bool) -> None:
+    verdict = ("Not intact", "bold red") if count else ("Intact", "bold green")
+    found = f", {count:,} findings" if count else ""
+    terminal.note(verdict, f": {extent.runs:,} runs, {extent.events:,} events{found}.")
+    if witnesses is not None:
+        held = witnesses.compared
+        pruned = f", {held.pruned:,} of them pruned since" if held.pruned else ""
+        terminal.note(
+            f"Held against {held.checkpoints:,} checkpoints: {held.runs:,} ends of runs{pruned}."
+        )
+        terminal.note(("Not seen: what happened to what came after the last of them.", "dim"))
+        return
+    terminal.note((_UNSEEN if all_ else f"Of the runs named alone. {_UNSEEN}", "dim"))

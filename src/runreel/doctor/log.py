@@ -1,0 +1,138 @@
+"""The tables of a log, and what is in them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from runreel import queries
+from runreel.doctor.checks import BAD, OK, WARN, Check
+from runreel.store import durability, guards, health, schema
+from runreel.words.times import from_micros, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from runreel.store.connection import Connection
+    from runreel.words.log import OpenRecording
+
+_NAMED = 3
+_MINUTES = 5 * 60_000_000
+_FORGOTTEN = timedelta(days=1)
+
+
+def revision(found: str | None) -> Check:
+    """Whether the tables are those of this runreel."""
+    if found == schema.HEAD:
+        return Check("schema", OK, found)
+    if found is None:
+        return Check("schema", BAD, "there are no tables", "`runreel db upgrade` creates them.")
+    if found in schema.REVISIONS:
+        return Check(
+            "schema",
+            BAD,
+            f"revision {found}, this runreel needs {schema.HEAD}",
+            "`runreel db upgrade` brings it up to date.",
+        )
+    return Check(
+        "schema",
+        BAD,
+        f"revision {found}, this runreel knows up to {schema.HEAD}",
+        "Install the newer runreel.",
+    )
+
+
+def _guards(connection: Connection, _: int) -> Iterator[Check]:
+    if durability.is_replica(connection):
+        yield Check("guards", WARN, "a replica cannot compare them", "Ask on the primary.")
+        return
+    found = guards.differences(connection)
+    if not found:
+        yield Check("guards", OK, "the database refuses to change the log")
+        return
+    yield Check(
+        "guards",
+        BAD,
+        _some(found),
+        "Somebody took them away: `runreel verify` says whether the log is intact. A log from"
+        " `runreel backup` has them.",
+    )
+
+
+def _projections(connection: Connection, _: int) -> Iterator[Check]:
+    found = schema.projection_version(connection)
+    if found == schema.PROJECTION_VERSION:
+        yield Check("projections", OK, f"version {found}")
+        return
+    yield Check(
+        "projections",
+        BAD,
+        f"version {found}, this runreel makes {schema.PROJECTION_VERSION}",
+        "`runreel rebuild` makes them anew from the log.",
+    )
+
+
+def _recordings(connection: Connection, now: int) -> Iterator[Check]:
+    if schema.projection_version(connection) != schema.PROJECTION_VERSION:
+        return
+    found = queries.open_recordings(connection)
+    stuck = [recording.run_id for recording in found if _is_stuck(recording, now)]
+    if not stuck:
+        yield Check("open recordings", OK, f"{len(found)}, none of a dead process")
+        return
+    yield Check(
+        "open recordings",
+        WARN,
+        f"{len(stuck)} that nobody goes on with: {_some(stuck)}",
+        "`runreel recover` ends those of dead processes of this host.",
+    )
+
+
+def _is_stuck(recording: OpenRecording, now: int) -> bool:
+    if recording.alive is None:
+        return from_micros(now) - recording.last_event_at > _FORGOTTEN
+    return not recording.alive
+
+
+def _clock(connection: Connection, _: int) -> Iterator[Check]:
+    found = health.steps_back(connection, _MINUTES)
+    if not found:
+        yield Check("clock", OK, "goes forward in the newest runs")
+        return
+    yield Check(
+        "clock",
+        WARN,
+        f"it went back by more than 5 minutes: {_some([_named(row) for row in found])}",
+        "The order of the log is right, its times are not. Set the recorder's clock by NTP.",
+    )
+
+
+def _future(connection: Connection, now: int) -> Iterator[Check]:
+    found = health.rows_after(connection, now + _MINUTES)
+    if not found:
+        yield Check("future", OK, "the newest runs end before now")
+        return
+    yield Check(
+        "future",
+        WARN,
+        f"times that have not come yet: {_some([_named(row) for row in found])}",
+        "The clock of the recorder was wrong, or ours is. Set both by NTP.",
+    )
+
+
+def _named(row: health.Moment) -> str:
+    return f"{row.run_id}, row {row.seq}, {rfc3339(row.at)}"
+
+
+EXAMINERS: dict[str, Callable[[Connection, int], Iterable[Check]]] = {
+    "guards": _guards,
+    "projections": _projections,
+    "open recordings": _recordings,
+    "clock": _clock,
+    "future": _future,
+}
+
+
+def _some(told: list[str]) -> str:
+    more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+    return f"{'; '.join(told[:_NAMED])}{more}"

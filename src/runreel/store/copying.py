@@ -1,0 +1,55 @@
+"""A copy of a SQLite log while others write to it."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from runreel.store.connection import Connection
+
+# Steps of SQLite's machine between two looks at how far it is.
+_STEPS = 100_000
+
+
+def copy_into(
+    connection: Connection, target: Path, *, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Write the log of one moment into an empty file, without what was deleted from it.
+
+    Writers go on meanwhile. ``progress`` is told bytes done and in all.
+    """
+    total = _bytes_of(connection)
+    stopped: list[BaseException] = []
+
+    def look() -> int:
+        # SQLite keeps what is raised here to itself; without a look now and then it would not
+        # hear of Ctrl-C either.
+        try:
+            if progress is not None:
+                progress(min(target.stat().st_size, total), total)
+        except BaseException as error:  # noqa: BLE001 - it is raised below
+            stopped.append(error)
+        return len(stopped)
+
+    driver: Any = connection.sa.connection.driver_connection
+    driver.set_progress_handler(look, _STEPS)
+    try:
+        connection.execute("VACUUM INTO ?", (str(target.absolute()),))
+    except sqlite3.OperationalError:
+        if stopped:
+            raise stopped[0] from None
+        raise
+    finally:
+        driver.set_progress_handler(None, 0)
+
+
+def _bytes_of(connection: Connection) -> int:
+    pages, free, size = (
+        int(connection.one(f"PRAGMA {name}")[0])
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * size

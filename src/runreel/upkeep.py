@@ -1,0 +1,152 @@
+"""What keeps a log in order: proved, rebuilt, rid of what must go, ended where it was left open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runreel import audit, parallel, pruning, queries, recovery, redaction
+from runreel import rebuild as rebuilding
+from runreel.rules.filters import run_status
+from runreel.rules.search import Wanted
+from runreel.words.times import to_micros
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from runreel.recovery import Recovered, Resume
+    from runreel.redaction import Place
+    from runreel.store.database import Database
+    from runreel.store.space import Space
+    from runreel.words.audit import Finding
+    from runreel.words.log import Difference, OpenRecording, PrunedRun
+    from runreel.words.status import RunStatus
+
+
+class Upkeep:
+    """The part of a ``Reel`` that looks after its log."""
+
+    db: Database
+
+    def verify(
+        self,
+        run_ids: Sequence[str] | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Iterator[Finding]:
+        """Everything that is wrong with the log, or with some of its runs; nothing if it is intact.
+
+        ``progress`` is told rows done and rows in all. What only a checkpoint shows, see
+        ``runreel verify --checkpoint``.
+
+        Raises:
+            RunNotFound: if one of the runs is neither in the log nor in the projections.
+            LogError: if the database cannot be reached, or is not of this version.
+        """
+        with self.db.reading() as connection:
+            yield from audit.verify(connection, run_ids, progress=progress)
+
+    def rebuild(
+        self,
+        run_ids: Sequence[str] | None = None,
+        *,
+        check: bool = False,
+        jobs: int = 1,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Difference]:
+        """Make the projections what the log says, of some runs or all; what differed.
+
+        With ``check`` nothing is changed. ``jobs`` is how many processes fold. ``progress`` is
+        told runs done and runs in all.
+
+        Raises:
+            RunNotFound: if one of the runs is neither in the log nor in the projections.
+            LogError: if the log of a run is damaged; of the others everything is done by then.
+        """
+        chosen = None if run_ids is None else list(run_ids)
+        damaged: list[Finding] = []
+        look = rebuilding.check if check else rebuilding.rebuild
+        place = self.db.reading() if check else self.db.writing()
+        with place as connection:
+            rebuilding.require(connection, chosen or ())
+            how = parallel.examining(self.db, jobs) if jobs > 1 else None
+            found = list(
+                look(connection, chosen, progress=progress, on_damage=damaged.append, look=how)
+            )
+        if damaged:
+            raise rebuilding.DamagedRun(damaged[0], others=len(damaged) - 1)
+        return found
+
+    def redact(  # noqa: PLR0913 - what is to be said of a redaction
+        self,
+        run_ids: Iterable[str] | None,
+        wanted: str | re.Pattern[str] | None = None,
+        *,
+        reason: str,
+        actor: str,
+        seqs: Sequence[int] = (),
+        dry_run: bool = False,
+    ) -> Iterator[Place]:
+        """Erase a text, or what a pattern matches, wherever it stands in these runs; each place.
+
+        Run by run, as the iterator is read; None is every run. ``seqs`` are whole rows of a run
+        instead. With ``dry_run`` nothing is changed. See ``release`` for the bytes.
+
+        Raises:
+            RunNotFound: if the log has no such run.
+            UsageError: if a run has no such row, or there is nothing to look for.
+            LogError: if the database does not let it.
+        """
+        look = None if wanted is None else Wanted(wanted)
+        if dry_run:
+            yield from redaction.find(self.db, run_ids, wanted=look, seqs=seqs)
+        else:
+            yield from redaction.redact(
+                self.db, run_ids, wanted=look, seqs=seqs, reason=reason, actor=actor
+            )
+
+    def prune(  # noqa: PLR0913 - which runs, and what is to be said of it
+        self,
+        before: datetime,
+        *,
+        statuses: Sequence[RunStatus | str] = (),
+        keep_usage: bool = False,
+        reason: str | None = None,
+        actor: str | None = None,
+        batch: int = pruning.BATCH,
+        dry_run: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Iterator[PrunedRun]:
+        """Let runs go that ended before a time (naive: UTC), of these statuses or all; each run.
+
+        Batch by batch, as the iterator is read; with ``dry_run`` nothing is changed. Of each run
+        a row stays that says what went, when, by whom and why; with ``keep_usage`` the usage too,
+        else it also goes of runs that were pruned with it before. Open recordings stay.
+        ``progress`` is told runs done and runs in all. See ``release`` for the bytes.
+
+        Raises:
+            UsageError: if a status is none, or a reason or an actor is not fit to be kept.
+            LogError: if the database does not let it.
+        """
+        order = pruning.Order(
+            to_micros(before), tuple(map(run_status, statuses)), keep_usage, reason, actor
+        )
+        return pruning.prune(self.db, order, dry_run=dry_run, batch=batch, progress=progress)
+
+    def size(self) -> int:
+        """The bytes that the log takes: of a SQLite file with its WAL, or of Postgres' tables."""
+        return self.db.size()
+
+    def release(self, *, purge: bool = False) -> Space:
+        """Let go of the bytes of what was erased or pruned; ``purge`` rewrites the tables."""
+        return self.db.release(purge=purge)
+
+    def recoverable(self) -> list[OpenRecording]:
+        """The recordings that nobody has closed, and whether their processes still live."""
+        with self.db.reading() as connection:
+            return queries.open_recordings(connection)
+
+    def recover(self, resume: Resume | None = None) -> Iterator[Recovered]:
+        """Deal with recordings whose process is gone: resumed by ``resume``, else interrupted."""
+        return recovery.recover(self.db, resume)
