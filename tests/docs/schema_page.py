@@ -23,30 +23,58 @@ HEAD = """\
 # Tables and views
 
 Every time is in microseconds since 1970-01-01 UTC, unless it says otherwise.
-`events` is the log: rows are only ever added. `runs` and `run_labels` are projections:
-`runreel rebuild` makes them anew from the log. `runreel db sql` prints the DDL.
+`events` is the log: rows are only ever added, and the database sees to it. `runs`, `run_labels`,
+`usage_by_time` and `usage_by_value` are projections: `runreel rebuild` makes them anew from the
+log. `runreel db sql` prints the DDL.
 """
 
 ABOUT = {
-    "events": "The log, one row per event. A run's rows are numbered without gaps.",
-    "runs": "What lists and reports need of each run: one row per run, a projection.",
+    "events": "The log, one row per event. A run's rows are numbered without gaps. Triggers"
+    " (`events_guard_…`) refuse to change a row, to remove one, to put one before the last of its"
+    " run (SQLite) and to empty the table (Postgres). Two things they allow: to erase the payload"
+    " of a row that a `redacted` note behind it lists, and to remove rows before a `pruned` note of"
+    " their run.",
+    "runs": "What lists and reports need of each run: one row per run, a projection. Ids, models"
+    " and labels of more than 200 characters are cut, with a digest at their end; the log has them"
+    " whole.",
     "run_labels": "The labels of runs, one row per label, a projection.",
+    "usage_by_time": "What usage adds up to in each quarter of an hour and each hour that runs"
+    " started in, a projection. Runs that are still being recorded are not in it, pruned ones whose"
+    " usage was kept are. Reports are made of it where they can be: every time zone's days begin"
+    " on a quarter.",
+    "usage_by_value": "The same for each source, status, assistant and model alone, in each"
+    " quarter, hour and day (of UTC), a projection. Threads are not in it: each has few runs.",
     "runreel_meta": "What the database knows of itself.",
     "runreel_version": "The revision of the schema; Alembic keeps it.",
     "transcript": "A view: the log for people with an SQL prompt.",
     "run_list": "A view: the runs for people with an SQL prompt, newest first.",
 }
 
+_SUM = "The sum is `high` times 1,000,000,000 and `low`: it may be wider than 64 bits."
+COUNTED = {
+    "span": "How many quarters of an hour: 1, 4 or 96.",
+    "start": "The first of them, counted since 1970-01-01 UTC.",
+    "slot": "Which part of the count. On Postgres connections add to one of several, so that they"
+    " do not wait for each other; all of them together are the count.",
+    "runs": "How many runs.",
+    "known": "How many of them reported their usage.",
+    "input_high": f"Their input tokens. {_SUM}",
+    "input_low": "See `input_high`.",
+    "completion_high": "Their completion tokens, likewise.",
+    "completion_low": "See `completion_high`.",
+    "total_high": "Their tokens in all, likewise.",
+    "total_low": "See `total_high`.",
+}
 MEANINGS = {
     "events": {
         "run_id": "The source's id of the run, 1 to 200 characters.",
-        "seq": "0, 1, 2, … within the run, gapless.",
+        "seq": "0, 1, 2, … within the run, gapless; of a pruned run, from its tombstone on.",
         "kind": "`run` (a state of the run, as its service told it), `stream_event`, `context`"
         " (what the run was about: the assistant, messages), `tool_results` (what the program sent"
         " back), `note` (the recorder's own).",
         "type": "Of a `stream_event` the `StreamEvent` name, of a `run` the `RunStatus` name, of a"
         " `note` which one: `opened`, `resumed`, `closed`, `interrupted`, `conflict`, `gap`,"
-        " `lost`, `redacted`.",
+        " `lost`, `sent`, `redacted`, `pruned`.",
         "source_index": "The source's own number of the event, where it has one. By it a repeated"
         " event is recognised.",
         "at": "The wall clock when the event was received; of an import, when it was imported.",
@@ -65,7 +93,7 @@ MEANINGS = {
         "source": f"Whose events they are: {', '.join(f'`{name}`' for name in SOURCES)}.",
         "status": "A `RunStatus` name.",
         "recording": "`open`, `closed` or `interrupted`: the state of the recording, which is not"
-        " the status of the run.",
+        " the status of the run. `pruned`: the row is kept for its usage alone.",
         "assistant_id": "The assistant, as far as known.",
         "thread_id": "The thread, as far as known.",
         "created_by": "Who created the run, as far as known.",
@@ -92,7 +120,15 @@ MEANINGS = {
     "run_labels": {
         "key": "The label's key.",
         "value": "The label's value.",
+        "started_at": "When the run started, as in `runs`: a list by label is read in this order.",
         "run_id": "The run that has it.",
+    },
+    "usage_by_time": COUNTED,
+    "usage_by_value": COUNTED
+    | {
+        "dimension": "The column of `runs` whose value this is.",
+        "value": "Its value.",
+        "named": "1; 0: the runs have no value.",
     },
     "runreel_meta": {
         "key": "`database_id`: a random UUID. `projection_version`: of the code that made the"
@@ -145,7 +181,9 @@ def _type(column: Column[object]) -> str:
 def _rules(table: Table) -> Iterator[str]:
     yield f"- Primary key: {_names(table.primary_key.columns)}."
     for index in sorted(table.indexes, key=lambda one: str(one.name)):
-        yield f"- Index `{index.name}`: {_names(index.columns)}."
+        where = index.dialect_options["sqlite"]["where"]
+        of = "" if where is None else f", of rows with `{where}`"
+        yield f"- Index `{index.name}`: {_names(index.columns)}{of}."
     checks = [one for one in table.constraints if isinstance(one, CheckConstraint)]
     for check in sorted(checks, key=lambda one: str(one.name)):
         yield f"- Check `{check.name}`: `{check.sqltext}`."

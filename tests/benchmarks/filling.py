@@ -1,0 +1,162 @@
+"""Logs of many events, filled at once: rows as recorders make them, projections from those rows."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from runreel.drafts import Entry, draft
+from runreel.projector import Fold
+from runreel.rules import chain, codec
+from runreel.sources import reader_of
+from runreel.store.event_log import COLUMNS
+from runreel.words.log import CLOSED, INTERRUPTED, NOTE, OPENED, RUN, EventRow
+from runreel.words.times import to_micros
+from tests.benchmarks import raw, workload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from runreel.reel import Reel
+
+# The runs of a log began within so many days before this moment.
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+DAYS = 180
+TEAMS = 500
+ASSISTANTS = 200
+MODELS = 6
+
+_EVERY = timedelta(days=DAYS)
+_MILLISECOND = 1_000
+_TEXTS = 20
+_SHORT = 3
+_AT_ONCE = 2_000
+
+
+def streams(reel: Reel, events: int, *, projected: bool = True) -> int:
+    """Fill a log with runs of 40 pieces, at least so many events; how many it has then.
+
+    Without ``projected`` nothing but the log itself is filled.
+    """
+    made = [_drafted(workload.told(number)) for number in range(_TEXTS)]
+    of_each = len(made[0])
+    runs = -(-events // of_each)
+    rows = itertools.chain.from_iterable(
+        _chained(workload.run_id(number), _began(number, runs), made[number % _TEXTS])
+        for number in range(runs)
+    )
+    _fill(reel, rows)
+    if projected:
+        reel.rebuild()
+    return runs * of_each
+
+
+def lists(reel: Reel, runs: int) -> int:
+    """Fill a log with short runs that differ in all that a list of runs is filtered by.
+
+    One in a thousand waits for its tools, one is of another source, one has no usage and one was
+    interrupted. The number of rows is answered.
+    """
+    _fill(
+        reel,
+        itertools.chain.from_iterable(
+            _chained(workload.run_id(number), _began(number, runs), _short(number, runs))
+            for number in range(runs)
+        ),
+    )
+    reel.rebuild()
+    if reel.db.postgres:
+        with raw.connected(raw.url_of(reel)) as connection:
+            connection.execute("VACUUM ANALYZE")
+    return runs * _SHORT
+
+
+def _fill(reel: Reel, rows: Iterable[EventRow]) -> None:
+    """Store rows past the recorders."""
+    with raw.connected(raw.url_of(reel), "normal") as connection:
+        if reel.db.postgres:
+            copy = f"COPY events ({', '.join(COLUMNS)}) FROM STDIN"
+            with connection.cursor().copy(copy) as file:
+                for row in rows:
+                    file.write_row(row)
+        else:
+            insert = raw.insert("", "events")
+            rows = iter(rows)
+            while some := list(itertools.islice(rows, _AT_ONCE)):
+                connection.execute("BEGIN")
+                connection.executemany(insert, some)
+                connection.execute("COMMIT")
+
+
+def _began(number: int, runs: int) -> int:
+    return to_micros(NOW - _EVERY * ((runs - number) / runs))
+
+
+def _drafted(run: workload.Told) -> list[EventRow]:
+    """The rows of a run, at the time 0."""
+    reader = reader_of(workload.SOURCE)
+    entries = [
+        Entry(NOTE, OPENED, None, {"source": workload.SOURCE, "via": "benchmark"}),
+        *(
+            Entry(kind, reader.type_of(kind, value), reader.index_of(kind, value), value)
+            for kind, value in run.events
+        ),
+        Entry(NOTE, CLOSED, None, {}),
+    ]
+    fold, rows = Fold(run.run_id, workload.SOURCE), []
+    for place, entry in enumerate(entries):
+        time = place * 50 * _MILLISECOND
+        (made,) = draft(fold, b"", [entry], time, time)
+        fold.advance(made.row)
+        rows.append(made.row)
+    return rows
+
+
+def _short(number: int, runs: int) -> list[EventRow]:
+    """The rows of a run that somebody asked for its end only."""
+    dice = random.Random(number)  # noqa: S311 - made up
+    identity = {
+        "assistant_id": f"asst-{dice.randrange(ASSISTANTS)}",
+        "thread_id": f"thread-{dice.randrange(runs // 20 + 1)}",
+        "model": f"model-{dice.randrange(MODELS)}",
+        "labels": {"team": f"team-{dice.randrange(TEAMS)}", "env": dice.choice(("prod", "test"))},
+    }
+    kind = number % 1_000
+    source = "openai-chat" if kind == 1 else "plain"
+    status = "TOOL_CALLS" if kind == 0 else "FAILED" if dice.random() < 0.05 else "COMPLETED"
+    state: dict[str, Any] = {"type": status}
+    if status == "FAILED":
+        state["error"] = {"message": "the model is overloaded", "code": 8}
+    if kind != 2:
+        given, made = dice.randrange(20, 2_000), dice.randrange(10, 900)
+        state["usage"] = {
+            "input_text_tokens": given,
+            "completion_tokens": made,
+            "total_tokens": given + made,
+        }
+    return [
+        _row(0, NOTE, OPENED, {"source": source, "via": "benchmark", **identity}),
+        _row(1, RUN, status, state),
+        _row(2, NOTE, INTERRUPTED if kind == 3 else CLOSED, {}),
+    ]
+
+
+def _row(seq: int, kind: str, type_: str, value: dict[str, Any]) -> EventRow:
+    at, payload = seq * _MILLISECOND, codec.dumps(value)
+    return EventRow("", seq, kind, type_, None, at, 0, None, None, payload, _SALT, None, b"")
+
+
+_SALT = os.urandom(chain.SALT_BYTES)
+
+
+def _chained(run_id: str, began: int, rows: Iterable[EventRow]) -> Iterator[EventRow]:
+    """The rows of a run as those of another, which began then."""
+    digest = chain.genesis(run_id)
+    for row in rows:
+        (_, seq, kind, type_, index, at, elapsed, keep, added, payload, salt, *_) = row
+        bound = (run_id, seq, kind, type_, index, began + at, elapsed, keep, added)
+        digest = chain.digest(digest, *bound, chain.commitment(salt or b"", payload or ""))
+        yield EventRow(*bound, payload, salt, None, digest)

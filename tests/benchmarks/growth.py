@@ -1,0 +1,134 @@
+"""What a log costs as it grows: the latency of an append, and the memory of whole passes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from runreel.words.log import STREAM_EVENT
+from tests.benchmarks import filling, measure, raw, workload
+from tests.benchmarks.bench import DATABASES, SQLITE
+from tests.benchmarks.page import Goal, Row, Section, latency, megabytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runreel.reel import Reel
+    from tests.benchmarks.bench import Bench
+    from tests.benchmarks.measure import Sample
+
+_SMALL = 10_000
+_SHORT = 200
+_RUNS = 20
+_APPENDS = 1_000
+_LATENCY = Goal(at_most=1.3)
+_MEMORY = Goal(at_most=1.2)
+# A small process starts the command: a child's peak is never less than its parent's was.
+_PEAK = """
+import os, sys
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ,
+    file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+_, status, used = os.wait4(pid, 0)
+print(used.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def run(bench: Bench) -> Section:
+    """Small logs beside great ones."""
+    section = Section("Growth")
+    sizes = bench.sizes
+    for database in DATABASES:
+        section.rows.append(_appends(bench, database))
+    bench.say(f"  whole passes over {sizes.passed:,} events")
+    # What memory is needed is the same whoever else is at work.
+    with ThreadPoolExecutor(2) as pool:
+        work: list[Callable[[], list[Row]]] = [
+            *(partial(_passes, bench, database) for database in DATABASES),
+            partial(_import, bench),
+        ]
+        for rows in pool.map(lambda step: step(), work):
+            section.rows += rows
+    section.note(
+        f"**An append**: the median of {_APPENDS:,} partial messages to {_RUNS} runs spread over"
+        " the log, in turn, durability `normal`; the slowest in a hundred behind it. The ratio is"
+        " that of the great log over that of the small one, in the median round."
+    )
+    section.note(
+        f"**Memory**: the peak of the process of the command, in logs of {sizes.passed:,} and"
+        f" {sizes.passed // 10:,} events. Rebuilt from no projections; imported in runs whose text"
+        " is short."
+    )
+    return section
+
+
+def _appends(bench: Bench, database: str) -> Row:
+    great = bench.sizes.events
+    bench.say(f"  fills a log on {database} with {great:,} events")
+    with bench.log(database, "normal") as small, bench.log(database, "normal") as large:
+        filling.streams(small, _SMALL, projected=False)
+        filling.streams(large, great, projected=False)
+        works = {"large": partial(_append, large), "small": partial(_append, small)}
+        measure.interleaved(1, works)
+        found = measure.interleaved(bench.sizes.rounds, works)
+    return Row(
+        f"an append at {great:,} events, {database}",
+        latency(found["large"]),
+        f"at {_SMALL:,} events",
+        latency(found["small"]),
+        measure.waiting(found["large"], found["small"]),
+        _LATENCY,
+    )
+
+
+def _append(reel: Reel) -> Sample:
+    values = workload.partials(0, _APPENDS // _RUNS + 1)
+    recorders = [workload.recorder(reel, workload.fresh_id()) for _ in range(_RUNS)]
+    for one in recorders:
+        one.offer(STREAM_EVENT, values[0])
+    events = [(one, value) for value in values[1:] for one in recorders]
+    return measure.each(lambda event: event[0].offer(STREAM_EVENT, event[1]), events)
+
+
+def _passes(bench: Bench, database: str) -> list[Row]:
+    peaks: dict[str, list[int]] = {"rebuild": [], "verify": []}
+    for events in (bench.sizes.passed // 10, bench.sizes.passed):
+        with bench.log(database, "normal") as reel:
+            filling.streams(reel, events, projected=False)
+            for command, found in peaks.items():
+                found.append(_peak(reel, command))
+    return [
+        _row(f"memory of `{command}`, {database}", large, small, bench)
+        for command, (small, large) in peaks.items()
+    ]
+
+
+def _import(bench: Bench) -> list[Row]:
+    peaks = []
+    path = bench.folder / "short.jsonl"
+    for events in (bench.sizes.passed // 10, bench.sizes.passed):
+        workload.write(path, (workload.told(n, _SHORT) for n in range(events // 43)))
+        with bench.log(SQLITE, "normal") as reel:
+            peaks.append(_peak(reel, "import", str(path)))
+    path.unlink()
+    return [_row(f"memory of `import`, {SQLITE}", peaks[1], peaks[0], bench)]
+
+
+def _row(work: str, large: int, small: int, bench: Bench) -> Row:
+    beside = f"a log of {bench.sizes.passed // 10:,}"
+    return Row(work, megabytes(large), beside, megabytes(small), large / small, _MEMORY)
+
+
+def _peak(reel: Reel, *words: str) -> int:
+    """The most memory that a command held at once, in bytes."""
+    command = [sys.executable, "-I", "-S", "-c", _PEAK, sys.executable, "-m", "runreel", *words]
+    settings: dict[str, Any] = os.environ | {"RUNREEL_DB": raw.url_of(reel)}
+    done = subprocess.run(command, env=settings, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"`runreel {words[0]}` ended with {done.returncode}: {done.stderr}")
+    # Linux tells kilobytes, macOS bytes.
+    return int(done.stdout) * (1 if sys.platform == "darwin" else 1_024)

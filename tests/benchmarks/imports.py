@@ -1,0 +1,111 @@
+"""Recorded traffic into a log at once, beside the driver with the finished rows, and peers."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from runreel.store import tables
+from runreel.store.read_models import COLUMNS as RUN_COLUMNS
+from runreel.transfer import import_files
+from tests.benchmarks import measure, peers, raw, workload
+from tests.benchmarks.bench import DATABASES, DRIVERS
+from tests.benchmarks.measure import Sample, whole
+from tests.benchmarks.page import Goal, Row, Section, faster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from runreel.reel import Reel
+    from tests.benchmarks.bench import Bench
+    from tests.benchmarks.peers import Bulk, Peer
+
+_GOAL = Goal(at_least=0.4)
+
+
+def run(bench: Bench) -> Section:
+    """A file of runs, into an empty log each time."""
+    section = Section("Import")
+    path = bench.folder / "traffic.jsonl"
+    runs = bench.sizes.imported
+    lines = workload.write(path, map(workload.told, range(runs)))
+    for database in DATABASES:
+        section.rows += _import(bench, database, path, lines)
+    section.note(
+        f"**Import** of a file of {lines:,} lines of {runs:,} runs into an empty log, durability"
+        " `full`; lines per second. Beside it the driver inserts the finished rows of events and"
+        " runs with `executemany`, 1,000 per commit: it reads no file, and nothing guards its"
+        " tables. Peers that take many events at once parse the same file and are given a whole run"
+        " with each call, one commit each."
+    )
+    return section
+
+
+def _import(bench: Bench, database: str, path: Path, lines: int) -> Iterator[Row]:
+    works: dict[str, Callable[[], Sample]] = {"ours": partial(_ours, bench, database, path, lines)}
+    titles = {"raw": f"{DRIVERS[database]}, finished rows"}
+    with bench.log(database) as reel:
+        import_files(reel.db, [str(path)])
+        works["raw"] = partial(_raw, bench, database, *_finished(reel), lines)
+    work = f"import, {database}"
+    for peer in peers.every():
+        if peer.database != database or not peer.bulk:
+            continue
+        if (missing := peer.missing(bench)) is not None:
+            yield Row(work, "", peer.name, missing)
+            continue
+        works[peer.title] = partial(_theirs, bench, peer, path, lines)
+        titles[peer.title] = peer.title
+    found = measure.interleaved(bench.sizes.rounds, works)
+    for key, title in titles.items():
+        goal = _GOAL if key == "raw" else None
+        yield faster(work, found["ours"], title, found[key], goal)
+
+
+def _ours(bench: Bench, database: str, path: Path, lines: int) -> Sample:
+    with bench.log(database) as reel:
+        sample = whole(partial(import_files, reel.db, [str(path)]), lines)
+        with reel.db.reading() as connection:
+            if connection.one("SELECT count(*) FROM events")[0] < lines:
+                raise SystemExit("the import left lines out")
+    return sample
+
+
+def _finished(reel: Reel) -> tuple[list[Any], list[Any]]:
+    with raw.connected(raw.url_of(reel)) as connection:
+        events = connection.execute(raw.SELECT).fetchall()
+        runs = connection.execute(f"SELECT {', '.join(RUN_COLUMNS)} FROM runs").fetchall()
+    return events, runs
+
+
+def _raw(bench: Bench, database: str, events: list[Any], runs: list[Any], lines: int) -> Sample:
+    with bench.place(database) as url, raw.log(url) as connection:
+        columns = ", ".join(_column(column, url) for column in tables.runs.columns)
+        connection.execute(f"CREATE TABLE raw_runs ({columns}, PRIMARY KEY (run_id))")
+
+        def insert() -> None:
+            raw.insert_many(connection, raw.insert(url), events)
+            raw.insert_many(connection, raw.insert(url, "raw_runs", len(RUN_COLUMNS)), runs)
+
+        return whole(insert, lines)
+
+
+def _column(column: Any, url: str) -> str:
+    blob = "bytea" if raw.is_postgres(url) else "blob"
+    types = {"BigInteger": "bigint", "LargeBinary": blob}
+    return f"{column.name} {types.get(type(column.type).__name__, 'text')}"
+
+
+def _theirs(bench: Bench, peer: Peer, path: Path, lines: int) -> Sample:
+    with bench.place(peer.database) as place, peer.opened(place, "full") as store:
+        return whole(partial(_add_all, cast("Bulk", store), path), lines)
+
+
+def _add_all(store: Bulk, path: Path) -> None:
+    with path.open(encoding="utf-8") as file:
+        told = map(json.loads, file)
+        for run_id, lines in itertools.groupby(told, key=lambda line: line["request"]["runId"]):
+            store.add(run_id, [(line["type"], line["data"]) for line in lines])

@@ -1,0 +1,93 @@
+"""The projections made anew from the log, beside the driver that reads and decodes its rows."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+from runreel.cli.rebuild import rebuild_command
+from runreel.store.event_log import COLUMNS
+from runreel.store.tables import metadata
+from tests.benchmarks import filling, measure, raw
+from tests.benchmarks.bench import DATABASES, DRIVERS
+from tests.benchmarks.measure import whole
+from tests.benchmarks.page import Goal, Row, Section, faster, quicker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runreel.reel import Reel
+    from tests.benchmarks.bench import Bench
+    from tests.benchmarks.measure import Sample
+
+_GOAL = Goal(at_least=0.35)
+_TWICE = Goal(at_least=1.7)
+_LOG = ("events", "runreel_meta")
+_PAYLOAD = COLUMNS.index("payload")
+
+
+def run(bench: Bench) -> Section:
+    """All projections, from none."""
+    section = Section("Rebuild")
+    for database in DATABASES:
+        with bench.log(database, "normal") as reel:
+            events = filling.streams(reel, bench.sizes.rebuilt * 45, projected=False)
+            section.rows += _rebuild(bench, database, reel, events)
+    section.note(
+        f"**Rebuild** of {events:,} events of runs with 40 partial messages, the projections being"
+        " empty; events per second. Beside it the driver reads all columns of the same rows in"
+        " order and `json.loads` decodes their payloads."
+    )
+    section.note(
+        "**With `-j 2`**: the command as a whole, start-up included, beside the same with `-j 1`."
+    )
+    return section
+
+
+def _rebuild(bench: Bench, database: str, reel: Reel, events: int) -> Iterator[Row]:
+    url = raw.url_of(reel)
+    found = measure.interleaved(
+        bench.sizes.rounds,
+        {"ours": partial(_ours, reel, events), "raw": partial(_decoded, url, events)},
+    )
+    work = f"rebuild, {database}"
+    yield faster(work, found["ours"], f"{DRIVERS[database]}, decoded", found["raw"], _GOAL)
+    work = f"rebuild with `-j 2`, {database}"
+    if not any("-j" in option.opts for option in rebuild_command.params):
+        yield Row(work, "", "`-j 1`", "this version has no `-j`", goal=_TWICE)
+        return
+    works = {str(jobs): partial(_command, reel, jobs) for jobs in (1, 2)}
+    found = measure.interleaved(bench.sizes.rounds, works)
+    yield quicker(work, found["2"], "`-j 1`", found["1"], _TWICE)
+
+
+def _ours(reel: Reel, events: int) -> Sample:
+    _empty(reel)
+    return whole(reel.rebuild, events)
+
+
+def _command(reel: Reel, jobs: int) -> Sample:
+    _empty(reel)
+    command = [sys.executable, "-m", "runreel", "rebuild", "-j", str(jobs)]
+    settings = os.environ | {"RUNREEL_DB": raw.url_of(reel)}
+    return whole(partial(subprocess.run, command, env=settings, check=True, capture_output=True))
+
+
+def _empty(reel: Reel) -> None:
+    with raw.connected(raw.url_of(reel), "normal") as connection:
+        for table in metadata.tables:
+            if table not in _LOG:
+                connection.execute(f"DELETE FROM {table}")
+
+
+def _decoded(url: str, events: int) -> Sample:
+    def work() -> None:
+        with raw.reading(url) as rows:
+            for row in rows:
+                json.loads(row[_PAYLOAD])
+
+    return whole(work, events)

@@ -1,0 +1,146 @@
+"""One stream after the other, each event committed before the next: ours, the driver, peers."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from runreel.store import event_log
+from runreel.words.log import STREAM_EVENT
+from tests.benchmarks import measure, peers, raw, workload
+from tests.benchmarks.bench import DATABASES, DRIVERS, DURABILITIES, POSTGRES, SQLITE
+from tests.benchmarks.measure import Sample, each
+from tests.benchmarks.page import Goal, Row, Section, faster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runreel.reel import Reel
+    from tests.benchmarks.bench import Bench
+    from tests.benchmarks.peers import Peer
+    from tests.benchmarks.workload import Told
+
+_STREAM_GOALS = {
+    (SQLITE, "normal"): Goal(at_least=0.5),
+    (SQLITE, "full"): Goal(at_least=0.85),
+    (POSTGRES, "normal"): Goal(at_least=0.8),
+    (POSTGRES, "full"): Goal(at_least=0.8),
+}
+_TRIPS = 100
+
+
+def run(bench: Bench) -> Section:
+    """One stream beside the bare driver, and whole runs beside peers."""
+    section = Section("Recording")
+    for database in DATABASES:
+        for durability in DURABILITIES:
+            section.rows.append(_one_stream(bench, database, durability))
+    section.rows.append(_round_trips(bench))
+    _explain(section)
+    for peer in peers.every():
+        section.rows += _beside(bench, peer)
+        section.note(f"**{peer.name}** {peer.how}")
+    return section
+
+
+def _explain(section: Section) -> None:
+    section.note(
+        "**One stream**: partial messages of one run, committed one by one; the driver commits the"
+        " finished rows, as durably. Latencies are of the median event and of the slowest in a"
+        " hundred."
+    )
+    section.note(
+        "**Whole runs**: 43 events each (created, 40 partial messages, done, its usage), run after"
+        " run, given as JSON values. We add a note that opens and one that closes each."
+    )
+    section.note(
+        "Peers run at their own default, and once more as we do with `normal` where their API lets"
+        " one choose. What they commit for a run at once has no latency of one event."
+    )
+
+
+def _one_stream(bench: Bench, database: str, durability: str) -> Row:
+    values = workload.partials(0, bench.sizes.stream)
+    with bench.log(database, durability) as reel, bench.place(database) as beside:
+        rows = _rows(reel, values)
+        found = measure.interleaved(
+            bench.sizes.rounds,
+            {"ours": partial(_ours, reel, values), "raw": partial(_raw, beside, durability, rows)},
+        )
+    work = f"one stream, {database} `{durability}`"
+    goal = _STREAM_GOALS[database, durability]
+    return faster(work, found["ours"], DRIVERS[database], found["raw"], goal)
+
+
+def _ours(reel: Reel, values: list[Any]) -> Sample:
+    recording = workload.recorder(reel, workload.fresh_id())
+    recording.offer(STREAM_EVENT, values[0])
+    sample = each(lambda value: recording.offer(STREAM_EVENT, value), values[1:])
+    recording.close()
+    return sample
+
+
+def _rows(reel: Reel, values: list[Any]) -> list[Any]:
+    """The rows that these values become, without the first and the notes."""
+    recording = workload.recorder(reel, workload.fresh_id())
+    for value in values:
+        recording.offer(STREAM_EVENT, value)
+    with reel.db.reading() as connection:
+        return list(event_log.read(connection, recording.run_id, start=2))
+
+
+def _raw(url: str, durability: str, rows: list[Any]) -> Sample:
+    insert = raw.insert(url)
+    with raw.log(url, durability) as connection:
+        return each(lambda row: connection.execute(insert, row), rows)
+
+
+def _round_trips(bench: Bench) -> Row:
+    """How often Postgres says that it is ready for the next, for each partial message."""
+    values = workload.partials(0, _TRIPS + 2)
+    with bench.log(POSTGRES) as reel, tempfile.TemporaryFile("w+b") as trace:
+        recording = workload.recorder(reel, workload.fresh_id())
+        for value in values[:2]:
+            recording.offer(STREAM_EVENT, value)
+        with reel.db.writing() as connection:
+            driver: Any = connection.sa.connection.driver_connection
+        wire = driver.pgconn
+        wire.trace(trace.fileno())
+        for value in values[2:]:
+            recording.offer(STREAM_EVENT, value)
+        wire.untrace()
+        trace.seek(0)
+        trips = trace.read().count(b"ReadyForQuery") / _TRIPS
+    return Row(
+        "round trips for a partial message, Postgres",
+        f"{trips:g}",
+        ratio=trips,
+        goal=Goal(at_most=1),
+    )
+
+
+def _beside(bench: Bench, peer: Peer) -> Iterator[Row]:
+    told = [workload.told(number) for number in range(bench.sizes.peer_runs)]
+    for durability in peer.durabilities:
+        what = "whole runs" if peer.keeps else "ends of runs"
+        work = f"{what}, {peer.database} `{durability}`"
+        if (missing := peer.missing(bench)) is not None:
+            yield Row(work, "", peer.name, missing)
+            continue
+        with ExitStack() as stack:
+            ours = peers.Ours(stack.enter_context(bench.log(peer.database, durability)))
+            place = stack.enter_context(bench.place(peer.database))
+            theirs = stack.enter_context(peer.opened(place, durability))
+            works = {
+                "ours": partial(_record, ours, told, peer),
+                "theirs": partial(_record, theirs, told, peer),
+            }
+            found = measure.interleaved(bench.sizes.rounds, works)
+        yield faster(work, found["ours"], peer.title, found["theirs"], peer.goal)
+
+
+def _record(store: peers.Store, told: list[Told], peer: Peer) -> Sample:
+    runs = peers.fresh(told if peer.keeps else peers.ends(told))
+    return peers.record(store, runs, commits=peer.commits)

@@ -1,0 +1,83 @@
+"""``verify`` beside the bare driver that reads the same rows in order and hashes their columns.
+
+The driver checks nothing: neither the file nor the schema, no projections, and nothing of what
+payloads mean.
+"""
+
+from __future__ import annotations
+
+import hmac
+import struct
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from runreel.audit import verify
+from runreel.rules import chain
+from tests.benchmarks import filling, measure, raw
+from tests.benchmarks.bench import DATABASES, DRIVERS
+from tests.benchmarks.measure import whole
+from tests.benchmarks.page import Section, faster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from runreel.reel import Reel
+    from tests.benchmarks.bench import Bench
+    from tests.benchmarks.measure import Sample
+    from tests.benchmarks.page import Row
+
+_numbers = struct.Struct(">qqqqqq").pack
+
+
+def run(bench: Bench) -> Section:
+    """Whole logs: of streams as they are, and of very short runs."""
+    section = Section("Verify")
+    for database in DATABASES:
+        section.rows += _verify(bench, database)
+    section.note(
+        f"**Verify** of a whole log, events per second: {bench.sizes.rebuilt:,} runs with 40"
+        " partial messages, and as many runs of three rows. Beside it the driver reads all columns"
+        " in order and hashes them; it checks nothing, and looks at no projections."
+    )
+    return section
+
+
+def _verify(bench: Bench, database: str) -> Iterator[Row]:
+    runs = bench.sizes.rebuilt
+    for what in ("streams", "short runs"):
+        with bench.log(database, "normal") as reel:
+            if what == "streams":
+                events = filling.streams(reel, runs * 45)
+            else:
+                events = filling.lists(reel, runs)
+            works = {
+                "ours": partial(whole, partial(_ours, reel), events),
+                "raw": partial(_bare, raw.url_of(reel), events),
+            }
+            found = measure.interleaved(bench.sizes.rounds, works)
+        title = f"{DRIVERS[database]}, hashed"
+        yield faster(f"verify, {what}, {database}", found["ours"], title, found["raw"])
+
+
+def _ours(reel: Reel) -> None:
+    with reel.db.reading() as connection:
+        for wrong in verify(connection):
+            raise SystemExit(f"the log is not intact: {wrong}")
+
+
+def _bare(url: str, events: int) -> Sample:
+    def work() -> None:
+        with raw.reading(url) as rows:
+            _hash(rows)
+
+    return whole(work, events)
+
+
+def _hash(rows: Iterable[Any]) -> None:
+    digest = b""
+    for run_id, seq, kind, type_, index, at, elapsed, keep, added, payload, salt, _, _ in rows:
+        committed = hmac.digest(salt, payload.encode(), "sha256")
+        texts = (run_id + kind + (type_ or "")).encode()
+        numbers = _numbers(seq, index or 0, at, elapsed, keep or 0, added or 0)
+        digest = sha256(b"".join((chain.EVENT_TAG, digest, texts, numbers, committed))).digest()
