@@ -244,10 +244,11 @@ _SQLITE_ERRORS: tuple[tuple[tuple[int, ...], type[LogError], str], ...] = (
     ),
     ((sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM), DatabaseReadOnly, "is read-only"),
     ((sqlite3.SQLITE_NOTADB,), NotOurDatabase, "is not a SQLite database"),
+    ((sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH), DatabaseUnavailable, "cannot be used"),
     (
-        (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_AUTH),
+        (sqlite3.SQLITE_IOERR,),
         DatabaseUnavailable,
-        "cannot be used",
+        "cannot be read or written: the system refuses; is the disk full, or a quota reached?",
     ),
     ((sqlite3.SQLITE_FULL,), LogError, "has no space left; what was stored stays"),
     ((sqlite3.SQLITE_CORRUPT,), LogError, "is damaged; restore it from a backup"),
