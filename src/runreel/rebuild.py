@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.projector import Fold
 from runreel.rules.ids import check_asked_id
-from runreel.store import event_log, integrity, known_runs, read_models, rollups, schema, staging
+from runreel.store import (
+    event_log,
+    integrity,
+    known_runs,
+    read_models,
+    rollup_check,
+    rollups,
+    schema,
+    staging,
+)
 from runreel.words.audit import Finding
 from runreel.words.errors import LogError, RunNotFound
 from runreel.words.log import Difference
@@ -19,7 +28,7 @@ if TYPE_CHECKING:
 
     from runreel.store.connection import Connection
     from runreel.store.read_models import Label, Projected
-    from runreel.store.rollups import Counted, Wrong
+    from runreel.store.rollups import Counted, Move, Wrong
     from runreel.words.log import EventRow
 
     Progress = Callable[[int, int], None]
@@ -89,7 +98,8 @@ class Beside:
         expected = self._then if self._then is not None and lags else self._fold.projected()
         found = [Difference(run_id, *wrong) for wrong in read_models.differing(stored, expected)]
         expected_labels = read_models.label_rows(expected.summary)
-        if labels != expected_labels:
+        # SQLite may hold a number of another type, which Python calls equal.
+        if repr(labels) != repr(expected_labels):
             found.append(Difference(run_id, "labels", labels, expected_labels))
         return found
 
@@ -210,7 +220,7 @@ def examine(connection: Connection, run_id: str) -> tuple[list[Difference], Proj
 
 def _usage(connection: Connection, run_ids: Iterable[str]) -> Iterator[Difference]:
     """Where usage is not what runs add up to, once those that are wrong are what the log says."""
-    moves: list[tuple[Counted | None, Counted | None]] = []
+    moves: list[Move] = []
     with integrity.snapshot(connection):
         for run_id in run_ids:
             found, projected = examine(connection, run_id)
@@ -218,7 +228,7 @@ def _usage(connection: Connection, run_ids: Iterable[str]) -> Iterator[Differenc
                 stored = read_models.load_row(connection, run_id)
                 due = None if projected is None else read_models.named_row_of(projected)
                 moves.append((_counted(stored), _counted(due)))
-        yield from map(_of_usage, rollups.differences(connection, moves))
+        yield from map(_of_usage, rollup_check.differences(connection, moves))
 
 
 def _counted(row: dict[str, Any] | None) -> Counted | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -138,6 +140,16 @@ class Bench:
         with self.place(database) as url, runreel.open(url, durability=durability) as reel:
             reel.db.upgrade()
             yield reel
+
+
+def command(*words: str, url: str) -> str:
+    """What a Python command prints that has this log as its own; it ends us if it fails."""
+    settings = os.environ | {"RUNREEL_DB": url, "DO_NOT_TRACK": "true"}
+    told = [sys.executable, *words]
+    done = subprocess.run(told, env=settings, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{words[-1]} ended with {done.returncode}: {done.stderr}")
+    return done.stdout
 
 
 def _execute(server: str, statement: str) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runreel.words.log import STREAM_EVENT
 from tests.benchmarks import filling, measure, raw, workload
-from tests.benchmarks.bench import DATABASES, SQLITE
+from tests.benchmarks.bench import DATABASES, SQLITE, command
 from tests.benchmarks.page import Goal, Row, Section, latency, megabytes
 
 if TYPE_CHECKING:
@@ -99,11 +97,11 @@ def _passes(bench: Bench, database: str) -> list[Row]:
     for events in (bench.sizes.passed // 10, bench.sizes.passed):
         with bench.log(database, "normal") as reel:
             filling.streams(reel, events, projected=False)
-            for command, found in peaks.items():
-                found.append(_peak(reel, command))
+            for name, found in peaks.items():
+                found.append(_peak(reel, name))
     return [
-        _row(f"memory of `{command}`, {database}", large, small, bench)
-        for command, (small, large) in peaks.items()
+        _row(f"memory of `{name}`, {database}", large, small, bench)
+        for name, (small, large) in peaks.items()
     ]
 
 
@@ -125,10 +123,7 @@ def _row(work: str, large: int, small: int, bench: Bench) -> Row:
 
 def _peak(reel: Reel, *words: str) -> int:
     """The most memory that a command held at once, in bytes."""
-    command = [sys.executable, "-I", "-S", "-c", _PEAK, sys.executable, "-m", "runreel", *words]
-    settings: dict[str, Any] = os.environ | {"RUNREEL_DB": raw.url_of(reel)}
-    done = subprocess.run(command, env=settings, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"`runreel {words[0]}` ended with {done.returncode}: {done.stderr}")
+    begin = ("-I", "-S", "-c", _PEAK, sys.executable, "-m", "runreel")
     # Linux tells kilobytes, macOS bytes.
-    return int(done.stdout) * (1 if sys.platform == "darwin" else 1_024)
+    peak = int(command(*begin, *words, url=raw.url_of(reel)))
+    return peak * (1 if sys.platform == "darwin" else 1_024)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +10,7 @@ from runreel.cli.rebuild import rebuild_command
 from runreel.store.event_log import COLUMNS
 from runreel.store.tables import metadata
 from tests.benchmarks import filling, measure, raw
-from tests.benchmarks.bench import DATABASES, DRIVERS
+from tests.benchmarks.bench import DATABASES, DRIVERS, command
 from tests.benchmarks.measure import whole
 from tests.benchmarks.page import Goal, Row, Section, faster, quicker
 
@@ -72,9 +69,8 @@ def _ours(reel: Reel, events: int) -> Sample:
 
 def _command(reel: Reel, jobs: int) -> Sample:
     _empty(reel)
-    command = [sys.executable, "-m", "runreel", "rebuild", "-j", str(jobs)]
-    settings = os.environ | {"RUNREEL_DB": raw.url_of(reel)}
-    return whole(partial(subprocess.run, command, env=settings, check=True, capture_output=True))
+    words = ("-m", "runreel", "rebuild", "-j", str(jobs))
+    return whole(partial(command, *words, url=raw.url_of(reel)))
 
 
 def _empty(reel: Reel) -> None:

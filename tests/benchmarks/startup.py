@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from tests.benchmarks import filling, measure
-from tests.benchmarks.bench import SQLITE
+from tests.benchmarks import filling, measure, raw
+from tests.benchmarks.bench import SQLITE, command
 from tests.benchmarks.measure import Sample, whole
 from tests.benchmarks.page import Goal, Row, Section, duration, quicker
 
@@ -53,9 +50,7 @@ def _imports(bench: Bench) -> Row:
 
 
 def _import(name: str) -> Sample:
-    command = [sys.executable, "-c", _IMPORT.format(name)]
-    told = subprocess.run(command, check=True, capture_output=True).stdout
-    return Sample(float(told), 1)
+    return Sample(float(command("-c", _IMPORT.format(name), url="")), 1)
 
 
 def _commands(bench: Bench) -> list[Row]:
@@ -75,8 +70,11 @@ def _commands(bench: Bench) -> list[Row]:
         filling.lists(reel, 100)
         listed = "`runreel runs`, SQLite"
         commands[listed] = ["-m", "runreel", "runs"]
-        settings = os.environ | {"RUNREEL_DB": str(reel.db.url.database), "DO_NOT_TRACK": "true"}
-        works = {title: partial(_run, words, settings) for title, words in commands.items()}
+        url = raw.url_of(reel)
+        works = {
+            title: partial(whole, partial(command, *words, url=url))
+            for title, words in commands.items()
+        }
         for work in works.values():
             # Whatever is compiled or cached on first use.
             work()
@@ -87,8 +85,3 @@ def _commands(bench: Bench) -> list[Row]:
     ]
     bare = found["`python -c pass`"]
     return [*rows, *absent, quicker(listed, found[listed], "`python -c pass`", bare)]
-
-
-def _run(words: list[str], settings: dict[str, str]) -> Sample:
-    command = [sys.executable, *words]
-    return whole(partial(subprocess.run, command, env=settings, check=True, capture_output=True))

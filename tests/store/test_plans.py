@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runreel.store import reports, rollups, run_queries
+from runreel.store import reports, rollup_check, rollups, run_queries
 from runreel.store.database import Database
 from runreel.store.read_models import COLUMNS, INDEXED
 from runreel.store.tables import runs as runs_table
@@ -69,7 +69,7 @@ def many(shared_url: str) -> Iterator[Database]:
                 [list(one.values()) for one in rows],
             )
             connection.executemany("INSERT INTO run_labels VALUES (?, ?, ?, ?)", labels)
-            rollups.mend(connection, rollups.differences(connection))
+            rollups.mend(connection, rollup_check.differences(connection))
         connection.execute("ANALYZE")
     yield database
     database.close()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import runreel
 from runreel.rules import usage as usages
-from runreel.store import read_models, reports, rollups
+from runreel.store import read_models, reports, rollup_check, rollups
 from runreel.store.connection import GiveUp
 from runreel.store.read_models import Projected
 from runreel.words.log import RunError, RunFilter, RunSummary
@@ -190,7 +190,7 @@ def test_a_report_is_that_of_the_runs_whatever_was_written_and_is_asked(empty, w
                 kept.delete(f"run-{step}")
             else:
                 kept.save(step)
-            assert rollups.differences(connection) == []
+            assert rollup_check.differences(connection) == []
         for by, chosen, since, until, zone in asked:
             within = replace(chosen, since=since, until=until)
             columns = [usages.column_of(name) for name in by if name not in usages.TIMES]

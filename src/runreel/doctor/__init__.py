@@ -48,7 +48,7 @@ def _examined(
 ) -> Iterator[Check]:
     path = engine.sqlite_path(database.url)
     if path is None:
-        yield from _guarded(database, "server", lambda: postgres.server(connection, now))
+        yield from _guarded(database, "server", lambda: postgres.server(connection))
     else:
         yield from _guarded(database, "sqlite", lambda: sqlite.settings(connection))
         yield from files.around(path)

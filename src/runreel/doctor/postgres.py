@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from runreel.doctor.checks import BAD, OK, WARN, Check
@@ -16,8 +17,8 @@ _OLDEST = 140_000
 _CLOCK = 60_000_000
 
 
-def server(connection: Connection, now: int) -> Iterator[Check]:
-    """The server and its settings; ``now`` is in µs."""
+def server(connection: Connection) -> Iterator[Check]:
+    """The server, its settings and its clock."""
     told = health.server(connection)
     yield _version(told.version, told.version_number)
     yield _encoding(told.encoding)
@@ -29,7 +30,7 @@ def server(connection: Connection, now: int) -> Iterator[Check]:
         f"{told.synchronous_commit}; appends ask for `on` by themselves",
     )
     yield _replica(told)
-    yield clocks(told.now - now)
+    yield clocks(told.now - time.time_ns() // 1_000)
 
 
 def role(connection: Connection) -> Iterator[Check]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.store.read_models import COLUMNS
+from runreel.store.read_models import COLUMNS, ordered
 
 if TYPE_CHECKING:
     from runreel.store.connection import Connection
@@ -32,7 +32,7 @@ class Lookahead:
         known = self._first is not None and self._first <= run_id
         if not known or (self._last is not None and run_id > self._last):
             self._read(run_id)
-        return self._rows.pop(run_id, None), sorted(self._labels.pop(run_id, []))
+        return self._rows.pop(run_id, None), ordered(self._labels.pop(run_id, []))
 
     def _read(self, run_id: str) -> None:
         self._first = None

@@ -21,10 +21,11 @@ from runreel.words.status import RunStatus
 from runreel.words.times import from_micros, to_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from runreel.store.connection import Connection
+    from runreel.store.rollups import Move
     from runreel.words.results import RunResult
 
 # Key, value, and when the run started, in µs.
@@ -68,7 +69,7 @@ def save(connection: Connection, *projected: Projected, anyway: bool = False) ->
     """
     latest = {one.summary.run_id: one for one in projected}
     stood = _stood(connection, sorted(latest))
-    moves: list[tuple[Counted | None, Counted | None]] = []
+    moves: list[Move] = []
     writes: defaultdict[str, list[Sequence[Any]]] = defaultdict(list)
     for run_id, one in latest.items():
         row, before = named_row_of(one), stood.get(run_id)
@@ -115,7 +116,12 @@ def load_row(connection: Connection, run_id: str) -> dict[str, Any] | None:
 def labels_of(connection: Connection, run_id: str) -> list[Label]:
     """The labels as their own table has them, in order; a key may wrongly be there twice."""
     sql = "SELECT key, value, started_at FROM run_labels WHERE run_id = ?"
-    return sorted((key, value, at) for key, value, at in connection.all(sql, (run_id,)))
+    return ordered((key, value, at) for key, value, at in connection.all(sql, (run_id,)))
+
+
+def ordered(labels: Iterable[Label]) -> list[Label]:
+    """Labels in order, whatever a damaged table holds."""
+    return sorted(labels, key=repr)
 
 
 def differing(stored: dict[str, Any], projected: Projected) -> Iterator[tuple[str, Any, Any]]:
@@ -136,7 +142,7 @@ def label_rows(summary: RunSummary) -> list[Label]:
     """The labels as their own table holds them, in order."""
     stored = {str(key(name)): str(key(value)) for name, value in summary.labels.items()}
     started_at = to_micros(summary.started_at)
-    return sorted((name, value, started_at) for name, value in stored.items())
+    return ordered((name, value, started_at) for name, value in stored.items())
 
 
 def row_of(projected: Projected) -> tuple[Any, ...]:

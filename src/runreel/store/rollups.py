@@ -23,7 +23,7 @@ QUARTER, HOUR, DAY = 1, 4, 96
 MICROS = 900_000_000
 # What there are few of beside runs; a thread has about as many rows here as it has runs.
 DIMENSIONS = ("source", "status", "assistant_id", "model")
-_SPANS = {"": (QUARTER, HOUR), **dict.fromkeys(DIMENSIONS, (QUARTER, HOUR, DAY))}
+SPANS = {"": (QUARTER, HOUR), **dict.fromkeys(DIMENSIONS, (QUARTER, HOUR, DAY))}
 _NAMES = {QUARTER: "quarter", HOUR: "hour", DAY: "day"}
 
 # A sum of 64-bit counts can be wider: SQLite fails then. The two parts of a count never add up so.
@@ -34,15 +34,6 @@ COUNTS = (
     *("completion_high", "completion_low", "total_high", "total_low"),
 )
 SUMS = ", ".join(f"sum({name})" for name in COUNTS)
-_OF_ONE = (
-    "1",
-    "CASE WHEN total_tokens IS NULL THEN 0 ELSE 1 END",
-    *(
-        f"coalesce({part}, 0)"
-        for name in TOKENS
-        for part in (f"{name} / {PART}", f"{name} % {PART}")
-    ),
-)
 
 
 class Counted(NamedTuple):
@@ -91,11 +82,13 @@ class Wrong(NamedTuple):
     due: tuple[int, ...]
 
 
+# A row of ``runs`` as it was and as it is; None: there is none.
+Move = tuple[Counted | None, Counted | None]
 Changes = dict[Bucket, list[int]]
 _TIME_KEY, _VALUE_KEY = ("span", "start"), Bucket._fields
 
 
-def changes(moves: Iterable[tuple[Counted | None, Counted | None]]) -> Changes:
+def changes(moves: Iterable[Move]) -> Changes:
     """What is to be added to which buckets when rows of ``runs`` change from one to the other."""
     found: Changes = defaultdict(lambda: [0] * len(COUNTS))
     for before, after in moves:
@@ -110,7 +103,7 @@ def changes(moves: Iterable[tuple[Counted | None, Counted | None]]) -> Changes:
     return {bucket: sums for bucket, sums in found.items() if any(sums)}
 
 
-def move(connection: Connection, moves: Iterable[tuple[Counted | None, Counted | None]]) -> None:
+def move(connection: Connection, moves: Iterable[Move]) -> None:
     """Follow rows of ``runs`` that have just been changed from one to the other.
 
     Call it last in a transaction that keeps others from these rows.
@@ -133,37 +126,12 @@ def move(connection: Connection, moves: Iterable[tuple[Counted | None, Counted |
         connection.execute(sql, (*bucket, *bucket))
 
 
-def differences(
-    connection: Connection,
-    moves: Iterable[tuple[Counted | None, Counted | None]] = (),
-    *,
-    day: int | None = None,
-) -> list[Wrong]:
-    """The buckets that do not hold what the runs add up to, of a day or of all.
-
-    ``moves`` are rows of ``runs`` that are not what they should be, and what they should be. Call
-    it inside of a snapshot. ``day`` is counted in quarters, like the start of its bucket.
-    """
-    found = {
-        wrong.bucket: wrong
-        for dimension, spans in _SPANS.items()
-        for span in spans
-        for wrong in _compared(connection, dimension, span, day)
-    }
-    for bucket, more in changes(moves).items():
-        known = found.get(bucket)
-        stored = _stored(connection, bucket) if known is None else known.stored
-        due = stored if known is None else known.due
-        found[bucket] = Wrong(bucket, stored, tuple(map(sum, zip(due, more, strict=True))))
-    return sorted(wrong for wrong in found.values() if wrong.stored != wrong.due)
-
-
 def mend(connection: Connection, wrong: Iterable[Wrong]) -> None:
     """Have buckets hold what they should. Nobody else may end runs meanwhile."""
     by_table: dict[tuple[str, tuple[str, ...]], list[tuple[tuple[Any, ...], tuple[int, ...]]]]
     by_table = defaultdict(list)
     for bucket, _, due in wrong:
-        table, key, values = _row_of(bucket)
+        table, key, values = row_of(bucket)
         by_table[table, key].append((values, due))
     for (table, key), rows in by_table.items():
         where = " AND ".join(f"{name} = ?" for name in key)
@@ -189,15 +157,18 @@ def days_of(rows: Iterable[Counted]) -> set[int]:
 
 def start_of(column: str, span: int = QUARTER) -> str:
     """SQL for the start of the bucket that a time in µs is in."""
-    length = span * MICROS
-    # Division cuts towards zero, also before 1970.
-    before = f"CASE WHEN {column} % {length} < 0 THEN 1 ELSE 0 END"
-    return f"({column} / {length} - {before})" + (f" * {span}" if span > 1 else "")
+    start = floored(column, span * MICROS)
+    return start if span == QUARTER else f"{start} * {span}"
+
+
+def floored(number: str, by: int) -> str:
+    """SQL for a quotient that is whole: databases cut towards zero, times may be before 1970."""
+    return f"({number} / {by} - CASE WHEN {number} % {by} < 0 THEN 1 ELSE 0 END)"
 
 
 def _buckets(row: Counted) -> Iterator[Bucket]:
     quarter = row.started_at // MICROS
-    for dimension, spans in _SPANS.items():
+    for dimension, spans in SPANS.items():
         value = getattr(row, dimension) if dimension else ""
         for span in spans:
             start = quarter // span * span
@@ -213,7 +184,7 @@ def _of_one(row: Counted) -> list[int]:
     return counts
 
 
-def _row_of(bucket: Bucket) -> tuple[str, tuple[str, ...], tuple[Any, ...]]:
+def row_of(bucket: Bucket) -> tuple[str, tuple[str, ...], tuple[Any, ...]]:
     """The table that a bucket is in, and its key there."""
     if bucket.dimension:
         return "usage_by_value", _VALUE_KEY, bucket
@@ -230,7 +201,7 @@ def _add(connection: Connection, rows: list[tuple[Bucket, list[int]]]) -> None:
     for table, key in (("usage_by_value", _VALUE_KEY), ("usage_by_time", _TIME_KEY)):
         values = [
             (*place, 0, *sums)
-            for (of, _, place), sums in ((_row_of(bucket), sums) for bucket, sums in rows)
+            for (of, _, place), sums in ((row_of(bucket), sums) for bucket, sums in rows)
             if of == table
         ]
         added = ", ".join(f"{name} = {name} + excluded.{name}" for name in COUNTS)
@@ -240,48 +211,3 @@ def _add(connection: Connection, rows: list[tuple[Bucket, list[int]]]) -> None:
 def _insert(table: str, key: tuple[str, ...]) -> str:
     columns = (*key, "slot", *COUNTS)
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-
-
-def _stored(connection: Connection, bucket: Bucket) -> tuple[int, ...]:
-    table, key, values = _row_of(bucket)
-    where = " AND ".join(f"{name} = ?" for name in key)
-    found = connection.one(f"SELECT {SUMS} FROM {table} WHERE {where}", values)
-    return tuple(int(count or 0) for count in found)
-
-
-def _compared(
-    connection: Connection, dimension: str, span: int, day: int | None
-) -> Iterator[Wrong]:
-    """The buckets of a dimension and span that do not hold what the runs add up to."""
-    table, value, named = "usage_by_time", "''", "1"
-    stored, of_runs = "start, '' AS value, 1 AS named", f"recording <> '{OPEN}'"
-    where = f"span = {span}"
-    if dimension:
-        binary = ' COLLATE "C"' if connection.postgres else ""
-        table, value = "usage_by_value", f"coalesce({dimension}, ''){binary}"
-        named = f"CASE WHEN {dimension} IS NULL THEN 0 ELSE 1 END"
-        stored = "start, value, named"
-        where += f" AND dimension = '{dimension}'"
-    parameters: list[int] = []
-    if day is not None:
-        where += " AND start >= ? AND start < ?"
-        of_runs += " AND started_at >= ? AND started_at < ?"
-        parameters = [day, day + DAY, day * MICROS, (day + DAY) * MICROS]
-    sides = [
-        ", ".join(f"sum(CASE due WHEN {due} THEN {name} ELSE 0 END)" for name in COUNTS)
-        for due in (0, 1)
-    ]
-    unequal = " OR ".join(
-        f"sum(CASE due WHEN 1 THEN {name} ELSE -{name} END) <> 0" for name in COUNTS
-    )
-    found = connection.all(
-        f"SELECT start, value, named, {', '.join(sides)} FROM ("
-        f"SELECT {stored}, 0 AS due, {', '.join(COUNTS)} FROM {table} WHERE {where} UNION ALL"
-        f" SELECT {start_of('started_at', span)}, {value}, {named}, 1, {', '.join(_OF_ONE)}"
-        f" FROM runs WHERE {of_runs}) AS both_sides GROUP BY start, value, named HAVING {unequal}",
-        parameters,
-    )
-    for start, text, is_named, *counts in found:
-        bucket = Bucket(dimension, span, start, text, is_named)
-        both = tuple(map(int, counts))
-        yield Wrong(bucket, both[: len(COUNTS)], both[len(COUNTS) :])

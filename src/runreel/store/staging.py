@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from runreel.store import rollups
+from runreel.store import rollup_check, rollups
 from runreel.store.read_models import COLUMNS, label_rows, row_of
 from runreel.store.rollups import Counted
 
@@ -87,10 +87,10 @@ def place(connection: Connection, *, whole: bool) -> list[Wrong]:
     )
     days = set() if whole else _right_days(connection)
     _replace(connection)
-    found = rollups.differences(connection) if whole else []
+    found = rollup_check.differences(connection) if whole else []
     rollups.mend(connection, found)
     for day in days:
-        rollups.mend(connection, rollups.differences(connection, day=day))
+        rollups.mend(connection, rollup_check.differences(connection, day=day))
     return found
 
 
@@ -101,7 +101,7 @@ def _right_days(connection: Connection) -> set[int]:
     for table in ("runs", "staged_runs"):
         rows = connection.all(f"SELECT {columns} FROM {table} WHERE {_HERE}")
         days |= rollups.days_of(map(Counted._make, rows))
-    return {day for day in days if not rollups.differences(connection, day=day)}
+    return {day for day in days if not rollup_check.differences(connection, day=day)}
 
 
 def _replace(connection: Connection) -> None:
