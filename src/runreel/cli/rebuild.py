@@ -48,9 +48,9 @@ def rebuild_command(
     """Make the projections anew from the log.
 
     Of the runs that are named, or of all. Prints where the projections were not what the log
-    says: nothing, if all is well. A column `*` is a row that is missing or too many. A run whose
-    log is damaged is named and left as it is; the others are done all the same, and the exit code
-    is 1.
+    says: nothing, if all is well. A column `*` is a row that is missing or too many, the run `*`
+    is usage, added up of all runs. A run whose log is damaged is named and left as it is; the
+    others are done all the same, and the exit code is 1.
     """
     from runreel import parallel, rebuild
     from runreel.cli import progress

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from runreel.store.connection import Connection
 
-_TABLES = ("events", "runs", "run_labels")
+_TABLES = ("events", "runs", "run_labels", "usage_by_time", "usage_by_value")
 _WAL = "the write-ahead log beside the file may hold old pages: a reader was busy; run it again"
 _DEAD = "the server keeps what was in dead rows until it rewrites the tables"
 

@@ -177,7 +177,10 @@ class UsageReport:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where a projection is not what the log says; ``column`` ``*``: a row lacks or is too many."""
+    """Where a projection is not what the log says; ``column`` ``*``: a row lacks or is too many.
+
+    The run ``*`` is usage, added up of all runs.
+    """
 
     run_id: str
     column: str
