@@ -11,6 +11,7 @@ from runreel.drafts import Entry
 from runreel.projector import Fold
 from runreel.rebuild import DamagedRun, follow
 from runreel.rules import tombstones
+from runreel.rules.ids import check_said
 from runreel.store import event_log, read_models, run_queries, schema
 from runreel.words.errors import UsageError
 from runreel.words.log import (
@@ -90,9 +91,7 @@ def prune(  # noqa: PLR0913 - how it is to be done
         UsageError: if a reason or an actor is not fit to be kept, or the batch is none.
         LogError: if the database does not let it; what was told is gone.
     """
-    for text in (order.reason, order.actor):
-        if text is not None and not (text.strip() and text.isprintable()):
-            raise UsageError("a reason and an actor are words without control characters")
+    check_said(order.reason, order.actor)
     if batch < 1:
         raise UsageError("a batch is of at least one run")
     return _pruned(_Work(database, order, clock), 0 if dry_run else batch, progress)

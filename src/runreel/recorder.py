@@ -312,18 +312,17 @@ class Recorder:
                     self._fold.flow(made[0].text)
                     self._settle(made)
                     return made
-                with self.database.reading() as connection:
-                    self._catch_up(connection)
-                continue
-            state, text = self._fold.state.copy(), self._fold.transcript.now
-            changed = self._move(made)
-            self.owes_projection |= changed
-            rows = [draft.row for draft in made]
-            self._first = self._first if self.opened else rows[0]
-            if (yield Unit(rows, self._fold.projected() if changed and not self.batch else None)):
-                self._settle(made)
-                return made
-            self._fold.state, self._fold.transcript.now = state, text
+            else:
+                state, text = self._fold.state.copy(), self._fold.transcript.now
+                changed = self._move(made)
+                self.owes_projection |= changed
+                rows = [draft.row for draft in made]
+                self._first = self._first if self.opened else rows[0]
+                shown = self._fold.projected() if changed and not self.batch else None
+                if (yield Unit(rows, shown)):
+                    self._settle(made)
+                    return made
+                self._fold.state, self._fold.transcript.now = state, text
             with self.database.reading() as connection:
                 self._catch_up(connection)
         raise LogError(f"others append to run {self.run_id} faster than this process can")

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runreel import drafts
 from runreel.drafts import Entry
-from runreel.projector import Fold
+from runreel.projector import Fold, fold
 from runreel.rules.codec import dumps
+from runreel.rules.ids import check_said
 from runreel.rules.masks import stand_in
 from runreel.rules.search import Search, Wanted, shown
 from runreel.store import event_log, known_runs, read_models
@@ -87,9 +88,7 @@ def redact(  # noqa: PLR0913 - what is to be said of a redaction
         RunNotFound, UsageError: like ``find``.
         LogError: if the database does not let it.
     """
-    for text in (reason, actor):
-        if not text.strip() or not text.isprintable():
-            raise UsageError("a reason and an actor are words without control characters")
+    check_said(reason, actor)
     for run_id in _all(database) if run_ids is None else run_ids:
         yield from _redact(database, run_id, wanted, seqs, reason, actor)
 
@@ -160,12 +159,16 @@ def _mask(connection: Connection, run_id: str, plan: _Plan, hits: Sequence[Hit])
     for hit in hits:
         if hit.seq not in plan.masks:
             by_row[hit.seq].append(hit)
-    for seq, found in by_row.items():
-        row = next(event_log.read(connection, run_id, start=seq, stop=seq + 1))
-        plan.masks[seq] = stand_in(str(row.payload), found)
-        for hit in found:
+    if not by_row:
+        return
+    # One reading for all: an erased row would have the run's notes read for itself alone.
+    for row in event_log.read(connection, run_id, start=min(by_row), stop=max(by_row) + 1):
+        if row.seq not in by_row:
+            continue
+        plan.masks[row.seq] = stand_in(str(row.payload), by_row[row.seq])
+        for hit in by_row[row.seq]:
             size = sum(end - start for start, end in hit.spans)
-            plan.places.append(Place(run_id, seq, row.kind, row.type, shown(hit), size))
+            plan.places.append(Place(run_id, row.seq, row.kind, row.type, shown(hit), size))
     plan.places.sort(key=lambda place: place.seq)
 
 
@@ -185,9 +188,7 @@ def _carry_out(connection: Connection, run_id: str, plan: _Plan, reason: str, ac
         return False
     for seq in seqs:
         event_log.erase(connection, run_id, seq)
-    anew = Fold(run_id)
-    for row in event_log.read(connection, run_id):
-        anew.advance(row)
+    anew = fold(run_id, event_log.read(connection, run_id))
     read_models.save(connection, anew.projected(), anyway=True)
     return True
 

@@ -1,10 +1,10 @@
-"""What a run can be called."""
+"""What a run can be called, and what can be said of why one was changed."""
 
 from __future__ import annotations
 
 from unicodedata import category
 
-from runreel.words.errors import BadInput, RunNotFound
+from runreel.words.errors import BadInput, RunNotFound, UsageError
 from runreel.words.log import MAX_RUN_ID
 
 
@@ -28,6 +28,17 @@ def check_asked_id(run_id: str) -> None:
     """
     if not _writable(run_id):
         raise RunNotFound(f"no run is called {run_id!r}")
+
+
+def check_said(*texts: str | None) -> None:
+    """See that a reason and an actor, where they are given, are fit to be kept.
+
+    Raises:
+        UsageError: if one is empty or has control characters.
+    """
+    for text in texts:
+        if text is not None and not (text.strip() and text.isprintable()):
+            raise UsageError("a reason and an actor are words without control characters")
 
 
 def _writable(run_id: str) -> bool:

@@ -24,8 +24,8 @@ Spans = list[tuple[int, int]]
 _REACH = 1_000
 # Strings that sources tell piece by piece, and that a row keeps as it came.
 _PIECES = frozenset(("delta", "arguments", "content", "refusal", "reasoning_content", "text"))
-# What tells apart several strings that are told at the same time.
 _ESCAPE = re.compile(r"\\u[0-9a-f]{4}")
+# What tells apart several strings that are told at the same time.
 _NAMES = ("type", "item_id", "id", "output_index", "content_index", "index")
 
 
