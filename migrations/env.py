@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from alembic import context
 
 from runreel.store import engine as engines
-from runreel.store.schema import VERSION_TABLE
+from runreel.store.connection import Connection as Log
+from runreel.store.schema import VERSION_TABLE, alchemy
 from runreel.store.tables import metadata
+from runreel.store.urls import parse_url, sqlite_path
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -33,25 +36,20 @@ def run_alone() -> None:
     url = config.get_main_option("sqlalchemy.url") or os.environ.get("RUNREEL_DB")
     if not url:
         raise SystemExit("Name the database: RUNREEL_DB=... alembic upgrade head")
-    parsed = engines.parse_url(url)
-    path = engines.sqlite_path(parsed)
+    parsed = parse_url(url)
+    path = sqlite_path(parsed)
     if path is not None:
         engines.make_private(path)
-    with engines.create(parsed, durability="full").connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if path else "BEGIN")
-        try:
-            run(connection)
-        except BaseException:
-            connection.exec_driver_sql("ROLLBACK")
-            raise
-        connection.exec_driver_sql("COMMIT")
+    held = engines.create(parsed, durability="full").connect()
+    with closing(Log(held)) as log, alchemy(log) as connection, log.transaction():
+        run(connection)
 
 
 if context.is_offline_mode():
     told = os.environ.get("RUNREEL_DB", "runreel.db")
-    url = config.attributes.get("url") or engines.parse_url(told)
+    url = config.attributes.get("url") or parse_url(told)
     context.configure(
-        dialect_name=url.get_backend_name(),
+        dialect_name="postgresql" if url.postgres else "sqlite",
         output_buffer=config.attributes.get("output"),
         literal_binds=True,
         **options,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from runreel.reel import Reel
 
 BACKENDS = ("sqlite", "postgresql")
+# The third kind, for tests that ask for it: Postgres with a log in so many partitions.
+PARTITIONED, PARTITIONS = "partitioned", 4
 
 
 @pytest.fixture(scope="session")
@@ -46,10 +48,23 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_template(postgres_url: str) -> Iterator[str]:
     """The name of a migrated database that others are copied from."""
+    with _template(postgres_url, None) as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def partitioned_template(postgres_url: str) -> Iterator[str]:
+    """The same with a log in partitions."""
+    with _template(postgres_url, PARTITIONS) as name:
+        yield name
+
+
+@contextlib.contextmanager
+def _template(server: str, partitions: int | None) -> Iterator[str]:
     name = f"runreel_template_{uuid.uuid4().hex[:8]}"
-    with _database(postgres_url, name) as url:
+    with _database(server, name) as url:
         database = Database(url)
-        database.upgrade()
+        database.upgrade(partitions=partitions)
         database.close()
         yield name
 
@@ -70,7 +85,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def db_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """A log with nothing in it yet, ready to be written."""
-    with _new_log(backend, tmp_path, request) as url:
+    with new_log(backend, tmp_path, request) as url:
         yield url
 
 
@@ -79,12 +94,13 @@ def shared_url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """A log that the tests of a module share."""
-    with _new_log(request.param, tmp_path_factory.mktemp("shared"), request) as url:
+    with new_log(request.param, tmp_path_factory.mktemp("shared"), request) as url:
         yield url
 
 
 @contextlib.contextmanager
-def _new_log(backend: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+def new_log(backend: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A log with nothing in it yet, of this kind."""
     if backend == "sqlite":
         url = str(folder / "log.db")
         database = Database(url)
@@ -93,7 +109,8 @@ def _new_log(backend: str, folder: Path, request: pytest.FixtureRequest) -> Iter
         yield url
         return
     server: str = request.getfixturevalue("postgres_url")
-    template: str = request.getfixturevalue("postgres_template")
+    kind = "partitioned" if backend == PARTITIONED else "postgres"
+    template: str = request.getfixturevalue(f"{kind}_template")
     with _database(server, f"runreel_{uuid.uuid4().hex[:12]}", template) as url:
         yield url
 

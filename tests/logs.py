@@ -10,7 +10,7 @@ from runreel.recorder import Recorder
 from runreel.recording import Recording
 from runreel.rules import chain
 from runreel.rules.tombstones import is_tombstone, tombstone_of
-from runreel.store import rollup_check, rollups
+from runreel.store import rollup_check
 from runreel.store.database import Database
 from runreel.words.log import CONTEXT, NOTE, EventRow
 from runreel.words.times import to_micros
@@ -75,7 +75,7 @@ def execute(reel: Reel, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
 def recount(reel: Reel) -> None:
     """Have usage add up to what the rows of ``runs`` say, whatever somebody made of them."""
     with reel.db.writing() as connection, connection.transaction():
-        rollups.mend(connection, rollup_check.differences(connection))
+        rollup_check.mend(connection)
 
 
 @contextlib.contextmanager

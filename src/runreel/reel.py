@@ -1,17 +1,13 @@
-"""The object that users hold: one log, everything that can be done with it."""
+"""The object that users hold: one log, everything that can be done with it.
+
+What records, replays or reports is imported by whoever does that.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from runreel import queries
-from runreel import replay as replays
-from runreel.recorder import Recorder
-from runreel.recording import Recording
-from runreel.rules import usage as usages
 from runreel.rules.filters import run_filter
-from runreel.rules.masking import Masking
-from runreel.store import reports, schema
 from runreel.store.database import Database
 from runreel.store.location import located
 from runreel.upkeep import Upkeep
@@ -23,7 +19,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
-    from runreel.rules.masking import Rule
+    from runreel.recording import Recording
+    from runreel.replay import Timeline
+    from runreel.rules.masking import Masking, Rule
     from runreel.words.log import (
         Page,
         RunSummary,
@@ -66,9 +64,15 @@ def open(  # noqa: A001, PLR0913 - runreel.open reads as it should
         durability=durability,
         create=create,
         patience=patience,
-        masking=Masking(mask) if mask else None,
+        masking=_masking(mask) if mask else None,
     )
     return Reel(database, on_error=on_error)
+
+
+def _masking(rules: Sequence[Rule]) -> Masking:
+    from runreel.rules.masking import Masking
+
+    return Masking(rules)
 
 
 class Reel(Upkeep):
@@ -138,6 +142,9 @@ class Reel(Upkeep):
             BadInput: if a run cannot be called so.
             SourceMismatch: if the log has the run from another source.
         """
+        from runreel.recorder import Recorder
+        from runreel.recording import Recording
+
         told = {
             "assistant_id": assistant_id,
             "thread_id": thread_id,
@@ -179,6 +186,8 @@ class Reel(Upkeep):
         Raises:
             UsageError: if a status, a recording state or the cursor is none.
         """
+        from runreel import queries
+
         if limit < 0:
             raise UsageError("the limit is a number from 0 (all)")
         chosen = run_filter(
@@ -203,6 +212,8 @@ class Reel(Upkeep):
         Raises:
             RunNotFound, AmbiguousRun: if it is none, or several.
         """
+        from runreel import queries
+
         with self.db.reading() as connection:
             return queries.resolve(connection, text)
 
@@ -224,6 +235,8 @@ class Reel(Upkeep):
 
     def state(self, run_id: str, at: int | datetime | None = None) -> tuple[RunSummary, RunResult]:
         """Both ``run`` and ``result``, as of one moment."""
+        from runreel import queries
+
         with self.db.reading() as connection:
             projected = queries.state(connection, run_id, at)
         return projected.summary, projected.result
@@ -241,11 +254,15 @@ class Reel(Upkeep):
         Raises:
             RunNotFound: if the log has no such run.
         """
+        from runreel import queries
+
         with self.db.reading() as connection:
             yield from queries.events(connection, run_id, start=start, stop=stop, type_=type)
 
-    def timeline(self, run_id: str, *, start: int = 0, stop: int | None = None) -> replays.Timeline:
+    def timeline(self, run_id: str, *, start: int = 0, stop: int | None = None) -> Timeline:
         """When a run's stream events came, and whose clock says so."""
+        from runreel import replay as replays
+
         return replays.timeline(self.db, run_id, start=start, stop=stop)
 
     def replay(
@@ -262,6 +279,8 @@ class Reel(Upkeep):
             RunNotFound: if the log has no such run.
             UsageError: if ``speed`` or ``max_gap`` (s) is out of range.
         """
+        from runreel import replay as replays
+
         found = self.timeline(run_id)
         return replays.replay(found, speed=speed, max_gap=max_gap, instant=instant)
 
@@ -274,6 +293,8 @@ class Reel(Upkeep):
         instant: bool = False,
     ) -> AsyncIterator[RunStreamEvent]:
         """``replay`` for ``async for``."""
+        from runreel import replay as replays
+
         return replays.areplay(
             lambda: self.timeline(run_id), speed=speed, max_gap=max_gap, instant=instant
         )
@@ -316,6 +337,9 @@ class Reel(Upkeep):
             has_error=has_error,
             no_usage=no_usage,
         )
+        from runreel.rules import usage as usages
+        from runreel.store import reports, schema
+
         place, name = usages.zone(tz)
         timed = any(grouping in usages.TIMES for grouping in by)
         columns = [usages.column_of(item) for item in by if item not in usages.TIMES]

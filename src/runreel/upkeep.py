@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runreel import audit, parallel, pruning, queries, recovery, redaction
-from runreel import rebuild as rebuilding
-from runreel.rules.filters import run_status
-from runreel.rules.search import Wanted
-from runreel.words.times import to_micros
-
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Upkeep:
-    """The part of a ``Reel`` that looks after its log."""
+    """The part of a ``Reel`` that looks after its log.
+
+    What it does is imported by whoever does it: a command that lists runs has no use for it.
+    """
 
     db: Database
 
@@ -44,6 +41,8 @@ class Upkeep:
             RunNotFound: if one of the runs is neither in the log nor in the projections.
             LogError: if the database cannot be reached, or is not of this version.
         """
+        from runreel import audit
+
         with self.db.reading() as connection:
             yield from audit.verify(connection, run_ids, progress=progress)
 
@@ -64,18 +63,22 @@ class Upkeep:
             RunNotFound: if one of the runs is neither in the log nor in the projections.
             LogError: if the log of a run is damaged; of the others everything is done by then.
         """
-        chosen = None if run_ids is None else list(run_ids)
+        from runreel.examining import DamagedRun
+        from runreel.rebuild import differences
+
         damaged: list[Finding] = []
-        look = rebuilding.check if check else rebuilding.rebuild
-        place = self.db.reading() if check else self.db.writing()
-        with place as connection:
-            rebuilding.require(connection, chosen or ())
-            how = parallel.examining(self.db, jobs) if jobs > 1 else None
-            found = list(
-                look(connection, chosen, progress=progress, on_damage=damaged.append, look=how)
+        found = list(
+            differences(
+                self.db,
+                None if run_ids is None else list(run_ids),
+                check_only=check,
+                jobs=jobs,
+                progress=progress,
+                on_damage=damaged.append,
             )
+        )
         if damaged:
-            raise rebuilding.DamagedRun(damaged[0], others=len(damaged) - 1)
+            raise DamagedRun(damaged[0], others=len(damaged) - 1)
         return found
 
     def redact(  # noqa: PLR0913 - what is to be said of a redaction
@@ -98,6 +101,9 @@ class Upkeep:
             UsageError: if a run has no such row, or there is nothing to look for.
             LogError: if the database does not let it.
         """
+        from runreel import redaction
+        from runreel.rules.search import Wanted
+
         look = None if wanted is None else Wanted(wanted)
         if dry_run:
             yield from redaction.find(self.db, run_ids, wanted=look, seqs=seqs)
@@ -114,7 +120,7 @@ class Upkeep:
         keep_usage: bool = False,
         reason: str | None = None,
         actor: str | None = None,
-        batch: int = pruning.BATCH,
+        batch: int = 100,
         dry_run: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Iterator[PrunedRun]:
@@ -129,6 +135,10 @@ class Upkeep:
             UsageError: if a status is none, or a reason or an actor is not fit to be kept.
             LogError: if the database does not let it.
         """
+        from runreel import pruning
+        from runreel.rules.filters import run_status
+        from runreel.words.times import to_micros
+
         order = pruning.Order(
             to_micros(before), tuple(map(run_status, statuses)), keep_usage, reason, actor
         )
@@ -144,9 +154,13 @@ class Upkeep:
 
     def recoverable(self) -> list[OpenRecording]:
         """The recordings that nobody has closed, and whether their processes still live."""
+        from runreel import queries
+
         with self.db.reading() as connection:
             return queries.open_recordings(connection)
 
     def recover(self, resume: Resume | None = None) -> Iterator[Recovered]:
         """Deal with recordings whose process is gone: resumed by ``resume``, else interrupted."""
+        from runreel import recovery
+
         return recovery.recover(self.db, resume)

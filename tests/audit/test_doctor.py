@@ -217,7 +217,9 @@ def test_a_superuser_is_told_to_be_less(told: Reel, backend: str) -> None:
     try:
         logs.execute(told, f'GRANT SELECT, INSERT ON events TO "{name}"')
         logs.execute(told, f'GRANT SELECT ON runs, runreel_meta, runreel_version TO "{name}"')
-        url = told.db.url.set(username=name).render_as_string(hide_password=False)
+        alchemy = told.db.url.alchemy
+        assert alchemy is not None
+        url = alchemy.set(username=name).render_as_string(hide_password=False)
         with runreel.open(url) as lowly:
             assert checks(lowly)["role"] == Check("role", OK, name)
             logs.execute(told, f'GRANT UPDATE, DELETE ON events TO "{name}"')

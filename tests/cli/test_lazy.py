@@ -3,10 +3,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
+import runreel
+from runreel import RunStreamEvent, StreamEvent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 HEAVY = ("sqlalchemy", "alembic", "msgspec", "rich", "platformdirs", "importlib.metadata")
+# What only migrations, Postgres, programs that await, and work on several cores need.
+FOREIGN = ("sqlalchemy", "alembic", "psycopg", "asyncio", "multiprocessing", "rich.table")
 
 _CODE = """
 import sys
@@ -17,9 +26,9 @@ print(code, *sorted(name for name in sys.modules if name in %r), file=sys.stderr
 """
 
 
-def loaded(*arguments: str, **env: str) -> str:
+def loaded(*arguments: str, of: tuple[str, ...] = HEAVY, **env: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", _CODE % (HEAVY,), *arguments],
+        [sys.executable, "-c", _CODE % (of,), *arguments],
         capture_output=True,
         env={**os.environ, **env},
         check=True,
@@ -63,3 +72,17 @@ def test_completing_words_loads_nothing_heavy(words: str, place: str) -> None:
 
 def test_the_schemas_load_no_database() -> None:
     assert "sqlalchemy" not in loaded("schema")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("runs", "--json"), ("show", "run"), ("events", "run"), ("usage", "-o", "csv")],
+    ids=" ".join,
+)
+def test_asking_a_file_loads_no_more_than_it_takes(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    log = str(tmp_path / "log.db")
+    with runreel.open(log) as reel, reel.recording("run") as recording:
+        recording.append(RunStreamEvent(StreamEvent.DONE))
+    assert loaded("--db", log, *arguments, of=FOREIGN) == "0"

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from runreel.cli.main import root
-from runreel.store import engine
+from runreel.store import urls
 from tests.docs import generate, pictures, python_page
 from tests.docs.checkout import CHECKOUT
 from tests.docs.snippets import Runner, agree, blocks, commands
@@ -80,7 +80,7 @@ def test_the_snippets_of_a_page_run(
     meant, printed = {"CHECKOUT": str(CHECKOUT)}, {}
     if POSTGRES in "".join(block.text for block in blocks(page) if block.language != "sh"):
         meant[POSTGRES] = request.getfixturevalue("empty_postgres")
-        printed = {engine.shown(engine.parse_url(meant[POSTGRES])): POSTGRES}
+        printed = {urls.shown(urls.parse_url(meant[POSTGRES])): POSTGRES}
     Runner(tmp_path, meant=meant, printed=printed).run(page)
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import apsw
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+from runreel.store import engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,10 +22,10 @@ _FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN
 def driven_by(vfs: str) -> Iterator[None]:
     """Every SQLite connection that runreel opens inside puts its files on the disk ``vfs``."""
 
-    def connect(_: Any, name: str, *, timeout: float, **__: Any) -> Connection:
+    def connect(name: str, *, timeout: float, **_: Any) -> Connection:
         return Connection(name, vfs, timeout)
 
-    with mock.patch.object(SQLiteDialect_pysqlite, "connect", connect):
+    with mock.patch.object(engine.sqlite3, "connect", connect):
         yield
 
 
@@ -40,7 +41,8 @@ class Connection:
 
     @property
     def in_transaction(self) -> bool:
-        return self._inner.in_transaction
+        with _errors():
+            return self._inner.in_transaction
 
     def create_function(self, name: str, arguments: int, function: Any, **_: Any) -> None:
         self._inner.create_scalar_function(name, function, arguments, deterministic=True)

@@ -12,6 +12,7 @@ import pytest
 
 import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
+from runreel.store import engine
 from runreel.words.errors import (
     BadDatabaseUrl,
     DatabaseReadOnly,
@@ -155,9 +156,9 @@ def test_readers_beyond_what_a_pool_holds_are_told_so(
     reel: runreel.Reel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(reel, "run")
-    pool = reel.db._engine_now().pool
-    monkeypatch.setattr(pool, "_timeout", 0.01)
-    monkeypatch.setattr(pool, "_max_overflow", 0)
+    reel.close()
+    monkeypatch.setattr(engine, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(engine, "MOST", engine.KEPT)
     begun = [reel.events("run") for _ in range(5)]
     with pytest.raises(DatabaseUnavailable, match="too many"):
         for events in begun:

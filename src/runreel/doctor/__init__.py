@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from runreel.doctor import files, log, postgres, sqlite
 from runreel.doctor.checks import BAD, OK, Check, Examination
-from runreel.store import engine, schema
+from runreel.store import driver_errors, schema, urls
 from runreel.store.database import Database
 from runreel.words.errors import LogError
 
@@ -23,7 +23,7 @@ def examine(database: Database, *, now: int) -> Examination:
 
     A database that cannot be reached is what the one check says, not an error.
     """
-    path = engine.sqlite_path(database.url)
+    path = urls.sqlite_path(database.url)
     if path is not None and not path.exists():
         found = f"there is no database at {path}"
         advice = "`runreel demo`, `runreel record` and `runreel import` create it."
@@ -46,7 +46,7 @@ def examine(database: Database, *, now: int) -> Examination:
 def _examined(
     connection: Connection, revision: str | None, database: Database, now: int
 ) -> Iterator[Check]:
-    path = engine.sqlite_path(database.url)
+    path = urls.sqlite_path(database.url)
     if path is None:
         yield from _guarded(database, "server", lambda: postgres.server(connection))
     else:
@@ -66,7 +66,7 @@ def _guarded(
 ) -> Iterator[Check]:
     """What an examiner finds; that it could not look is a finding as well."""
     try:
-        with engine.our_errors(database.url):
+        with driver_errors.our_errors(database.url):
             yield from examiner()
     except LogError as error:
         yield Check(name, BAD, str(error), error.hint)
@@ -74,9 +74,9 @@ def _guarded(
 
 def _read_only(database: Database) -> Database:
     """The same log; a file of SQLite so that looking at it changes nothing, not even its mode."""
-    path = engine.sqlite_path(database.url)
+    path = urls.sqlite_path(database.url)
     durability = "full" if database.durable else "normal"
-    url = database.url.render_as_string(hide_password=False)
+    url = database.url.text
     if path is not None and not database.url.query:
         url = f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro&uri=true"
     return Database(url, durability=durability, create=False)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sqlalchemy import Connection as SAConnection
-
+    from runreel.store.engine import Held
     from runreel.store.prepared import Prepared
 
 
@@ -32,46 +31,47 @@ class Connection:
 
     Outside of ``transaction`` each statement commits by itself. SQL is written with ``?``; the
     statements are few and constant, so their text is compiled once, by the driver's own cache or
-    here. ``sa`` is the same connection for statements that SQLAlchemy builds.
+    here.
     """
 
-    __slots__ = ("_broken", "_driver", "_prepared", "postgres", "sa")
+    __slots__ = ("_broken", "_prepared", "driver", "held", "postgres", "url")
 
-    def __init__(self, connection: SAConnection) -> None:
-        self.sa = connection
-        self.postgres = connection.dialect.name == "postgresql"
-        self._driver: Any = connection.connection.driver_connection
+    def __init__(self, held: Held) -> None:
+        self.url = held.url
+        self.postgres = held.url.postgres
+        self.driver: Any = held.driver
+        self.held = held
         self._broken = False
         self._prepared: set[Prepared] | None = set()
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """Run one statement; the driver's cursor."""
         if self.postgres:
-            return self._driver.execute(_format(sql), parameters)
-        return self._driver.execute(sql, parameters)
+            return self.driver.execute(_format(sql), parameters)
+        return self.driver.execute(sql, parameters)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """Run one statement for each row; how many rows it touched in all."""
-        cursor = self._driver.cursor()
+        cursor = self.driver.cursor()
         try:
             cursor.executemany(_format(sql) if self.postgres else sql, rows)
             return int(cursor.rowcount)
         finally:
             cursor.close()
 
-    def run_prepared(self, statement: Prepared, parameters: list[bytes | None]) -> int:
+    def run_prepared(self, statement: Prepared, parameters: Sequence[bytes | None]) -> int:
         """Run a statement of Postgres that is prepared at its first use; the rows it touched."""
         if self._prepared is None:
-            return statement.run_unprepared(self._driver, parameters)
+            return statement.run_unprepared(self.driver, parameters)
         try:
             if statement not in self._prepared:
-                statement.prepare(self._driver)
+                statement.prepare(self.driver)
                 self._prepared.add(statement)
-            return statement.run(self._driver, parameters)
+            return statement.run(self.driver, parameters)
         except NotPreparedError:
             # A pooler in between knows no prepared statements.
             self._prepared = None
-            return statement.run_unprepared(self._driver, parameters)
+            return statement.run_unprepared(self.driver, parameters)
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The first row, or None."""
@@ -104,17 +104,15 @@ class Connection:
         if self._broken:
             self.discard()
         else:
-            self.sa.close()
+            self.held.close()
 
     def discard(self) -> None:
         """Throw the connection away, whatever state it is in."""
-        with contextlib.suppress(Exception):
-            self.sa.invalidate()
-            self.sa.close()
+        self.held.discard()
 
     def _rollback(self) -> None:
         try:
             self.execute("ROLLBACK")
         except Exception:  # noqa: BLE001 - whatever went wrong before is what the caller hears
             # SQLite has already rolled back after some errors, and then refuses to.
-            self._broken = self.postgres or self._driver.in_transaction
+            self._broken = self.postgres or self.driver.in_transaction

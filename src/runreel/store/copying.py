@@ -35,7 +35,7 @@ def copy_into(
             stopped.append(error)
         return len(stopped)
 
-    driver: Any = connection.sa.connection.driver_connection
+    driver: Any = connection.driver
     driver.set_progress_handler(look, _STEPS)
     try:
         connection.execute("VACUUM INTO ?", (str(target.absolute()),))

@@ -8,18 +8,17 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
+from runreel.store import driver_errors, schema, urls
 from runreel.store import engine as engines
-from runreel.store import schema
 from runreel.store.connection import Connection
-from runreel.words.errors import DatabaseUnavailable, SchemaMissing, SchemaTooOld
+from runreel.words.errors import DatabaseUnavailable, SchemaMissing, SchemaTooOld, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from sqlalchemy import Engine
-
     from runreel.rules.masking import Masking
+    from runreel.store.engine import Engine
     from runreel.store.space import Space
 
 T = TypeVar("T")
@@ -42,15 +41,15 @@ class Database:
         patience: float = 0.0,
         masking: Masking | None = None,
     ) -> None:
-        self.url = engines.parse_url(url)
+        self.url = urls.parse_url(url)
         self.patience = patience
         self.masking = masking
-        self.postgres = self.url.get_backend_name() == "postgresql"
-        self.shown = engines.shown(self.url)
+        self.postgres = self.url.postgres
+        self.shown = urls.shown(self.url)
         self.durable = durability == "full"
         self._durability = durability
-        self._create = create and engines.may_create(self.url)
-        self._path: Path | None = engines.sqlite_path(self.url)
+        self._create = create and urls.may_create(self.url)
+        self._path: Path | None = urls.sqlite_path(self.url)
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._writer: Connection | None = None
@@ -62,7 +61,7 @@ class Database:
     @contextlib.contextmanager
     def reading(self, *, checked: bool = True) -> Iterator[Connection]:
         """A connection of one's own."""
-        with engines.our_errors(self.url):
+        with driver_errors.our_errors(self.url):
             connection = self._connect(checked=checked)
             try:
                 yield connection
@@ -74,7 +73,7 @@ class Database:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
         """The connection that is held for writing; one thread at a time."""
-        with self._lock, engines.our_errors(self.url):
+        with self._lock, driver_errors.our_errors(self.url):
             if self._writer is None:
                 self._writer = self._connect()
             try:
@@ -96,19 +95,26 @@ class Database:
                 return step(self._writer, *arguments)
             except BaseException as error:
                 self._drop_writer()
-                ours = engines.our_error(error, self.url)
+                ours = driver_errors.our_error(error, self.url)
                 if ours is None:
                     raise
                 raise ours from error
 
-    def upgrade(self) -> tuple[str | None, str]:
-        """Create or migrate the tables; the revisions before and after."""
-        with engines.our_errors(self.url):
+    def upgrade(self, *, partitions: int | None = None) -> tuple[str | None, str]:
+        """Create or migrate the tables; the revisions before and after.
+
+        ``partitions`` is how many the log is to have, on Postgres.
+
+        Raises:
+            UsageError: if it can have none, or not so many.
+        """
+        self._check_partitions(partitions)
+        with driver_errors.our_errors(self.url):
             if self._path is not None and self._create:
                 engines.make_private(self._path)
             with self.reading(checked=False) as connection:
                 schema.current(connection)
-            moved = self._migrate()
+            moved = self._migrate(partitions)
         self._checked = True
         return moved
 
@@ -119,9 +125,14 @@ class Database:
         with self.reading(checked=False) as connection:
             return schema.current(connection)
 
-    def sql(self) -> str:
-        """The DDL of this kind of database."""
-        return schema.ddl(self.url)
+    def sql(self, *, partitions: int | None = None) -> str:
+        """The DDL of this kind of database; the log in so many partitions, on Postgres.
+
+        Raises:
+            UsageError: if it can have none, or not so many.
+        """
+        self._check_partitions(partitions)
+        return schema.ddl(self.url, partitions=partitions)
 
     def status(self) -> dict[str, Any]:
         """Sizes in bytes, rows, settings and revision."""
@@ -181,15 +192,24 @@ class Database:
                 connection.close()
             self._checked = True
 
-    def _migrate(self) -> tuple[str | None, str]:
+    def _check_partitions(self, number: int | None) -> None:
+        if number is None:
+            return
+        from runreel.store import partitions
+
+        if not self.postgres:
+            raise UsageError("only a log in Postgres has partitions")
+        partitions.check(number)
+
+    def _migrate(self, partitions: int | None = None) -> tuple[str | None, str]:
         engine = self._engine_now()
-        moved = schema.upgrade(engine)
+        moved = schema.upgrade(engine, partitions=partitions)
         # A file is given its journal mode by the first connection that finds it ours.
         engine.dispose()
         return moved
 
     def _see_file(self, path: Path) -> None:
-        with engines.file_errors(path):
+        with driver_errors.file_errors(path):
             if path.is_dir():
                 raise DatabaseUnavailable(f"{path} is a directory")
             if path.exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runreel.store import engine, files
+from runreel.store import driver_errors, files
 from runreel.words.errors import LogError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _settle_sqlite(connection: Connection) -> None:
     # SQLite syncs the log before it moves rows into the file, and the file before it forgets the
     # log. The file itself must never be opened here: closing it would drop SQLite's locks.
     wal = Path(file + "-wal")
-    with engine.file_errors(wal):
+    with driver_errors.file_errors(wal):
         if wal.exists():
             files.sync(wal)
             files.sync(wal.parent)

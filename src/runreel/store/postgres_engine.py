@@ -1,0 +1,86 @@
+"""Connections to Postgres, from the pool of SQLAlchemy."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import create_engine
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from runreel.store.driver_errors import too_many
+from runreel.words.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+    from sqlalchemy import Connection as SAConnection
+
+    from runreel.store.urls import Url
+
+CONNECT_SECONDS = 10
+
+
+class PostgresHeld:
+    """A connection of the driver, held until it is closed or discarded; ``alchemy`` is the same."""
+
+    __slots__ = ("alchemy", "driver", "url")
+
+    def __init__(self, url: Url, connection: SAConnection) -> None:
+        self.url = url
+        self.driver: Any = connection.connection.driver_connection
+        self.alchemy = connection
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self.alchemy.close()
+
+    def discard(self) -> None:
+        """Close the connection, whatever state it is in."""
+        with contextlib.suppress(Exception):
+            self.alchemy.invalidate()
+            self.alchemy.close()
+
+
+class PostgresEngine:
+    """Connections to one database, which commit each statement by themselves.
+
+    Raises:
+        MissingExtra: if the driver of Postgres is not installed.
+    """
+
+    def __init__(self, url: Url, *, kept: int, most: int, wait: float) -> None:
+        self._url = url
+        alchemy = cast("URL", url.alchemy)
+        # No prepared statements: they break behind a pooler that hands out server connections.
+        usual: dict[str, Any] = {"prepare_threshold": None, "connect_timeout": CONNECT_SECONDS}
+        arguments = {key: value for key, value in usual.items() if key not in alchemy.query}
+        try:
+            self._engine = create_engine(
+                alchemy,
+                pool_pre_ping=True,
+                pool_size=kept,
+                max_overflow=most - kept,
+                pool_timeout=wait,
+                isolation_level="AUTOCOMMIT",
+                connect_args={**arguments, "client_encoding": "utf8"},
+                hide_parameters=True,
+            )
+        except ModuleNotFoundError:
+            raise MissingExtra(
+                "the driver for Postgres is not installed", hint="pip install 'runreel[postgres]'"
+            ) from None
+
+    def connect(self) -> PostgresHeld:
+        """A connection that was given back, or a new one.
+
+        Raises:
+            DatabaseUnavailable: if too many are held.
+        """
+        try:
+            return PostgresHeld(self._url, self._engine.connect())
+        except PoolTimeout:
+            raise too_many(self._url) from None
+
+    def dispose(self) -> None:
+        """Close what is kept; what is held is closed when it comes back."""
+        self._engine.dispose()
