@@ -14,8 +14,8 @@ from runreel.rules.plain_json import as_object
 from runreel.rules.tombstones import epitaph, is_tombstone
 from runreel.rules.transcript import Transcript
 from runreel.sources import reader_of
-from runreel.store import event_log, heads, read_models, run_queries, schema
-from runreel.store.read_models import Projected
+from runreel.store import event_log, heads, read_models, run_queries, run_rows, schema
+from runreel.store.run_rows import Projected
 from runreel.words.errors import AmbiguousRun, BadInput, RunNotFound, UsageError
 from runreel.words.log import NOTE, OPEN, OPENED, RESUMED, OpenRecording, Page, RunFilter
 from runreel.words.times import from_micros, to_micros
@@ -39,7 +39,6 @@ def list_runs(
     Raises:
         UsageError: if ``after`` is no cursor of ours.
     """
-    schema.require_projections(connection)
     as_of = datetime.now(UTC)
     position = None if after is None else _position(after)
     found = run_queries.page(connection, chosen, limit=limit + 1 if limit else 0, after=position)
@@ -138,7 +137,6 @@ def events(
 
 def open_recordings(connection: Connection) -> list[OpenRecording]:
     """The recordings that nobody has closed, whoever makes them, oldest first."""
-    schema.require_projections(connection)
     page = run_queries.page(connection, RunFilter(recording=OPEN), limit=0, after=None)
     return [_open_recording(connection, item) for item in reversed(page)]
 
@@ -150,7 +148,7 @@ def _reopened(connection: Connection, summary: RunSummary, result: bytes) -> Pro
     for row in event_log.read(connection, summary.run_id, stop=summary.last_seq + 1):
         transcript.skip(row)
     text = transcript.text
-    return Projected(summary, read_models.decode_result(summary.run_id, result, text), text)
+    return Projected(summary, run_rows.decode_result(summary.run_id, result, text), text)
 
 
 def _open_recording(connection: Connection, item: RunSummary) -> OpenRecording:

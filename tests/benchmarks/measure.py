@@ -62,6 +62,23 @@ def interleaved(rounds: int, works: Mapping[str, Callable[[], Sample]]) -> dict[
     return found
 
 
+def alternating(
+    rounds: int, works: Mapping[str, Callable[[], object]], tries: int = 20
+) -> dict[str, list[Sample]]:
+    """Short works in turn, so many times a round: what each took in the median try.
+
+    A server that is asked again at once answers sooner than one that was left alone for a moment,
+    so neither work is done twice in a row.
+    """
+    found: dict[str, list[Sample]] = {name: [] for name in works}
+    for _ in range(rounds):
+        gc.collect()
+        timed = [{name: whole(work) for name, work in works.items()} for _ in range(tries)]
+        for name, samples in found.items():
+            samples.append(Sample(statistics.median(once[name].seconds for once in timed), 1))
+    return found
+
+
 def ratio(ours: Sequence[Sample], theirs: Sequence[Sample]) -> float:
     """How many times as fast we are, in the median round."""
     return statistics.median(a.rate / b.rate for a, b in zip(ours, theirs, strict=True))

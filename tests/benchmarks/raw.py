@@ -25,10 +25,7 @@ _TABLE = (
 
 def url_of(reel: Reel) -> str:
     """The URL of a log as the bare drivers take it."""
-    url = reel.db.url
-    if reel.db.postgres:
-        return url.set(drivername="postgresql").render_as_string(hide_password=False)
-    return str(url.database)
+    return reel.db.url.text if reel.db.postgres else str(reel.db.url.database)
 
 
 def is_postgres(url: str) -> bool:

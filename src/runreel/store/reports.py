@@ -6,15 +6,17 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.store import rollups
-from runreel.store.read_models import key
+from runreel.store.leading import led
 from runreel.store.rollups import COUNTS, DAY, DIMENSIONS, HOUR, MICROS, PART, QUARTER, TOKENS
-from runreel.store.run_queries import conditions, rarest_first, source, where_clause
+from runreel.store.run_queries import where_clause
+from runreel.store.run_rows import key
 from runreel.words.times import to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from runreel.store.connection import Connection
+    from runreel.store.leading import Led
     from runreel.words.log import RunFilter
 
     Statement = tuple[str, list[Any]]
@@ -47,6 +49,7 @@ class _Asked(NamedTuple):
 
     columns: Sequence[str]
     chosen: RunFilter
+    led: Led
     ahead: Ahead | None
 
 
@@ -82,7 +85,7 @@ def usage(
     time zone is told that is so many seconds ``ahead``, then runs, known, input, completion, total.
     Sums are exact whatever their size. A group may come in several rows.
     """
-    asked = _Asked(columns, rarest_first(connection, chosen), ahead)
+    asked = _Asked(columns, chosen, led(connection, chosen), ahead)
     statements = [*_added_up(asked)] or [_of_runs(asked)]
     # One statement sees one moment.
     sql = " UNION ALL ".join(text for text, _ in statements)
@@ -188,7 +191,7 @@ def _buckets(
 
 def _of_runs(asked: _Asked, *also: str) -> Statement:
     """A statement on the runs themselves, of which more conditions hold."""
-    where, parameters = conditions(asked.chosen)
+    where, parameters = asked.led.where()
     joins = ""
     joined: list[Any] = []
     columns = []
@@ -205,7 +208,7 @@ def _of_runs(asked: _Asked, *also: str) -> Statement:
             columns.append(f"g{number}.value")
         else:
             columns.append(f"r.{column}")
-    tables = f"{source(asked.chosen)}{joins}{where_clause([*where, *also])}"
+    tables = f"{asked.led.tables}{joins}{where_clause([*where, *also])}"
     sql = f"SELECT {', '.join([*columns, _OF_RUNS])} FROM {tables}"
     return sql + _group_by(columns), [*joined, *parameters]
 

@@ -91,8 +91,7 @@ class RunError:
     code: int | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RunSummary:
+class RunSummary(NamedTuple):
     """What a list shows of a run. Times are aware UTC; None is unknown, never zero.
 
     ``response_id`` is the last response of a chain of them, by which the next one goes on.
