@@ -488,4 +488,4 @@ def test_writers_do_not_disturb_a_checkpoint(told: Reel, key: SigningKey, shelf:
 
 
 def _url(reel: Reel) -> str:
-    return reel.db.url.render_as_string(hide_password=False)
+    return reel.db.url.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from runreel.words.log import EventRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from runreel.store.connection import Connection
 
 SALT, DIGEST, OTHER = b"s" * 16, b"d" * 32, b"c" * 32
 
@@ -180,6 +183,30 @@ POSTGRES = {
         "DELETE FROM public.events WHERE run_id OPERATOR(pg_catalog.=) 'run'",
     ),
 }
+OF_POSTGRES = {name: (sql,) for name, sql in ATTACKS.items()} | POSTGRES
+
+
+def _at_partition(statement: str) -> str:
+    """The same at the partition of the run that it names, past the table of all events."""
+    named = re.search(r"run_id = '(\w+)'", statement)
+    return re.sub(r"\bevents\b", f"${named[1] if named else 'run'}", statement)
+
+
+# What a partition may answer otherwise than a table; the rest is tried at the partitions.
+_THROUGH_ALL = {
+    *(POSTGRES.keys() - {"delete only"}),
+    *("change run_id", "erase and move", "erase all rows", "delete all", "upsert"),
+    "update from another table",
+}
+# They name several runs or none of the log, or what the key of a partition forbids anyway.
+_ELSEWHERE = {
+    *("update from another table", "update a view", "delete from a view"),
+    *("change run_id", "erase and move"),
+}
+OF_PARTITIONS = {name: OF_POSTGRES[name] for name in sorted(_THROUGH_ALL)} | {
+    f"{name}, at a partition": tuple(map(_at_partition, OF_POSTGRES[name]))
+    for name in sorted(OF_POSTGRES.keys() - _ELSEWHERE)
+}
 
 
 @dataclass(frozen=True)
@@ -196,9 +223,11 @@ class Attack:
 
 ALL = [
     *(Attack("sqlite", name, (sql,)) for name, sql in (ATTACKS | SQLITE).items()),
-    *(Attack("postgresql", name, (sql,)) for name, sql in ATTACKS.items()),
-    *(Attack("postgresql", name, statements) for name, statements in POSTGRES.items()),
+    *(Attack("postgresql", name, sqls) for name, sqls in OF_POSTGRES.items()),
+    *(Attack("partitioned", name, sqls) for name, sqls in OF_PARTITIONS.items()),
 ]
+
+_CHILDREN = "SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'events'::regclass"
 
 
 class Log:
@@ -207,6 +236,7 @@ class Log:
     def __init__(self, url: str) -> None:
         self.url = url
         self.postgres = "://" in url
+        self.partitions: dict[str, str] = {}
         database = Database(url)
         with database.writing() as connection:
             for told in ROWS:
@@ -214,10 +244,14 @@ class Log:
                 connection.execute(sql, told)
             connection.execute(self.sql(f"{ERASE} WHERE run_id = 'run' AND seq = 1"))
             connection.execute("DELETE FROM events WHERE run_id = 'gone' AND seq < 7")
+            if self.postgres:
+                self.partitions = _partitions(connection)
         database.close()
 
     def sql(self, text: str) -> str:
         """The statement in this database's spelling of bytes."""
+        for run_id, partition in self.partitions.items():
+            text = text.replace(f"${run_id}", partition)
         for name, value in (("$SALT", SALT), ("$DIGEST", DIGEST), ("$OTHER", OTHER)):
             text = text.replace(
                 name, f"'\\x{value.hex()}'" if self.postgres else f"x'{value.hex()}'"
@@ -240,8 +274,15 @@ class Log:
 
     def unguard(self, client: Any) -> None:
         if self.postgres:
-            client.execute("ALTER TABLE events DISABLE TRIGGER USER")
+            for table in ("events", *(name for (name,) in client.execute(_CHILDREN))):
+                client.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
             return
         names = client.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for (name,) in names:
             client.execute(f"DROP TRIGGER {name}")
+
+
+def _partitions(connection: Connection) -> dict[str, str]:
+    """The partition that each run is in."""
+    found = connection.all("SELECT DISTINCT run_id, tableoid::regclass::text FROM events")
+    return {run_id: table for run_id, table in found if table != "events"}

@@ -14,6 +14,7 @@ from runreel.store import engine as engines
 from runreel.store import guards, schema
 from runreel.store.connection import Connection
 from runreel.store.database import Database
+from runreel.store.urls import parse_url
 from runreel.words.errors import DatabaseLocked
 
 if TYPE_CHECKING:
@@ -160,6 +161,48 @@ POSTGRES |= {
     " 'ALTER DATABASE ' || quote_ident(current_database()) || ' SET search_path = first, public';"
     " END$$": [f"events: trigger events_guard_{what} is missing" for what in ("delete", "update")],
 }
+_PARTITION = "a partition of events FOR VALUES WITH (modulus 2, remainder 1)"
+PARTITIONED = {
+    "ALTER TABLE events DETACH PARTITION events_p1": [f"events_p1 is a table, not {_PARTITION}"],
+    "DROP TABLE events_p1": ["events_p1 is missing"],
+    "ALTER TABLE events DETACH PARTITION events_p1; ALTER TABLE events_p1 RENAME TO old;"
+    " CREATE TABLE events_p1 PARTITION OF events FOR VALUES WITH (MODULUS 2, REMAINDER 1)": [
+        "events_p1: trigger events_guard_truncate is missing"
+    ],
+    "ALTER TABLE events DETACH PARTITION events_p1; DROP TABLE events_p1; CREATE TABLE events_p1"
+    " PARTITION OF events FOR VALUES WITH (MODULUS 2, REMAINDER 1) PARTITION BY HASH (run_id)": [
+        f"events_p1 is {_PARTITION} in partitions by HASH (run_id), not {_PARTITION}"
+    ],
+    "DROP TABLE events_p0, events_p1": [
+        "events is a table in partitions by HASH (run_id), not a table"
+    ],
+    "ALTER TABLE events_p1 DISABLE TRIGGER events_guard_delete": [
+        "events_p1: trigger events_guard_delete is off, not always on"
+    ],
+    "ALTER TABLE events_p1 ENABLE TRIGGER events_guard_update": [
+        "events_p1: trigger events_guard_update is on in some sessions, not always on"
+    ],
+    "DROP TRIGGER events_guard_truncate ON events_p0": [
+        "events_p0: trigger events_guard_truncate is missing"
+    ],
+    "DROP TRIGGER events_guard_delete ON events": [
+        f"{table}: trigger events_guard_delete is missing"
+        for table in ("events", "events_p0", "events_p1")
+    ],
+    "CREATE INDEX more ON events_p0 (at)": ["events_p0: index more is not runreel's"],
+    "CREATE RULE r AS ON DELETE TO events_p1 DO INSTEAD NOTHING": [
+        "events_p1: rule r is not runreel's"
+    ],
+    "ALTER TABLE events_p1 SET UNLOGGED": [
+        f"{_PARTITION.replace('a partition', 'events_p1 is a partition')} that is not logged"
+    ],
+    "ALTER TABLE events_p0 ENABLE ROW LEVEL SECURITY": [
+        "events_p0 is a partition of events FOR VALUES WITH (modulus 2, remainder 0) with row"
+    ],
+    "ALTER TABLE events_p1 ADD CHECK (seq < 9)": [
+        "events_p1: constraint events_p1_seq_check is not runreel's"
+    ],
+}
 POSTGRES_HARMLESS = (
     "CREATE TABLE theirs (x int); CREATE VIEW more AS SELECT * FROM runs",
     "ALTER TABLE events SET (fillfactor = 90); ANALYZE",
@@ -225,6 +268,12 @@ def test_a_change_of_postgres_is_named(postgres_log: str, script: str) -> None:
     assert found(postgres_log, script, POSTGRES[script]) == []
 
 
+@pytest.mark.parametrize("script", PARTITIONED)
+def test_a_change_of_a_partition_is_named(empty_postgres: str, script: str) -> None:
+    Database(empty_postgres).upgrade(partitions=2)
+    assert found(empty_postgres, script, PARTITIONED[script]) == []
+
+
 @pytest.mark.parametrize("script", SQLITE_HARMLESS)
 def test_what_says_the_same_or_is_not_ours_is_none_of_sqlite(sqlite_log: str, script: str) -> None:
     change(sqlite_log, script)
@@ -239,7 +288,7 @@ def test_what_says_the_same_or_is_not_ours_is_none(postgres_log: str, script: st
 
 def test_everything_is_missing_where_nothing_is(tmp_path: Any, empty_postgres: str) -> None:
     for url in (str(tmp_path / "empty.db"), empty_postgres):
-        engine = engines.create(engines.parse_url(url), durability="full")
+        engine = engines.create(parse_url(url), durability="full")
         connection = Connection(engine.connect())
         told = guards.differences(connection)
         assert told == sorted(f"{name} is missing" for name in guards.RELATIONS)
@@ -284,7 +333,7 @@ def test_it_can_be_looked_where_sessions_only_read(postgres_log: str) -> None:
 
 
 def test_a_schema_that_sqlite_cannot_read_is_told(sqlite_log: str) -> None:
-    engine = engines.create(engines.parse_url(sqlite_log), durability="full")
+    engine = engines.create(parse_url(sqlite_log), durability="full")
     connection = Connection(engine.connect())
     change(sqlite_log, _SCHEMA.format("'CREATE VIEW'", "'CREATE WHAT'"))
     change(sqlite_log, "PRAGMA writable_schema = ON; PRAGMA schema_version = 99")

@@ -14,6 +14,7 @@ from runreel import PartialMessage, RunStreamEvent, StreamEvent
 from runreel.store import event_log, grants, guards
 from runreel.store.database import Database
 from runreel.words.errors import RecordingError, UsageError
+from tests.conftest import PARTITIONED
 from tests.store.attacks import ERASE, NEW, OTHER, Log, note, said
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+on_both = pytest.mark.parametrize("shared_url", ["postgresql", PARTITIONED], indirect=True)
 on_postgres = pytest.mark.parametrize("shared_url", ["postgresql"], indirect=True)
 
 
@@ -187,7 +189,51 @@ def test_only_because_it_is_not_granted(granted: Granted, name: str) -> None:
         client.execute("ROLLBACK")
 
 
-@on_postgres
+AT_PARTITIONS = {
+    "insert": f"INSERT INTO $run VALUES {NEW}",
+    "update": "UPDATE $run SET payload = NULL, salt = NULL, redacted = $OTHER",
+    "delete": "DELETE FROM $run",
+    "truncate": "TRUNCATE $run",
+    "lock": "LOCK TABLE $run IN ACCESS EXCLUSIVE MODE",
+    "drop": "DROP TABLE $run",
+    "detach": "ALTER TABLE events DETACH PARTITION $run",
+    "finish detaching": "ALTER TABLE events DETACH PARTITION $run FINALIZE",
+    "switch a trigger off": "ALTER TABLE $run DISABLE TRIGGER events_guard_delete",
+    "drop a trigger": "DROP TRIGGER events_guard_truncate ON $run",
+    "add a rule": "CREATE RULE r AS ON DELETE TO $run DO INSTEAD NOTHING",
+    "take it over": "ALTER TABLE $run OWNER TO CURRENT_USER",
+}
+
+
+@pytest.mark.parametrize("shared_url", [PARTITIONED], indirect=True)
+@pytest.mark.parametrize("role", ["recorder", "reader", "redactor"])
+def test_only_the_owner_may_do_more_to_a_partition_than_read(granted: Granted, role: str) -> None:
+    with granted.log.connected() as watcher, granted.connected(role) as client:
+        rows = granted.log.rows(watcher)
+        for statement in map(granted.sql, AT_PARTITIONS.values()):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                client.execute(f"BEGIN; {statement}")
+            client.rollback()
+        assert granted.log.rows(watcher) == rows
+
+
+@pytest.mark.parametrize("shared_url", [PARTITIONED], indirect=True)
+def test_granting_again_gives_partitions_back_to_the_owner(granted: Granted) -> None:
+    part = granted.log.partitions["run"]
+    owner = f"SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = '{part}'::regclass"
+    with granted.log.connected() as client:
+        client.execute(f"ALTER TABLE {part} OWNER TO CURRENT_USER")
+        client.execute(f"GRANT ALL ON {part} TO {quoted(granted.names['reader'])}")
+        granted.grant()
+        assert client.execute(owner).fetchone() == (granted.names["owner"],)
+    with (
+        granted.connected("reader") as reader,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        reader.execute(f"DELETE FROM {part} WHERE false")
+
+
+@on_both
 def test_the_recorder_records_and_rebuilds(granted: Granted) -> None:
     with runreel.open(granted.url("recorder")) as reel:
         record(reel, "by-recorder")
@@ -198,7 +244,7 @@ def test_the_recorder_records_and_rebuilds(granted: Granted) -> None:
         assert reel.rebuild(["by-recorder"], check=True) == []
 
 
-@on_postgres
+@on_both
 def test_the_reader_reads_and_verifies_and_records_nothing(granted: Granted) -> None:
     with runreel.open(granted.url("owner")) as reel:
         record(reel, "to-read")
@@ -216,7 +262,7 @@ def test_the_reader_reads_and_verifies_and_records_nothing(granted: Granted) -> 
         assert not client.execute("SELECT 1 FROM events WHERE run_id = 'by-reader'").fetchone()
 
 
-@on_postgres
+@on_both
 def test_the_redactor_records_redacts_and_prunes(granted: Granted) -> None:
     database = Database(granted.url("redactor"))
     with database.writing() as connection, connection.transaction():
@@ -234,7 +280,7 @@ def test_the_redactor_records_redacts_and_prunes(granted: Granted) -> None:
         record(reel, "by-redactor")
 
 
-@on_postgres
+@on_both
 def test_the_owner_migrates(granted: Granted) -> None:
     database = Database(granted.url("owner"))
     assert database.upgrade() == (database.current(), database.current())

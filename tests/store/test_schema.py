@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -22,6 +21,7 @@ from runreel.store import event_log, guards, schema
 from runreel.store.connection import Connection
 from runreel.store.database import Database
 from runreel.store.tables import metadata
+from runreel.store.urls import parse_url, sqlite_path
 from runreel.words.errors import (
     LogError,
     NotOurDatabase,
@@ -57,15 +57,12 @@ def upgraded(url: str) -> Database:
 
 def upgraded_to(url: str, revision: str) -> None:
     """Make a log as it was at an earlier revision."""
-    path = engines.sqlite_path(engines.parse_url(url))
+    path = sqlite_path(parse_url(url))
     if path is not None:
         engines.make_private(path)
-    engine = engines.create(engines.parse_url(url), durability="full")
-    with engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if path else "BEGIN")
-        command.upgrade(schema._config(connection=connection), revision)
-        connection.exec_driver_sql("COMMIT")
-    engine.dispose()
+    connection = Connection(engines.create(parse_url(url), durability="full").connect())
+    with schema.alchemy(connection) as sa, connection.transaction():
+        schema.migrate(sa, revision)
 
 
 def upgrade_in_processes(url: str) -> list[int]:
@@ -84,10 +81,10 @@ def upgrade_in_processes(url: str) -> list[int]:
 
 def test_migrations_build_exactly_the_tables(empty_url: str) -> None:
     upgraded(empty_url).close()
-    engine = engines.create(engines.parse_url(empty_url), durability="full")
-    with engine.connect() as connection:
+    engine = engines.create(parse_url(empty_url), durability="full")
+    with schema.alchemy(Connection(engine.connect())) as sa:
         context = MigrationContext.configure(
-            connection, opts={"version_table": schema.VERSION_TABLE, "compare_type": True}
+            sa, opts={"version_table": schema.VERSION_TABLE, "compare_type": True}
         )
         assert compare_metadata(context, metadata) == []
     engine.dispose()

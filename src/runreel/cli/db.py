@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from runreel.cli import options, terminal
+from runreel.store.partitions import LEAST, MOST
 from runreel.words.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ def _named(option: str, default: str, text: str) -> Callable[[Command], Command]
     return click.option(
         option, metavar="NAME", type=options.TEXT, default=default, show_default=True, help=text
     )
+
+
+def _partitions(text: str) -> Callable[[Command], Command]:
+    return click.option("--partitions", metavar="N", type=click.IntRange(LEAST, MOST), help=text)
 
 
 @click.group(
@@ -40,23 +45,31 @@ def db_command() -> None:
     epilog=options.examples("""
 runreel db upgrade
 runreel --db postgresql://me@host/log db upgrade
+runreel --db postgresql://me@host/log db upgrade --partitions 16
 """),
 )
+@_partitions("Put the log in so many partitions by run, for Postgres.")
 @options.reel(create=True)
-def upgrade(reel: Reel) -> None:
+def upgrade(reel: Reel, partitions: int | None) -> None:
     """Create or migrate the tables.
 
     SQLite files are migrated when they are opened; Postgres is migrated by this command alone.
     Several may run at once: one migrates, the others find it done. Exits with 1 if anything is
     not as the migrations made it.
+
+    With --partitions the log of Postgres is put in so many partitions by run. One that has events
+    already is rewritten, which takes as much room again until it is done; whoever uses it
+    meanwhile waits. The number stays.
     """
     from runreel.store import guards
 
-    before, after = reel.db.upgrade()
+    before, after = reel.db.upgrade(partitions=partitions)
     if before == after:
         terminal.out(f"{reel.url_shown}: revision {after} already.")
     else:
         terminal.out(f"{reel.url_shown}: revision {before or 'none'} -> {after}.")
+    if partitions is not None:
+        terminal.out(f"Partitions: {partitions}.")
     with reel.db.reading() as connection:
         found = guards.differences(connection)
     for difference in found:
@@ -84,10 +97,11 @@ runreel db sql
 runreel --db postgresql://me@host/log db sql | psql
 """),
 )
+@_partitions("With the log in so many partitions, for Postgres.")
 @options.reel()
-def sql(reel: Reel) -> None:
+def sql(reel: Reel, partitions: int | None) -> None:
     """Print the DDL of this kind of database, without touching one."""
-    terminal.out(reel.db.sql(), end="")
+    terminal.out(reel.db.sql(partitions=partitions), end="")
 
 
 @db_command.command(

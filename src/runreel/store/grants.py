@@ -52,6 +52,7 @@ def sql(roles: Roles) -> str:
         f"REVOKE ALL ON {tables} FROM PUBLIC, {writers}, {reader};",
         f"GRANT USAGE ON SCHEMA {home} TO {writers}, {reader};",
         f"GRANT SELECT ON {tables} TO {writers}, {reader};",
+        _of_partitions(events, owner, f"{writers}, {reader}"),
         "",
         "-- The recorder adds to the log and keeps the projections.",
         f"GRANT INSERT ON {events} TO {writers};",
@@ -67,6 +68,19 @@ def sql(roles: Roles) -> str:
 def _created(name: str) -> str:
     known = f"EXISTS (SELECT FROM pg_roles WHERE rolname = {_literal(name)})"
     body = f"BEGIN IF NOT {known} THEN CREATE ROLE {_quoted(name)}; END IF; END"
+    return f"DO {_literal(body)};"
+
+
+def _of_partitions(events: str, owner: str, readers: str) -> str:
+    """Partitions are the owner's; others only read them, as the guards do for whoever erases."""
+    parts = f"SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = {_literal(events)}"
+    steps = (
+        ("ALTER TABLE", f" OWNER TO {owner}"),
+        ("REVOKE ALL ON", f" FROM PUBLIC, {readers}"),
+        ("GRANT SELECT ON", f" TO {readers}"),
+    )
+    done = " ".join(f"EXECUTE '{what} ' || part || {_literal(how)};" for what, how in steps)
+    body = f"DECLARE part text; BEGIN FOR part IN {parts}::regclass LOOP {done} END LOOP; END"
     return f"DO {_literal(body)};"
 
 

@@ -13,18 +13,18 @@ import sqlite3
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from runreel.store import schema
-from runreel.store.tables import metadata
+from runreel.store import durability, partitions, schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from sqlalchemy import URL
-
     from runreel.store.connection import Connection
+    from runreel.store.urls import Url
 
+# Not asked of the tables: that would import SQLAlchemy.
+TABLES = ("events", "runs", "run_labels", "usage_by_time", "usage_by_value", "runreel_meta")
 VIEWS = ("transcript", "run_list")
-RELATIONS = (*metadata.tables, schema.VERSION_TABLE, *VIEWS)
+RELATIONS = (*TABLES, schema.VERSION_TABLE, *VIEWS)
 # Of Postgres; SQLite's triggers have bodies of their own.
 FUNCTIONS = ("runreel_guard_update", "runreel_guard_delete", "runreel_guard_truncate")
 
@@ -37,11 +37,14 @@ def differences(connection: Connection) -> list[str]:
 
     Tables, columns, constraints, indexes, views, rules and triggers are compared, and whether the
     triggers are on. What the database has beside them is left aside. Nothing is changed.
-    ``connection`` is in no transaction.
+    ``connection`` is in no transaction. On a replica of Postgres nothing is compared, for nothing
+    can be made there to compare with: see ``durability.is_replica``.
     """
+    if durability.is_replica(connection):
+        return []
     try:
         found, expected = (_postgres if connection.postgres else _sqlite)(connection)
-    except connection.sa.dialect.loaded_dbapi.Error as error:
+    except Exception as error:
         if not _is_of_schema(error):
             raise
         return [f"the schema cannot be compared: {' '.join(str(error).split())}"]
@@ -72,11 +75,11 @@ def _is_of_schema(error: Any) -> bool:
 
 
 def _sqlite(connection: Connection) -> tuple[Facts, Facts]:
-    return _sqlite_facts(connection.all), _sqlite_expected(connection.sa.engine.url)
+    return _sqlite_facts(connection.all), _sqlite_expected(connection.url)
 
 
 @cache
-def _sqlite_expected(url: URL) -> Facts:
+def _sqlite_expected(url: Url) -> Facts:
     scratch = sqlite3.connect(":memory:")
     try:
         scratch.executescript(schema.ddl(url))
@@ -121,15 +124,33 @@ SELECT lower(m.name), c.name,
 def _postgres(connection: Connection) -> tuple[Facts, Facts]:
     with _taken_back(connection):
         (home,) = connection.one(_HOME)
-        ours = connection.one(_OIDS, ([*RELATIONS],))
+        number = partitions.count(connection)
+        names = [*RELATIONS, *map(partitions.name, range(number or 0))]
+        ours = connection.one(_OIDS, (names,))
         _search(connection, f"{home}, pg_temp")
         found = _postgres_facts(connection, ours)
         _search(connection, "pg_temp")
+        ddl = schema.ddl(connection.url)
+        if number is not None:
+            # Each is like the first.
+            ddl += partitions.sql(number, places=1)
         # Functions are never looked up among temporary things, unless they are named so.
-        ddl = schema.ddl(connection.sa.engine.url)
         connection.execute(ddl.replace("EXECUTE FUNCTION ", "EXECUTE FUNCTION pg_temp."))
-        ours = connection.one(_OIDS, ([*RELATIONS],))
-        return found, _postgres_facts(connection, ours)
+        expected = _postgres_facts(connection, connection.one(_OIDS, (names,)))
+        return found, dict(_of_each_partition(expected, number or 0))
+
+
+def _of_each_partition(facts: Facts, number: int) -> Iterator[tuple[tuple[str, str], str]]:
+    """Facts with those of the first partition told of each."""
+    first = partitions.name(0)
+    for (relation, thing), told in facts.items():
+        if relation != first:
+            yield (relation, thing), told
+            continue
+        for place in range(number):
+            name = partitions.name(place)
+            of_this = told.replace("remainder 0", f"remainder {place}")
+            yield (name, thing.replace(first, name)), of_this.replace(first, name)
 
 
 @contextlib.contextmanager
@@ -167,10 +188,17 @@ WITH ours AS (
      WHERE c.oid = ANY (?)
 )
 SELECT name, '',
-       CASE relkind WHEN 'r' THEN 'a table' WHEN 'v' THEN 'a view' ELSE 'something else' END
+       CASE WHEN relispartition THEN 'a partition'
+            WHEN relkind IN ('r', 'p') THEN 'a table' WHEN relkind = 'v' THEN 'a view'
+            ELSE 'something else' END
+       || coalesce(' of ' || (SELECT inhparent::regclass FROM pg_inherits
+                               WHERE inhrelid = oid AND relispartition)
+                   || ' ' || pg_get_expr(relpartbound, oid), '')
+       || coalesce(' in partitions by ' || pg_get_partkeydef(oid), '')
        || CASE relpersistence WHEN 'u' THEN ' that is not logged' ELSE '' END
        || CASE WHEN relrowsecurity THEN ' with row security' ELSE '' END
-       || CASE WHEN EXISTS (SELECT FROM pg_inherits WHERE ours.oid IN (inhrelid, inhparent))
+       || CASE WHEN NOT relispartition AND relkind <> 'p'
+                AND EXISTS (SELECT FROM pg_inherits WHERE ours.oid IN (inhrelid, inhparent))
                THEN ' with inheritance' ELSE '' END
        || CASE relkind WHEN 'v' THEN E'\\n' || pg_get_viewdef(oid) ELSE '' END
   FROM ours

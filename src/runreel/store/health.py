@@ -36,12 +36,18 @@ SELECT current_setting('server_version'), current_setting('server_version_num'):
        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
 """
 _ROLE = """
-SELECT current_user, rolsuper,
-       EXISTS (SELECT 1 FROM pg_class WHERE oid = 'events'::regclass
-                  AND pg_has_role(current_user, relowner, 'USAGE')),
-       has_table_privilege('events', 'UPDATE'), has_table_privilege('events', 'DELETE'),
-       has_table_privilege('events', 'TRUNCATE')
-  FROM pg_roles WHERE rolname = current_user
+WITH log AS (
+    SELECT oid, relowner FROM pg_class
+     WHERE oid = 'events'::regclass
+        OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'events'::regclass)
+), may AS (
+    SELECT bool_or(pg_has_role(current_user, relowner, 'USAGE')),
+           bool_or(has_table_privilege(oid, 'UPDATE')),
+           bool_or(has_table_privilege(oid, 'DELETE')),
+           bool_or(has_table_privilege(oid, 'TRUNCATE'))
+      FROM log
+)
+SELECT current_user, rolsuper, may.* FROM may, pg_roles WHERE rolname = current_user
 """
 _EXCESS = (
     "is a superuser",

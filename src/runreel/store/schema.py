@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from importlib import resources
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runreel.store.connection import Connection
 from runreel.store.engine import APPLICATION_ID
 from runreel.words.errors import (
     NotOurDatabase,
@@ -18,10 +20,12 @@ from runreel.words.errors import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Engine
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection as SAConnection
 
-    from runreel.store.connection import Connection
+    from runreel.store.engine import Engine
+    from runreel.store.urls import Url
 
 # The revisions this code knows, oldest first; the last is the one it needs.
 REVISIONS = ("0001", "0002", "0003")
@@ -30,6 +34,9 @@ VERSION_TABLE = "runreel_version"
 
 # Raise it whenever the fold or the columns of a projection change their meaning.
 PROJECTION_VERSION = "1"
+
+# SQL for the version of the code that made the projections.
+VERSION = "(SELECT value FROM runreel_meta WHERE key = 'projection_version')"
 
 _migrating = threading.Lock()
 # Any constant will do, as long as it stays the same.
@@ -77,7 +84,11 @@ def require_projections(connection: Connection) -> None:
     Raises:
         ProjectionOutdated: if they were not.
     """
-    version = projection_version(connection)
+    check_projections(projection_version(connection))
+
+
+def check_projections(version: str | None) -> None:
+    """The same, once it is known which version of the code made them."""
     if version != PROJECTION_VERSION:
         raise ProjectionOutdated(
             f"the projections are of version {version}; this runreel makes {PROJECTION_VERSION}"
@@ -86,8 +97,8 @@ def require_projections(connection: Connection) -> None:
 
 def projection_version(connection: Connection) -> str | None:
     """The version of the code that made the projections."""
-    row = connection.one("SELECT value FROM runreel_meta WHERE key = 'projection_version'")
-    return None if row is None else str(row[0])
+    (version,) = connection.one(f"SELECT {VERSION}")
+    return None if version is None else str(version)
 
 
 def set_projection_version(connection: Connection) -> None:
@@ -102,42 +113,74 @@ def set_projection_version(connection: Connection) -> None:
     )
 
 
-def upgrade(engine: Engine) -> tuple[str | None, str]:
+def upgrade(engine: Engine, *, partitions: int | None = None) -> tuple[str | None, str]:
     """Bring the schema up to date in one transaction; the revisions before and after.
 
-    Safe to run from several processes at once: one migrates, the others find it done.
+    The log of Postgres is put in so many partitions: see ``partitions.make``. Safe to run from
+    several processes at once: one migrates, the others find it done.
 
     Raises:
         SchemaTooNew: if it is of a revision that this code does not know; nothing is changed.
+        UsageError: if it has another number of partitions; nothing is changed.
     """
-    from alembic import command
+    from runreel.store import partitions as partitioning
 
     # Alembic keeps its context in a global.
-    with _migrating, engine.connect() as connection:
-        sqlite = connection.dialect.name == "sqlite"
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if sqlite else "BEGIN")
-        try:
-            if not sqlite:
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-            before = _revision(connection)
-            if before is not None:
-                _refuse_unknown(before)
-            command.upgrade(_config(connection=connection), "head")
-            after = _revision(connection)
-        except BaseException:
-            connection.exec_driver_sql("ROLLBACK")
-            raise
-        connection.exec_driver_sql("COMMIT")
+    with (
+        _migrating,
+        contextlib.closing(Connection(engine.connect())) as connection,
+        alchemy(connection) as sa,
+        connection.transaction(),
+    ):
+        if connection.postgres:
+            connection.execute(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+        before = current(connection)
+        if before is not None:
+            _refuse_unknown(before)
+        migrate(sa, "head")
+        after = current(connection)
+        if partitions is not None:
+            partitioning.make(connection, partitions)
     return before, str(after)
 
 
-def ddl(url: URL) -> str:
+@contextlib.contextmanager
+def alchemy(connection: Connection) -> Iterator[SAConnection]:
+    """The same connection as SQLAlchemy holds it, for Alembic; one of SQLite is closed then."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    held = connection.held.alchemy
+    if held is None:
+        held = create_engine(
+            "sqlite://",
+            creator=lambda: connection.driver,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+        ).connect()
+    # In a transaction of its own Alembic would end ours.
+    with held, held.begin():
+        yield held
+
+
+def migrate(connection: SAConnection, revision: str) -> None:
+    """Move the schema up to a revision, in the transaction that ``connection`` is in."""
+    from alembic import command
+
+    command.upgrade(_config(connection=connection), revision)
+
+
+def ddl(url: Url, *, partitions: int | None = None) -> str:
     """The SQL that ``upgrade`` would run on an empty database of this kind."""
     from alembic import command
 
     out = StringIO()
     with _migrating:
         command.upgrade(_config(output=out, url=url), "head", sql=True)
+    if partitions is not None:
+        from runreel.store import partitions as partitioning
+
+        out.write(partitioning.sql(partitions))
     return out.getvalue()
 
 
@@ -163,10 +206,3 @@ def _config(**attributes: Any) -> Any:
     config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
     config.attributes.update(attributes)
     return config
-
-
-def _revision(connection: SAConnection) -> str | None:
-    from alembic.runtime.migration import MigrationContext
-
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()

@@ -14,6 +14,14 @@ _TABLES = ("events", "runs", "run_labels", "usage_by_time", "usage_by_value")
 _WAL = "the write-ahead log beside the file may hold old pages: a reader was busy; run it again"
 _DEAD = "the server keeps what was in dead rows until it rewrites the tables"
 
+# What a table in partitions has, they have.
+_SIZE = """
+WITH asked AS (SELECT ?::regclass::oid AS oid)
+SELECT sum(pg_total_relation_size(part)) FROM (
+    SELECT oid FROM asked UNION ALL
+    SELECT inhrelid FROM pg_inherits JOIN asked ON inhparent = oid) AS parts (part)
+"""
+
 
 class Space(NamedTuple):
     """Bytes before and after, and what may still hold the old bytes.
@@ -77,8 +85,11 @@ def _may_checkpoint(connection: Connection) -> bool:
 def size(connection: Connection, path: Path | None) -> int:
     """The bytes of the log's tables, or of its file and the write-ahead log beside that."""
     if path is None:
-        sql = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relname = ANY(?)"
-        sql += " AND pg_table_is_visible(oid)"
-        return int(connection.one(sql, (list(_TABLES),))[0])
+        return sum(size_of(connection, table) for table in _TABLES)
     files = (path, path.with_name(path.name + "-wal"))
     return sum(file.stat().st_size for file in files if file.exists())
+
+
+def size_of(connection: Connection, table: str) -> int:
+    """The bytes of a table of Postgres with all its partitions and indexes."""
+    return int(connection.one(_SIZE, (table,))[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.store import schema
+from runreel.store import partitions, schema, space
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,10 +29,7 @@ def of(connection: Connection, path: Path | None) -> dict[str, Any]:
 
 
 def _postgres_bytes(connection: Connection) -> dict[str, int]:
-    return {
-        table: int(connection.one("SELECT pg_total_relation_size(?::regclass)", (table,))[0])
-        for table in _TABLES
-    }
+    return {table: space.size_of(connection, table) for table in _TABLES}
 
 
 def _sqlite_bytes(path: Path) -> dict[str, int]:
@@ -42,8 +39,10 @@ def _sqlite_bytes(path: Path) -> dict[str, int]:
 
 def _settings(connection: Connection) -> dict[str, Any]:
     if connection.postgres:
-        return {name: connection.one(f"SHOW {name}")[0] for name in _POSTGRES_SETTINGS}
+        found = {name: connection.one(f"SHOW {name}")[0] for name in _POSTGRES_SETTINGS}
+        number = partitions.count(connection)
+        return found if number is None else {**found, "partitions": number}
     import sqlite3
 
-    found = {name: connection.one(f"PRAGMA {name}")[0] for name in _SQLITE_SETTINGS}
-    return {"sqlite_version": sqlite3.sqlite_version, **found}
+    pragmas = {name: connection.one(f"PRAGMA {name}")[0] for name in _SQLITE_SETTINGS}
+    return {"sqlite_version": sqlite3.sqlite_version, **pragmas}

@@ -92,7 +92,10 @@ class DatabaseLocked(DatabaseUnavailable):
 class DatabaseReadOnly(DatabaseUnavailable):
     """The database can be read, not written."""
 
-    hint = "Writing needs write permission on the file and on its directory."
+    hint = (
+        "Writing needs write permission on a file and on its directory. A replica of Postgres is"
+        " only read: name the primary server."
+    )
 
 
 class BadDatabaseUrl(LogError):
