@@ -12,27 +12,25 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from runreel.projector import Fold
-from runreel.rebuild import Beside, require
+from runreel.examining import Beside
+from runreel.projector import DamagedRow
+from runreel.rebuild import require
 from runreel.rules.links import Links
-from runreel.store import event_log, guards, integrity, known_runs, read_models, schema
+from runreel.store import event_log, guards, integrity, known_runs, lookahead, schema
 from runreel.store.lookahead import Lookahead
 from runreel.store.scan import Unreadable, count, scan
 from runreel.words.audit import Finding
-from runreel.words.log import EventRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from runreel.store.connection import Connection
-    from runreel.store.read_models import Label
+    from runreel.store.lookahead import Known
     from runreel.store.scan import Row
 
     Progress = Callable[[int, int], None]
 
-_STEP = 1_000
 _SHOWN = 60
-_event_row = partial(tuple.__new__, EventRow)
 
 
 @dataclass(slots=True)
@@ -138,8 +136,8 @@ class _Audit:
     def runs(self, run_id: str | None) -> Iterator[Finding]:
         """What is wrong with all runs of the log, or with one."""
         name = None
-        for name, rows in groupby(scan(self._connection, run_id), key=itemgetter(0)):
-            yield from self._run(name, rows)
+        for name, parts in groupby(scan(self._connection, run_id), key=itemgetter(0)):
+            yield from self._run(name, (part for _, part in parts))
         if run_id is not None and name is None:
             yield _stray(run_id)
 
@@ -151,39 +149,32 @@ class _Audit:
             detail = f"not all can be read: {self._lost(error)}"
             yield Finding(None, None, "projections", detail)
 
-    def _run(self, run_id: Any, rows: Iterable[Row | Unreadable]) -> Iterator[Finding]:
+    def _run(self, run_id: Any, parts: Iterable[list[Row] | Unreadable]) -> Iterator[Finding]:
         run = _Run(run_id, partial(event_log.stand_ins, self._connection, run_id))
         self._extent.runs += run_id is not None
         if run.links is not None and self._projected:
             try:
-                run.beside = Beside(Fold(run_id), *self._stored(run_id))
+                run.beside = Beside(run_id, self._known(run_id))
             except Exception as error:  # noqa: BLE001 - raised again unless it tells of damage
                 run.say(None, "projection", f"it cannot be read: {self._lost(error)}")
-        take, found, events = run.take, run.found, 0
-        for row in rows:
-            if type(row) is Unreadable:
-                run.give_up(row)
+        for part in parts:
+            if isinstance(part, Unreadable):
+                run.give_up(part)
             else:
-                take(row)
-                events += 1
-            if found:
-                yield from found
-                found.clear()
-            if events == _STEP:
-                self.step(events)
-                events = 0
+                run.take(part)
+                self.step(len(part))
+            yield from run.found
+            run.found.clear()
         run.end()
-        yield from found
-        self.step(events)
+        yield from run.found
 
-    def _stored(self, run_id: str) -> tuple[dict[str, Any] | None, list[Label]]:
+    def _known(self, run_id: str) -> Known:
         try:
             return self._ahead.of(run_id)
         except Exception as error:  # noqa: BLE001 - raised again unless it tells of damage
             # It may be another run's that cannot be read.
             self._lost(error)
-            stored = read_models.load_row(self._connection, run_id)
-            return stored, read_models.labels_of(self._connection, run_id)
+            return lookahead.known(self._connection, [run_id])[run_id]
 
     def _lost(self, error: Exception) -> str:
         """The damage that an error tells of; reading goes on in another snapshot."""
@@ -218,32 +209,48 @@ class _Run:
         place = seq if type(seq) is int else None
         self.found.append(Finding(self._name, place, what, detail))
 
-    def take(self, row: Row) -> None:
-        """Look at the row that comes next; whatever is in it is a finding at the worst."""
+    def take(self, rows: list[Row]) -> None:
+        """Look at the rows that come next; whatever is in them is a finding at the worst."""
         if self.links is None:
-            self.say(row[1], "column", "run_id is no text")
+            for row in rows:
+                self.say(row[1], "column", "run_id is no text")
             return
-        try:
-            self.links.take(row)
-        except Exception as error:  # noqa: BLE001 - columns may hold anything
-            self.links.lose(row)
-            if not self.found:
-                self.say(row[1], "column", f"a value is not what it should be: {_short(error)}")
-        if self.beside is None:
-            return
-        try:
-            self.beside.take(self._legible(row))
-        except Exception as error:  # noqa: BLE001 - as above
-            self.beside = None
-            self._damaged(row[1], error.__cause__ or error)
+        broken = self._follow(rows)
+        take, found = self.links.take, self.found
+        for row in rows:
+            before = len(found)
+            try:
+                take(row)
+            except Exception as error:  # noqa: BLE001 - columns may hold anything
+                self.links.lose(row)
+                if len(found) == before:
+                    self.say(row[1], "column", f"a value is not what it should be: {_short(error)}")
+            if broken is not None and row[1] == broken[0]:
+                self._damaged(*broken)
+        if broken is not None and broken[0] is None:
+            self._damaged(*broken)
 
-    def _legible(self, row: Row) -> EventRow:
-        event = _event_row(row)
-        if event.payload is not None:
-            return event
+    def _follow(self, rows: list[Row]) -> tuple[Any, BaseException] | None:
+        """Move what the projections are compared with along; the row that it stopped at, and why.
+
+        None for the row: it is one of these.
+        """
+        if self.beside is None:
+            return None
+        try:
+            self.beside.follow(event_log.legible(rows, self._stand_ins))
+        except DamagedRow as error:
+            self.beside = None
+            return error.row.seq, error.__cause__ or error
+        except Exception as error:  # noqa: BLE001 - columns may hold anything
+            self.beside = None
+            return None, error
+        return None
+
+    def _stand_ins(self) -> dict[int, str]:
         if self._masks is None:
             self._masks = self._look()
-        return event._replace(payload=self._masks.get(event.seq))
+        return self._masks
 
     def give_up(self, row: Unreadable) -> None:
         """Take note that no more of the run, or of the log, can be read."""
@@ -258,7 +265,7 @@ class _Run:
         if self.beside is None:
             return
         try:
-            for wrong in self.beside.differences():
+            for wrong in self.beside.compared().differences:
                 told, due = _short(wrong.stored), _short(wrong.rebuilt)
                 self.say(None, "projection", f"{wrong.column} is {told}, by the log it is {due}")
         except Exception as error:  # noqa: BLE001 - as above

@@ -10,19 +10,25 @@ from runreel.rules.reading import Reading, SoFar, spoken
 from runreel.rules.runs import RunState
 from runreel.rules.transcript import Transcript
 from runreel.sources import reader_of
-from runreel.store.read_models import Projected
+from runreel.store.run_rows import Projected
 from runreel.words.errors import BadValue, LogError
 from runreel.words.log import NOTE, OPENED, PRUNED, EventRow, StoredEvent
-from runreel.words.status import StreamEvent
+from runreel.words.messages import PartialMessage
+from runreel.words.status import PARTIAL
 from runreel.words.times import from_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from runreel.rules.reading import Reader
+    from runreel.words.results import RunStreamEvent
+
+    Row = tuple[Any, ...]
 
 
-_PARTIAL = StreamEvent.PARTIAL_MESSAGE.name
+_TYPE, _KEEP, _PAYLOAD, _REDACTED = map(
+    EventRow._fields.index, ("type", "keep", "payload", "redacted")
+)
 
 
 class Told(NamedTuple):
@@ -31,6 +37,16 @@ class Told(NamedTuple):
     value: Any
     reading: Reading
     changed: bool
+
+
+class DamagedRow(LogError):
+    """A row of the log is damaged, so that nothing behind it means anything."""
+
+    hint = "The rows before it can still be read. Restore the log from a backup."
+
+    def __init__(self, row: EventRow, error: Exception) -> None:
+        self.row = row
+        super().__init__(f"row {row.seq} of run {row.run_id} is damaged: {error}")
 
 
 class Fold:
@@ -55,7 +71,7 @@ class Fold:
         """Move over a row of the log.
 
         Raises:
-            LogError: if the row is damaged.
+            DamagedRow: if the row is damaged.
         """
         try:
             if row.kind == NOTE:
@@ -70,7 +86,7 @@ class Fold:
                 value = self.transcript.read(row)
             text = self.transcript.text
         except (BadValue, AttributeError, KeyError, TypeError) as error:
-            raise _damaged(row, error) from error
+            raise DamagedRow(row, error) from error
         reading = self.read(row.kind, value, text)
         return Told(value, reading, self.move(row.kind, row.type, row.at, value, reading))
 
@@ -78,31 +94,68 @@ class Fold:
         """Like ``take`` for whoever needs the state alone: whether a list of runs shows the row.
 
         Raises:
-            LogError: if the row is damaged.
+            DamagedRow: if the row is damaged.
         """
-        if not self.flows(row):
-            return self.take(row).changed
-        try:
-            piece = codec.spoken(cast("str", row.payload))
-            self.flow(self.transcript.text[: row.keep] + piece)
-        except (BadValue, TypeError) as error:
-            raise _damaged(row, error) from error
-        return False
+        return self.follow((row,)) >= 0
 
-    def flows(self, row: EventRow) -> bool:
-        """Whether the row that comes next holds nothing but text, which no list shows."""
-        return (
-            row.type == _PARTIAL
-            and row.redacted is None
-            and not self.transcript.hidden
-            and codec.is_spoken(row.keep, row.payload)
-            and runs.flows(self.state)
-        )
+    def follow(self, rows: Sequence[Row]) -> int:
+        """Move over rows of the log; the seq of the last of them that a list of runs shows, or -1.
 
-    def flow(self, text: str) -> None:
-        """Move over a row that flows; ``text`` is the run's text after it."""
+        They have the columns of ``EventRow``; ``elapsed``, ``salt`` and ``digest`` are not needed.
+
+        Raises:
+            DamagedRow: if one is damaged.
+        """
+        shown, place = -1, 0
+        while place < len(rows):
+            if self.flows and (end := self._glide(rows, place)) > place:
+                place = end
+                continue
+            row = EventRow._make(rows[place])
+            if self.take(row).changed:
+                shown = row.seq
+            place += 1
+        return shown
+
+    def _glide(self, rows: Sequence[Row], start: int) -> int:
+        """Move over rows as long as they hold nothing but text; where that ends."""
+        text, place = self.transcript.text, start
+        while place < len(rows):
+            row = rows[place]
+            keep, payload = row[_KEEP], row[_PAYLOAD]
+            if row[_TYPE] != PARTIAL or row[_REDACTED] is not None:
+                break
+            if not codec.is_spoken(keep, payload):
+                break
+            try:
+                piece = codec.spoken(payload)
+                # Nothing is copied where a piece is added to the end.
+                if keep == len(text):
+                    text += piece
+                else:
+                    text = text[:keep] + piece
+            except (BadValue, TypeError) as error:
+                raise DamagedRow(EventRow._make(row), error) from error
+            place += 1
+        if place > start:
+            self.flow(text)
+            self.state.last_seq += place - start - 1
+            self.state.events += place - start - 1
+        return place
+
+    @property
+    def flows(self) -> bool:
+        """Whether a partial message that says nothing else changes nothing that a list shows."""
+        return runs.flows(self.state) and not self.transcript.hidden
+
+    def flow(self, text: str, reading: Reading | None = None) -> None:
+        """Move over such a partial message; ``text`` is the run's text after it."""
         self.transcript.text = text
-        runs.flow(self.state, text)
+        if reading is None:
+            runs.flow(self.state, PartialMessage((text,)))
+        else:
+            said = cast("RunStreamEvent", reading.event)._message  # noqa: SLF001 - it is partial
+            runs.flow(self.state, cast("PartialMessage", said), reading.memory)
 
     def read(self, kind: str, value: Any, text: str) -> Reading:
         """What the next value means; ``text`` is the run's text after it."""
@@ -121,13 +174,6 @@ class Fold:
         """The state as the projections keep it."""
         summary = runs.summary(self.run_id, self.state)
         return Projected(summary, self.state.result, self.transcript.text)
-
-
-def _damaged(row: EventRow, error: Exception) -> LogError:
-    return LogError(
-        f"row {row.seq} of run {row.run_id} is damaged: {error}",
-        hint="The rows before it can still be read. Restore the log from a backup.",
-    )
 
 
 def stored_event(row: EventRow, value: Any, reading: Reading | None, text: str) -> StoredEvent:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runreel import drafts
 from runreel.drafts import Entry
+from runreel.examining import DamagedRun, follow
 from runreel.projector import Fold
-from runreel.rebuild import DamagedRun, follow
 from runreel.rules import tombstones
 from runreel.rules.ids import check_said
 from runreel.store import event_log, read_models, run_queries, schema
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from runreel.rules.runs import RunState
     from runreel.store.connection import Connection
     from runreel.store.database import Database
-    from runreel.store.read_models import Projected
+    from runreel.store.run_rows import Projected
     from runreel.words.status import RunStatus
 
     Progress = Callable[[int, int], None]

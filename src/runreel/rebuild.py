@@ -4,113 +4,43 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from runreel.projector import Fold
+from runreel.examining import DamagedRun, Examined, compared, examine
 from runreel.rules.ids import check_asked_id
 from runreel.store import (
     event_log,
     integrity,
     known_runs,
+    lookahead,
     read_models,
     rollup_check,
     rollups,
     schema,
     staging,
 )
-from runreel.words.audit import Finding
-from runreel.words.errors import LogError, RunNotFound
+from runreel.store.spool import Spool
+from runreel.words.errors import RunNotFound
 from runreel.words.log import Difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
 
+    from runreel.examining import Attempt
     from runreel.store.connection import Connection
-    from runreel.store.read_models import Label, Projected
+    from runreel.store.database import Database
     from runreel.store.rollups import Counted, Move, Wrong
-    from runreel.words.log import EventRow
+    from runreel.words.audit import Finding
 
     Progress = Callable[[int, int], None]
     # What happens to a run whose log is damaged; it is left as it is.
     OnDamage = Callable[[Finding], None]
-    # What looks at runs, one after the other or several at once; the answers are in order.
-    Look = Callable[[Iterable[str]], Iterator["Examined"]]
+    # What looks at pieces of the log, one after the other or several at once; the answers are in
+    # order.
+    Look = Callable[[Iterable[list[str]]], Iterator[list[Examined]]]
 
-
-class DamagedRun(LogError):
-    """A run's log is damaged: ``finding`` says where; so are so many ``others``."""
-
-    hint = "The rows before it can still be read. Restore the log from a backup."
-
-    def __init__(self, finding: Finding, *, others: int = 0) -> None:
-        self.finding = finding
-        more = f"; so are {others} other runs" if others > 1 else "; so is another run" * others
-        super().__init__(
-            f"row {finding.seq} of run {finding.run_id} is damaged: {finding.detail}{more}"
-        )
-
-
-class Examined(NamedTuple):
-    """A run beside its log: what differs, what the projections are to hold, or what is damaged."""
-
-    run_id: str
-    differences: list[Difference]
-    projected: Projected | None
-    damage: Finding | None
-
-
-class Beside:
-    """The fold of a run, moved along its rows, beside what the projections say of the run.
-
-    Their row may lag behind the log by events that a list does not show, and by no others.
-    """
-
-    __slots__ = ("_fold", "_labels", "_owed", "_seq", "_stored", "_then")
-
-    def __init__(self, fold: Fold, stored: dict[str, Any] | None, labels: list[Label]) -> None:
-        self._fold = fold
-        self._stored = stored
-        self._labels = labels
-        self._seq = -1 if stored is None else stored["projected_seq"]
-        self._owed = -1
-        self._then: Projected | None = None
-
-    def take(self, row: EventRow) -> None:
-        """Move over the row that comes next.
-
-        Raises:
-            LogError: if the row is damaged.
-        """
-        if self._fold.advance(row):
-            self._owed = row.seq
-        if row.seq == self._seq:
-            self._then = self._fold.projected()
-
-    def differences(self) -> list[Difference]:
-        """Where the projections are not what the rows so far say."""
-        run_id, stored, labels = self._fold.run_id, self._stored, self._labels
-        if not self._has_row:
-            return [Difference(run_id, "*", stored or labels, None)] if stored or labels else []
-        if stored is None:
-            return [Difference(run_id, "*", None, "a row")]
-        lags = self._then is not None and self._seq >= self._owed
-        expected = self._then if self._then is not None and lags else self._fold.projected()
-        found = [Difference(run_id, *wrong) for wrong in read_models.differing(stored, expected)]
-        expected_labels = read_models.label_rows(expected.summary)
-        # SQLite may hold a number of another type, which Python calls equal.
-        if repr(labels) != repr(expected_labels):
-            found.append(Difference(run_id, "labels", labels, expected_labels))
-        return found
-
-    def projected(self) -> Projected | None:
-        """What the projections are to hold, None where they are to have nothing of the run."""
-        return self._fold.projected() if self._has_row else None
-
-    @property
-    def _has_row(self) -> bool:
-        state = self._fold.state
-        return state.last_seq >= 0 and state.listed
+# So many runs are read at once: fewer take more statements, more take more memory.
+_PIECE = 50
 
 
 def require(connection: Connection, run_ids: Iterable[str]) -> None:
@@ -124,6 +54,31 @@ def require(connection: Connection, run_ids: Iterable[str]) -> None:
         known = event_log.head(connection, run_id) >= 0 or read_models.load_row(connection, run_id)
         if not known:
             raise RunNotFound(f"no run is called {run_id!r}")
+
+
+def differences(  # noqa: PLR0913 - how to look, and whom to tell
+    database: Database,
+    run_ids: Sequence[str] | None = None,
+    *,
+    check_only: bool = False,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    on_damage: OnDamage | None = None,
+) -> Iterator[Difference]:
+    """What ``rebuild`` finds, or ``check``, of some runs or all; so many processes look.
+
+    Raises:
+        RunNotFound: if one of the runs is neither in the log nor in the projections.
+        DamagedRun: if a run's log is damaged and nobody takes care of that.
+    """
+    work, look = check if check_only else rebuild, None
+    if jobs > 1:
+        from runreel import parallel
+
+        look = parallel.examining(database, jobs)
+    with database.reading() if check_only else database.writing() as connection:
+        require(connection, run_ids or ())
+        yield from work(connection, run_ids, progress=progress, on_damage=on_damage, look=look)
 
 
 def check(
@@ -143,11 +98,12 @@ def check(
     """
     wrong = []
     look = look or partial(one_by_one, connection)
-    for run in look(_told(connection, run_ids, progress)):
-        _take_care(run, on_damage)
-        if run.differences:
-            wrong.append(run.run_id)
-        yield from run.differences
+    for runs in _told(connection, run_ids, progress, look):
+        for run in runs:
+            _take_care(run, on_damage)
+            if run.differences:
+                wrong.append(run.run_id)
+            yield from run.differences
     if run_ids is None:
         yield from _usage(connection, wrong)
 
@@ -169,53 +125,43 @@ def rebuild(
         DamagedRun: if a run's log is damaged and nobody takes care of that; nothing is changed.
     """
     whole = connection.transaction() if connection.postgres else contextlib.nullcontext()
-    with whole, staging.room(connection):
-        look = look or partial(one_by_one, connection, attempt=staging.attempt)
-        for run in look(_told(connection, run_ids, progress)):
-            _take_care(run, on_damage)
-            if run.differences:
-                staging.stage(connection, run.run_id, run.projected)
-            yield from run.differences
-        place = contextlib.nullcontext() if connection.postgres else connection.transaction()
-        with place:
-            wrong = staging.place(connection, whole=run_ids is None)
-            if run_ids is None:
-                schema.set_projection_version(connection)
-    yield from map(_of_usage, wrong)
+    wrong: Spool[tuple[Any, ...]]
+    with Spool() as wrong:
+        with whole, staging.room(connection):
+            look = look or partial(one_by_one, connection, attempt=staging.attempt)
+            for runs in _told(connection, run_ids, progress, look):
+                for run in runs:
+                    _take_care(run, on_damage)
+                _stage(connection, [run for run in runs if run.differences])
+                for run in runs:
+                    yield from run.differences
+            place = contextlib.nullcontext() if connection.postgres else connection.transaction()
+            with place:
+                staging.place(connection, None if run_ids is not None else wrong)
+                if run_ids is None:
+                    schema.set_projection_version(connection)
+        yield from map(_of_usage, map(rollup_check.wrong_of, wrong))
+
+
+def _stage(connection: Connection, runs: list[Examined]) -> None:
+    due = [(run.run_id, run.due) for run in runs if run.due is not None]
+    staging.stage(
+        connection,
+        [run.run_id for run in runs],
+        [it.row for _, it in due],
+        [(*label, run_id) for run_id, it in due for label in it.labels],
+    )
 
 
 def one_by_one(
     connection: Connection,
-    run_ids: Iterable[str],
+    pieces: Iterable[list[str]],
     *,
-    attempt: Callable[[Connection], AbstractContextManager[Any]] = contextlib.nullcontext,
-) -> Iterator[Examined]:
-    """Each run compared with its log, in order; ``attempt`` is what it is done inside of."""
-    for run_id in run_ids:
-        try:
-            with attempt(connection):
-                differences, projected = examine(connection, run_id)
-        except DamagedRun as error:
-            yield Examined(run_id, [], None, error.finding)
-        else:
-            yield Examined(run_id, differences, projected, None)
-
-
-def examine(connection: Connection, run_id: str) -> tuple[list[Difference], Projected | None]:
-    """The differences of a run that nobody moved while it was compared, and what is right.
-
-    Raises:
-        DamagedRun: if the run's log is damaged.
-    """
-    while True:
-        stored = read_models.load_row(connection, run_id)
-        beside = Beside(Fold(run_id), stored, read_models.labels_of(connection, run_id))
-        follow(connection, run_id, beside.take)
-        found = beside.differences()
-        if not found:
-            return found, None
-        if read_models.load_row(connection, run_id) == stored:
-            return found, beside.projected()
+    attempt: Attempt = contextlib.nullcontext,
+) -> Iterator[list[Examined]]:
+    """Each piece of the log examined, in order; ``attempt`` is what it is done inside of."""
+    for run_ids in pieces:
+        yield examine(connection, run_ids, attempt=attempt)
 
 
 def _usage(connection: Connection, run_ids: Iterable[str]) -> Iterator[Difference]:
@@ -223,11 +169,10 @@ def _usage(connection: Connection, run_ids: Iterable[str]) -> Iterator[Differenc
     moves: list[Move] = []
     with integrity.snapshot(connection):
         for run_id in run_ids:
-            found, projected = examine(connection, run_id)
-            if found:
-                stored = read_models.load_row(connection, run_id)
-                due = None if projected is None else read_models.named_row_of(projected)
-                moves.append((_counted(stored), _counted(due)))
+            (run,) = compared(connection, [run_id])
+            if run.differences:
+                stood = lookahead.rows_of(connection, [run_id]).get(run_id)
+                moves.append((_counted(stood), _counted(run.due and run.due.named)))
         yield from map(_of_usage, rollup_check.differences(connection, moves))
 
 
@@ -241,27 +186,6 @@ def _of_usage(wrong: Wrong) -> Difference:
     )
 
 
-def follow(connection: Connection, run_id: str, take: Callable[[EventRow], object]) -> None:
-    """Hand each row of a run to ``take``, in order.
-
-    Raises:
-        DamagedRun: if that raises LogError, or a row cannot be read.
-    """
-    seq = -1
-    try:
-        for row in event_log.read(connection, run_id):
-            seq = row.seq
-            take(row)
-    except LogError as error:
-        reason = str(error.__cause__ or error)
-        raise DamagedRun(Finding(run_id, seq, "damaged", reason)) from error
-    except Exception as error:
-        if (broken := integrity.damage(error)) is None:
-            raise
-        behind = f"what comes after row {seq} cannot be read: {broken}"
-        raise DamagedRun(Finding(run_id, seq + 1, "unreadable", behind)) from error
-
-
 def _take_care(run: Examined, on_damage: OnDamage | None) -> None:
     if run.damage is None:
         return
@@ -271,17 +195,24 @@ def _take_care(run: Examined, on_damage: OnDamage | None) -> None:
 
 
 def _told(
-    connection: Connection, run_ids: Sequence[str] | None, progress: Progress | None
-) -> Iterator[str]:
-    """The runs to look at, each told to ``progress`` before it is begun."""
+    connection: Connection, run_ids: Sequence[str] | None, progress: Progress | None, look: Look
+) -> Iterator[list[Examined]]:
+    """The runs that were looked at, piece by piece, each told to ``progress``."""
+    if run_ids is None:
+        looked = look(known_runs.pieces(connection, _PIECE))
+    else:
+        looked = look([run_id] for run_id in run_ids)
     if progress is None:
-        yield from known_runs.every(connection) if run_ids is None else run_ids
+        yield from looked
         return
     total = known_runs.count(connection) if run_ids is None else len(run_ids)
     done = 0
-    for run_id in known_runs.every(connection) if run_ids is None else run_ids:
-        # Runs may begin meanwhile.
-        progress(done, max(total, done))
-        yield run_id
-        done += 1
-    progress(done, done)
+    progress(done, total)
+    for runs in looked:
+        yield runs
+        for _ in runs:
+            done += 1
+            # Runs may begin meanwhile.
+            progress(done, max(total, done))
+    if done != total:
+        progress(done, done)

@@ -11,8 +11,8 @@ import pytest
 
 import runreel
 from runreel.store import read_models, schema
-from runreel.store.read_models import COLUMNS
 from runreel.store.rollups import SUMS
+from runreel.store.run_rows import COLUMNS
 from runreel.store.tables import runs
 from runreel.transfer import import_files
 from runreel.words.errors import LogError, ProjectionOutdated, RunNotFound
@@ -438,4 +438,10 @@ def test_several_processes_find_and_mend_the_same(db_url, tmp_path, check):
         assert {found.run_id for found in alone} >= {"run-007", "run-060", "run-120"}
         assert steps[-1] == (130, 130)
         assert (reel.rebuild(check=True) == []) != check
+        payload = logs.rows(reel, "run-090")[3].payload
+        change = "UPDATE events SET payload = ? WHERE run_id = 'run-090' AND seq = 3"
+        logs.tamper(reel, change, ("{",))
+        with pytest.raises(LogError, match="row 3 of run run-090 is damaged"):
+            reel.rebuild(check=check, jobs=3)
+        logs.tamper(reel, change, (payload,))
         reel.rebuild(jobs=2)

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import runreel
 from runreel.rules import usage as usages
-from runreel.store import read_models, reports, rollup_check, rollups
+from runreel.store import read_models, reports, rollup_check, rollups, run_rows
 from runreel.store.connection import GiveUp
-from runreel.store.read_models import Projected
+from runreel.store.run_rows import Projected
 from runreel.words.log import RunError, RunFilter, RunSummary
 from runreel.words.results import RunResult, RunStreamEvent, Usage
 from runreel.words.status import RunStatus, StreamEvent
@@ -50,7 +50,7 @@ _USAGES = st.none() | st.builds(Usage, _WIDE, st.integers(0, 9), _WIDE)
 
 def summary(number: int, told: dict[str, Any]) -> RunSummary:
     """A run of which a list knows these things."""
-    nothing = dict.fromkeys(RunSummary.__dataclass_fields__)
+    nothing = dict.fromkeys(RunSummary._fields)
     return RunSummary(**(nothing | {"run_id": f"run-{number}", "events": 0} | told))
 
 
@@ -148,7 +148,7 @@ def value_of(run: RunSummary, name: str) -> str | None:
         return run.labels.get(name.removeprefix("label:"))
     if name == "status":
         return run.status.name
-    return read_models.key(getattr(run, usages.COLUMNS[name]))
+    return run_rows.key(getattr(run, usages.COLUMNS[name]))
 
 
 def lets_through(chosen: RunFilter, run: RunSummary) -> bool:
@@ -190,7 +190,7 @@ def test_a_report_is_that_of_the_runs_whatever_was_written_and_is_asked(empty, w
                 kept.delete(f"run-{step}")
             else:
                 kept.save(step)
-            assert rollup_check.differences(connection) == []
+            assert list(rollup_check.differences(connection)) == []
         for by, chosen, since, until, zone in asked:
             within = replace(chosen, since=since, until=until)
             columns = [usages.column_of(name) for name in by if name not in usages.TIMES]

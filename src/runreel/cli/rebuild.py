@@ -52,21 +52,26 @@ def rebuild_command(
     is usage, added up of all runs. A run whose log is damaged is named and left as it is; the
     others are done all the same, and the exit code is 1.
     """
-    from runreel import parallel, rebuild
+    from runreel import rebuild
     from runreel.cli import progress
     from runreel.cli.kinds import DIFFERENCES
 
     as_of = datetime.now(UTC)
     damaged: list[Finding] = []
-    look = rebuild.check if check else rebuild.rebuild
-    with reel.db.reading() if check else reel.db.writing() as connection:
+    with reel.db.reading() as connection:
         chosen = resolved(connection, runs)
-        rebuild.require(connection, chosen or ())
-        with progress.bar("Checking" if check else "Rebuilding") as step:
-            how = parallel.examining(reel.db, jobs) if jobs > 1 else None
-            found = look(connection, chosen, progress=step, on_damage=damaged.append, look=how)
-            differences = begun(found)
-        count = output.items(DIFFERENCES, differences, as_of=as_of)
+    with progress.bar("Checking" if check else "Rebuilding") as step:
+        differences = begun(
+            rebuild.differences(
+                reel.db,
+                chosen,
+                check_only=check,
+                jobs=jobs,
+                progress=step,
+                on_damage=damaged.append,
+            )
+        )
+    count = output.items(DIFFERENCES, differences, as_of=as_of)
     for broken in damaged:
         where = f"row {broken.seq} of run {broken.run_id}"
         terminal.note(("Damaged: ", "bold red"), f"{where}: {broken.detail}. It was left as it is.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from runreel.store.connection import Connection
 
@@ -36,20 +37,31 @@ _PAGE_OF_PROJECTED = (
     ") AS known ORDER BY run_id LIMIT ?"
 )
 
+# Asked for by a value, not by EXISTS: that may become a join, which reads every partition.
+_ASKED = (
+    "SELECT value FROM {given} AS asked (value)"
+    " WHERE (SELECT 1 FROM events WHERE events.run_id = asked.value LIMIT 1) IS NOT NULL"
+)
+_ASKED_POSTGRES = _ASKED.format(given="json_array_elements_text(?::json)")
+_ASKED_SQLITE = _ASKED.format(given="json_each(?)").replace(" (value)", "")
+
 
 def count(connection: Connection) -> int:
-    """How many ``every`` gives."""
+    """How many there are in all ``pieces``."""
     logged = connection.one(_COUNT_LOGGED, ("",))[0]
     return int(logged + connection.one(_COUNT_STRAYS)[0])
 
 
-def every(connection: Connection) -> Iterator[str]:
-    """The ids of all runs of the log in order, then those of ``strays``."""
+def pieces(connection: Connection, most: int) -> Iterator[list[str]]:
+    """The ids of all runs of the log in order, some at a time, then those of ``strays`` one by one.
+
+    Between the first and the last of a piece there are no others in the log.
+    """
     after = ""
     while page := logged_after(connection, after):
-        yield from page
+        yield from (page[start : start + most] for start in range(0, len(page), most))
         after = page[-1]
-    yield from strays(connection)
+    yield from ([run_id] for run_id in strays(connection))
 
 
 def logged_after(connection: Connection, run_id: str) -> list[str]:
@@ -63,3 +75,10 @@ def strays(connection: Connection) -> Iterator[str]:
     while page := connection.all(_PAGE_OF_PROJECTED, (after, _PAGE, after, _PAGE, _PAGE)):
         yield from (run_id for run_id, logged in page if not logged)
         after = page[-1][0]
+
+
+def logged(connection: Connection, run_ids: Iterable[str]) -> set[str]:
+    """Those of these runs that the log has anything of."""
+    asked = json.dumps(list(run_ids))
+    sql = _ASKED_POSTGRES if connection.postgres else _ASKED_SQLITE
+    return {run_id for (run_id,) in connection.all(sql, (asked,))}

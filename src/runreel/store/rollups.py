@@ -1,4 +1,6 @@
-"""Usage of runs added up beside them: the only writer of ``usage_by_time`` and ``usage_by_value``.
+"""Usage of runs added up beside them: the writer of ``usage_by_time`` and ``usage_by_value``.
+
+What is wrong in them is set right by ``rollup_check``.
 
 Runs that are still being recorded are not in it: their rows change all the while, and there are
 few of them. A run comes in when its recording ends, in the transaction that says so.
@@ -24,6 +26,7 @@ MICROS = 900_000_000
 # What there are few of beside runs; a thread has about as many rows here as it has runs.
 DIMENSIONS = ("source", "status", "assistant_id", "model")
 SPANS = {"": (QUARTER, HOUR), **dict.fromkeys(DIMENSIONS, (QUARTER, HOUR, DAY))}
+_MINUTE = len("1970-01-01T00:00")
 _NAMES = {QUARTER: "quarter", HOUR: "hour", DAY: "day"}
 
 # A sum of 64-bit counts can be wider: SQLite fails then. The two parts of a count never add up so.
@@ -66,8 +69,8 @@ class Bucket(NamedTuple):
     @property
     def name(self) -> str:
         """The table, time and value of it."""
-        time = from_micros(self.start * MICROS).replace(tzinfo=None).isoformat(timespec="minutes")
-        when = f"{_NAMES[self.span]} {time}Z"
+        time = from_micros(self.start * MICROS).isoformat(timespec="minutes")
+        when = f"{_NAMES[self.span]} {time[:_MINUTE]}Z"
         if not self.dimension:
             return f"usage_by_time {when}"
         value = f"= {self.value!r}" if self.named else "unknown"
@@ -126,28 +129,18 @@ def move(connection: Connection, moves: Iterable[Move]) -> None:
         connection.execute(sql, (*bucket, *bucket))
 
 
-def mend(connection: Connection, wrong: Iterable[Wrong]) -> None:
-    """Have buckets hold what they should. Nobody else may end runs meanwhile."""
-    by_table: dict[tuple[str, tuple[str, ...]], list[tuple[tuple[Any, ...], tuple[int, ...]]]]
-    by_table = defaultdict(list)
-    for bucket, _, due in wrong:
-        table, key, values = row_of(bucket)
-        by_table[table, key].append((values, due))
-    for (table, key), rows in by_table.items():
-        where = " AND ".join(f"{name} = ?" for name in key)
-        connection.executemany(f"DELETE FROM {table} WHERE {where}", [values for values, _ in rows])
-        anew = [(*values, 0, *due) for values, due in rows if any(due)]
-        if anew:
-            connection.executemany(_insert(table, key), anew)
-
-
 def totals(counts: Sequence[int]) -> dict[str, int] | None:
     """The counts of a bucket for people, None where it has none."""
-    runs, known, *parts = counts
     if not any(counts):
         return None
-    sums = [high * PART + low for high, low in zip(parts[::2], parts[1::2], strict=True)]
-    return dict(zip(("runs", "known", *TOKENS), (runs, known, *sums), strict=True))
+    runs, known, given_high, given_low, made_high, made_low, all_high, all_low = counts
+    return {
+        "runs": runs,
+        "known": known,
+        "input_text_tokens": given_high * PART + given_low,
+        "completion_tokens": made_high * PART + made_low,
+        "total_tokens": all_high * PART + all_low,
+    }
 
 
 def days_of(rows: Iterable[Counted]) -> set[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.store.event_log import COLUMNS
@@ -41,18 +43,22 @@ class Unreadable(NamedTuple):
     reason: str
 
 
-def scan(connection: Connection, run_id: str | None = None) -> Iterator[Row | Unreadable]:
-    """The columns of every event in key order, or of those of one run; little of it is held.
+def scan(
+    connection: Connection, run_id: str | None = None
+) -> Iterator[tuple[Any, list[Row] | Unreadable]]:
+    """Every event in key order, or those of one run: a run, and the columns of its next rows.
 
-    Use it inside of a snapshot. Where a run cannot be read on, the next that can be found is.
+    Little of it is held. Use it inside of a snapshot. Where a run cannot be read on, the next that
+    can be found is.
     """
     place = _Place(connection, run_id)
     try:
         while True:
             try:
-                for row in place.rows():
-                    place.last = row
-                    yield row
+                for rows in place.rows():
+                    place.last = rows[-1]
+                    for name, some in groupby(rows, key=itemgetter(0)):
+                        yield name, list(some)
             except Exception as error:  # noqa: BLE001 - raised again unless it tells of damage
                 reason = _recovered(connection, error)
             else:
@@ -60,7 +66,8 @@ def scan(connection: Connection, run_id: str | None = None) -> Iterator[Row | Un
             if reason is None or place.be_careful():
                 place.go_on()
             else:
-                yield from place.skip(reason)
+                for broken in place.skip(reason):
+                    yield broken.run_id, broken
                 if place.over:
                     return
     finally:
@@ -90,11 +97,11 @@ class _Place:
         self._after: tuple[str, int] | None = None
         self._passed = ""
         self._careful = False
-        self._driver: Any = connection.sa.connection.driver_connection
+        self._driver: Any = connection.driver
         self._usual = getattr(self._driver, "text_factory", None)
 
-    def rows(self) -> Iterator[Row]:
-        """The rows from here on."""
+    def rows(self) -> Iterator[list[Row]]:
+        """The rows from here on, some at a time."""
         self.last = None
         key, where = _key_mark(self._connection), []
         parameters: list[Any] = []
@@ -105,16 +112,12 @@ class _Place:
             where.append(f"(run_id, seq) > ({key}, ?)")
             parameters += [_key(self._connection, self._after[0]), self._after[1]]
         sql = _SELECT + (f" WHERE {' AND '.join(where)}" if where else "") + _ORDER
-        if self._connection.postgres:
-            return _fetched(self._connection, sql, parameters, most=1 if self._careful else _FETCH)
-        # SQLite's cursor reads as it is asked, and stops where it fails, not before.
-        found: Iterator[Row] = self._connection.execute(sql, parameters)
-        return found
+        return _fetched(self._connection, sql, parameters, most=1 if self._careful else _FETCH)
 
     def be_careful(self) -> bool:
         """Read so that what fails takes nothing with it; False if that is done already.
 
-        Of Postgres, row by row; of SQLite, text that is no UTF-8 with surrogates.
+        That is row by row, and of SQLite, text that is no UTF-8 with surrogates.
         """
         known = self.last is None or (type(self.last[0]), type(self.last[1])) == (str, int)
         if self._careful or not known:
@@ -137,7 +140,7 @@ class _Place:
     def skip(self, reason: str) -> Iterator[Unreadable]:
         """Name what cannot be read, and continue with the next run that is known of."""
         # SQLite's text stays as it is read: it costs little.
-        self._careful = not self._connection.postgres
+        self._careful = False
         broken = self._broken(reason)
         if broken.run_id is not None:
             yield broken
@@ -192,16 +195,27 @@ def _next_run(connection: Connection, passed: str) -> tuple[str | None, bool]:
 
 def _fetched(
     connection: Connection, sql: str, parameters: Sequence[Any], *, most: int
-) -> Iterator[Row]:
-    """Rows of Postgres through a cursor of the server, in chunks that are small in bytes too."""
-    connection.execute(_ALONG_THE_KEY)
-    connection.execute(f"DECLARE scanned NO SCROLL CURSOR FOR {sql}", parameters)
+) -> Iterator[list[Row]]:
+    """Rows some at a time, through a cursor of the server on Postgres; few, where they are long."""
+    if connection.postgres:
+        connection.execute(_ALONG_THE_KEY)
+        connection.execute(f"DECLARE scanned NO SCROLL CURSOR FOR {sql}", parameters)
+    else:
+        cursor = connection.execute(sql, parameters)
     many = min(16, most)
-    while chunk := connection.all(f"FETCH FORWARD {many} FROM scanned"):
-        yield from chunk
-        size = sum(len(row[_PAYLOAD] or "") for row in chunk) // len(chunk)
+    while True:
+        if connection.postgres:
+            chunk = connection.all(f"FETCH FORWARD {many} FROM scanned")
+        else:
+            chunk = cursor.fetchmany(many)
+        if not chunk:
+            break
+        yield chunk
+        told = (row[_PAYLOAD] for row in chunk)
+        size = sum(len(payload) for payload in told if type(payload) is str) // len(chunk)
         many = max(1, min(2 * many, most, _FETCH_CHARACTERS // (size + 1)))
-    connection.execute("CLOSE scanned")
+    if connection.postgres:
+        connection.execute("CLOSE scanned")
 
 
 def _key_mark(connection: Connection) -> str:

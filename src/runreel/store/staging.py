@@ -6,28 +6,31 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from runreel.store import rollup_check, rollups
-from runreel.store.read_models import COLUMNS, label_rows, row_of
 from runreel.store.rollups import Counted
+from runreel.store.run_rows import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from typing import Any
 
     from runreel.store.connection import Connection
-    from runreel.store.read_models import Projected
-    from runreel.store.rollups import Wrong
+    from runreel.store.spool import Spool
 
-_LIST = ", ".join(COLUMNS)
+_COLUMNS = {
+    "staged_ids": ("run_id",),
+    "staged_runs": COLUMNS,
+    "staged_labels": ("key", "value", "started_at", "run_id"),
+}
+_LIKE = {"staged_ids": "runs", "staged_runs": "runs", "staged_labels": "run_labels"}
 _HERE = "run_id IN (SELECT run_id FROM staged_ids)"
 
 
 @contextlib.contextmanager
 def room(connection: Connection) -> Iterator[None]:
     """Room beside the projections for rows that will replace theirs."""
-    connection.execute("CREATE TEMPORARY TABLE staged_runs AS SELECT * FROM runs WHERE 1 = 0")
-    connection.execute(
-        "CREATE TEMPORARY TABLE staged_labels AS SELECT * FROM run_labels WHERE 1 = 0"
-    )
-    connection.execute("CREATE TEMPORARY TABLE staged_ids AS SELECT run_id FROM runs WHERE 1 = 0")
+    for table, columns in _COLUMNS.items():
+        like = f"SELECT {', '.join(columns)} FROM {_LIKE[table]} WHERE 1 = 0"
+        connection.execute(f"CREATE TEMPORARY TABLE {table} AS {like}")
     try:
         yield
     except BaseException:
@@ -53,25 +56,23 @@ def attempt(connection: Connection) -> Iterator[None]:
     connection.execute("RELEASE SAVEPOINT attempt")
 
 
-def stage(connection: Connection, run_id: str, projected: Projected | None) -> None:
-    """Put a run's new row and labels beside the projections; None: it is to have none."""
-    connection.execute("INSERT INTO staged_ids VALUES (?)", (run_id,))
-    if projected is None:
-        return
-    marks = ", ".join("?" * len(COLUMNS))
-    connection.execute(f"INSERT INTO staged_runs ({_LIST}) VALUES ({marks})", row_of(projected))
-    for label in label_rows(projected.summary):
-        connection.execute(
-            "INSERT INTO staged_labels (key, value, started_at, run_id) VALUES (?, ?, ?, ?)",
-            (*label, run_id),
-        )
+def stage(
+    connection: Connection,
+    run_ids: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    labels: Sequence[Sequence[Any]],
+) -> None:
+    """Put rows and labels of runs beside the projections, which hold nothing else of these runs."""
+    _insert(connection, "staged_ids", [(run_id,) for run_id in run_ids])
+    _insert(connection, "staged_runs", rows)
+    _insert(connection, "staged_labels", labels)
 
 
-def place(connection: Connection, *, whole: bool) -> list[Wrong]:
+def place(connection: Connection, wrong: Spool[tuple[Any, ...]] | None) -> None:
     """Move the staged rows into place, but for runs that were recorded or pruned meanwhile.
 
-    Then all usage adds up to what the runs do, if they are the ``whole`` of what is wrong; where
-    it did not is answered. Else it does where it did before.
+    With ``wrong``, which is told where it did not, all usage adds up to what the runs do then: see
+    ``rollup_check.mend``. Else it does where it did before.
     """
     if connection.postgres:
         # Readers go on; a writer waits, whose newer row would otherwise be replaced by ours.
@@ -85,13 +86,12 @@ def place(connection: Connection, *, whole: bool) -> list[Wrong]:
         "DELETE FROM staged_ids WHERE run_id IN (SELECT s.run_id FROM staged_runs AS s"
         " WHERE s.projected_seq < (SELECT min(seq) FROM events WHERE events.run_id = s.run_id))"
     )
-    days = set() if whole else _right_days(connection)
+    days = set() if wrong is not None else _right_days(connection)
     _replace(connection)
-    found = rollup_check.differences(connection) if whole else []
-    rollups.mend(connection, found)
+    if wrong is not None:
+        rollup_check.mend(connection, wrong=wrong)
     for day in days:
-        rollups.mend(connection, rollup_check.differences(connection, day=day))
-    return found
+        rollup_check.mend(connection, day=day)
 
 
 def _right_days(connection: Connection) -> set[int]:
@@ -101,19 +101,33 @@ def _right_days(connection: Connection) -> set[int]:
     for table in ("runs", "staged_runs"):
         rows = connection.all(f"SELECT {columns} FROM {table} WHERE {_HERE}")
         days |= rollups.days_of(map(Counted._make, rows))
-    return {day for day in days if not rollup_check.differences(connection, day=day)}
+    return {day for day in days if not list(rollup_check.differences(connection, day=day))}
 
 
 def _replace(connection: Connection) -> None:
-    labels = "key, value, started_at, run_id"
-    connection.execute(f"DELETE FROM runs WHERE {_HERE}")
-    connection.execute(f"DELETE FROM run_labels WHERE {_HERE}")
-    connection.execute(f"INSERT INTO runs ({_LIST}) SELECT {_LIST} FROM staged_runs WHERE {_HERE}")
-    connection.execute(
-        f"INSERT INTO run_labels ({labels}) SELECT {labels} FROM staged_labels WHERE {_HERE}"
-    )
+    for table in ("runs", "run_labels"):
+        connection.execute(f"DELETE FROM {table} WHERE {_HERE}")
+    for staged in ("staged_runs", "staged_labels"):
+        names = ", ".join(_COLUMNS[staged])
+        connection.execute(
+            f"INSERT INTO {_LIKE[staged]} ({names}) SELECT {names} FROM {staged} WHERE {_HERE}"
+        )
+
+
+def _insert(connection: Connection, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    if not rows:
+        return
+    names = ", ".join(_COLUMNS[table])
+    if not connection.postgres:
+        marks = ", ".join("?" * len(_COLUMNS[table]))
+        connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+        return
+    cursor = connection.driver.cursor()
+    with cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _clear(connection: Connection) -> None:
-    for table in ("staged_runs", "staged_labels", "staged_ids"):
+    for table in _COLUMNS:
         connection.execute(f"DROP TABLE IF EXISTS {table}")
