@@ -1,8 +1,8 @@
-"""Many recorders' rows in one transaction: how an import commits."""
+"""Many runs' rows in one transaction: how an import commits."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from runreel.commit import Unit, committer_of
 from runreel.words.errors import RunPruned
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from runreel.recorder import Recorder
     from runreel.store.database import Database
-    from runreel.store.read_models import Projected
+    from runreel.store.run_rows import Projected
     from runreel.words.log import EventRow
 
 ROWS = 1_000
@@ -20,19 +20,22 @@ ROWS = 1_000
 WEIGHT = 8_000_000
 
 
-class _Held:
-    """What is held back of one run."""
+class Holder(Protocol):
+    """A run that holds rows back."""
 
-    __slots__ = ("recorder", "redo", "rows")
+    run_id: str
 
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
-        self.rows: list[EventRow] = []
-        self.redo: list[Callable[[], object]] = []
+    def take(self) -> tuple[list[EventRow], Projected | None]:
+        """The rows, to commit them, and what lists show after them."""
+        ...
+
+    def again(self, rows: list[EventRow], /) -> None:
+        """Offer once more what rows hold that were not stored: somebody else was faster."""
+        ...
 
 
 class Batch:
-    """Holds rows back until there are enough of them, then commits them all at once.
+    """Commits the rows that runs hold back all at once, when there are enough of them.
 
     ``pruned`` are the runs whose rows were not committed because they had been pruned.
     """
@@ -41,12 +44,18 @@ class Batch:
         self._database = database
         self.pruned: set[str] = set()
         self._count = self._weight = 0
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, Holder] = {}
+
+    def hold(self, run: Holder, row: EventRow) -> None:
+        """Have a run's rows committed with the others', of which this is the last."""
+        self._held[run.run_id] = run
+        self._count += 1
+        self._weight += len(row.payload or "")
 
     def add(self, recorder: Recorder, unit: Unit, redo: Callable[[], object] | None) -> None:
         """Take rows; ``redo`` offers their event again where another recorder was faster."""
         held = self._held.get(recorder.run_id)
-        if held is None:
+        if not isinstance(held, _Held):
             held = self._held[recorder.run_id] = _Held(recorder)
         held.rows += unit.rows
         self._count += len(unit.rows)
@@ -69,28 +78,40 @@ class Batch:
         self._held, self._count, self._weight = {}, 0, 0
         if not held:
             return
-        units = [Unit(run.rows, _owed(run.recorder)) for run in held]
+        units = [Unit(*run.take()) for run in held]
         outcomes = committer_of(self._database).commit_all(units)
-        for run, outcome in zip(held, outcomes, strict=True):
+        for run, unit, outcome in zip(held, units, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 raise outcome
             if not outcome:
-                self._again(run)
+                self._again(run, unit)
 
-    def _again(self, run: _Held) -> None:
+    def _again(self, run: Holder, unit: Unit) -> None:
         """Somebody else records this run: each of its events by itself, from now on."""
-        run.recorder.batch = None
-        run.recorder.opened = False
         try:
-            run.recorder.reload()
-            for redo in run.redo:
-                redo()
+            run.again(unit.rows)
         except RunPruned:
-            self.pruned.add(run.recorder.run_id)
+            self.pruned.add(run.run_id)
 
 
-def _owed(recorder: Recorder) -> Projected | None:
-    if not recorder.owes_projection:
-        return None
-    recorder.owes_projection = False
-    return recorder.projected()
+class _Held:
+    """What is held back of a run that has a recorder."""
+
+    __slots__ = ("_recorder", "redo", "rows", "run_id")
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self.run_id = recorder.run_id
+        self.rows: list[EventRow] = []
+        self.redo: list[Callable[[], object]] = []
+
+    def take(self) -> tuple[list[EventRow], Projected | None]:
+        owes, self._recorder.owes_projection = self._recorder.owes_projection, False
+        return self.rows, self._recorder.projected() if owes else None
+
+    def again(self, _: list[EventRow]) -> None:
+        self._recorder.batch = None
+        self._recorder.opened = False
+        self._recorder.reload()
+        for redo in self.redo:
+            redo()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 MAX_LINE = 64 * 1024 * 1024
-_COPY = 1024 * 1024
+_BUFFER = 1024 * 1024
 
 
 class Input(NamedTuple):
@@ -31,7 +32,10 @@ class Input(NamedTuple):
 
     def open(self) -> IO[bytes]:
         """Its content, from the beginning."""
-        return Path(self.name).open("rb") if self.copy is None else self.copy
+        if self.copy is None:
+            return Path(self.name).open("rb", buffering=_BUFFER)
+        self.copy.seek(0)
+        return os.fdopen(os.dup(self.copy.fileno()), "rb", buffering=_BUFFER)
 
 
 @contextmanager
@@ -51,10 +55,8 @@ def _input(path: str, copies: ExitStack) -> Input:
             if path != "-" and file.seekable():
                 return Input(path, file.seek(0, SEEK_END), None)
             copy = copies.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is
-            shutil.copyfileobj(file, copy, _COPY)
-            size = copy.tell()
-            copy.seek(0)
-            return Input(path, size, copy)
+            shutil.copyfileobj(file, copy, _BUFFER)
+            return Input(path, copy.tell(), copy)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from runreel.store import tables
-from runreel.store.read_models import COLUMNS as RUN_COLUMNS
+from runreel.store.run_rows import COLUMNS as RUN_COLUMNS
 from runreel.transfer import import_files
 from tests.benchmarks import measure, peers, raw, workload
 from tests.benchmarks.bench import DATABASES, DRIVERS
@@ -40,6 +40,14 @@ def run(bench: Bench) -> Section:
         " runs with `executemany`, 1,000 per commit: it reads no file, and nothing guards its"
         " tables. Peers that take many events at once parse the same file and are given a whole run"
         " with each call, one commit each."
+    )
+    section.note(
+        "On SQLite 0.4 is 12 µs of a core for a line, where the bare driver takes 5. A row into the"
+        " guarded, checked and chained log takes 7 of them however many go into a statement (50 at"
+        " once a quarter less than one by one), its three SHA-256 take 2, and each line is read"
+        " twice, for a run with a bad line stays untouched. Commits of 4,000 rows instead of 1,000"
+        " gave 3 %, none of the garbage collector nothing; a thread that commits would wait for the"
+        " interpreter's lock between its statements."
     )
     return section
 

@@ -255,7 +255,7 @@ def test_progress_ends_at_all_bytes_and_counts_every_line(reel, tmp_path):
 
 
 def test_an_import_of_more_runs_than_it_holds_open_is_complete(reel, tmp_path, monkeypatch):
-    monkeypatch.setattr("runreel.transfer.OPEN_RUNS", 4)
+    monkeypatch.setattr("runreel.importer.OPEN_RUNS", 4)
     apart = [traffic.streamed(f"run-{n}", f"The answer of {n}") for n in range(11)]
     path = traffic.write(tmp_path / "mixed.jsonl", traffic.interleaved(*apart))
     report = import_files(reel.db, [path])

@@ -108,7 +108,7 @@ def test_what_a_killed_import_left_open_is_closed_by_the_next_though_it_adds_not
     reel, files, whole, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr("runreel.recorder.Recorder.close", lambda _: None)
+        patch.setattr("runreel.imported.ImportedRun.close", lambda _: None)
         import_files(reel.db, files)
     assert {item.recording for item in reel.runs(limit=0)} == {"open"}
     import_files(reel.db, files)

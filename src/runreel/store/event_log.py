@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from functools import partial
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from runreel.rules.chain import commitment
 from runreel.rules.codec import loads
@@ -11,7 +14,7 @@ from runreel.rules.plain_json import as_object
 from runreel.words.log import MASKED, NOTE, EventRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from runreel.store.connection import Connection
 
@@ -19,9 +22,20 @@ COLUMNS = EventRow._fields
 _LIST = ", ".join(COLUMNS)
 
 # One statement, no lock: a trigger refuses a row whose predecessor is not the run's last.
-_APPEND_SQLITE = f"INSERT INTO events ({_LIST}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_MARKS = f"({', '.join('?' * len(COLUMNS))})"
+_APPEND_SQLITE = f"INSERT INTO events ({_LIST}) VALUES {_MARKS}"
+# Of many rows so many go into one statement: every SQLite takes that many parameters.
+_AT_ONCE = 50
+_APPEND_MANY_SQLITE = f"INSERT INTO events ({_LIST}) VALUES {', '.join([_MARKS] * _AT_ONCE)}"
 _TAKEN = (sqlite3.SQLITE_CONSTRAINT_TRIGGER, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 _READ = f"SELECT {_LIST} FROM events WHERE run_id = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
+_UNTOLD = ("elapsed", "salt", "digest")
+_LEAN = ", ".join(f"NULL AS {name}" if name in _UNTOLD else name for name in COLUMNS)
+_STRETCH = f"SELECT {_LEAN} FROM events WHERE {{}} ORDER BY run_id, seq LIMIT ?"
+_OF_MANY = _STRETCH.format("(run_id, seq) > (?, ?) AND run_id <= ?")
+# Of a log in partitions, this looks into one.
+_OF_ONE = _STRETCH.format("run_id = ? AND seq > ?")
+_ID, _SEQ, _PAYLOAD = map(COLUMNS.index, ("run_id", "seq", "payload"))
 _END = 2**63 - 1
 _LOCK_WAIT = "5s"
 _CHUNK = 1_000
@@ -38,9 +52,15 @@ def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool = 
 
         return postgres_append.append(connection, rows, durable=durable)
     try:
-        return connection.executemany(_APPEND_SQLITE, rows) == len(rows)
+        whole = len(rows) - len(rows) % _AT_ONCE
+        for start in range(0, whole, _AT_ONCE):
+            some = chain.from_iterable(rows[start : start + _AT_ONCE])
+            connection.execute(_APPEND_MANY_SQLITE, tuple(some))
+        if whole < len(rows):
+            connection.executemany(_APPEND_SQLITE, rows[whole:])
     except sqlite3.IntegrityError as error:
         return _lost(error)
+    return True
 
 
 def append_one(connection: Connection, row: EventRow, *, durable: bool = True) -> bool:
@@ -92,6 +112,33 @@ def read(
         if len(chunk) < _CHUNK:
             return
         start = chunk[-1][1] + 1
+
+
+def stretch(connection: Connection, first: str, last: str) -> Iterator[tuple[str, list[Any]]]:
+    """The rows of all runs from ``first`` to ``last`` in order: a run, and its next rows.
+
+    They are as a fold needs them: ``elapsed``, ``salt`` and ``digest`` are None, and an erased row
+    comes with what is left of its payload, if anything is.
+    """
+    place = (first, -1)
+    sql, end = (_OF_ONE, ()) if first == last else (_OF_MANY, (last,))
+    while rows := connection.all(sql, (*place, *end, _CHUNK)):
+        for run_id, some in groupby(rows, key=itemgetter(_ID)):
+            yield run_id, legible(list(some), partial(stand_ins, connection, run_id))
+        if len(rows) < _CHUNK:
+            return
+        place = rows[-1][_ID], rows[-1][_SEQ]
+
+
+def legible(rows: list[Any], masks: Callable[[], dict[int, str]]) -> list[Any]:
+    """Rows of a run with what is left of erased payloads, asked for only if there are any."""
+    if all(row[_PAYLOAD] is not None for row in rows):
+        return rows
+    left = masks()
+    return [
+        EventRow._make(row)._replace(payload=left.get(row[_SEQ])) if row[_PAYLOAD] is None else row
+        for row in rows
+    ]
 
 
 def stand_ins(connection: Connection, run_id: str) -> dict[int, str]:

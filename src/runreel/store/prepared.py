@@ -9,6 +9,7 @@ knows nothing of prepared statements is found out by the first answer, and left 
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from runreel.store.connection import NotPreparedError
@@ -32,7 +33,7 @@ class Prepared:
         driver.pgconn.send_prepare(self._name, self._sql)
         self._answer(driver)
 
-    def run(self, driver: Any, parameters: list[bytes | None]) -> int:
+    def run(self, driver: Any, parameters: Sequence[bytes | None]) -> int:
         """Run it; how many rows it touched.
 
         Raises:
@@ -42,21 +43,33 @@ class Prepared:
         driver.pgconn.send_query_prepared(self._name, parameters, self._formats)
         return self._answer(driver) or 0
 
-    def run_unprepared(self, driver: Any, parameters: list[bytes | None]) -> int:
+    def run_unprepared(self, driver: Any, parameters: Sequence[bytes | None]) -> int:
         """Like ``run``, having it parsed anew."""
         driver.pgconn.send_query_params(self._sql, parameters, param_formats=self._formats)
         return self._answer(driver) or 0
 
     def _answer(self, driver: Any) -> int | None:
-        from psycopg import errors, generators, pq
-
+        generators, done = _driver()
         result = driver.wait(generators.execute(driver.pgconn))[-1]
-        if result.status == pq.ExecStatus.COMMAND_OK:
+        if result.status == done:
             rows: int | None = result.command_tuples
             return rows
+        return self._refused(result, driver)
+
+    @staticmethod
+    def _refused(result: Any, driver: Any) -> None:
+        from psycopg import errors, pq
+
         state = result.error_field(pq.DiagnosticField.SQLSTATE)
         if state == _MISSING:
             raise NotPreparedError
-        if state == _THERE_ALREADY:
-            return None
-        raise errors.error_from_result(result, encoding=driver.info.encoding)
+        if state != _THERE_ALREADY:
+            raise errors.error_from_result(result, encoding=driver.info.encoding)
+
+
+@cache
+def _driver() -> tuple[Any, int]:
+    """What every answer is got with; the driver is not there where nobody uses Postgres."""
+    from psycopg import generators, pq
+
+    return generators, pq.ExecStatus.COMMAND_OK

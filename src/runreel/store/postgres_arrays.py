@@ -1,0 +1,34 @@
+"""Arrays of Postgres in binary: to make them item by item takes the driver four times as long."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_length = struct.Struct(">i").pack
+_header = struct.Struct(">iiIii").pack
+_empty = struct.Struct(">iiI").pack
+_NULL = _length(-1)
+
+# The number that Postgres knows a type by, and its items in bytes.
+_TYPES: dict[str, tuple[int, Callable[[Any], bytes]]] = {
+    "bigint": (20, struct.Struct(">q").pack),
+    "bytea": (17, bytes),
+    "text": (25, str.encode),
+}
+
+
+def array(type_: str, items: Sequence[str | int | bytes | None]) -> bytes:
+    """An array of ``bigint``, ``bytea`` or ``text``."""
+    oid, encode = _TYPES[type_]
+    if not items:
+        return _empty(0, 0, oid)
+    told = [None if item is None else encode(item) for item in items]
+    # One dimension, counted from 1.
+    header = _header(1, int(None in told), oid, len(told), 1)
+    return header + b"".join(
+        [_NULL if item is None else _length(len(item)) + item for item in told]
+    )
