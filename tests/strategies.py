@@ -76,6 +76,37 @@ values = st.recursive(
 objects = st.dictionaries(texts, values, max_size=4)
 
 
+# What is, or nearly is, a partial message with its text alone.
+_names = st.sampled_from(["PARTIAL_MESSAGE", "PARTIAL_MESSAGE", "DONE", 1, None])
+_numbers = st.integers(-2, 12) | INT64 | scalars
+_spoken = texts | scalars
+spoken_lookalikes = st.one_of(
+    st.fixed_dictionaries(
+        {"type": _names, "text": _spoken}, optional={"source_index": _numbers, "at": scalars}
+    ),
+    st.fixed_dictionaries(
+        {
+            "eventType": _names,
+            "streamCursor": st.fixed_dictionaries(
+                {}, optional={"currentEventIdx": _numbers | _numbers.map(str) | st.just("07")}
+            ),
+            "partialMessage": st.fixed_dictionaries(
+                {
+                    "content": st.lists(
+                        st.fixed_dictionaries(
+                            {"text": st.fixed_dictionaries({"content": _spoken})}
+                        ),
+                        min_size=1,
+                        max_size=2,
+                    )
+                }
+            ),
+        },
+        optional={"error": scalars},
+    ),
+)
+
+
 def _changed(parts: list[str]) -> st.SearchStrategy[list[str]]:
     """What a message may be after it was ``parts``: mostly longer, sometimes anything."""
     grown = texts.map(lambda more: [*parts[:-1], as_json((parts or [""])[-1] + more)])

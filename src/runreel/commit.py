@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from runreel.store.connection import Connection
     from runreel.store.database import Database
-    from runreel.store.read_models import Projected
+    from runreel.store.run_rows import Projected
     from runreel.words.log import EventRow
 
 # How many units share a transaction at the most.

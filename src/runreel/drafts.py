@@ -6,15 +6,19 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.rules import chain
-from runreel.rules.codec import is_spoken
-from runreel.rules.transcript import Transcript
-from runreel.words.log import CONFLICT, GAP, NOTE, EventRow
+from runreel.rules.codec import is_spoken, spell
+from runreel.words.log import CONFLICT, GAP, NOTE, STREAM_EVENT, EventRow
+from runreel.words.status import PARTIAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from runreel.projector import Fold
     from runreel.rules.reading import Reading
+
+
+# The columns of a row that its digest binds, in order.
+Bound = tuple[str, int, str, "str | None", "int | None", int, int, "int | None", "int | None"]
 
 
 class Entry(NamedTuple):
@@ -46,18 +50,37 @@ def draft(
     Raises:
         BadValue: if a value is no JSON value.
     """
-    transcript = Transcript(fold.reader, fold.transcript.text)
-    made = []
-    for seq, (kind, type_, number, value) in enumerate(entries, fold.state.last_seq + 1):
-        payload, keep, added, text = transcript.write(kind, type_, number, value)
-        transcript.text = text
-        salt = os.urandom(chain.SALT_BYTES)
+    made, write = [], fold.transcript.write
+    seq, text = fold.state.last_seq, fold.transcript.text
+    for kind, type_, number, value in entries:
+        seq += 1
+        payload, keep, added, text = write(kind, type_, number, value, text)
         bound = (fold.run_id, seq, kind, type_, number, at, elapsed, keep, added)
-        digest = chain.digest(digest, *bound, chain.commitment(salt, payload))
-        row = EventRow._make((*bound, payload, salt, None, digest))
+        row = chained(digest, bound, payload)
+        digest = row.digest
         reading = None if is_spoken(keep, payload) else fold.read(kind, value, text)
         made.append(Draft(row, value, reading, text))
     return made
+
+
+def spoken(  # noqa: PLR0913, PLR0917 - as above, for one event that its reader calls spoken
+    fold: Fold, digest: bytes, value: Any, number: int | None, text: str, at: int, elapsed: int
+) -> Draft | None:
+    """The row of an event that is nothing but ``text``; the same as ``draft`` makes, if it can."""
+    spelled = spell(text, fold.transcript.text)
+    if spelled is None:
+        return None
+    payload, keep, added, _ = spelled
+    seq = fold.state.last_seq + 1
+    bound = (fold.run_id, seq, STREAM_EVENT, PARTIAL, number, at, elapsed, keep, added)
+    return Draft(chained(digest, bound, payload), value, None, text)
+
+
+def chained(digest: bytes, bound: Bound, payload: str) -> EventRow:
+    """The row of these columns, behind one with this ``digest``; its salt is new."""
+    salt = os.urandom(chain.SALT_BYTES)
+    own = chain.digest(digest, *bound, chain.commitment(salt, payload))
+    return EventRow._make((*bound, payload, salt, None, own))
 
 
 def gap(expected: int, got: int) -> Entry:

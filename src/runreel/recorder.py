@@ -12,27 +12,20 @@ from runreel import drafts, process
 from runreel.commit import Unit, committer_of
 from runreel.drafts import Draft, Entry
 from runreel.projector import Fold, stored_event
-from runreel.rules import chain
 from runreel.rules.ids import check_run_id
 from runreel.rules.masking import Masker
-from runreel.rules.masks import veiled
-from runreel.rules.matching import Matcher, Offer, fingerprint
-from runreel.rules.reading import spoken
+from runreel.rules.matching import Offer, fingerprint
 from runreel.rules.runs import IMPORT
-from runreel.rules.tombstones import epitaph, is_tombstone
-from runreel.sources import reader_of
 from runreel.store import event_log
-from runreel.words.errors import LogError, RunPruned, SourceMismatch
+from runreel.tail import Tail
+from runreel.words.errors import LogError
 from runreel.words.log import (
     CLOSED,
     INTERRUPTED,
     NOTE,
     OPEN,
     OPENED,
-    REDACTED,
     RESUMED,
-    RUN,
-    STREAM_EVENT,
     EventRow,
     StoredEvent,
 )
@@ -43,7 +36,7 @@ if TYPE_CHECKING:
     from runreel.rules.runs import RunState
     from runreel.store.connection import Connection
     from runreel.store.database import Database
-    from runreel.store.read_models import Projected
+    from runreel.store.run_rows import Projected
 
 T = TypeVar("T")
 
@@ -96,11 +89,8 @@ class Recorder:
         self._masker = Masker(database.masking) if database.masking else None
         self._identity = self._masked(identity or {})
         self.batch = batch
-        self._clock = clock
-        self._timer = timer
-        self._begun = timer()
+        self._clock, self._timer, self._begun = clock, timer, timer()
         self._offered: Counter[bytes] = Counter() if offered is None else offered
-        self._reader = reader_of(source)
         self._turn, self._task_turn = threading.RLock(), asyncio.Lock()
         self._first: EventRow | None = None
         try:
@@ -117,53 +107,46 @@ class Recorder:
             RunPruned: if it was pruned.
         """
         self._stale = True
-        self._fold = Fold(self.run_id)
-        self._digest = chain.genesis(self.run_id)
-        self._matcher = Matcher(self._look, self._offered)
+        self._tail = Tail(
+            self.run_id, self.source, look=self._look, offered=self._offered, now=self._now
+        )
         with self.database.reading() as connection:
             self._catch_up(connection)
             self._stale = False
             # Whoever was interrupted in the middle of its first commit has begun all the same.
             if not self.opened and self._first is not None:
                 self.opened = event_log.holds(connection, self._first)
-        if self._fold.state.last_seq < 0:
-            self._fold.use(self.source)
-            self._matcher.start()
-        elif self._fold.state.source != self.source:
-            raise SourceMismatch(
-                f"run {self.run_id} is recorded from {self._fold.state.source},"
-                f" not from {self.source}"
-            )
+        self._tail.begin()
 
     @property
     def last_seq(self) -> int:
         """The head of the run."""
-        return self._fold.state.last_seq
+        return self._tail.state.last_seq
 
     @property
     def index(self) -> int:
         """The highest number that the source gave an event, -1 if it gave none."""
-        return self._matcher.index
+        return self._tail.matcher.index
 
     @property
     def state(self) -> RunState:
         """The run's state at its head."""
-        return self._fold.state
+        return self._tail.state
 
     @property
     def reader(self) -> Any:
         """The reader of the run's source."""
-        return self._reader
+        return self._tail.reader
 
     def append(self, kind: str, value: Any) -> StoredEvent:
         """Append a new event, whatever the log has already."""
-        self._matcher.bypass()
-        return self._stored(self._run(self._appending([self._entry(kind, value)])))
+        self._tail.matcher.bypass()
+        return stored_event(*self._run(self._appending(kind, self._masked(value))))
 
     async def aappend(self, kind: str, value: Any) -> StoredEvent:
         """Like ``append``, sharing commits with whatever else is ready in the event loop."""
-        self._matcher.bypass()
-        return self._stored(await self._arun(self._appending([self._entry(kind, value)])))
+        self._tail.matcher.bypass()
+        return stored_event(*await self._arun(self._appending(kind, self._masked(value))))
 
     def offer(self, kind: str, value: Any) -> Offer:
         """Append a source's event unless the log has it already.
@@ -172,20 +155,20 @@ class Recorder:
         n-th equal one that is offered is the n-th equal row. Another telling of a known event is
         kept as a note, the first stays.
         """
-        entry, content = self._offered_entry(kind, value)
-        return self._run(self._offering(entry, content), lambda: self._again(entry, content))
+        value = self._masked(value)
+        return self._run(self._offering(kind, value), lambda: self._again(kind, value))
 
     async def aoffer(self, kind: str, value: Any) -> Offer:
         """Like ``offer``, sharing commits with whatever else is ready in the event loop."""
-        return await self._arun(self._offering(*self._offered_entry(kind, value)))
+        return await self._arun(self._offering(kind, self._masked(value)))
 
     def note(self, type_: str, value: dict[str, Any]) -> None:
         """Append a note of the recorder's own."""
-        self._run(self._appending([Entry(NOTE, type_, None, value)]))
+        self._run(self._noting(type_, value))
 
     async def anote(self, type_: str, value: dict[str, Any]) -> None:
         """Like ``note``, in an event loop."""
-        await self._arun(self._appending([Entry(NOTE, type_, None, value)]))
+        await self._arun(self._noting(type_, value))
 
     def close(self) -> None:
         """Say that the recording is complete; nothing is said where nothing was stored."""
@@ -203,23 +186,27 @@ class Recorder:
         """Like ``interrupt``, in an event loop."""
         await self._arun(self._ending(INTERRUPTED, {"reason": reason}))
 
+    def begin(self, free: Callable[[], bool]) -> bool:
+        """Begin the session with the note that says so, while it is ``free``; False if it is not.
+
+        Of several recorders that ask for the same, one is told so: another's note comes in between.
+        """
+        self.opened = self._only_if(free, self._opening)
+        return self.opened
+
     def abandon(self, reason: str) -> bool:
         """End, as interrupted, a recording that its own process cannot; False if it has ended."""
-        ended = False
+        note = Entry(NOTE, INTERRUPTED, None, {"reason": reason})
+        return self._only_if(lambda: self.state.recording == OPEN, lambda: note)
 
-        def decide() -> list[Entry]:
-            nonlocal ended
-            ended = self.state.recording == OPEN
-            return [Entry(NOTE, INTERRUPTED, None, {"reason": reason})] if ended else []
-
-        self.opened = True  # this is the end of that session, not one of our own
-        self._run(self._deciding(decide))
-        self.opened = False
-        return ended
+    def _only_if(self, condition: Callable[[], bool], entry: Callable[[], Entry]) -> bool:
+        """Append an entry where a condition holds right before it; whether it did."""
+        steps = self._deciding(lambda: [entry()] if condition() else [], opens=False)
+        return bool(self._run(steps))
 
     def projected(self) -> Projected:
         """What lists show of the run."""
-        return self._fold.projected()
+        return self._tail.projected()
 
     def _run(self, steps: Generator[Unit, bool, T], redo: Callable[[], object] | None = None) -> T:
         """Go through ``steps``, committing each unit that they ask for."""
@@ -261,24 +248,47 @@ class Recorder:
                 self._stale = True
                 raise
 
-    def _appending(self, entries: list[Entry]) -> Generator[Unit, bool, list[Draft]]:
-        return self._deciding(lambda: entries)
+    def _appending(self, kind: str, value: Any) -> Generator[Unit, bool, Draft]:
+        piece = self._piece(kind, value)
+        if piece is not None and (yield Unit([piece.row], None)):
+            self._tail.follow(piece)
+            return piece
+        entry = self._tail.entry(kind, value)
+        made = yield from self._deciding(lambda: [entry])
+        return made[-1]
 
-    def _offering(self, entry: Entry, content: bytes) -> Generator[Unit, bool, Offer]:
+    def _noting(self, type_: str, value: dict[str, Any]) -> Generator[Unit, bool, list[Draft]]:
+        return self._deciding(lambda: [Entry(NOTE, type_, None, value)])
+
+    def _offering(self, kind: str, value: Any) -> Generator[Unit, bool, Offer]:
+        piece = self._piece(kind, value)
+        if (
+            piece is not None
+            and self._tail.matcher.is_next(piece.row.source_index)
+            and (yield Unit([piece.row], None))
+        ):
+            self._tail.follow(piece)
+            if piece.row.source_index is None:
+                self._tail.count(kind, value)
+            return Offer(piece.row.seq, True)  # noqa: FBT003 - it is new
+        return (yield from self._matching(self._tail.entry(kind, value)))
+
+    def _matching(self, entry: Entry) -> Generator[Unit, bool, Offer]:
+        content = b"" if entry.number is not None else fingerprint(entry.kind, entry.value)
         known: Offer | None = None
         missing = 0
 
         def decide() -> list[Entry]:
             nonlocal known, missing, content
-            told = self._veiled(entry)
+            told, matcher = self._tail.veiled(entry), self._tail.matcher
             if told is not entry and content:
                 content = fingerprint(told.kind, told.value)
-            known, missing = self._matcher.find(*told, content), 0
+            known, missing = matcher.find(*told, content), 0
             if known is not None and not known.new:
                 return []
             if known is not None:
                 return [drafts.conflict(told, known.seq)]
-            missing = self._matcher.missing(told.number)
+            missing = matcher.missing(told.number)
             if missing and told.number is not None:
                 return [drafts.gap(told.number - missing, told.number), told]
             return [told]
@@ -296,106 +306,64 @@ class Recorder:
             self.opened = self.state.recording == OPEN and not self.state.live
         if self.opened:
             hits = {} if self._masker is None else {"masked": self._masker.hits}
-            yield from self._appending([Entry(NOTE, type_, None, value | hits)])
+            yield from self._noting(type_, value | hits)
             self.opened = False
 
-    def _deciding(self, decide: Callable[[], list[Entry]]) -> Generator[Unit, bool, list[Draft]]:
-        """Append what ``decide`` says, deciding anew whenever another recorder was faster."""
+    def _piece(self, kind: str, value: Any) -> Draft | None:
+        return None if self._stale or not self.opened else self._tail.piece(kind, value)
+
+    def _deciding(
+        self, decide: Callable[[], list[Entry]], *, opens: bool = True
+    ) -> Generator[Unit, bool, list[Draft]]:
+        """Append what ``decide`` says, deciding anew whenever another recorder was faster.
+
+        If it ``opens``, it begins the session, should that not have begun.
+        """
         for _ in range(_RACES):
             if self._stale:
                 self.reload()
-            made = self._draft(decide())
-            if not made:
+            entries = decide()
+            if not entries:
                 return []
-            if len(made) == 1 and self._fold.flows(made[0].row):
-                if (yield Unit([made[0].row], None)):
-                    self._fold.flow(made[0].text)
-                    self._settle(made)
-                    return made
-            else:
-                state, text = self._fold.state.copy(), self._fold.transcript.now
-                changed = self._move(made)
-                self.owes_projection |= changed
-                rows = [draft.row for draft in made]
-                self._first = self._first if self.opened else rows[0]
-                shown = self._fold.projected() if changed and not self.batch else None
-                if (yield Unit(rows, shown)):
-                    self._settle(made)
-                    return made
-                self._fold.state, self._fold.transcript.now = state, text
+            if opens and not self.opened:
+                entries = [self._opening(), *entries]
+            made = self._tail.draft(entries)
+            changed, back = self._tail.move(made)
+            self.owes_projection |= changed
+            rows = [draft.row for draft in made]
+            self._first = self._first if self.opened else rows[0]
+            shown = self._tail.projected() if changed and not self.batch else None
+            if (yield Unit(rows, shown)):
+                self.opened |= opens
+                self._tail.settle(made)
+                return made
+            back()
             with self.database.reading() as connection:
                 self._catch_up(connection)
         raise LogError(f"others append to run {self.run_id} faster than this process can")
 
-    def _stored(self, made: list[Draft]) -> StoredEvent:
-        row, value, reading, text = made[-1]
-        return stored_event(row, value, reading, text)
-
-    def _offered_entry(self, kind: str, value: Any) -> tuple[Entry, bytes]:
-        entry = self._entry(kind, value)
-        return entry, b"" if entry.number is not None else fingerprint(kind, entry.value)
-
-    def _again(self, entry: Entry, content: bytes) -> None:
+    def _again(self, kind: str, value: Any) -> None:
         """Offer once more what was thought to be stored and is not."""
-        if entry.number is None and self._offered[content]:
-            self._offered[content] -= 1
-        self._run(self._offering(entry, content))
+        if self._tail.number(kind, value) is None:
+            self._tail.count(kind, value, back=True)
+        self._run(self._offering(kind, value))
 
     def _masked(self, value: Any) -> Any:
         return value if self._masker is None else self._masker.apply(value)
 
-    def _entry(self, kind: str, value: Any) -> Entry:
-        value = self._masked(value)
-        number = self._reader.index_of(kind, value)
-        return Entry(kind, self._reader.type_of(kind, value), number, value)
-
-    def _veiled(self, entry: Entry) -> Entry:
-        """The entry without what was erased of the run's text, should it tell that again."""
-        transcript = self._fold.transcript
-        if not transcript.hidden or entry.kind not in (STREAM_EVENT, RUN):
-            return entry
-        value = veiled(entry.value, self._reader, transcript.text, transcript.hidden)
-        return entry if value is entry.value else entry._replace(value=value)
-
-    def _draft(self, entries: list[Entry]) -> list[Draft]:
-        if entries and not self.opened:
-            entries = [self._opening(), *entries]
-        if self._fold.transcript.hidden:
-            entries = [self._veiled(entry) for entry in entries]
-        at, elapsed = self._clock() // 1_000, (self._timer() - self._begun) // 1_000
-        return drafts.draft(self._fold, self._digest, entries, at, elapsed)
+    def _now(self) -> tuple[int, int]:
+        return self._clock() // 1_000, (self._timer() - self._begun) // 1_000
 
     def _opening(self) -> Entry:
         value = {"via": self._via, **process.this()._asdict(), **self._identity}
-        if self._fold.state.last_seq >= 0:
+        if self.last_seq >= 0:
             return Entry(NOTE, RESUMED, None, value)
         return Entry(NOTE, OPENED, None, {"source": self.source, **value})
 
-    def _move(self, made: list[Draft]) -> bool:
-        changed = False
-        for row, value, reading, text in made:
-            changed |= self._fold.move(row.kind, row.type, row.at, value, reading or spoken(text))
-            self._fold.transcript.move(row.keep, text)
-        return changed
-
-    def _settle(self, made: list[Draft]) -> None:
-        self.opened = True
-        self._digest = made[-1].row.digest
-        for row, value, _, _ in made:
-            self._matcher.mark(row, value)
-
     def _catch_up(self, connection: Connection) -> None:
         """Move over the rows that others appended."""
-        start = self._fold.state.last_seq + 1
-        for row in event_log.read(connection, self.run_id, start=start):
-            if is_tombstone(row):
-                raise RunPruned(epitaph(row))
-            value = self._fold.take(row).value
-            self._digest = row.digest
-            self._matcher.mark(row, value)
-            self._matcher.forget()
-            # What was erased of the rows before must not come back from our memory of them.
-            self._stale |= row.kind == NOTE and row.type == REDACTED
+        rows = event_log.read(connection, self.run_id, start=self.last_seq + 1)
+        self._stale |= not self._tail.catch_up(rows)
 
     def _look(self) -> Iterator[tuple[EventRow, Any]]:
         """What the log holds of the run, event by event."""

@@ -105,7 +105,7 @@ def _round_trips(bench: Bench) -> Row:
         for value in values[:2]:
             recording.offer(STREAM_EVENT, value)
         with reel.db.writing() as connection:
-            driver: Any = connection.sa.connection.driver_connection
+            driver: Any = connection.driver
         wire = driver.pgconn
         wire.trace(trace.fileno())
         for value in values[2:]:

@@ -32,7 +32,9 @@ def write(reader: Any, told: Iterable[tuple[str, Any]]) -> list[EventRow]:
     rows = []
     for seq, (kind, value) in enumerate(told):
         type_, index = reader.type_of(kind, value), reader.index_of(kind, value)
-        payload, keep, added, transcript.text = transcript.write(kind, type_, index, value)
+        payload, keep, added, transcript.text = transcript.write(
+            kind, type_, index, value, transcript.text
+        )
         rows.append(
             EventRow(
                 run_id="run-1",

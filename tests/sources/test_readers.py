@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runreel.rules import codec
+from runreel.rules import codec, reading
 from runreel.rules.plain_json import result_value
 from runreel.rules.reading import Facts, Reading
 from runreel.sources import SOURCES, reader_of
@@ -18,7 +18,7 @@ from runreel.words.errors import UsageError
 from runreel.words.log import CONTEXT, KINDS, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.words.results import RunResult, RunStreamEvent, Usage
 from runreel.words.status import RunStatus, StreamEvent
-from tests.strategies import MANY, lookalikes, nested, values
+from tests.strategies import MANY, lookalikes, nested, spoken_lookalikes, values
 
 PLAIN, YANDEX = reader_of("plain"), reader_of("yandex-assistants")
 READERS = pytest.mark.parametrize(
@@ -88,6 +88,30 @@ def test_the_envelope_reads_as_a_partial_message_of_its_text(reader, index):
 @pytest.mark.parametrize("type_", [None, "DONE", "COMPLETED", "UNKNOWN"])
 def test_only_partial_messages_have_an_envelope(reader, type_):
     assert reader.envelope(type_, 0, "Hello") is None
+
+
+@READERS
+@MANY
+@given(value=values | lookalikes | spoken_lookalikes)
+@example(value={"type": "PARTIAL_MESSAGE", "text": "a", "source_index": True})
+@example(value={"type": "PARTIAL_MESSAGE", "text": "a", "source_index": 1.0})
+@example(value={"type": 1, "text": "a"})
+def test_what_is_spoken_is_the_envelope_and_all_else_that_readers_say_agrees(reader, value):
+    spoken = reader.spoken(value)
+    if spoken is None:
+        return
+    index, text = spoken
+    envelope = reader.envelope("PARTIAL_MESSAGE", index, text)
+    assert codec.canonical(value) == codec.canonical(envelope)
+    assert reader.type_of(STREAM_EVENT, value) == "PARTIAL_MESSAGE"
+    assert reader.index_of(STREAM_EVENT, value) == index
+    assert reader.read(STREAM_EVENT, value) == reading.spoken(text)
+
+
+@pytest.mark.parametrize("reader", [PLAIN, YANDEX])
+@pytest.mark.parametrize("index", [0, 7, 2**63 - 1])
+def test_the_envelope_of_whole_texts_is_spoken(reader, index):
+    assert reader.spoken(reader.envelope("PARTIAL_MESSAGE", index, "Hi")) == (index, "Hi")
 
 
 def test_each_source_has_the_reader_of_its_name():

@@ -137,16 +137,13 @@ def test_a_commit_that_fails_or_seems_to_loses_and_doubles_nothing(
 def bad_unit(reel: Reel) -> Unit:
     """Rows that the database refuses."""
     recorder = Recorder(reel.db, "bad", source="plain", via="test")
-    unit = next(recorder._appending([recorder._entry(STREAM_EVENT, partial(1))]))
+    unit = next(recorder._appending(STREAM_EVENT, partial(1)))
     rows = [row._replace(kind="no such kind") for row in unit.rows]
     return Unit(rows, None)
 
 
 def good_units(reel: Reel) -> list[Unit]:
-    return [
-        next(recorder._appending([recorder._entry(STREAM_EVENT, partial(1))]))
-        for recorder in recorders(reel, 3)
-    ]
+    return [next(recorder._appending(STREAM_EVENT, partial(1))) for recorder in recorders(reel, 3)]
 
 
 def test_a_bad_unit_fails_alone_in_a_group(reel: Reel) -> None:

@@ -224,7 +224,7 @@ def test_an_append_that_began_before_the_run_went_does_not_come_behind_it(
     with runreel.open(db_url) as other:
         stale = Recorder(other.db, "old", source="plain", via="program")
         # As if it had slept since the second row.
-        stale._fold.state.last_seq = 1
+        stale.state.last_seq = 1
         stale.opened = True
         going, errors = threading.Event(), []
         remove = event_log.remove

@@ -18,7 +18,6 @@ from runreel.words.errors import BadInput
 from runreel.words.log import NOTE, RESUMED
 
 if TYPE_CHECKING:
-    from runreel.drafts import Entry
     from runreel.store.connection import Connection
     from runreel.store.database import Database
 
@@ -53,22 +52,7 @@ def recorder(database: Database, told: Told, labels: dict[str, str] | None) -> R
     with database.reading() as connection:
         place = _place(connection, told)
     if place.goes_on:
-        continuation = _Continuation(database, place, told, identity)
-        if continuation.claim():
-            return continuation
-        with database.reading() as connection:
-            place = _place(connection, told._replace(previous=None))
-    return Recorder(database, place.run_id, source=told.source, via="live", identity=identity)
-
-
-class _Continuation(Recorder):
-    """A recorder of a run that goes on from the response before."""
-
-    def __init__(
-        self, database: Database, place: Place, told: Told, identity: dict[str, Any]
-    ) -> None:
-        self._told = told
-        super().__init__(
+        continuation = Recorder(
             database,
             place.run_id,
             source=told.source,
@@ -76,21 +60,11 @@ class _Continuation(Recorder):
             identity={**identity, "after": told.previous, "response": told.id},
             offered=place.before,
         )
-
-    def claim(self) -> bool:
-        """Begin the session with the note that says so; False if another has begun so."""
-        free = True
-
-        def decide() -> list[Entry]:
-            nonlocal free
-            with self.database.reading() as connection:
-                free = not _taken(connection, self.run_id, self._told)
-            return [self._opening()] if free else []
-
-        self.opened = True  # by the note itself
-        self._run(self._deciding(decide))
-        self.opened = free
-        return free
+        if continuation.begin(lambda: not _taken(database, place.run_id, told)):
+            return continuation
+        with database.reading() as connection:
+            place = _place(connection, told._replace(previous=None))
+    return Recorder(database, place.run_id, source=told.source, via="live", identity=identity)
 
 
 def _place(connection: Connection, told: Told) -> Place:
@@ -111,14 +85,15 @@ def _place(connection: Connection, told: Told) -> Place:
     return Place(own)
 
 
-def _taken(connection: Connection, run_id: str, told: Told) -> bool:
+def _taken(database: Database, run_id: str, told: Told) -> bool:
     """Whether another response goes on from the same one, as the run's notes say."""
-    for row in event_log.read(connection, run_id):
-        if row.kind == NOTE and row.type == RESUMED and row.payload is not None:
-            note = pj.as_object(loads(row.payload))
-            same = told.id is not None and note.get("response") == told.id
-            if note.get("after") == told.previous and not same:
-                return True
+    with database.reading() as connection:
+        for row in event_log.read(connection, run_id):
+            if row.kind == NOTE and row.type == RESUMED and row.payload is not None:
+                note = pj.as_object(loads(row.payload))
+                same = told.id is not None and note.get("response") == told.id
+                if note.get("after") == told.previous and not same:
+                    return True
     return False
 
 

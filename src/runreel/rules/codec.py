@@ -27,6 +27,7 @@ import msgspec
 
 from runreel.rules.reading import Telling
 from runreel.words.errors import BadValue
+from runreel.words.status import PARTIAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,12 +102,11 @@ def encode(
     Raises:
         BadValue: if it is no JSON value.
     """
-    spoken = shape.spoken(value)
-    if spoken is not None and value == shape.envelope(type_, index, spoken):
-        keep = _common(text, spoken)
-        piece = spoken[keep:]
-        if piece.isascii() or not _SURROGATE.search(piece):
-            return Encoded(encode_basestring(piece), keep, len(piece), spoken)
+    spoken = shape.spoken(value) if type_ == PARTIAL else None
+    if spoken is not None and spoken[0] == index:
+        encoded = spell(spoken[1], text)
+        if encoded is not None:
+            return encoded
     slots, telling = shape.slots(value), shape.telling(value)
     parts = [slot.container[slot.key] for slot in slots]
     told = None
@@ -128,6 +128,18 @@ def encode(
     finally:
         _fill(slots, parts)
     return Encoded(payload, keep, len(appended), new)
+
+
+def spell(spoken: str, text: str) -> Encoded | None:
+    """An envelope around ``spoken``, the whole text now, as a difference to ``text``.
+
+    None where it holds a lone surrogate, which takes more care.
+    """
+    keep = _common(text, spoken)
+    piece = spoken[keep:]
+    if not piece.isascii() and _SURROGATE.search(piece):
+        return None
+    return Encoded(encode_basestring(piece), keep, len(piece), spoken)
 
 
 def decode(  # noqa: PLR0913 - a row's columns, and the text before it
@@ -306,9 +318,14 @@ def _difference(value: dict[str, Any], envelope: dict[str, Any] | None) -> dict[
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two JSON values are spelled alike: 1, 1.0 and true are not."""
-    if type(one) is type(other) in (str, int, type(None)):
-        return bool(one == other)
-    return canonical(one) == canonical(other)
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        alike = one.keys() == other.keys()
+        return alike and all(_same(item, other[key]) for key, item in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return repr(one) == repr(other) if isinstance(one, float) else bool(one == other)
 
 
 def _paired(text: str) -> str:

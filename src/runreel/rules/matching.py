@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from runreel.words.log import EventRow
 
+    Look = Callable[[], Iterable[tuple[EventRow, Any]]]
+
 
 class Offer(NamedTuple):
     """What became of a source's value: the row that holds it, and whether it is a new one.
@@ -93,9 +95,7 @@ class Matcher:
     an event may be an old one; ``offered`` counts the offers of each content.
     """
 
-    def __init__(
-        self, look: Callable[[], Iterable[tuple[EventRow, Any]]], offered: Counter[bytes]
-    ) -> None:
+    def __init__(self, look: Look, offered: Counter[bytes]) -> None:
         self.index = -1
         self._look = look
         self._offered = offered
@@ -128,6 +128,10 @@ class Matcher:
     def missing(self, number: int | None) -> int:
         """How many of the source's events should have come before the one of this number."""
         return 0 if number is None else max(0, number - self.index - 1)
+
+    def is_next(self, number: int | None) -> bool:
+        """Whether an event of this number is surely new, and none is missing before it."""
+        return self._fresh if number is None else number == self.index + 1
 
     def find(
         self, kind: str, type_: str | None, number: int | None, value: Any, content: bytes

@@ -90,6 +90,19 @@ def spoken(text: str) -> Reading:
     return Reading(RunStreamEvent(_PARTIAL, None, None, PartialMessage((text,))))
 
 
+def flows(reading: Reading | None) -> bool:
+    """Whether this, of a partial message, says nothing but the text; None: see ``spoken``."""
+    return reading is None or (
+        reading.event is not None
+        and reading.facts is None
+        and reading.usage is None
+        and reading.details is None
+        and reading.result is None
+        and reading.time is None
+        and not reading.begins
+    )
+
+
 class Shape(Protocol):
     """Where the text stands in a source's events, and what its commonest event looks like."""
 
@@ -113,8 +126,11 @@ class Shape(Protocol):
         """
         ...
 
-    def spoken(self, value: Any, /) -> str | None:
-        """The text of an event that may equal its envelope; None where it surely does not."""
+    def spoken(self, value: Any, /) -> tuple[int | None, str] | None:
+        """Index and text of a stream event that equals its envelope, where that is the WHOLE text.
+
+        None for any other event.
+        """
         ...
 
 

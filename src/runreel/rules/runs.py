@@ -25,14 +25,13 @@ from runreel.words.log import (
     RunError,
     RunSummary,
 )
-from runreel.words.messages import PartialMessage
 from runreel.words.results import RunResult, UsageDetails
 from runreel.words.status import RunStatus, StreamEvent
 from runreel.words.times import from_micros
 
 if TYPE_CHECKING:
     from runreel.rules.reading import Facts, Reading
-    from runreel.words.messages import Message
+    from runreel.words.messages import Message, PartialMessage
     from runreel.words.results import RunStreamEvent, ToolCallList, Usage
 
 IMPORT = "import"
@@ -137,17 +136,16 @@ def flows(state: RunState) -> bool:
         and state.error is None
         and state.error_code is None
         and state.tool_calls is None
-        and state.memory is None
         and not state.settled
         and (state.first_text_at is not None or not state.live)
     )
 
 
-def flow(state: RunState, text: str) -> None:
-    """Move ``state``, which flows, over a partial message of this text that says nothing else."""
+def flow(state: RunState, message: PartialMessage, memory: Any = None) -> None:
+    """Move ``state``, which flows, over a partial message that says nothing else."""
     state.last_seq += 1
     state.events += 1
-    state.message = PartialMessage((text,))
+    state.message, state.memory = message, memory
 
 
 def note(state: RunState, type_: str | None, at: int, value: Any) -> bool:

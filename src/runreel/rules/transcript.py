@@ -42,15 +42,17 @@ class Transcript:
         if self.hidden and keep is not None:
             self.hidden = _within(self.hidden, keep)
 
-    def write(self, kind: str, type_: str | None, index: int | None, value: Any) -> Encoded:
-        """``value`` encoded for the row that comes next; its ``text`` is ours once it is stored.
+    def write(
+        self, kind: str, type_: str | None, index: int | None, value: Any, text: str
+    ) -> Encoded:
+        """``value`` encoded for a row behind ``text``; the text it has itself is ours once stored.
 
         Raises:
             BadValue: if it is no JSON value.
         """
         if kind in (STREAM_EVENT, RUN):
-            return codec.encode(value, self._shape, text=self.text, type_=type_, index=index)
-        return codec.Encoded(codec.dumps(value), None, None, self.text)
+            return codec.encode(value, self._shape, text=text, type_=type_, index=index)
+        return codec.Encoded(codec.dumps(value), None, None, text)
 
     def read(self, row: EventRow) -> Any:
         """The value of the row that comes next; None once its payload is erased.

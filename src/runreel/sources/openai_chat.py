@@ -15,7 +15,7 @@ from runreel.sources import openai_json as oj
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
 from runreel.words.messages import PartialMessage
 from runreel.words.results import RunResult, RunStreamEvent, Usage, UsageDetails
-from runreel.words.status import MessageStatus, RunStatus, StreamEvent
+from runreel.words.status import PARTIAL, MessageStatus, RunStatus, StreamEvent
 
 if TYPE_CHECKING:
     from runreel.sources.chat_calls import Calls
@@ -71,7 +71,7 @@ class OpenAIChatReader:
             return StreamEvent.ERROR.name
         if reason := _reason(value):
             return _end(reason).name
-        return StreamEvent.PARTIAL_MESSAGE.name if _pieces(value) else None
+        return PARTIAL if _pieces(value) else None
 
     def index_of(self, _kind: str, _value: Any) -> int | None:
         """None: chunks have no numbers."""
@@ -90,15 +90,15 @@ class OpenAIChatReader:
 
     def envelope(self, type_: str | None, _source_index: int | None, text: str) -> Any:
         """A piece of content."""
-        if type_ != StreamEvent.PARTIAL_MESSAGE.name:
+        if type_ != PARTIAL:
             return None
         delta = {"content": text}
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
         return {"object": CHUNK, "choices": [choice]}
 
-    def spoken(self, _value: Any) -> str | None:
-        """None: what tells pieces is never its envelope alone."""
-        return None
+    def spoken(self, _value: Any) -> None:
+        """None: what tells pieces never tells the whole text."""
+        return
 
 
 reader = OpenAIChatReader()

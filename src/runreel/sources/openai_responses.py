@@ -17,7 +17,7 @@ from runreel.sources import spans
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
 from runreel.words.messages import PartialMessage
 from runreel.words.results import RunResult, RunStreamEvent
-from runreel.words.status import RunStatus, StreamEvent
+from runreel.words.status import PARTIAL, RunStatus, StreamEvent
 
 if TYPE_CHECKING:
     from runreel.sources.spans import Part, Spans
@@ -88,7 +88,7 @@ class OpenAIResponsesReader:
             return StreamEvent.ERROR.name
         if end := _ENDS.get(_type(value)):
             return _STREAMED[responses.outcome(_response_of(value), end).status].name
-        return StreamEvent.PARTIAL_MESSAGE.name if _piece(value) else None
+        return PARTIAL if _piece(value) else None
 
     def index_of(self, _kind: str, _value: Any) -> int | None:
         """None: each response of a chain numbers its events anew, and some servers number none."""
@@ -121,7 +121,7 @@ class OpenAIResponsesReader:
 
     def envelope(self, type_: str | None, _source_index: int | None, text: str) -> Any:
         """A piece of the first part."""
-        if type_ != StreamEvent.PARTIAL_MESSAGE.name:
+        if type_ != PARTIAL:
             return None
         return {
             "type": _TEXT_DELTA,
@@ -131,9 +131,9 @@ class OpenAIResponsesReader:
             "logprobs": [],
         }
 
-    def spoken(self, _value: Any) -> str | None:
-        """None: what tells pieces is never its envelope alone."""
-        return None
+    def spoken(self, _value: Any) -> None:
+        """None: what tells pieces never tells the whole text."""
+        return
 
 
 reader = OpenAIResponsesReader()

@@ -14,7 +14,7 @@ from runreel.rules import plain_json as pj
 from runreel.rules.reading import START, Facts, Reading, Slot, SoFar, Telling
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
 from runreel.words.results import RunResult, RunStreamEvent
-from runreel.words.status import RunStatus, StreamEvent
+from runreel.words.status import PARTIAL, RunStatus, StreamEvent
 from runreel.words.times import micros
 
 
@@ -80,17 +80,19 @@ class PlainReader:
 
     def envelope(self, type_: str | None, source_index: int | None, text: str) -> Any:
         """A PARTIAL_MESSAGE with its text alone."""
-        if type_ != StreamEvent.PARTIAL_MESSAGE.name:
+        if type_ != PARTIAL:
             return None
         value: dict[str, Any] = {"type": type_, "text": text}
         if source_index is not None:
             value["source_index"] = source_index
         return value
 
-    def spoken(self, value: Any) -> str | None:
-        """``text``."""
-        text = value.get("text") if isinstance(value, dict) and len(value) <= 3 else None
-        return text if isinstance(text, str) else None
+    def spoken(self, value: Any) -> tuple[int | None, str] | None:
+        """``source_index`` and ``text``."""
+        if type(value) is not dict or not isinstance(text := value.get("text"), str):
+            return None
+        index = self.index_of(STREAM_EVENT, value)
+        return (index, text) if value == self.envelope(PARTIAL, index, text) else None
 
 
 reader = PlainReader()

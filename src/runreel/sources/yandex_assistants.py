@@ -28,7 +28,7 @@ from runreel.words.results import (
     ToolCallList,
     Usage,
 )
-from runreel.words.status import MessageStatus, RunStatus, StreamEvent
+from runreel.words.status import PARTIAL, MessageStatus, RunStatus, StreamEvent
 from runreel.words.times import from_micros, micros
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class YandexAssistantsReader:
 
     def envelope(self, type_: str | None, source_index: int | None, text: str) -> Any:
         """A PARTIAL_MESSAGE of one part."""
-        if type_ != StreamEvent.PARTIAL_MESSAGE.name or source_index is None:
+        if type_ != PARTIAL or source_index is None:
             return None
         cursor = {"currentEventIdx": str(source_index)} if source_index else {}
         return {
@@ -121,13 +121,17 @@ class YandexAssistantsReader:
             "partialMessage": {"content": [{"text": {"content": text}}]},
         }
 
-    def spoken(self, value: Any) -> str | None:
-        """The content of the first part."""
+    def spoken(self, value: Any) -> tuple[int | None, str] | None:
+        """The cursor's number and the content of the only part."""
         try:
             text = value["partialMessage"]["content"][0]["text"]["content"]
-        except (KeyError, IndexError, TypeError):
+            cursor = value["streamCursor"]
+            index = int(cursor["currentEventIdx"]) if cursor else 0
+        except (KeyError, IndexError, TypeError, ValueError):
             return None
-        return text if isinstance(text, str) else None
+        if type(text) is not str or not 0 <= index < 2**63:
+            return None
+        return (index, text) if value == self.envelope(PARTIAL, index, text) else None
 
 
 reader = YandexAssistantsReader()

@@ -109,6 +109,10 @@ class StreamEvent(BaseRunStatus, _OpenEnum):
         return self is StreamEvent.ERROR
 
 
+# The name of most events, which is asked for with each of them.
+PARTIAL = StreamEvent.PARTIAL_MESSAGE.name
+
+
 class MessageStatus(_OpenEnum):
     """How the generation of a message ended; UNKNOWN is ours, where the SDK raises."""
 
