@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import select
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from runreel.store.driver_errors import too_many
@@ -41,6 +43,23 @@ class PostgresHeld:
             self.alchemy.close()
 
 
+def _see_alive(driver: Any, _record: Any, _proxy: Any) -> None:
+    """Have the pool give another connection for one that lay idle and that the server has left.
+
+    To ask the server each time, as the pool would, takes as long as most answers.
+    """
+    if driver.closed:
+        raise DisconnectionError
+    waiting = select.poll()
+    waiting.register(driver.fileno(), select.POLLIN)
+    # A server that leaves says so, and its end of the wire is closed. Who says nothing is there.
+    if waiting.poll(0):
+        try:
+            driver.execute("SELECT 1")
+        except Exception as error:
+            raise DisconnectionError from error
+
+
 class PostgresEngine:
     """Connections to one database, which commit each statement by themselves.
 
@@ -57,7 +76,6 @@ class PostgresEngine:
         try:
             self._engine = create_engine(
                 alchemy,
-                pool_pre_ping=True,
                 pool_size=kept,
                 max_overflow=most - kept,
                 pool_timeout=wait,
@@ -69,6 +87,7 @@ class PostgresEngine:
             raise MissingExtra(
                 "the driver for Postgres is not installed", hint="pip install 'runreel[postgres]'"
             ) from None
+        event.listen(self._engine, "checkout", _see_alive)
 
     def connect(self) -> PostgresHeld:
         """A connection that was given back, or a new one.

@@ -44,9 +44,9 @@ class Url:
 
     @property
     def text(self) -> str:
-        """The URL itself, its password as well: nothing to print."""
+        """The URL itself as any program takes it, its password as well: nothing to print."""
         if self.alchemy is not None:
-            return self.alchemy.render_as_string(hide_password=False)
+            return self.alchemy.set(drivername="postgresql").render_as_string(hide_password=False)
         query = f"?{urlencode(self.query, safe='/:,*', quote_via=quote)}" if self.query else ""
         return f"sqlite:///{self.database}{query}"
 
