@@ -40,9 +40,10 @@ def run_alone() -> None:
     path = sqlite_path(parsed)
     if path is not None:
         engines.make_private(path)
-    held = engines.create(parsed, durability="full").connect()
-    with closing(Log(held)) as log, alchemy(log) as connection, log.transaction():
+    engine = engines.create(parsed, durability="full")
+    with closing(Log(engine.connect())) as log, alchemy(log) as connection, log.transaction():
         run(connection)
+    engine.dispose()
 
 
 if context.is_offline_mode():

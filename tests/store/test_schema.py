@@ -60,9 +60,11 @@ def upgraded_to(url: str, revision: str) -> None:
     path = sqlite_path(parse_url(url))
     if path is not None:
         engines.make_private(path)
-    connection = Connection(engines.create(parse_url(url), durability="full").connect())
+    engine = engines.create(parse_url(url), durability="full")
+    connection = Connection(engine.connect())
     with schema.alchemy(connection) as sa, connection.transaction():
         schema.migrate(sa, revision)
+    engine.dispose()
 
 
 def upgrade_in_processes(url: str) -> list[int]:
