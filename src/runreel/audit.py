@@ -216,19 +216,26 @@ class _Run:
                 self.say(row[1], "column", "run_id is no text")
             return
         broken = self._follow(rows)
-        take, found = self.links.take, self.found
+        if broken is None:
+            self._take(self.links, rows)
+            return
+        for row in rows:
+            self._take(self.links, [row])
+            if row[1] == broken[0]:
+                self._damaged(*broken)
+        if broken[0] is None:
+            self._damaged(*broken)
+
+    def _take(self, links: Links, rows: Iterable[Row]) -> None:
+        take, found = links.take, self.found
         for row in rows:
             before = len(found)
             try:
                 take(row)
             except Exception as error:  # noqa: BLE001 - columns may hold anything
-                self.links.lose(row)
+                links.lose(row)
                 if len(found) == before:
                     self.say(row[1], "column", f"a value is not what it should be: {_short(error)}")
-            if broken is not None and row[1] == broken[0]:
-                self._damaged(*broken)
-        if broken is not None and broken[0] is None:
-            self._damaged(*broken)
 
     def _follow(self, rows: list[Row]) -> tuple[Any, BaseException] | None:
         """Move what the projections are compared with along; the row that it stopped at, and why.

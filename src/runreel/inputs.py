@@ -11,7 +11,7 @@ from io import SEEK_END
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from runreel.rules.codec import MAX_DEPTH, dumps
+from runreel.rules.json_text import MAX_DEPTH, dumps
 from runreel.sources.lines import Line, parse
 from runreel.words.errors import BadInput, UsageError
 from runreel.words.log import CONTEXT, NOTE

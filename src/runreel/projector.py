@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from runreel.rules import codec, runs, tombstones
+from runreel.rules import codec, json_text, runs, tombstones
 from runreel.rules.reading import Reading, SoFar, spoken
 from runreel.rules.runs import RunState
 from runreel.rules.transcript import Transcript
@@ -32,10 +32,13 @@ _TYPE, _KEEP, _PAYLOAD, _REDACTED = map(
 
 
 class Told(NamedTuple):
-    """What one row holds and means; ``changed`` is whether a list of runs shows it."""
+    """What one row holds and means; ``changed`` is whether a list of runs shows it.
+
+    ``reading`` is None where the row holds nothing but text: see ``reading.spoken``.
+    """
 
     value: Any
-    reading: Reading
+    reading: Reading | None
     changed: bool
 
 
@@ -73,9 +76,16 @@ class Fold:
         Raises:
             DamagedRow: if the row is damaged.
         """
+        if (
+            row.type == PARTIAL
+            and row.redacted is None
+            and codec.is_spoken(row.keep, row.payload)
+            and self.flows
+        ):
+            return self._spoken(row)
         try:
             if row.kind == NOTE:
-                value: Any = None if row.payload is None else codec.loads(row.payload)
+                value: Any = None if row.payload is None else json_text.loads(row.payload)
                 if row.type == OPENED and row.seq == 0:
                     self.use(value["source"])
                 elif row.type == PRUNED:
@@ -89,6 +99,15 @@ class Fold:
             raise DamagedRow(row, error) from error
         reading = self.read(row.kind, value, text)
         return Told(value, reading, self.move(row.kind, row.type, row.at, value, reading))
+
+    def _spoken(self, row: EventRow) -> Told:
+        """Move over a row that holds nothing but text, and flows."""
+        try:
+            value = self.transcript.read(row)
+        except (BadValue, TypeError) as error:
+            raise DamagedRow(row, error) from error
+        self.flow(self.transcript.text)
+        return Told(value, None, False)  # noqa: FBT003 - nothing that a list shows
 
     def advance(self, row: EventRow) -> bool:
         """Like ``take`` for whoever needs the state alone: whether a list of runs shows the row.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from runreel import process
 from runreel.projector import Fold, fold, stored_event
-from runreel.rules.codec import loads
 from runreel.rules.ids import check_asked_id, check_run_id
+from runreel.rules.json_text import loads
 from runreel.rules.plain_json import as_object
 from runreel.rules.tombstones import epitaph, is_tombstone
 from runreel.rules.transcript import Transcript

@@ -27,16 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from runreel.examining import Attempt
+    from runreel.parallel import Others
     from runreel.store.connection import Connection
     from runreel.store.database import Database
+    from runreel.store.rollup_check import Absent
     from runreel.store.rollups import Counted, Move, Wrong
     from runreel.words.audit import Finding
 
     Progress = Callable[[int, int], None]
     # What happens to a run whose log is damaged; it is left as it is.
     OnDamage = Callable[[Finding], None]
-    # What looks at pieces of the log, one after the other or several at once; the answers are in
-    # order.
+    # What looks at pieces of the log; the answers are in order.
     Look = Callable[[Iterable[list[str]]], Iterator[list[Examined]]]
 
 # So many runs are read at once: fewer take more statements, more take more memory.
@@ -61,24 +62,20 @@ def differences(  # noqa: PLR0913 - how to look, and whom to tell
     run_ids: Sequence[str] | None = None,
     *,
     check_only: bool = False,
-    jobs: int = 1,
+    others: Others | None = None,
     progress: Progress | None = None,
     on_damage: OnDamage | None = None,
 ) -> Iterator[Difference]:
-    """What ``rebuild`` finds, or ``check``, of some runs or all; so many processes look.
+    """What ``rebuild`` finds, or ``check``, of some runs or all; ``others`` do some of the work.
 
     Raises:
         RunNotFound: if one of the runs is neither in the log nor in the projections.
         DamagedRun: if a run's log is damaged and nobody takes care of that.
     """
-    work, look = check if check_only else rebuild, None
-    if jobs > 1:
-        from runreel import parallel
-
-        look = parallel.examining(database, jobs)
+    work = check if check_only else rebuild
     with database.reading() if check_only else database.writing() as connection:
         require(connection, run_ids or ())
-        yield from work(connection, run_ids, progress=progress, on_damage=on_damage, look=look)
+        yield from work(connection, run_ids, progress=progress, on_damage=on_damage, others=others)
 
 
 def check(
@@ -87,7 +84,7 @@ def check(
     *,
     progress: Progress | None = None,
     on_damage: OnDamage | None = None,
-    look: Look | None = None,
+    others: Others | None = None,
 ) -> Iterator[Difference]:
     """Where the projections are not what the log says, run by run.
 
@@ -97,14 +94,16 @@ def check(
         DamagedRun: if a run's log is damaged and nobody takes care of that.
     """
     wrong = []
-    look = look or partial(one_by_one, connection)
+    whole = run_ids is None
+    adds_up = others.begin(rollup_check.adds_up) if others and whole else None
+    look = others.examined if others else partial(one_by_one, connection)
     for runs in _told(connection, run_ids, progress, look):
         for run in runs:
             _take_care(run, on_damage)
             if run.differences:
                 wrong.append(run.run_id)
             yield from run.differences
-    if run_ids is None:
+    if whole and (wrong or adds_up is None or not adds_up()):
         yield from _usage(connection, wrong)
 
 
@@ -114,7 +113,7 @@ def rebuild(
     *,
     progress: Progress | None = None,
     on_damage: OnDamage | None = None,
-    look: Look | None = None,
+    others: Others | None = None,
 ) -> Iterator[Difference]:
     """Make the projections what the log says, in one step for whoever reads; what differed.
 
@@ -125,10 +124,11 @@ def rebuild(
         DamagedRun: if a run's log is damaged and nobody takes care of that; nothing is changed.
     """
     whole = connection.transaction() if connection.postgres else contextlib.nullcontext()
-    wrong: Spool[tuple[Any, ...]]
+    wrong: Spool[Wrong | Absent]
     with Spool() as wrong:
         with whole, staging.room(connection):
-            look = look or partial(one_by_one, connection, attempt=staging.attempt)
+            alone = partial(one_by_one, connection, attempt=staging.attempt)
+            look = others.examined if others else alone
             for runs in _told(connection, run_ids, progress, look):
                 for run in runs:
                     _take_care(run, on_damage)
@@ -140,7 +140,7 @@ def rebuild(
                 staging.place(connection, None if run_ids is not None else wrong)
                 if run_ids is None:
                     schema.set_projection_version(connection)
-        yield from map(_of_usage, map(rollup_check.wrong_of, wrong))
+        yield from map(_of_usage, wrong)
 
 
 def _stage(connection: Connection, runs: list[Examined]) -> None:
@@ -180,7 +180,9 @@ def _counted(row: dict[str, Any] | None) -> Counted | None:
     return None if row is None else read_models.counted(row)
 
 
-def _of_usage(wrong: Wrong) -> Difference:
+def _of_usage(wrong: Wrong | Absent) -> Difference:
+    if isinstance(wrong, rollup_check.Absent):
+        return Difference("*", wrong.name, None, f"{wrong.due} rows")
     return Difference(
         "*", wrong.bucket.name, rollups.totals(wrong.stored), rollups.totals(wrong.due)
     )

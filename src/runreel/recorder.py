@@ -14,7 +14,7 @@ from runreel.drafts import Draft, Entry
 from runreel.projector import Fold, stored_event
 from runreel.rules.ids import check_run_id
 from runreel.rules.masking import Masker
-from runreel.rules.matching import Offer, fingerprint
+from runreel.rules.matching import Offer
 from runreel.rules.runs import IMPORT
 from runreel.store import event_log
 from runreel.tail import Tail
@@ -274,16 +274,13 @@ class Recorder:
         return (yield from self._matching(self._tail.entry(kind, value)))
 
     def _matching(self, entry: Entry) -> Generator[Unit, bool, Offer]:
-        content = b"" if entry.number is not None else fingerprint(entry.kind, entry.value)
         known: Offer | None = None
-        missing = 0
+        told, missing = entry, 0
 
         def decide() -> list[Entry]:
-            nonlocal known, missing, content
+            nonlocal known, missing, told
             told, matcher = self._tail.veiled(entry), self._tail.matcher
-            if told is not entry and content:
-                content = fingerprint(told.kind, told.value)
-            known, missing = matcher.find(*told, content), 0
+            known, missing = matcher.find(*told), 0
             if known is not None and not known.new:
                 return []
             if known is not None:
@@ -295,7 +292,7 @@ class Recorder:
 
         made = yield from self._deciding(decide)
         if entry.number is None:
-            self._offered[content] += 1
+            self._tail.count(told.kind, told.value)
         return known or Offer(made[-1].row.seq, new=True, missing=missing)
 
     def _ending(self, type_: str, value: dict[str, Any]) -> Generator[Unit, bool, None]:

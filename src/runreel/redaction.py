@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from runreel import drafts
 from runreel.drafts import Entry
 from runreel.projector import Fold, fold
-from runreel.rules.codec import dumps
 from runreel.rules.ids import check_said
+from runreel.rules.json_text import dumps
 from runreel.rules.masks import stand_in
 from runreel.rules.search import Search, Wanted, shown
 from runreel.store import event_log, known_runs, read_models

@@ -72,7 +72,8 @@ def timeline(
                 elapsed = row.elapsed if folded.state.live else None
                 # The run's creation is when its first event could have come.
                 first = folded.state.created_at if not beats else None
-                beats.append(Beat(elapsed, session, row.at, reading.time or first))
+                time = None if reading is None else reading.time
+                beats.append(Beat(elapsed, session, row.at, time or first))
         if end < 0 and event_log.head(connection, run_id) < 0:
             raise RunNotFound(f"no run is called {run_id!r}")
     times, clock = pacing.moments(beats)

@@ -13,6 +13,7 @@ from runreel.rules.matching import Matcher, fingerprint
 from runreel.rules.reading import flows, spoken
 from runreel.rules.tombstones import epitaph, is_tombstone
 from runreel.sources import reader_of
+from runreel.store.run_rows import pack
 from runreel.words.errors import RunPruned, SourceMismatch
 from runreel.words.log import NOTE, REDACTED, RUN, STREAM_EVENT
 from runreel.words.status import PARTIAL
@@ -50,6 +51,7 @@ class Tail:
         self._now = now
         self._fold = Fold(run_id)
         self._digest = chain.genesis(run_id)
+        self._shown: Projected | None = None
 
     @property
     def state(self) -> RunState:
@@ -57,8 +59,9 @@ class Tail:
         return self._fold.state
 
     def projected(self) -> Projected:
-        """What lists show of the run."""
-        return self._fold.projected()
+        """What lists show of the run; its result is packed, for nobody should wait for that."""
+        self._shown = pack(self._fold.projected(), self._shown)
+        return self._shown
 
     def catch_up(self, rows: Iterable[EventRow]) -> bool:
         """Move over rows that others appended; False if those before have changed meanwhile.

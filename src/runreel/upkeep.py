@@ -64,19 +64,21 @@ class Upkeep:
             LogError: if the log of a run is damaged; of the others everything is done by then.
         """
         from runreel.examining import DamagedRun
+        from runreel.parallel import others
         from runreel.rebuild import differences
 
         damaged: list[Finding] = []
-        found = list(
-            differences(
-                self.db,
-                None if run_ids is None else list(run_ids),
-                check_only=check,
-                jobs=jobs,
-                progress=progress,
-                on_damage=damaged.append,
+        with others(self.db, jobs) as processes:
+            found = list(
+                differences(
+                    self.db,
+                    None if run_ids is None else list(run_ids),
+                    check_only=check,
+                    others=processes,
+                    progress=progress,
+                    on_damage=damaged.append,
+                )
             )
-        )
         if damaged:
             raise DamagedRun(damaged[0], others=len(damaged) - 1)
         return found

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.drafts import Entry, draft
 from runreel.projector import Fold
-from runreel.rules import chain, codec
+from runreel.rules import chain, json_text
 from runreel.sources import reader_of
 from runreel.store.event_log import COLUMNS
-from runreel.words.log import CLOSED, INTERRUPTED, NOTE, OPENED, RUN, EventRow
+from runreel.words.log import CLOSED, INTERRUPTED, NOTE, OPENED, RUN, STREAM_EVENT, EventRow
 from runreel.words.times import to_micros
 from tests.benchmarks import raw, workload
 
@@ -52,6 +52,21 @@ def streams(reel: Reel, events: int, *, projected: bool = True) -> int:
     if projected:
         reel.rebuild()
     return runs * of_each
+
+
+def long_run(reel: Reel, events: int) -> str:
+    """Fill a log with one run that says so many pieces of answers; its id."""
+    run_id, reader = workload.run_id(0), reader_of(workload.SOURCE)
+    opened = Entry(NOTE, OPENED, None, {"source": workload.SOURCE, "via": "benchmark"})
+    values = workload.partials(0, _TEXTS * workload.PIECES)
+    said = (
+        Entry(STREAM_EVENT, reader.type_of(STREAM_EVENT, value), number, value)
+        for number, value in enumerate(itertools.islice(itertools.cycle(values), events))
+    )
+    entries = itertools.chain([opened], said)
+    _fill(reel, _chained(run_id, _began(0, 1), _drafts(run_id, entries)))
+    reel.rebuild()
+    return run_id
 
 
 def lists(reel: Reel, runs: int) -> int:
@@ -106,13 +121,16 @@ def _drafted(run: workload.Told) -> list[EventRow]:
         ),
         Entry(NOTE, CLOSED, None, {}),
     ]
-    fold, rows = Fold(run.run_id, workload.SOURCE), []
+    return list(_drafts(run.run_id, entries))
+
+
+def _drafts(run_id: str, entries: Iterable[Entry]) -> Iterator[EventRow]:
+    fold = Fold(run_id, workload.SOURCE)
     for place, entry in enumerate(entries):
         time = place * 50 * _MILLISECOND
         (made,) = draft(fold, b"", [entry], time, time)
         fold.advance(made.row)
-        rows.append(made.row)
-    return rows
+        yield made.row
 
 
 def _short(number: int, runs: int) -> list[EventRow]:
@@ -145,7 +163,7 @@ def _short(number: int, runs: int) -> list[EventRow]:
 
 
 def _row(seq: int, kind: str, type_: str, value: dict[str, Any]) -> EventRow:
-    at, payload = seq * _MILLISECOND, codec.dumps(value)
+    at, payload = seq * _MILLISECOND, json_text.dumps(value)
     return EventRow("", seq, kind, type_, None, at, 0, None, None, payload, _SALT, None, b"")
 
 

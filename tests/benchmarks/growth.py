@@ -48,6 +48,7 @@ def run(bench: Bench) -> Section:
         work: list[Callable[[], list[Row]]] = [
             *(partial(_passes, bench, database) for database in DATABASES),
             partial(_import, bench),
+            partial(_events, bench),
         ]
         for rows in pool.map(lambda step: step(), work):
             section.rows += rows
@@ -114,6 +115,19 @@ def _import(bench: Bench) -> list[Row]:
             peaks.append(_peak(reel, "import", str(path)))
     path.unlink()
     return [_row(f"memory of `import`, {SQLITE}", peaks[1], peaks[0], bench)]
+
+
+def _events(bench: Bench) -> list[Row]:
+    peaks = []
+    sizes = (bench.sizes.passed // 100, bench.sizes.passed // 10)
+    for events in sizes:
+        with bench.log(SQLITE, "normal") as reel:
+            run_id = filling.long_run(reel, events)
+            peaks.append(_peak(reel, "events", run_id, "--json"))
+    small, large = peaks
+    work = f"memory of `events RUN --json`, {sizes[1]:,} events, {SQLITE}"
+    beside, ratio = f"a run of {sizes[0]:,}", large / small
+    return [Row(work, megabytes(large), beside, megabytes(small), ratio, _MEMORY)]
 
 
 def _row(work: str, large: int, small: int, bench: Bench) -> Row:

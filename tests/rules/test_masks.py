@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.rules.codec import dumps, loads
+from runreel.rules.json_text import dumps, loads
 from runreel.rules.masks import covers, masked, stand_in, veiled
 from runreel.rules.search import Hit, Wanted
 from runreel.rules.transcript import PLACEHOLDER

@@ -3,10 +3,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runreel.rules import json_text
 from runreel.rules.matching import Held, Matcher, Offer, Seen, fingerprint
+from runreel.words.errors import BadValue
 from runreel.words.log import CONFLICT, CONTEXT, NOTE, RUN, STREAM_EVENT, EventRow
 from tests.strategies import MANY, exact, values
 
@@ -75,6 +78,22 @@ def test_fingerprints_are_equal_for_equal_values_of_a_kind_alone(one, other, kin
     assert (fingerprint(kind, one) == fingerprint(another, other)) == same
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\ud83d\ude00",
+        ["я\ud83d", "\ud83d\ude00"],
+        [{1: "я", 1.5: "é", None: "\ud83d\ude00"}, {True: "я"}],
+        {"b": (1, 2), "a": -0.0},
+        [2**70, 1e16, 5e-324],
+    ],
+    ids=ascii,
+)
+def test_a_value_has_the_fingerprint_of_what_the_log_gives_back(value):
+    stored = json_text.loads(json_text.dumps(value))
+    assert fingerprint(RUN, value) == fingerprint(RUN, stored)
+
+
 class Log:
     """Rows in a list, and how often they were looked at."""
 
@@ -91,7 +110,7 @@ def test_an_event_of_a_new_number_is_new_without_a_look_at_the_log():
     log = Log()
     matcher = Matcher(log.look, Counter())
     for number in range(3):
-        assert matcher.find(STREAM_EVENT, None, number, {"n": number}, b"") is None
+        assert matcher.find(STREAM_EVENT, None, number, {"n": number}) is None
         matcher.mark(row(number, STREAM_EVENT, index=number), {"n": number})
     assert (matcher.index, log.looks) == (2, 0)
 
@@ -100,8 +119,8 @@ def test_an_event_that_comes_again_is_the_row_that_it_was():
     log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}), (row(2, STREAM_EVENT, index=1), {"n": 1}))
     matcher = Matcher(log.look, Counter())
     matcher.index = 1
-    assert matcher.find(STREAM_EVENT, None, 0, {"n": 0}, b"") == Offer(1, new=False)
-    assert matcher.find(STREAM_EVENT, None, 1, {"n": 1}, b"") == Offer(2, new=False)
+    assert matcher.find(STREAM_EVENT, None, 0, {"n": 0}) == Offer(1, new=False)
+    assert matcher.find(STREAM_EVENT, None, 1, {"n": 1}) == Offer(2, new=False)
     assert log.looks == 1
 
 
@@ -109,28 +128,40 @@ def test_an_event_that_comes_again_is_found_though_it_was_appended_after_the_las
     log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}))
     matcher = Matcher(log.look, Counter())
     matcher.index = 0
-    assert matcher.find(STREAM_EVENT, None, 0, {"n": 0}, b"") == Offer(1, new=False)
+    assert matcher.find(STREAM_EVENT, None, 0, {"n": 0}) == Offer(1, new=False)
     log.rows.append((row(2, STREAM_EVENT, index=1), {"n": 1}))
     matcher.mark(*log.rows[-1])
-    assert matcher.find(STREAM_EVENT, None, 1, {"n": 1}, b"") == Offer(2, new=False)
+    assert matcher.find(STREAM_EVENT, None, 1, {"n": 1}) == Offer(2, new=False)
 
 
 def test_another_telling_of_an_event_is_a_conflict_that_is_new_until_it_is_noted():
     log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}))
     matcher = Matcher(log.look, Counter())
     matcher.index = 0
-    assert matcher.find(STREAM_EVENT, None, 0, {"n": 9}, b"") == Offer(1, new=True, conflict=True)
+    assert matcher.find(STREAM_EVENT, None, 0, {"n": 9}) == Offer(1, new=True, conflict=True)
     noted = {"source_index": 0, "offered": {"n": 9}}
     log.rows.append((row(2, NOTE, type_=CONFLICT), noted))
     matcher.mark(*log.rows[-1])
-    assert matcher.find(STREAM_EVENT, None, 0, {"n": 9}, b"") == Offer(1, new=False, conflict=True)
+    assert matcher.find(STREAM_EVENT, None, 0, {"n": 9}) == Offer(1, new=False, conflict=True)
+
+
+@pytest.mark.parametrize("number", [None, 0])
+@pytest.mark.parametrize(
+    "odd", [float("nan"), b"bytes", {1, 2}], ids=lambda odd: type(odd).__name__
+)
+def test_what_is_no_json_value_is_found_nowhere(number, odd):
+    log = Log(*((row(1, STREAM_EVENT, index=number), {"n": n}) for n in (None, "Ynl0ZXM=", [1, 2])))
+    matcher = Matcher(log.look, Counter())
+    matcher.index = 0
+    with pytest.raises(BadValue, match="not a JSON value"):
+        matcher.find(STREAM_EVENT, None, number, {"n": odd})
 
 
 def test_a_number_that_was_skipped_is_new_when_it_comes_late():
     log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}), (row(2, STREAM_EVENT, index=2), {"n": 2}))
     matcher = Matcher(log.look, Counter())
     matcher.index = 2
-    assert matcher.find(STREAM_EVENT, None, 1, {"n": 1}, b"") is None
+    assert matcher.find(STREAM_EVENT, None, 1, {"n": 1}) is None
 
 
 def test_the_nth_equal_offer_is_the_nth_equal_row():
@@ -140,7 +171,7 @@ def test_the_nth_equal_offer_is_the_nth_equal_row():
     matcher = Matcher(log.look, offered)
     found = []
     for _ in range(3):
-        found.append(matcher.find(RUN, None, None, run, content))
+        found.append(matcher.find(RUN, None, None, run))
         offered[content] += 1
     assert found == [Offer(1, new=False), Offer(3, new=False), None]
 
@@ -150,7 +181,7 @@ def test_in_a_run_of_ones_own_each_offer_is_new_without_a_look_at_the_log():
     matcher = Matcher(log.look, offered)
     matcher.start()
     for seq in (1, 2):
-        assert matcher.find(RUN, None, None, {}, fingerprint(RUN, {})) is None
+        assert matcher.find(RUN, None, None, {}) is None
         offered[fingerprint(RUN, {})] += 1
         matcher.mark(row(seq, RUN), {})
     assert log.looks == 0
@@ -163,7 +194,7 @@ def test_a_row_that_was_appended_without_an_offer_is_the_first_offer_equal_to_it
     matcher.bypass()
     log.rows.append((row(1, RUN), {}))
     matcher.mark(*log.rows[-1])
-    assert matcher.find(RUN, None, None, {}, fingerprint(RUN, {})) == Offer(1, new=False)
+    assert matcher.find(RUN, None, None, {}) == Offer(1, new=False)
 
 
 def test_what_others_appended_is_seen_after_forgetting():
@@ -172,7 +203,7 @@ def test_what_others_appended_is_seen_after_forgetting():
     matcher.start()
     log.rows.append((row(1, RUN), {}))
     matcher.forget()
-    assert matcher.find(RUN, None, None, {}, fingerprint(RUN, {})) == Offer(1, new=False)
+    assert matcher.find(RUN, None, None, {}) == Offer(1, new=False)
 
 
 def test_events_that_should_have_come_before_are_counted():

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 from hypothesis import given
 
-from runreel.rules import codec, plain_json
+from runreel.rules import json_text, plain_json
 from runreel.sources.plain import reader
 from runreel.words.messages import (
     Author,
@@ -53,14 +53,14 @@ CALLS = ToolCallList((ToolCall("call-1", FunctionCall("f", {"n": 1})), ToolCall(
 @MANY
 @given(run_results)
 def test_a_result_comes_back_equal_from_its_plain_json(result):
-    stored = codec.dumps(plain_json.result_value(result))
-    assert plain_json.result(codec.loads(stored)) == result
+    stored = json_text.dumps(plain_json.result_value(result))
+    assert plain_json.result(json_text.loads(stored)) == result
 
 
 @MANY
 @given(run_stream_events)
 def test_an_event_comes_back_equal_from_its_plain_json(event):
-    value = codec.loads(codec.dumps(plain_json.event_value(event)))
+    value = json_text.loads(json_text.dumps(plain_json.event_value(event)))
     assert reader.read("stream_event", value).event == event
 
 
@@ -171,4 +171,4 @@ def test_what_nothing_is_told_of_has_no_plain_value():
 def test_odd_json_is_read_as_some_result(value):
     result = plain_json.result(value)
     assert isinstance(result.status, RunStatus)
-    codec.dumps(plain_json.result_value(result))
+    json_text.dumps(plain_json.result_value(result))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.rules import codec, plain_json
+from runreel.rules import codec, json_text, plain_json
 from runreel.rules.transcript import Transcript
 from runreel.words.errors import BadValue
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
@@ -122,7 +122,7 @@ def test_an_answer_costs_its_length_not_the_square_of_it(reader):
 )
 def test_what_differs_from_an_ordinary_partial_message_is_stored_with_the_difference(value):
     (row,) = write(PLAIN, [(STREAM_EVENT, value)])
-    assert row.payload == codec.dumps({"+": "Hello", **value, "text": 5})
+    assert row.payload == json_text.dumps({"+": "Hello", **value, "text": 5})
     assert exact(read(PLAIN, [row])) == exact([value])
 
 
@@ -133,7 +133,7 @@ def test_a_value_with_the_reserved_key_of_its_own_is_stored_as_it_came(reader, i
         kind, value = shape(index, ["Hello"])
         value["+"] = "mine"
         (row,) = write(reader, [(kind, value)])
-        assert (row.payload, row.keep, row.added) == (codec.dumps(value), None, None)
+        assert (row.payload, row.keep, row.added) == (json_text.dumps(value), None, None)
         assert read(reader, [row]) == [value]
 
 
@@ -149,7 +149,7 @@ def test_a_value_with_the_reserved_key_of_its_own_is_stored_as_it_came(reader, i
 )
 def test_a_number_where_text_stands_is_stored_as_it_came(reader, value):
     rows = write(reader, [SHAPES[reader.name][0](0, ["before"]), (STREAM_EVENT, value)])
-    assert (rows[1].payload, rows[1].keep) == (codec.dumps(value), None)
+    assert (rows[1].payload, rows[1].keep) == (json_text.dumps(value), None)
     assert read(reader, rows)[1] == value
 
 
@@ -160,7 +160,7 @@ def test_context_and_tool_results_say_nothing_of_the_runs_text(reader):
         rows = write(
             reader, [(kind, value), (other, value), SHAPES[reader.name][0](1, ["Hello, you"])]
         )
-        assert (rows[1].payload, rows[1].keep) == (codec.dumps(value), None)
+        assert (rows[1].payload, rows[1].keep) == (json_text.dumps(value), None)
         assert rows[2].payload == '", you"'
 
 
@@ -208,4 +208,4 @@ def test_a_result_whose_text_the_log_has_stores_none_of_it():
 @SOME
 @given(objects, texts)
 def test_a_row_without_keep_leaves_the_text_as_it_was(value, text):
-    assert codec.decode(codec.dumps(value), None, PLAIN, text=text) == (value, text)
+    assert codec.decode(json_text.dumps(value), None, PLAIN, text=text) == (value, text)

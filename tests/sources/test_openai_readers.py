@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runreel.projector import Fold
-from runreel.rules import codec
+from runreel.rules import json_text
 from runreel.rules.plain_json import result_value
 from runreel.sources import reader_of
 from runreel.words.log import STREAM_EVENT
@@ -108,7 +108,7 @@ def test_a_spoiled_stream_reads_back_exactly_and_means_something(reader, data):
     rows = written(reader, told)
     assert exact(read(reader, rows)) == exact(told)
     _, fold = folded(reader, rows)
-    codec.dumps(result_value(fold.state.result))
+    json_text.dumps(result_value(fold.state.result))
     assert fold.state.usage is None or fold.state.usage.total_tokens < 2**62
 
 
@@ -190,7 +190,7 @@ def test_arguments_are_parsed_or_kept_as_the_model_wrote_them(arguments, expecte
     _, fold = folded(RESPONSES, written(RESPONSES, script.events([item])))
     (called,) = fold.state.result.tool_calls
     assert exact(called.function.arguments) == exact(expected)
-    codec.dumps(result_value(fold.state.result))
+    json_text.dumps(result_value(fold.state.result))
 
 
 def test_calls_of_custom_tools_have_their_input_for_arguments():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runreel.rules import codec, reading
+from runreel.rules import json_text, reading
 from runreel.rules.plain_json import result_value
 from runreel.rules.reading import Facts, Reading
 from runreel.sources import SOURCES, reader_of
@@ -46,13 +46,13 @@ def test_odd_json_never_raises_and_gives_words_that_can_be_kept(reader, kind, va
     assert index is None or 0 <= index < 2**63
     assert all(type(slot.container[slot.key]) in (str, int) for slot in reader.slots(value))
     if read.result is not None:
-        codec.dumps(result_value(read.result))
+        json_text.dumps(result_value(read.result))
         assert read.result.usage is None or abs(read.result.usage.total_tokens) < 2**64
 
 
 @pytest.mark.parametrize("reader", [PLAIN, YANDEX])
 def test_calls_nested_as_deeply_as_may_be_are_read(reader):
-    arguments = {"deep": nested(codec.MAX_DEPTH)}
+    arguments = {"deep": nested(json_text.MAX_DEPTH)}
     call = {"functionCall": {"name": "f", "arguments": arguments}}
     value = {
         "state": {"toolCallList": {"toolCalls": [call]}},
@@ -102,7 +102,7 @@ def test_what_is_spoken_is_the_envelope_and_all_else_that_readers_say_agrees(rea
         return
     index, text = spoken
     envelope = reader.envelope("PARTIAL_MESSAGE", index, text)
-    assert codec.canonical(value) == codec.canonical(envelope)
+    assert json_text.canonical(value) == json_text.canonical(envelope)
     assert reader.type_of(STREAM_EVENT, value) == "PARTIAL_MESSAGE"
     assert reader.index_of(STREAM_EVENT, value) == index
     assert reader.read(STREAM_EVENT, value) == reading.spoken(text)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.words.times import from_micros, micros, rfc3339, to_micros
+from runreel.words.times import from_micros, micros, naive, rfc3339, to_micros
 from tests.strategies import SOME, values
 
 MOMENT = datetime(2025, 4, 7, 14, 42, 56, 643453, tzinfo=UTC)
@@ -33,6 +33,7 @@ def test_a_time_of_another_zone_is_the_same_moment():
         ("2025-04-07T14:42:56.643453Z", MICROS),
         ("2025-04-07T14:42:56.643453404Z", MICROS),
         ("2025-04-07T14:42:56.643453999Z", MICROS),
+        (f"2025-04-07T14:42:56.643453{'9' * 99}Z", MICROS),
         ("2025-04-07T17:42:56.643453+03:00", MICROS),
         ("2025-04-07T14:42:56Z", MICROS - 643_453),
         ("2025-04-07T14:42:56.6Z", MICROS - 43_453),
@@ -48,6 +49,14 @@ def test_a_time_of_another_zone_is_the_same_moment():
 )
 def test_the_times_of_proto_json_are_read_and_anything_else_is_none(text, expected):
     assert micros(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["2025-04-07T14:42:56.643453Z", "2025-04-07T17:42:56.643453+03:00"]
+)
+def test_messages_have_times_without_a_zone(text):
+    assert naive(text) == MOMENT.replace(tzinfo=None)
+    assert naive("yesterday") is None
 
 
 def test_a_time_that_no_datetime_reaches_becomes_the_nearest():

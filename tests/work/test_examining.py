@@ -10,7 +10,7 @@ import pytest
 import runreel
 from runreel.examining import DamagedRun, examine, follow
 from runreel.projector import DamagedRow, Fold
-from runreel.rules.codec import dumps
+from runreel.rules.json_text import dumps
 from runreel.store import event_log, known_runs
 from runreel.transfer import import_files
 from runreel.words.results import RunStreamEvent

@@ -240,6 +240,16 @@ def everything(reel: Reel) -> list[Any]:
     ]
 
 
+ABSENT = ["usage_by_time", *(f"usage_by_value {name}" for name in sorted(rollups.DIMENSIONS))]
+
+
+def rows_of(sums: list[Any]) -> list[int]:
+    """How many rows there are of all that may lack altogether."""
+    times, values = sums
+    names = [row[0] for row in values]
+    return [len(times), *map(names.count, sorted(rollups.DIMENSIONS))]
+
+
 FALSE = {
     "UPDATE usage_by_time SET runs = runs + 1 WHERE span = 4 AND start = {start}": (
         "usage_by_time hour 2025-03-29T12:00Z"
@@ -285,10 +295,41 @@ def test_sums_that_were_emptied_are_made_anew(own: Reel) -> None:
     for table in ("usage_by_time", "usage_by_value"):
         logs.execute(own, f"DELETE FROM {table}")
     assert own.usage(("day",), tz="UTC").items == ()
-    assert len(named(own)) > 100
-    own.rebuild()
+    check = own.rebuild(check=True)
+    assert [(d.run_id, d.column, d.stored) for d in check] == [("*", name, None) for name in ABSENT]
+    assert [d.rebuilt for d in check] == [f"{rows} rows" for rows in rows_of(before[-1])]
+    assert own.rebuild() == check
     after = own.usage(("model", "day"), tz="UTC"), own.usage(("day",), tz="UTC"), everything(own)
     assert after == before
+
+
+def test_what_lacks_altogether_is_one_difference_and_what_is_wrong_beside_it_is_named(
+    own: Reel,
+) -> None:
+    before = everything(own)
+    logs.execute(own, "DELETE FROM usage_by_value WHERE dimension = 'model'")
+    logs.execute(own, "DELETE FROM usage_by_value WHERE dimension = 'status' AND span = 96")
+    logs.execute(own, "DELETE FROM runs WHERE run_id = 'run-20'")
+    days = [
+        ("*", f"usage_by_value day 2025-03-{day}T00:00Z status = 'COMPLETED'")
+        for day in (29, 30, 31)
+    ]
+    found = own.rebuild(check=True)
+    named = [(d.run_id, d.column) for d in found]
+    assert named == [("run-20", "*"), ("*", "usage_by_value model"), *days]
+    assert found[1].rebuilt == f"{rows_of(before)[2]} rows", "with the run that lacks"
+    assert own.rebuild() == found
+    assert everything(own) == before
+
+
+def test_a_run_that_lacks_with_all_usage_is_counted_in_it(own: Reel) -> None:
+    before = everything(own)
+    for table in ("runs", "usage_by_time", "usage_by_value"):
+        logs.execute(own, f"DELETE FROM {table}")
+    check = own.rebuild(check=True)
+    assert [d.rebuilt for d in check[-5:]] == [f"{rows} rows" for rows in rows_of(before)]
+    assert own.rebuild() == check
+    assert everything(own) == before
 
 
 def test_rebuilding_one_run_keeps_what_its_day_adds_up_to(own: Reel) -> None:

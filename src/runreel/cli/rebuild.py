@@ -52,26 +52,29 @@ def rebuild_command(
     is usage, added up of all runs. A run whose log is damaged is named and left as it is; the
     others are done all the same, and the exit code is 1.
     """
-    from runreel import rebuild
-    from runreel.cli import progress
-    from runreel.cli.kinds import DIFFERENCES
+    from runreel import parallel
 
     as_of = datetime.now(UTC)
     damaged: list[Finding] = []
-    with reel.db.reading() as connection:
-        chosen = resolved(connection, runs)
-    with progress.bar("Checking" if check else "Rebuilding") as step:
-        differences = begun(
-            rebuild.differences(
-                reel.db,
-                chosen,
-                check_only=check,
-                jobs=jobs,
-                progress=step,
-                on_damage=damaged.append,
+    with parallel.others(reel.db, jobs) as others:
+        from runreel import rebuild
+        from runreel.cli import progress
+        from runreel.cli.kinds import DIFFERENCES
+
+        with reel.db.reading() as connection:
+            chosen = resolved(connection, runs)
+        with progress.bar("Checking" if check else "Rebuilding") as step:
+            differences = begun(
+                rebuild.differences(
+                    reel.db,
+                    chosen,
+                    check_only=check,
+                    others=others,
+                    progress=step,
+                    on_damage=damaged.append,
+                )
             )
-        )
-    count = output.items(DIFFERENCES, differences, as_of=as_of)
+        count = output.items(DIFFERENCES, differences, as_of=as_of)
     for broken in damaged:
         where = f"row {broken.seq} of run {broken.run_id}"
         terminal.note(("Damaged: ", "bold red"), f"{where}: {broken.detail}. It was left as it is.")

@@ -26,7 +26,7 @@ def safe(text: str) -> str:
     Those are controls other than ``\n`` and ``\t``, format characters (bidi, zero width),
     surrogates, private and unassigned characters, line and paragraph separators.
     """
-    if text.isprintable():
+    if text.isprintable() or text.replace("\n", "").isprintable():
         return text
     return "".join(_shown(char) for char in text)
 

@@ -160,12 +160,10 @@ def _console(stream: IO[str], columns: int) -> Console:
 
 
 def _text(stream: IO[str] | None, pieces: tuple[Piece, ...]) -> str:
-    paint = colored(stream)
-    shown = []
-    for piece in pieces:
-        text, style = (piece, None) if isinstance(piece, str) else piece
-        shown.append(_painted(safe(text), style) if paint and style else safe(text))
-    return "".join(shown)
+    told = [(piece, None) if isinstance(piece, str) else piece for piece in pieces]
+    if not any(style for _, style in told) or not colored(stream):
+        return safe("".join([text for text, _ in told]))
+    return "".join(_painted(safe(text), style) if style else safe(text) for text, style in told)
 
 
 def _painted(text: str, style: str) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runreel import queries
 from runreel.recorder import Recorder
 from runreel.rules import plain_json as pj
-from runreel.rules.codec import loads
 from runreel.rules.ids import check_run_id
+from runreel.rules.json_text import loads
 from runreel.rules.matching import fingerprint
 from runreel.store import event_log, run_queries
 from runreel.words.errors import BadInput

@@ -11,7 +11,7 @@ from runreel.keeper import Keeper
 from runreel.live import openai_runs as runs
 from runreel.live.driving import completed
 from runreel.rules import plain_json as pj
-from runreel.rules.codec import loads
+from runreel.rules.json_text import loads
 from runreel.sources import openai_chat, openai_responses
 from runreel.words.errors import BadValue, RecordingError
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS

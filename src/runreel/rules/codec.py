@@ -17,33 +17,23 @@ A row whose ``keep`` is null holds its payload as it came.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from runreel.rules.json_text import dumps, loads
 from runreel.rules.reading import Telling
 from runreel.words.errors import BadValue
 from runreel.words.status import PARTIAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from runreel.rules.reading import Shape, Slot
 
 APPENDED = "+"
 
-# Deeper values would be stored by one program and overrun the stack of another that reads them.
-# What is read may be deeper than what is stored: a line of an export wraps a stored value.
-MAX_DEPTH = 128
-
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_strict = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_sorted = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":")).encode
-_fast_decode = msgspec.json.Decoder().decode
 _fast_text = msgspec.json.Decoder(str).decode
 
 
@@ -61,39 +51,6 @@ def is_spoken(keep: int | None, payload: str | None) -> bool:
     return keep is not None and payload is not None and payload.startswith('"')
 
 
-def loads(text: str | bytes, *, depth: int = 2 * MAX_DEPTH) -> Any:
-    """The JSON value of ``text``, which nests ``depth`` levels at most.
-
-    Raises:
-        BadValue: if it is not JSON (NaN and Infinity are not), or out of bounds.
-    """
-    value = _parsed(text)
-    _bound(value, depth, text)
-    return value
-
-
-def dumps(value: Any) -> str:
-    """``value`` as compact JSON that any UTF-8 store takes: NUL and lone surrogates escaped.
-
-    Raises:
-        BadValue: if it is no JSON value, or out of bounds.
-    """
-    text = _spelled(_strict, value)
-    _bound(value, MAX_DEPTH, text)
-    if text.isascii():
-        return text
-    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-def canonical(value: Any) -> bytes:
-    """Bytes that are equal for equal JSON values, whatever the order of their keys.
-
-    Raises:
-        BadValue: if it is no JSON value.
-    """
-    return _spelled(_sorted, value).encode()
-
-
 def encode(
     value: Any, shape: Shape, *, text: str, type_: str | None = None, index: int | None = None
 ) -> Encoded:
@@ -108,7 +65,7 @@ def encode(
         if encoded is not None:
             return encoded
     slots, telling = shape.slots(value), shape.telling(value)
-    parts = [slot.container[slot.key] for slot in slots]
+    parts = [container[key] for container, key in slots]
     told = None
     if (slots or telling is Telling.ANEW) and APPENDED not in value:
         told = _told(parts, text, telling)
@@ -156,15 +113,15 @@ def decode(  # noqa: PLR0913 - a row's columns, and the text before it
     Raises:
         BadValue: if the payload is not what this codec writes.
     """
-    value = loads(payload)
-    if keep is None:
-        return value, text
-    if isinstance(value, str):
-        new = text[:keep] + value
+    if is_spoken(keep, payload):
+        new = text[:keep] + spoken(payload)
         value = shape.envelope(type_, index, new)
         if value is None:
             raise BadValue("the payload is damaged: it has no envelope")
         return value, new
+    value = loads(payload)
+    if keep is None:
+        return value, text
     try:
         piece = value.pop(APPENDED)
         new = text[:keep] + piece
@@ -218,72 +175,18 @@ def reopen(payload: str, shape: Shape, *, text: str) -> Any:
     return decode(payload, length - len(appended(payload)), shape, text=text)[0]
 
 
-def _parsed(text: str | bytes) -> Any:
-    try:
-        return _fast_decode(text)
-    except RecursionError:
-        raise BadValue("JSON is nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeError):
-        # msgspec knows no lone surrogates; the slower decoder does, and tells the reason.
-        pass
-    try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
-    except RecursionError:
-        raise BadValue("JSON is nested too deeply") from None
-    except ValueError as error:
-        raise BadValue(f"not JSON: {error}") from None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise BadValue(f"{name} is not JSON", hint="Send null or a string instead.")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise BadValue(f"the number {text[:40]} is out of a float's range")
-    return number
-
-
-def _spelled(encode: Callable[[Any], str], value: Any) -> str:
-    try:
-        return encode(value)
-    except RecursionError:
-        raise BadValue("the value is nested too deeply") from None
-    except (TypeError, ValueError) as error:
-        raise BadValue(f"not a JSON value: {error}") from None
-
-
-def _bound(value: Any, depth: int, text: str | bytes) -> None:
-    if _opening(text) <= depth:
-        return
-    level = [value]
-    for _ in range(depth + 1):
-        level = [child for item in level for child in _children(item)]
-        if not level:
-            return
-    raise BadValue(f"the value is nested more than {depth} deep")
-
-
-def _opening(text: str | bytes) -> int:
-    if isinstance(text, bytes):
-        return text.count(b"{") + text.count(b"[")
-    return text.count("{") + text.count("[")
-
-
-def _children(item: Any) -> Any:
-    if isinstance(item, dict):
-        return item.values()
-    return item if isinstance(item, (list, tuple)) else ()
-
-
 def _told(parts: list[Any], text: str, telling: Telling) -> tuple[str, int, list[int]] | None:
     """The text after ``parts``, how much it has of ``text``, and the parts' lengths.
 
     None where lengths cannot tell the parts apart again.
     """
+    # What is told most is told first: how a message ends repeats the text, and pieces are short.
+    if telling is Telling.WHOLE and parts == [text]:
+        return text, len(text), [len(text)]
     if not all(isinstance(part, str) for part in parts):
         return None
+    if telling is Telling.MORE and len(parts) == 1 and parts[0].isascii():
+        return text + parts[0], len(text), [len(parts[0])]
     told = "".join(parts)
     new, keep = _joined(text, told, telling)
     if _SURROGATE.search(new, keep):
@@ -318,8 +221,11 @@ def _difference(value: dict[str, Any], envelope: dict[str, Any] | None) -> dict[
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two JSON values are spelled alike: 1, 1.0 and true are not."""
-    if type(one) is not type(other):
+    kind = type(one)
+    if kind is not type(other):
         return False
+    if kind is str or kind is int:
+        return bool(one == other)
     if isinstance(one, dict):
         alike = one.keys() == other.keys()
         return alike and all(_same(item, other[key]) for key, item in one.items())
@@ -333,8 +239,8 @@ def _paired(text: str) -> str:
 
 
 def _fill(slots: list[Slot], values: list[Any]) -> None:
-    for slot, value in zip(slots, values, strict=True):
-        slot.container[slot.key] = value
+    for (container, key), value in zip(slots, values, strict=True):
+        container[key] = value
 
 
 def _restore(slots: list[Slot], text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.rules import chain, codec
+from runreel.rules import chain, json_text
 from runreel.rules.tombstones import tombstone_of
 from runreel.words.log import KINDS, NOTE, PRUNED, REDACTED, EventRow
 
@@ -131,7 +131,7 @@ class Links:
             self._say(seq, "tombstone", "rows that it says were pruned still stand")
         if type_ != REDACTED or payload is None:
             return
-        for listed in codec.loads(payload)["seqs"]:
+        for listed in json_text.loads(payload)["seqs"]:
             if type(listed) is not int or not 0 <= listed < seq:
                 self._say(seq, "redaction", f"it says that it erased a row {listed!r}")
             elif listed not in self._erased:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.rules.codec import canonical, dumps, loads
+from runreel.rules.json_text import canonical, dumps, loads
 from runreel.rules.reading import Telling
 from runreel.rules.transcript import PLACEHOLDER
 

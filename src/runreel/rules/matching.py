@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.rules.codec import canonical
+from runreel.rules.json_text import dumps, sorted_bytes
 from runreel.rules.masks import covers
 from runreel.rules.plain_json import as_object
 from runreel.words.log import CONFLICT, NOTE, STREAM_EVENT
@@ -133,14 +133,18 @@ class Matcher:
         """Whether an event of this number is surely new, and none is missing before it."""
         return self._fresh if number is None else number == self.index + 1
 
-    def find(
-        self, kind: str, type_: str | None, number: int | None, value: Any, content: bytes
-    ) -> Offer | None:
-        """The row that the event is, None if it is new to the log."""
-        if number is None:
-            return None if self._fresh else self._by_content(Erased(kind, type_, value), content)
-        if number > self.index:
+    def find(self, kind: str, type_: str | None, number: int | None, value: Any) -> Offer | None:
+        """The row that the event is, None if it is new to the log.
+
+        Raises:
+            BadValue: if it might be an old one, and is no JSON value.
+        """
+        if self._fresh if number is None else number > self.index:
             return None
+        # A fingerprint does not tell what is no JSON value.
+        dumps(value)
+        if number is None:
+            return self._by_content(Erased(kind, type_, value))
         seen = self._known()
         held = seen.rows.get(number)
         if held is None:
@@ -149,8 +153,8 @@ class Matcher:
             return Offer(held.seq, new=False)
         return Offer(held.seq, new=not seen.noted(number, value), conflict=True)
 
-    def _by_content(self, offered: Erased, content: bytes) -> Offer | None:
-        seen = self._known()
+    def _by_content(self, offered: Erased) -> Offer | None:
+        seen, content = self._known(), fingerprint(offered.kind, offered.mask)
         seq = seen.nth(content, self._offered[content] + 1)
         if seq is None and seen.erased:
             seq = self._among_erased(seen.erased, offered)
@@ -184,4 +188,4 @@ class Matcher:
 
 def fingerprint(kind: str, value: Any) -> bytes:
     """Equal for equal JSON values of a kind. For memory only: it never enters the log."""
-    return hashlib.blake2b(canonical(value), digest_size=16, person=kind.encode()[:16]).digest()
+    return hashlib.blake2b(sorted_bytes(value), digest_size=16, person=kind.encode()[:16]).digest()

@@ -25,7 +25,7 @@ from runreel.words.results import (
     Usage,
 )
 from runreel.words.status import MessageStatus, RunStatus
-from runreel.words.times import from_micros, micros, rfc3339, to_micros
+from runreel.words.times import naive, rfc3339, to_micros
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -197,7 +197,7 @@ def _message(value: dict[str, Any]) -> Message | PartialMessage:
         parts=parts,
         thread_id=as_text(value.get("thread_id")),
         created_by=as_text(value.get("created_by")),
-        created_at=_time(value.get("created_at")),
+        created_at=naive(value.get("created_at")),
         labels=as_labels(value.get("labels")),
         author=Author(as_text(author.get("id")) or "", as_text(author.get("role")) or ""),
         citations=tuple(
@@ -241,7 +241,7 @@ def _resource_value(resource: Resource) -> dict[str, Any]:
 
 def _resource(kind: type[R], value: dict[str, Any]) -> R:
     known: dict[str, Any] = {field.name: as_text(value.get(field.name)) for field in fields(kind)}
-    known |= {name: _time(value.get(name)) for name in _TIMES}
+    known |= {name: naive(value.get(name)) for name in _TIMES}
     known["labels"] = as_labels(value.get("labels"))
     return kind(**known)
 
@@ -255,9 +255,6 @@ def _tool_call(value: dict[str, Any]) -> ToolCall:
 
 
 def _time_value(moment: datetime | None) -> str | None:
-    return None if moment is None else rfc3339(to_micros(moment))
-
-
-def _time(text: Any) -> datetime | None:
-    time = micros(text)
-    return None if time is None else from_micros(time).replace(tzinfo=None)
+    if moment is None or moment.tzinfo is not None:
+        return None if moment is None else rfc3339(to_micros(moment))
+    return moment.isoformat(timespec="microseconds") + "Z"

@@ -9,7 +9,8 @@ before ended with decides no more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from runreel.rules.plain_json import as_object
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 IMPORT = "import"
 
+# Python 3.11 takes long to look a member up, and this one is asked for with each event.
+_IN_PROGRESS = RunStatus.IN_PROGRESS
 _FINAL = (RunStatus.COMPLETED, RunStatus.FAILED)
 _STREAMED = {
     StreamEvent.PARTIAL_MESSAGE: RunStatus.IN_PROGRESS,
@@ -84,10 +87,7 @@ class RunState:
 
     def copy(self) -> RunState:
         """A state that moves on by itself."""
-        twin = object.__new__(RunState)
-        for name in self.__slots__:
-            setattr(twin, name, getattr(self, name))
-        return twin
+        return RunState(*_columns(self))
 
     @property
     def result(self) -> RunResult:
@@ -99,6 +99,9 @@ class RunState:
             _message=self.message,
             usage=self.usage,
         )
+
+
+_columns = attrgetter(*(column.name for column in fields(RunState)))
 
 
 def advance(state: RunState, kind: str, at: int, reading: Reading) -> bool:
@@ -132,7 +135,7 @@ def advance(state: RunState, kind: str, at: int, reading: Reading) -> bool:
 def flows(state: RunState) -> bool:
     """Whether a partial message that says nothing else changes nothing that a list shows."""
     return (
-        state.status is RunStatus.IN_PROGRESS
+        state.status is _IN_PROGRESS
         and state.error is None
         and state.error_code is None
         and state.tool_calls is None

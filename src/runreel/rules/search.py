@@ -8,7 +8,8 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from runreel.rules.codec import APPENDED, loads
+from runreel.rules.codec import APPENDED
+from runreel.rules.json_text import loads
 from runreel.words.errors import UsageError
 from runreel.words.log import MASKED, NOTE, PRUNED, REDACTED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.rules import chain, codec, plain_json
+from runreel.rules import chain, json_text, plain_json
 from runreel.rules.runs import RunState
 from runreel.words.errors import BadValue
 from runreel.words.log import NOTE, PRUNED
@@ -43,7 +43,7 @@ def tombstone_of(row: EventRow) -> Tombstone | None:
     if (row.kind, row.type) != (NOTE, PRUNED) or row.payload is None or row.salt is None:
         return None
     try:
-        told = codec.loads(row.payload)
+        told = json_text.loads(row.payload)
         stone = Tombstone(told["seq"], bytes.fromhex(told["digest"]))
         committed = chain.commitment(row.salt, row.payload)
         digest = chain.digest(stone.digest, *row[:9], committed)
@@ -98,7 +98,7 @@ def remains(value: Any) -> RunState:
 def epitaph(row: EventRow) -> str:
     """That the run of a tombstone was pruned: when, by whom and why."""
     try:
-        value = plain_json.as_object(codec.loads(row.payload or "{}"))
+        value = plain_json.as_object(json_text.loads(row.payload or "{}"))
     except BadValue:
         value = {}
     when = from_micros(row.at).isoformat(" ", "seconds").removesuffix("+00:00")

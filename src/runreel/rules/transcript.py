@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from runreel.rules import codec
+from runreel.rules import codec, json_text
 from runreel.words.log import RUN, STREAM_EVENT, EventRow
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Transcript:
         """
         if kind in (STREAM_EVENT, RUN):
             return codec.encode(value, self._shape, text=text, type_=type_, index=index)
-        return codec.Encoded(codec.dumps(value), None, None, text)
+        return codec.Encoded(json_text.dumps(value), None, None, text)
 
     def read(self, row: EventRow) -> Any:
         """The value of the row that comes next; None once its payload is erased.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from runreel.rules.codec import loads
+from runreel.rules.json_text import loads
 from runreel.rules.plain_json import as_object
 from runreel.words.errors import BadInput
 from runreel.words.log import CONTEXT, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS

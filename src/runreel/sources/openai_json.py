@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runreel.rules import plain_json as pj
-from runreel.rules.codec import MAX_DEPTH, loads
+from runreel.rules.json_text import MAX_DEPTH, loads
 from runreel.words.errors import BadValue
 from runreel.words.messages import Author, Citation, Message
 from runreel.words.results import FunctionCall, ToolCall, Usage, UsageDetails

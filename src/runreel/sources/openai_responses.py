@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ERROR = "error"
 CREATED = "response.created"
 
+_PARTIAL = StreamEvent.PARTIAL_MESSAGE
 _TEXT_DELTA = "response.output_text.delta"
 _DELTAS = frozenset((_TEXT_DELTA, "response.refusal.delta"))
 _GOING_ON = frozenset((CREATED, "response.queued", "response.in_progress"))
@@ -84,11 +85,12 @@ class OpenAIResponsesReader:
             return responses.outcome(value).status.name
         if kind != STREAM_EVENT:
             return None
+        if _piece(value):
+            return PARTIAL
         if _is_error(value):
             return StreamEvent.ERROR.name
-        if end := _ENDS.get(_type(value)):
-            return _STREAMED[responses.outcome(_response_of(value), end).status].name
-        return PARTIAL if _piece(value) else None
+        end = _ENDS.get(_type(value))
+        return end and _STREAMED[responses.outcome(_response_of(value), end).status].name
 
     def index_of(self, _kind: str, _value: Any) -> int | None:
         """None: each response of a chain numbers its events anew, and some servers number none."""
@@ -146,10 +148,10 @@ def ends(value: Any) -> bool:
 
 
 def _event(value: dict[str, Any], text: str, memory: Memory) -> Reading:
-    if _is_error(value):
-        return _failed(value, memory)
     if piece := _piece(value):
         return _grown(*piece, text, memory)
+    if _is_error(value):
+        return _failed(value, memory)
     type_, response = _type(value), _response_of(value)
     if type_ in _GOING_ON:
         return Reading(
@@ -176,10 +178,10 @@ def _failed(value: dict[str, Any], memory: Memory) -> Reading:
 
 def _grown(part: Part, more: str, text: str, memory: Memory) -> Reading:
     text = text if text.endswith(more) else text + more
-    memory = memory._replace(spans=spans.grown(memory.spans, text, part, more))
-    message = PartialMessage(spans.parts(memory.spans, text))
-    event = RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=message)
-    return Reading(event=event, memory=memory)
+    grown = spans.grown(memory.spans, text, part, more)
+    message = PartialMessage(spans.parts(grown, text))
+    event = RunStreamEvent(_PARTIAL, None, None, message)
+    return Reading(event, memory=Memory(memory.response, memory.counted, grown))
 
 
 def _response(response: dict[str, Any], memory: Memory) -> Reading:
@@ -209,7 +211,8 @@ def _counted(response: dict[str, Any], memory: Memory, **told: Any) -> Reading:
 
 
 def _type(value: dict[str, Any]) -> str:
-    return pj.as_text(value.get("type")) or ""
+    type_ = value.get("type")
+    return type_ if isinstance(type_, str) else ""
 
 
 def _is_error(value: dict[str, Any]) -> bool:
@@ -223,8 +226,10 @@ def _response_of(value: dict[str, Any]) -> dict[str, Any]:
 
 def _piece(value: dict[str, Any]) -> tuple[Part, str] | None:
     """The part that an event adds to and what it adds; None where it adds nothing."""
+    if _type(value) not in _DELTAS:
+        return None
     more = value.get("delta")
-    if _type(value) not in _DELTAS or not isinstance(more, str) or not more:
+    if not isinstance(more, str) or not more:
         return None
     return (_number(value.get("output_index")), _number(value.get("content_index"))), more
 

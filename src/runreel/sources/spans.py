@@ -44,6 +44,8 @@ def parts(spans: Spans, text: str) -> tuple[str, ...]:
 
 def _whole(text: str) -> str:
     """``text`` with characters that were told half by one piece, half by the next, made whole."""
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -6,7 +6,7 @@ raises on a message status it does not know, UNKNOWN is read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runreel.rules.reading import START, Facts, Reading, Slot, SoFar, Telling
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
@@ -29,10 +29,7 @@ from runreel.words.results import (
     Usage,
 )
 from runreel.words.status import PARTIAL, MessageStatus, RunStatus, StreamEvent
-from runreel.words.times import from_micros, micros
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from runreel.words.times import micros, naive
 
 UNKNOWN_SOURCE = "this source is of a type unknown to runreel; its raw JSON is in the log"
 
@@ -175,7 +172,7 @@ def completed_message(value: dict[str, Any]) -> Message:
         parts=_parts(value.get("content")),
         thread_id=_string(value, "threadId"),
         created_by=_string(value, "createdBy"),
-        created_at=_datetime(value.get("createdAt")),
+        created_at=naive(value.get("createdAt")),
         labels=_labels(value),
         author=Author(id=_string(author, "id") or "", role=_string(author, "role") or ""),
         citations=tuple(
@@ -220,7 +217,7 @@ def _source(value: dict[str, Any]) -> FileChunk | UnknownSource:
 def _resource(value: dict[str, Any]) -> dict[str, Any]:
     known: dict[str, Any] = {"id": _string(value, "id"), "labels": _labels(value)}
     known |= {ours: _string(value, theirs) for ours, theirs in _RESOURCE_STRINGS.items()}
-    known |= {ours: _datetime(value.get(theirs)) for ours, theirs in _RESOURCE_TIMES.items()}
+    known |= {ours: naive(value.get(theirs)) for ours, theirs in _RESOURCE_TIMES.items()}
     return known
 
 
@@ -306,8 +303,3 @@ def _integer(value: Any) -> int | None:
     except ValueError:
         return None
     return number if type(number) is int and -(2**63) <= number < 2**63 else None
-
-
-def _datetime(text: Any) -> datetime | None:
-    moment = micros(text)
-    return None if moment is None else from_micros(moment).replace(tzinfo=None)

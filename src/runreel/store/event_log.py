@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from runreel.rules.chain import commitment
-from runreel.rules.codec import loads
+from runreel.rules.json_text import loads
 from runreel.rules.plain_json import as_object
 from runreel.words.log import MASKED, NOTE, EventRow
 
@@ -51,6 +51,8 @@ def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool = 
         from runreel.store import postgres_append
 
         return postgres_append.append(connection, rows, durable=durable)
+    if len(rows) == 1:
+        return append_one(connection, rows[0])
     try:
         whole = len(rows) - len(rows) % _AT_ONCE
         for start in range(0, whole, _AT_ONCE):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from runreel.store import rollups
@@ -34,6 +36,9 @@ INDEXED = (
 _FREE = tuple(column for column in COLUMNS[1:] if column not in INDEXED)
 # What has to be known of a row that stands there before another takes its place.
 _KNOWN = tuple(dict.fromkeys(("run_id", "projected_seq", "labels", *Counted._fields, *INDEXED)))
+_STOOD = f"SELECT {', '.join(_KNOWN)} FROM runs WHERE run_id "
+_STOOD_ONE = f"{_STOOD}= ?"
+_counted = itemgetter(*Counted._fields)
 _INSERT = f"INSERT INTO runs ({_LIST}) VALUES ({', '.join('?' * len(COLUMNS))})"
 
 
@@ -71,7 +76,7 @@ def delete(connection: Connection, run_id: str) -> None:
 
 def counted(row: dict[str, Any]) -> Counted:
     """What usage adds up of a row by column names."""
-    return Counted(*(row[name] for name in Counted._fields))
+    return Counted._make(_counted(row))
 
 
 def load(connection: Connection, run_id: str) -> tuple[RunSummary, bytes] | None:
@@ -96,11 +101,10 @@ def labels_of(connection: Connection, run_id: str) -> list[Label]:
 
 def _stood(connection: Connection, run_ids: list[str]) -> dict[str, dict[str, Any]]:
     """What is known of the rows that stand there; nobody else changes them from now on."""
-    sql = f"SELECT {', '.join(_KNOWN)} FROM runs WHERE run_id "
     if connection.postgres:
-        rows = connection.all(f"{sql}= ANY (?) ORDER BY run_id FOR UPDATE", (run_ids,))
+        rows = connection.all(f"{_STOOD}= ANY (?) ORDER BY run_id FOR UPDATE", (run_ids,))
     else:
-        rows = [row for run_id in run_ids for row in connection.all(f"{sql}= ?", (run_id,))]
+        rows = [row for run_id in run_ids for row in connection.all(_STOOD_ONE, (run_id,))]
     return {row[0]: dict(zip(_KNOWN, row, strict=True)) for row in rows}
 
 
@@ -108,9 +112,13 @@ def _write(before: dict[str, Any] | None, row: dict[str, Any]) -> tuple[str, lis
     """The statement that puts a row in the place of another, and its parameters."""
     if before is None:
         return _INSERT, list(row.values())
-    changed = [*_FREE, *(name for name in INDEXED if before[name] != row[name])]
-    sql = f"UPDATE runs SET {', '.join(f'{name} = ?' for name in changed)} WHERE run_id = ?"
-    return sql, [*(row[name] for name in changed), row["run_id"]]
+    changed = (*_FREE, *[name for name in INDEXED if before[name] != row[name]])
+    return _update(changed), [*[row[name] for name in changed], row["run_id"]]
+
+
+@lru_cache(maxsize=64)
+def _update(changed: tuple[str, ...]) -> str:
+    return f"UPDATE runs SET {', '.join(f'{name} = ?' for name in changed)} WHERE run_id = ?"
 
 
 def _save_labels(connection: Connection, labels: list[Label], run_id: str, *, anew: bool) -> None:

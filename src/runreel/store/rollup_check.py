@@ -5,8 +5,9 @@ from __future__ import annotations
 import heapq
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runreel.store import integrity
 from runreel.store.rollups import (
     COUNTS,
     DAY,
@@ -43,26 +44,109 @@ _OF_ONE = (
     ),
 )
 _PLACE = "span, start, value, named"
-_STORED, _DUE = ([f"{side}_{name}" for name in COUNTS] for side in ("stored", "due"))
+_ADDED_UP = ", ".join(f"sum({name}) AS {name}" for name in COUNTS)
+_SIDES = [[f"{side}_{name}" for name in COUNTS] for side in ("stored", "due")]
 _STAGED = (
-    f"CREATE TEMPORARY TABLE staged_usage AS SELECT dimension, {_PLACE},"
-    f" {', '.join(f'{name} AS stored_{name}' for name in COUNTS)},"
-    f" {', '.join(f'{name} AS due_{name}' for name in COUNTS)} FROM usage_by_value WHERE 1 = 0"
+    f"CREATE TEMPORARY TABLE staged_usage AS SELECT dimension, {_PLACE}, "
+    + ", ".join(f"{name} AS {side}_{name}" for side in ("stored", "due") for name in COUNTS)
+    + " FROM usage_by_value WHERE 1 = 0"
 )
 _KEY = len(Bucket._fields)
 _SIDE = _KEY + len(COUNTS)
 _AT_ONCE = 1_000
 _of = attrgetter("bucket")
+_dimension = attrgetter("bucket.dimension")
+
+
+class Absent(NamedTuple):
+    """A dimension of which nothing is stored at all, and how many buckets there are to be."""
+
+    dimension: str
+    due: int
+
+    @property
+    def name(self) -> str:
+        """The table, and what of it."""
+        return f"usage_by_value {self.dimension}" if self.dimension else "usage_by_time"
 
 
 def differences(
     connection: Connection, moves: Iterable[Move] = (), *, day: int | None = None
-) -> Iterator[Wrong]:
+) -> Iterator[Wrong | Absent]:
     """The buckets that do not hold what the runs add up to, of a day or of all, in order.
 
     ``moves`` are rows of ``runs`` that are not what they should be, and what they should be. Call
     it inside of a snapshot. ``day`` is counted in quarters, like the start of its bucket.
     """
+    for dimension, found in groupby(_differing(connection, moves, day), key=_dimension):
+        if _holds_nothing(connection, dimension):
+            yield Absent(dimension, sum(1 for _ in found))
+        else:
+            yield from found
+
+
+def adds_up(connection: Connection) -> bool:
+    """Whether usage is what the runs add up to."""
+    with integrity.snapshot(connection):
+        return next(differences(connection), None) is None
+
+
+def mend(
+    connection: Connection, *, day: int | None = None, wrong: Spool[Wrong | Absent] | None = None
+) -> None:
+    """Have usage add up to what the runs do, of a day or in all.
+
+    ``wrong`` is told where it did not, as ``differences`` tells it. Call it in a transaction in
+    which nobody else may end runs.
+    """
+    connection.execute(_STAGED)
+    for dimension in sorted(SPANS):
+        found: Iterable[Wrong | Absent]
+        if _holds_nothing(connection, dimension):
+            filled = _fill(connection, dimension, day)
+            found = [Absent(dimension, filled)] if filled else []
+        else:
+            found = _correct(connection, dimension, day)
+        if wrong is not None:
+            wrong.extend(found)
+    connection.execute("DROP TABLE staged_usage")
+
+
+def _holds_nothing(connection: Connection, dimension: str) -> bool:
+    table, _, where = _rows_of(dimension)
+    return connection.one(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1") is None
+
+
+def _fill(connection: Connection, dimension: str, day: int | None) -> int:
+    """Make all buckets of a dimension that has none; how many."""
+    table, key, _ = _rows_of(dimension)
+    place = _PLACE if dimension else "span, start"
+    due, parts = _due(connection, dimension, day)
+    what = f"'{dimension}', {place}" if dimension else place
+    sql = (
+        f"INSERT INTO {table} ({key}, slot, {', '.join(COUNTS)}) {due}"
+        f" SELECT {what}, 0, {_ADDED_UP} FROM ({' UNION ALL '.join(parts)}) AS each_one"
+        f" GROUP BY {place}"
+    )
+    return int(connection.execute(sql).rowcount)
+
+
+def _correct(connection: Connection, dimension: str, day: int | None) -> Iterator[Wrong]:
+    """Make all buckets of a dimension what they should be; those that were not."""
+    sql = f"SELECT '{dimension}', wrong.* FROM ({_unequal(connection, dimension, day)}) AS wrong"
+    connection.execute(f"INSERT INTO staged_usage {sql}")
+    table, key, _ = _rows_of(dimension)
+    those = f"FROM staged_usage WHERE dimension = '{dimension}'"
+    connection.execute(f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} {those})")
+    some = " OR ".join(f"{name} <> 0" for name in _SIDES[1])
+    connection.execute(
+        f"INSERT INTO {table} ({key}, slot, {', '.join(COUNTS)})"
+        f" SELECT {key}, 0, {', '.join(_SIDES[1])} {those} AND ({some})"
+    )
+    return map(_wrong_of, _streamed(connection, f"SELECT * {those} ORDER BY {_PLACE}"))
+
+
+def _differing(connection: Connection, moves: Iterable[Move], day: int | None) -> Iterator[Wrong]:
     more = changes(moves)
     moved = (Wrong(bucket, (), ()) for bucket in sorted(more))
     for bucket, some in groupby(heapq.merge(_found(connection, day), moved, key=_of), key=_of):
@@ -75,40 +159,8 @@ def differences(
             yield Wrong(bucket, stored, due)
 
 
-def wrong_of(row: Row) -> Wrong:
-    """A bucket that does not hold what it should, as ``mend`` tells of it."""
+def _wrong_of(row: Row) -> Wrong:
     return Wrong(Bucket._make(row[:_KEY]), row[_KEY:_SIDE], row[_SIDE:])
-
-
-def mend(
-    connection: Connection, *, day: int | None = None, wrong: Spool[Row] | None = None
-) -> None:
-    """Have usage add up to what the runs do, of a day or in all.
-
-    ``wrong`` is told where it did not: see ``wrong_of``. Call it in a transaction in which nobody
-    else may end runs.
-    """
-    connection.execute(_STAGED)
-    for dimension in SPANS:
-        sql = (
-            f"SELECT '{dimension}', wrong.* FROM ({_unequal(connection, dimension, day)}) AS wrong"
-        )
-        connection.execute(f"INSERT INTO staged_usage {sql}")
-    for table, key, where in (
-        ("usage_by_time", "span, start", "dimension = ''"),
-        ("usage_by_value", f"dimension, {_PLACE}", "dimension <> ''"),
-    ):
-        those = f"FROM staged_usage WHERE {where}"
-        connection.execute(f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} {those})")
-        some = " OR ".join(f"{name} <> 0" for name in _DUE)
-        connection.execute(
-            f"INSERT INTO {table} ({key}, slot, {', '.join(COUNTS)})"
-            f" SELECT {key}, 0, {', '.join(_DUE)} {those} AND ({some})"
-        )
-    if wrong is not None:
-        sql = f"SELECT * FROM staged_usage ORDER BY dimension, {_PLACE}"
-        wrong.extend(_streamed(connection, sql))
-    connection.execute("DROP TABLE staged_usage")
 
 
 def _found(connection: Connection, day: int | None) -> Iterator[Wrong]:
@@ -117,7 +169,7 @@ def _found(connection: Connection, day: int | None) -> Iterator[Wrong]:
         sql = f"{_unequal(connection, dimension, day)} ORDER BY {_PLACE}"
         for row in _streamed(connection, sql):
             # Postgres adds its integers up as another type.
-            yield wrong_of((dimension, *row[:4], *map(int, row[4:])))
+            yield _wrong_of((dimension, *row[:4], *map(int, row[4:])))
 
 
 def _streamed(connection: Connection, sql: str) -> Iterator[Row]:
@@ -133,39 +185,54 @@ def _streamed(connection: Connection, sql: str) -> Iterator[Row]:
 
 def _unequal(connection: Connection, dimension: str, day: int | None) -> str:
     """SQL for the buckets of a dimension that do not hold what the runs add up to."""
-    shortest, *longer = SPANS[dimension]
-    due = _due(dimension, shortest, day, binary=connection.postgres)
-    counts = ", ".join(COUNTS)
-    sums = ", ".join(f"sum({name}) AS {name}" for name in COUNTS)
-    parts = [_kept(dimension, day), f"SELECT 1, {shortest}, start, value, named, {counts} FROM due"]
-    for span in longer:
-        start = f"{floored('start', span)} * {span}"
-        # There are fewer of the shortest than there are runs.
-        parts.append(f"SELECT 1, {span}, {start}, value, named, {counts} FROM due")
-    sides = [
+    due, parts = _due(connection, dimension, day)
+    sides = [f"SELECT 0 AS side, kept.* FROM ({_kept(dimension, day)}) AS kept"]
+    sides += [f"SELECT 1, each_one.* FROM ({part}) AS each_one" for part in parts]
+    told = [
         [f"sum(CASE side WHEN {side} THEN {name} ELSE 0 END)" for name in COUNTS] for side in (0, 1)
     ]
-    unequal = " OR ".join(f"{one} <> {other}" for one, other in zip(*sides, strict=True))
+    unequal = " OR ".join(f"{one} <> {other}" for one, other in zip(*told, strict=True))
     return (
-        f"WITH due AS (SELECT start, value, named, {sums} FROM ({due}) AS each_run"
-        f" GROUP BY start, value, named) SELECT {_PLACE}, {', '.join(sides[0] + sides[1])}"
-        f" FROM ({' UNION ALL '.join(parts)}) AS both_sides GROUP BY {_PLACE} HAVING {unequal}"
+        f"{due} SELECT {_PLACE}, {', '.join(told[0] + told[1])}"
+        f" FROM ({' UNION ALL '.join(sides)}) AS both_sides GROUP BY {_PLACE} HAVING {unequal}"
     )
+
+
+def _rows_of(dimension: str) -> tuple[str, str, str]:
+    """The table of a dimension, its key without the slot, and SQL for which rows it has there."""
+    spans = f"span IN ({', '.join(map(str, SPANS[dimension]))})"
+    if not dimension:
+        return "usage_by_time", "span, start", spans
+    return "usage_by_value", f"dimension, {_PLACE}", f"dimension = '{dimension}' AND {spans}"
 
 
 def _kept(dimension: str, day: int | None) -> str:
     """SQL for what buckets hold."""
-    table, value, where = "usage_by_time", "'' AS value, 1 AS named", []
-    if dimension:
-        table, value, where = "usage_by_value", "value, named", [f"dimension = '{dimension}'"]
-    where.append(f"span IN ({', '.join(map(str, SPANS[dimension]))})")
+    table, _, where = _rows_of(dimension)
     if day is not None:
-        where.append(f"start >= {day} AND start < {day + DAY}")
-    columns = f"0 AS side, span, start, {value}, {', '.join(COUNTS)}"
-    return f"SELECT {columns} FROM {table} WHERE {' AND '.join(where)}"
+        where += f" AND start >= {day} AND start < {day + DAY}"
+    place = _PLACE if dimension else "span, start, '' AS value, 1 AS named"
+    return f"SELECT {place}, {', '.join(COUNTS)} FROM {table} WHERE {where}"
 
 
-def _due(dimension: str, span: int, day: int | None, *, binary: bool) -> str:
+def _due(connection: Connection, dimension: str, day: int | None) -> tuple[str, list[str]]:
+    """SQL for what buckets should hold: what goes before a query, and its parts to be added up."""
+    shortest, *longer = SPANS[dimension]
+    each = _of_each(dimension, shortest, day, binary=connection.postgres)
+    counts = ", ".join(COUNTS)
+    parts = [f"SELECT {shortest} AS span, start, value, named, {counts} FROM due"]
+    for span in longer:
+        # There are fewer of the shortest than there are runs.
+        start = f"{floored('start', span)} * {span}"
+        parts.append(f"SELECT {span}, {start}, value, named, {counts} FROM due")
+    due = (
+        f"WITH due AS (SELECT start, value, named, {_ADDED_UP} FROM ({each}) AS each_run"
+        f" GROUP BY start, value, named)"
+    )
+    return due, parts
+
+
+def _of_each(dimension: str, span: int, day: int | None, *, binary: bool) -> str:
     """SQL for what each run adds to buckets."""
     value, named = "''", "1"
     if dimension:

@@ -6,23 +6,22 @@ import hashlib
 import re
 import zlib
 from dataclasses import dataclass
+from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runreel.rules import codec, plain_json
+from runreel.rules import codec, json_text, plain_json
 from runreel.sources import reader_of
 from runreel.words.errors import BadValue, LogError
 from runreel.words.log import RunError, RunSummary
-from runreel.words.results import Usage, UsageDetails
+from runreel.words.results import RunResult, Usage, UsageDetails
 from runreel.words.status import RunStatus
 from runreel.words.times import from_micros, to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
-
-    from runreel.words.results import RunResult
 
 # Key, value, and when the run started, in µs.
 Label = tuple[str, str, int]
@@ -39,6 +38,7 @@ SUMMARY = tuple(column for column in COLUMNS if column != "result")
 _SHAPE = reader_of("plain")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _STATUSES = dict(RunStatus.__members__)
+_told = attrgetter(*RunResult.__slots__)
 _plain_labels = msgspec.json.Decoder(dict[str, str]).decode
 # Powers of two: a window of 4 KiB.
 _WINDOW, _MEMORY = 12, 4
@@ -48,11 +48,15 @@ _KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class Projected:
-    """One row of ``runs`` as words; ``text`` is the run's text as of the same event."""
+    """One row of ``runs`` as words; ``text`` is the run's text as of the same event.
+
+    ``packed`` is the result as ``encode_result`` tells it, where that is known already.
+    """
 
     summary: RunSummary
     result: RunResult
     text: str
+    packed: bytes | None = None
 
 
 def ordered(labels: Iterable[Label]) -> list[Label]:
@@ -83,7 +87,7 @@ def label_rows(summary: RunSummary) -> list[Label]:
 
 def row_of(projected: Projected) -> tuple[Any, ...]:
     """The values of a row, in the order of its columns."""
-    return _row(projected, encode_result(projected))
+    return _row(projected, projected.packed or encode_result(projected))
 
 
 def named_row_of(projected: Projected) -> dict[str, Any]:
@@ -104,10 +108,10 @@ def _row(projected: Projected, result: bytes) -> tuple[Any, ...]:
         key(told.thread_id),
         storable(told.created_by),
         key(told.model),
-        codec.dumps(told.labels) if told.labels else None,
+        json_text.dumps(told.labels) if told.labels else None,
         storable(None if told.error is None else told.error.message),
-        None if told.error is None or told.error.code is None else codec.dumps(told.error.code),
-        None if calls is None else codec.dumps(calls),
+        None if told.error is None or told.error.code is None else json_text.dumps(told.error.code),
+        None if calls is None else json_text.dumps(calls),
         _micros(told.created_at),
         to_micros(told.started_at),
         _first_text_at(told),
@@ -126,7 +130,9 @@ def _row(projected: Projected, result: bytes) -> tuple[Any, ...]:
 
 def storable(text: str | None) -> str | None:
     """``text`` as both databases take it; the log has it exactly."""
-    return None if text is None else _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    if text is None or text.isprintable():
+        return text
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def key(text: str | None) -> str | None:
@@ -174,8 +180,8 @@ def summary_of(row: Sequence[Any]) -> RunSummary:
     ) = row
     try:
         labels = {} if labels is None else _labels(labels)
-        code = None if error_code is None else codec.loads(error_code)
-        calls = None if calls is None else plain_json.tool_calls(codec.loads(calls))
+        code = None if error_code is None else json_text.loads(error_code)
+        calls = None if calls is None else plain_json.tool_calls(json_text.loads(calls))
     except BadValue as bad:
         raise _damaged(run_id) from bad
     return RunSummary._make(
@@ -210,7 +216,7 @@ def _labels(text: str) -> Any:
         return _plain_labels(text)
     except (msgspec.DecodeError, UnicodeError):
         # Not every string is one to msgspec.
-        return codec.loads(text)
+        return json_text.loads(text)
 
 
 def encode_result(projected: Projected) -> bytes:
@@ -218,6 +224,18 @@ def encode_result(projected: Projected) -> bytes:
     # Results are short: to clear the usual window and tables would take most of the time.
     packer = zlib.compressobj(6, zlib.DEFLATED, _WINDOW, _MEMORY)
     return packer.compress(_result_payload(projected)) + packer.flush()
+
+
+def pack(now: Projected, before: Projected | None = None) -> Projected:
+    """``now`` with its result packed; that of ``before``, if it is the same still."""
+    if before is None or now.text is not before.text or not _same(now.result, before.result):
+        return Projected(now.summary, now.result, now.text, encode_result(now))
+    return Projected(now.summary, now.result, now.text, before.packed)
+
+
+def _same(one: RunResult, other: RunResult) -> bool:
+    # Equal is not enough: 1, 1.0 and true are, and are packed unequally.
+    return all(map(is_, _told(one), _told(other)))
 
 
 def decode_result(run_id: str, data: bytes, text: str) -> RunResult:
@@ -246,7 +264,7 @@ def _same_result(packed: Any, payload: bytes) -> bool:
         # Keys may stand in another order, and characters be escaped, in what is equal.
         found = unpacking.decompress(packed, 6 * len(payload) + 1)
         whole = unpacking.eof and not unpacking.unused_data
-        return whole and (found == payload or codec.loads(found) == codec.loads(payload))
+        return whole and (found == payload or json_text.loads(found) == json_text.loads(payload))
     except (zlib.error, BadValue):
         return False
 

@@ -211,8 +211,8 @@ def _fetched(
         if not chunk:
             break
         yield chunk
-        told = (row[_PAYLOAD] for row in chunk)
-        size = sum(len(payload) for payload in told if type(payload) is str) // len(chunk)
+        told = [row[_PAYLOAD] for row in chunk if type(row[_PAYLOAD]) is str]
+        size = sum(map(len, told)) // len(chunk)
         many = max(1, min(2 * many, most, _FETCH_CHARACTERS // (size + 1)))
     if connection.postgres:
         connection.execute("CLOSE scanned")

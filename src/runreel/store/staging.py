@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runreel.store.connection import Connection
+    from runreel.store.rollup_check import Absent
+    from runreel.store.rollups import Wrong
     from runreel.store.spool import Spool
 
 _COLUMNS = {
@@ -68,7 +70,7 @@ def stage(
     _insert(connection, "staged_labels", labels)
 
 
-def place(connection: Connection, wrong: Spool[tuple[Any, ...]] | None) -> None:
+def place(connection: Connection, wrong: Spool[Wrong | Absent] | None) -> None:
     """Move the staged rows into place, but for runs that were recorded or pruned meanwhile.
 
     With ``wrong``, which is told where it did not, all usage adds up to what the runs do then: see

@@ -178,7 +178,8 @@ class UsageReport:
 class Difference:
     """Where a projection is not what the log says; ``column`` ``*``: a row lacks or is too many.
 
-    The run ``*`` is usage, added up of all runs.
+    The run ``*`` is usage, added up of all runs; where nothing at all is stored of a table, or of
+    what it is grouped by, that is one difference.
     """
 
     run_id: str

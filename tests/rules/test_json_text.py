@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runreel.rules import codec
+from runreel.rules import json_text
 from runreel.words.errors import BadValue
 from tests.strategies import MANY, as_json, exact, nested, values
 
@@ -18,13 +18,21 @@ from tests.strategies import MANY, as_json, exact, nested, values
 @MANY
 @given(values)
 def test_any_json_value_comes_back_exactly(value):
-    assert exact(codec.loads(codec.dumps(value))) == exact(value)
+    assert exact(json_text.loads(json_text.dumps(value))) == exact(value)
+
+
+@MANY
+@given(values)
+def test_a_value_is_spelled_as_the_standard_library_spells_it(value):
+    spelled = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    escaped = spelled.encode("utf-8", "backslashreplace").decode()
+    assert json_text.dumps(value) == escaped
 
 
 @MANY
 @given(values)
 def test_a_payload_is_utf_8_without_nul_and_surrogates(value):
-    payload = codec.dumps(value)
+    payload = json_text.dumps(value)
     assert payload.encode().decode() == payload
     assert "\0" not in payload
     assert "\n" not in payload
@@ -44,12 +52,12 @@ def test_a_payload_is_utf_8_without_nul_and_surrogates(value):
     ],
 )
 def test_a_payload_is_compact_json(value, payload):
-    assert codec.dumps(value) == payload
-    assert exact(codec.loads(payload)) == exact(as_json(value))
+    assert json_text.dumps(value) == payload
+    assert exact(json_text.loads(payload)) == exact(as_json(value))
 
 
 def test_a_surrogate_pair_comes_back_as_the_character_that_it_spells():
-    assert codec.loads(codec.dumps("\ud83d\ude00")) == "😀"
+    assert json_text.loads(json_text.dumps("\ud83d\ude00")) == "😀"
 
 
 JSON_TEXT = st.one_of(
@@ -71,13 +79,13 @@ def test_text_is_json_exactly_where_the_standard_library_says_so(text, place, we
         expected = json.loads(text)
     except ValueError:
         with pytest.raises(BadValue):
-            codec.loads(text)
+            json_text.loads(text)
         return
     if any(map(_endless, _leaves(expected))):
         with pytest.raises(BadValue):
-            codec.loads(text)
+            json_text.loads(text)
     else:
-        assert exact(codec.loads(text)) == exact(expected)
+        assert exact(json_text.loads(text)) == exact(expected)
 
 
 def _leaves(value: Any) -> list[Any]:
@@ -93,9 +101,9 @@ def _endless(value: Any) -> bool:
 
 
 def test_bytes_are_read_as_text_is():
-    assert codec.loads('{"a":"привет"}'.encode()) == {"a": "привет"}
-    assert codec.loads(b'"\\ud83d"') == "\ud83d"
-    assert codec.loads(b'\xef\xbb\xbf{"a":1}') == {"a": 1}
+    assert json_text.loads('{"a":"привет"}'.encode()) == {"a": "привет"}
+    assert json_text.loads(b'"\\ud83d"') == "\ud83d"
+    assert json_text.loads(b'\xef\xbb\xbf{"a":1}') == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -120,7 +128,7 @@ def test_bytes_are_read_as_text_is():
 )
 def test_text_that_is_no_json_is_refused_with_the_reason(text, reason):
     with pytest.raises(BadValue, match=reason):
-        codec.loads(text)
+        json_text.loads(text)
 
 
 CIRCLE: list[Any] = []
@@ -147,25 +155,25 @@ CIRCLE.append(CIRCLE)
 )
 def test_a_value_that_is_no_json_is_refused_with_the_reason(value, reason):
     with pytest.raises(BadValue, match=reason):
-        codec.dumps(value)
+        json_text.dumps(value)
 
 
 def test_what_is_stored_can_be_read_even_wrapped_in_a_line_of_an_export():
     deepest = nested(128)
-    assert codec.loads(codec.dumps(deepest)) == deepest
+    assert json_text.loads(json_text.dumps(deepest)) == deepest
     line = json.dumps({"type": "run", "data": {"raw": deepest}})
-    assert codec.loads(line) == {"type": "run", "data": {"raw": deepest}}
+    assert json_text.loads(line) == {"type": "run", "data": {"raw": deepest}}
 
 
 def test_brackets_in_text_are_not_nesting():
     text = "[{" * 10_000
-    assert codec.loads(codec.dumps([text])) == [text]
+    assert json_text.loads(json_text.dumps([text])) == [text]
 
 
 @MANY
 @given(values)
 def test_equal_values_have_equal_canonical_bytes_whatever_the_order_of_keys(value):
-    assert codec.canonical(_backwards(value)) == codec.canonical(value)
+    assert json_text.canonical(_backwards(value)) == json_text.canonical(value)
 
 
 def _backwards(value: Any) -> Any:
@@ -176,4 +184,4 @@ def _backwards(value: Any) -> Any:
 
 def test_unequal_values_have_unequal_canonical_bytes():
     alike = [1, 1.0, True, "1", [1], {"1": 1}, None, "", "null", 0, -0.0, 0.0, False, [], {}]
-    assert len({codec.canonical(value) for value in alike}) == len(alike)
+    assert len({json_text.canonical(value) for value in alike}) == len(alike)

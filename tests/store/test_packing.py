@@ -1,0 +1,51 @@
+"""The result in a row of ``runs`` is packed once as long as it stays the same, and not longer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runreel.rules import runs
+from runreel.rules.runs import RunState
+from runreel.store.run_rows import Projected, encode_result, pack, row_of
+from runreel.words.messages import PartialMessage
+from runreel.words.results import FunctionCall, RunResult, ToolCall, ToolCallList, Usage
+from runreel.words.status import RunStatus
+
+TEXT = "Hello, world"
+TOLD = RunResult(RunStatus.COMPLETED, _message=PartialMessage((TEXT,)), usage=Usage(1, 2, 3))
+
+
+def projected(result: RunResult, text: str = TEXT, *, seq: int = 0) -> Projected:
+    return Projected(runs.summary("run", RunState(last_seq=seq)), result, text)
+
+
+def calls(argument: Any) -> RunResult:
+    call = ToolCall(None, FunctionCall("add", {"n": argument}))
+    return RunResult(RunStatus.TOOL_CALLS, tool_calls=ToolCallList((call,)))
+
+
+def test_a_result_that_is_the_same_still_is_not_packed_again():
+    before = pack(projected(TOLD))
+    state = RunState(status=TOLD.status, message=TOLD.message, usage=TOLD.usage)
+    now = pack(projected(state.result, seq=1), before)
+    assert now.packed is before.packed
+    assert now.summary.last_seq == 1
+    assert row_of(now) == row_of(projected(TOLD, seq=1))
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (projected(TOLD), projected(TOLD, "Hello")),
+        (projected(TOLD), projected(RunResult(RunStatus.COMPLETED, _message=TOLD.message))),
+        (projected(calls(1)), projected(calls(1.0))),
+        (projected(calls(1)), projected(calls(True))),
+    ],
+    ids=["text", "usage", "float", "bool"],
+)
+def test_a_result_that_is_another_is_packed_anew(before, now):
+    before = pack(before)
+    assert before.packed != encode_result(now)
+    assert pack(now, before).packed == encode_result(now)

@@ -1,0 +1,100 @@
+"""Work that other processes do: the answers come back, so do errors, and nobody is left behind."""
+
+from __future__ import annotations
+
+import operator
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runreel import parallel
+from runreel.parallel import HelperLost, others
+from runreel.store import event_log, known_runs
+from runreel.transfer import import_files
+from tests import logs, traffic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runreel.reel import Reel
+    from runreel.store.connection import Connection
+
+RUNS = [f"run-{n:03d}" for n in range(120)]
+
+
+@pytest.fixture
+def told(reel: Reel, tmp_path: Path) -> Reel:
+    """A log of many short runs."""
+    lines = [line for run_id in RUNS for line in traffic.streamed(run_id, "A word or two")]
+    import_files(reel.db, [traffic.write(tmp_path / "lines.jsonl", lines)])
+    return reel
+
+
+def run_ids(connection: Connection) -> list[str]:
+    return event_log.run_ids(connection)
+
+
+def nap(connection: Connection) -> None:
+    time.sleep(60)
+
+
+def test_pieces_come_back_in_order_and_between_them_what_else_was_asked(told: Reel) -> None:
+    with others(told.db, 3) as processes, told.db.reading() as connection:
+        asked = processes.begin(run_ids)
+        pieces = list(known_runs.pieces(connection, 7))
+        found = [[run.run_id for run in runs] for runs in processes.examined(pieces)]
+        assert found == pieces
+        assert [run_id for piece in pieces for run_id in piece] == RUNS
+        assert asked() == RUNS
+
+
+def test_one_job_is_nobody_else() -> None:
+    with others(None, 1) as processes:  # type: ignore[arg-type] - nobody asks it anything
+        assert processes is None
+
+
+def test_an_error_is_raised_where_the_answer_is_awaited_and_the_next_is_answered(
+    told: Reel,
+) -> None:
+    with others(told.db, 2) as processes:
+        wrong = processes.begin(operator.methodcaller("execute", "SELECT nowhere FROM runs"))
+        right = processes.begin(partial(event_log.head, run_id=RUNS[0]))
+        with pytest.raises(Exception, match="nowhere"):
+            wrong()
+        assert right() > 0
+
+
+def test_a_process_that_has_ended_is_told_of(told: Reel, monkeypatch) -> None:
+    monkeypatch.setattr(parallel, "_BEGIN", "import os; os._exit(3)")
+    for check in (True, False):
+        with pytest.raises(HelperLost, match="has ended") as caught:
+            told.rebuild(check=check, jobs=2)
+        assert "-j 1" in str(caught.value.hint)
+
+
+def test_whoever_leaves_early_leaves_no_process_behind(told: Reel) -> None:
+    began = time.monotonic()
+    with others(told.db, 2) as processes:
+        processes.begin(nap)
+        (helper,) = processes._helpers
+    assert helper._process.returncode is not None
+    assert time.monotonic() - began < 50
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE usage_by_time SET runs = runs + 1",
+        "DELETE FROM usage_by_value WHERE dimension = 'status'",
+        "UPDATE runs SET status = 'FAILED' WHERE run_id = 'run-100'",
+    ],
+)
+def test_several_processes_find_what_one_finds(told: Reel, sql: str) -> None:
+    logs.execute(told, sql)
+    alone = told.rebuild(check=True)
+    assert alone
+    assert told.rebuild(check=True, jobs=2) == alone
+    told.rebuild(jobs=2)
+    assert told.rebuild(check=True, jobs=2) == []
