@@ -73,7 +73,9 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
+    parser.add_argument(
+        "--write", action="store_true", help=f"put what is measured into docs/{PAGE.name}"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="see that it works; figures say little"
     )
@@ -83,28 +85,37 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, help=f"in long lists and reports ({Sizes.runs:,})")
     parser.add_argument("--events", type=int, help=f"in the great log ({Sizes.events:,})")
     parser.add_argument("--rounds", type=int, help=f"how many rounds ({Sizes.rounds})")
-    arguments = parser.parse_args()
-    if arguments.write and arguments.only:
-        parser.error("a page has every subject")
-    return arguments
+    return parser.parse_args()
 
 
 def _page(sections: Sequence[Section], bench: Bench) -> str:
-    made = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
-    tables = "\n".join(map(str, sections))
-    return f"""# Benchmarks
+    """The page with these sections in it; those that were not measured now stay as they are."""
+    command = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
+    made = f"Made by `{command}`: {bench.sizes.rounds} rounds, {_machine(bench)}."
+    parts = _parts(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
+    for section in sections:
+        head, _, rest = str(section).strip().partition("\n")
+        parts[head] = f"{made}\n\n{rest.strip()}"
+    return _HEAD + "".join(f"\n{head}\n\n{text}\n" for head, text in parts.items())
 
-Made by `{made}`.
-Each figure is the median of {bench.sizes.rounds} rounds in which what is compared ran in turn.
-Figures of one run can be compared with each other, not with those of another machine or another
-day. This run: {_machine(bench)}.
+
+def _parts(page: str) -> dict[str, str]:
+    """The texts of the sections of a page by their headings."""
+    parts = page.split("\n## ")[1:]
+    split = (part.partition("\n") for part in parts)
+    return {f"## {title}": text.strip() for title, _, text in split}
+
+
+_HEAD = """# Benchmarks
+
+Each figure is the median of the rounds in which what is compared ran in turn. Figures of one
+section can be compared with each other, not with those of another machine or another day.
 
 A ratio is how many times as fast (or as small) ours is as what stands beside it, unless it is said
 otherwise: 1 is the same, more is better. `full` keeps what is committed through a power loss,
 `normal` may lose the last moments. Peers are measured through the nearest thing that their API
 permits, which is said below each table; install them with `pip install -e '.[peers]'`.
-
-{tables}"""
+"""
 
 
 def _machine(bench: Bench) -> str:

@@ -48,6 +48,12 @@ def run(bench: Bench) -> Section:
         " events one by one, in turn for each run. Latencies include the wait for the others."
     )
     section.note(
+        "To share commits is to wait for the disk together. At `normal` nobody waits: the bare"
+        " driver itself is 1.6 times as fast when it stores 64 rows of 64 runs in one transaction,"
+        " for each run has a page of its own, and what Python does for each event is the same"
+        " either way. Threads take turns at one interpreter."
+    )
+    section.note(
         f"**At pace**: {sizes.paced_streams} tasks with an event each {_PACE * 1000:.0f} ms, that"
         f" is {sizes.paced_streams / _PACE:,.0f} events per second asked for. Beside it each task"
         " commits its own. A latency is from when an event is due until it is committed; the ratio"
