@@ -41,6 +41,12 @@ def run(bench: Bench) -> Section:
         " partial messages, and as many runs of three rows. Beside it the driver reads all columns"
         " in order and hashes them; it checks nothing, and looks at no projections."
     )
+    section.note(
+        "Of the 10 µs of a core that a row takes, 3 go into its three SHA-256, which the driver"
+        " computes as well, 3 into reading it, and the rest into what it means beside the"
+        " projections. A bulk form of the chain saved 2 %, other calls for HMAC and SHA-256 were"
+        " slower. Of a run of three rows its projection is nearly all."
+    )
     return section
 
 
