@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runreel import process
 from runreel.rules import chain
 from runreel.rules.codec import is_spoken, spell
-from runreel.words.log import CONFLICT, GAP, NOTE, STREAM_EVENT, EventRow
+from runreel.rules.reading import spoken as only_text
+from runreel.words.log import CONFLICT, GAP, NOTE, OPENED, RESUMED, STREAM_EVENT, EventRow
 from runreel.words.status import PARTIAL
 
 if TYPE_CHECKING:
@@ -76,11 +78,29 @@ def spoken(  # noqa: PLR0913, PLR0917 - as above, for one event that its reader 
     return Draft(chained(digest, bound, payload), value, None, text)
 
 
+def move(fold: Fold, made: Iterable[Draft]) -> bool:
+    """Move a fold over rows right behind it; whether a list of runs shows anything of them."""
+    changed = False
+    for row, value, reading, text in made:
+        told = reading or only_text(text)
+        changed |= fold.move(row.kind, row.type, row.at, value, told)
+        fold.transcript.move(row.keep, text)
+    return changed
+
+
 def chained(digest: bytes, bound: Bound, payload: str) -> EventRow:
     """The row of these columns, behind one with this ``digest``; its salt is new."""
     salt = os.urandom(chain.SALT_BYTES)
     own = chain.digest(digest, *bound, chain.commitment(salt, payload))
     return EventRow._make((*bound, payload, salt, None, own))
+
+
+def opening(source: str, via: str, identity: dict[str, Any], *, new: bool) -> Entry:
+    """The note that a session begins with, of a run that is new or goes on."""
+    value = {"via": via, **process.this()._asdict(), **identity}
+    if new:
+        return Entry(NOTE, OPENED, None, {"source": source, **value})
+    return Entry(NOTE, RESUMED, None, value)
 
 
 def gap(expected: int, got: int) -> Entry:

@@ -50,7 +50,7 @@ class Due(NamedTuple):
     @property
     def named(self) -> dict[str, Any]:
         """The row by column names."""
-        return dict(zip(run_rows.COLUMNS, self.row, strict=True))
+        return run_rows.named(self.row)
 
 
 class Examined(NamedTuple):

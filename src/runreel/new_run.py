@@ -6,15 +6,14 @@ import time
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
-from runreel import drafts, process
+from runreel import drafts
 from runreel.drafts import Entry
 from runreel.projector import Fold
 from runreel.rules import chain, runs
 from runreel.rules.matching import Offer
-from runreel.rules.reading import spoken
 from runreel.rules.runs import IMPORT
 from runreel.sources.spoken_lines import Growth
-from runreel.words.log import CLOSED, NOTE, OPENED, STREAM_EVENT, EventRow
+from runreel.words.log import CLOSED, NOTE, STREAM_EVENT, EventRow
 from runreel.words.status import PARTIAL
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ class NewRun:
             if missing:
                 entries.insert(0, drafts.gap(self._index + 1, number))
         if self.seq < 0:
-            entries.insert(0, self._opening())
+            entries.insert(0, drafts.opening(reader.name, IMPORT, {}, new=True))
         self._draft(entries)
         if number is not None and kind == STREAM_EVENT:
             self._index = number
@@ -101,19 +100,13 @@ class NewRun:
         owes, self._owes = self._owes, False
         return rows, self._fold.projected() if owes else None
 
-    def _opening(self) -> Entry:
-        value = {"source": self._fold.reader.name, "via": IMPORT, **process.this()._asdict()}
-        return Entry(NOTE, OPENED, None, value)
-
     def _draft(self, entries: list[Entry]) -> None:
         fold = self._fold
         self._settle()
-        for row, value, reading, text in drafts.draft(fold, self._digest, entries, *self._now()):
-            self._owes |= fold.move(row.kind, row.type, row.at, value, reading or spoken(text))
-            fold.transcript.move(row.keep, text)
-            self.rows.append(row)
-        self._digest = row.digest
-        self.seq = row.seq
+        made = drafts.draft(fold, self._digest, entries, *self._now())
+        self._owes |= drafts.move(fold, made)
+        self.rows += [draft.row for draft in made]
+        self._digest, self.seq = made[-1].row.digest, made[-1].row.seq
         self._flowing = fold.transcript.text if runs.flows(fold.state) else None
 
     def _piece(self, number: int, keep: int, piece: str) -> None:

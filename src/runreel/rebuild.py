@@ -52,7 +52,7 @@ def require(connection: Connection, run_ids: Iterable[str]) -> None:
     """
     for run_id in run_ids:
         check_asked_id(run_id)
-        known = event_log.head(connection, run_id) >= 0 or read_models.load_row(connection, run_id)
+        known = event_log.head(connection, run_id) >= 0 or lookahead.rows_of(connection, [run_id])
         if not known:
             raise RunNotFound(f"no run is called {run_id!r}")
 

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from runreel import drafts, process
+from runreel import drafts
 from runreel.commit import Unit, committer_of
 from runreel.drafts import Draft, Entry
 from runreel.projector import Fold, stored_event
@@ -24,8 +24,6 @@ from runreel.words.log import (
     INTERRUPTED,
     NOTE,
     OPEN,
-    OPENED,
-    RESUMED,
     EventRow,
     StoredEvent,
 )
@@ -352,10 +350,8 @@ class Recorder:
         return self._clock() // 1_000, (self._timer() - self._begun) // 1_000
 
     def _opening(self) -> Entry:
-        value = {"via": self._via, **process.this()._asdict(), **self._identity}
-        if self.last_seq >= 0:
-            return Entry(NOTE, RESUMED, None, value)
-        return Entry(NOTE, OPENED, None, {"source": self.source, **value})
+        new = self.last_seq < 0
+        return drafts.opening(self.source, self._via, self._identity, new=new)
 
     def _catch_up(self, connection: Connection) -> None:
         """Move over the rows that others appended."""

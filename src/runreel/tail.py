@@ -10,7 +10,7 @@ from runreel.projector import Fold
 from runreel.rules import chain
 from runreel.rules.masks import veiled
 from runreel.rules.matching import Matcher, fingerprint
-from runreel.rules.reading import flows, spoken
+from runreel.rules.reading import flows
 from runreel.rules.tombstones import epitaph, is_tombstone
 from runreel.sources import reader_of
 from runreel.store.run_rows import pack
@@ -152,10 +152,8 @@ class Tail:
         Answers whether they change anything that a list of runs shows, and how to come back.
         """
         fold = self._fold
-        state, then, changed = fold.state.copy(), fold.transcript.now, False
-        for row, value, reading, text in made:
-            changed |= fold.move(row.kind, row.type, row.at, value, reading or spoken(text))
-            fold.transcript.move(row.keep, text)
+        state, then = fold.state.copy(), fold.transcript.now
+        changed = drafts.move(fold, made)
 
         def back() -> None:
             fold.state, fold.transcript.now = state, then

@@ -124,7 +124,7 @@ def test_a_name_with_escapes_is_the_file_that_it_spells(tmp_path: Path) -> None:
     ("url", "reason"),
     [
         ("sqlite://log.db", "three slashes"),
-        ("sqlite://tmp/log.db", "three slashes"),
+        ("sqlite://logs/log.db", "three slashes"),
         ("sqlite://me@host/log.db", "three slashes"),
         ("sqlite:///log.db?mode=ro", "uri=true"),
         ("sqlite:///file:log.db?mode=memory&uri=true", "in memory"),

@@ -14,7 +14,7 @@ from runreel.recorder import Recorder
 from runreel.rules.tombstones import tombstone_of
 from runreel.rules.usage import COLUMNS as GROUPS
 from runreel.rules.usage import TIMES
-from runreel.store import event_log, read_models
+from runreel.store import event_log, lookahead
 from runreel.transfer import import_files
 from runreel.words.errors import (
     LogError,
@@ -285,7 +285,7 @@ def test_labels_that_no_database_takes_are_kept_as_the_log_has_them(reel: Reel) 
 
 def test_a_projection_that_is_put_back_is_found(told: Reel) -> None:
     with told.db.reading() as connection:
-        row = read_models.load_row(connection, "old")
+        row = lookahead.rows_of(connection, ["old"]).get("old")
     assert row is not None
     prune(told)
     marks = ", ".join("?" * len(row))

@@ -7,7 +7,6 @@ from typing import NamedTuple
 OK = "ok"
 WARN = "warn"
 BAD = "bad"
-VERDICTS = (OK, WARN, BAD)
 
 
 class Check(NamedTuple):

@@ -17,13 +17,12 @@ A row whose ``keep`` is null holds its payload as it came.
 
 from __future__ import annotations
 
-import re
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from runreel.rules.json_text import dumps, loads
+from runreel.rules.json_text import SURROGATE, dumps, loads
 from runreel.rules.reading import Telling
 from runreel.words.errors import BadValue
 from runreel.words.status import PARTIAL
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 APPENDED = "+"
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _fast_text = msgspec.json.Decoder(str).decode
 
 
@@ -94,7 +92,7 @@ def spell(spoken: str, text: str) -> Encoded | None:
     """
     keep = _common(text, spoken)
     piece = spoken[keep:]
-    if not piece.isascii() and _SURROGATE.search(piece):
+    if not piece.isascii() and SURROGATE.search(piece):
         return None
     return Encoded(encode_basestring(piece), keep, len(piece), spoken)
 
@@ -189,7 +187,7 @@ def _told(parts: list[Any], text: str, telling: Telling) -> tuple[str, int, list
         return text + parts[0], len(text), [len(parts[0])]
     told = "".join(parts)
     new, keep = _joined(text, told, telling)
-    if _SURROGATE.search(new, keep):
+    if SURROGATE.search(new, keep):
         # JSON reads a surrogate pair as the one character that it spells.
         parts = [_paired(part) for part in parts]
         told = _paired(told)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # What is read may be deeper than what is stored: a line of an export wraps a stored value.
 MAX_DEPTH = 128
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 _strict = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 # What the standard library makes anew for each value. Without markers it knows no circles but by
 # their depth.
@@ -64,7 +64,7 @@ def dumps(value: Any) -> str:
     _bound(value, MAX_DEPTH, text)
     if text.isascii():
         return text
-    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def canonical(value: Any) -> bytes:

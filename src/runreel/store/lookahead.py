@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.store.run_rows import COLUMNS, ordered
+from runreel.store.run_rows import COLUMNS, named, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,7 +69,7 @@ class Lookahead:
 
 
 def _rows(found: Iterable[Sequence[Any]]) -> dict[str, dict[str, Any]]:
-    return {row[_ID]: dict(zip(COLUMNS, row, strict=True)) for row in found}
+    return {row[_ID]: named(row) for row in found}
 
 
 def _labels(found: Iterable[Sequence[Any]]) -> dict[str, list[Label]]:

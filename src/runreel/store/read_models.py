@@ -14,7 +14,6 @@ from runreel.store.run_rows import (
     SUMMARY,
     label_rows,
     named_row_of,
-    ordered,
     summary_of,
 )
 
@@ -85,18 +84,6 @@ def load(connection: Connection, run_id: str) -> tuple[RunSummary, bytes] | None
         f"SELECT {', '.join(SUMMARY)}, result FROM runs WHERE run_id = ?", (run_id,)
     )
     return None if row is None else (summary_of(row[:-1]), bytes(row[-1]))
-
-
-def load_row(connection: Connection, run_id: str) -> dict[str, Any] | None:
-    """A run's row by column names, None if there is none."""
-    row = connection.one(f"SELECT {_LIST} FROM runs WHERE run_id = ?", (run_id,))
-    return None if row is None else dict(zip(COLUMNS, row, strict=True))
-
-
-def labels_of(connection: Connection, run_id: str) -> list[Label]:
-    """The labels as their own table has them, in order; a key may wrongly be there twice."""
-    sql = "SELECT key, value, started_at FROM run_labels WHERE run_id = ?"
-    return ordered((key, value, at) for key, value, at in connection.all(sql, (run_id,)))
 
 
 def _stood(connection: Connection, run_ids: list[str]) -> dict[str, dict[str, Any]]:

@@ -92,7 +92,12 @@ def row_of(projected: Projected) -> tuple[Any, ...]:
 
 def named_row_of(projected: Projected) -> dict[str, Any]:
     """The values of a row by column names."""
-    return dict(zip(COLUMNS, row_of(projected), strict=True))
+    return named(row_of(projected))
+
+
+def named(row: Sequence[Any]) -> dict[str, Any]:
+    """The values of a row of ``COLUMNS`` by their names."""
+    return dict(zip(COLUMNS, row, strict=True))
 
 
 def _row(projected: Projected, result: bytes) -> tuple[Any, ...]:
