@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from alembic import context
+from alembic.util import CommandError
 
 from runreel.store import engine as engines
 from runreel.store.connection import Connection as Log
+from runreel.store.driver_errors import our_errors
 from runreel.store.schema import VERSION_TABLE, alchemy
 from runreel.store.tables import metadata
 from runreel.store.urls import parse_url, sqlite_path
+from runreel.words.errors import RunreelError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection
+
+    from runreel.store.urls import Url
 
 config = context.config
 options: dict[str, Any] = {
@@ -32,23 +39,39 @@ def run(connection: Connection) -> None:
     context.run_migrations()
 
 
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Raise our errors as Alembic's, which its command line prints without a traceback."""
+    try:
+        yield
+    except RunreelError as error:
+        raise CommandError(f"{error}. {error.hint or ''}".rstrip()) from error
+
+
 def run_alone() -> None:
     url = config.get_main_option("sqlalchemy.url") or os.environ.get("RUNREEL_DB")
     if not url:
         raise SystemExit("Name the database: RUNREEL_DB=... alembic upgrade head")
-    parsed = parse_url(url)
-    path = sqlite_path(parsed)
+    with one_line_errors():
+        parsed = parse_url(url)
+        with our_errors(parsed):
+            migrate(parsed)
+
+
+def migrate(url: Url) -> None:
+    path = sqlite_path(url)
     if path is not None:
         engines.make_private(path)
-    engine = engines.create(parsed, durability="full")
+    engine = engines.create(url, durability="full")
     with closing(Log(engine.connect())) as log, alchemy(log) as connection, log.transaction():
         run(connection)
     engine.dispose()
 
 
 if context.is_offline_mode():
-    told = os.environ.get("RUNREEL_DB", "runreel.db")
-    url = config.attributes.get("url") or parse_url(told)
+    with one_line_errors():
+        given = os.environ.get("RUNREEL_DB", "runreel.db")
+        url = config.attributes.get("url") or parse_url(given)
     context.configure(
         dialect_name="postgresql" if url.postgres else "sqlite",
         output_buffer=config.attributes.get("output"),

@@ -6,6 +6,7 @@ import uuid
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 
 revision = "0001"
 down_revision = None
@@ -165,4 +166,4 @@ def _create_meta(*, sqlite: bool) -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("A log is never taken back: restore a backup.")
+    raise CommandError("runreel has no downgrades: restore a backup of the older revision")

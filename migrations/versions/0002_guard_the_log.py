@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alembic import op
+from alembic.util import CommandError
 
 revision = "0002"
 down_revision = "0001"
@@ -143,4 +144,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("A log is never taken back: restore a backup.")
+    raise CommandError("runreel has no downgrades: restore a backup of the older revision")

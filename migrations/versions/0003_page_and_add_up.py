@@ -6,6 +6,7 @@ import hashlib
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 
 revision = "0003"
 down_revision = "0002"
@@ -168,4 +169,4 @@ def _start(span: int) -> str:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("A log is never taken back: restore a backup.")
+    raise CommandError("runreel has no downgrades: restore a backup of the older revision")

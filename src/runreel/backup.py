@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote
 
 from runreel.audit import Extent, verify
-from runreel.store import copying, files
+from runreel.store import copying, files, urls
 from runreel.store.database import Database
 from runreel.words.errors import AuditError, UsageError
 
@@ -47,8 +47,8 @@ def backup(database: Database, path: Path, *, progress: Progress | None = None) 
     """
     if database.postgres:
         raise UsageError(
-            "runreel backs up SQLite files; Postgres has its own tools",
-            hint=f"pg_dump --format=custom --file={path} {database.shown}",
+            "runreel backs up SQLite files only",
+            hint=f"Run {_pg_dump(database, path)}. pg_dump asks for the password by itself.",
         )
     with files.appearing(path) as hidden:
         with database.reading() as connection:
@@ -56,6 +56,11 @@ def backup(database: Database, path: Path, *, progress: Progress | None = None) 
         size = hidden.stat().st_size
         extent, wrong, told = _verified(hidden, _read(progress, size))
     return Backup(path, size, extent.runs, extent.events, wrong, tuple(told))
+
+
+def _pg_dump(database: Database, path: Path) -> str:
+    options = ("--format=custom", f"--file={path}", f"--dbname={database.url.without_passwords}")
+    return shlex.join(("pg_dump", *options))
 
 
 def _written(progress: Progress | None) -> Progress | None:
@@ -69,8 +74,8 @@ def _read(progress: Progress | None, size: int) -> Progress | None:
 
 
 def _verified(path: Path, progress: Progress | None) -> tuple[Extent, int, list[Finding]]:
-    url = f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro&immutable=1&uri=true"
-    copy = Database(url, create=False)
+    uri = urls.file_uri(path, "mode=ro&immutable=1&uri=true")
+    copy = Database(f"sqlite:///{uri}", create=False)
     extent, wrong, told = Extent(), 0, []
     try:
         with copy.reading() as connection:

@@ -1,25 +1,27 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import stat
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 import runreel
 from runreel import audit, backup
 from runreel.store import copying
+from runreel.store.database import Database
 from runreel.words.errors import AuditError, DatabaseUnavailable, LogError, UsageError
 from tests import logs
 from tests.audit import forging
 from tests.cli import stories
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from runreel.reel import Reel
 
 # Prints what is acknowledged, line by line, until it is killed.
@@ -197,3 +199,18 @@ def test_postgres_is_left_to_its_own_tools(tmp_path: Path) -> None:
         backup.backup(reel.db, tmp_path / "copy.dump")
     assert "pg_dump" in (caught.value.hint or "")
     assert "hush" not in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("login", ["me:hu%20sh@", "me@", ""])
+@pytest.mark.parametrize("query", ["", "?password=hu%20sh", "?sslmode=prefer&sslpassword=hush"])
+def test_the_hint_for_postgres_is_a_command_without_a_password(login: str, query: str) -> None:
+    database = Database(f"postgresql://{login}h/log{query}")
+    with pytest.raises(UsageError) as caught:
+        backup.backup(database, Path("a copy.dump"))
+    hint = str(caught.value.hint)
+    assert "hu" not in hint
+    assert "*" not in hint
+    words = shlex.split(hint.removeprefix("Run ").partition(". ")[0])
+    assert words[:3] == ["pg_dump", "--format=custom", "--file=a copy.dump"]
+    (url,) = words[3:]
+    assert conninfo_to_dict(url.removeprefix("--dbname="))["host"] == "h"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import runreel
 from runreel.cli import settings
 from runreel.words.errors import UsageError
 
@@ -33,16 +34,14 @@ def own(home: Path, text: str) -> Path:
 def test_the_flag_then_the_variable_then_the_project_then_the_user_s_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert settings.database(None) is None
+    assert settings.database(None) == (None, None)
     file = own(tmp_path, 'db = "user.db"\n')
-    assert settings.database(None) == str(file.parent / "user.db")
+    assert settings.database(None).name == str(file.parent / "user.db")
     project(Path.cwd(), '[tool.runreel]\ndb = "project.db"\n')
-    assert settings.database(None) == str(Path.cwd() / "project.db")
+    assert settings.database(None).name == str(Path.cwd() / "project.db")
     monkeypatch.setenv("RUNREEL_DB", "variable.db")
-    assert settings.database(None) == "variable.db"
-    assert settings.database("flag.db") == "flag.db"
-    monkeypatch.setenv("RUNREEL_DB", "")
-    assert settings.database("") == str(Path.cwd() / "project.db")
+    assert settings.database(None).name == "variable.db"
+    assert settings.database("flag.db").name == "flag.db"
 
 
 def test_the_nearest_project_that_says_something_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,11 +50,11 @@ def test_the_nearest_project_that_says_something_counts(monkeypatch: pytest.Monk
     inner = outer / "a" / "b"
     project(inner, "[tool.other]\nx = 1\n")
     monkeypatch.chdir(inner)
-    assert settings.database(None) == str(outer / "logs" / "outer.db")
-    project(inner, '[tool.runreel]\ndb = "postgresql://me@host/db"\n')
-    assert settings.database(None) == "postgresql://me@host/db"
+    assert settings.database(None).name == str(outer / "logs" / "outer.db")
+    project(inner, '[tool.runreel]\ndb = "sqlite:////data/log.db"\n')
+    assert settings.database(None) == ("sqlite:////data/log.db", inner / "pyproject.toml")
     project(inner, '[tool.runreel]\ndb = "~/mine.db"\n')
-    assert settings.database(None) == str(Path.home() / "mine.db")
+    assert settings.database(None).name == str(Path.home() / "mine.db")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +64,9 @@ def test_the_nearest_project_that_says_something_counts(monkeypatch: pytest.Monk
         "[tool.runreel]\ndb = 3\n",
         '[tool.runreel]\ndb = ""\n',
         "[tool.runreel]\ndb = []\n",
+        '[tool.runreel]\ndb = "postgresql:log"\n',
+        '[tool.runreel]\ndb = "host=h dbname=log"\n',
+        '[tool.runreel]\ndb = "~nosuchuser/log.db"\n',
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_named(text: str, call_sqlite: Caller) -> None:
@@ -81,7 +83,7 @@ def test_a_configuration_that_makes_no_sense_is_named(text: str, call_sqlite: Ca
 )
 def test_other_people_s_configuration_is_no_matter(text: str) -> None:
     project(Path.cwd(), text)
-    assert settings.database(None) is None
+    assert settings.database(None).name is None
 
 
 def test_a_file_that_is_no_text_is_named() -> None:
@@ -111,3 +113,81 @@ def test_without_any_setting_the_log_is_in_the_data_directory(
     assert file.exists()
     assert str(file) in called.out
     assert file.stat().st_mode & 0o077 == 0
+
+
+NAMES = ("", " ", "\n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("command", [("demo", "--fast"), ("runs",), ("doctor",), ("db", "upgrade")])
+def test_an_empty_name_is_refused_in_words_and_never_the_default_log(
+    name: str, command: tuple[str, ...], call_sqlite: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag = call_sqlite.bare("--db", name, *command)
+    assert flag.code == 2
+    assert "--db is empty" in flag.err
+    monkeypatch.setenv("RUNREEL_DB", name)
+    variable = call_sqlite.bare(*command)
+    assert variable.code == 2
+    assert "RUNREEL_DB is empty" in variable.err
+    with pytest.raises(UsageError, match="RUNREEL_DB is empty"):
+        runreel.open()
+    assert not (Path.home() / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", ":memory:", "host=h dbname=log", "postgresql:log", "sqlite+pysqlcipher:///log.db"),
+        *("postgresql+psycopg//bob:hunter2@h/db", "bob:hunter2@h/db", "//bob:hunter2@h/db"),
+    ],
+)
+@pytest.mark.parametrize("command", [("demo", "--fast"), ("runs",), ("backup", "copy.db")])
+def test_a_name_that_is_refused_makes_nothing_on_disk(
+    name: str, command: tuple[str, ...], call_sqlite: Caller
+) -> None:
+    called = call_sqlite.bare("-v", "--db", name, *command)
+    assert called.code in (2, 3)
+    assert "hunter2" not in called.err + called.out
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_project_s_log_is_named_on_stderr_and_the_user_s_own_is_not(
+    call_sqlite: Caller, tmp_path: Path
+) -> None:
+    file = own(tmp_path, 'db = "user.db"\n')
+    assert call_sqlite.bare("demo", "--fast").code == 0
+    runs = call_sqlite.bare("--db", str(file.parent / "user.db"), "runs", "--json")
+    assert runs.err == ""
+    project(Path.cwd(), '[tool.runreel]\ndb = "project.db"\n')
+    called = call_sqlite.bare("db", "upgrade")
+    assert (
+        called.err == f"Log: {Path.cwd() / 'project.db'}, from {Path.cwd() / 'pyproject.toml'}.\n"
+    )
+    assert call_sqlite.bare("--db", "project.db", "db", "status").err == ""
+
+
+SERVER = "postgresql://bob:hunter2@localhost:1/log"
+
+
+def test_a_project_s_server_is_refused_unless_the_user_s_own_file_trusts_the_project(
+    call_sqlite: Caller, tmp_path: Path
+) -> None:
+    project(Path.cwd(), f'[tool.runreel]\ndb = "{SERVER}"\n')
+    refused = call_sqlite.bare("runs")
+    assert refused.code == 2
+    assert "trusted_projects" in refused.err
+    assert "hunter2" not in refused.err
+    file = own(tmp_path, 'trusted_projects = ["~/elsewhere"]\n')
+    assert call_sqlite.bare("runs").code == 2
+    file.write_text('trusted_projects = ["~/here"]\n', encoding="utf-8")
+    tried = call_sqlite.bare("runs")
+    assert tried.code == 3
+    assert "Log: postgresql://bob:***@localhost:1/log, from " in tried.err
+    file.write_text("trusted_projects = 3\n", encoding="utf-8")
+    assert str(file) in call_sqlite.bare("runs").err
+
+
+def test_the_user_s_own_file_may_name_a_server(call_sqlite: Caller, tmp_path: Path) -> None:
+    own(tmp_path, f'db = "{SERVER}"\n')
+    assert call_sqlite.bare("runs").code == 3

@@ -111,8 +111,15 @@ def _parse(words: list[str]) -> None:
 
 def test_a_page_agrees_with_what_is_printed_but_for_numbers_and_blanks() -> None:
     assert agree("run-1  12 tokens\n...done", "run-7 4 tokens\n x \n  done")
+    assert agree("revision 0003", "revision 0003")
+    assert not agree("revision 0002", "revision 0003")
     assert not agree("run-1 12 tokens", "run-1 twelve tokens")
     assert not agree("...done", "done, and more")
+
+
+def test_extras_are_installed_from_a_clone() -> None:
+    for name, page in _pages().items():
+        assert not re.search(r"pip install[^\n]*['\" ]runreel(\[|\s|$)", page), name
 
 
 def test_every_page_is_in_the_table_of_contents() -> None:

@@ -58,7 +58,7 @@ def run_ids(
     from runreel.reel import open as open_reel
 
     try:
-        database = settings.database(ctx.find_root().params.get("db"))
+        database = settings.database(ctx.find_root().params.get("db")).name
         with open_reel(database, create=False) as reel:
             found = [run.run_id for run in reel.runs(limit=0)]
     except Exception:  # noqa: BLE001 - a message would land in the middle of somebody's typing

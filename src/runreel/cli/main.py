@@ -134,7 +134,7 @@ def root(ctx: click.Context, db: str | None, color: str, *, verbose: bool) -> No
     RUN is a run's id, a unique beginning of it, or `latest`.
     """
     app = ctx.ensure_object(App)
-    app.db, app.verbose = db or None, verbose
+    app.db, app.verbose = db, verbose
     terminal.choose_color(color)
     ctx.color = None if color == "auto" else color == "always"
 

@@ -66,14 +66,19 @@ def reel(*, create: bool = False) -> Callable[[Callable[..., R]], Callable[..., 
 
 @contextmanager
 def opened(*, create: bool = False) -> Iterator[Reel]:
-    """The log that the command line, the environment and the configuration name."""
+    """The log of the command line, the environment or the configuration, opened.
+
+    Where a project's file chose it, stderr says which log that is.
+    """
     from runreel.cli import settings
     from runreel.reel import open as open_reel
 
     app = click.get_current_context().ensure_object(App)
-    database = settings.database(app.db)
+    choice = settings.database(app.db)
     rules = settings.mask() if create else ()
-    with terminal.noting_warnings(), open_reel(database, create=create, mask=rules) as log:
+    with terminal.noting_warnings(), open_reel(choice.name, create=create, mask=rules) as log:
+        if choice.project is not None:
+            terminal.note((f"Log: {log.url_shown}, from {choice.project}.", "dim"))
         yield log
 
 

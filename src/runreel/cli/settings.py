@@ -1,41 +1,62 @@
-"""Which database: what the command line, the environment and the configuration say of it."""
+"""The settings in use: command line, environment, and configuration files."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from runreel.store.location import ENVIRONMENT
-from runreel.words.errors import UsageError
+from runreel.store import url_forms
+from runreel.store.location import ENVIRONMENT, from_environment, not_empty
+from runreel.words.errors import BadDatabaseUrl, UsageError
 
 MASK = "RUNREEL_MASK"
+_PROJECT = "pyproject.toml"
+_TRUSTED = "trusted_projects"
 
 
-def database(flag: str | None) -> str | None:
-    """The URL or path in force: ``--db``, RUNREEL_DB, configuration; None for the default file.
+class Choice(NamedTuple):
+    """A database: ``name`` is a URL or path, None for the default file.
+
+    ``project`` is the pyproject.toml that chose it, None where the user did.
+    """
+
+    name: str | None
+    project: Path | None
+
+
+def database(flag: str | None) -> Choice:
+    """The database in use: ``--db``, else RUNREEL_DB, else configuration, else the default file.
 
     The configuration is ``db`` in ``[tool.runreel]`` of the nearest pyproject.toml that has it,
     else in runreel.toml in the user's configuration directory. A path in it is relative to it.
 
     Raises:
-        UsageError: if a configuration file cannot be understood.
+        UsageError: if the option or the variable is empty, a configuration file is not valid, or
+            a pyproject.toml names a server and the user's own configuration does not allow that.
     """
-    given = flag or os.environ.get(ENVIRONMENT)
-    if given:
-        return given
+    if flag is not None:
+        return Choice(not_empty(flag, "--db"), None)
+    given = from_environment()
+    if given is not None:
+        return Choice(given, None)
     found = _configured("db")
-    return None if found is None else _located(*found)
+    if found is None:
+        return Choice(None, None)
+    value, file = found
+    project = file if file.name == _PROJECT else None
+    return Choice(_located(value, file, project=project), project)
 
 
 def mask() -> list[str]:
-    """What no event may bring into the log: RUNREEL_MASK, a rule a line, or the configuration.
+    """The rules of what is masked in events: RUNREEL_MASK, a rule a line, or the configuration.
 
-    The configuration is ``mask``, a list of rules, where ``db`` may stand. A rule is ``secrets``
-    or a pattern.
+    The configuration is ``mask``, a list of rules, in the files that may have ``db``. A rule is
+    ``secrets`` or a pattern.
 
     Raises:
-        UsageError: if a configuration file cannot be understood.
+        UsageError: if a configuration file is not valid.
     """
     given = os.environ.get(MASK)
     if given is not None:
@@ -50,19 +71,31 @@ def mask() -> list[str]:
 
 
 def _configured(key: str) -> tuple[Any, Path] | None:
-    """What the nearest configuration that has it says, and which file that is."""
-    folder = Path.cwd()
-    for place in (folder, *folder.parents):
-        file = place / "pyproject.toml"
+    """The value of ``key`` in the nearest configuration that has it, and the file of that."""
+    for folder in _folders():
+        file = folder / _PROJECT
         table = _read(file).get("tool")
         table = table.get("runreel") if isinstance(table, dict) else None
         if isinstance(table, dict) and key in table:
             return table[key], file
+    file, table = _own()
+    return (table[key], file) if key in table else None
+
+
+def _folders() -> tuple[Path, ...]:
+    try:
+        folder = Path.cwd()
+    except FileNotFoundError:
+        # The working directory was deleted: no project is there.
+        return ()
+    return (folder, *folder.parents)
+
+
+def _own() -> tuple[Path, dict[str, Any]]:
     from platformdirs import user_config_path
 
     file = user_config_path("runreel", appauthor=False) / "runreel.toml"
-    table = _read(file)
-    return (table[key], file) if key in table else None
+    return file, _read(file)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -80,9 +113,31 @@ def _read(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file} is not TOML: {error}") from error
 
 
-def _located(value: Any, file: Path) -> str:
+def _located(value: Any, file: Path, *, project: Path | None) -> str:
     if not isinstance(value, str) or not value:
         raise UsageError(f"{file}: `db` has to be a URL or a path")
-    if "://" in value:
-        return value
-    return str(file.parent / Path(value).expanduser())
+    try:
+        text = url_forms.cleaned(value)
+        path = url_forms.as_path(text)
+    except BadDatabaseUrl as error:
+        raise UsageError(f"{file}: {error}", hint=error.hint) from None
+    if path is not None:
+        return str(file.parent / path)
+    if project is not None and not text.lower().startswith("sqlite"):
+        _allow_server(project)
+    return text
+
+
+def _allow_server(project: Path) -> None:
+    """See that the user lets this project choose a server, which may be anybody's."""
+    file, table = _own()
+    trusted = table.get(_TRUSTED, [])
+    if not isinstance(trusted, list) or not all(isinstance(folder, str) for folder in trusted):
+        raise UsageError(f"{file}: `{_TRUSTED}` has to be a list of folders")
+    folders = (Path(folder).expanduser().resolve() for folder in trusted)
+    if not any(project.resolve().is_relative_to(folder) for folder in folders):
+        raise UsageError(
+            f"{project} names a database server, and it is not trusted to",
+            hint=f"Name the log with --db or {ENVIRONMENT}, or list the folder in {file}:"
+            f" {_TRUSTED} = [{json.dumps(str(project.parent))}]",
+        )

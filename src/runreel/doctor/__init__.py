@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from runreel.doctor import files, log, postgres, sqlite
 from runreel.doctor.checks import BAD, OK, Check, Examination
@@ -23,11 +22,10 @@ def examine(database: Database, *, now: int) -> Examination:
 
     A database that cannot be reached is what the one check says, not an error.
     """
-    path = urls.sqlite_path(database.url)
-    if path is not None and not path.exists():
-        found = f"there is no database at {path}"
-        advice = "`runreel demo`, `runreel record` and `runreel import` create it."
-        return Examination((Check("database", BAD, found, advice),), reached=False)
+    try:
+        database.see_exists()
+    except LogError as error:
+        return _unreached(error)
     looked_at = _read_only(database)
     try:
         with looked_at.reading(checked=False) as connection:
@@ -37,10 +35,14 @@ def examine(database: Database, *, now: int) -> Examination:
                 *_examined(connection, revision, database, now),
             ]
     except LogError as error:
-        return Examination((Check("database", BAD, str(error), error.hint),), reached=False)
+        return _unreached(error)
     finally:
         looked_at.close()
     return Examination(tuple(checks), reached=True)
+
+
+def _unreached(error: LogError) -> Examination:
+    return Examination((Check("database", BAD, str(error), error.hint),), reached=False)
 
 
 def _examined(
@@ -78,5 +80,5 @@ def _read_only(database: Database) -> Database:
     durability = "full" if database.durable else "normal"
     url = database.url.text
     if path is not None and not database.url.query:
-        url = f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro&uri=true"
+        url = f"sqlite:///{urls.file_uri(path, 'mode=ro&uri=true')}"
     return Database(url, durability=durability, create=False)

@@ -110,7 +110,7 @@ class Database:
         """
         self._check_partitions(partitions)
         with driver_errors.our_errors(self.url):
-            if self._path is not None and self._create:
+            if self._path is not None and not self._is_file(self._path) and self._create:
                 engines.make_private(self._path)
             with self.reading(checked=False) as connection:
                 schema.current(connection)
@@ -120,10 +120,18 @@ class Database:
 
     def current(self) -> str | None:
         """The revision of the tables, None where there are none."""
-        if self._path is not None and not self._path.exists():
-            raise self._missing(self._path)
+        self.see_exists()
         with self.reading(checked=False) as connection:
             return schema.current(connection)
+
+    def see_exists(self) -> None:
+        """See that the file of a SQLite log exists, without opening it.
+
+        Raises:
+            DatabaseUnavailable: if it does not.
+        """
+        if self._path is not None and not self._is_file(self._path):
+            raise self._missing(self._path)
 
     def sql(self, *, partitions: int | None = None) -> str:
         """The DDL of this kind of database; the log in so many partitions, on Postgres.
@@ -209,14 +217,18 @@ class Database:
         return moved
 
     def _see_file(self, path: Path) -> None:
-        with driver_errors.file_errors(path):
-            if path.is_dir():
-                raise DatabaseUnavailable(f"{path} is a directory")
-            if path.exists():
-                return
+        if self._is_file(path):
+            return
         if not self._create:
             raise self._missing(path)
         engines.make_private(path)
+
+    @staticmethod
+    def _is_file(path: Path) -> bool:
+        with driver_errors.file_errors(path):
+            if path.is_dir():
+                raise DatabaseUnavailable(f"{path} is a directory")
+            return path.exists()
 
     @staticmethod
     def _missing(path: Path) -> DatabaseUnavailable:

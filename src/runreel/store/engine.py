@@ -11,10 +11,9 @@ import os
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote
 
 from runreel.store.driver_errors import file_errors, too_many
-from runreel.store.urls import sqlite_path
+from runreel.store.urls import file_uri, sqlite_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,7 +163,7 @@ def _open_sqlite(url: Url, durability: str) -> sqlite3.Connection:
         if not _frozen(path):
             raise
         # SQLite wants to create a file beside it even to read, unless it is told this.
-        name = f"file:{quote(str(path.absolute()))}?immutable=1"
+        name = file_uri(path, "immutable=1")
         return _sqlite_connection(name, durability, uri=True)
 
 

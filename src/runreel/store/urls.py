@@ -5,17 +5,32 @@ A file of SQLite is found without SQLAlchemy, which takes longer to import than 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
 
+from runreel.store import url_forms
 from runreel.words.errors import BadDatabaseUrl
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
 _YES = ("true", "yes", "on", "1")
+
+# The drivers that a URL may name; ours is used whichever of them it is.
+_POSTGRES_DRIVERS = ("", "psycopg", "psycopg2", "psycopg2cffi", "asyncpg", "pg8000")
+_DRIVERS = {
+    "sqlite": ("", "pysqlite", "aiosqlite"),
+    "postgresql": _POSTGRES_DRIVERS,
+    "postgres": _POSTGRES_DRIVERS,
+}
+_DRIVER_HINTS = {
+    "sqlite": "SQLite files are written by Python's sqlite3, without encryption: sqlite:///PATH.",
+    "postgresql": "Use postgresql://USER@HOST/NAME.",
+    "postgres": "Use postgresql://USER@HOST/NAME.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +65,35 @@ class Url:
         query = f"?{urlencode(self.query, safe='/:,*', quote_via=quote)}" if self.query else ""
         return f"sqlite:///{self.database}{query}"
 
+    @property
+    def without_passwords(self) -> str:
+        """The URL for another program that asks for the password itself."""
+        if self.alchemy is None:
+            return self.text
+        query = {key: value for key, value in self.alchemy.query.items() if not _is_secret(key)}
+        bare = self.alchemy._replace(drivername="postgresql", password=None)
+        return bare.set(query=query).render_as_string(hide_password=False)
+
 
 def parse_url(text: str) -> Url:
-    """The URL of a database; a bare path means SQLite.
+    """The URL of a database; a bare path is a SQLite file.
+
+    A line break at the end is not part of it. Nothing is created or opened.
 
     Raises:
-        BadDatabaseUrl: if it is neither, or of a database that runreel does not know.
+        BadDatabaseUrl: if it is neither a URL nor a path, or of a database that is not supported.
     """
-    scheme, separator, rest = text.partition("://")
-    if not separator:
-        return Url(str(Path(text).expanduser()))
-    if scheme.partition("+")[0] == "sqlite":
+    text = url_forms.cleaned(text)
+    path = url_forms.as_path(text)
+    if path is not None:
+        return Url(str(path))
+    scheme, _, rest = text.partition("://")
+    backend, _, driver = scheme.lower().partition("+")
+    if driver not in _DRIVERS.get(backend, (driver,)):
+        raise BadDatabaseUrl(f"the driver {driver!r} is not supported", hint=_DRIVER_HINTS[backend])
+    if backend == "sqlite":
         return _sqlite(rest)
-    return _postgres(text)
+    return _postgres(f"{scheme.lower()}://{rest}")
 
 
 def _sqlite(rest: str) -> Url:
@@ -71,9 +102,9 @@ def _sqlite(rest: str) -> Url:
         raise BadDatabaseUrl("a SQLite URL has three slashes before its path, four if that is /")
     url = Url(place[1:], tuple(parse_qsl(query)))
     if url.database in ("", ":memory:", "file::memory:") or ("mode", "memory") in url.query:
-        raise BadDatabaseUrl("a log in memory would be gone with the process: name a file")
+        raise url_forms.memory()
     if url.query and not url.is_uri:
-        raise BadDatabaseUrl("options of SQLite need uri=true beside them, and a path like file:…")
+        raise BadDatabaseUrl("SQLite options need uri=true and a path of the form file:…")
     return url
 
 
@@ -81,15 +112,21 @@ def _postgres(text: str) -> Url:
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
+    if not text.isascii() and any("\udc80" <= char <= "\udcff" for char in text):
+        raise BadDatabaseUrl("this is not UTF-8")
+    listed = url_forms.hosts(text)
     try:
-        url = make_url(text)
+        url = make_url(text if listed is None else listed.url)
     except (ArgumentError, ValueError):
         raise BadDatabaseUrl("this is no database URL") from None
     if "@" in (url.host or ""):
-        raise BadDatabaseUrl("a password with an @ in it is written with %40")
+        raise url_forms.unescaped_at()
     backend = url.drivername.partition("+")[0]
     if backend not in ("postgresql", "postgres"):
-        raise BadDatabaseUrl(f"runreel knows SQLite and Postgres, not {backend!r}")
+        raise BadDatabaseUrl(f"SQLite and Postgres are supported, not {backend!r}")
+    if listed is not None:
+        servers = {"host": listed.host, "port": listed.port}
+        url = url.update_query_dict({key: value for key, value in servers.items() if value})
     return Url(alchemy=url.set(drivername="postgresql+psycopg"))
 
 
@@ -113,7 +150,13 @@ def sqlite_path(url: Url) -> Path | None:
         return None
     if not url.is_uri:
         return Path(url.database)
-    return Path(unquote(url.database.removeprefix("file:").partition("?")[0]))
+    name = url.database.removeprefix("file:").partition("?")[0]
+    return Path(os.fsdecode(unquote_to_bytes(os.fsencode(name))))
+
+
+def file_uri(path: Path, options: str) -> str:
+    """The URI by which SQLite opens a file with ``options``, whatever bytes its name has."""
+    return f"file:{quote(os.fsencode(path.absolute()))}?{options}"
 
 
 def may_create(url: Url) -> bool:
