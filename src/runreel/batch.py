@@ -48,20 +48,31 @@ class Batch:
 
     def hold(self, run: Holder, row: EventRow) -> None:
         """Have a run's rows committed with the others', of which this is the last."""
-        self._held[run.run_id] = run
+        held = self._held.get(run.run_id)
+        if held is not run:
+            if held is not None:
+                # Another holder's rows of this run come first.
+                self.flush()
+            self._held[run.run_id] = run
         self._count += 1
         self._weight += len(row.payload or "")
 
     def add(self, recorder: Recorder, unit: Unit, redo: Callable[[], object] | None) -> None:
         """Take rows; ``redo`` offers their event again where another recorder was faster."""
         held = self._held.get(recorder.run_id)
-        if not isinstance(held, _Held):
+        if not isinstance(held, _Held) or held.recorder is not recorder:
+            if held is not None:
+                self.flush()
             held = self._held[recorder.run_id] = _Held(recorder)
         held.rows += unit.rows
         self._count += len(unit.rows)
         self._weight += sum((row.keep or 0) + len(row.payload or "") for row in unit.rows)
         if redo is not None:
             held.redo.append(redo)
+
+    def holds(self, run_id: str) -> bool:
+        """Whether rows of this run are not committed yet: the log does not know its head then."""
+        return run_id in self._held
 
     @property
     def full(self) -> bool:
@@ -97,21 +108,21 @@ class Batch:
 class _Held:
     """What is held back of a run that has a recorder."""
 
-    __slots__ = ("_recorder", "redo", "rows", "run_id")
+    __slots__ = ("recorder", "redo", "rows", "run_id")
 
     def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+        self.recorder = recorder
         self.run_id = recorder.run_id
         self.rows: list[EventRow] = []
         self.redo: list[Callable[[], object]] = []
 
     def take(self) -> tuple[list[EventRow], Projected | None]:
-        owes, self._recorder.owes_projection = self._recorder.owes_projection, False
-        return self.rows, self._recorder.projected() if owes else None
+        owes, self.recorder.owes_projection = self.recorder.owes_projection, False
+        return self.rows, self.recorder.projected() if owes else None
 
     def again(self, _: list[EventRow]) -> None:
-        self._recorder.batch = None
-        self._recorder.opened = False
-        self._recorder.reload()
+        self.recorder.batch = None
+        self.recorder.opened = False
+        self.recorder.reload()
         for redo in self.redo:
             redo()

@@ -10,7 +10,7 @@ from runreel import inputs
 from runreel.batch import Batch
 from runreel.imported import ImportedRun
 from runreel.sources.contexts import Contexts
-from runreel.sources.spoken_lines import SpokenLines
+from runreel.sources.line_cursor import LineCursor
 from runreel.store import known_runs
 from runreel.words.errors import BadInput, RunPruned, RunreelError
 from runreel.words.intake import Problem, Report
@@ -39,6 +39,16 @@ class _Early(NamedTuple):
     touched: bool = False
 
 
+class _File:
+    """What is known of a file that is being read."""
+
+    __slots__ = ("contexts", "cursor", "file", "survey")
+
+    def __init__(self, file: IO[bytes], survey: Survey, cursor: LineCursor) -> None:
+        self.file, self.survey, self.cursor = file, survey, cursor
+        self.contexts = Contexts()
+
+
 class Importer:
     """Stores the lines of files, each as soon as there are enough of them; ``finish`` it."""
 
@@ -61,34 +71,44 @@ class Importer:
 
     def store(self, file: IO[bytes], survey: Survey, progress: Callable[[int, int], None]) -> None:
         """Store a file's lines, but for those of the runs that are bad."""
-        name, bad = survey.name, survey.bad
-        contexts, spoken = Contexts(), SpokenLines()
-        last: str | None = None
+        bad, cursor = survey.bad, LineCursor()
+        source = _File(file, survey, cursor)
         for number, place, raw in inputs.lines(file):
             self._lines += 1
-            told = spoken.read(raw)
-            run_id = None if told is None else told.run_id or last
-            if told is not None and run_id not in bad and self._speak(run_id, told):
-                last = run_id
-            elif (line := _read(raw)) is not None:
-                self._report.lines += 1
-                if inputs.is_of_one_run(line):
-                    last = line.run_id or last
-                    if last is not None and last not in bad:
-                        for context in inputs.reread(file, contexts.new_for(last, line)):
-                            self._offer(last, context, name, number)
-                        self._offer(last, line, name, number)
-                        self._end_if_over(last)
-                elif line.kind == NOTE:
-                    self._notice("notes of another recorder were left out")
-                else:
-                    for about in contexts.runs_of(line):
-                        self._offer(about, line, name, number)
-                        self._end_if_over(about)
-                    contexts.keep(line, place)
+            event = cursor.cumulative(raw)
+            if event is None or not self._speak(event.run_id or cursor.run_id, event, bad):
+                self._store_line(source, number, place, raw)
+            elif event.run_id is not None:
+                cursor.run_id = event.run_id
             if self._batch.full:
                 self._flush()
                 progress(file.tell(), self._report.lines)
+
+    def _store_line(self, source: _File, number: int, place: int, raw: bytes) -> None:
+        """Store a line that has to be read as a whole."""
+        try:
+            line = inputs.read(raw)
+        except BadInput:
+            # The prescan has reported it.
+            source.cursor.skip(raw)
+            return
+        if line is None:
+            return
+        self._report.lines += 1
+        if inputs.is_of_one_run(line):
+            run_id = source.cursor.move(line)
+            if run_id is not None and run_id not in source.survey.bad:
+                for context in inputs.reread(source.file, source.contexts.new_for(run_id, line)):
+                    self._offer(run_id, context, source.survey.name, number)
+                self._offer(run_id, line, source.survey.name, number)
+                self._end_if_over(run_id)
+        elif line.kind == NOTE:
+            self._notice("notes of another recorder were left out")
+        else:
+            for run_id in source.contexts.runs_of(line):
+                self._offer(run_id, line, source.survey.name, number)
+                self._end_if_over(run_id)
+            source.contexts.keep(line, place)
 
     def finish(self) -> None:
         """Close what is open and commit what is held."""
@@ -100,9 +120,9 @@ class Importer:
             were = "run was pruned and stays" if pruned == 1 else "runs were pruned and stay"
             self._notice(f"{pruned:,} {were} so")
 
-    def _speak(self, run_id: str | None, line: SpokenLine) -> bool:
+    def _speak(self, run_id: str | None, line: SpokenLine, bad: set[str]) -> bool:
         """Store a line of text that goes on; False where it takes the whole line."""
-        run = None if run_id is None else self._open.get(run_id)
+        run = None if run_id is None or run_id in bad else self._open.get(run_id)
         if run is None or run.source != line.source or not run.speak(line):
             return False
         if run is not self._spoke:
@@ -143,6 +163,9 @@ class Importer:
             return run
         if len(self._open) >= OPEN_RUNS:
             self._make_room()
+        if self._batch.holds(run_id):
+            # It was closed too early; what is asked of the log next includes its rows.
+            self._flush()
         early = self._early.pop(run_id, None) or _Early(None, self._ends.of(run_id))
         new = early.offered is None and self._is_new(run_id)
         run = ImportedRun(
@@ -211,11 +234,3 @@ def tell(report: Report, offer: Offer, name: str, number: int, run_id: str) -> N
     if offer.missing:
         message = f"{offer.missing} of the source's events are missing before this one"
         report.problems.append(Problem(name, number, message, run_id))
-
-
-def _read(raw: bytes) -> Line | None:
-    """What a line tells; the survey has told of those that cannot be read."""
-    try:
-        return inputs.read(raw)
-    except BadInput:
-        return None

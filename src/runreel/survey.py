@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import IO, TYPE_CHECKING
 
 from runreel import inputs
+from runreel.importing.attribution import Attribution, RunLine, attribute
 from runreel.rules.ids import check_run_id
-from runreel.sources.spoken_lines import Growth, SpokenLine, SpokenLines
+from runreel.sources import reader_of
+from runreel.sources.line_cursor import LineCursor
+from runreel.sources.spoken_lines import Growth, SpokenLine
 from runreel.words.errors import BadInput
 from runreel.words.intake import Problem
 from runreel.words.log import CONTEXT
@@ -16,12 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runreel.sources.lines import Line
-
-# Where an unreadable line may be looked at for the run that it names.
-_HEAD = 1024 * 1024
-_TOLD_RUN = re.compile(
-    rb'(?:"run_?[iI]d"|"type"\s*:\s*"run"\s*,.{0,200}?"id")\s*:\s*"([^"\\]{1,200})"'
-)
 
 
 class Ends:
@@ -57,71 +53,103 @@ class Ends:
 
 
 class Survey:
-    """The first reading of a file: which runs are ``bad``, to be left untouched, and why."""
+    """The prescan of a file: which runs are ``bad``, to be left untouched, and why."""
 
     def __init__(self, name: str, file: IO[bytes], ends: Ends) -> None:
         self.bad: set[str] = set()
         self.problems: list[Problem] = []
         self.name = name
         self._ends = ends
-        self._last: str | None = None
+        self._cursor = LineCursor()
         self._sources: dict[str, str] = {}
-        self._doubtful: int | None = None
-        spoken, growth = SpokenLines(), Growth()
+        # Unreadable lines that name no run.
+        self._unattributed: dict[int, str] = {}
+        self._scan(file)
+        if self._unattributed:
+            self._attribute(file)
+        # There may be many files.
+        self._sources.clear()
+
+    @property
+    def has_events(self) -> bool:
+        """Whether any line is of a run."""
+        return self._cursor.run_id is not None
+
+    def _scan(self, file: IO[bytes]) -> None:
+        cursor, growth = self._cursor, Growth()
         for number, _, raw in inputs.lines(file):
-            ends.lines += 1
+            self._ends.lines += 1
             line: Line | SpokenLine | None = None
             try:
-                told = spoken.read(raw)
-                if told is not None and growth.goes_on(told.text):
-                    line = told
+                event = cursor.cumulative(raw)
+                if event is not None and growth.goes_on(event.text):
+                    line = event
                     self._place(line)
                     continue
                 line = inputs.read(raw)
                 if line is not None and inputs.is_of_one_run(line):
                     self._place(line)
                 elif line is not None and line.kind == CONTEXT:
-                    ends.tell_context(line)
+                    self._ends.tell_context(line)
             except BadInput as error:
-                self._blame(number, raw, line, error)
-        # There may be many files.
-        self._sources.clear()
+                self._blame(number, raw, line, str(error))
 
     def _place(self, line: Line | SpokenLine) -> None:
-        run_id = line.run_id or self._last
+        run_id = self._cursor.move(line)
         if run_id is None:
             raise BadInput("this event belongs to no run that the file has told")
-        if run_id != self._last:
-            self._last = run_id
+        source = self._sources.get(run_id)
+        if source is None:
+            # First, so that an id that no run can have is reported once.
+            self._sources[run_id] = line.source
             check_run_id(run_id)
-        source = self._sources.setdefault(run_id, line.source)
-        if source != line.source:
+        elif source != line.source:
             raise BadInput(f"run {run_id} is told by {source} and by {line.source}")
         if run_id not in self.bad:
             self._ends.tell(run_id)
-        if self._doubtful is not None:
-            self._resolve(run_id, self._doubtful)
 
-    def _blame(
-        self, number: int, raw: bytes, line: Line | SpokenLine | None, error: BadInput
-    ) -> None:
-        run_id = self._last
-        if line is not None:
-            run_id = line.run_id or run_id
-        elif told := _TOLD_RUN.search(raw[:_HEAD]):
-            run_id = told[1].decode(errors="replace")
+    def _blame(self, number: int, raw: bytes, line: Line | SpokenLine | None, why: str) -> None:
+        run_id = self._cursor.skip(raw) if line is None else self._cursor.run_id
+        if line is None and run_id is None:
+            self._unattributed[number] = why
         else:
-            self._doubtful = number
-        self._refuse(number, str(error), run_id)
+            self._refuse(number, why, run_id)
 
-    def _resolve(self, run_id: str, number: int) -> None:
-        """A line that names no run may be of the run before it, or of the one behind it."""
-        if run_id not in self.bad:
-            message = f"run {run_id} begins behind this line, which may be of it"
+    def _attribute(self, file: IO[bytes]) -> None:
+        file.seek(0)
+        found = attribute(_run_lines(file), list(self._unattributed))
+        for number, attribution in found.items():
+            self._report(number, self._unattributed[number], attribution)
+        self.problems.sort(key=lambda problem: problem.line)
+
+    def _report(self, number: int, why: str, attribution: Attribution) -> None:
+        runs = [run for run in (attribution.before, *attribution.skipping) if run is not None]
+        self._refuse(number, why, runs[0] if runs else None)
+        for run_id in runs[1:]:
+            message = f"run {run_id} lacks an event here, which this line may be"
             self._refuse(number, message, run_id)
-        self._doubtful = None
+        if attribution.after is not None:
+            message = f"run {attribution.after} begins behind this line, which may be of it"
+            self._refuse(number, message, attribution.after)
 
     def _refuse(self, number: int, message: str, run_id: str | None) -> None:
         self.problems.append(Problem(self.name, number, message, run_id))
         if run_id is not None:
             self.bad.add(run_id)
+
+
+def _run_lines(file: IO[bytes]) -> Iterator[RunLine]:
+    """The lines of a file that are of a run."""
+    cursor = LineCursor()
+    for number, _, raw in inputs.lines(file):
+        try:
+            line = inputs.read(raw)
+        except BadInput:
+            if (run_id := cursor.skip(raw)) is not None:
+                yield RunLine(number, run_id, named=True, number=None)
+            continue
+        if line is not None and inputs.is_of_one_run(line):
+            run_id = cursor.move(line)
+            if run_id is not None:
+                index = reader_of(line.source).index_of(line.kind, line.value)
+                yield RunLine(number, run_id, line.run_id is not None, index)

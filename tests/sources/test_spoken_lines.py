@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runreel.sources.line_cursor import LineCursor
 from runreel.sources.lines import parse
-from runreel.sources.spoken_lines import Growth, SpokenLines
+from runreel.sources.spoken_lines import Growth
 from runreel.sources.yandex_assistants import reader
 from runreel.words.log import STREAM_EVENT
 from tests import traffic
@@ -39,16 +40,22 @@ def event(number: int, text: str) -> dict:
 
 def check(raws: list[bytes]) -> int:
     """See that each line that is read so says what it says in full; how many there are."""
-    spoken, growth, found = SpokenLines(), Growth(), 0
+    cursor, growth, found = LineCursor(), Growth(), 0
+    current: str | None = None
     for raw in raws:
-        line = spoken.read(raw)
+        line = cursor.cumulative(raw)
+        assert cursor.run_id == current, "to read a line does not move the cursor"
         if line is None or not growth.goes_on(line.text):
+            cursor.skip(raw)
+            current = cursor.run_id
             continue
         found += 1
         whole = parse(raw)
         assert whole is not None
         assert (whole.source, whole.kind, whole.run_id) == (line.source, STREAM_EVENT, line.run_id)
         assert whole.value == event(line.number, growth.text)
+        current = whole.run_id or current
+        assert cursor.move(line) == current
     return found
 
 
@@ -73,6 +80,45 @@ def test_a_line_that_is_damaged_is_not_taken_for_another(damage):
         raws[line % 4] = raw[:place] + put + raw[place + 1 :]
     for n in range(len(raws)):
         check(raws[n:])
+
+
+@MANY
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=40))
+def test_a_line_among_those_of_other_runs_keeps_its_run(order):
+    """Lines of several runs in any order, each spelled in one of several ways."""
+    spellings = [
+        lambda line, id_: line | {"request": {"runId": id_}},
+        lambda line, id_: {"request": {"runId": id_}} | line,
+        lambda line, id_: line | {"run_id": id_},
+        lambda line, _: line,
+    ]
+    texts = [""] * 4
+    raws = []
+    for number, (run, spelling) in enumerate(order):
+        texts[run] += f"{number} "
+        line = {"type": "stream_event", "data": event(number, texts[run])}
+        raws.append(json.dumps(spellings[spelling](line, f"run-{run}")).encode() + b"\n")
+    assert check(raws) == len(raws)
+
+
+@pytest.mark.parametrize(
+    ("raw", "run_id"),
+    [
+        (b'{"run_id": "a", "x": NaN', "a"),
+        (b'{"request": {"runId" : "a b"}, "da', "a b"),
+        ('{"run_id": "жук"'.encode(), "жук"),
+        (json.dumps({"run_id": 'жук "1"\n'}).encode()[:-1], 'жук "1"\n'),
+        (b'{"type": "run", "data": {"id": "a", "st', "a"),
+        (b'{"run_id": "\xff"', "\ufffd"),
+        (b'{"x": "\\"run_id\\": \\"b\\""', None),
+        (b'{"run_id": "a', None),
+        (b"{", None),
+    ],
+)
+def test_an_unreadable_line_moves_to_the_run_that_it_names(raw, run_id):
+    cursor = LineCursor()
+    assert cursor.skip(raw) == run_id
+    assert cursor.run_id == run_id
 
 
 @pytest.mark.parametrize("ensure_ascii", [True, False])

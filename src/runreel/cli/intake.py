@@ -96,8 +96,12 @@ def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> Non
     """Take in recorded traffic.
 
     Each line is {"type": "run"|"stream_event"|"tool_results"|"message"|"assistant", "data": ...},
-    in the order in which it was recorded. Importing again adds nothing. A line that cannot be read
-    is named, its run is left untouched, and the rest goes in. Exit code 1: there were such lines.
+    in the order in which it was recorded. Importing again adds nothing. Lines of several runs may
+    alternate; a line that names no run is of the run of the line before it.
+
+    An unreadable line is reported, its run is left untouched, and the rest goes in. If it names no
+    run, it is of the run whose event numbers skip one there, else of the run before or after it,
+    unless the lines of that run alternate with those of others. Exit code 1: there were such lines.
     """
     from runreel.cli import progress
     from runreel.transfer import import_files

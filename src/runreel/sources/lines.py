@@ -87,14 +87,17 @@ def _bare(line: dict[str, Any]) -> Line | None:
 
 
 def _openai(line: dict[str, Any]) -> Line | None:
-    """An event or object of OpenAI's interfaces: what tells them does not tell their run."""
+    """An event or object of OpenAI's interfaces, which name no run unless ``run_id`` was added."""
+    run_id = _run_id(line)
     object_, type_ = line.get("object"), line.get("type")
     if isinstance(object_, str) and object_ in _OBJECTS:
         source, kind = _OBJECTS[object_]
-        return Line(source, kind, line)
+        return Line(source, kind, line, run_id)
     typed = isinstance(type_, str) and (type_.startswith("response.") or "sequence_number" in line)
     # A body that is an error is all that a server says: either interface reads it alike.
-    return Line(RESPONSES, STREAM_EVENT, line) if typed or line.keys() == {"error"} else None
+    if typed or line.keys() - {"run_id", "runId"} == {"error"}:
+        return Line(RESPONSES, STREAM_EVENT, line, run_id)
+    return None
 
 
 def _plain(line: dict[str, Any]) -> Line | None:

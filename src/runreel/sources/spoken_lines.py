@@ -58,30 +58,6 @@ class Growth:
         return self.more(told) is not None or self.begin(told)
 
 
-class SpokenLines:
-    """Finds such lines among those of a file. Most differ from the one before in two places."""
-
-    def __init__(self) -> None:
-        self._run_id: str | None = None
-        # The bytes before the number, between it and the text, and behind that.
-        self._frame = _NO_FRAME
-
-    def read(self, raw: bytes) -> SpokenLine | None:
-        """What a line tells that is such an event, None for any other line."""
-        head, middle, tail = self._frame
-        if raw.startswith(head) and raw.endswith(tail):
-            index, _, text = raw[len(head) : -len(tail)].partition(middle)
-            number = _number(index)
-            if number is not None:
-                return SpokenLine(YANDEX, self._run_id, number, text)
-        line = spoken(raw)
-        if line is not None:
-            if line.run_id == self._run_id:
-                self._frame = _frame(raw, line)
-            self._run_id = line.run_id
-        return line
-
-
 def spoken(raw: bytes) -> SpokenLine | None:
     """What a line tells that is such an event, None for any other line."""
     try:
@@ -89,13 +65,13 @@ def spoken(raw: bytes) -> SpokenLine | None:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     index = line.data.streamCursor.currentEventIdx
-    number = 0 if index is msgspec.UNSET else _number(index.encode())
+    number = 0 if index is msgspec.UNSET else event_number(index.encode())
     text = bytes(line.data.partialMessage.content[0].text.content)
     start, end = _place(raw, text)
     # What is skipped is not looked into, and has to be UTF-8 as well.
     if number is None or not (raw[:start].isascii() and raw[end:].isascii()):
         return None
-    run_id = line.request.runId or line.run_id or line.runId
+    run_id = line.request.runId or line.run_id or line.runId or None
     return SpokenLine(YANDEX, run_id, number, text)
 
 
@@ -108,21 +84,21 @@ def _place(raw: bytes, text: bytes) -> tuple[int, int]:
     return start, start + len(text)
 
 
-def _frame(raw: bytes, line: SpokenLine) -> tuple[bytes, bytes, bytes]:
-    """What stands around the number and the text of a line."""
+def frame_of(raw: bytes, line: SpokenLine) -> Frame:
+    """The bytes around the number and the text of a line, ``NO_FRAME`` where they are ambiguous."""
     start, end = _place(raw, line.text)
-    head, key, behind = raw[:start].partition(b'"currentEventIdx"')
-    before, index, middle = behind.partition(b"%d" % line.number)
-    frame = (head + key + before, middle, raw[end:])
-    # What was found may stand somewhere else than it seems: another line shows it.
-    told = spoken(frame[0] + b"1234567" + middle + b'"..."' + frame[2])
-    right = SpokenLine(YANDEX, line.run_id, 1234567, b'"..."')
-    return frame if index and middle and told == right else _NO_FRAME
+    head, key, rest = raw[:start].partition(b'"currentEventIdx"')
+    before, index, middle = rest.partition(b"%d" % line.number)
+    frame = (head + key + before, middle, raw[end:], line.run_id)
+    # The bytes found may be others than those that were read: another line shows it.
+    probe = spoken(frame[0] + b"1234567" + middle + b'"..."' + frame[2])
+    expected = SpokenLine(YANDEX, line.run_id, 1234567, b'"..."')
+    return frame if index and middle and probe == expected else NO_FRAME
 
 
 @lru_cache(maxsize=4096)
-def _number(index: bytes) -> int | None:
-    """The number of an event; None where it is spelled unlike in an envelope."""
+def event_number(index: bytes) -> int | None:
+    """The number of an event; None where it is not spelled as in the source's envelope."""
     if not index.isdigit() or index.startswith(b"0") or len(index) > _DIGITS:
         return None
     return int(index)
@@ -168,7 +144,8 @@ class _Line(msgspec.Struct, gc=False):
 
 _DIGITS = 18
 _NEEDLE = 24
-# Of no line: each has its end at its end alone.
-_NO_FRAME = (b"\n\n", b"", b"")
+Frame = tuple[bytes, bytes, bytes, str | None]
+# Matches no line: a line has its line break at its end only.
+NO_FRAME: Frame = (b"\n\n", b"", b"", None)
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_text = msgspec.json.Decoder(str).decode
