@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from runreel.cli import script
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from tests.cli.calls import Caller
@@ -69,3 +72,25 @@ def test_the_demo_takes_its_time_unless_it_is_fast(
     assert sum(pauses) == 0
     call_sqlite.good("demo")
     assert 1 < sum(pauses) < 5
+
+
+def test_the_demo_has_a_log_of_its_own_unless_one_is_named(
+    call_sqlite: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "data" / "runreel" / "demo.db"
+    configured = tmp_path / "here" / "configured.db"
+    (tmp_path / "here" / "pyproject.toml").write_text('[tool.runreel]\ndb = "configured.db"\n')
+    monkeypatch.setenv("RUNREEL_DB", str(tmp_path / "variable.db"))
+    called = call_sqlite.bare("demo", "--fast")
+    assert (called.code, called.err) == (0, "")
+    assert f" to {own}\n" in called.out
+    assert own.stat().st_mode & 0o077 == 0
+    assert not configured.exists()
+    assert not (tmp_path / "variable.db").exists()
+    assert not (own.parent / "runreel.db").exists()
+    named = [line.partition("runreel ")[2] for line in called.out.splitlines()]
+    commands = [shlex.split(line) for line in named if line.startswith("--db ")]
+    assert len(commands) == 6
+    for command in commands:
+        assert call_sqlite.bare(*command).code == 0
+    assert call_sqlite.good("demo", "--fast").out.count("--db") == 0

@@ -96,9 +96,9 @@ def test_commands_use_what_is_configured(
     call_sqlite: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project(Path.cwd(), '[tool.runreel]\ndb = "project.db"\n')
-    assert call_sqlite.bare("demo", "--fast").code == 0
+    assert call_sqlite.bare("db", "upgrade").code == 0
     assert (Path.cwd() / "project.db").exists()
-    assert "demo-" in call_sqlite.bare("runs").out
+    assert call_sqlite.bare("runs").code == 0
     monkeypatch.setenv("RUNREEL_DB", str(Path.cwd() / "variable.db"))
     assert call_sqlite.bare("runs").code == 3
 
@@ -107,7 +107,7 @@ def test_commands_use_what_is_configured(
 def test_without_any_setting_the_log_is_in_the_data_directory(
     call_sqlite: Caller, tmp_path: Path
 ) -> None:
-    called = call_sqlite.bare("demo", "--fast")
+    called = call_sqlite.bare("db", "upgrade")
     assert called.code == 0
     file = tmp_path / "data" / "runreel" / "runreel.db"
     assert file.exists()
@@ -119,7 +119,9 @@ NAMES = ("", " ", "\n")
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("command", [("demo", "--fast"), ("runs",), ("doctor",), ("db", "upgrade")])
+@pytest.mark.parametrize(
+    "command", [("record", "--run", "x", "--input", "-"), ("runs",), ("doctor",), ("db", "upgrade")]
+)
 def test_an_empty_name_is_refused_in_words_and_never_the_default_log(
     name: str, command: tuple[str, ...], call_sqlite: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +158,7 @@ def test_a_project_s_log_is_named_on_stderr_and_the_user_s_own_is_not(
     call_sqlite: Caller, tmp_path: Path
 ) -> None:
     file = own(tmp_path, 'db = "user.db"\n')
-    assert call_sqlite.bare("demo", "--fast").code == 0
+    assert call_sqlite.bare("db", "upgrade").code == 0
     runs = call_sqlite.bare("--db", str(file.parent / "user.db"), "runs", "--json")
     assert runs.err == ""
     project(Path.cwd(), '[tool.runreel]\ndb = "project.db"\n')

@@ -1,15 +1,18 @@
-"""``runreel demo``: a scripted run through the real recorder, and what can be seen of it then."""
+"""``runreel demo``: record a scripted run with the real recorder, then show what a log offers."""
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from runreel.cli import options, terminal
+from runreel.store.location import data_directory
 
 if TYPE_CHECKING:
+    from runreel.cli.main import App
     from runreel.reel import Reel
 
 
@@ -20,36 +23,49 @@ runreel demo
 runreel --db try.db demo --fast
 """),
 )
-@click.option("--fast", is_flag=True, help="Without pauses.")
-@options.reel(create=True)
-def demo_command(reel: Reel, *, fast: bool) -> None:
+@click.option("--fast", is_flag=True, help="Make no pauses.")
+@click.pass_obj
+def demo_command(app: App, *, fast: bool) -> None:
     """Record a scripted run, show it, replay it, count it.
 
-    The run is called demo-<time> and labelled app=demo; it goes into the database in force, where
-    the other commands find it.
+    The run is named demo-<time> and labelled app=demo. It goes into a log of its own, demo.db in
+    your data directory, and into another only where --db names it; RUNREEL_DB and configuration
+    files are not used.
     """
+    prefix = ""
+    if app.db is None:
+        app.db = str(data_directory() / "demo.db")
+        prefix = f"--db {shlex.quote(app.db)} "
+    with options.opened(create=True) as reel:
+        _demonstrate(reel, prefix, fast=fast)
+
+
+def _demonstrate(reel: Reel, prefix: str, *, fast: bool) -> None:
+    """Record and print; ``prefix`` is the option that names the log in the commands printed."""
     from runreel.cli import counts, portrait, script, stage
 
     run_id = f"demo-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"
     _say(f"Recording {run_id} to {reel.url_shown}", None)
     script.record(reel, run_id, pause=0.0 if fast else 1.0)
 
-    _say("The run as the log tells it", "runreel show latest")
+    _say("The recorded run", f"{prefix}show latest")
     summary, result = reel.state(run_id)
     portrait.show(summary, result, content=False)
 
-    _say("Its stream once more, four times as fast", "runreel replay latest --speed 4")
+    _say("Its stream again, four times as fast", f"{prefix}replay latest --speed 4")
     stage.play(reel.timeline(run_id), stage.Delta(), speed=4, instant=fast)
 
-    _say("The tokens of all demo runs", "runreel usage --by model --label app=demo")
+    _say("The tokens of all demo runs", f"{prefix}usage --by model --label app=demo")
     counts.show(reel.usage(("model",), labels=script.LABELS))
 
-    _say("Go on with", None)
-    for command in ("runs", "events latest", "show latest --at 5 --content", "--help"):
-        terminal.out(f"  runreel {command}")
+    _say("Try next", None)
+    for command in ("runs", "events latest", "show latest --at 5 --content"):
+        terminal.out(f"  runreel {prefix}{command}")
+    terminal.out("  runreel --help")
 
 
-def _say(what: str, command: str | None) -> None:
+def _say(title: str, command: str | None) -> None:
     terminal.out("")
-    terminal.out((f"== {what}", "bold cyan"), ("" if command is None else f"   $ {command}", "dim"))
+    shown = "" if command is None else f"   $ runreel {command}"
+    terminal.out((f"== {title}", "bold cyan"), (shown, "dim"))
     terminal.out("")

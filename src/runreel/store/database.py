@@ -234,7 +234,7 @@ class Database:
     def _missing(path: Path) -> DatabaseUnavailable:
         return DatabaseUnavailable(
             f"there is no database at {path}",
-            hint="`runreel demo`, `runreel record` and `runreel import` create it.",
+            hint="`runreel record` and `runreel import` create it; `runreel demo` has its own.",
         )
 
     def _engine_now(self) -> Engine:
