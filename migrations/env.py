@@ -12,7 +12,13 @@ from alembic.util import CommandError
 from runreel.store import engine as engines
 from runreel.store.connection import Connection as Log
 from runreel.store.driver_errors import our_errors
-from runreel.store.schema import VERSION_TABLE, alchemy
+from runreel.store.schema import (
+    USUAL_SETTINGS,
+    VERSION_TABLE,
+    alchemy,
+    current,
+    require_utf8,
+)
 from runreel.store.tables import metadata
 from runreel.store.urls import parse_url, sqlite_path
 from runreel.words.errors import RunreelError
@@ -64,6 +70,10 @@ def migrate(url: Url) -> None:
         engines.make_private(path)
     engine = engines.create(url, durability="full")
     with closing(Log(engine.connect())) as log, alchemy(log) as connection, log.transaction():
+        if log.postgres:
+            log.execute(USUAL_SETTINGS)
+        if current(log) is None:
+            require_utf8(log)
         run(connection)
     engine.dispose()
 

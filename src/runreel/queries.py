@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel import process
 from runreel.projector import Fold, fold, stored_event
-from runreel.rules.ids import check_asked_id, check_run_id
+from runreel.rules.ids import LATEST, check_asked_id, check_run_id
 from runreel.rules.json_text import loads
 from runreel.rules.plain_json import as_object
 from runreel.rules.tombstones import epitaph, is_tombstone
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
     from runreel.words.log import RunSummary, StoredEvent
 
-LATEST = "latest"
 _STILL_COUNTED = "`runreel usage` still counts it if it was pruned with --keep-usage."
 _CANDIDATES = 10
 

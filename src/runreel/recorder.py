@@ -12,7 +12,7 @@ from runreel import drafts
 from runreel.commit import Unit, committer_of
 from runreel.drafts import Draft, Entry
 from runreel.projector import Fold, stored_event
-from runreel.rules.ids import check_run_id
+from runreel.rules.ids import check_new_id, check_run_id
 from runreel.rules.masking import Masker
 from runreel.rules.matching import Offer
 from runreel.rules.runs import IMPORT
@@ -103,6 +103,7 @@ class Recorder:
         Raises:
             SourceMismatch: if the log has the run from another source.
             RunPruned: if it was pruned.
+            BadInput: if the run is new and its id is reserved.
         """
         self._stale = True
         self._tail = Tail(
@@ -110,6 +111,8 @@ class Recorder:
         )
         with self.database.reading() as connection:
             self._catch_up(connection)
+            if self.last_seq < 0:
+                check_new_id(self.run_id)
             self._stale = False
             # Whoever was interrupted in the middle of its first commit has begun all the same.
             if not self.opened and self._first is not None:

@@ -6,7 +6,7 @@ from typing import IO, TYPE_CHECKING
 
 from runreel import inputs
 from runreel.importing.attribution import Attribution, RunLine, attribute
-from runreel.rules.ids import check_run_id
+from runreel.rules.ids import check_new_id
 from runreel.sources import reader_of
 from runreel.sources.line_cursor import LineCursor
 from runreel.sources.spoken_lines import Growth, SpokenLine
@@ -102,7 +102,7 @@ class Survey:
         if source is None:
             # First, so that an id that no run can have is reported once.
             self._sources[run_id] = line.source
-            check_run_id(run_id)
+            check_new_id(run_id)
         elif source != line.source:
             raise BadInput(f"run {run_id} is told by {source} and by {line.source}")
         if run_id not in self.bad:

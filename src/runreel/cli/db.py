@@ -37,7 +37,7 @@ runreel --db postgresql://me@host/log db upgrade
 """),
 )
 def db_command() -> None:
-    """Look after the database."""
+    """Manage the database."""
 
 
 @db_command.command(
@@ -48,18 +48,19 @@ runreel --db postgresql://me@host/log db upgrade
 runreel --db postgresql://me@host/log db upgrade --partitions 16
 """),
 )
-@_partitions("Put the log in so many partitions by run, for Postgres.")
+@_partitions("Split the log into N partitions by run (Postgres).")
 @options.reel(create=True)
 def upgrade(reel: Reel, partitions: int | None) -> None:
     """Create or migrate the tables.
 
-    SQLite files are migrated when they are opened; Postgres is migrated by this command alone.
-    Several may run at once: one migrates, the others find it done. Exits with 1 if anything is
-    not as the migrations made it.
+    SQLite files are also migrated by `record`, `import` and programs that record, which say so;
+    commands that read change nothing. Postgres is migrated by this command alone, and its
+    encoding has to be UTF8. Several may run at once: one migrates, the others find it done.
+    Exits with 1 if the tables or their triggers differ from what the migrations made.
 
-    With --partitions the log of Postgres is put in so many partitions by run. One that has events
-    already is rewritten, which takes as much room again until it is done; whoever uses it
-    meanwhile waits. The number stays.
+    With --partitions the log on Postgres is split into N partitions by run. A log that has events
+    already is rewritten, which needs as much space again until it is done and blocks its users
+    meanwhile. The number cannot be changed later.
     """
     from runreel.store import guards
 
@@ -71,7 +72,10 @@ def upgrade(reel: Reel, partitions: int | None) -> None:
     if partitions is not None:
         terminal.out(f"Partitions: {partitions}.")
     with reel.db.reading() as connection:
+        not_compared = guards.not_compared(connection)
         found = guards.differences(connection)
+    if not_compared is not None:
+        terminal.note(f"Not compared: the tables and their triggers; {not_compared}.")
     for difference in found:
         terminal.note(f"Not as it should be: {difference}.")
     if found:
@@ -97,10 +101,10 @@ runreel db sql
 runreel --db postgresql://me@host/log db sql | psql
 """),
 )
-@_partitions("With the log in so many partitions, for Postgres.")
+@_partitions("With the log in N partitions (Postgres).")
 @options.reel()
 def sql(reel: Reel, partitions: int | None) -> None:
-    """Print the DDL of this kind of database, without touching one."""
+    """Print the DDL for this kind of database without connecting to one."""
     terminal.out(reel.db.sql(partitions=partitions), end="")
 
 
@@ -111,24 +115,23 @@ runreel db grants > roles.sql
 runreel --db postgresql://me@host/log db grants --reader analyst | psql log
 """),
 )
-@_named("--owner", "runreel_owner", "Has the tables and migrates them.")
-@_named("--recorder", "runreel_recorder", "Adds to the log.")
+@_named("--owner", "runreel_owner", "Owns the tables and migrates them.")
+@_named("--recorder", "runreel_recorder", "Appends to the log.")
 @_named("--reader", "runreel_reader", "Reads.")
 @_named("--redactor", "runreel_redactor", "Records, redacts and prunes.")
-@_named("--schema", "public", "Where the tables are.")
+@_named("--schema", "public", "Schema of the tables.")
 @options.reel()
 def grants(reel: Reel, **names: str) -> None:
-    """Print the SQL of roles that may do no more than they need, without touching a database.
+    """Print the SQL of least-privilege roles without connecting to a database.
 
-    For Postgres. Roles that are not there yet are created, without a login; grant them to those
-    who log in.
+    For Postgres. Roles that do not exist are created, without a login; grant them to login roles.
     """
     from runreel.store import grants as store
 
     if not reel.db.postgres:
         raise UsageError(
-            "SQLite has no roles: whoever may write the file may write all of it",
-            hint="runreel gives the file to its owner alone. Roles need --db postgresql://...",
+            "SQLite has no roles: a user who can write the file can write all of it",
+            hint="Only its owner can read the file. Roles need --db postgresql://...",
         )
     terminal.out_exact(store.sql(store.Roles(**names)))
 
@@ -137,7 +140,7 @@ def grants(reel: Reel, **names: str) -> None:
 @options.output()
 @options.reel()
 def status(reel: Reel, *, output: Output) -> None:
-    """Tell sizes, rows, settings and revision."""
+    """Show sizes, rows, settings and revision."""
     from runreel.cli import tables
 
     told = {"database": reel.url_shown, **reel.db.status()}

@@ -43,7 +43,7 @@ COMMANDS = {
     "prune": ("prune", "Let old runs go, each but for one row that says so."),
     "backup": ("backup", "Copy the log into a new file while others write to it."),
     "doctor": ("doctor", "Look whether the log is well kept, and say what to do."),
-    "db": ("db", "Look after the database."),
+    "db": ("db", "Manage the database."),
     "schema": ("schema", "Print the JSON Schemas of what commands print."),
     "completion": ("completion", "Print the completion script of a shell."),
 }

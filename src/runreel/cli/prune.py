@@ -86,7 +86,7 @@ def prune_command(  # noqa: PLR0913 - the options
     With --keep-usage the run's usage stays, with what it is reported by: times, model, labels,
     assistant, thread. Without it, that also goes of runs that were pruned so before.
 
-    Exit code 1: runs were damaged, and stay.
+    Exit code 1: runs were damaged and stay, or a reader kept --purge from removing all bytes.
     """
     from runreel.cli import progress
 
@@ -114,7 +114,8 @@ def prune_command(  # noqa: PLR0913 - the options
         # Whatever has stopped it, what is gone is told.
         report.show(output)
     output.found("runs", len(report.found))
-    if any(run.action == "damaged" for run in report.found):
+    held = report.space is not None and report.space.held
+    if held or any(run.action == "damaged" for run in report.found):
         raise click.exceptions.Exit(1)
 
 

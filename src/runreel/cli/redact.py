@@ -91,8 +91,10 @@ def _release(reel: Reel, *, purge: bool) -> None:
     for holder in space.left:
         terminal.note(f"Still holds old bytes: {holder}.")
     if not purge:
-        terminal.note("With --purge the database is rewritten, unused pages and all.")
+        terminal.note("With --purge the database is rewritten without unused pages.")
     terminal.note(_BEYOND)
+    if space.held:
+        raise click.exceptions.Exit(1)
 
 
 def _wanted(

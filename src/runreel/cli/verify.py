@@ -74,7 +74,7 @@ def verify_command(
     """
     from runreel import audit
     from runreel.cli import kinds, progress, rebuild
-    from runreel.store import durability, schema
+    from runreel.store import guards, schema
     from runreel.words.times import rfc3339
 
     witnesses = _witnesses(runs, checkpoints, public_key)
@@ -89,7 +89,7 @@ def verify_command(
     reel.db.current()
     with reel.db.reading(checked=False) as connection:
         schema.require(connection)
-        replica = durability.is_replica(connection)
+        not_compared = guards.not_compared(connection)
         chosen = rebuild.resolved(connection, runs)
         with progress.bar("Verifying") as step:
             looking = audit.verify(connection, chosen, progress=step, extent=extent)
@@ -98,8 +98,8 @@ def verify_command(
                 findings = chain(findings, witnesses.findings(connection))
         count = output.report(kinds.FINDINGS, findings, "findings", rest)
     _conclude(extent, count, witnesses, all_=chosen is None)
-    if replica:
-        terminal.note("Not compared: the tables and their triggers. Ask on the primary.")
+    if not_compared is not None:
+        terminal.note(f"Not compared: the tables and their triggers; {not_compared}.")
     if count:
         raise click.exceptions.Exit(1)
 

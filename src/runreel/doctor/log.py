@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runreel import queries
 from runreel.doctor.checks import BAD, OK, WARN, Check
-from runreel.store import durability, guards, health, schema
+from runreel.store import guards, health, schema
 from runreel.words.times import from_micros, rfc3339
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ def revision(found: str | None) -> Check:
 
 
 def _guards(connection: Connection, _: int) -> Iterator[Check]:
-    if durability.is_replica(connection):
-        yield Check("guards", WARN, "a replica cannot compare them", "Ask on the primary.")
+    reason = guards.not_compared(connection)
+    if reason is not None:
+        yield Check("guards", WARN, "not compared", f"{reason[0].upper()}{reason[1:]}.")
         return
     found = guards.differences(connection)
     if not found:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runreel import queries
 from runreel.recorder import Recorder
 from runreel.rules import plain_json as pj
-from runreel.rules.ids import check_run_id
+from runreel.rules.ids import check_new_id
 from runreel.rules.json_text import loads
 from runreel.rules.matching import fingerprint
 from runreel.store import event_log, run_queries
@@ -102,7 +102,7 @@ def run_id(source: str, id_: str | None) -> str:
     if not id_:
         return f"{source}-{uuid.uuid4().hex}"
     try:
-        check_run_id(id_)
+        check_new_id(id_)
     except BadInput:
         return f"{source}-{hashlib.sha256(id_.encode('utf-8', 'replace')).hexdigest()}"
     return id_

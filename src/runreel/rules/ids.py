@@ -7,6 +7,9 @@ from unicodedata import category
 from runreel.words.errors import BadInput, RunNotFound, UsageError
 from runreel.words.log import MAX_RUN_ID
 
+# The word that stands for the newest run wherever a run is named.
+LATEST = "latest"
+
 
 def check_run_id(run_id: str) -> None:
     """See that a run can be called so.
@@ -18,6 +21,17 @@ def check_run_id(run_id: str) -> None:
         raise BadInput(f"a run's id has 1 to {MAX_RUN_ID} characters")
     if not _writable(run_id):
         raise BadInput("a run's id has no control characters and no lone surrogates")
+
+
+def check_new_id(run_id: str) -> None:
+    """See that a run that the log does not have yet can get this id.
+
+    Raises:
+        BadInput: if it cannot, also where the id is the word for the newest run.
+    """
+    check_run_id(run_id)
+    if run_id == LATEST:
+        raise BadInput(f"a run cannot have the id {LATEST!r}: it means the newest run")
 
 
 def check_asked_id(run_id: str) -> None:

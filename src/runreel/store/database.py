@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_log = logging.getLogger("runreel")
+
 
 class Database:
     """Connections to one log. Thread-safe, and safe to use on in a forked child.
 
-    SQLite is created (if ``create``) and migrated by itself; Postgres by ``upgrade`` alone.
+    SQLite is created and migrated by itself if ``create``; Postgres by ``upgrade`` alone.
     ``patience`` is for how many seconds a writer tries a database anew that cannot be reached;
     ``masking`` what its recorders mask before they store anything.
     """
@@ -192,10 +195,11 @@ class Database:
             try:
                 schema.require(connection)
             except (SchemaMissing, SchemaTooOld):
-                if self._path is None or (not self._create and not self._path.stat().st_size):
+                # A reader changes nothing: older versions of runreel may still use the file.
+                if self._path is None or not self._create:
                     raise
                 connection.close()
-                self._migrate()
+                self._say_migrated(*self._migrate())
             finally:
                 connection.close()
             self._checked = True
@@ -215,6 +219,14 @@ class Database:
         # A file is given its journal mode by the first connection that finds it ours.
         engine.dispose()
         return moved
+
+    def _say_migrated(self, before: str | None, after: str) -> None:
+        if before is not None and before != after:
+            _log.warning(
+                "%s was migrated from revision %s to %s; older versions of runreel can no longer"
+                " open it",
+                *(self.shown, before, after),
+            )
 
     def _see_file(self, path: Path) -> None:
         if self._is_file(path):

@@ -37,10 +37,10 @@ def differences(connection: Connection) -> list[str]:
 
     Tables, columns, constraints, indexes, views, rules and triggers are compared, and whether the
     triggers are on. What the database has beside them is left aside. Nothing is changed.
-    ``connection`` is in no transaction. On a replica of Postgres nothing is compared, for nothing
-    can be made there to compare with: see ``durability.is_replica``.
+    ``connection`` is in no transaction. Where ``not_compared`` has a reason, nothing is compared
+    and nothing is found.
     """
-    if durability.is_replica(connection):
+    if not_compared(connection) is not None:
         return []
     try:
         found, expected = (_postgres if connection.postgres else _sqlite)(connection)
@@ -54,6 +54,20 @@ def differences(connection: Connection) -> list[str]:
         for key in sorted(found | expected)
         if found.get(key) != expected.get(key) and not (key[1] and key[0] in missing)
     ]
+
+
+def not_compared(connection: Connection) -> str | None:
+    """Why the schema cannot be compared here and what to do; None where it can.
+
+    On Postgres temporary objects are created to compare with.
+    """
+    if not connection.postgres:
+        return None
+    if durability.is_replica(connection):
+        return "a replica cannot be compared: ask on the primary"
+    if not connection.one("SELECT has_database_privilege(current_database(), 'TEMPORARY')")[0]:
+        return "the role lacks the privilege TEMPORARY: GRANT TEMPORARY ON DATABASE ... TO it"
+    return None
 
 
 def _sentence(key: tuple[str, str], found: str | None, expected: str | None) -> str:
@@ -158,6 +172,7 @@ def _taken_back(connection: Connection) -> Iterator[None]:
     # Some roles only read unless they say otherwise.
     connection.execute("BEGIN READ WRITE")
     try:
+        connection.execute(schema.USUAL_SETTINGS)
         yield
     finally:
         connection.execute("ROLLBACK")

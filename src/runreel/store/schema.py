@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from runreel.store.connection import Connection
 from runreel.store.engine import APPLICATION_ID
 from runreel.words.errors import (
+    LogError,
     NotOurDatabase,
     ProjectionOutdated,
     SchemaMissing,
@@ -37,6 +38,12 @@ PROJECTION_VERSION = "1"
 
 # SQL for the version of the code that made the projections.
 VERSION = "(SELECT value FROM runreel_meta WHERE key = 'projection_version')"
+
+# In a transaction: what literals mean and how names are quoted, whatever the server's default is.
+USUAL_SETTINGS = (
+    "SELECT set_config('standard_conforming_strings', 'on', true),"
+    " set_config('quote_all_identifiers', 'off', true)"
+)
 
 _migrating = threading.Lock()
 # Any constant will do, as long as it stays the same.
@@ -76,6 +83,23 @@ def require(connection: Connection) -> None:
     _refuse_unknown(revision)
     if revision != HEAD:
         raise SchemaTooOld(f"this database is of revision {revision}, this runreel needs {HEAD}")
+
+
+def require_utf8(connection: Connection) -> None:
+    """See that the database can store every character, before tables are created in it.
+
+    Raises:
+        LogError: if a Postgres database has another encoding than UTF8.
+    """
+    if not connection.postgres:
+        return
+    (encoding,) = connection.one("SELECT current_setting('server_encoding')")
+    if encoding != "UTF8":
+        raise LogError(
+            f"the database has the encoding {encoding}, which cannot store every character",
+            hint="Nothing was changed. Create one with: createdb --encoding=UTF8"
+            " --template=template0 NAME",
+        )
 
 
 def require_projections(connection: Connection) -> None:
@@ -122,6 +146,7 @@ def upgrade(engine: Engine, *, partitions: int | None = None) -> tuple[str | Non
     Raises:
         SchemaTooNew: if it is of a revision that this code does not know; nothing is changed.
         UsageError: if it has another number of partitions; nothing is changed.
+        LogError: if it is new and its encoding is not UTF8; nothing is changed.
     """
     from runreel.store import partitions as partitioning
 
@@ -133,9 +158,12 @@ def upgrade(engine: Engine, *, partitions: int | None = None) -> tuple[str | Non
         connection.transaction(),
     ):
         if connection.postgres:
+            connection.execute(USUAL_SETTINGS)
             connection.execute(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         before = current(connection)
-        if before is not None:
+        if before is None:
+            require_utf8(connection)
+        else:
             _refuse_unknown(before)
         migrate(sa, "head")
         after = current(connection)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import contextlib
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -11,8 +13,16 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
 
 _TABLES = ("events", "runs", "run_labels", "usage_by_time", "usage_by_value")
-_WAL = "the write-ahead log beside the file may hold old pages: a reader was busy; run it again"
-_DEAD = "the server keeps what was in dead rows until it rewrites the tables"
+_WAL = (
+    "the write-ahead log next to the file has old pages while a reader uses them: end what reads"
+    " the log, and run this again"
+)
+_SNAPSHOTS = (
+    "the tables have erased rows while an open transaction can see them: end it, and run this again"
+)
+_DEAD = "dead rows in the tables, until --purge rewrites them"
+_SERVER_LOG = "the server's write-ahead log, until its files are recycled"
+_COUNT = re.compile("[0-9]+")
 
 # What a table in partitions has, they have.
 _SIZE = """
@@ -26,13 +36,15 @@ SELECT sum(pg_total_relation_size(part)) FROM (
 class Space(NamedTuple):
     """Bytes before and after, and what may still hold the old bytes.
 
-    ``unused`` are bytes inside of a SQLite file that wait for what is recorded next.
+    ``unused`` are bytes inside of a SQLite file that wait for what is recorded next. ``held`` is
+    whether a reader kept a purge from removing all old bytes.
     """
 
     before: int
     after: int
     left: tuple[str, ...]
     unused: int | None = None
+    held: bool = False
 
 
 def release(connection: Connection, path: Path | None, *, purge: bool) -> Space:
@@ -41,10 +53,17 @@ def release(connection: Connection, path: Path | None, *, purge: bool) -> Space:
     Call it outside of a transaction. ``path`` is that of a SQLite file.
     """
     before = size(connection, path)
-    left = tuple(
-        _postgres(connection, purge=purge) if path is None else _sqlite(connection, purge=purge)
+    held = _postgres(connection, purge=purge) if path is None else _sqlite(connection, purge=purge)
+    left = list(filter(None, [held]))
+    if path is None:
+        left += [_SERVER_LOG] if purge else [_DEAD, _SERVER_LOG]
+    return Space(
+        before,
+        size(connection, path),
+        tuple(left),
+        _unused(connection),
+        held=purge and held is not None,
     )
-    return Space(before, size(connection, path), left, _unused(connection))
 
 
 def _unused(connection: Connection) -> int | None:
@@ -54,23 +73,47 @@ def _unused(connection: Connection) -> int | None:
     return int(pages)
 
 
-def _sqlite(connection: Connection, *, purge: bool) -> Iterator[str]:
+def _sqlite(connection: Connection, *, purge: bool) -> str | None:
+    """Truncate the write-ahead log; the reason if readers kept old pages in it."""
     if purge:
         connection.execute("VACUUM")
     busy, _, _ = connection.one("PRAGMA wal_checkpoint(TRUNCATE)")
-    if busy:
-        yield _WAL
+    return _WAL if busy else None
 
 
-def _postgres(connection: Connection, *, purge: bool) -> Iterator[str]:
-    for table in _TABLES:
-        # FULL writes the table anew, and locks it meanwhile.
-        connection.execute(f"VACUUM FULL {table}" if purge else f"VACUUM {table}")
+def _postgres(connection: Connection, *, purge: bool) -> str | None:
+    """Vacuum each table; the reason if a purge left dead rows that old snapshots can see."""
     if not purge:
-        yield _DEAD
-    elif _may_checkpoint(connection):
+        for table in _TABLES:
+            connection.execute(f"VACUUM {table}")
+        return None
+    kept = 0
+    with _notices(connection) as notices:
+        for table in _TABLES:
+            # FULL writes the table into a new file, and locks it meanwhile.
+            connection.execute(f"VACUUM (FULL, VERBOSE) {table}")
+    for notice in notices:
+        # "3 dead row versions cannot be removed yet.", in the server's language.
+        found = _COUNT.match(notice)
+        kept += int(found[0]) if found else 0
+    if _may_checkpoint(connection):
         connection.execute("CHECKPOINT")
-    yield "the server's write-ahead log, until its files are recycled"
+    return _SNAPSHOTS if kept else None
+
+
+@contextlib.contextmanager
+def _notices(connection: Connection) -> Iterator[list[str]]:
+    """The details of the notices that the server sends inside."""
+    details: list[str] = []
+
+    def take(diagnostic: Any) -> None:
+        details.append((diagnostic.message_detail or "").strip())
+
+    connection.driver.add_notice_handler(take)
+    try:
+        yield details
+    finally:
+        connection.driver.remove_notice_handler(take)
 
 
 def _may_checkpoint(connection: Connection) -> bool:
