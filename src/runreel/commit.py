@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import threading
 import time
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 from runreel.store import event_log, read_models
 from runreel.store.connection import GiveUp
+from runreel.system import loops
+from runreel.system.turns import Turns
 from runreel.words.errors import DatabaseReadOnly, DatabaseUnavailable, LogError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    import asyncio
+    from collections.abc import Sequence
 
     from runreel.store.connection import Connection
     from runreel.store.database import Database
     from runreel.store.run_rows import Projected
+    from runreel.system.loops import Pending
     from runreel.words.log import EventRow
 
 # How many units share a transaction at the most.
@@ -71,16 +74,28 @@ class Committer:
         self._mutex = threading.Lock()
         self._queue: deque[_Ticket] = deque()
         self._led = False
-        self._ticks: WeakKeyDictionary[asyncio.AbstractEventLoop, TickCommitter]
-        self._ticks = WeakKeyDictionary()
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns[Unit, bool]]
+        self._turns = WeakKeyDictionary()
 
-    def acommit(self, unit: Unit) -> Pending:
-        """Like ``commit``: all that is ready in one turn of the loop shares a transaction."""
-        loop = asyncio.get_running_loop()
-        tick = self._ticks.get(loop)
-        if tick is None:
-            tick = self._ticks[loop] = TickCommitter(self, threaded=self._database.postgres)
-        return tick.commit(unit, loop)
+    def acommit(self, unit: Unit) -> Pending[bool]:
+        """Like ``commit``: all that is ready in one turn of the loop shares a transaction.
+
+        The loop never waits: SQLite commits in the loop itself, which is faster than any thread,
+        while its lock is free and its disk is fast, else in a thread; Postgres always in a thread.
+
+        Raises:
+            UsageError: if something other than asyncio runs the task.
+        """
+        loop = loops.running()
+        turns = self._turns.get(loop)
+        if turns is None:
+            turns = self._turns[loop] = self._made_turns()
+        return turns.add(unit, loop)
+
+    def _made_turns(self) -> Turns[Unit, bool]:
+        database = self._database
+        at_once = None if database.postgres else self.commit_at_once
+        return Turns(self.commit_all, at_once, slow=database.durable, most=GROUP)
 
     def commit(self, unit: Unit) -> bool:
         """Store one unit; False if another recorder of the run was faster.
@@ -113,6 +128,25 @@ class Committer:
         if interrupt is not None:
             raise interrupt
         return ticket.outcomes
+
+    def commit_at_once(self, units: Sequence[Unit]) -> list[Outcome] | None:
+        """Store units without waiting for a lock or for another committer.
+
+        None where that is not possible, or failed: ``commit_all`` finds out what is stored.
+        """
+        with self._mutex:
+            if self._led:
+                return None
+            self._led = True
+        try:
+            if len(units) == 1:
+                return [bool(self._database.write_at_once(self._one, units[0]))]
+            stored = self._database.write_at_once(self._transact, units)
+        except Exception:  # noqa: BLE001 - commit_all meets it again, and gives it to its caller
+            return None
+        finally:
+            self._hand_on()
+        return [True] * len(units) if stored else None
 
     def _lead(self, own: _Ticket) -> None:
         tickets: list[_Ticket] = []
@@ -202,7 +236,7 @@ class Committer:
             stored = self._transact(connection, [unit])
         return stored or event_log.holds(connection, rows[-1])
 
-    def _transact(self, connection: Connection, units: list[Unit]) -> bool:
+    def _transact(self, connection: Connection, units: Sequence[Unit]) -> bool:
         stored = False
         # Everybody takes the runs in one order: then no two wait for each other.
         units = sorted(units, key=lambda unit: unit.rows[0].run_id)
@@ -218,81 +252,6 @@ class Committer:
         return stored
 
 
-class Pending:
-    """A unit on its way to the log, for whoever awaits what becomes of it."""
-
-    __slots__ = ("_future", "_outcome", "unit")
-
-    def __init__(self, unit: Unit, loop: asyncio.AbstractEventLoop) -> None:
-        self.unit = unit
-        self._outcome: Outcome | None = None
-        self._future: asyncio.Future[bool] = loop.create_future()
-
-    def __await__(self) -> Generator[Any, None, bool]:
-        """Whether it is stored. May be awaited again by who was cancelled, for it goes on."""
-        if self._outcome is None and self._future.cancelled():
-            self._future = self._future.get_loop().create_future()
-        elif self._outcome is not None:
-            return _given(self._outcome)
-        return (yield from self._future)
-
-    def settle(self, outcome: Outcome) -> None:
-        """Say what has become of it."""
-        self._outcome = outcome
-        if self._future.done():
-            return
-        if isinstance(outcome, BaseException):
-            self._future.set_exception(outcome)
-        else:
-            self._future.set_result(outcome)
-
-
-class TickCommitter:
-    """A committer for one event loop: all that is ready in one turn of it shares a transaction.
-
-    SQLite commits in the loop itself, which is faster than any thread; Postgres in a thread, one
-    commit at a time, so that the loop never waits for the network.
-    """
-
-    def __init__(self, committer: Committer, *, threaded: bool) -> None:
-        self._committer = committer
-        self._threaded = threaded
-        self._waiting: list[Pending] = []
-        self._flushing: object | None = None
-
-    def commit(self, unit: Unit, loop: asyncio.AbstractEventLoop) -> Pending:
-        """Like ``Committer.commit``, for whoever awaits it."""
-        pending = Pending(unit, loop)
-        self._waiting.append(pending)
-        if self._flushing is None:
-            # Whoever else is ready in this turn comes along.
-            if self._threaded:
-                self._flushing = loop.create_task(self._flush_in_thread())
-            else:
-                self._flushing = loop.call_soon(self._flush)
-        return pending
-
-    def _flush(self) -> None:
-        try:
-            while self._waiting:
-                group, units = self._group()
-                _settle(group, self._committer.commit_all(units))
-        finally:
-            self._flushing = None
-
-    async def _flush_in_thread(self) -> None:
-        try:
-            while self._waiting:
-                group, units = self._group()
-                _settle(group, await asyncio.to_thread(self._committer.commit_all, units))
-        finally:
-            self._flushing = None
-
-    def _group(self) -> tuple[list[Pending], list[Unit]]:
-        group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
-        return group, [pending.unit for pending in group]
-
-
 _making = threading.Lock()
 
 
@@ -302,11 +261,6 @@ def committer_of(database: Database) -> Committer:
         with _making:
             database.committer = database.committer or Committer(database)
     return cast("Committer", database.committer)
-
-
-def _settle(group: list[Pending], outcomes: list[Outcome]) -> None:
-    for pending, outcome in zip(group, outcomes, strict=True):
-        pending.settle(outcome)
 
 
 def _given(outcome: Outcome) -> bool:

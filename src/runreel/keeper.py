@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from runreel.system import loops
 from runreel.words.errors import (
     DatabaseReadOnly,
     DatabaseUnavailable,
@@ -63,6 +63,11 @@ class Keeper:
             self._recorder = self._made()
         return self._recorder
 
+    @property
+    def made(self) -> Recorder | None:
+        """The recorder, None as long as it is not made."""
+        return self._recorder
+
     def append(self, kind: str, value: Any, event: Any) -> StoredEvent | None:
         """Store a value as a new row; ``event`` is what the caller knows it as.
 
@@ -93,7 +98,7 @@ class Keeper:
         """Like ``offer``, in an event loop."""
         try:
             await self._atell_lost()
-            return await (await self._arecorder()).aoffer(kind, value)
+            return await (await self.arecorder()).aoffer(kind, value)
         except RunreelError as error:
             self.failed(error, value if event is None else event)
             return None
@@ -130,17 +135,15 @@ class Keeper:
             if self._recorder is not None:
                 await self._recorder.ainterrupt(reason)
 
-    async def _arecorder(self) -> Recorder:
+    async def arecorder(self) -> Recorder:
+        """Like ``recorder``, made in a thread.
+
+        A cancelled task leaves once it is made, for it may have begun to write.
+        """
         if self._recorder is None:
-            making = asyncio.ensure_future(asyncio.to_thread(self._made))
-            try:
-                self._recorder = await asyncio.shield(making)
-            except asyncio.CancelledError:
-                # It may have begun to write already: whoever leaves has to know it.
-                with suppress(RunreelError):
-                    self._recorder = await making
-                raise
-        return self._recorder
+            loops.running()
+            await loops.held(loops.in_thread(lambda: self.recorder))
+        return self.recorder
 
     def _made(self) -> Recorder:
         deadline, pause = time.monotonic() + self._patience, _PAUSE
@@ -161,7 +164,7 @@ class Keeper:
 
     async def _atell_lost(self) -> None:
         if self._untold:
-            await (await self._arecorder()).anote(LOST, {"events": self._untold})
+            await (await self.arecorder()).anote(LOST, {"events": self._untold})
             self._untold = 0
 
     def failed(self, error: RunreelError, event: Any) -> None:

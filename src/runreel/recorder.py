@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 from runreel import drafts
 from runreel.commit import Unit, committer_of
@@ -17,6 +17,7 @@ from runreel.rules.masking import Masker
 from runreel.rules.matching import Offer
 from runreel.rules.runs import IMPORT
 from runreel.store import event_log
+from runreel.system import loops
 from runreel.tail import Tail
 from runreel.words.errors import LogError
 from runreel.words.log import (
@@ -32,11 +33,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from runreel.rules.runs import RunState
-    from runreel.store.connection import Connection
     from runreel.store.database import Database
     from runreel.store.run_rows import Projected
+    from runreel.system.loops import Pending
 
 T = TypeVar("T")
+
+# What appending consists of: units to commit, answered by whether they are stored, and readings of
+# the log to make.
+Steps: TypeAlias = "Generator[Unit | Callable[[], object], bool, T]"
 
 # How often an append is tried anew after another recorder of the run was faster.
 _RACES = 100
@@ -91,6 +96,7 @@ class Recorder:
         self._offered: Counter[bytes] = Counter() if offered is None else offered
         self._turn, self._task_turn = threading.RLock(), asyncio.Lock()
         self._first: EventRow | None = None
+        self._tail, self._stale = self._new_tail(), True
         try:
             self.reload()
         except LogError:
@@ -106,18 +112,16 @@ class Recorder:
             BadInput: if the run is new and its id is reserved.
         """
         self._stale = True
-        self._tail = Tail(
-            self.run_id, self.source, look=self._look, offered=self._offered, now=self._now
-        )
+        tail = self._new_tail()
         with self.database.reading() as connection:
-            self._catch_up(connection)
-            if self.last_seq < 0:
+            tail.catch_up(event_log.read(connection, self.run_id))
+            if tail.state.last_seq < 0:
                 check_new_id(self.run_id)
-            self._stale = False
-            # Whoever was interrupted in the middle of its first commit has begun all the same.
+            # An interrupt in the middle of the first commit may leave it stored.
             if not self.opened and self._first is not None:
                 self.opened = event_log.holds(connection, self._first)
-        self._tail.begin()
+        tail.begin()
+        self._tail, self._stale = tail, False
 
     @property
     def last_seq(self) -> int:
@@ -209,17 +213,19 @@ class Recorder:
         """What lists show of the run."""
         return self._tail.projected()
 
-    def _run(self, steps: Generator[Unit, bool, T], redo: Callable[[], object] | None = None) -> T:
-        """Go through ``steps``, committing each unit that they ask for."""
+    def _run(self, steps: Steps[T], redo: Callable[[], object] | None = None) -> T:
+        """Go through ``steps``: commit each unit and make each reading that they ask for."""
         stored: Any = None  # what starts a generator
         with self._turn:
             try:
                 while True:
-                    unit = steps.send(stored)
-                    if self.batch is None:
-                        stored = committer_of(self.database).commit(unit)
+                    step = steps.send(stored)
+                    if not isinstance(step, Unit):
+                        step()
+                    elif self.batch is None:
+                        stored = committer_of(self.database).commit(step)
                     else:
-                        self.batch.add(self, unit, redo)
+                        self.batch.add(self, step, redo)
                         stored = True
             except StopIteration as end:
                 return cast("T", end.value)
@@ -228,28 +234,39 @@ class Recorder:
                 self._stale = True
                 raise
 
-    async def _arun(self, steps: Generator[Unit, bool, T]) -> T:
-        """Like ``_run``. Who is cancelled leaves once it is known what became of the rows."""
+    async def _arun(self, steps: Steps[T]) -> T:
+        """Like ``_run``, with the readings in a thread.
+
+        A cancelled task leaves once it is known what became of the rows.
+        """
+        loops.running()
         stored: Any = None  # what starts a generator
         cancelled: asyncio.CancelledError | None = None
         async with self._task_turn:
             try:
                 while True:
-                    pending = committer_of(self.database).acommit(steps.send(stored))
+                    step = steps.send(stored)
+                    pending: Pending[Any]
+                    if isinstance(step, Unit):
+                        pending = committer_of(self.database).acommit(step)
+                    else:
+                        pending = loops.in_thread(step)
                     try:
                         stored = await pending
                     except asyncio.CancelledError as error:
                         cancelled = error
-                        stored = await pending
+                        stored, _ = await loops.finished(pending)
             except StopIteration as end:
                 if cancelled is not None:
                     raise cancelled from None
                 return cast("T", end.value)
-            except BaseException:
+            except BaseException as error:
                 self._stale = True
+                if cancelled is not None and cancelled is not error:
+                    raise cancelled from error
                 raise
 
-    def _appending(self, kind: str, value: Any) -> Generator[Unit, bool, Draft]:
+    def _appending(self, kind: str, value: Any) -> Steps[Draft]:
         piece = self._piece(kind, value)
         if piece is not None and (yield Unit([piece.row], None)):
             self._tail.follow(piece)
@@ -258,10 +275,10 @@ class Recorder:
         made = yield from self._deciding(lambda: [entry])
         return made[-1]
 
-    def _noting(self, type_: str, value: dict[str, Any]) -> Generator[Unit, bool, list[Draft]]:
+    def _noting(self, type_: str, value: dict[str, Any]) -> Steps[list[Draft]]:
         return self._deciding(lambda: [Entry(NOTE, type_, None, value)])
 
-    def _offering(self, kind: str, value: Any) -> Generator[Unit, bool, Offer]:
+    def _offering(self, kind: str, value: Any) -> Steps[Offer]:
         piece = self._piece(kind, value)
         if (
             piece is not None
@@ -274,7 +291,7 @@ class Recorder:
             return Offer(piece.row.seq, True)  # noqa: FBT003 - it is new
         return (yield from self._matching(self._tail.entry(kind, value)))
 
-    def _matching(self, entry: Entry) -> Generator[Unit, bool, Offer]:
+    def _matching(self, entry: Entry) -> Steps[Offer]:
         known: Offer | None = None
         told, missing = entry, 0
 
@@ -291,14 +308,14 @@ class Recorder:
                 return [drafts.gap(told.number - missing, told.number), told]
             return [told]
 
-        made = yield from self._deciding(decide)
+        made = yield from self._deciding(decide, compared=entry)
         if entry.number is None:
             self._tail.count(told.kind, told.value)
         return known or Offer(made[-1].row.seq, new=True, missing=missing)
 
-    def _ending(self, type_: str, value: dict[str, Any]) -> Generator[Unit, bool, None]:
+    def _ending(self, type_: str, value: dict[str, Any]) -> Steps[None]:
         if self._stale:
-            self.reload()
+            yield self.reload
         if not self.opened and self._via == IMPORT:
             # What an import that was cut short left open ends with the one that finds it complete.
             self.opened = self.state.recording == OPEN and not self.state.live
@@ -311,15 +328,22 @@ class Recorder:
         return None if self._stale or not self.opened else self._tail.piece(kind, value)
 
     def _deciding(
-        self, decide: Callable[[], list[Entry]], *, opens: bool = True
-    ) -> Generator[Unit, bool, list[Draft]]:
-        """Append what ``decide`` says, deciding anew whenever another recorder was faster.
+        self,
+        decide: Callable[[], list[Entry]],
+        *,
+        opens: bool = True,
+        compared: Entry | None = None,
+    ) -> Steps[list[Draft]]:
+        """Append what ``decide`` answers, again whenever another recorder was faster.
 
-        If it ``opens``, it begins the session, should that not have begun.
+        If it ``opens``, it begins the session, should that not have begun. ``compared`` is the
+        entry that ``decide`` looks for in the log.
         """
         for _ in range(_RACES):
             if self._stale:
-                self.reload()
+                yield self.reload
+            if compared is not None and self._tail.matcher.reads(compared.number):
+                yield self._tail.matcher.read
             entries = decide()
             if not entries:
                 return []
@@ -336,8 +360,7 @@ class Recorder:
                 self._tail.settle(made)
                 return made
             back()
-            with self.database.reading() as connection:
-                self._catch_up(connection)
+            yield self._catch_up
         raise LogError(f"others append to run {self.run_id} faster than this process can")
 
     def _again(self, kind: str, value: Any) -> None:
@@ -356,10 +379,14 @@ class Recorder:
         new = self.last_seq < 0
         return drafts.opening(self.source, self._via, self._identity, new=new)
 
-    def _catch_up(self, connection: Connection) -> None:
+    def _catch_up(self) -> None:
         """Move over the rows that others appended."""
-        rows = event_log.read(connection, self.run_id, start=self.last_seq + 1)
-        self._stale |= not self._tail.catch_up(rows)
+        with self.database.reading() as connection:
+            rows = event_log.read(connection, self.run_id, start=self.last_seq + 1)
+            self._stale |= not self._tail.catch_up(rows)
+
+    def _new_tail(self) -> Tail:
+        return Tail(self.run_id, self.source, look=self._look, offered=self._offered, now=self._now)
 
     def _look(self) -> Iterator[tuple[EventRow, Any]]:
         """What the log holds of the run, event by event."""

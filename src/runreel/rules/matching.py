@@ -133,13 +133,24 @@ class Matcher:
         """Whether an event of this number is surely new, and none is missing before it."""
         return self._fresh if number is None else number == self.index + 1
 
+    def reads(self, number: int | None) -> bool:
+        """Whether ``find`` would read the log for an event of this number."""
+        return self._seen is None and self._may_be_old(number)
+
+    def read(self) -> None:
+        """Read the log now, so that ``find`` need not."""
+        self._known()
+
+    def _may_be_old(self, number: int | None) -> bool:
+        return not self._fresh if number is None else number <= self.index
+
     def find(self, kind: str, type_: str | None, number: int | None, value: Any) -> Offer | None:
         """The row that the event is, None if it is new to the log.
 
         Raises:
             BadValue: if it might be an old one, and is no JSON value.
         """
-        if self._fresh if number is None else number > self.index:
+        if not self._may_be_old(number):
             return None
         # A fingerprint does not tell what is no JSON value.
         dumps(value)

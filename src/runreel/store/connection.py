@@ -6,6 +6,8 @@ import contextlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from runreel.store import engine
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -34,13 +36,14 @@ class Connection:
     here.
     """
 
-    __slots__ = ("_broken", "_prepared", "driver", "held", "postgres", "url")
+    __slots__ = ("_broken", "_prepared", "driver", "held", "postgres", "url", "waits")
 
     def __init__(self, held: Held) -> None:
         self.url = held.url
         self.postgres = held.url.postgres
         self.driver: Any = held.driver
         self.held = held
+        self.waits = True
         self._broken = False
         self._prepared: set[Prepared] | None = set()
 
@@ -99,8 +102,18 @@ class Connection:
             raise
         self.execute("COMMIT")
 
+    def wait_for_lock(self, *, waits: bool) -> None:
+        """Wait for SQLite's lock from now on, and move the WAL into the file when it is long.
+
+        An event loop does neither: both take as long as another process or the disk takes.
+        """
+        if waits is not self.waits and not self.postgres:
+            engine.wait_for_lock(self.driver, waits=waits)
+            self.waits = waits
+
     def close(self) -> None:
         """Give the connection back; one that no longer answers is thrown away."""
+        self.wait_for_lock(waits=True)
         if self._broken:
             self.discard()
         else:

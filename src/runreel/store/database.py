@@ -12,7 +12,13 @@ from weakref import WeakSet
 from runreel.store import driver_errors, schema, urls
 from runreel.store import engine as engines
 from runreel.store.connection import Connection
-from runreel.words.errors import DatabaseUnavailable, SchemaMissing, SchemaTooOld, UsageError
+from runreel.words.errors import (
+    DatabaseLocked,
+    DatabaseUnavailable,
+    SchemaMissing,
+    SchemaTooOld,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,6 +85,7 @@ class Database:
         with self._lock, driver_errors.our_errors(self.url):
             if self._writer is None:
                 self._writer = self._connect()
+            self._writer.wait_for_lock(waits=True)
             try:
                 yield self._writer
             except BaseException:
@@ -95,6 +102,8 @@ class Database:
             try:
                 if self._writer is None:
                     self._writer = self._connect()
+                if not self._writer.waits:
+                    self._writer.wait_for_lock(waits=True)
                 return step(self._writer, *arguments)
             except BaseException as error:
                 self._drop_writer()
@@ -102,6 +111,31 @@ class Database:
                 if ours is None:
                     raise
                 raise ours from error
+
+    def write_at_once(self, step: Callable[..., T], *arguments: Any) -> T:
+        """``write`` on SQLite without waiting: not for a thread that writes, nor for a lock.
+
+        Raises:
+            DatabaseLocked: if there is something to wait for, be it that nothing is open yet.
+        """
+        if not self._lock.acquire(blocking=False):
+            raise DatabaseLocked(f"{self.shown} is in use by another thread")
+        try:
+            if self._writer is None:
+                raise DatabaseLocked(f"{self.shown} is not open yet")
+            try:
+                if self._writer.waits:
+                    self._writer.wait_for_lock(waits=False)
+                return step(self._writer, *arguments)
+            except BaseException as error:
+                ours = driver_errors.our_error(error, self.url)
+                if not isinstance(ours, DatabaseLocked) or self._writer.driver.in_transaction:
+                    self._drop_writer()
+                if ours is None:
+                    raise
+                raise ours from error
+        finally:
+            self._lock.release()
 
     def upgrade(self, *, partitions: int | None = None) -> tuple[str | None, str]:
         """Create or migrate the tables; the revisions before and after.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from runreel.store.urls import Url
 
+
 BUSY_SECONDS = 10.0
 CHECKPOINT_PAGES = 4_000
 
@@ -147,6 +148,13 @@ class _SqliteEngine:
         with contextlib.suppress(sqlite3.Error):
             driver.close()
         self._room.release()
+
+
+def wait_for_lock(driver: sqlite3.Connection, *, waits: bool) -> None:
+    """Whether a connection to SQLite waits for its lock, and moves the WAL into the file."""
+    busy, pages = (int(BUSY_SECONDS * 1_000), CHECKPOINT_PAGES) if waits else (0, 0)
+    driver.execute(f"PRAGMA busy_timeout = {busy}").close()
+    driver.execute(f"PRAGMA wal_autocheckpoint = {pages}").close()
 
 
 def _open_sqlite(url: Url, durability: str) -> sqlite3.Connection:

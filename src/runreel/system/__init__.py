@@ -1,0 +1,1 @@
+"""The machine below the recorder: event loops and threads."""
