@@ -13,6 +13,7 @@ from runreel.rules import pacing
 from runreel.rules.ids import check_asked_id
 from runreel.rules.pacing import Beat
 from runreel.store import event_log
+from runreel.system import loops
 from runreel.words.errors import RunNotFound, UsageError
 from runreel.words.log import NOTE, OPENED, RESUMED, STREAM_EVENT
 
@@ -114,7 +115,12 @@ async def areplay(
     max_gap: float | None = None,
     instant: bool = False,
 ) -> AsyncIterator[RunStreamEvent]:
-    """Like ``replay``, reading and sleeping off the event loop's back."""
+    """Like ``replay``, without blocking the event loop.
+
+    Raises:
+        UsageError: as ``replay``, and where something other than asyncio runs the task.
+    """
+    loops.running()
     steps = paced(await asyncio.to_thread(found), speed=speed, max_gap=max_gap, instant=instant)
     while (step := await asyncio.to_thread(next, steps, None)) is not None:
         pause, event = step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections import deque
 from contextlib import contextmanager
@@ -54,6 +55,11 @@ class Script:
         self.url = url
         self.asked: list[Asked] = []
         self.answers: deque[Answer | Callable[[Asked], Answer]] = deque()
+        self.sockets: set[socket.socket] = set()
+
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return sum(map(_connected, list(self.sockets)))
 
     def say(self, *answers: Answer | Callable[[Asked], Answer]) -> None:
         """Answer the next requests with these."""
@@ -79,6 +85,15 @@ def serving() -> Iterator[Script]:
         thread.join()
 
 
+def _connected(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
@@ -91,6 +106,16 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
+
+    def setup(self) -> None:
+        """Remember the connection."""
+        super().setup()
+        self.server.script.sockets.add(self.connection)
+
+    def finish(self) -> None:
+        """Forget it."""
+        self.server.script.sockets.discard(self.connection)
+        super().finish()
 
     def do_GET(self) -> None:
         """Answer what is next."""

@@ -105,7 +105,7 @@ def test_two_that_go_on_from_one_response_do_not_mix(server, record, reel):
         assert reel.result(run_id).text == told.response_id
 
 
-def test_a_loop_that_breaks_interrupts_at_once(server, record, reel):
+def test_a_loop_that_breaks_interrupts_the_recording(server, record, reel):
     server.stream(TOLD)
 
     async def program(client):
@@ -113,11 +113,27 @@ def test_a_loop_that_breaks_interrupts_at_once(server, record, reel):
         async for event in stream:
             if event.type == "response.output_text.delta":
                 break
-        assert notes(reel) == [(INTERRUPTED, "the program stopped reading")]
         await stream.close()
+        assert notes(reel) == [(INTERRUPTED, "the program stopped reading")]
 
     run(server, program)
     assert kept(reel) == TOLD[:5]
+
+
+def test_a_loop_that_goes_on_where_another_broke_resumes_the_recording(server, record, reel):
+    server.stream(TOLD)
+
+    async def program(client):
+        stream = record(await asked(client))
+        async for event in stream:
+            if event.type == "response.output_text.delta":
+                break
+        assert len([event async for event in stream]) == len(TOLD) - 5
+
+    run(server, program)
+    left = (INTERRUPTED, "the program stopped reading")
+    assert notes(reel) == [left, ("resumed", None), ("closed", None)]
+    assert exact(kept(reel)) == exact(TOLD)
 
 
 @pytest.mark.parametrize("end", ["close", "aclose"])

@@ -30,5 +30,5 @@ def break_the_log(reel: Reel, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: object, **__: object) -> None:
         raise DatabaseUnavailable("the database is gone")
 
-    for way in ("write", "writing"):
+    for way in ("write", "write_at_once", "writing"):
         monkeypatch.setattr(type(reel.db), way, gone)

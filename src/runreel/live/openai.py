@@ -19,6 +19,7 @@ from runreel.live.openai_streams import (
 )
 from runreel.live.openai_take import CHAT, RESPONSES, Take
 from runreel.rules import plain_json as pj
+from runreel.system import loops
 from runreel.words.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def recorded(
     with, as given to ``create``; it is stored as the run's context, without keys and headers.
 
     Raises:
-        UsageError: if it is something else.
+        UsageError: if it is something else, or asynchronous and not run by asyncio.
         MissingExtra: if the client is none that runreel knows.
         RecordingError: if a finished response cannot be stored.
     """
@@ -69,6 +70,8 @@ def recorded(
         raise UsageError(
             "this call has not been awaited", hint="reel.record(await client.responses.create(...))"
         )
+    if _asynchronous(source):
+        loops.refuse_others()
     take = partial(_take, database, request, {"on_error": on_error, "labels": labels})
     for name in (kind.__name__ for kind in type(source).__mro__):
         if name in _STREAMS:
@@ -86,6 +89,10 @@ def recorded(
         f"runreel does not know how to record openai's {type(source).__name__}",
         hint="Streams of responses and of chat completions, or what they come to.",
     )
+
+
+def _asynchronous(source: Any) -> bool:
+    return hasattr(source, "__anext__") or hasattr(source, "__aenter__")
 
 
 def _helper(kind: Any, take: Any, helper: Any) -> Any:

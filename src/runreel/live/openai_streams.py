@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import threading
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
 from runreel.live.driving import completed
+from runreel.live.openai_exits import LEFT, AsyncExit, Exit
 from runreel.live.openai_take import CUT
+from runreel.system import loops
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -16,38 +18,40 @@ if TYPE_CHECKING:
     from runreel.live.openai_take import Take
     from runreel.live.openai_wire import Wire
 
-LEFT = "the program stopped reading"
 _END = object()
-# How long, in seconds, a reader that is thrown away waits for its recording to end.
-_PARTING = 1.0
 
 
 class _Recorded:
-    """What both kinds of streams share: the client's own, and what is heard on its wire."""
+    """What both kinds of streams share: the client's own, and what comes over its wire."""
+
+    _exit: Exit
 
     def __init__(self, stream: Any, take: Take, wire: Wire) -> None:
         self._stream = stream
         self._take = take
         self._wire = wire
-        weakref.finalize(self, _part, take)
+        kind = AsyncExit if wire.asynchronous else Exit
+        self._exit = kind(stream, take, wire)
+        weakref.finalize(self, self._exit.dropped)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    async def _told(self, ahead: Callable[[], Awaitable[Any]]) -> Any:
+    async def _next_stored(self, ahead: Callable[[], Awaitable[Any]]) -> Any:
         """What comes next, stored: an event, or that there is none."""
         try:
             event = await ahead()
         except BaseException as error:
-            await self._take.fail(self._wire.heard(), error)
+            await self._exit.leave_for(self._take.fail(self._wire.heard(), error))
             raise
         try:
             await self._take.keep(self._wire.heard(), event)
+            if event is _END:
+                self._exit.closed = True
+                await self._take.end(CUT)
         except BaseException as error:
-            await self._take.end(type(error).__name__)
+            await self._exit.leave_for(self._take.end(type(error).__name__))
             raise
-        if event is _END:
-            await self._take.end(CUT)
         return event
 
 
@@ -55,7 +59,7 @@ class RecordedStream(_Recorded):
     """A ``Stream`` whose events are stored before they are yielded; else as the client's own."""
 
     def __next__(self) -> Any:
-        event = completed(self._told(self._ahead))
+        event = completed(self._next_stored(self._ahead))
         if event is _END:
             raise StopIteration
         return event
@@ -64,7 +68,7 @@ class RecordedStream(_Recorded):
         return next(self._stream, _END)
 
     def __iter__(self) -> Iterator[Any]:
-        return _Reader(self, self._take)
+        return _Reader(self, self._exit)
 
     def __enter__(self) -> Self:
         return self
@@ -75,13 +79,11 @@ class RecordedStream(_Recorded):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stream.close()
-        self._take.end_now(LEFT if kind is None else kind.__name__)
+        completed(self._exit.leave(LEFT if kind is None else kind.__name__))
 
     def close(self) -> None:
         """Close the connection; the recording ends here."""
-        self._stream.close()
-        self._take.end_now(LEFT)
+        completed(self._exit.leave(LEFT))
 
 
 class RecordedHelper(RecordedStream):
@@ -107,16 +109,20 @@ class RecordedHelper(RecordedStream):
 class RecordedAsyncStream(_Recorded):
     """An ``AsyncStream`` whose events are stored before they are yielded."""
 
+    _exit: AsyncExit
+
     async def __anext__(self) -> Any:
-        event = await self._told(lambda: anext(self._stream, _END))
+        self._exit.entered()
+        event = await self._next_stored(lambda: anext(self._stream, _END))
         if event is _END:
             raise StopAsyncIteration
         return event
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        return _AsyncReader(self, self._take)
+        return _AsyncReader(self, self._exit)
 
     async def __aenter__(self) -> Self:
+        self._exit.entered()
         return self
 
     async def __aexit__(
@@ -125,13 +131,11 @@ class RecordedAsyncStream(_Recorded):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._stream.close()
-        await self._take.end(LEFT if kind is None else kind.__name__)
+        await self._exit.leave(LEFT if kind is None else kind.__name__)
 
     async def close(self) -> None:
         """Close the connection; the recording ends here."""
-        await self._stream.close()
-        await self._take.end(LEFT)
+        await self._exit.leave(LEFT)
 
     async def aclose(self) -> None:
         """Like ``close``."""
@@ -167,7 +171,12 @@ class RecordedManager:
         self._recorded: RecordedHelper | None = None
 
     def __enter__(self) -> RecordedHelper:
-        self._recorded = self._record(self._manager.__enter__())
+        helper = self._manager.__enter__()
+        try:
+            self._recorded = self._record(helper)
+        except BaseException:
+            self._manager.__exit__(*sys.exc_info())
+            raise
         return self._recorded
 
     def __exit__(
@@ -176,9 +185,11 @@ class RecordedManager:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._manager.__exit__(kind, error, traceback)
-        if self._recorded is not None:
-            self._recorded.__exit__(kind, error, traceback)
+        try:
+            self._manager.__exit__(kind, error, traceback)
+        finally:
+            if self._recorded is not None:
+                self._recorded.__exit__(kind, error, traceback)
 
 
 class RecordedAsyncManager:
@@ -190,7 +201,13 @@ class RecordedAsyncManager:
         self._recorded: RecordedAsyncHelper | None = None
 
     async def __aenter__(self) -> RecordedAsyncHelper:
-        self._recorded = self._record(await self._manager.__aenter__())
+        loops.running()
+        helper = await self._manager.__aenter__()
+        try:
+            self._recorded = self._record(helper)
+        except BaseException:
+            await self._manager.__aexit__(*sys.exc_info())
+            raise
         return self._recorded
 
     async def __aexit__(
@@ -199,55 +216,42 @@ class RecordedAsyncManager:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._manager.__aexit__(kind, error, traceback)
-        if self._recorded is not None:
-            await self._recorded.__aexit__(kind, error, traceback)
+        try:
+            await self._manager.__aexit__(kind, error, traceback)
+        finally:
+            if self._recorded is not None:
+                await self._recorded.__aexit__(kind, error, traceback)
 
 
 class _Reader:
-    """One loop over a stream: thrown away half-way, it ends the recording."""
+    """One loop over a stream: dropped half-way, it ends the recording."""
 
-    def __init__(self, stream: RecordedStream, take: Take) -> None:
+    def __init__(self, stream: RecordedStream, exit_: Exit) -> None:
         self._stream = stream
-        self._take = take
+        self._exit = exit_
         self._token = object()
-        weakref.finalize(self, _part, take, self._token)
+        weakref.finalize(self, exit_.reader_dropped, self._token)
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Any:
-        self._take.reader = self._token
+        self._exit.reader = self._token
         return next(self._stream)
 
 
 class _AsyncReader:
     """The asynchronous twin of ``_Reader``."""
 
-    def __init__(self, stream: RecordedAsyncStream, take: Take) -> None:
+    def __init__(self, stream: RecordedAsyncStream, exit_: AsyncExit) -> None:
         self._stream = stream
-        self._take = take
+        self._exit = exit_
         self._token = object()
-        weakref.finalize(self, _part, take, self._token)
+        weakref.finalize(self, exit_.reader_dropped, self._token)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Any:
-        self._take.reader = self._token
+        self._exit.reader = self._token
         return await anext(self._stream)
-
-
-def _part(take: Take, token: object = None) -> None:
-    """Whoever read a stream is gone; ``token`` tells it from one that reads now."""
-    if not take.open or (token is not None and take.reader is not token):
-        return
-    # The garbage collector may have called us from within a commit, which we must not wait for.
-    ending = threading.Thread(target=take.end_now, args=(LEFT,), daemon=True)
-    try:
-        ending.start()
-    except RuntimeError:
-        # The interpreter is about to end, and starts no threads any more.
-        take.end_now(LEFT)
-    else:
-        ending.join(_PARTING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,11 +14,12 @@ from runreel.live.driving import completed
 from runreel.rules import plain_json as pj
 from runreel.rules.json_text import loads
 from runreel.sources import openai_chat, openai_responses
+from runreel.system import loops
 from runreel.words.errors import BadValue, RecordingError
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from runreel.live.openai_request import Asked
     from runreel.recorder import Recorder
@@ -52,7 +54,7 @@ class Take:
 
     ``id_`` is the response's id where it is known beforehand, ``again`` whether the same response
     may have been recorded before. ``blocking`` is for threads that may wait: the coroutines never
-    suspend then. ``open`` is whether there is a recording to end; ``reader`` whoever reads.
+    suspend then. ``open`` is whether there is a recording to end.
     """
 
     def __init__(  # noqa: PLR0913 - what is known of a response beforehand
@@ -69,7 +71,6 @@ class Take:
     ) -> None:
         self.source = source
         self.open = False
-        self.reader: object = None
         self._database = database
         self._asked = asked
         self._labels = labels
@@ -79,6 +80,8 @@ class Take:
         self._keeper = Keeper(self._recorder, on_error, database.patience)
         self._pen: Pen = _Blocking(self._keeper) if blocking else self._keeper
         self._pid = os.getpid()
+        self._blocking = blocking
+        self._parting: threading.Thread | None = None
 
     async def keep(self, wire: Iterable[str], event: Any) -> None:
         """Store what came on the wire for ``event``.
@@ -86,6 +89,7 @@ class Take:
         Raises:
             RecordingError: if it cannot be stored.
         """
+        await self._parted()
         for kind, value in self._rows(wire, event):
             await self._pen.aoffer(kind, value, event)
 
@@ -102,15 +106,47 @@ class Take:
             await self.keep(_readable(wire), error)
         except RecordingError:
             _log.exception("what a stream of %s failed with could not be stored", self.source)
-        await self.end(type(error).__name__)
+        finally:
+            await self.end(type(error).__name__)
 
     async def end(self, reason: str) -> None:
         """Close the recording; as interrupted, and why, if the stream's last event has not come."""
+        await self._parted()
         await self._end(self._pen, reason)
 
-    def end_now(self, reason: str) -> None:
-        """Like ``end``, where nothing can be awaited."""
-        completed(self._end(_Blocking(self._keeper), reason))
+    def part(
+        self, reason: str, close: Callable[[], object] | None, *, daemon: bool
+    ) -> threading.Thread | None:
+        """Like ``end``, in a thread, where nothing can be awaited; None if nothing is to be done.
+
+        ``close`` is called there too. What is stored next waits for the thread.
+        """
+        if not self.open and close is None:
+            return None
+
+        def steps() -> None:
+            completed(self._end(_Blocking(self._keeper), reason))
+            if close is not None:
+                close()
+
+        thread = threading.Thread(target=steps, daemon=daemon)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The interpreter is about to end, and starts no threads any more.
+            steps()
+            return None
+        self._parting = thread
+        return thread
+
+    async def _parted(self) -> None:
+        thread = self._parting
+        if thread is not None and thread is not threading.current_thread():
+            self._parting = None
+            if self._blocking:
+                thread.join()
+            else:
+                await loops.held(loops.in_thread(thread.join))
 
     async def _end(self, pen: Pen, reason: str) -> None:
         ending, self.open = self.open, False

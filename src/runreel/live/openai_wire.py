@@ -5,6 +5,7 @@ The client's own objects are not exact: they make floats of whole numbers here a
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 _DONE = "[DONE]"
+# Seconds that a client is given to notice that its connection is closed.
+_RUN_OUT = 1.0
 
 
 class Wire:
@@ -24,6 +27,7 @@ class Wire:
     def __init__(self, stream: Any) -> None:
         self._texts: list[str] = []
         self._silent = True
+        self._stream = stream
         # The client looks this up when the stream is first read.
         self._events: Any = getattr(stream, "_iter_events", None)
         if self._events is None:
@@ -44,6 +48,19 @@ class Wire:
             )
         texts, self._texts = self._texts, []
         return texts
+
+    async def run_out(self) -> None:
+        """Have the client's generators end, one inside of the other, once its connection is closed.
+
+        Left as they are, the event loop would close all of them at once when it ends, which fails.
+        """
+        if self._silent:
+            return
+        with suppress(Exception):
+            async with asyncio.timeout(_RUN_OUT):
+                while await anext(self._stream, None) is not None:
+                    pass
+        self._texts.clear()
 
     def _hear(self) -> Iterator[Any]:
         self._silent = False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runreel.keeper import Keeper
 from runreel.recorder import Recorder
 from runreel.sources.yandex_assistants import reader
+from runreel.system import loops
 from runreel.words.errors import MissingExtra, UsageError
 from runreel.words.log import INTERRUPTED
 
@@ -57,7 +58,8 @@ def recorded(  # noqa: PLR0913 - what can be said of a recording
     make = partial(Recorder, database, run.id, source=SOURCE, via="live", identity=identity)
     keeper = Keeper(make, on_error, database.patience)
     sdk = run._sdk  # noqa: SLF001 - a run has no public way to its service
-    asynchronous = isinstance(run, AsyncRun)
+    if asynchronous := isinstance(run, AsyncRun):
+        loops.refuse_others()
     store = AsyncStore(keeper) if asynchronous else Store(keeper)
     # Asked now, that a run which cannot be recorded is heard of before its first event.
     halfway = store.state.recording == INTERRUPTED
