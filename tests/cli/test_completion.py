@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+import zoneinfo
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING
@@ -9,7 +10,10 @@ import pytest
 
 import runreel
 from runreel.cli import main
+from runreel.store import known_values
 from tests.cli.stories import HARM_ID, partial
+
+ZONES = zoneinfo.available_timezones()
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,3 +99,59 @@ def test_without_a_log_nothing_is_completed_and_nothing_created(
     assert complete("--db", "postgresql://localhost:1/x", "show", "") == []
     Path("pyproject.toml").write_text("not toml [", encoding="utf-8")
     assert complete("show", "") == []
+
+
+@pytest.fixture
+def labelled(call: Caller) -> Caller:
+    with runreel.open(call.url) as reel:
+        for number in range(120):
+            labels = {"team": f"t{number:03}", "env": "prod", f"key{number}": "x", "a b": "c"}
+            model = ("large-1", "small-1", "odd model", None)[number % 4]
+            reel.recording(f"run-{number}", model=model, labels=labels).append(partial("x"))
+    return call
+
+
+def test_values_of_options_are_completed(
+    labelled: Caller, complete: Callable[..., list[str]]
+) -> None:
+    def of(*words: str) -> list[str]:
+        return complete("--db", labelled.url, *words)
+
+    assert of("runs", "--model", "") == ["large-1", "small-1"]
+    assert of("usage", "--model", "sm") == ["small-1"]
+    assert of("runs", "--label", "") == [
+        "env=",
+        *(f"{key}=" for key in sorted(f"key{n}" for n in range(120))),
+        "team=",
+    ]
+    assert of("record", "--label", "te") == ["team="]
+    assert of("usage", "--label", "env=") == ["env=prod"]
+    assert of("runs", "--label", "team=t11") == [f"team=t11{n}" for n in range(10)]
+    assert of("runs", "--label", "nope") == of("runs", "--label", "nope=") == []
+    assert {"day", "week", "month", "model", "label:"} <= set(of("usage", "--by", ""))
+    assert of("usage", "--by", "mo") == ["month", "model"]
+    assert of("usage", "--by", "label:te") == ["label:team"]
+    assert of("runs", "--source", "openai-") == ["openai-chat", "openai-responses"]
+
+
+def test_time_zones_are_completed_without_a_log(complete: Callable[..., list[str]]) -> None:
+    assert complete("usage", "--tz", "Europe/Mos") == ["Europe/Moscow"]
+    assert complete("usage", "--tz", "europe/mos") == ["Europe/Moscow"]
+    assert "UTC" in complete("usage", "--tz", "U")
+    assert {zone for zone in ZONES if zone.startswith("America/")} <= set(
+        complete("usage", "--tz", "America/")
+    )
+    assert complete("usage", "--tz", "Nowhere") == []
+
+
+def test_older_runs_are_completed_by_a_prefix(
+    labelled: Caller, complete: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_values, "_RUN_IDS", "SELECT run_id FROM runs WHERE run_id = 'run-7'")
+    offered = complete("--db", labelled.url, "show", "run-1")
+    assert set(offered) == {f"run-{n}" for n in range(120) if str(n).startswith("1")}
+
+
+def test_values_of_other_options_are_not_completed(complete: Callable[..., list[str]]) -> None:
+    assert complete("runs", "--assistant", "") == []
+    assert complete("redact", "--reason", "") == []

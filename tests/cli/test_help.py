@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from runreel.cli.main import COMMANDS, root
+from runreel.cli.main import COMMANDS, groups, root
+from runreel.sources import SOURCES
 from tests.cli.calls import program
 
 if TYPE_CHECKING:
@@ -97,12 +98,80 @@ def test_the_database_is_named_on_the_group_alone() -> None:
         assert ("--db" in options) == (path == ())
 
 
-def test_without_a_command_help_goes_to_stderr_and_the_exit_code_is_2(call_sqlite: Caller) -> None:
+def test_without_any_word_the_help_is_the_result(call_sqlite: Caller) -> None:
     told = call_sqlite.bare()
+    assert (told.code, told.err) == (0, "")
+    assert told.out == call_sqlite.bare("--help").out
+
+
+def test_a_group_without_a_command_but_with_an_option_is_a_usage_error(call_sqlite: Caller) -> None:
+    told = call_sqlite("--verbose")
     assert (told.code, told.out) == (2, "")
-    assert "Usage: runreel" in told.err
-    assert "Examples:" in told.err
-    assert "\\x" not in told.err
+    assert "Missing command" in told.err
+
+
+def test_commands_are_grouped_by_purpose(call_sqlite: Caller) -> None:
+    shown = call_sqlite.bare("--help").out
+    titles = [f"{title}:" for title in groups()]
+    assert titles[:5] == ["Record:", "Look:", "Report:", "Prove:", "Look after:"]
+    places = [shown.index(f"\n{title}\n") for title in titles]
+    assert places == sorted(places)
+    assert sorted(sum(groups().values(), ())) == sorted(COMMANDS)
+    for names, begin, end in zip(groups().values(), places, [*places[1:], len(shown)], strict=True):
+        for name in names:
+            assert f"\n  {name} " in shown[begin:end]
+
+
+@pytest.mark.parametrize("columns", [50, 60, 79, 80, 120, 200])
+@pytest.mark.parametrize("path", [(), ("runs",), ("verify",)], ids=" ".join)
+def test_help_is_as_wide_as_the_terminal(
+    path: tuple[str, ...], columns: int, call_sqlite: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = call_sqlite.bare(*path, "--help").out
+    prose, _, _ = shown.partition("Examples:")
+    widths = [len(line) for line in prose.splitlines() if " " in line.strip()]
+    assert max(widths) <= columns
+    assert max(widths) > columns * 0.8 or columns == 200
+
+
+@pytest.mark.parametrize(("path", "command"), ALL, ids=NAMES)
+def test_defaults_are_shown_and_ranges_that_say_nothing_are_not(
+    path: tuple[str, ...],
+    command: click.Command,
+    call_sqlite: Caller,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    shown = call_sqlite.bare(*path, "--help").out
+    assert "922337203685477" not in shown
+    assert str(2**31) not in shown
+    lines = shown.partition("Options:")[2].partition("Examples:")[0].splitlines()
+    for option in command.params:
+        if not isinstance(option, click.Option) or option.is_flag or option.required:
+            continue
+        context = click.Context(command)
+        default = option.get_default(context)
+        if not isinstance(default, (str, int, float, tuple)) or default == ():
+            continue
+        words = default if isinstance(default, tuple) else (default,)
+        (place,) = [n for n, line in enumerate(lines) if line.lstrip().startswith(option.opts[0])]
+        # Long names have their text on the next line.
+        assert f"[default: {', '.join(map(str, words))}" in "".join(lines[place : place + 2])
+
+
+def test_every_option_for_a_source_names_all_of_them(
+    call_sqlite: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    found = 0
+    for path, command in ALL:
+        if any("--source" in option.opts for option in command.params):
+            found += 1
+            shown = call_sqlite.bare(*path, "--help").out
+            (line,) = [line for line in shown.splitlines() if line.lstrip().startswith("--source")]
+            assert all(source in line for source in SOURCES), path
+    assert found >= 3
 
 
 def test_the_version_is_the_package_s() -> None:

@@ -70,6 +70,28 @@ def test_completing_words_loads_nothing_heavy(words: str, place: str) -> None:
     assert told == "0"
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["show ", "show r", "runs --model ", "runs --label ", "runs --label k=", "usage --by label:"],
+)
+def test_completing_values_from_a_file_loads_no_more_than_it_takes(
+    words: str, tmp_path: Path
+) -> None:
+    log = str(tmp_path / "log.db")
+    with runreel.open(log) as reel, reel.recording("run", model="m", labels={"k": "v"}) as run:
+        run.append(RunStreamEvent(StreamEvent.DONE))
+    words = f"runreel --db {log} {words}"
+    place = str(words.count(" "))
+    env = {"_RUNREEL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": place}
+    assert loaded(of=FOREIGN, **env) == "0"
+
+
+def test_completing_time_zones_loads_nothing_heavy() -> None:
+    words = "runreel usage --tz Europe/"
+    env = {"_RUNREEL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "3"}
+    assert loaded(**env) == "0"
+
+
 def test_the_schemas_load_no_database() -> None:
     assert "sqlalchemy" not in loaded("schema")
 

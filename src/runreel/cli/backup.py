@@ -25,12 +25,12 @@ runreel backup /mnt/backups/log.db --json
 @options.output()
 @options.reel()
 def backup_command(reel: Reel, *, file: str, output: Output) -> None:
-    """Copy the log into a new file while others write to it.
+    """Copy the log into a new file while it is written to.
 
-    The copy is the log of one moment, without what was erased from it, is read and verified
-    before it gets its name, and only its owner can read it. Restoring it is putting it in the
-    log's place. For SQLite; Postgres has pg_dump. Exit code 1: the log is not intact, or the copy
-    is damaged, and then there is none.
+    The copy is a snapshot of the log without erased bytes. It is verified before it gets its
+    name, and only its owner can read it. To restore it, put it in the place of the log. For
+    SQLite; on Postgres use pg_dump. Exit code 1: the log is not intact, or the copy is damaged and
+    was discarded.
     """
     from runreel.backup import backup
     from runreel.cli import progress, tables

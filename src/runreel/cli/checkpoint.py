@@ -27,22 +27,24 @@ runreel checkpoint --key audit.key --previous monday.txt --out tuesday.txt
 runreel checkpoint --key audit.key --next-key new.key.pub --out checkpoints/
 """),
 )
-@click.option("--key", "key_file", type=_FILE, required=True, metavar="FILE", help="Signs it.")
+@click.option(
+    "--key", "key_file", type=_FILE, required=True, metavar="FILE", help="Private key that signs."
+)
 @passphrase.option
 @click.option(
     "--out",
     type=click.Path(),
     required=True,
     metavar="FILE|DIR",
-    help="A new file, or a directory of checkpoints, of which the newest is the previous one.",
+    help="New file, or a directory whose newest checkpoint is the previous one.",
 )
-@click.option("--previous", type=_FILE, metavar="FILE", help="The one before it.")
-@click.option("--full", is_flag=True, help="List every run, not only those that have changed.")
+@click.option("--previous", type=_FILE, metavar="FILE", help="Previous checkpoint.")
+@click.option("--full", is_flag=True, help="List every run, not only changed ones.")
 @click.option(
     "--next-key",
     type=_FILE,
     metavar="FILE.pub",
-    help="The public key of whoever signs from the next one on.",
+    help="Public key that signs the next checkpoints.",
 )
 @options.output()
 @options.reel()
@@ -57,14 +59,14 @@ def checkpoint_command(  # noqa: PLR0913 - one for each option
     next_key: str | None,
     output: Output,
 ) -> None:
-    """Sign an account of where every run ends.
+    """Sign the last hash of every run.
 
-    Held against the log by `verify --checkpoint`, it proves later that nothing up to now was
-    changed, cut off or taken away: put it where whoever can write the database cannot. It lists
-    the runs that changed since the previous one, or all of them: the first, every 30th, with
-    --full, and wherever an earlier one is missing.
+    `verify --checkpoint` later proves by it that nothing up to now was changed, truncated or
+    deleted. Keep it where those who can write the database cannot. It lists the runs that
+    changed since the previous checkpoint; the first, every 30th, and any with --full or without
+    its predecessor list all runs.
 
-    Exit code 1: the log is not what the previous one says; then nothing is signed.
+    Exit code 1: the log contradicts the previous checkpoint, and nothing was signed.
     """
     from runreel import checkpoints, signing
     from runreel.words.times import to_micros

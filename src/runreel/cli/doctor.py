@@ -1,4 +1,4 @@
-"""``runreel doctor``: whether the log is well kept."""
+"""``runreel doctor``: health checks of the log."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ runreel --db postgresql://me@host/log doctor
 @options.output()
 @options.reel()
 def doctor_command(reel: Reel, *, output: Output) -> None:
-    """Look whether the log is well kept, and say what to do.
+    """Check the health of the database and say what to do.
 
-    Looks at the database and its settings, files and permissions, tables and guards, forgotten
-    recordings and clocks, and changes nothing. Whether the log is intact is what `verify` tells.
-    Exit code 1 if something is bad, 3 if the database cannot be reached.
+    Checks the database and its settings, files and permissions, tables and triggers, forgotten
+    recordings and clocks, and changes nothing. `verify` checks whether the log is intact.
+    Exit code 1: something is bad; 3: the database cannot be reached.
     """
     from runreel.cli.kinds import CHECKS
     from runreel.doctor import examine

@@ -36,9 +36,9 @@ def explain_usage(error: click.ClickException) -> int:
         return error.exit_code
     hint = None
     if context is not None:
-        hint = f"`{context.command_path} --help` tells more."
+        hint = f"See `{context.command_path} --help`."
     if isinstance(error, click.NoSuchOption) and error.option_name in _OF_GROUP:
-        hint = f"{error.option_name} stands before the command: runreel {error.option_name} …"
+        hint = f"{error.option_name} goes before the command: runreel {error.option_name} …"
     _say(error.format_message(), hint)
     return error.exit_code
 

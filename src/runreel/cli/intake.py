@@ -31,13 +31,21 @@ runreel record --run run-1 --source plain --model my-model --input events.jsonl
 curl -sN "$URL" | runreel record --run run-1 --label team=search --input -
 """),
 )
-@click.option("--run", "run_id", required=True, type=options.TEXT, metavar="ID", help="Its id.")
-@click.option("--source", type=click.Choice(SOURCES), help="Else the first line's shape tells.")
-@click.option("--input", "file", type=_FILE, metavar="FILE|-", help="Where the lines come from.")
-@click.option("--assistant", "assistant_id", type=options.TEXT, metavar="ID", help="Its assistant.")
-@click.option("--thread", "thread_id", type=options.TEXT, metavar="ID", help="Its thread.")
-@click.option("--model", type=options.TEXT, metavar="MODEL", help="Its model.")
-@options.labels("labels", "A label of the run; repeat it for more.")
+@click.option(
+    "--run", "run_id", required=True, type=options.TEXT, metavar="ID", help="ID of the run."
+)
+@click.option(
+    "--source",
+    type=click.Choice(SOURCES),
+    help="Input format. Default: detected from the first line.",
+)
+@click.option(
+    "--input", "file", type=_FILE, metavar="FILE|-", help="File of JSON lines; - is standard input."
+)
+@click.option("--assistant", "assistant_id", type=options.TEXT, metavar="ID", help="Assistant ID.")
+@click.option("--thread", "thread_id", type=options.TEXT, metavar="ID", help="Thread ID.")
+@click.option("--model", type=options.TEXT, metavar="MODEL", help="Model name.")
+@options.labels("labels", "Label of the run (repeatable).")
 @options.output()
 @options.reel(create=True)
 def record_command(
@@ -55,8 +63,8 @@ def record_command(
     the SDK's environment variables (YC_API_KEY or YC_IAM_TOKEN, YC_API_ENDPOINT).
 
     Each line is one event of the source; `data:` lines of a server-sent stream are taken too.
-    An event is stored before the next line is read. Lines that are stored already add nothing, so
-    a recording that broke off can be fed from its beginning again. Exit code 1: lines were bad.
+    An event is stored before the next line is read. Lines that are already stored add nothing, so
+    the input of an interrupted recording can be given again from its start. Exit code 1: bad lines.
     """
     told = {key: value for key, value in identity.items() if value}
     if file is None:
@@ -93,7 +101,7 @@ zcat traffic.jsonl.gz | runreel import -
 @options.output()
 @options.reel(create=True)
 def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> None:
-    """Take in recorded traffic.
+    """Import recorded events.
 
     Each line is {"type": "run"|"stream_event"|"tool_results"|"message"|"assistant", "data": ...},
     in the order in which it was recorded. Importing again adds nothing. Lines of several runs may

@@ -22,15 +22,17 @@ runreel keygen audit.key --passphrase
 """),
 )
 @click.argument("file", type=click.Path(), metavar="FILE")
-@click.option("--passphrase", "ask", is_flag=True, help="Ask for a passphrase that locks it.")
+@click.option(
+    "--passphrase", "ask", is_flag=True, help="Ask for a passphrase that encrypts the private key."
+)
 @passphrase.option
 @options.output()
 def keygen_command(*, file: str, ask: bool, passphrase_file: str | None, output: Output) -> None:
-    """Make a key that signs checkpoints.
+    """Create a key that signs checkpoints.
 
-    The private key is put into FILE, which only its owner can read, the public one into FILE.pub.
-    Keep the first where checkpoints are made, give the second to everybody who verifies. Neither
-    is ever put into the database.
+    Writes the private key to FILE, which only its owner can read, and the public key to FILE.pub.
+    Keep the private key where checkpoints are created; give the public key to those who verify.
+    Neither is ever stored in the database.
     """
     from runreel import signing
     from runreel.cli import tables

@@ -23,30 +23,43 @@ if TYPE_CHECKING:
 
 NAME = "runreel"
 COMPLETE = "_RUNREEL_COMPLETE"
+# Columns: below this nothing is left for what an option does.
+_NARROWEST = 50
 
 # Command: its module, and the first line of its help, so that a list of commands imports none.
 COMMANDS = {
     "demo": ("demo", "Record a scripted run, show it, replay it, count it."),
     "record": ("intake", "Record a run from JSON lines as they arrive."),
-    "import": ("intake", "Take in recorded traffic."),
+    "import": ("intake", "Import recorded events."),
     "runs": ("runs", "List runs, newest first."),
     "show": ("show", "Show one run: its result, usage and timing."),
     "events": ("events", "List the events of a run in their order."),
     "replay": ("replay", "Replay the stream of a run with its timing."),
     "usage": ("usage", "Count tokens by day, model, assistant and more."),
-    "rebuild": ("rebuild", "Make the projections anew from the log."),
-    "recover": ("recover", "Find recordings that a dead process left open, and end them."),
-    "verify": ("verify", "Verify that the log is what was recorded, and change nothing."),
-    "checkpoint": ("checkpoint", "Sign an account of where every run ends."),
-    "keygen": ("keygen", "Make a key that signs checkpoints."),
-    "redact": ("redact", "Erase a text, or whole rows, without breaking the proof of the rest."),
-    "prune": ("prune", "Let old runs go, each but for one row that says so."),
-    "backup": ("backup", "Copy the log into a new file while others write to it."),
-    "doctor": ("doctor", "Look whether the log is well kept, and say what to do."),
+    "rebuild": ("rebuild", "Rebuild derived tables from the event log."),
+    "recover": ("recover", "Find recordings that a dead process left open and end them."),
+    "verify": ("verify", "Verify that the log is intact; change nothing."),
+    "checkpoint": ("checkpoint", "Sign the last hash of every run."),
+    "keygen": ("keygen", "Create a key that signs checkpoints."),
+    "redact": ("redact", "Erase a text or whole rows; the rest still verifies."),
+    "prune": ("prune", "Delete old runs; keep a tombstone of each."),
+    "backup": ("backup", "Copy the log into a new file while it is written to."),
+    "doctor": ("doctor", "Check the health of the database and say what to do."),
     "db": ("db", "Manage the database."),
-    "schema": ("schema", "Print the JSON Schemas of what commands print."),
+    "schema": ("schema", "Print the JSON Schemas of the output."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
+
+
+# Title: commands, in the order of the help. A command that no title has is listed last.
+GROUPS = {
+    "Record": ("demo", "record", "import", "recover"),
+    "Look": ("runs", "show", "events", "replay"),
+    "Report": ("usage",),
+    "Prove": ("verify", "checkpoint", "keygen"),
+    "Look after": ("rebuild", "redact", "prune", "backup", "doctor", "db"),
+}
+OTHERS = "Shells and programs"
 
 
 class App:
@@ -62,9 +75,13 @@ class App:
 class Lazy(click.Group):
     """A group of the commands in ``COMMANDS`` that imports only the one that is asked for."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; none at all is ``--help``."""
+        return super().parse_args(ctx, args or ["--help"])
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """The names in the order of the table: a newcomer's way through."""
-        return list(COMMANDS)
+        """The names in the order of the help."""
+        return [name for names in groups().values() for name in names]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command of this name."""
@@ -84,9 +101,12 @@ class Lazy(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the list of commands."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        """Write the commands, grouped by purpose."""
+        longest = max(map(len, COMMANDS))
+        for title, names in groups().items():
+            with formatter.section(title):
+                # One column for all groups: each name is as wide as the longest.
+                formatter.write_dl([(f"{name:{longest}}", COMMANDS[name][1]) for name in names])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands that begin like this; the options, where one is begun."""
@@ -103,7 +123,7 @@ class Lazy(click.Group):
 @click.group(
     NAME,
     cls=Lazy,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
     epilog="\b\nExamples:\n"
     "  runreel demo\n"
     "  runreel import traffic.jsonl\n"
@@ -117,26 +137,33 @@ class Lazy(click.Group):
     "--db",
     metavar="URL|PATH",
     help="The database: a SQLite file or postgresql://USER@HOST/NAME."
-    " Else RUNREEL_DB, the configuration, or a file in your data directory.",
+    " Default: RUNREEL_DB, a configuration file, or runreel.db in your data directory.",
 )
 @click.option(
     "--color",
     type=click.Choice(terminal.COLORS),
     default="auto",
-    help="Colours: on a terminal, unless NO_COLOR or FORCE_COLOR say otherwise.",
+    help="When to use colours; auto is on a terminal, unless NO_COLOR or FORCE_COLOR is set.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="On an error, tell its causes too.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the causes of an error.")
 @click.version_option(__version__, prog_name=NAME)
 @click.pass_context
 def root(ctx: click.Context, db: str | None, color: str, *, verbose: bool) -> None:
-    """Records every event of LLM-assistant runs, and shows, replays and counts them.
+    """Record every event of LLM-assistant runs; show, replay and count them.
 
-    RUN is a run's id, a unique beginning of it, or `latest`.
+    RUN is the id of a run, a unique prefix of one, or `latest`.
     """
     app = ctx.ensure_object(App)
     app.db, app.verbose = db, verbose
     terminal.choose_color(color)
     ctx.color = None if color == "auto" else color == "always"
+
+
+def groups() -> dict[str, tuple[str, ...]]:
+    """The commands by the title of their group."""
+    grouped = {name for names in GROUPS.values() for name in names}
+    others = tuple(name for name in COMMANDS if name not in grouped)
+    return {**GROUPS, OTHERS: others}
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -187,7 +214,9 @@ def _invoked(arguments: list[str], app: App) -> int:
 
         return shell_complete(root, {"obj": app}, NAME, COMPLETE, wanted)
     terminal.choose_color("auto")
-    with root.make_context(NAME, arguments, obj=app) as context:
+    # Click would use 80 columns at most.
+    columns = max(terminal.width(), _NARROWEST)
+    with root.make_context(NAME, arguments, obj=app, terminal_width=columns) as context:
         root.invoke(context)
     return 0
 

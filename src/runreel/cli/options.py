@@ -11,10 +11,13 @@ import click
 
 from runreel.cli import completion, terminal
 from runreel.cli.main import App
+from runreel.sources import SOURCES
 from runreel.words.status import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from click.shell_completion import CompletionItem
 
     from runreel.reel import Reel
 
@@ -39,9 +42,27 @@ class _Text(click.ParamType):  # type: ignore[type-arg]
             self.fail("this is not UTF-8", param, ctx)
         return text
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return completion.values(ctx, param, incomplete)
+
+
+class _Number(click.ParamType):  # type: ignore[type-arg]
+    """A number from 0 to a bound that only a computer minds, so that no help shows it."""
+
+    name = "n"
+
+    def __init__(self, most: int) -> None:
+        self._range = click.IntRange(0, most)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        return int(self._range.convert(value, param, ctx))
+
 
 TEXT = _Text()
-SEQ = click.IntRange(0, MAX_SEQ)
+SEQ = _Number(MAX_SEQ)
+COUNT = _Number(2**31)
 
 
 def examples(text: str) -> str:
@@ -142,11 +163,11 @@ def filters(command: Command) -> Command:
 
 def seqs(command: Command) -> Command:
     """Add ``--from`` and ``--to``: ``start`` and ``stop``."""
-    command = click.option(
-        "--to", "stop", type=SEQ, metavar="SEQ", help="Up to this row, without it."
-    )(command)
+    command = click.option("--to", "stop", type=SEQ, metavar="SEQ", help="Stop before this row.")(
+        command
+    )
     return click.option(
-        "--from", "start", type=SEQ, metavar="SEQ", default=0, help="From this row on."
+        "--from", "start", type=SEQ, metavar="SEQ", default=0, help="Start at this row."
     )(command)
 
 
@@ -198,7 +219,7 @@ _FILTERS: tuple[Callable[[Any], Any], ...] = (
         metavar="STATUS",
         help="COMPLETED, FAILED, IN_PROGRESS, TOOL_CALLS, PENDING, ...",
     ),
-    click.option("--source", type=TEXT, metavar="NAME", help="plain or yandex-assistants."),
+    click.option("--source", type=TEXT, metavar="NAME", help=f"{', '.join(SOURCES)}."),
     click.option("--assistant", type=TEXT, metavar="ID", help="Of this assistant."),
     click.option("--thread", type=TEXT, metavar="ID", help="Of this thread."),
     click.option("--model", type=TEXT, metavar="MODEL", help="By this model."),

@@ -39,7 +39,7 @@ runreel prune --older-than 7d --status failed --yes --purge
     type=options.TEXT,
     metavar="AGE",
     callback=options.time,
-    help="Runs that finished longer ago: 90d, 12w; or before a time: 2025-12-31.",
+    help="Runs that ended longer ago than 90d, 12w, or before a time: 2025-12-31.",
 )
 @click.option(
     "--status",
@@ -47,20 +47,20 @@ runreel prune --older-than 7d --status failed --yes --purge
     multiple=True,
     type=click.Choice(tuple(RunStatus.__members__), case_sensitive=False),
     metavar="STATUS",
-    help="Only of this status; repeat it for more.",
+    help="Only runs with this status (repeatable).",
 )
-@click.option("--keep-usage", is_flag=True, help="Let usage reports go on counting them.")
-@click.option("--reason", type=options.TEXT, help="Why: it stays in the log.")
-@click.option("--actor", type=options.TEXT, help="Who: it stays in the log. Default: your login.")
-@click.option("--yes", is_flag=True, help="Prune. Without it nothing is changed.")
+@click.option("--keep-usage", is_flag=True, help="Keep counting the runs in usage reports.")
+@click.option("--reason", type=options.TEXT, help="Reason, kept in the log.")
+@click.option("--actor", type=options.TEXT, help="Name kept in the log. Default: your login.")
+@click.option("--yes", is_flag=True, help="Delete. Without it nothing is changed.")
 @click.option(
     "--batch",
     type=click.IntRange(1, 10_000),
     default=_BATCH,
     show_default=True,
-    help="How many runs go in one transaction, at the most.",
+    help="Maximum runs per transaction.",
 )
-@click.option("--purge", is_flag=True, help="Rewrite the database without what went.")
+@click.option("--purge", is_flag=True, help="Rewrite the database without the deleted bytes.")
 @options.output(empty=True)
 @options.reel()
 def prune_command(  # noqa: PLR0913 - the options
@@ -76,15 +76,15 @@ def prune_command(  # noqa: PLR0913 - the options
     purge: bool,
     output: Output,
 ) -> None:
-    """Let old runs go, each but for one row that says so.
+    """Delete old runs; keep a tombstone of each.
 
-    Lists what would go; with --yes it goes, in batches. A run is as old as its end: when it
-    finished or, where that is not known, when its last row came. Open recordings stay, whatever
-    their age. Of each run a row stays that says what went, when, by whom and why, and by which
-    checkpoints made before still verify. Importing a pruned run again does not bring it back.
+    Lists the runs to delete; --yes deletes them, in batches. The age of a run counts from its end
+    or, where that is unknown, from its last row. Open recordings are never deleted. The tombstone
+    says what was deleted, when, by whom and why, and older checkpoints verify by it. Importing a
+    pruned run again does not bring it back.
 
-    With --keep-usage the run's usage stays, with what it is reported by: times, model, labels,
-    assistant, thread. Without it, that also goes of runs that were pruned so before.
+    --keep-usage keeps the usage of the run and what it is reported by: times, model, labels,
+    assistant, thread. Without it, the usage of runs that were pruned earlier is deleted too.
 
     Exit code 1: runs were damaged and stay, or a reader kept --purge from removing all bytes.
     """

@@ -36,21 +36,28 @@ runreel rebuild latest demo-20251231 --check --json
 """),
 )
 @options.runs_argument
-@click.option("--check", is_flag=True, help="Compare only and change nothing; 1 on a difference.")
 @click.option(
-    "-j", "--jobs", type=click.IntRange(1), default=1, metavar="N", help="So many processes fold."
+    "--check", is_flag=True, help="Compare and change nothing; exit with 1 on a difference."
+)
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    metavar="N",
+    help="Number of worker processes.",
 )
 @options.output()
 @options.reel()
 def rebuild_command(
     reel: Reel, runs: tuple[str, ...], *, check: bool, jobs: int, output: Output
 ) -> None:
-    """Make the projections anew from the log.
+    """Rebuild derived tables from the event log.
 
-    Of the runs that are named, or of all. Prints where the projections were not what the log
-    says: nothing, if all is well. A column `*` is a row that is missing or too many, the run `*`
-    is usage, added up of all runs. A run whose log is damaged is named and left as it is; the
-    others are done all the same, and the exit code is 1.
+    Of the named runs, or of all. Prints each difference between the derived tables and the log.
+    The column `*` stands for a missing or surplus row, the run `*` for the usage totals of all
+    runs. A run with damaged events is reported and left as it is, the others are rebuilt, and the
+    exit code is 1.
     """
     from runreel import parallel
 

@@ -26,15 +26,15 @@ runreel recover --list --json
 runreel recover
 """),
 )
-@click.option("--list", "list_", is_flag=True, help="List them and change nothing.")
+@click.option("--list", "list_", is_flag=True, help="List recordings and change nothing.")
 @options.output(empty=True)
 @options.reel()
 def recover_command(reel: Reel, *, list_: bool, output: Output) -> None:
-    """Find recordings that a dead process left open, and end them.
+    """Find recordings that a dead process left open and end them.
 
-    A run of a service that can still be asked (YC_API_KEY or YC_IAM_TOKEN is set) is listened to
-    until it is over; any other recording is closed as interrupted. Recordings of processes that
-    live, or of other hosts, which cannot be seen from here, are left. Safe to run from cron.
+    A run whose service can still be reached (YC_API_KEY or YC_IAM_TOKEN is set) is recorded to its
+    end; any other recording is closed as interrupted. Recordings of running processes and of
+    other hosts, whose processes are unknown, are left alone. Safe to run from cron.
     """
     from runreel.cli.kinds import OPEN_RECORDINGS, RECOVERED
 

@@ -33,14 +33,16 @@ runreel redact run-1 --seq 4 --reason "not ours" --yes --purge
 """),
 )
 @options.runs_argument
-@click.option("--match", type=options.TEXT, help="This text, wherever it stands; - reads a line.")
-@click.option("--regex", type=options.TEXT, help="What this pattern matches.")
-@click.option("--seq", "seqs", type=options.SEQ, multiple=True, help="A whole row of one run.")
-@click.option("--all-runs", is_flag=True, help="In every run of the log.")
-@click.option("--reason", required=True, type=options.TEXT, help="Why: it stays in the log.")
-@click.option("--actor", type=options.TEXT, help="Who: it stays in the log. Default: your login.")
+@click.option("--match", type=options.TEXT, help="Text to erase; - reads it from standard input.")
+@click.option("--regex", type=options.TEXT, help="Pattern to erase.")
+@click.option(
+    "--seq", "seqs", type=options.SEQ, multiple=True, help="Row of one run to erase (repeatable)."
+)
+@click.option("--all-runs", is_flag=True, help="Search every run of the log.")
+@click.option("--reason", required=True, type=options.TEXT, help="Reason, kept in the log.")
+@click.option("--actor", type=options.TEXT, help="Name kept in the log. Default: your login.")
 @click.option("--yes", is_flag=True, help="Erase. Without it nothing is changed.")
-@click.option("--purge", is_flag=True, help="Rewrite the database without the bytes erased.")
+@click.option("--purge", is_flag=True, help="Rewrite the database without the erased bytes.")
 @options.output()
 @options.reel()
 def redact_command(  # noqa: PLR0913 - the options
@@ -57,12 +59,14 @@ def redact_command(  # noqa: PLR0913 - the options
     purge: bool,
     output: Output,
 ) -> None:
-    """Erase a text, or whole rows, without breaking the proof of the rest.
+    """Erase a text or whole rows; the rest still verifies.
 
-    Lists every place first: in messages, in what later ones repeat of them, in the pieces that
-    spell it together, in results, contexts, arguments of tools and names. With --yes these
-    characters are put out, each row that had any keeps its commitment, and a note says which, why
-    and by whom. What is asked of the source again does not bring it back.
+    Lists every place: messages, later repetitions of them, deltas that spell the text together,
+    results, contexts, tool arguments and names. With --yes the characters are masked, each
+    changed row keeps its commitment, and a note says which rows, why and by whom. Recording the
+    same events again does not bring the text back.
+
+    Exit code 1: a reader kept --purge from removing all bytes; end it and run this again.
     """
     from runreel.cli.kinds import PLACES
     from runreel.words.times import rfc3339

@@ -41,20 +41,20 @@ runreel replay demo-20251231 --instant --render jsonl
 )
 @options.run_argument
 @click.option(
-    "--speed", type=float, callback=_speed, default=1.0, metavar="X", help="So many times as fast."
+    "--speed", type=float, callback=_speed, default=1.0, metavar="X", help="Playback speed factor."
 )
 @click.option(
-    "--max-gap", type=float, callback=_gap, metavar="SECONDS", help="No pause longer than this."
+    "--max-gap", type=float, callback=_gap, metavar="SECONDS", help="Limit pauses to SECONDS."
 )
-@click.option("--instant", is_flag=True, help="No pauses at all.")
+@click.option("--instant", is_flag=True, help="Make no pauses.")
 @options.seqs
 @click.option(
     "--render",
     type=click.Choice(RENDERERS),
     default="delta",
-    help="What is new, the whole text each time, or JSON lines.",
+    help="Print text deltas, the cumulative text, or JSON lines.",
 )
-@click.option("--loop", is_flag=True, help="Again and again, until Ctrl-C.")
+@click.option("--loop", is_flag=True, help="Repeat until Ctrl-C.")
 @options.reel()
 def replay_command(  # noqa: PLR0913 - one for each option
     reel: Reel,

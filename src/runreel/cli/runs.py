@@ -23,9 +23,7 @@ runreel runs --after CURSOR
 """),
 )
 @options.filters
-@click.option(
-    "-n", "--limit", type=click.IntRange(0, 2**31), default=20, help="At most so many; 0 is all."
-)
+@click.option("-n", "--limit", type=options.COUNT, default=20, help="Maximum rows; 0 = all.")
 @click.option(
     "--after", metavar="CURSOR", type=options.TEXT, help="The page after the one that told this."
 )

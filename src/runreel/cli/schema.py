@@ -46,7 +46,7 @@ runreel schema event
 )
 @click.argument("name", required=False, type=click.Choice(NAMES))
 def schema_command(name: str | None) -> None:
-    """Print the JSON Schemas of what commands print.
+    """Print the JSON Schemas of the output.
 
     NAME is a command, for its --json, or an item, for a line of its -o jsonl; without it, all
     are printed in one document. Draft 2020-12.

@@ -43,13 +43,13 @@ runreel verify --checkpoint checkpoints/ --public-key audit.key.pub
     type=_FILES,
     multiple=True,
     metavar="FILE|DIR",
-    help="Hold this against the log, or all that are in this directory; repeat it for more.",
+    help="Verify against this checkpoint, or all of a directory (repeatable).",
 )
 @click.option(
     "--public-key",
     type=_FILES,
     metavar="FILE.pub",
-    help="Who has to have signed the first of the checkpoints.",
+    help="Public key that signed the first checkpoint.",
 )
 @options.output()
 @options.reel()
@@ -61,16 +61,15 @@ def verify_command(
     public_key: str | None,
     output: Output,
 ) -> None:
-    """Verify that the log is what was recorded, and change nothing.
+    """Verify that the log is intact; change nothing.
 
-    All of it: the file, the tables and their triggers, every row's digest and payload, what was
-    erased or pruned, and the projections. Of named runs: all but the file. Prints what is wrong,
-    by run and seq, and exits with 1 then.
+    Checks the file, the tables and their triggers, the digest and payload of every row, what was
+    erased or pruned, and the projections; of named runs, all but the file. Prints every finding by
+    run and seq, and exits with 1 if there is one.
 
-    It cannot see what leaves no trace in the log itself: that the end of a run was cut off, that
-    a run was removed whole, that this is an older copy, or that the chain was computed anew.
-    Checkpoints from elsewhere show these: neither they nor the key are ever taken from the
-    database. After the last of them it cannot be seen.
+    Not covered without a checkpoint: truncation, deleted runs, rollback to an older copy, and
+    recomputed hashes. Checkpoints and keys are read from files, never from the database, and
+    cover the log up to the last checkpoint.
     """
     from runreel import audit
     from runreel.cli import kinds, progress, rebuild
