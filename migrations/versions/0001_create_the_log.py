@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from alembic.util import CommandError
 
+from runreel.store.schema import PROJECTION_VERSION
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -157,7 +159,8 @@ def _create_meta(*, sqlite: bool) -> None:
         meta,
         [
             {"key": "database_id", "value": str(uuid.uuid4())},
-            {"key": "projection_version", "value": "1"},
+            # Projections of no run are up to date, whatever version of the code makes them.
+            {"key": "projection_version", "value": PROJECTION_VERSION},
         ],
     )
     if sqlite:

@@ -8,15 +8,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runreel import process
 from runreel.rules import chain
 from runreel.rules.codec import is_spoken, spell
+from runreel.rules.json_text import dumps
+from runreel.rules.reading import Reading
 from runreel.rules.reading import spoken as only_text
-from runreel.words.log import CONFLICT, GAP, NOTE, OPENED, RESUMED, STREAM_EVENT, EventRow
+from runreel.words.log import (
+    CONFLICT,
+    GAP,
+    NOT_UNDERSTOOD,
+    NOTE,
+    OPENED,
+    RESUMED,
+    STREAM_EVENT,
+    EventRow,
+)
 from runreel.words.status import PARTIAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from runreel.projector import Fold
-    from runreel.rules.reading import Reading
 
 
 # The columns of a row that its digest binds, in order.
@@ -49,18 +59,31 @@ def draft(
 ) -> list[Draft]:
     """Rows for ``entries`` right behind ``fold``, whose last row has this digest.
 
+    Where a value holds what its reader does not understand, a note right before it says so, once
+    a run.
+
     Raises:
         BadValue: if a value is no JSON value.
     """
-    made, write = [], fold.transcript.write
-    seq, text = fold.state.last_seq, fold.transcript.text
+    made: list[Draft] = []
+    bound: Bound
+    write, noted = fold.transcript.write, fold.state.noted
+    seq, before = fold.state.last_seq, fold.transcript.text
     for kind, type_, number, value in entries:
+        payload, keep, added, text = write(kind, type_, number, value, before)
+        reading = None if is_spoken(keep, payload) else fold.read(kind, value, text)
+        if reading is not None and reading.unread and not noted.issuperset(reading.unread):
+            seq += 1
+            note = {"seq": seq + 1, "what": sorted(set(reading.unread) - noted)}
+            noted = noted.union(reading.unread)
+            bound = (fold.run_id, seq, NOTE, NOT_UNDERSTOOD, None, at, elapsed, None, None)
+            row = chained(digest, bound, dumps(note))
+            made.append(Draft(row, note, Reading(memory=reading.memory), before))
+            digest = row.digest
         seq += 1
-        payload, keep, added, text = write(kind, type_, number, value, text)
         bound = (fold.run_id, seq, kind, type_, number, at, elapsed, keep, added)
         row = chained(digest, bound, payload)
-        digest = row.digest
-        reading = None if is_spoken(keep, payload) else fold.read(kind, value, text)
+        digest, before = row.digest, text
         made.append(Draft(row, value, reading, text))
     return made
 

@@ -225,6 +225,10 @@ class Importer:
 def tell(report: Report, offer: Offer, name: str, number: int, run_id: str) -> None:
     """Report what became of an event that a line of a file told."""
     report.count(new=offer.new, conflict=offer.conflict)
+    if offer.unread:
+        report.misread(
+            offer.unread, run_id, f"line {number}" if name == "-" else f"{name}:{number}"
+        )
     if offer.conflict:
         message = (
             f"run {run_id} has this event with other content in row {offer.seq}:"

@@ -50,6 +50,7 @@ class Keeper:
         self._patience = patience
         self.warns = on_error == "warn"
         self._untold = 0
+        self._misread: set[str] = set()
         self.lost = 0
 
     @property
@@ -89,7 +90,7 @@ class Keeper:
         """
         try:
             self.tell_lost()
-            return self.recorder.offer(kind, value)
+            return self._offered(self.recorder.offer(kind, value))
         except RunreelError as error:
             self.failed(error, value if event is None else event)
             return None
@@ -98,7 +99,7 @@ class Keeper:
         """Like ``offer``, in an event loop."""
         try:
             await self._atell_lost()
-            return await (await self.arecorder()).aoffer(kind, value)
+            return self._offered(await (await self.arecorder()).aoffer(kind, value))
         except RunreelError as error:
             self.failed(error, value if event is None else event)
             return None
@@ -166,6 +167,14 @@ class Keeper:
         if self._untold:
             await (await self.arecorder()).anote(LOST, {"events": self._untold})
             self._untold = 0
+
+    def _offered(self, offer: Offer) -> Offer:
+        """The offer; what is not understood of its event is logged once."""
+        for what in offer.unread:
+            if what not in self._misread:
+                self._misread.add(what)
+                _log.warning("%s of an event of %s is not understood", what, self._run)
+        return offer
 
     def failed(self, error: RunreelError, event: Any) -> None:
         """Deal with an event that could not be stored."""

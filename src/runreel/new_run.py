@@ -17,6 +17,7 @@ from runreel.words.log import CLOSED, NOTE, STREAM_EVENT, EventRow
 from runreel.words.status import PARTIAL
 
 if TYPE_CHECKING:
+    from runreel.rules.reading import Reading
     from runreel.sources.spoken_lines import SpokenLine
     from runreel.store.run_rows import Projected
 
@@ -64,10 +65,11 @@ class NewRun:
                 entries.insert(0, drafts.gap(self._index + 1, number))
         if self.seq < 0:
             entries.insert(0, drafts.opening(reader.name, IMPORT, {}, new=True))
-        self._draft(entries)
+        reading = self._draft(entries)
         if number is not None and kind == STREAM_EVENT:
             self._index = number
-        return Offer(self.seq, new=True, missing=missing)
+        unread = () if reading is None else reading.unread
+        return Offer(self.seq, new=True, missing=missing, unread=unread)
 
     def speak(self, line: SpokenLine) -> bool:
         """``offer`` for a line whose text goes on; False where that takes the whole line."""
@@ -100,7 +102,8 @@ class NewRun:
         owes, self._owes = self._owes, False
         return rows, self._fold.projected() if owes else None
 
-    def _draft(self, entries: list[Entry]) -> None:
+    def _draft(self, entries: list[Entry]) -> Reading | None:
+        """Draft rows for ``entries``; what the last of them means."""
         fold = self._fold
         self._settle()
         made = drafts.draft(fold, self._digest, entries, *self._now())
@@ -108,6 +111,7 @@ class NewRun:
         self.rows += [draft.row for draft in made]
         self._digest, self.seq = made[-1].row.digest, made[-1].row.seq
         self._flowing = fold.transcript.text if runs.flows(fold.state) else None
+        return made[-1].reading
 
     def _piece(self, number: int, keep: int, piece: str) -> None:
         """Draft the row of a piece: what ``drafts.draft`` makes of its event."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections import Counter
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
     from runreel.system.loops import Pending
 
 T = TypeVar("T")
-
-_log = logging.getLogger("runreel")
 
 # What appending consists of: units to commit, answered by whether they are stored, and readings of
 # the log to make.
@@ -92,14 +89,14 @@ class Recorder:
         self.owes_projection = False
         self.source = source
         self._via = via
-        self._masker = Masker(database.masking, self._too_slow) if database.masking else None
+        self._masker = Masker(database.masking) if database.masking else None
+        self._identity = self._masked(identity or {})
         self.batch = batch
         self._clock, self._timer, self._begun = clock, timer, timer()
         self._offered: Counter[bytes] = Counter() if offered is None else offered
         self._turn, self._task_turn = threading.RLock(), asyncio.Lock()
         self._first: EventRow | None = None
         self._tail, self._stale = self._new_tail(), True
-        self._identity = self._masked(identity or {})
         try:
             self.reload()
         except LogError:
@@ -314,7 +311,10 @@ class Recorder:
         made = yield from self._deciding(decide, compared=entry)
         if entry.number is None:
             self._tail.count(told.kind, told.value)
-        return known or Offer(made[-1].row.seq, new=True, missing=missing)
+        if known is not None:
+            return known
+        unread = () if made[-1].reading is None else made[-1].reading.unread
+        return Offer(made[-1].row.seq, new=True, missing=missing, unread=unread)
 
     def _ending(self, type_: str, value: dict[str, Any]) -> Steps[None]:
         if self._stale:
@@ -375,12 +375,6 @@ class Recorder:
     def _masked(self, value: Any) -> Any:
         return value if self._masker is None else self._masker.apply(value)
 
-    def _too_slow(self, report: str) -> None:
-        _log.warning(
-            "%s in what comes after row %d of run %s: such strings are masked as a whole",
-            *(report, self.last_seq, self.run_id),
-        )
-
     def _now(self) -> tuple[int, int]:
         return self._clock() // 1_000, (self._timer() - self._begun) // 1_000
 
@@ -404,4 +398,5 @@ class Recorder:
         reading = Fold(self.run_id)
         with self.database.reading() as connection:
             for row in event_log.read(connection, self.run_id, stop=self.last_seq + 1):
-                yield row, reading.take(row).value
+                value = reading.take(row).value
+                yield self._tail.numbered(row, value), value

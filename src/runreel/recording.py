@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from runreel.keeper import Keeper
 from runreel.rules import plain_json
-from runreel.words.errors import RunreelError
+from runreel.rules.runs import PLAIN
+from runreel.words.errors import RunreelError, UsageError
 from runreel.words.log import RUN, STREAM_EVENT, TOOL_RESULTS
 
 if TYPE_CHECKING:
@@ -47,12 +48,15 @@ class Recording:
         """Store a stream event as a new row.
 
         Raises:
+            UsageError: if the recording's source is not ``plain``: its events are JSON of its own.
             RecordingError: if it cannot be stored (with ``on_error="warn"``: answers None).
         """
+        self._require_plain("append")
         return self._keeper.append(STREAM_EVENT, plain_json.event_value(event), event)
 
     def result(self, result: RunResult) -> StoredEvent | None:
         """Store a state of the run, usage included, as its service told it; see ``append``."""
+        self._require_plain("result")
         return self._keeper.append(RUN, plain_json.result_value(result), result)
 
     def tool_results(self, results: list[Any]) -> StoredEvent | None:
@@ -72,6 +76,14 @@ class Recording:
         """Say that the recording was cut short, and why."""
         self._keeper.tell_lost()
         self._recorder.interrupt(reason)
+
+    def _require_plain(self, call: str) -> None:
+        source = self._recorder.source
+        if source != PLAIN:
+            raise UsageError(
+                f"{call}() writes plain events, which no reader of {source} understands",
+                hint=f"Give the JSON of {source} to offer(kind, value), or record as 'plain'.",
+            )
 
     def __enter__(self) -> Self:
         return self

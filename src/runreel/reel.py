@@ -106,13 +106,14 @@ class Reel(Upkeep):
             SourceMismatch: if the log has the run from another source.
         """
         from runreel.live.dispatch import recorded
+        from runreel.rules.plain_json import as_labels
 
         return recorded(
             stream,
             self.db,
             request=request,
             assistant=assistant,
-            labels=labels,
+            labels=as_labels(labels),
             on_error=self._on_error,
         )
 
@@ -138,18 +139,22 @@ class Reel(Upkeep):
     ) -> Recording:
         """Record a run of one's own, event by event; goes on where the log has it already.
 
+        A label that is no string is stored as its JSON text; one that is None is left out.
+
         Raises:
+            BadValue: if a label is no JSON value.
             BadInput: if a run cannot be called so.
             SourceMismatch: if the log has the run from another source.
         """
         from runreel.recorder import Recorder
         from runreel.recording import Recording
+        from runreel.rules.plain_json import as_labels
 
         told = {
             "assistant_id": assistant_id,
             "thread_id": thread_id,
             "model": model,
-            "labels": {str(key): str(value) for key, value in (labels or {}).items()},
+            "labels": as_labels(labels),
         }
         recorder = Recorder(
             self.db,

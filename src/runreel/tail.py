@@ -75,7 +75,7 @@ class Tail:
                 raise RunPruned(epitaph(row))
             value = self._fold.take(row).value
             self._digest = row.digest
-            self.matcher.mark(row, value)
+            self.matcher.mark(self.numbered(row, value), value)
             self.matcher.forget()
             # What was erased of the rows before must not come back from our memory of them.
             same &= row.kind != NOTE or row.type != REDACTED
@@ -103,6 +103,13 @@ class Tail:
     def number(self, kind: str, value: Any) -> int | None:
         """The source's own number of a value, None where it has none."""
         return self.reader.index_of(kind, value)
+
+    def numbered(self, row: EventRow, value: Any) -> EventRow:
+        """The row with the source's number, also where it was stored by code that saw none."""
+        if row.source_index is not None or row.kind != STREAM_EVENT:
+            return row
+        number = self.number(row.kind, value)
+        return row if number is None else row._replace(source_index=number)
 
     def count(self, kind: str, value: Any, *, back: bool = False) -> None:
         """Count an offer of a value that has no number, or take it ``back``."""

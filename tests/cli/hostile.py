@@ -135,7 +135,7 @@ def _run(reel: Reel, number: int, told: Iterator[str]) -> str:
         author = {"id": next(told), "created_by": next(told), "author": Author(next(told), "A")}
         done = message(next(told), (Citation((file, UnknownSource(next(told)))),), **author)
         recording.append(RunStreamEvent(StreamEvent.DONE, _message=done))
-        recording.result(RunResult(RunStatus.COMPLETED, _message=done, usage=Usage(1, 2, 3)))
+        recording.result(RunResult(RunStatus.COMPLETED, _message=done, usage=Usage(1, 3, 2)))
         recording.close()
     return run_id
 

@@ -81,7 +81,7 @@ def tell_done(reel: Reel, run_id: str = "run-done") -> None:
         recording.append(partial(ANSWER))
         done = message(ANSWER, CITATIONS)
         recording.append(RunStreamEvent(StreamEvent.DONE, _message=done))
-        recording.result(RunResult(RunStatus.COMPLETED, _message=done, usage=Usage(1200, 34, 1234)))
+        recording.result(RunResult(RunStatus.COMPLETED, _message=done, usage=Usage(1200, 1234, 34)))
 
 
 def tell_failed(reel: Reel, run_id: str = "run-failed") -> None:
@@ -127,7 +127,7 @@ def tell_harm(reel: Reel) -> None:
         recording.tool_results([HARM, {HARM: HARM}])
         done = message(HARM, citations, id=HARM, created_by=HARM, author=Author(HARM, HARM))
         recording.append(RunStreamEvent(StreamEvent.DONE, _message=done))
-        recording.result(RunResult(RunStatus.COMPLETED, _message=done, usage=Usage(1, 2, 3)))
+        recording.result(RunResult(RunStatus.COMPLETED, _message=done, usage=Usage(1, 3, 2)))
     with reel.recording(f"calls-{HARM_ID}") as recording:
         recording.append(RunStreamEvent(StreamEvent.TOOL_CALLS, tool_calls=calls))
     for name in ("failed", "failed2"):

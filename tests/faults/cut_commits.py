@@ -37,7 +37,7 @@ def _record(reel: runreel.Reel, run_id: str) -> None:
         for n in range(WORDS):
             recording.append(partial("word " * n))
             if n % 3 == 0:
-                recording.result(RunResult(RunStatus.IN_PROGRESS, usage=Usage(n, n, 2 * n)))
+                recording.result(RunResult(RunStatus.IN_PROGRESS, usage=Usage(n, 2 * n, n)))
 
 
 def _whole(reel: runreel.Reel, run_id: str) -> int:

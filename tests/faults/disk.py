@@ -88,7 +88,7 @@ def _append(recording: Recording, n: int) -> StoredEvent:
     if n % 4:
         stored = recording.append(partial(_text(n)))
     else:
-        stored = recording.result(RunResult(RunStatus.IN_PROGRESS, usage=Usage(n, n, 2 * n)))
+        stored = recording.result(RunResult(RunStatus.IN_PROGRESS, usage=Usage(n, 2 * n, n)))
     assert stored is not None
     return stored
 

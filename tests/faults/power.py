@@ -86,7 +86,7 @@ class Program:
         run_id = self._run("reported")
         with self._reel.recording(run_id) as recording:
             for n in range(self._chance.randrange(1, 5)):
-                result = RunResult(RunStatus.IN_PROGRESS, usage=Usage(n, n, 2 * n))
+                result = RunResult(RunStatus.IN_PROGRESS, usage=Usage(n, 2 * n, n))
                 self._stored(run_id, recording.result(result))
         self._disk.tell(Told(CLOSED, run_id))
 

@@ -68,7 +68,7 @@ def test_two_rounds_of_tools_are_one_run(server, client, record, reel):
     (run,) = reel.runs()
     assert (run.run_id, run.response_id) == ("resp_1", "resp_3")
     assert (run.status, run.recording, run.tool_calls) == (RunStatus.COMPLETED, "closed", None)
-    assert run.usage == Usage(450, 64, 514)
+    assert run.usage == Usage(450, 514, 64)
     assert run.usage_details == UsageDetails(24, 10)
     assert reel.result("resp_1").text == "Sunny at noon"
 
@@ -175,5 +175,5 @@ def test_a_stream_that_is_asked_for_again_adds_what_is_new(server, client, recor
     assert exact(rows) == exact(THIRD)
     run = reel.run("resp_3")
     assert (run.recording, run.status) == ("closed", RunStatus.COMPLETED)
-    assert run.usage == Usage(200, 30, 230)
+    assert run.usage == Usage(200, 230, 30)
     assert reel.result("resp_3").text == "Sunny at noon"

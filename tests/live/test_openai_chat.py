@@ -38,7 +38,7 @@ def test_chunks_are_the_clients_own_and_the_log_has_the_wires(server, client, re
         "closed",
     )
     assert (run.model, run.created_at.timestamp()) == (script.MODEL, script.CREATED_AT)
-    assert (run.usage, run.usage_details) == (Usage(9, 12, 21), UsageDetails(4, 1))
+    assert (run.usage, run.usage_details) == (Usage(9, 21, 12), UsageDetails(4, 1))
     assert (result.text, result.message.status) == ("Hello, world", MessageStatus.COMPLETED)
     assert [row.raw for row in reel.events(RUN) if row.kind == CONTEXT] == [request]
 
@@ -112,7 +112,7 @@ def test_usage_that_grows_from_chunk_to_chunk_is_its_last(server, client, record
         chunk["usage"] = script.chat_usage(9, number)
     server.stream(told, done=True)
     list(record(asked(client)))
-    assert reel.run(RUN).usage == Usage(9, len(told) - 1, 9 + len(told) - 1)
+    assert reel.run(RUN).usage == Usage(9, 9 + len(told) - 1, len(told) - 1)
     assert reel.run(RUN).usage_details == UsageDetails(4, 1)
 
 

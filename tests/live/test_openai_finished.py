@@ -22,7 +22,7 @@ def test_a_response_is_stored_and_answered_itself(server, client, record, reel):
     run, result = reel.run("resp_1"), reel.result("resp_1")
     assert (run.status, run.recording, run.model) == (RunStatus.COMPLETED, "closed", script.MODEL)
     assert result.parts == ("Hello, world", "and you")
-    assert result.usage == Usage(100, 14, 114)
+    assert result.usage == Usage(100, 114, 14)
     assert [row.raw for row in reel.events("resp_1") if row.kind == CONTEXT] == [asked]
     (row,) = (row for row in reel.events("resp_1") if row.kind == RUN)
     assert row.raw == WHOLE
@@ -43,7 +43,7 @@ def test_a_response_after_its_own_stream_counts_no_usage_twice(server, client, r
     server.say(Answer(body=WHOLE))
     record(client.responses.retrieve("resp_1"))
     run = reel.run("resp_1")
-    assert run.usage == Usage(100, 14, 114)
+    assert run.usage == Usage(100, 114, 14)
     assert len(list(reel.runs())) == 1
     with reel.db.reading() as connection:
         rows = connection.all("SELECT added FROM events WHERE kind = 'run'")
@@ -66,7 +66,7 @@ def test_rounds_of_tools_without_streams_are_one_run(server, client, record, ree
     list(record(client.responses.create(model="m", input="More", stream=True)))
     (run,) = reel.runs()
     assert (run.run_id, run.status) == ("resp_1", RunStatus.COMPLETED)
-    assert run.usage == Usage(350, 51, 401)
+    assert run.usage == Usage(350, 401, 51)
     (told,) = (row.raw for row in reel.events("resp_1") if row.kind == TOOL_RESULTS)
     assert told == {"tool_results": [answer]}
 
@@ -97,7 +97,7 @@ def test_a_response_that_is_looked_at_until_it_is_done(server, client, record, r
     server.say(Answer(body=WHOLE))
     record(client.responses.retrieve("resp_1"))
     run = reel.run("resp_1")
-    assert (run.status, run.usage) == (RunStatus.COMPLETED, Usage(100, 14, 114))
+    assert (run.status, run.usage) == (RunStatus.COMPLETED, Usage(100, 114, 14))
     statuses = [row.type for row in reel.events("resp_1") if row.kind == RUN]
     assert statuses == ["PENDING", "IN_PROGRESS", "COMPLETED"]
 
@@ -128,6 +128,6 @@ def test_a_completion_is_stored(server, client, record, reel):
         RunStatus.COMPLETED,
         "closed",
     )
-    assert (result.text, result.usage) == ("Hello!", Usage(9, 12, 21))
+    assert (result.text, result.usage) == ("Hello!", Usage(9, 21, 12))
     (row,) = (row for row in reel.events("chatcmpl-1") if row.kind == RUN)
     assert row.raw == whole

@@ -83,7 +83,7 @@ def test_two_processes_that_go_on_from_one_response_make_two_runs(
             assert [row.raw["model"] for row in rows if row.kind == CONTEXT] == [name]
             answers = [row.raw["tool_results"] for row in rows if row.kind == TOOL_RESULTS]
             assert answers == [[OUTPUT]]
-        assert joined.usage == Usage(110, 15, 125)
+        assert joined.usage == Usage(110, 125, 15)
         (note,) = (row.raw for row in reel.events(root, type=RESUMED))
         assert (note["after"], note["response"]) == (root, f"{root}-{winner}")
     assert len(reel.runs(limit=0)) == 2 * len(ROOTS)
@@ -121,5 +121,5 @@ def test_a_response_that_is_recorded_by_two_at_once_stays_one(server, client, re
     for thread in both:
         thread.join()
     (run,) = reel.runs()
-    assert (run.run_id, run.response_id, run.usage) == ("root", "root-a", Usage(110, 15, 125))
+    assert (run.run_id, run.response_id, run.usage) == ("root", "root-a", Usage(110, 125, 15))
     assert reel.result("root").text == "I am a, after root"

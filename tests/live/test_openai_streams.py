@@ -70,7 +70,7 @@ def test_text_is_cumulative_and_part_by_part(server, client, record, reel):
     assert result.status is RunStatus.COMPLETED
     assert result.parts == ("Hello, world", "Second part", "No.")
     assert result.message.status is MessageStatus.COMPLETED
-    assert result.usage == Usage(100, 14, 114)
+    assert result.usage == Usage(100, 114, 14)
 
 
 def test_parts_that_are_told_in_turns_are_kept_apart(server, client, record, reel):
@@ -108,7 +108,7 @@ def test_what_a_run_is_comes_from_its_response(server, client, record, reel):
     assert run.labels == {"team": "search", "env": "test"}
     assert (run.thread_id, run.assistant_id, run.created_by) == ("conv_1", "agent_1", "ann")
     assert run.created_at.timestamp() == script.CREATED_AT
-    assert run.usage == Usage(100, 14, 114)
+    assert run.usage == Usage(100, 114, 14)
     assert run.usage_details == UsageDetails(cached_tokens=8, reasoning_tokens=2)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.rules.reading import Facts, Reading
 from runreel.rules.runs import RunState, advance, note, summary
+from runreel.rules.token_counts import tally
 from runreel.words.log import RUN, STREAM_EVENT, RunSummary
 from runreel.words.messages import PartialMessage
 from runreel.words.results import (
@@ -39,6 +40,7 @@ def noted(type_: str, at: float = 0, **told: Any) -> Step:
 def streamed(name: str, at: float = 0, *, text: str | None = None, **told: Any) -> Step:
     names = ("error_code", "time", "usage", "details", "facts", "begins")
     reading = {key: told.pop(key) for key in names if key in told}
+    reading["usage"] = tally(reading.get("usage"))
     message = None if text is None else PartialMessage((text,))
     event = RunStreamEvent(StreamEvent[name], _message=message, **told)
     return lambda state: advance(state, STREAM_EVENT, moment(at), Reading(event=event, **reading))

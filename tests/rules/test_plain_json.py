@@ -66,7 +66,7 @@ def test_an_event_comes_back_equal_from_its_plain_json(event):
 
 def test_the_plain_json_of_a_result_is_this():
     result = RunResult(
-        RunStatus.COMPLETED, tool_calls=CALLS, _message=MESSAGE, usage=Usage(3, 4, 7)
+        RunStatus.COMPLETED, tool_calls=CALLS, _message=MESSAGE, usage=Usage(3, 7, 4)
     )
     assert plain_json.result_value(result) == {
         "type": "COMPLETED",
@@ -134,9 +134,10 @@ def test_the_plain_json_of_an_event_says_what_there_is_and_no_more(event, value)
         ({"total_tokens": "12"}, None),
         ({"total_tokens": True}, None),
         ({"total_tokens": 10**30}, None),
-        ({"total_tokens": 12}, Usage(0, 0, 12)),
-        ({"input_text_tokens": 5, "completion_tokens": 7}, Usage(5, 7, 12)),
-        ({"input_text_tokens": 5, "total_tokens": 4}, Usage(5, 0, 4)),
+        ({"total_tokens": 12}, None),
+        ({"input_text_tokens": 5, "completion_tokens": 7}, Usage(5, 12, 7)),
+        ({"input_text_tokens": 5, "total_tokens": 5}, None),
+        ({"input_text_tokens": 5, "completion_tokens": 7, "total_tokens": 20}, Usage(5, 20, 7)),
         ({"input_text_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, Usage(0, 0, 0)),
     ],
 )

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from runreel.rules.reading import Facts, Reading
 from runreel.rules.runs import RunState, advance, note, summary
+from runreel.rules.token_counts import NOT_UNDERSTOOD, tally
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, RunSummary
 from runreel.words.results import RunResult, RunStreamEvent, Usage, UsageDetails
 from runreel.words.status import RunStatus, StreamEvent
@@ -68,7 +69,7 @@ def test_the_summary_of_a_recorded_run_is_this():
         streamed("PARTIAL_MESSAGE", 1.5, text="He"),
         streamed("PARTIAL_MESSAGE", 2, text="Hello"),
         streamed("DONE", 3, text="Hello", time=moment(99)),
-        got("COMPLETED", 4, text="Hello", usage=Usage(3, 4, 7)),
+        got("COMPLETED", 4, text="Hello", usage=Usage(3, 7, 4)),
         noted("closed", 5),
     )
     assert told == RunSummary(
@@ -88,7 +89,7 @@ def test_the_summary_of_a_recorded_run_is_this():
         duration_ms=3000.0,
         error=None,
         tool_calls=None,
-        usage=Usage(3, 4, 7),
+        usage=Usage(3, 7, 4),
         events=3,
         last_seq=6,
     )
@@ -159,7 +160,8 @@ readings = st.builds(
     event=st.none() | st.builds(RunStreamEvent, status=st.sampled_from(StreamEvent), **_outcome),
     result=st.none()
     | st.builds(RunResult, status=st.sampled_from(RunStatus), usage=st.none() | usages, **_outcome),
-    usage=st.none() | usages,
+    usage=st.none() | usages.map(tally),
+    total=st.sampled_from([None, None, NOT_UNDERSTOOD]) | usages.map(tally),
     details=st.none() | st.builds(UsageDetails, st.none() | st.just(1), st.none() | st.just(2)),
     begins=st.booleans(),
     error_code=st.none() | st.integers(0, 2) | texts,
@@ -204,6 +206,35 @@ def test_only_counts_move_where_nothing_is_said_to_have_changed(told):
             assert counted_out(now) == counted_out(before)
 
 
+@MANY
+@given(st.lists(rows, max_size=6), st.sampled_from(["time", "same status", "any"]), st.data())
+def test_what_is_absent_changes_nothing(told, how, data):
+    state = RunState()
+    for kind, at, reading in told:
+        advance(state, kind, at, reading)
+    before, summed = state.copy(), counted_out(summary("run-1", state))
+    event = RunStreamEvent(data.draw(st.sampled_from(StreamEvent)))
+    result = RunResult(
+        state.status if how == "same status" else data.draw(st.sampled_from(RunStatus))
+    )
+    empty = Reading(memory=state.memory)
+    if how == "time":
+        advance(state, data.draw(st.sampled_from([RUN, STREAM_EVENT, CONTEXT])), NOON + 9, empty)
+        assert counted_out(summary("run-1", state)) == summed
+    elif how == "same status":
+        finished = state.finished_at
+        advance(state, RUN, NOON + 9, empty._replace(result=result))
+        if finished is not None:
+            assert counted_out(summary("run-1", state)) == summed
+        assert (state.error, state.error_code) == (before.error, before.error_code)
+        assert state.tool_calls == before.tool_calls
+    else:
+        said = {"event": event} if data.draw(st.booleans()) else {"result": result}
+        advance(state, RUN, NOON + 9, empty._replace(**said))
+    for name in ("message", "usage", "details", "labels", "model", "assistant_id", "created_at"):
+        assert getattr(state, name) == getattr(before, name), name
+
+
 def counted_out(told: RunSummary) -> list[Any]:
     return [getattr(told, name) for name in told.__slots__ if name not in ("events", "last_seq")]
 
@@ -229,7 +260,7 @@ def test_a_longer_partial_message_is_no_change_to_a_list():
     [
         streamed("PARTIAL_MESSAGE", 2, text="Hello", error="odd"),
         streamed("PARTIAL_MESSAGE", 2, text="Hello", tool_calls=CALLS),
-        streamed("PARTIAL_MESSAGE", 2, text="Hello", usage=Usage(1, 1, 2)),
+        streamed("PARTIAL_MESSAGE", 2, text="Hello", usage=Usage(1, 2, 1)),
         streamed("DONE", 2, text="Hello"),
         got("IN_PROGRESS", 2),
         other(CONTEXT, facts=Facts(model="m")),

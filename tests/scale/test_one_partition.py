@@ -97,7 +97,7 @@ def record(reel: Reel, run_id: str, *, texts: int = 4) -> None:
     with reel.recording(run_id, model="large", labels={"team": "search"}) as recording:
         for n in range(texts):
             recording.append(partial("word " * n))
-        recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(10, 5, 15)))
+        recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(10, 15, 5)))
 
 
 def record_for_long(reel: Reel) -> None:

@@ -89,7 +89,7 @@ def record(reel: Reel, run_id: str, *, texts: int = 3) -> None:
     with reel.recording(run_id, model="large", labels={"team": "search"}) as recording:
         for n in range(texts):
             recording.append(partial("word " * n))
-        recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(10, 5, 15)))
+        recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(10, 15, 5)))
 
 
 def test_runs_events_and_usage_are_read_there_while_the_primary_records(pair: Servers) -> None:

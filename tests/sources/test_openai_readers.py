@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from runreel.projector import Fold
 from runreel.rules import json_text
 from runreel.rules.plain_json import result_value
+from runreel.rules.token_counts import NOT_UNDERSTOOD
 from runreel.sources import reader_of
 from runreel.words.log import STREAM_EVENT
+from runreel.words.results import Usage
 from runreel.words.status import RunStatus, StreamEvent
 from tests.live import openai_script as script
 from tests.rules.recordings import read, write
@@ -204,13 +206,36 @@ def test_calls_of_custom_tools_have_their_input_for_arguments():
     )
 
 
-@pytest.mark.parametrize("count", [-1, 10**12, 2**64, 1.5, True, "7", None])
-def test_counts_that_no_model_makes_are_no_usage(count):
+@pytest.mark.parametrize("count", [-1, 2**63, 2**64, 1.5, True, "7", None])
+def test_a_count_that_is_none_makes_the_usage_unknown_as_a_whole(count):
     usage = {"input_tokens": count, "output_tokens": 1, "output_tokens_details": None}
     reading = RESPONSES.read("run", script.response(usage=usage))
-    assert reading.usage.input_text_tokens == 0
-    assert reading.usage.total_tokens == 1
-    assert RESPONSES.read("run", script.response(usage={"input_tokens": count})).usage is None
+    assert (reading.usage, reading.unread) == (NOT_UNDERSTOOD, ("usage",))
+    chunk = {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": count}}
+    reading = CHAT.read("stream_event", chunk)
+    assert (reading.usage, reading.unread) == (NOT_UNDERSTOOD, ("usage",))
+
+
+def test_usage_that_a_response_reports_again_is_counted_once_it_is_understood():
+    odd, good = {"input_tokens": None, "output_tokens": 1}, {"input_tokens": 2, "output_tokens": 1}
+    fold = Fold("run-1", "openai-responses")
+    for usage, expected in (
+        (odd, None),
+        (odd, None),
+        (good, Usage(2, 3, 1)),
+        (good, Usage(2, 3, 1)),
+    ):
+        value = script.response(usage=usage)
+        fold.move("run", None, 0, value, fold.read("run", value, ""))
+        assert fold.state.usage == expected
+
+
+def test_a_chat_stream_counts_the_usage_of_its_last_report():
+    fold = Fold("run-1", "openai-chat")
+    for made, expected in ((None, None), (5, Usage(9, 14, 5)), (4, Usage(9, 13, 4)), (-1, None)):
+        value = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": made}}
+        fold.move("stream_event", None, 0, value, fold.read("stream_event", value, ""))
+        assert fold.state.usage == expected
 
 
 @READERS

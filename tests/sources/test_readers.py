@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from runreel.rules import json_text, reading
 from runreel.rules.plain_json import result_value
 from runreel.rules.reading import Facts, Reading
+from runreel.rules.token_counts import tally
 from runreel.sources import SOURCES, reader_of
 from runreel.words.errors import UsageError
 from runreel.words.log import CONTEXT, KINDS, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
@@ -168,7 +169,12 @@ def test_the_type_of_a_yandex_row_is_its_event_or_status(kind, value, type_):
         ({"streamCursor": {"currentEventIdx": str(2**63)}}, None),
         ({"streamCursor": {"currentEventIdx": "-1"}}, None),
         ({"streamCursor": {"currentEventIdx": "first"}}, None),
-        ({"streamCursor": {"currentEventIdx": 1.0}}, None),
+        ({"streamCursor": {"currentEventIdx": 1.0}}, 1),
+        ({"streamCursor": {"currentEventIdx": 1.5}}, None),
+        ({"streamCursor": {"currentEventIdx": "１"}}, None),  # noqa: RUF001 - a digit, but no JSON one
+        ({"streamCursor": {"currentEventIdx": "1_0"}}, None),
+        ({"stream_cursor": {}}, 0),
+        ({"stream_cursor": {"current_event_idx": "12"}}, 12),
         ({"streamCursor": {"currentEventIdx": True}}, None),
         ({"streamCursor": None}, None),
         ({}, None),
@@ -203,7 +209,7 @@ def test_a_yandex_run_tells_of_itself():
         },
     )
     assert read == Reading(
-        result=RunResult(RunStatus.FAILED, error="no model", usage=Usage(12, 0, 20)),
+        result=RunResult(RunStatus.FAILED, error="no model", usage=Usage(12, 20, 0)),
         error_code=13,
         facts=Facts("a", "t", "me", None, TIME, {"env": "prod"}),
     )
@@ -283,10 +289,11 @@ def test_a_plain_message_is_told_whole_or_by_its_parts_or_by_its_text(value, par
 
 
 def test_a_plain_state_tells_its_usage():
-    value = {"type": "COMPLETED", "text": "Hello", "usage": {"total_tokens": 20}}
-    result = PLAIN.read(RUN, value).result
+    usage = {"input_text_tokens": 13, "completion_tokens": 7}
+    result = PLAIN.read(RUN, {"type": "COMPLETED", "text": "Hello", "usage": usage}).result
     assert (result.status, result.text) == (RunStatus.COMPLETED, "Hello")
-    assert result.usage == Usage(0, 0, 20)
+    assert result.usage == Usage(13, 20, 7)
+    assert PLAIN.read(STREAM_EVENT, {"type": "DONE", "usage": usage}).total == tally(result.usage)
 
 
 def test_plain_context_tells_of_the_run():

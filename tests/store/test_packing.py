@@ -14,7 +14,7 @@ from runreel.words.results import FunctionCall, RunResult, ToolCall, ToolCallLis
 from runreel.words.status import RunStatus
 
 TEXT = "Hello, world"
-TOLD = RunResult(RunStatus.COMPLETED, _message=PartialMessage((TEXT,)), usage=Usage(1, 2, 3))
+TOLD = RunResult(RunStatus.COMPLETED, _message=PartialMessage((TEXT,)), usage=Usage(1, 3, 2))
 
 
 def projected(result: RunResult, text: str = TEXT, *, seq: int = 0) -> Projected:

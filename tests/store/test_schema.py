@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-HUGE = 2**62 - 1
+HUGE = 2**63 - 2
 _REST = ("note", "test", None, 0, 0, None, None, "{}", b"salt", None, b"digest")
 
 
@@ -250,7 +250,7 @@ def test_runs_of_an_older_log_are_listed_and_add_up_once_it_is_migrated(
     with runreel.open(tmp_path / "new.db") as new:
         for n, (model, told) in enumerate([("m", {}), (long, labels), (None, labels)]):
             recording = new.recording(f"run-{n}", model=model, labels=told)
-            recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(HUGE, 1, -HUGE)))
+            recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(HUGE, HUGE + 1, 1)))
             if n:
                 recording.close()
         tables = {name: logs.execute(new, f"SELECT * FROM {name}") for name in ("events", "runs")}

@@ -1,6 +1,6 @@
 """Our words and readers against the SDK's own classes, on the same protos.
 
-Four differences are meant, each asserted here; any other is a failure:
+Five differences are meant, each asserted here; any other is a failure:
 
 - ``status_name``: the SDK spells ``runnning``, of unknown statuses too; ours is ``running`` or
   ``unknown``.
@@ -8,11 +8,12 @@ Four differences are meant, each asserted here; any other is a failure:
 - ``FileChunk.search_index`` and ``.file`` are plain data: no methods, no settings; and where the
   SDK refuses a kind of search index, ours reads on.
 - ``UnknownSource.text`` is in our own words.
+- ``Usage``: a negative count, which the SDK shows, makes the usage unknown.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import astuple, fields, is_dataclass
 from datetime import datetime
 from enum import IntEnum
 from typing import Any
@@ -36,8 +37,9 @@ from yandex_ai_studio_sdk._tools.tool_call import ToolCall
 from yandex_ai_studio_sdk._tools.tool_call_list import ToolCallList
 from yandex_ai_studio_sdk.auth import NoAuth
 
-from runreel.sources import yandex_assistants
-from runreel.sources.yandex_assistants import UNKNOWN_SOURCE, reader
+from runreel.sources import yandex_assistants, yandex_messages
+from runreel.sources.yandex_assistants import reader
+from runreel.sources.yandex_messages import UNKNOWN_SOURCE
 from runreel.words import messages, results, status
 from tests import protos, real_runs
 from tests.strategies import MANY, SOME, exact
@@ -204,8 +206,47 @@ def test_a_stream_event_reads_as_the_event_that_the_sdk_makes_of_it(proto):
 @SOME
 @given(protos.messages)
 def test_a_message_reads_as_in_the_sdk(proto):
-    ours = yandex_assistants.completed_message(protos.to_json(proto))
+    ours = yandex_messages.completed_message(protos.to_json(proto))
     assert told(ours) == told_by_sdk(sdk_messages.Message, proto)
+
+
+SPELLINGS = pytest.mark.parametrize(
+    "how",
+    [{"preserving_proto_field_name": True}, {"always_print_fields_with_no_presence": True}],
+    ids=["original names", "defaults"],
+)
+
+
+@SPELLINGS
+@SOME
+@given(kind_proto=protos.kinds)
+def test_every_spelling_of_proto_json_reads_alike(how, kind_proto):
+    kind, proto = kind_proto
+    usual, other = protos.to_json(proto), protos.to_json(proto, **how)
+    ours, theirs = reader.read(kind, usual), reader.read(kind, other)
+    assert (told(ours.event), told(ours.result)) == (told(theirs.event), told(theirs.result))
+    assert (ours.facts, ours.time, ours.error_code) == (
+        theirs.facts,
+        theirs.time,
+        theirs.error_code,
+    )
+    assert (ours.total, theirs.unread) == (theirs.total, ())
+    assert reader.type_of(kind, usual) == reader.type_of(kind, other)
+    assert reader.index_of(kind, usual) == reader.index_of(kind, other)
+    texts = [[slot.container[slot.key] for slot in reader.slots(value)] for value in (usual, other)]
+    assert [text for text in texts[0] if text] == [text for text in texts[1] if text]
+
+
+def test_a_negative_count_which_the_sdk_shows_is_not_understood():
+    proto = Run(usage={"prompt_tokens": -1, "completion_tokens": 2, "total_tokens": 1})
+    read = reader.read("run", protos.to_json(proto))
+    assert sdk_results.RunResult._from_proto(proto=proto, sdk=SDK).usage.input_text_tokens == -1
+    assert (read.result.usage, read.unread) == (None, ("usage",))
+
+
+def test_a_usage_takes_positional_arguments_in_the_order_of_the_sdk():
+    assert results.Usage(1, 2, 3) == results.Usage(*astuple(Usage(1, 2, 3)))
+    assert results.Usage(1, 2, 3).total_tokens == Usage(1, 2, 3).total_tokens == 2
 
 
 @pytest.mark.parametrize("name", ["message", "text", "parts", "citations"])
@@ -244,7 +285,7 @@ def test_an_unknown_message_status_is_read_where_the_sdk_raises():
     proto = threads.Message(id="m", status=99, content={"content": [{"text": {"content": "hi"}}]})
     with pytest.raises(ValueError, match="99 is not a valid MessageStatus"):
         sdk_messages.Message._from_proto(proto=proto, sdk=SDK)
-    ours = yandex_assistants.completed_message(protos.to_json(proto))
+    ours = yandex_messages.completed_message(protos.to_json(proto))
     assert (ours.status, ours.text) == (status.MessageStatus.UNKNOWN, "hi")
 
 
@@ -263,7 +304,7 @@ def test_a_chunk_of_an_index_with_unknown_settings_is_read_where_the_sdk_raises(
     proto = threads.Message(citations=[{"sources": [{"chunk": chunk}]}])
     with pytest.raises((NotImplementedError, ValueError), match=refusal):
         sdk_messages.Message._from_proto(proto=proto, sdk=SDK)
-    (citation,) = yandex_assistants.completed_message(protos.to_json(proto)).citations
+    (citation,) = yandex_messages.completed_message(protos.to_json(proto)).citations
     index = messages.SearchIndex(id="s")
     assert citation.sources == (messages.FileChunk(("hi",), search_index=index, file=None),)
 
@@ -271,7 +312,7 @@ def test_a_chunk_of_an_index_with_unknown_settings_is_read_where_the_sdk_raises(
 def test_an_unknown_source_says_where_to_look_in_our_words():
     proto = threads.Message(citations=[{"sources": [{}]}])
     (theirs,) = sdk_messages.Message._from_proto(proto=proto, sdk=SDK).citations
-    (ours,) = yandex_assistants.completed_message(protos.to_json(proto)).citations
+    (ours,) = yandex_messages.completed_message(protos.to_json(proto)).citations
     assert theirs.sources[0].text == SDK_UNKNOWN_SOURCE
     assert ours.sources[0].text == UNKNOWN_SOURCE
     assert ours.sources[0].type == theirs.sources[0].type == "unknown"
@@ -281,7 +322,7 @@ def test_the_folder_of_a_file_is_told():
     file = {"id": "f", "folder_id": "b1g"}
     chunk = {"search_index": {"text_search_index": {}}, "source_file": file}
     value = protos.to_json(threads.Message(citations=[{"sources": [{"chunk": chunk}]}]))
-    (citation,) = yandex_assistants.completed_message(value).citations
+    (citation,) = yandex_messages.completed_message(value).citations
     assert citation.sources[0].file == messages.File(id="f", folder_id="b1g")
 
 

@@ -40,7 +40,7 @@ def test_the_role_of_a_message_is_its_authors():
 
 
 def test_a_result_shows_what_its_message_holds():
-    result = RunResult(RunStatus.COMPLETED, _message=MESSAGE, usage=Usage(3, 4, 7))
+    result = RunResult(RunStatus.COMPLETED, _message=MESSAGE, usage=Usage(3, 7, 4))
     assert result.message is MESSAGE
     assert result.text == "one\ntwo"
     assert result.parts == ("one", {"image": 1}, "two")
@@ -86,7 +86,7 @@ def test_tool_calls_are_a_sequence():
 
 
 @pytest.mark.parametrize(
-    "word", [RunResult(RunStatus.FAILED), RunStreamEvent(StreamEvent.DONE), MESSAGE, Usage(1, 2, 3)]
+    "word", [RunResult(RunStatus.FAILED), RunStreamEvent(StreamEvent.DONE), MESSAGE, Usage(1, 3, 2)]
 )
 def test_words_are_frozen_and_have_no_room_for_other_names(word):
     name = dataclasses.fields(word)[0].name

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NOW = datetime.now(UTC)
 
-USAGE = Usage(12, 8, 20)
+USAGE = Usage(12, 20, 8)
 
 SECRET = "a word that nobody else says"  # noqa: S105 - to be looked for
 

@@ -39,8 +39,8 @@ def kept(reel, run_id):
 @pytest.mark.parametrize(
     ("source", "told", "usage"),
     [
-        ("openai-responses", CHAIN, Usage(200, 28, 228)),
-        ("openai-chat", CHAT, Usage(9, 12, 21)),
+        ("openai-responses", CHAIN, Usage(200, 228, 28)),
+        ("openai-chat", CHAT, Usage(9, 21, 12)),
     ],
 )
 def test_lines_of_a_stream_are_a_run(reel, lines, source, told, usage):

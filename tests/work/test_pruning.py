@@ -101,7 +101,7 @@ def test_what_is_kept_for_usage_is_no_word_of_what_was_said(told: Reel) -> None:
     assert told.runs(limit=0).items == (told.run("young"),)
     kept_runs = told.runs(recording="pruned", limit=0).items
     assert [run.run_id for run in kept_runs] == ["old-failed", "old"]
-    assert kept_runs[1].usage == Usage(12, 8, 20)
+    assert kept_runs[1].usage == Usage(12, 20, 8)
     assert (kept_runs[0].error, kept_runs[0].events) == (None, 0)
     whole(told)
     logs.execute(told, "DELETE FROM runs")

@@ -326,7 +326,7 @@ def test_a_row_may_lag_by_what_no_list_shows(own):
     assert seq < 5
     assert named(own) == []
     assert own.run("live").events == 5
-    recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(1, 2, 3)))
+    recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(1, 3, 2)))
     recording.close()
     assert named(own) == []
 
@@ -393,7 +393,7 @@ def test_a_row_that_is_being_written_while_the_others_are_replaced_is_not_lost(o
         def record() -> None:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("runreel.commit.read_models", SimpleNamespace(save=save))
-                recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(1, 2, 3)))
+                recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(1, 3, 2)))
 
         recorder = threading.Thread(target=record)
         recorder.start()
@@ -407,7 +407,7 @@ def test_a_row_that_is_being_written_while_the_others_are_replaced_is_not_lost(o
         recorder.join()
         assert named(own) == []
         assert {item.model for item in own.runs(limit=0)} == {"right"}
-        assert own.run("live").usage == Usage(1, 2, 3)
+        assert own.run("live").usage == Usage(1, 3, 2)
         recording.close()
 
 

@@ -44,7 +44,7 @@ def test_each_line_is_stored_before_the_next_is_read(reel, db_url):
     assert (report.lines, report.events_new, report.problems) == (len(LINES), len(LINES), [])
     assert report.source == "yandex-assistants"
     assert reel.run("run-1").recording == "closed"
-    assert reel.run("run-1").usage == Usage(250, 20, 270)
+    assert reel.run("run-1").usage == Usage(250, 270, 20)
     assert reel.rebuild(check=True) == []
 
 

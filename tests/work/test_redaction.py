@@ -242,10 +242,10 @@ def test_a_whole_row_goes_and_the_text_keeps_its_length(reel):
 def test_usage_and_status_outlive_what_was_said_beside_them(reel):
     with reel.recording("run-1") as recording:
         message = PartialMessage((ANSWER,))
-        recording.result(RunResult(RunStatus.COMPLETED, _message=message, usage=Usage(1, 2, 3)))
+        recording.result(RunResult(RunStatus.COMPLETED, _message=message, usage=Usage(1, 3, 2)))
     redact(reel)
     run = reel.run("run-1")
-    assert (run.status, run.usage) == (RunStatus.COMPLETED, Usage(1, 2, 3))
+    assert (run.status, run.usage) == (RunStatus.COMPLETED, Usage(1, 3, 2))
 
 
 @pytest.mark.parametrize(

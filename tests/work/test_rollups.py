@@ -39,13 +39,13 @@ _MOMENTS = st.one_of(
     ),
 )
 _BORDERS = _MOMENTS.map(lambda moment: moment.replace(minute=moment.minute // 15 * 15, second=0))
-_WIDE = st.integers(-(2**63), 2**63 - 1)
+_WIDE = st.integers(0, 9) | st.integers(2**62, 2**63 - 1)
 _NAMES = st.sampled_from([None, "", "a", "b", "я", "x" * 300])
 _SOURCES = st.sampled_from(["plain", "other"])
 _STATUSES = st.sampled_from([RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.IN_PROGRESS])
 _RECORDINGS = st.sampled_from(["open", "closed", "closed", "interrupted", "pruned"])
 _LABELS = st.dictionaries(st.sampled_from(["k", "l"]), st.sampled_from(["v", "w"]))
-_USAGES = st.none() | st.builds(Usage, _WIDE, st.integers(0, 9), _WIDE)
+_USAGES = st.none() | st.builds(Usage, _WIDE, _WIDE, _WIDE)
 
 
 def summary(number: int, told: dict[str, Any]) -> RunSummary:
@@ -221,7 +221,7 @@ def own(db_url: str) -> Iterator[Reel]:
 
 def record(reel: Reel, run_id: str, moment: datetime, **identity: Any) -> None:
     with logs.recording_at(reel, run_id, moment, **identity) as recording:
-        recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(1, 2, 3)))
+        recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(1, 3, 2)))
 
 
 def named(reel: Reel, run_ids: list[str] | None = None) -> list[tuple[str, str]]:

@@ -337,9 +337,9 @@ STATES = [
     (RunStatus.RUN_STATUS_UNSPECIFIED, None, None),
     (RunStatus.IN_PROGRESS, "Hel", None),
     (RunStatus.IN_PROGRESS, "Hello", None),
-    (RunStatus.IN_PROGRESS, "Hello", Usage(1, 0, 1)),
-    (RunStatus.COMPLETED, "Hello!", Usage(1, 0, 1)),
-    (RunStatus.COMPLETED, "Hello!", Usage(1, 2, 3)),
+    (RunStatus.IN_PROGRESS, "Hello", Usage(1, 1, 0)),
+    (RunStatus.COMPLETED, "Hello!", Usage(1, 1, 0)),
+    (RunStatus.COMPLETED, "Hello!", Usage(1, 3, 2)),
 ]
 
 

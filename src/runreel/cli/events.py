@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from runreel.cli.output import Output
     from runreel.reel import Reel
 
-NOTES = ("opened", "resumed", "closed", "interrupted", "conflict", "gap", "lost", "redacted")
+NOTES = (
+    *("opened", "resumed", "closed", "interrupted", "conflict", "gap", "not_understood", "lost"),
+    "redacted",
+)
 TYPES = tuple(dict.fromkeys((*StreamEvent.__members__, *RunStatus.__members__, *NOTES)))
 
 

@@ -23,13 +23,15 @@ class Offer(NamedTuple):
     """What became of a source's value: the row that holds it, and whether it is a new one.
 
     ``conflict`` is whether that row holds another telling of the same event; ``missing`` counts
-    the source's events that should have come before this one.
+    the source's events that should have come before this one; ``unread`` names what a new one
+    holds and its reader does not understand.
     """
 
     seq: int
     new: bool
     conflict: bool = False
     missing: int = 0
+    unread: tuple[str, ...] = ()
 
 
 class Held(NamedTuple):

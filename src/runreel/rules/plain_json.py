@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from runreel.rules import json_text, token_counts
 from runreel.words.messages import (
     Author,
     Citation,
@@ -22,7 +23,6 @@ from runreel.words.results import (
     RunStreamEvent,
     ToolCall,
     ToolCallList,
-    Usage,
 )
 from runreel.words.status import MessageStatus, RunStatus
 from runreel.words.times import naive, rfc3339, to_micros
@@ -30,11 +30,11 @@ from runreel.words.times import naive, rfc3339, to_micros
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from runreel.words.results import Usage
+
 R = TypeVar("R", bound=Resource)
 
 _TIMES = ("created_at", "updated_at", "expires_at")
-# Of no use as a count of tokens, and no database's integer could add two of them up.
-_MAX_COUNT = 2**62
 
 
 def as_object(value: Any) -> dict[str, Any]:
@@ -53,10 +53,20 @@ def as_text(value: Any) -> str | None:
 
 
 def as_labels(value: Any) -> dict[str, str] | None:
-    """The labels of a JSON object, each as a string; None for any other value."""
+    """The labels of a JSON object; None for any other value.
+
+    A label that is no string is spelled as JSON; one that is null is left out.
+
+    Raises:
+        BadValue: if a label is no JSON value, which only a program can make.
+    """
     if not isinstance(value, dict):
         return None
-    return {key: str(label) for key, label in value.items()}
+    return {str(key): _label(label) for key, label in value.items() if label is not None}
+
+
+def _label(value: Any) -> str:
+    return value if isinstance(value, str) else json_text.dumps(value)
 
 
 def event_value(event: RunStreamEvent) -> dict[str, Any]:
@@ -140,17 +150,9 @@ def error(value: dict[str, Any]) -> str | None:
 
 
 def usage(value: Any) -> Usage | None:
-    """The usage that an object tells; a total left out is the sum of the two others."""
-    if not isinstance(value, dict):
-        return None
-    given, completed, total = (
-        count if type(count := value.get(key)) is int and abs(count) < _MAX_COUNT else None
-        for key in ("input_text_tokens", "completion_tokens", "total_tokens")
-    )
-    if given is completed is total is None:
-        return None
-    total = (given or 0) + (completed or 0) if total is None else total
-    return Usage(given or 0, completed or 0, total)
+    """The usage in an object; None where it holds none that is understood as a whole."""
+    tally = token_counts.read(value, token_counts.PLAIN)
+    return None if tally is None else tally.usage
 
 
 def tool_calls(value: Any) -> ToolCallList | None:

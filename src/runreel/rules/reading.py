@@ -13,7 +13,8 @@ from runreel.words.results import RunStreamEvent
 from runreel.words.status import StreamEvent
 
 if TYPE_CHECKING:
-    from runreel.words.results import RunResult, Usage, UsageDetails
+    from runreel.rules.token_counts import Tally
+    from runreel.words.results import RunResult, UsageDetails
 
 
 _PARTIAL = StreamEvent.PARTIAL_MESSAGE
@@ -69,20 +70,23 @@ class Reading(NamedTuple):
 
     ``event`` is what a stream event is to the SDK's users; ``result`` is what a Run snapshot says
     the state is. ``usage`` beside an event is of one response, to be added up (Responses API), as
-    are ``details``; usage inside ``result`` is the run's total so far. ``time`` is the source's
-    own, µs. ``begins`` is whether the run goes on here, however it ended before. ``memory`` is for
-    the reading that comes next; never change what it holds.
+    are ``details``; ``total``, or else the usage inside ``result``, is the run's total so far.
+    ``time`` is the source's own, µs. ``begins`` is whether the run goes on here, however it ended
+    before. ``memory`` is for the reading that comes next; never change what it holds. ``unread``
+    names what the value holds and the reader does not understand: a key of it, or ``intake.KEYS``.
     """
 
     event: RunStreamEvent | None = None
     result: RunResult | None = None
-    usage: Usage | None = None
+    usage: Tally | None = None
     details: UsageDetails | None = None
     error_code: int | str | None = None
     facts: Facts | None = None
     time: int | None = None
     begins: bool = False
     memory: Any = None
+    total: Tally | None = None
+    unread: tuple[str, ...] = ()
 
 
 def spoken(text: str) -> Reading:
@@ -99,7 +103,9 @@ def flows(reading: Reading | None) -> bool:
         and reading.details is None
         and reading.result is None
         and reading.time is None
+        and reading.total is None
         and not reading.begins
+        and not reading.unread
     )
 
 

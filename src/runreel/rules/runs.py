@@ -2,9 +2,10 @@
 
 Who decides: a Run that Get called COMPLETED or FAILED stays so, and what its stream tells later
 belongs to the transcript; until then the last telling counts, be it a Run or a stream event,
-except that a Run still in progress does not take back what the stream has already ended, nor the
-text written so far, of which Get does not tell. Where a further response begins, what the one
-before ended with decides no more.
+except that a Run still in progress does not take back what the stream has already ended. What is
+absent changes nothing: neither a state nor an event takes back a text, a usage, or the error and
+calls of a status that stays. Where a further response begins, what the one before ended with
+decides no more.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from runreel.rules.plain_json import as_object
+from runreel.rules import token_counts
+from runreel.rules.plain_json import as_list, as_object
 from runreel.words.log import (
     CLOSED,
     INTERRUPTED,
+    NOT_UNDERSTOOD,
     OPEN,
     OPENED,
     RESUMED,
@@ -26,16 +29,19 @@ from runreel.words.log import (
     RunError,
     RunSummary,
 )
-from runreel.words.results import RunResult, UsageDetails
+from runreel.words.results import RunResult
 from runreel.words.status import RunStatus, StreamEvent
 from runreel.words.times import from_micros
 
 if TYPE_CHECKING:
     from runreel.rules.reading import Facts, Reading
+    from runreel.rules.token_counts import Tally
     from runreel.words.messages import Message, PartialMessage
-    from runreel.words.results import RunStreamEvent, ToolCallList, Usage
+    from runreel.words.results import RunStreamEvent, ToolCallList, Usage, UsageDetails
 
 IMPORT = "import"
+LINES = "lines"
+PLAIN = "plain"
 
 # Python 3.11 takes long to look a member up, and this one is asked for with each event.
 _IN_PROGRESS = RunStatus.IN_PROGRESS
@@ -52,6 +58,9 @@ _STREAMED = {
 class RunState:
     """Everything that the events so far say of a run. Times are µs since the epoch.
 
+    ``tally`` is what ``usage`` adds up from, also where that is unknown because a part of it is not
+    understood; ``noted`` is what a note has called not understood. ``clocked`` is whether its first
+    line had a time, so that its times are the lines' own.
     ``settled`` is whether Get has called it COMPLETED or FAILED; ``live`` whether the rows' times
     are when things happened (an import's are not: it takes the source's own); ``timed`` whether
     ``started_at`` is when the run began, not when it was imported. ``memory`` is its reader's.
@@ -84,6 +93,9 @@ class RunState:
     response_id: str | None = None
     memory: Any = None
     listed: bool = True
+    tally: Tally | None = None
+    noted: frozenset[str] = frozenset()
+    clocked: bool = False
 
     def copy(self) -> RunState:
         """A state that moves on by itself."""
@@ -107,6 +119,7 @@ _columns = attrgetter(*(column.name for column in fields(RunState)))
 def advance(state: RunState, kind: str, at: int, reading: Reading) -> bool:
     """Move ``state`` over the next row; whether anything changed that a list of runs shows."""
     state.last_seq += 1
+    _clock(state, kind, reading.time)
     if kind == STREAM_EVENT:
         state.events += 1
     state.memory = reading.memory
@@ -119,10 +132,13 @@ def advance(state: RunState, kind: str, at: int, reading: Reading) -> bool:
     if reading.result is not None:
         changed |= _snapshot(state, reading.result, at, reading)
     if reading.usage is not None:
-        state.usage = _plus(state.usage, reading.usage)
+        _count(state, reading.usage.plus(state.tally))
+        changed = True
+    if reading.total is not None:
+        _count(state, reading.total)
         changed = True
     if reading.details is not None:
-        state.details = _both(state.details, reading.details)
+        state.details = token_counts.both(state.details, reading.details)
         changed = True
     if kind == TOOL_RESULTS and state.status is RunStatus.TOOL_CALLS:
         _become(state, RunStatus.IN_PROGRESS, at, None)
@@ -157,10 +173,11 @@ def note(state: RunState, type_: str | None, at: int, value: Any) -> bool:
     value = as_object(value)
     if type_ in (OPENED, RESUMED):
         state.recording = OPEN
-        state.live = value.get("via") != IMPORT
+        state.live = value.get("via") != IMPORT and not state.clocked
         if type_ == OPENED:
             state.source = str(value.get("source") or "")
-            state.started_at, state.timed = at, state.live
+            by_lines = value.get("via") == LINES and state.source == PLAIN
+            state.started_at, state.timed = at, state.live and not by_lines
         labels = value.get("labels")
         if isinstance(labels, dict):
             state.labels = state.labels | labels
@@ -169,6 +186,8 @@ def note(state: RunState, type_: str | None, at: int, value: Any) -> bool:
                 setattr(state, name, str(value[name]))
     elif type_ in (CLOSED, INTERRUPTED):
         state.recording = type_
+    elif type_ == NOT_UNDERSTOOD:
+        state.noted |= {what for what in as_list(value.get("what")) if isinstance(what, str)}
     return True
 
 
@@ -226,6 +245,20 @@ def _start(state: RunState, time: int) -> bool:
     return True
 
 
+def _clock(state: RunState, kind: str, time: int | None) -> None:
+    """Decide with the first line of a program whether the run goes by the times of its lines."""
+    if state.timed or not state.live or kind not in (RUN, STREAM_EVENT):
+        return
+    if time is None:
+        state.timed = True
+    else:
+        state.live, state.clocked = False, True
+
+
+def _count(state: RunState, tally: Tally) -> None:
+    state.tally, state.usage = tally, tally.usage
+
+
 def _stream(state: RunState, event: RunStreamEvent, at: int, reading: Reading) -> bool:
     status = _STREAMED.get(event.status)
     changed = False
@@ -235,12 +268,8 @@ def _stream(state: RunState, event: RunStreamEvent, at: int, reading: Reading) -
     if status is None or state.settled:
         return changed
     before = (state.status, state.error, state.error_code, state.tool_calls)
-    _become(state, status, at, reading.time)
-    state.message = event._message  # noqa: SLF001 - a failed event refuses to show it
-    state.error = event.error
-    state.error_code = reading.error_code
-    state.tool_calls = event.tool_calls
-    after = (status, event.error, reading.error_code, event.tool_calls)
+    _outcome(state, status, event, at, reading)
+    after = (status, state.error, state.error_code, state.tool_calls)
     return changed or after != before or status is not RunStatus.IN_PROGRESS
 
 
@@ -252,19 +281,33 @@ def _begin(state: RunState, at: int) -> None:
 
 def _snapshot(state: RunState, result: RunResult, at: int, reading: Reading) -> bool:
     final = result.status in _FINAL
-    if result.usage is not None:
-        state.usage = result.usage
+    total = token_counts.tally(result.usage)
+    if total is not None and reading.total is None:
+        _count(state, total)
     if state.status in _FINAL and not final:
         return True
     state.settled = final
-    _become(state, result.status, at, reading.time)
-    told = result._message  # noqa: SLF001 - a failed result refuses to show it
-    if told is not None or result.status is not RunStatus.IN_PROGRESS:
-        state.message = told
-    state.error = result.error
-    state.error_code = reading.error_code
-    state.tool_calls = result.tool_calls
+    _outcome(state, result.status, result, at, reading)
     return True
+
+
+def _outcome(
+    state: RunState,
+    status: RunStatus,
+    told: RunStreamEvent | RunResult,
+    at: int,
+    reading: Reading,
+) -> None:
+    """Take in a status and what comes with it; of what is absent, all stays that fits it."""
+    stays, calls = status is state.status, state.tool_calls
+    _become(state, status, at, reading.time)
+    if told._message is not None:  # noqa: SLF001 - a failed state refuses to show it
+        state.message = told._message  # noqa: SLF001
+    if not stays or told.error is not None or reading.error_code is not None:
+        state.error, state.error_code = told.error, reading.error_code
+    if told.tool_calls is not None or not stays:
+        calls = told.tool_calls
+    state.tool_calls = calls
 
 
 def _become(state: RunState, status: RunStatus, at: int, time: int | None) -> None:
@@ -275,31 +318,6 @@ def _become(state: RunState, status: RunStatus, at: int, time: int | None) -> No
         state.finished_at = None
         state.tool_calls = None
     state.status = status
-
-
-def _plus(known: Usage | None, more: Usage) -> Usage:
-    if known is None:
-        return more
-    return type(more)(
-        known.input_text_tokens + more.input_text_tokens,
-        known.completion_tokens + more.completion_tokens,
-        known.total_tokens + more.total_tokens,
-    )
-
-
-def _both(known: UsageDetails | None, more: UsageDetails) -> UsageDetails:
-    if known is None:
-        return more
-    return UsageDetails(
-        _sum(known.cached_tokens, more.cached_tokens),
-        _sum(known.reasoning_tokens, more.reasoning_tokens),
-    )
-
-
-def _sum(one: int | None, other: int | None) -> int | None:
-    if one is None:
-        return other
-    return one if other is None else one + other
 
 
 def _since(start: int, end: int | None) -> float | None:

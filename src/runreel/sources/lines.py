@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from runreel.rules.json_text import loads
 from runreel.rules.plain_json import as_object
+from runreel.sources.proto_json import original, string
 from runreel.words.errors import BadInput
 from runreel.words.log import CONTEXT, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.words.status import RunStatus, StreamEvent
@@ -17,6 +18,9 @@ CHAT = "openai-chat"
 
 _WRAPPED = {"run": RUN, "stream_event": STREAM_EVENT, "tool_results": TOOL_RESULTS}
 _BARE_EVENT = frozenset(("eventType", "streamCursor", "partialMessage", "completedMessage"))
+_ORIGINAL_EVENT = frozenset(map(original, _BARE_EVENT))
+_RUN = frozenset(("assistantId", "threadId"))
+_ORIGINAL_RUN = frozenset(map(original, _RUN))
 _OBJECTS = {
     "response": (RESPONSES, RUN),
     "chat.completion": (CHAT, RUN),
@@ -68,20 +72,23 @@ def _wrapped(line: dict[str, Any]) -> Line | None:
     if type_ == "assistant":
         return Line(YANDEX, CONTEXT, data, assistant=_text(data, "id"))
     if type_ == "message":
-        return Line(YANDEX, CONTEXT, data, thread=_text(data, "threadId"))
+        return Line(YANDEX, CONTEXT, data, thread=string(data, "threadId"))
     kind = _WRAPPED.get(type_)
     if kind is None:
         return None
-    told = _text(as_object(line.get("request")), "runId") or _run_id(line)
+    told = string(as_object(line.get("request")), "runId") or _run_id(line)
     if kind == RUN:
         return Line(YANDEX, RUN, data, _text(data, "id") or told, *_of_run(data))
     return Line(YANDEX, kind, data, told)
 
 
 def _bare(line: dict[str, Any]) -> Line | None:
-    if not _BARE_EVENT.isdisjoint(line):
+    # The protos' own names are words that a plain line may use for something else.
+    plain = "type" in line or "kind" in line
+    if not _BARE_EVENT.isdisjoint(line) or not (plain or _ORIGINAL_EVENT.isdisjoint(line)):
         return Line(YANDEX, STREAM_EVENT, line, _run_id(line))
-    if isinstance(line.get("state"), dict) and ("assistantId" in line or "threadId" in line):
+    own = _RUN if plain else _RUN | _ORIGINAL_RUN
+    if isinstance(line.get("state"), dict) and not own.isdisjoint(line):
         return Line(YANDEX, RUN, line, _text(line, "id"), *_of_run(line))
     return None
 
@@ -123,7 +130,7 @@ def _refuse(line: dict[str, Any]) -> Line:
 
 
 def _of_run(data: dict[str, Any]) -> tuple[str | None, str | None]:
-    return _text(data, "assistantId"), _text(data, "threadId")
+    return string(data, "assistantId"), string(data, "threadId")
 
 
 def _run_id(line: dict[str, Any]) -> str | None:

@@ -9,15 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.rules import plain_json as pj
+from runreel.rules import token_counts
 from runreel.rules.reading import START, Facts, Reading, Slot, SoFar, Telling
 from runreel.sources import chat_calls, spans
 from runreel.sources import openai_json as oj
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
 from runreel.words.messages import PartialMessage
-from runreel.words.results import RunResult, RunStreamEvent, Usage, UsageDetails
+from runreel.words.results import RunResult, RunStreamEvent, UsageDetails
 from runreel.words.status import PARTIAL, MessageStatus, RunStatus, StreamEvent
+from runreel.words.times import micros
 
 if TYPE_CHECKING:
+    from runreel.rules.token_counts import Tally
     from runreel.sources.chat_calls import Calls
     from runreel.sources.spans import Spans
     from runreel.words.messages import Message
@@ -31,7 +34,6 @@ _STATUSES = {
     "content_filter": MessageStatus.FILTERED_CONTENT,
 }
 _CALLING = frozenset(("tool_calls", "function_call"))
-_USAGE = ("prompt_tokens", "completion_tokens")
 
 
 class Memory(NamedTuple):
@@ -40,7 +42,7 @@ class Memory(NamedTuple):
     model: str | None = None
     spans: Spans = ()
     calls: Calls = ()
-    usage: Usage | None = None
+    usage: Tally | None = None
     details: UsageDetails | None = None
 
 
@@ -136,6 +138,7 @@ def _chunk(value: dict[str, Any], text: str, known: Memory | None) -> Reading:
         facts=_facts(value) if memory.model is None else None,
         begins=known is None,
         memory=after,
+        unread=_unread(value),
     )
 
 
@@ -145,12 +148,13 @@ def _after(memory: Memory, value: dict[str, Any], text: str, pieces: dict[str, s
         end += len(piece)
         grown = spans.grown(grown, text[:end], (_TEXT_KEYS.index(key), 0), piece)
     usage = value.get("usage")
+    counts = token_counts.read(usage, token_counts.CHAT)
     return Memory(
         model=memory.model or pj.as_text(value.get("model")) or None,
         spans=grown,
         calls=chat_calls.more(memory.calls, pj.as_object(_choice(value).get("delta"))),
-        usage=oj.usage(usage, *_USAGE) or memory.usage,
-        details=oj.details(usage, *_USAGE) or memory.details,
+        usage=memory.usage if counts is None else counts,
+        details=oj.details(usage, token_counts.CHAT) or memory.details,
     )
 
 
@@ -172,6 +176,7 @@ def _completion(value: dict[str, Any], known: Memory | None) -> Reading:
         facts=_facts(value),
         begins=known is None,
         memory=after,
+        unread=_unread(value),
     )
 
 
@@ -183,7 +188,7 @@ def _message(value: dict[str, Any], parts: tuple[str, ...], *, calls: bool) -> M
         parts,
         role="assistant",
         status=_STATUSES.get(_reason(value) or "", MessageStatus.COMPLETED),
-        created_at=oj.micros(value.get("created")),
+        created_at=micros(value.get("created")),
     )
 
 
@@ -191,7 +196,7 @@ def _facts(value: dict[str, Any]) -> Facts:
     return Facts(
         created_by=pj.as_text(value.get("user")) or None,
         model=pj.as_text(value.get("model")) or None,
-        created_at=oj.micros(value.get("created")),
+        created_at=micros(value.get("created")),
         labels=pj.as_labels(value.get("metadata")) or None,
     )
 
@@ -232,17 +237,17 @@ def _reason(value: dict[str, Any]) -> str | None:
     return pj.as_text(_choice(value).get("finish_reason")) or None
 
 
-def _increase(before: Usage | None, now: Usage | None) -> Usage | None:
+def _increase(before: Tally | None, now: Tally | None) -> Tally | None:
     """What is to be added to the usage; some servers tell the total so far with each chunk."""
-    if now is None or before is None:
-        return now
-    if now == before:
-        return None
-    return Usage(
-        now.input_text_tokens - before.input_text_tokens,
-        now.completion_tokens - before.completion_tokens,
-        now.total_tokens - before.total_tokens,
-    )
+    return None if now is None or now == before else now.minus(before)
+
+
+def _unread(value: dict[str, Any]) -> tuple[str, ...]:
+    """What of a chunk or completion is not understood."""
+    if value.get("usage") is None:
+        return ()
+    counts = token_counts.read(value["usage"], token_counts.CHAT)
+    return ("usage",) if counts is not None and counts.unread else ()
 
 
 def _details_increase(before: UsageDetails | None, now: UsageDetails | None) -> UsageDetails | None:

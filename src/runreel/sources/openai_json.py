@@ -1,4 +1,4 @@
-"""What the JSON of OpenAI's two interfaces has in common: calls, usage, errors, times."""
+"""What the JSON of OpenAI's two interfaces has in common: calls, usage details, errors."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.rules import plain_json as pj
 from runreel.rules.json_text import MAX_DEPTH, loads
+from runreel.rules.token_counts import count
 from runreel.words.errors import BadValue
 from runreel.words.messages import Author, Citation, Message
-from runreel.words.results import FunctionCall, ToolCall, Usage, UsageDetails
+from runreel.words.results import FunctionCall, ToolCall, UsageDetails
 from runreel.words.times import from_micros
 
 if TYPE_CHECKING:
+    from runreel.rules.token_counts import Names
     from runreel.words.status import MessageStatus
 
 # The key under which arguments stand that are no JSON object, as the model spelled them.
 UNPARSED = "_unparsed"
 
-# No model counts so many tokens, and a sum of such counts still fits a database's integer.
-_MAX_TOKENS = 10**12
-_MAX_SECONDS = 10**12
 # Arguments stand some levels deep in what is stored of a run.
 _DEPTH = MAX_DEPTH - 8
 
@@ -35,21 +34,12 @@ def custom_call(id_: Any, name: Any, text: Any) -> ToolCall:
     return ToolCall(pj.as_text(id_) or None, function)
 
 
-def usage(value: Any, given: str, completed: str) -> Usage | None:
-    """The usage in an object whose counts have these names; None where it tells none."""
-    value = pj.as_object(value)
-    counts = [_count(value.get(name)) for name in (given, completed, "total_tokens")]
-    if counts == [None, None, None]:
+def details(value: Any, names: Names) -> UsageDetails | None:
+    """What a usage object with these names tells of its counts in ``…_details``."""
+    if not isinstance(value, dict):
         return None
-    told, answered = counts[0] or 0, counts[1] or 0
-    return Usage(told, answered, told + answered if counts[2] is None else counts[2])
-
-
-def details(value: Any, given: str, completed: str) -> UsageDetails | None:
-    """What the same object tells of its counts in ``…_details``."""
-    value = pj.as_object(value)
-    cached = _count(pj.as_object(value.get(f"{given}_details")).get("cached_tokens"))
-    thought = _count(pj.as_object(value.get(f"{completed}_details")).get("reasoning_tokens"))
+    given, made = (pj.as_object(value.get(f"{keys[0]}_details")) for keys in names[:2])
+    cached, thought = count(given.get("cached_tokens")), count(made.get("reasoning_tokens"))
     return None if cached is thought is None else UsageDetails(cached, thought)
 
 
@@ -63,13 +53,6 @@ def error(value: Any) -> tuple[str | None, int | str | None]:
     if type(code) not in (int, str):
         code = pj.as_text(value.get("type"))
     return pj.as_text(value.get("message")) or "", code
-
-
-def micros(seconds: Any) -> int | None:
-    """µs since the epoch of a time in s; None if it is none."""
-    if type(seconds) not in (int, float) or not 0 < seconds < _MAX_SECONDS:
-        return None
-    return int(seconds * 1_000_000)
 
 
 def message(  # noqa: PLR0913 - the fields of a message
@@ -106,7 +89,3 @@ def _read(text: Any) -> dict[str, Any]:
     except BadValue:
         value = text
     return value if isinstance(value, dict) else {UNPARSED: text}
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and 0 <= value < _MAX_TOKENS else None

@@ -17,6 +17,7 @@ from runreel.words.messages import (
 )
 from runreel.words.results import ToolCallList
 from runreel.words.status import MessageStatus, RunStatus
+from runreel.words.times import micros
 
 # The keys of a content part under which its text stands.
 TEXT_KEYS = ("text", "refusal")
@@ -82,7 +83,7 @@ def id_of(response: dict[str, Any]) -> str | None:
 
 def created(response: dict[str, Any]) -> int | None:
     """When it was created, µs since the epoch."""
-    return oj.micros(response.get("created_at"))
+    return micros(response.get("created_at"))
 
 
 def calls(response: dict[str, Any]) -> ToolCallList | None:

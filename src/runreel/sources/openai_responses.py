@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.rules import plain_json as pj
+from runreel.rules import token_counts
 from runreel.rules.reading import START, Reading, Slot, SoFar, Telling
 from runreel.sources import openai_json as oj
 from runreel.sources import openai_outcome as responses
@@ -18,8 +19,10 @@ from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
 from runreel.words.messages import PartialMessage
 from runreel.words.results import RunResult, RunStreamEvent
 from runreel.words.status import PARTIAL, RunStatus, StreamEvent
+from runreel.words.times import micros
 
 if TYPE_CHECKING:
+    from runreel.rules.token_counts import Tally
     from runreel.sources.spans import Part, Spans
 
 ERROR = "error"
@@ -42,19 +45,37 @@ _STREAMED = {
 }
 # Where events repeat the text that deltas have told.
 _PART_DONE = frozenset(("response.output_text.done", "response.refusal.done"))
-_USAGE = ("input_tokens", "output_tokens")
 
 
 class Memory(NamedTuple):
-    """The response that is being told, those whose usage is counted, where the parts are."""
+    """The response that is being told, those whose usage is counted, where the parts are.
+
+    ``misread`` are the responses whose usage is not understood.
+    """
 
     response: str | None = None
     counted: frozenset[str] = frozenset()
     spans: Spans = ()
+    misread: frozenset[str] = frozenset()
 
     def moved(self, response: dict[str, Any]) -> Memory:
         """The memory once ``response`` is the one that is told."""
-        return Memory(responses.id_of(response), self.counted) if self.is_new(response) else self
+        if not self.is_new(response):
+            return self
+        return self._replace(response=responses.id_of(response), spans=())
+
+    def counting(self, response: dict[str, Any]) -> tuple[Memory, Tally | None]:
+        """The memory once the usage of ``response`` is counted, and what is to be added for it."""
+        id_ = responses.id_of(response)
+        counts = token_counts.read(response.get("usage"), token_counts.RESPONSES)
+        if counts is None or id_ in self.counted or (counts.unread and id_ in self.misread):
+            return self, None
+        if id_ is None:
+            return self, counts
+        if counts.unread:
+            return self._replace(misread=self.misread | {id_}), counts
+        added = counts.minus(token_counts.NOT_UNDERSTOOD) if id_ in self.misread else counts
+        return self._replace(counted=self.counted | {id_}, misread=self.misread - {id_}), added
 
     def is_new(self, response: dict[str, Any]) -> bool:
         """Whether ``response`` is another than the one that was told so far."""
@@ -181,7 +202,7 @@ def _grown(part: Part, more: str, text: str, memory: Memory) -> Reading:
     grown = spans.grown(memory.spans, text, part, more)
     message = PartialMessage(spans.parts(grown, text))
     event = RunStreamEvent(_PARTIAL, None, None, message)
-    return Reading(event, memory=Memory(memory.response, memory.counted, grown))
+    return Reading(event, memory=memory._replace(spans=grown))
 
 
 def _response(response: dict[str, Any], memory: Memory) -> Reading:
@@ -192,20 +213,17 @@ def _response(response: dict[str, Any], memory: Memory) -> Reading:
 
 def _counted(response: dict[str, Any], memory: Memory, **told: Any) -> Reading:
     """The reading of a response, with its usage unless that is counted already."""
-    moved, id_ = memory.moved(response), responses.id_of(response)
-    usage = details = None
-    if id_ not in memory.counted:
-        usage = oj.usage(response.get("usage"), *_USAGE)
-        details = oj.details(response.get("usage"), *_USAGE)
-    if usage is not None and id_ is not None:
-        moved = moved._replace(counted=memory.counted | {id_})
+    usage = response.get("usage")
+    after, added = memory.moved(response).counting(response)
+    counted = responses.id_of(response) in memory.counted
     return Reading(
-        usage=usage,
-        details=details,
+        usage=added,
+        details=None if counted else oj.details(usage, token_counts.RESPONSES),
         facts=responses.facts(response, first=memory.response is None),
-        time=oj.micros(response.get("completed_at")) or responses.created(response),
+        time=micros(response.get("completed_at")) or responses.created(response),
         begins=memory.is_new(response),
-        memory=moved,
+        memory=after,
+        unread=("usage",) if added is not None and added.unread > 0 else (),
         **told,
     )
 

@@ -2,20 +2,26 @@
 
 A stream event is ``{"type": "PARTIAL_MESSAGE", "text": "all of it so far"}``; ``parts`` or a whole
 ``message`` may stand for ``text``, and ``source_index``, ``at``, ``error``, ``error_code``,
-``tool_calls`` may stand beside it. A state of the run is the same with a ``RunStatus`` name and
-``usage``. These are the keys that ``runreel events --json`` prints.
+``tool_calls`` and ``usage``, the run's so far, may be there as well. A state of the run is the same
+with a ``RunStatus`` name. These are the keys that ``runreel events --json`` prints.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runreel.rules import plain_json as pj
+from runreel.rules import token_counts
 from runreel.rules.reading import START, Facts, Reading, Slot, SoFar, Telling
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
 from runreel.words.results import RunResult, RunStreamEvent
 from runreel.words.status import PARTIAL, RunStatus, StreamEvent
-from runreel.words.times import micros
+from runreel.words.times import is_unreadable, micros
+
+if TYPE_CHECKING:
+    from runreel.rules.token_counts import Tally
+
+_TIMES = ("at", "created_at")
 
 
 class PlainReader:
@@ -27,7 +33,7 @@ class PlainReader:
         """What the row means."""
         value = pj.as_object(value)
         if kind == CONTEXT:
-            return Reading(facts=_facts(value))
+            return Reading(facts=_facts(value), unread=_unread(value, None))
         if kind not in (STREAM_EVENT, RUN):
             return Reading()
         event: RunStreamEvent | None = None
@@ -41,12 +47,17 @@ class PlainReader:
             )
         else:
             result = pj.result(value)
+        tally = token_counts.read(value.get("usage"), token_counts.PLAIN)
+        # A result has the usage that is understood.
+        in_result = tally is None or (result is not None and not tally.unread)
         return Reading(
             event=event,
             result=result,
             error_code=_code(value),
             facts=_facts(value),
             time=micros(value.get("at")),
+            total=None if in_result else tally,
+            unread=_unread(value, tally),
         )
 
     def type_of(self, kind: str, value: Any) -> str | None:
@@ -110,6 +121,16 @@ def _facts(value: dict[str, Any]) -> Facts | None:
         labels=pj.as_labels(value.get("labels")) or None,
     )
     return None if facts == _NO_FACTS else facts
+
+
+def _unread(value: dict[str, Any], tally: Tally | None) -> tuple[str, ...]:
+    """What of a line is not understood."""
+    unread = [key for key in _TIMES if is_unreadable(value.get(key))]
+    if tally is not None and tally.unread:
+        unread.append("usage")
+    if not isinstance(value.get("labels"), dict | None):
+        unread.append("labels")
+    return tuple(unread)
 
 
 def _code(value: dict[str, Any]) -> int | str | None:

@@ -1,46 +1,50 @@
 """Reads the proto JSON of the Yandex Assistants service, as the SDK would have shown it.
 
 Behaviour follows yandex-ai-studio-sdk 0.22.0 (``_runs/result.py``, ``_messages``); where the SDK
-raises on a message status it does not know, UNKNOWN is read.
+raises on a message status it does not know, UNKNOWN is read. Fields have their lowerCamelCase names
+or those of the protos.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from runreel.rules import token_counts
 from runreel.rules.reading import START, Facts, Reading, Slot, SoFar, Telling
+from runreel.sources import proto_json
+from runreel.sources.proto_json import as_mapping, get, integer, mapping, repeated, string
+from runreel.sources.yandex_messages import completed_message, labels, parts
+from runreel.words.intake import KEYS
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
-from runreel.words.messages import (
-    Author,
-    Citation,
-    File,
-    FileChunk,
-    Message,
-    PartialMessage,
-    SearchIndex,
-    UnknownSource,
-)
+from runreel.words.messages import PartialMessage
 from runreel.words.results import (
     FunctionCall,
     RunResult,
     RunStreamEvent,
     ToolCall,
     ToolCallList,
-    Usage,
 )
-from runreel.words.status import PARTIAL, MessageStatus, RunStatus, StreamEvent
-from runreel.words.times import micros, naive
+from runreel.words.status import PARTIAL, RunStatus, StreamEvent
+from runreel.words.times import is_unreadable, micros
 
-UNKNOWN_SOURCE = "this source is of a type unknown to runreel; its raw JSON is in the log"
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
-_RESOURCE_STRINGS = {
-    "folder_id": "folderId",
-    "name": "name",
-    "description": "description",
-    "created_by": "createdBy",
-    "updated_by": "updatedBy",
-}
-_RESOURCE_TIMES = {"created_at": "createdAt", "updated_at": "updatedAt", "expires_at": "expiresAt"}
+    from runreel.rules.token_counts import Tally
+    from runreel.words.messages import Message
+
+# The fields of a message: one of them at least is in every JSON object that is such a message.
+# Live recording puts what JSON cannot hold under "@proto".
+_RUN_FIELDS = (
+    *("id", "state", "usage", "labels", "assistantId", "threadId", "createdBy", "createdAt"),
+    "@proto",
+)
+_STATE_FIELDS = ("status", "error", "completedMessage", "toolCallList")
+_EVENT_FIELDS = (
+    *("eventType", "streamCursor", "error", "partialMessage", "completedMessage", "toolCallList"),
+    "@proto",
+)
+_MESSAGE_FIELDS = ("id", "content", "threadId", "createdBy", "createdAt", "author", "status")
 
 
 class YandexAssistantsReader:
@@ -50,54 +54,51 @@ class YandexAssistantsReader:
 
     def read(self, kind: str, value: Any, _so_far: SoFar = START) -> Reading:
         """What the row means."""
-        value = _object(value)
+        value = as_mapping(value)
         if kind == STREAM_EVENT:
-            event = stream_event(value)
+            completed = mapping(value, "completedMessage")
             return Reading(
-                event=event,
+                event=stream_event(value),
                 error_code=_error_code(value),
-                time=micros(_object(value.get("completedMessage")).get("createdAt")),
+                time=micros(get(completed, "createdAt")),
+                unread=_unread_event(value, completed),
             )
         if kind == RUN:
-            state = _object(value.get("state"))
-            return Reading(
-                result=run_result(value),
-                error_code=_error_code(state),
-                facts=_run_facts(value),
-                time=micros(_object(state.get("completedMessage")).get("createdAt")),
-            )
+            return _run(value)
         if kind == CONTEXT:
             return Reading(facts=_context_facts(value))
         return Reading()
 
     def type_of(self, kind: str, value: Any) -> str | None:
         """The ``StreamEvent`` or ``RunStatus`` name."""
-        value = _object(value)
+        value = as_mapping(value)
         if kind == STREAM_EVENT:
-            return StreamEvent.coerce(value.get("eventType", 0)).name
+            return _event_type(value).name
         if kind == RUN:
-            return RunStatus.coerce(_object(value.get("state")).get("status", 0)).name
+            return _run_status(value).name
         return None
 
     def index_of(self, kind: str, value: Any) -> int | None:
         """``streamCursor.currentEventIdx``, which proto JSON leaves out where it is 0."""
-        cursor = _object(value).get("streamCursor")
+        cursor = get(as_mapping(value), "streamCursor")
         if kind != STREAM_EVENT or not isinstance(cursor, dict):
             return None
-        index = _integer(cursor.get("currentEventIdx", 0))
+        if not proto_json.has(cursor, "currentEventIdx"):
+            return 0
+        index = integer(get(cursor, "currentEventIdx"))
         return index if index is not None and index >= 0 else None
 
     def slots(self, value: Any) -> list[Slot]:
         """The ``content`` of each text part of the partial or completed message."""
         if not isinstance(value, dict):
             return []
-        content = value.get("partialMessage")
+        content = get(value, "partialMessage")
         if content is None:
-            holder = _object(value["state"]) if "state" in value else value
-            content = _object(holder.get("completedMessage")).get("content")
+            holder = mapping(value, "state") if "state" in value else value
+            content = mapping(holder, "completedMessage").get("content")
         return [
             Slot(part["text"], "content")
-            for part in _list(_object(content), "content")
+            for part in repeated(as_mapping(content), "content")
             if isinstance(part, dict)
             and isinstance(part.get("text"), dict)
             and type(part["text"].get("content")) in (str, int)
@@ -136,14 +137,14 @@ reader = YandexAssistantsReader()
 
 def stream_event(value: dict[str, Any]) -> RunStreamEvent:
     """``RunStreamEvent`` of a ``runs.StreamEvent``."""
-    partial, completed = value.get("partialMessage"), value.get("completedMessage")
+    partial, completed = get(value, "partialMessage"), get(value, "completedMessage")
     message: Message | PartialMessage | None = None
     if partial is not None:
-        message = PartialMessage(_parts(partial))
+        message = PartialMessage(parts(partial))
     elif completed is not None:
-        message = completed_message(_object(completed))
+        message = completed_message(as_mapping(completed))
     return RunStreamEvent(
-        status=StreamEvent.coerce(value.get("eventType", 0)),
+        status=_event_type(value),
         error=_error(value),
         tool_calls=_tool_calls(value),
         _message=message,
@@ -152,95 +153,63 @@ def stream_event(value: dict[str, Any]) -> RunStreamEvent:
 
 def run_result(value: dict[str, Any]) -> RunResult:
     """``RunResult`` of a ``runs.Run``."""
-    state = _object(value.get("state"))
-    message = state.get("completedMessage")
-    usage = value.get("usage")
+    state = mapping(value, "state")
+    message, total = get(state, "completedMessage"), _total(value)
     return RunResult(
-        status=RunStatus.coerce(state.get("status", 0)),
+        status=_run_status(value),
         error=_error(state),
         tool_calls=_tool_calls(state),
-        _message=None if message is None else completed_message(_object(message)),
-        usage=None if usage is None else _usage(_object(usage)),
+        _message=None if message is None else completed_message(as_mapping(message)),
+        usage=None if total is None else total.usage,
     )
 
 
-def completed_message(value: dict[str, Any]) -> Message:
-    """``Message`` of a ``threads.Message``."""
-    author = _object(value.get("author"))
-    return Message(
-        id=_string(value, "id"),
-        parts=_parts(value.get("content")),
-        thread_id=_string(value, "threadId"),
-        created_by=_string(value, "createdBy"),
-        created_at=naive(value.get("createdAt")),
-        labels=_labels(value),
-        author=Author(id=_string(author, "id") or "", role=_string(author, "role") or ""),
-        citations=tuple(
-            Citation(tuple(_source(_object(source)) for source in _list(citation, "sources")))
-            for citation in map(_object, _list(value, "citations"))
-        ),
-        status=MessageStatus.coerce(value.get("status", 0)),
+def _run(value: dict[str, Any]) -> Reading:
+    state, total = mapping(value, "state"), _total(value)
+    completed = mapping(state, "completedMessage")
+    unread = [*_unread(value, _RUN_FIELDS), *_unread(state, _STATE_FIELDS)]
+    unread += _unread(completed, _MESSAGE_FIELDS)
+    misread = total is not None and total.unread > 0
+    return Reading(
+        result=run_result(value),
+        error_code=_error_code(state),
+        facts=_run_facts(value),
+        time=micros(get(completed, "createdAt")),
+        total=total if misread else None,
+        unread=(*unread, "usage") if misread else tuple(unread),
     )
 
 
 def _run_facts(value: dict[str, Any]) -> Facts:
     return Facts(
-        assistant_id=_string(value, "assistantId"),
-        thread_id=_string(value, "threadId"),
-        created_by=_string(value, "createdBy"),
-        created_at=micros(value.get("createdAt")),
-        labels=_labels(value),
+        assistant_id=string(value, "assistantId"),
+        thread_id=string(value, "threadId"),
+        created_by=string(value, "createdBy"),
+        created_at=micros(get(value, "createdAt")),
+        labels=labels(value),
     )
 
 
 def _context_facts(value: dict[str, Any]) -> Facts:
     # Of the things a run is about, only its assistant tells of the run itself: which model.
-    model = _string(value, "modelUri")
-    return Facts(assistant_id=_string(value, "id"), model=model) if model else Facts()
-
-
-def _source(value: dict[str, Any]) -> FileChunk | UnknownSource:
-    if value.get("chunk") is None:
-        return UnknownSource(UNKNOWN_SOURCE)
-    chunk = _object(value["chunk"])
-    file = _object(chunk.get("sourceFile"))
-    return FileChunk(
-        parts=tuple(part for part in _parts(chunk.get("content")) if part),
-        search_index=SearchIndex(**_resource(_object(chunk.get("searchIndex")))),
-        # A deleted file leaves an empty one behind.
-        file=File(**_resource(file), mime_type=_string(file, "mimeType"))
-        if file.get("id")
-        else None,
-    )
-
-
-def _resource(value: dict[str, Any]) -> dict[str, Any]:
-    known: dict[str, Any] = {"id": _string(value, "id"), "labels": _labels(value)}
-    known |= {ours: _string(value, theirs) for ours, theirs in _RESOURCE_STRINGS.items()}
-    known |= {ours: naive(value.get(theirs)) for ours, theirs in _RESOURCE_TIMES.items()}
-    return known
-
-
-def _parts(content: Any) -> tuple[str, ...]:
-    return tuple(
-        _string(_object(_object(part).get("text")), "content") or ""
-        for part in _list(_object(content), "content")
-    )
+    model = string(value, "modelUri")
+    return Facts(assistant_id=string(value, "id"), model=model) if model else Facts()
 
 
 def _tool_calls(holder: dict[str, Any]) -> ToolCallList | None:
-    calls = _list(_object(holder.get("toolCallList")), "toolCalls")
+    calls = repeated(mapping(holder, "toolCallList"), "toolCalls")
     if not calls:
         return None
-    return ToolCallList(tuple(_tool_call(_object(call)) for call in calls))
+    return ToolCallList(tuple(_tool_call(as_mapping(call)) for call in calls))
 
 
 def _tool_call(value: dict[str, Any]) -> ToolCall:
-    if value.get("functionCall") is None:
+    called = get(value, "functionCall")
+    if called is None:
         return ToolCall(id=None, function=None)
-    function = _object(value["functionCall"])
-    arguments = _floats(_object(function.get("arguments")))
-    return ToolCall(id=None, function=FunctionCall(_string(function, "name") or "", arguments))
+    function = as_mapping(called)
+    arguments = _floats(mapping(function, "arguments"))
+    return ToolCall(id=None, function=FunctionCall(string(function, "name") or "", arguments))
 
 
 def _floats(value: Any) -> Any:
@@ -257,49 +226,43 @@ def _floats(value: Any) -> Any:
     return value
 
 
-def _usage(value: dict[str, Any]) -> Usage:
-    return Usage(
-        input_text_tokens=_integer(value.get("promptTokens")) or 0,
-        completion_tokens=_integer(value.get("completionTokens")) or 0,
-        total_tokens=_integer(value.get("totalTokens")) or 0,
-    )
+def _total(value: dict[str, Any]) -> Tally | None:
+    return token_counts.read(value.get("usage"), token_counts.YANDEX)
 
 
 def _error(holder: dict[str, Any]) -> str | None:
     if holder.get("error") is None:
         return None
-    return _string(_object(holder["error"]), "message") or ""
+    return string(as_mapping(holder["error"]), "message") or ""
 
 
 def _error_code(holder: dict[str, Any]) -> int | None:
-    return _integer(_object(holder.get("error")).get("code"))
+    # 0 is the code of no error, and may be left out.
+    return integer(mapping(holder, "error").get("code")) or None
 
 
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _event_type(event: dict[str, Any]) -> StreamEvent:
+    type_ = get(event, "eventType")
+    return StreamEvent.coerce(0 if type_ is None else type_)
 
 
-def _list(value: dict[str, Any], key: str) -> list[Any]:
-    items = value.get(key)
-    return items if isinstance(items, list) else []
+def _run_status(run: dict[str, Any]) -> RunStatus:
+    status = mapping(run, "state").get("status")
+    return RunStatus.coerce(0 if status is None else status)
 
 
-def _string(value: dict[str, Any], key: str) -> str | None:
-    text = value.get(key)
-    return text if isinstance(text, str) and text else None
+def _unread_event(event: dict[str, Any], completed: dict[str, Any]) -> tuple[str, ...]:
+    # Most events are partial messages with the usual names.
+    if "partialMessage" in event:
+        return ()
+    return (*_unread(event, _EVENT_FIELDS), *_unread(completed, _MESSAGE_FIELDS))
 
 
-def _labels(value: dict[str, Any]) -> dict[str, str] | None:
-    labels = value.get("labels")
-    if not isinstance(labels, dict) or not labels:
-        return None
-    return {key: str(label) for key, label in labels.items()}
-
-
-def _integer(value: Any) -> int | None:
-    """An int64 of proto JSON, which is a string."""
-    try:
-        number = int(value) if isinstance(value, str) else value
-    except ValueError:
-        return None
-    return number if type(number) is int and -(2**63) <= number < 2**63 else None
+def _unread(value: dict[str, Any], names: Iterable[str]) -> Iterator[str]:
+    """What of a message is not understood, given the names that it may have."""
+    if value and not any(proto_json.has(value, name) for name in names):
+        yield KEYS
+    if is_unreadable(get(value, "createdAt")):
+        yield "created_at"
+    if not isinstance(value.get("labels"), dict | None):
+        yield "labels"

@@ -13,7 +13,7 @@ import msgspec
 
 from runreel.rules import codec, json_text, plain_json
 from runreel.sources import reader_of
-from runreel.words.errors import BadValue, LogError
+from runreel.words.errors import BadValue, LogError, UsageError
 from runreel.words.log import RunError, RunSummary
 from runreel.words.results import RunResult, Usage, UsageDetails
 from runreel.words.status import RunStatus
@@ -187,7 +187,8 @@ def summary_of(row: Sequence[Any]) -> RunSummary:
         labels = {} if labels is None else _labels(labels)
         code = None if error_code is None else json_text.loads(error_code)
         calls = None if calls is None else plain_json.tool_calls(json_text.loads(calls))
-    except BadValue as bad:
+        usage = None if total is None else Usage(given, total, made)
+    except (BadValue, UsageError) as bad:
         raise _damaged(run_id) from bad
     return RunSummary._make(
         (
@@ -207,7 +208,7 @@ def summary_of(row: Sequence[Any]) -> RunSummary:
             None if finished_at is None else (finished_at - started_at) / 1000,
             None if error is None and code is None else RunError(error, code),
             calls,
-            None if total is None else Usage(given, made, total),
+            usage,
             events,
             last_seq,
             None if cached is None and reasoning is None else UsageDetails(cached, reasoning),

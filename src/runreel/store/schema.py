@@ -34,7 +34,7 @@ HEAD = REVISIONS[-1]
 VERSION_TABLE = "runreel_version"
 
 # Raise it whenever the fold or the columns of a projection change their meaning.
-PROJECTION_VERSION = "1"
+PROJECTION_VERSION = "2"
 
 # SQL for the version of the code that made the projections.
 VERSION = "(SELECT value FROM runreel_meta WHERE key = 'projection_version')"

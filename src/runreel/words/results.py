@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
+from runreel.words.errors import UsageError
 from runreel.words.status import BaseRunStatus, RunStatus, StreamEvent
 
 if TYPE_CHECKING:
@@ -14,13 +15,35 @@ if TYPE_CHECKING:
     from runreel.words.messages import Citation, Message, PartialMessage
 
 
+# The largest count: one of 64 bits with a sign, as databases and protos have them.
+MAX_COUNT = 2**63 - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of a whole run, as the source reported them last."""
+    """Tokens of a whole run, as the source reported them last.
+
+    The order of positional arguments is the SDK's: the total comes before the completion.
+
+    Raises:
+        UsageError: if a count is no integer from 0 to 2^63-1. Where a count is unknown, the whole
+            usage is: None.
+    """
 
     input_text_tokens: int
-    completion_tokens: int
     total_tokens: int
+    completion_tokens: int
+
+    def __post_init__(self) -> None:
+        counts = (self.input_text_tokens, self.total_tokens, self.completion_tokens)
+        for name, count in zip(self.__slots__, counts, strict=True):
+            if not isinstance(count, int) or isinstance(count, bool):
+                raise UsageError(
+                    f"{name} is an integer, not {type(count).__name__}",
+                    hint="Where a count is unknown, give usage=None.",
+                )
+            if not 0 <= count <= MAX_COUNT:
+                raise UsageError(f"{name} is from 0 to 2^63-1, not {count}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,9 @@ _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
 # A time may have any number of digits; those of services are not longer.
 _USUAL = 40
+# Seconds of the year 5138, milliseconds of 1973 and of 5138.
+_FIRST_MS, _LAST_MS = 10**11, 10**14
+_leap_second = re.compile(r"([0-9T:-]+:)60(?:\.[0-9]+)?(Z|[+-][0-9:]+)?").fullmatch
 
 
 def to_micros(moment: datetime) -> int:
@@ -29,19 +33,31 @@ def from_micros(value: int) -> datetime:
         return _LAST if value > 0 else _FIRST
 
 
-def micros(text: Any) -> int | None:
-    """µs since the epoch of an RFC 3339 time, further digits cut; None if it is none."""
-    if not isinstance(text, str):
+def micros(told: Any) -> int | None:
+    """µs since the epoch of an RFC 3339 time, or of a number of s or ms; None if it is neither.
+
+    Letters may be small, digits beyond µs are cut, and a leap second is the end of the second
+    before it. Numbers from 10^11 on are ms, those from 10^14 on are no times.
+    """
+    if isinstance(told, str):
+        try:
+            return (_again if len(told) <= _USUAL else _micros)(told)
+        except (ValueError, OverflowError):
+            return None
+    if type(told) not in (int, float) or not 0 < told < _LAST_MS:
         return None
-    try:
-        return (_again if len(text) <= _USUAL else _micros)(text)
-    except (ValueError, OverflowError):
-        return None
+    scale = 1_000_000 if told < _FIRST_MS else 1_000
+    return int(told * scale + 0.5) if isinstance(told, float) else told * scale
 
 
-def naive(text: Any) -> datetime | None:
-    """The UTC time of an RFC 3339 time, without a time zone as in the SDK; None if it is none."""
-    time = micros(text)
+def is_unreadable(told: Any) -> bool:
+    """Whether a value that is there is no time."""
+    return told is not None and micros(told) is None
+
+
+def naive(told: Any) -> datetime | None:
+    """The UTC time that ``micros`` reads, without a time zone as in the SDK; None if none."""
+    time = micros(told)
     return None if time is None else _naive(time)
 
 
@@ -54,7 +70,14 @@ def rfc3339(value: int | datetime | None) -> str | None:
 
 
 def _micros(text: str) -> int:
-    return to_micros(datetime.fromisoformat(text))
+    text = text.upper()
+    try:
+        return to_micros(datetime.fromisoformat(text))
+    except ValueError:
+        leap = _leap_second(text)
+        if leap is None:
+            raise
+        return to_micros(datetime.fromisoformat(f"{leap[1]}59.999999{leap[2]}"))
 
 
 # A run's events repeat its times.

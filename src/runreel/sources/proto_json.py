@@ -1,0 +1,59 @@
+"""Values of proto3's JSON, in which a field has two names and an int64 may be a string."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+_capital = re.compile(r"[A-Z]")
+# int() would take digits of other scripts, underscores and white space.
+_int64 = re.compile(r"-?[0-9]{1,19}").fullmatch
+
+
+def get(value: dict[str, Any], name: str) -> Any:
+    """The field of this lowerCamelCase name, or of the proto's own; None where it is absent."""
+    found = value.get(name)
+    return value.get(original(name)) if found is None else found
+
+
+def has(value: dict[str, Any], name: str) -> bool:
+    """Whether the field is there, by either name."""
+    return name in value or original(name) in value
+
+
+@lru_cache(maxsize=256)
+def original(name: str) -> str:
+    """The name of a field in its proto: ``createdAt`` is ``created_at``."""
+    return _capital.sub(lambda capital: f"_{capital[0].lower()}", name)
+
+
+def mapping(value: dict[str, Any], name: str) -> dict[str, Any]:
+    """A message or a map; empty where it is none."""
+    return as_mapping(get(value, name))
+
+
+def as_mapping(value: Any) -> dict[str, Any]:
+    """``value`` if it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def repeated(value: dict[str, Any], name: str) -> list[Any]:
+    """A repeated field; empty where it is none."""
+    items = get(value, name)
+    return items if isinstance(items, list) else []
+
+
+def string(value: dict[str, Any], name: str) -> str | None:
+    """A string; None where it is empty, which proto JSON may leave out, or no string."""
+    text = get(value, name)
+    return text if isinstance(text, str) and text else None
+
+
+def integer(value: Any) -> int | None:
+    """An int64, as a number or as a string of digits; None where it is neither."""
+    if isinstance(value, str):
+        value = int(value) if _int64(value) else None
+    elif type(value) is float and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None
