@@ -302,3 +302,18 @@ def test_groups_are_capped_and_in_order() -> None:
     asyncio.run(main())
     assert [n for group in done for n in group] == list(range(25))
     assert max(map(len, done)) == 10
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_reader_does_not_wait_for_a_thread_that_waits_for_the_write_lock(reel: Reel) -> None:
+    one = recorder(reel)
+    one.append(STREAM_EVENT, partial(1))
+    with write_lock(reel):
+        waiting = threading.Thread(target=one.append, args=(STREAM_EVENT, partial(2)))
+        waiting.start()
+        time.sleep(0.2)
+        began = time.perf_counter()
+        assert texts(reel, "run-0") == ["word "]
+        assert time.perf_counter() - began < HELD / 2
+        waiting.join()
+    one.close()

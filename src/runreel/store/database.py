@@ -284,6 +284,9 @@ class Database:
         )
 
     def _engine_now(self) -> Engine:
+        # A reader does not wait for the thread that writes, which may wait for SQLite's lock.
+        if (engine := self._engine) is not None:
+            return engine
         with self._lock:
             if self._engine is None:
                 self._engine = engines.create(self.url, durability=self._durability)
