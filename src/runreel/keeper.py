@@ -90,7 +90,7 @@ class Keeper:
         """
         try:
             self.tell_lost()
-            return self._offered(self.recorder.offer(kind, value))
+            return self.warn_unread(self.recorder.offer(kind, value))
         except RunreelError as error:
             self.failed(error, value if event is None else event)
             return None
@@ -99,7 +99,7 @@ class Keeper:
         """Like ``offer``, in an event loop."""
         try:
             await self._atell_lost()
-            return self._offered(await (await self.arecorder()).aoffer(kind, value))
+            return self.warn_unread(await (await self.arecorder()).aoffer(kind, value))
         except RunreelError as error:
             self.failed(error, value if event is None else event)
             return None
@@ -168,8 +168,8 @@ class Keeper:
             await (await self.arecorder()).anote(LOST, {"events": self._untold})
             self._untold = 0
 
-    def _offered(self, offer: Offer) -> Offer:
-        """The offer; what is not understood of its event is logged once."""
+    def warn_unread(self, offer: Offer) -> Offer:
+        """Log once what is not understood of an offered event, and return the offer."""
         for what in offer.unread:
             if what not in self._misread:
                 self._misread.add(what)

@@ -65,7 +65,7 @@ class Recording:
 
     def offer(self, kind: str, value: Any) -> Offer:
         """Store a source's own JSON value, unless the log has it already."""
-        return self._recorder.offer(kind, value)
+        return self._keeper.warn_unread(self._recorder.offer(kind, value))
 
     def close(self) -> None:
         """Say that the recording is complete."""

@@ -10,7 +10,7 @@ import pytest
 
 from runreel.sources import reader_of
 from runreel.transfer import import_files, record_lines
-from runreel.words.errors import BadValue, UsageError
+from runreel.words.errors import BadValue, ProjectionOutdated, UsageError
 from runreel.words.log import NOT_UNDERSTOOD, RUN, STREAM_EVENT
 from runreel.words.messages import PartialMessage
 from runreel.words.results import RunResult, RunStreamEvent, Usage
@@ -150,6 +150,29 @@ def test_usage_that_is_understood_later_is_known_again(reel):
     assert counted(reel) == {"run-1": Usage(3, 5, 2)}
     record(reel, "run-2", [{"type": "IN_PROGRESS", "usage": usage} for usage in states[::-1]])
     assert counted(reel)["run-2"] is None
+
+
+def test_rebuilding_applies_the_reading_to_an_older_log(reel):
+    odd = {"input_text_tokens": None, "completion_tokens": 5}
+    record(reel, "run-1", [{"type": "COMPLETED", "usage": odd}])
+    older = "input_text_tokens = 0, completion_tokens = 5, total_tokens = 5"
+    logs.execute(reel, f"UPDATE runs SET {older}")
+    logs.execute(reel, "UPDATE runreel_meta SET value = '1' WHERE key = 'projection_version'")
+    with pytest.raises(ProjectionOutdated, match="of version 1"):
+        reel.usage(())
+    reel.rebuild()
+    assert counted(reel) == {"run-1": None}
+
+
+def test_a_program_is_warned_once_of_what_is_not_understood(reel, caplog):
+    value = {"type": "COMPLETED", "usage": {"total_tokens": True}}
+    with reel.recording("run-1") as recording:
+        for text in ("One", "Two"):
+            offer = recording.offer(RUN, value | {"text": text})
+            assert (offer.new, offer.unread) == (True, ("usage",))
+    (warning,) = caplog.messages
+    assert warning == "usage of an event of run run-1 is not understood"
+    assert noted(reel, "run-1") == [{"seq": 2, "what": ["usage"]}]
 
 
 def test_a_line_that_ends_the_stream_may_carry_the_usage(reel):
