@@ -31,15 +31,17 @@ def show(report: UsageReport) -> None:
 def kind(by: tuple[str, ...]) -> Kind[UsageItem]:
     """How the items of a report are printed."""
     columns: list[Column[UsageItem]] = [
-        Column(group.upper() if group in GROUPS else group, _key(place), shortest=10)
+        Column(group.upper() if group in GROUPS else group, _key(place), shortest=10, middle=True)
         for place, group in enumerate(by)
     ]
     columns += (
         Column("RUNS", lambda item: number(item.totals.runs), right=True),
-        Column("KNOWN", lambda item: number(item.totals.known), right=True),
-        Column("UNKNOWN", lambda item: number(item.totals.unknown), right=True),
-        Column("INPUT", lambda item: number(item.totals.input_text_tokens), right=True),
-        Column("COMPLETION", lambda item: number(item.totals.completion_tokens), right=True),
+        Column("KNOWN", lambda item: number(item.totals.known), right=True, spare=4),
+        Column("UNKNOWN", lambda item: number(item.totals.unknown), right=True, spare=3),
+        Column("INPUT", lambda item: number(item.totals.input_text_tokens), right=True, spare=1),
+        Column(
+            "COMPLETION", lambda item: number(item.totals.completion_tokens), right=True, spare=2
+        ),
         Column("TOTAL", lambda item: number(item.totals.total_tokens), right=True),
     )
     return Kind("runs", lambda item: jsonify.usage_item(by, item), (*by, *_COUNTS), columns)

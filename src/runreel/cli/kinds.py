@@ -131,12 +131,12 @@ RUNS: Kind[RunSummary] = Kind(
     jsonify.run,
     _RUN_FIELDS,
     (
-        Column("RUN", lambda run: run.run_id, shortest=20),
+        Column("RUN", lambda run: run.run_id, shortest=16, middle=True),
         Column("STATUS", status_cell),
         Column("STARTED", lambda run: times.local(run.started_at)),
         Column("TOOK", lambda run: times.took(run.duration_ms), right=True, spare=True),
         Column("TOKENS", _tokens, right=True, spare=True),
-        Column("MODEL", lambda run: run.model, shortest=10, spare=True),
+        Column("MODEL", lambda run: run.model, shortest=10, spare=True, middle=True),
         Column("RECORDING", recording_cell, spare=True),
         Column("EVENTS", lambda run: number(run.events), right=True, spare=True),
     ),
@@ -149,23 +149,23 @@ EVENTS: Kind[StoredEvent] = Kind(
         Column("SEQ", lambda event: event.seq, right=True),
         Column("AT", lambda event: times.local(event.at, precise=True)),
         Column("KIND", lambda event: event.kind, spare=True),
-        Column("TYPE", lambda event: event.type),
+        Column("TYPE", lambda event: event.type, shortest=12, middle=True),
         Column("INDEX", lambda event: event.source_index, right=True, spare=True),
-        Column("WHAT", _what, shortest=30),
+        Column("WHAT", _what, shortest=12),
     ),
 )
 RAW_EVENTS: Kind[StoredEvent] = Kind(
     "events",
     jsonify.raw_event,
     (*_EVENT_FIELDS, "raw"),
-    (*EVENTS.columns[:-1], Column("RAW", lambda event: jsonify.text(event.raw), shortest=30)),
+    (*EVENTS.columns[:-1], Column("RAW", lambda event: jsonify.text(event.raw), shortest=12)),
 )
 DIFFERENCES: Kind[Difference] = Kind(
     "differences",
     jsonify.difference,
     ("run_id", "column", "stored", "rebuilt"),
     (
-        Column("RUN", lambda found: found.run_id, shortest=20),
+        Column("RUN", lambda found: found.run_id, shortest=16, middle=True),
         Column("COLUMN", lambda found: found.column),
         Column("STORED", lambda found: _shown(found.stored), shortest=12),
         Column("REBUILT", lambda found: _shown(found.rebuilt), shortest=12),
@@ -187,7 +187,7 @@ OPEN_RECORDINGS: Kind[OpenRecording] = Kind(
     jsonify.open_recording,
     _OPEN_FIELDS,
     (
-        Column("RUN", lambda told: told.run_id, shortest=20),
+        Column("RUN", lambda told: told.run_id, shortest=16, middle=True),
         Column("PROCESS", lambda told: _ALIVE[told.alive]),
         Column("PID", lambda told: told.pid, right=True),
         Column("LAST EVENT", lambda told: times.local(told.last_event_at)),
@@ -202,7 +202,7 @@ RECOVERED: Kind[Recovered] = Kind(
     jsonify.recovered,
     (*_OPEN_FIELDS, "action", "reason"),
     (
-        Column("RUN", lambda told: told.recording.run_id, shortest=20),
+        Column("RUN", lambda told: told.recording.run_id, shortest=16, middle=True),
         Column("ACTION", lambda told: told.action),
         Column("WHY", lambda told: told.reason, shortest=12),
         Column("LAST EVENT", lambda told: times.local(told.recording.last_event_at), spare=True),
@@ -214,13 +214,13 @@ PRUNED_RUNS: Kind[PrunedRun] = Kind(
     jsonify.pruned_run,
     ("run_id", "action", "source", "status", "ended_at", "rows", "bytes", "why"),
     (
-        Column("RUN", lambda run: run.run_id, shortest=20),
+        Column("RUN", lambda run: run.run_id, shortest=16, middle=True),
         Column("ACTION", lambda run: run.action),
         Column("STATUS", lambda run: None if run.status is None else run.status.name),
         Column("ENDED", lambda run: times.local(run.ended_at)),
-        Column("ROWS", lambda run: number(run.rows), right=True),
-        Column("BYTES", lambda run: number(run.bytes), right=True),
-        Column("WHY", lambda run: run.why, shortest=12, spare=True),
+        Column("ROWS", lambda run: number(run.rows), right=True, spare=3),
+        Column("BYTES", lambda run: number(run.bytes), right=True, spare=4),
+        Column("WHY", lambda run: run.why, shortest=12, spare=2),
     ),
 )
 CHECKS: Kind[Check] = Kind(
@@ -230,8 +230,8 @@ CHECKS: Kind[Check] = Kind(
     (
         Column("CHECK", lambda check: check.name),
         Column("VERDICT", lambda check: (check.verdict, _VERDICT_STYLES[check.verdict])),
-        Column("FOUND", lambda check: check.found, shortest=20),
-        Column("WHAT TO DO", lambda check: check.advice or "", shortest=20),
+        Column("FOUND", lambda check: check.found, shortest=12),
+        Column("WHAT TO DO", lambda check: check.advice or "", shortest=12),
     ),
 )
 PLACES: Kind[Place] = Kind(
@@ -239,7 +239,7 @@ PLACES: Kind[Place] = Kind(
     jsonify.place,
     ("run_id", "seq", "kind", "type", "where", "characters"),
     (
-        Column("RUN", lambda found: found.run_id, shortest=20),
+        Column("RUN", lambda found: found.run_id, shortest=16, middle=True),
         Column("SEQ", lambda found: found.seq, right=True),
         Column("KIND", lambda found: found.kind, spare=True),
         Column("TYPE", lambda found: found.type),
@@ -252,9 +252,9 @@ FINDINGS: Kind[Finding] = Kind(
     jsonify.finding,
     ("run_id", "seq", "what", "detail"),
     (
-        Column("RUN", lambda found: found.run_id, shortest=20),
+        Column("RUN", lambda found: found.run_id, shortest=16, middle=True),
         Column("SEQ", lambda found: found.seq, right=True),
         Column("WHAT", lambda found: found.what),
-        Column("DETAIL", lambda found: found.detail, shortest=30),
+        Column("DETAIL", lambda found: found.detail, shortest=12),
     ),
 )

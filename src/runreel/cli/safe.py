@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from runreel.cli import joiners
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -24,11 +26,25 @@ def safe(text: str) -> str:
     r"""``text`` with every character escaped that could command a terminal or hide in it.
 
     Those are controls other than ``\n`` and ``\t``, format characters (bidi, zero width),
-    surrogates, private and unassigned characters, line and paragraph separators.
+    surrogates, private and unassigned characters, line and paragraph separators. Joiners of
+    letters and emoji stay where Unicode gives them a meaning.
     """
     if text.isprintable() or text.replace("\n", "").isprintable():
         return text
-    return "".join(_shown(char) for char in text)
+    kept = joiners.meaningful(text)
+    return "".join(char if place in kept else _shown(char) for place, char in enumerate(text))
+
+
+def safe_part(text: str, start: int, stop: int) -> str:
+    """``safe`` of the characters from ``start`` to ``stop``, by what is around them."""
+    first = max(0, start - joiners.NEAR)
+    window = text[first : stop + joiners.NEAR]
+    kept = joiners.meaningful(window)
+    return "".join(
+        char if place in kept else _shown(char)
+        for place, char in enumerate(window)
+        if start <= first + place < stop
+    )
 
 
 def safe_line(text: str) -> str:

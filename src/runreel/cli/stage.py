@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from runreel.cli import jsonify, terminal, times
+from runreel.cli.joiners import settled
 from runreel.cli.kinds import calls_line
 from runreel.cli.output import json_line
 from runreel.cli.safe import safe_line
@@ -26,30 +27,35 @@ class Delta:
 
     def __init__(self) -> None:
         self._text = ""
+        self._shown = 0
         self._line_open = False
 
     def show(self, event: StoredEvent) -> None:
         """Print what the event added."""
         if event.text is not None and event.text != self._text:
-            grown = event.text.startswith(self._text)
-            if not grown:
+            if not event.text.startswith(self._text):
                 self.end()
-            self._add(event.text[len(self._text) :] if grown else event.text)
+                self._shown = 0
             self._text = event.text
+            self._add(settled(event.text))
         if event.tool_calls is not None:
             self._say(f"tool calls: {calls_line(event.tool_calls)}", "cyan")
         if event.error is not None:
             self._say(f"error: {event.error}", "red")
 
     def end(self) -> None:
-        """Begin a new line, unless one is begun."""
+        """Print what was held back, and begin a new line, unless one is begun."""
+        self._add(len(self._text))
         if self._line_open:
             terminal.out("", flush=True)
             self._line_open = False
 
-    def _add(self, text: str) -> None:
-        terminal.out(text, end="", flush=True)
-        self._line_open = not text.endswith("\n")
+    def _add(self, stop: int) -> None:
+        if stop <= self._shown:
+            return
+        terminal.out_part(self._text, self._shown, stop)
+        self._line_open = self._text[stop - 1] != "\n"
+        self._shown = stop
 
     def _say(self, text: str, style: str) -> None:
         self.end()

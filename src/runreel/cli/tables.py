@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from unicodedata import combining
 
 from rich.cells import cell_len, set_cell_size
 
 from runreel.cli import terminal
+from runreel.cli.joiners import JOINERS
 from runreel.cli.safe import safe_line
 
 if TYPE_CHECKING:
@@ -28,15 +30,17 @@ _GAP = 2
 class Column(Generic[T]):
     """One column; ``cell`` answers a text, with a style or without, or None for unknown.
 
-    Where the terminal is narrow, its cells may be cut to ``shortest`` characters (0: never), and
-    it is left out if it is ``spare``, the last one first.
+    Where the terminal is narrow, its cells may be cut to ``shortest`` characters (0: never), in
+    the ``middle`` or at the end, and it is left out if it is ``spare``: the highest number first,
+    of equal ones the last.
     """
 
     title: str
     cell: Callable[[T], str | int | Cell | None]
     right: bool = False
     shortest: int = 0
-    spare: bool = False
+    spare: int = 0
+    middle: bool = False
 
 
 def show(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> int:
@@ -77,7 +81,10 @@ def number(value: int | None) -> str | None:
 def _grid(columns: Sequence[Column[Any]], rows: Iterable[Any], *, most: int | None = None) -> Grid:
     """The cells as texts; those that may be cut are held to some more than ``most`` characters."""
     return [
-        [_cell(column.cell(row), most if column.shortest else None) for column in columns]
+        [
+            _cell(column.cell(row), most if column.shortest and not column.middle else None)
+            for column in columns
+        ]
         for row in rows
     ]
 
@@ -92,7 +99,7 @@ def _cell(value: str | int | Cell | None, most: int | None = None) -> Cell:
         return UNKNOWN, "dim"
     text, style = value if isinstance(value, tuple) else (str(value), None)
     if most is not None and len(text) > most:
-        text = text[:most] + _ellipsis()
+        text = text[:most].rstrip(JOINERS) + _ellipsis()
     return safe_line(text), style
 
 
@@ -144,7 +151,7 @@ def _roomy(columns: Sequence[Column[Any]], grid: Grid) -> list[int]:
         spare = [place for place in kept if columns[place].spare]
         if not spare or _width(needed) <= terminal.width():
             return kept
-        kept.remove(spare[-1])
+        kept.remove(max(spare, key=lambda place: (columns[place].spare, place)))
 
 
 def _fitted(columns: Sequence[Column[Any]], grid: Grid) -> tuple[Grid, bool]:
@@ -162,16 +169,36 @@ def _fitted(columns: Sequence[Column[Any]], grid: Grid) -> tuple[Grid, bool]:
             break
         widths[max(slack, key=widths.__getitem__)] -= 1
     fitted = [
-        [_short(cell, width) for cell, width in zip(row, widths, strict=True)] for row in grid
+        [
+            _short(cell, width, middle=column.middle)
+            for cell, width, column in zip(row, widths, columns, strict=True)
+        ]
+        for row in grid
     ]
     return fitted, fitted != grid
 
 
-def _short(cell: Cell, width: int) -> Cell:
+def _short(cell: Cell, width: int, *, middle: bool) -> Cell:
     text, style = cell
     if cell_len(text) <= width:
         return cell
-    return set_cell_size(text[:width], width - 1).rstrip() + _ellipsis(), style
+    # Ids that begin alike often differ in their end, and others in their beginning.
+    end = _end(text, (width - 1) // 2) if middle else ""
+    begin = _begin(text, width - 1 - cell_len(end))
+    return begin + _ellipsis() + end, style
+
+
+def _begin(text: str, width: int) -> str:
+    return set_cell_size(text[:width], width).rstrip(f" {JOINERS}")
+
+
+def _end(text: str, width: int) -> str:
+    start = len(text) - width
+    while start < len(text) and (
+        cell_len(text[start:]) > width or text[start] in JOINERS or combining(text[start])
+    ):
+        start += 1
+    return text[start:]
 
 
 def _say_cut(hidden: list[str]) -> None:

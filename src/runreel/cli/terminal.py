@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from runreel.cli.safe import masked, safe
+from runreel.cli.safe import masked, safe, safe_part
 from runreel.words.errors import RunreelError
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ def choose_color(choice: str) -> None:
 def out(*pieces: Piece, end: str = "\n", flush: bool = False) -> None:
     """Print a result."""
     _write(sys.stdout, _text(sys.stdout, pieces) + end, flush=flush)
+
+
+def out_part(text: str, start: int, stop: int) -> None:
+    """Print the characters of a result from ``start`` to ``stop``, as they look in the whole."""
+    _write(sys.stdout, safe_part(text, start, stop), flush=True)
 
 
 def out_exact(text: str) -> None:

@@ -1,0 +1,102 @@
+r"""Which zero-width joiners of a text have a meaning there, by the rules of Unicode.
+
+ZERO WIDTH JOINER (U+200D) joins emoji to one (UAX #29, GB11) and shapes conjuncts behind a virama;
+ZERO WIDTH NON-JOINER (U+200C) parts letters that would join, in the scripts of Arabic and behind a
+virama (UAX #31, 3.1.1.1). Anywhere else they are invisible, and could hide in a text.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from unicodedata import category, combining, decomposition
+
+ZWNJ, ZWJ = "\u200c", "\u200d"
+JOINERS = ZWNJ + ZWJ
+
+_VIRAMA = 9
+# Extended_Pictographic of Unicode's emoji data.
+_PICTURE = (
+    "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u2388\u23cf"
+    "\u23e9-\u23f3\u23f8-\u23fa\u24c2\u25aa\u25ab\u25b6\u25c0\u25fb-\u25fe\u2600-\u2605\u2607-\u2612"
+    "\u2614-\u2685\u2690-\u2705\u2708-\u2712\u2714\u2716\u271d\u2721\u2728\u2733\u2734\u2744\u2747"
+    "\u274c\u274e\u2753-\u2755\u2757\u2763-\u2767\u2795-\u2797\u27a1\u27b0\u27bf\u2934\u2935"
+    "\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001f0ff"
+    "\U0001f10d-\U0001f10f\U0001f12f\U0001f16c-\U0001f171\U0001f17e\U0001f17f\U0001f18e"
+    "\U0001f191-\U0001f19a\U0001f1ad-\U0001f1e5\U0001f201-\U0001f20f\U0001f21a\U0001f22f"
+    "\U0001f232-\U0001f23a\U0001f23c-\U0001f23f\U0001f249-\U0001f3fa\U0001f400-\U0001f53d"
+    "\U0001f546-\U0001f64f\U0001f680-\U0001f6ff\U0001f774-\U0001f77f\U0001f7d5-\U0001f7ff"
+    "\U0001f80c-\U0001f80f\U0001f848-\U0001f84f\U0001f85a-\U0001f85f\U0001f888-\U0001f88f"
+    "\U0001f8ae-\U0001f8ff\U0001f90c-\U0001f93a\U0001f93c-\U0001f945\U0001f947-\U0001faff]"
+)
+# What a picture may have on it: a variation selector and a skin tone.
+_BEFORE = re.compile(_PICTURE + "[\ufe0f\U0001f3fb-\U0001f3ff]*$")
+_AFTER = re.compile(_PICTURE)
+# So many characters on either side decide.
+NEAR = 8
+
+# Arabic, Syriac, Arabic Supplement, N'Ko and later blocks of scripts that join.
+_JOINING = ((0x0620, 0x077F), (0x07CA, 0x07EA), (0x0840, 0x08C9))
+_FORMS = (*range(0xFB50, 0xFE00), *range(0xFE70, 0xFF00))
+
+
+def meaningful(text: str) -> frozenset[int]:
+    """The places of the joiners in ``text`` that have a meaning where they are."""
+    if ZWNJ not in text and ZWJ not in text:
+        return frozenset()
+    return frozenset(
+        place for place, char in enumerate(text) if char in JOINERS and _means(text, place)
+    )
+
+
+def settled(text: str) -> int:
+    """How many characters of a text that goes on are sure to look the same in the whole."""
+    if text[-2:-1] in JOINERS and text[-1:] and combining(text[-1]) == _VIRAMA:
+        text = text[:-1]
+    return len(text.rstrip(JOINERS))
+
+
+def _means(text: str, place: int) -> bool:
+    after = text[place + 1 : place + 2]
+    if not after.isprintable():
+        return False
+    before = text[max(0, place - NEAR) : place]
+    if text[place] == ZWJ and _BEFORE.search(before):
+        return _AFTER.match(after) is not None
+    end = len(before)
+    while end and category(before[end - 1]) in ("Mn", "Mc"):
+        end -= 1
+    base, marks = before[end - 1 : end], before[end:]
+    if not _is_letter(base):
+        return False
+    if any(combining(char) == _VIRAMA for char in marks):
+        return _is_of_script(after, base)
+    if text[place] == ZWNJ:
+        return base in _dual_joining() and _is_joining(after)
+    # Bengali ra keeps its form so: letter, joiner, virama, letter.
+    behind = text[place + 2 : place + 3]
+    return bool(after) and combining(after) == _VIRAMA and _is_of_script(behind, base)
+
+
+def _is_letter(char: str) -> bool:
+    return bool(char) and category(char) == "Lo"
+
+
+def _is_of_script(char: str, base: str) -> bool:
+    """Whether ``char`` is a letter of the script of ``base``: each of India has 128 places."""
+    return _is_letter(char) and ord(char) >> 7 == ord(base) >> 7
+
+
+def _is_joining(char: str) -> bool:
+    return _is_letter(char) and any(first <= ord(char) <= last for first, last in _JOINING)
+
+
+@cache
+def _dual_joining() -> frozenset[str]:
+    """The letters of Arabic that join to the next one: those that have an initial form."""
+    found = set()
+    for code in _FORMS:
+        form, _, letters = decomposition(chr(code)).partition(" ")
+        if form == "<initial>" and " " not in letters:
+            found.add(chr(int(letters, 16)))
+    return frozenset(found)
