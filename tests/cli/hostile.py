@@ -42,13 +42,15 @@ _ORDERS = (
     *("+q544e", "$qm", "#8", "(0", "]", 'q"1;1;9;9#0~'),
 )
 _ENDS = ("\x07", "\x1b\\", "\x9c", "", "\x18", "\x1a")
+# The one text here in which a joiner has a meaning, and is printed.
+JOINED = "👩\u200d💻"
 _PLAIN = (
     "EVIL",
     "rm -rf /",
     "Привет",
     "世界",
     "e\u0301",
-    "👩\u200d💻",
+    JOINED,
     "=1+1",
     "<b>",
     "\n",

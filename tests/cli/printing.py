@@ -77,6 +77,7 @@ def _check(log: str, calls: list[Call], seen: Counter[str], *, painted: bool) ->
 
 
 def _left(call: Call, text: str, *, painted: bool) -> list[str]:
+    text = text.replace(hostile.JOINED, "")
     if painted:
         text = (PROGRESS if WITH_PROGRESS & set(call) else PAINT).sub("", text)
     return sorted({repr(char) for char in text if is_harmful(char)})
