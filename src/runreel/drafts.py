@@ -81,11 +81,19 @@ def draft(
             made.append(Draft(row, note, Reading(memory=reading.memory), before))
             digest = row.digest
         seq += 1
-        bound = (fold.run_id, seq, kind, type_, number, at, elapsed, keep, added)
+        name = _name(kind, type_, reading)
+        bound = (fold.run_id, seq, kind, name, number, at, elapsed, keep, added)
         row = chained(digest, bound, payload)
         digest, before = row.digest, text
         made.append(Draft(row, value, reading, text))
     return made
+
+
+def _name(kind: str, type_: str | None, reading: Reading | None) -> str | None:
+    """The type of a row, by what its event means behind those before it."""
+    if kind != STREAM_EVENT or type_ == PARTIAL or reading is None or reading.event is None:
+        return type_
+    return reading.event.status.name
 
 
 def spoken(  # noqa: PLR0913, PLR0917 - as above, for one event that its reader calls spoken

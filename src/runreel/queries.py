@@ -13,7 +13,7 @@ from runreel.rules.json_text import loads
 from runreel.rules.plain_json import as_object
 from runreel.rules.tombstones import epitaph, is_tombstone
 from runreel.rules.transcript import Transcript
-from runreel.sources import reader_of
+from runreel.sources import reader_of, thoughts
 from runreel.store import event_log, heads, read_models, run_queries, run_rows, schema
 from runreel.store.run_rows import Projected
 from runreel.words.errors import AmbiguousRun, BadInput, RunNotFound, UsageError
@@ -132,6 +132,27 @@ def events(
             yield stored_event(row, told.value, told.reading, folded.transcript.text)
     if folded.state.last_seq < 0 and event_log.head(connection, run_id) < 0:
         raise RunNotFound(f"no run is called {run_id!r}")
+
+
+def reasoning(connection: Connection, run_id: str, stop: int) -> str | None:
+    """The reasoning of a run's last answer in its rows before ``stop``; None where it has none.
+
+    Its parts are separated by an empty line.
+    """
+    folded = Fold(run_id)
+    parts: dict[tuple[int, ...], str] = {}
+    for row in event_log.read(connection, run_id, stop=stop):
+        value, reading, _ = folded.take(row)
+        if reading is None:
+            continue
+        if reading.begins:
+            parts.clear()
+        found = list(thoughts(folded.reader.name, row.kind, value))
+        if reading.result is not None and found:
+            parts.clear()
+        for part, text, whole in found:
+            parts[part] = text if whole else parts.get(part, "") + text
+    return "\n\n".join(parts[part] for part in sorted(parts)) or None
 
 
 def open_recordings(connection: Connection) -> list[OpenRecording]:

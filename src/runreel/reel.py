@@ -246,6 +246,20 @@ class Reel(Upkeep):
             projected = queries.state(connection, run_id, at)
         return projected.summary, projected.result
 
+    def reasoning(self, run_id: str, at: int | datetime | None = None) -> str | None:
+        """The reasoning beside a run's last answer, now, or as of a row's seq or a time.
+
+        None where its server returned none. Its parts are separated by an empty line.
+
+        Raises:
+            RunNotFound: if the log has no such run, or had none then.
+        """
+        from runreel import queries
+
+        with self.db.reading() as connection:
+            summary = queries.state(connection, run_id, at).summary
+            return queries.reasoning(connection, run_id, summary.last_seq + 1)
+
     def events(
         self,
         run_id: str,

@@ -39,3 +39,51 @@ def test_a_page_is_told_by_its_title_and_address(cited: Caller, more: tuple[str,
     assert sum("A page" in line for line in lines) == 1
     assert "  [3] a source of an unknown type" in lines
     assert r"  [4] two\nlines\x1b[2J https://example.org/b" in lines
+
+
+def streamed(call: Caller, tmp_path: Path, *values: object) -> Caller:
+    """The command line on a log that has a stream of these chunks."""
+    file = tmp_path / "chunks.jsonl"
+    file.write_text("".join(json.dumps(value) + "\n" for value in values), encoding="utf-8")
+    call("record", "--run", "chat", "--source", "openai-chat", "--input", str(file))
+    return call
+
+
+def thinking(*, reason: str) -> list[object]:
+    delta = {"role": "assistant", "reasoning": "I wonder\x1b[2J."}
+    return [
+        script.chat_chunk([{"index": 0, "delta": delta}]),
+        *script.chunks("Hello, world", reason=reason),
+    ]
+
+
+def test_reasoning_is_shown_apart_from_the_text(call_sqlite: Caller, tmp_path: Path) -> None:
+    call = streamed(call_sqlite, tmp_path, *thinking(reason="stop"))
+    lines = call.good("show", "chat", "--content").out.splitlines()
+    assert lines[lines.index("Reasoning") + 1] == r"I wonder\x1b[2J."
+    assert lines[lines.index("Text") + 1] == "Hello, world"
+    shown = call.good("show", "chat", "--content", "--json").json
+    assert (shown["reasoning"], shown["text"]) == ("I wonder\x1b[2J.", "Hello, world")
+    assert "Reasoning" not in call.good("show", "chat").out
+    assert "reasoning" not in call.good("show", "chat", "--json").json
+
+
+@pytest.mark.parametrize(("reason", "shown"), [("stop", False), ("model_length", True)])
+def test_a_finish_reason_is_shown_unless_it_is_the_usual(
+    call_sqlite: Caller, tmp_path: Path, *, reason: str, shown: bool
+) -> None:
+    call = streamed(call_sqlite, tmp_path, *thinking(reason=reason))
+    assert ("Finish reason" in call.good("show", "chat").out) is shown
+    message = call.good("show", "chat", "--content", "--json").json["message"]
+    assert message["finish_reason"] == reason
+
+
+def test_the_text_before_a_failure_is_shown(call_sqlite: Caller, tmp_path: Path) -> None:
+    error = {"error": {"message": "overloaded", "code": 529}}
+    call = streamed(call_sqlite, tmp_path, *thinking(reason="stop")[:3], error)
+    shown = call.good("show", "chat", "--content", "--json").json
+    assert (shown["status"], shown["text"], shown["parts"]) == ("FAILED", "Hell", ["Hell"])
+    assert (shown["message"], shown["citations"]) == (None, None)
+    lines = call.good("show", "chat", "--content").out.splitlines()
+    assert lines[lines.index("Text before the failure") + 1] == "Hell"
+    assert "overloaded (code 529)" in "".join(lines)

@@ -42,7 +42,7 @@ def test_show_adds_the_content_only_when_asked(told: Caller) -> None:
     bare = told.good("show", "run-done", "--json").json
     assert list(bare) == list(RUN_KEYS)
     full = told.good("show", "run-done", "--content", "--json").json
-    assert list(full) == [*RUN_KEYS, "text", "parts", "message", "citations"]
+    assert list(full) == [*RUN_KEYS, "text", "parts", "message", "citations", "reasoning"]
     assert full["text"] == ANSWER
     assert full["parts"] == [ANSWER]
     assert full["message"]["id"] == "message-1"
@@ -71,9 +71,10 @@ def test_show_adds_the_content_only_when_asked(told: Caller) -> None:
     ]
 
 
-def test_a_failed_run_has_no_content(told: Caller) -> None:
+def test_a_failed_run_has_what_was_written_before(told: Caller) -> None:
     shown = told.good("show", "run-failed", "--content", "--json").json
-    assert [shown[key] for key in ("text", "parts", "message", "citations")] == [None] * 4
+    assert (shown["text"], shown["parts"]) == ("I was about", ["I was about"])
+    assert (shown["message"], shown["citations"]) == (None, None)
 
 
 def test_a_run_without_a_message_has_an_empty_content(call_sqlite: Caller) -> None:

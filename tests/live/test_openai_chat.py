@@ -139,13 +139,16 @@ def test_a_refusal_is_text_of_its_own(server, client, record, reel):
     assert reel.result(RUN).parts == ("Well. ", "I cannot.")
 
 
-def test_a_first_chunk_that_says_nothing_is_harmless(server, client, record, reel):
+def test_a_first_chunk_without_an_id_is_of_the_completion_that_follows(
+    server, client, record, reel
+):
     first = {"id": "", "object": "", "created": 0, "model": "", "choices": [], "filters": [{}]}
     told = [first, *script.chunks("Hello", id_="chatcmpl-7")]
     server.stream(told, done=True)
-    list(record(asked(client)))
+    seen = [chunk.to_dict(mode="json") for chunk in record(asked(client))]
+    assert [chunk["id"] for chunk in seen] == ["", *["chatcmpl-7"] * (len(told) - 1)]
     (run,) = reel.runs()
-    assert run.run_id.startswith("openai-chat-")
+    assert run.run_id == "chatcmpl-7"
     assert (run.model, run.recording) == (script.MODEL, "closed")
     assert run.created_at.timestamp() == script.CREATED_AT
     assert exact(kept(reel, run.run_id)) == exact(told)

@@ -142,7 +142,8 @@ def test_an_incomplete_response_is_done_and_says_why(
     list(record(client.responses.create(**ASKED, stream=True)))
     result, run = reel.result("resp_1"), reel.run("resp_1")
     assert (result.status, result.message.status) == (RunStatus.COMPLETED, status)
-    assert result.text == "Hello, world\nSecond part"
+    assert result.text == "Hello, worldSecond part"
+    assert result.message.finish_reason == reason
     assert run.recording == "closed"
 
 

@@ -65,16 +65,16 @@ def run(told: RunSummary) -> dict[str, Any]:
     }
 
 
-def content(result: RunResult) -> dict[str, Any]:
-    """What ``show --content`` adds to a run; all null where it failed."""
-    if result.is_failed:
-        return dict.fromkeys(("text", "parts", "message", "citations"))
-    message = result.message
+def content(result: RunResult, reasoning: str | None) -> dict[str, Any]:
+    """What ``show --content`` adds to a run; of a failed one, what was written before."""
+    failed, parts = result.is_failed, list(result.parts_so_far)
+    message = None if failed else result.message
     return {
-        "text": result.text,
-        "parts": list(result.parts),
+        "text": result.text_so_far,
+        "parts": None if failed and not parts else parts,
         "message": None if message is None else plain_json.message_value(message),
-        "citations": [_citation(citation) for citation in result.citations],
+        "citations": None if failed else list(map(_citation, result.citations)),
+        "reasoning": reasoning,
     }
 
 

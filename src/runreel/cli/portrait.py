@@ -8,7 +8,7 @@ from runreel.cli import tables, terminal, times
 from runreel.cli.kinds import calls_line, recording_cell, status_cell
 from runreel.cli.safe import safe_line
 from runreel.cli.tables import number
-from runreel.words.messages import FileChunk
+from runreel.words.messages import FileChunk, Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from runreel.words.results import RunResult, Usage, UsageDetails
 
 
-def show(summary: RunSummary, result: RunResult, *, content: bool) -> None:
+def show(
+    summary: RunSummary, result: RunResult, *, content: bool, reasoning: str | None = None
+) -> None:
     """Print a run for people."""
-    tables.show_facts(_facts(summary))
+    tables.show_facts((*_facts(summary), *_ending(result)))
     if summary.tool_calls is not None:
         _section("Tool calls")
         for call in summary.tool_calls:
@@ -29,10 +31,13 @@ def show(summary: RunSummary, result: RunResult, *, content: bool) -> None:
             terminal.out("  ", safe_line(told), ("" if call.id is None else f"  {call.id}", "dim"))
     if not result.is_failed:
         _show_citations(result.citations, content=content)
-        if content:
-            _section("Text")
-            text = result.text
-            terminal.out((tables.UNKNOWN, "dim") if text is None else text)
+    if reasoning is not None:
+        _section("Reasoning")
+        terminal.out((reasoning, "dim"))
+    if content:
+        _section("Text before the failure" if result.is_failed else "Text")
+        text = result.text_so_far
+        terminal.out((tables.UNKNOWN, "dim") if text is None else text)
 
 
 def _facts(run: RunSummary) -> Iterator[tuple[str, str | Cell | None]]:
@@ -56,6 +61,14 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, str | Cell | None]]:
     yield "Took", times.took(run.duration_ms)
     yield "Events", f"{number(run.events)} in the stream, {number(run.last_seq + 1)} rows"
     yield "Usage", _usage(run.usage, run.usage_details)
+
+
+def _ending(result: RunResult) -> Iterator[tuple[str, str | Cell | None]]:
+    """The finish reason of an answer that did not simply end."""
+    message = None if result.is_failed else result.message
+    reason = message.finish_reason if isinstance(message, Message) else None
+    if reason not in (None, "stop", "tool_calls", "function_call"):
+        yield "Finish reason", reason
 
 
 def _show_citations(citations: tuple[Citation, ...], *, content: bool) -> None:

@@ -76,6 +76,7 @@ _CONTENT: Schema = {
     "parts": _maybe(_list(_ANY)),
     "message": _maybe(_ref("message")),
     "citations": _maybe(_list(_ref("citation"))),
+    "reasoning": {**_TEXT, "description": "Of the last answer, where its server returned any."},
 }
 _EVENT: Schema = {
     "run_id": _STRING,
@@ -118,6 +119,7 @@ _MESSAGE: Schema = {
     "author": _object({"id": _STRING, "role": _STRING}),
     "citations": _list({"type": "object"}),
     "status": _STRING,
+    "finish_reason": {**_STRING, "description": "The server's own word, where it gave one."},
 }
 _REPORT: Schema = {
     "lines": _COUNT,

@@ -25,7 +25,11 @@ runreel show latest --at 2025-12-31T18:30
 """),
 )
 @options.run_argument
-@click.option("--content", is_flag=True, help="With the text, its parts and its citations.")
+@click.option(
+    "--content",
+    is_flag=True,
+    help="With the text so far, its parts, its citations and the reasoning.",
+)
 @click.option(
     "--at",
     type=options.TEXT,
@@ -46,7 +50,8 @@ def show_command(
     from runreel.cli import jsonify, portrait
 
     summary, result = reel.state(reel.resolve(run), at)
+    reasoning = reel.reasoning(summary.run_id, summary.last_seq) if content else None
     if output.is_table:
-        portrait.show(summary, result, content=content)
+        portrait.show(summary, result, content=content, reasoning=reasoning)
         return
-    output.object(jsonify.run(summary) | (jsonify.content(result) if content else {}))
+    output.object(jsonify.run(summary) | (jsonify.content(result, reasoning) if content else {}))

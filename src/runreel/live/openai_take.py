@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RESPONSES = openai_responses.reader.name
 CHAT = openai_chat.reader.name
+DONE = openai_chat.DONE
 CUT = "the stream ended before its last event"
 
 _log = logging.getLogger("runreel")
@@ -95,6 +96,7 @@ class Take:
 
     async def keep_whole(self, value: dict[str, Any], event: Any) -> None:
         """Store a finished response, which is all that there is of it."""
+        self._learn(value)
         for kind, row in self._values(RUN, value):
             await self._pen.aoffer(kind, row, event)
         self._over = True
@@ -155,20 +157,24 @@ class Take:
             await (pen.aclose() if self._over else pen.ainterrupt(reason))
 
     def _rows(self, wire: Iterable[str], event: Any) -> Iterator[tuple[str, Any]]:
+        values: list[Any] = []
         for text in wire:
             try:
-                value = loads(text)
+                values.append(DONE if text.startswith(DONE) else loads(text))
             except BadValue as error:
                 self._keeper.failed(error, event)
-                continue
-            yield from self._values(STREAM_EVENT, value)
+        if not self._begun:
+            for value in values:
+                self._learn(pj.as_object(value))
+        for value in values:
+            if value != DONE or (self.source == CHAT and not self._over):
+                yield from self._values(STREAM_EVENT, value)
 
     def _values(self, kind: str, value: Any) -> Iterator[tuple[str, Any]]:
         """The value, and before the first one what it was asked for with."""
         self.open = True
         if not self._begun:
             self._begun = True
-            self._learn(pj.as_object(value))
             if self._asked.context is not None:
                 yield CONTEXT, self._asked.context
             if self._asked.answers:
@@ -208,5 +214,6 @@ def _readable(wire: Iterable[str]) -> Iterator[str]:
     """What of the wire is JSON: what is not has been the client's error."""
     for text in wire:
         with suppress(BadValue):
-            loads(text)
+            if not text.startswith(DONE):
+                loads(text)
             yield text

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +17,24 @@ from runreel.words.errors import MissingExtra, UsageError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-_DONE = "[DONE]"
 # Seconds that a client is given to notice that its connection is closed.
 _RUN_OUT = 1.0
+# What every chunk has that is looked into more closely.
+_NO_CHOICES = re.compile(r'"choices"\s*:\s*\[\s*\]')
 
 
 class Wire:
-    """The JSON texts that a ``Stream`` or, ``asynchronous``, an ``AsyncStream`` reads."""
+    """The texts that a ``Stream`` or, ``asynchronous``, an ``AsyncStream`` reads.
+
+    They are JSON, but for the ``[DONE]`` at the end. Chunks that come before the one with the
+    completion's id are given to the client together with that one: a run is called by the id.
+    """
 
     def __init__(self, stream: Any) -> None:
         self._texts: list[str] = []
         self._silent = True
         self._stream = stream
+        self._named = False
         # The client looks this up when the stream is first read.
         self._events: Any = getattr(stream, "_iter_events", None)
         if self._events is None:
@@ -63,20 +70,41 @@ class Wire:
         self._texts.clear()
 
     def _hear(self) -> Iterator[Any]:
-        self._silent = False
+        self._silent, held = False, []
         for event in self._events():
-            self._take(event.data)
-            yield event
+            held.append(event)
+            if self._goes_on(event.data):
+                yield from held
+                held.clear()
+        yield from held
 
     async def _ahear(self) -> AsyncIterator[Any]:
-        self._silent = False
+        self._silent, held = False, []
         async for event in self._events():
-            self._take(event.data)
-            yield event
+            held.append(event)
+            if self._goes_on(event.data):
+                for one in held:
+                    yield one
+                held.clear()
+        for one in held:
+            yield one
 
-    def _take(self, text: str) -> None:
-        if not text.startswith(_DONE):
-            self._texts.append(text)
+    def _goes_on(self, text: str) -> bool:
+        """Take a text; whether the client is to have it before the next one has come."""
+        self._texts.append(text)
+        self._named = self._named or not _is_nameless(text)
+        return self._named
+
+
+def _is_nameless(text: str) -> bool:
+    """Whether this is a chunk that says nothing of a completion, not even its id."""
+    if _NO_CHOICES.search(text) is None:
+        return False
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(value, dict) and value.get("id") == "" and value.get("choices") == []
 
 
 def path(stream: Any) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from runreel.rules import json_text, token_counts
 from runreel.words.messages import (
+    NEWLINE,
     Author,
     Citation,
     File,
@@ -111,7 +112,7 @@ def message_value(message: Message | PartialMessage) -> dict[str, Any]:
     """Every field of a message; a partial one has its parts alone."""
     if isinstance(message, PartialMessage):
         return {"parts": list(message.parts)}
-    return {
+    value: dict[str, Any] = {
         "id": message.id,
         "parts": list(message.parts),
         "thread_id": message.thread_id,
@@ -122,6 +123,9 @@ def message_value(message: Message | PartialMessage) -> dict[str, Any]:
         "citations": citations_value(message.citations),
         "status": message.status.name,
     }
+    if message.finish_reason is not None:
+        value["finish_reason"] = message.finish_reason
+    return value
 
 
 def citations_value(citations: tuple[Citation, ...]) -> list[dict[str, Any]]:
@@ -167,7 +171,7 @@ def message(value: dict[str, Any]) -> Message | PartialMessage | None:
     if isinstance(whole, dict):
         return _message(whole)
     if isinstance(value.get("parts"), list):
-        return PartialMessage(tuple(value["parts"]))
+        return PartialMessage(tuple(value["parts"]), _separator=_separator_of(value))
     if isinstance(value.get("text"), str):
         return PartialMessage((value["text"],))
     return None
@@ -177,11 +181,11 @@ def _state_value(state: RunStreamEvent | RunResult) -> dict[str, Any]:
     value: dict[str, Any] = {"type": state.status.name}
     told = state._message  # noqa: SLF001 - a failed state refuses to show its message
     if isinstance(told, Message):
-        value["message"] = message_value(told)
+        value["message"] = message_value(told) | _separator(told)
     elif told is not None and len(told.parts) == 1 and isinstance(told.parts[0], str):
         value["text"] = told.parts[0]
     elif told is not None:
-        value["parts"] = list(told.parts)
+        value |= message_value(told) | _separator(told)
     if state.error is not None:
         value["error"] = state.error
     if state.tool_calls is not None:
@@ -191,8 +195,8 @@ def _state_value(state: RunStreamEvent | RunResult) -> dict[str, Any]:
 
 def _message(value: dict[str, Any]) -> Message | PartialMessage:
     parts = tuple(as_list(value.get("parts")))
-    if not value.keys() - {"parts"}:
-        return PartialMessage(parts)
+    if not value.keys() - {"parts", "separator"}:
+        return PartialMessage(parts, _separator=_separator_of(value))
     author = as_object(value.get("author"))
     return Message(
         id=as_text(value.get("id")),
@@ -207,7 +211,20 @@ def _message(value: dict[str, Any]) -> Message | PartialMessage:
             for cited in map(as_object, as_list(value.get("citations")))
         ),
         status=MessageStatus.coerce(value.get("status", 0)),
+        finish_reason=as_text(value.get("finish_reason")),
+        _separator=_separator_of(value),
     )
+
+
+def _separator(message: Message | PartialMessage) -> dict[str, str]:
+    """The separator of a message's parts, where it is needed and not the usual one."""
+    separator = message._separator  # noqa: SLF001 - the SDK's messages have no such attribute
+    return {} if separator == NEWLINE or len(message.parts) < 2 else {"separator": separator}
+
+
+def _separator_of(value: dict[str, Any]) -> str:
+    separator = as_text(value.get("separator"))
+    return NEWLINE if separator is None else separator
 
 
 def _source_value(source: FileChunk | UnknownSource) -> dict[str, Any]:

@@ -74,6 +74,7 @@ class Reading(NamedTuple):
     ``time`` is the source's own, µs. ``begins`` is whether the run goes on here, however it ended
     before. ``memory`` is for the reading that comes next; never change what it holds. ``unread``
     names what the value holds and the reader does not understand: a key of it, or ``intake.KEYS``.
+    ``marker`` is whether this marks the end of a stream rather than being one of its events.
     """
 
     event: RunStreamEvent | None = None
@@ -87,6 +88,7 @@ class Reading(NamedTuple):
     memory: Any = None
     total: Tally | None = None
     unread: tuple[str, ...] = ()
+    marker: bool = False
 
 
 def spoken(text: str) -> Reading:

@@ -120,7 +120,7 @@ def advance(state: RunState, kind: str, at: int, reading: Reading) -> bool:
     """Move ``state`` over the next row; whether anything changed that a list of runs shows."""
     state.last_seq += 1
     _clock(state, kind, reading.time)
-    if kind == STREAM_EVENT:
+    if kind == STREAM_EVENT and not reading.marker:
         state.events += 1
     state.memory = reading.memory
     changed = reading.facts is not None and _learn(state, reading.facts)

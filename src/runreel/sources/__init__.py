@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from runreel.words.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from runreel.rules.reading import Reader
+    from runreel.sources.openai_reasoning import Thought
 
 # The names stand in every log: never change one.
 _READERS = {
@@ -34,3 +37,13 @@ def reader_of(source: str) -> Reader:
             f"no source is called {source!r}", hint=f"Sources: {', '.join(SOURCES)}."
         ) from None
     return cast("Reader", import_module(module).reader)
+
+
+def thoughts(source: str, kind: str, value: Any) -> Iterable[Thought]:
+    """The reasoning in a source's value, in pieces or whole; empty where it has none."""
+    if source not in ("openai-chat", "openai-responses"):
+        return ()
+    from runreel.sources import openai_reasoning
+
+    read = openai_reasoning.chat if source == "openai-chat" else openai_reasoning.responses
+    return read(kind, value)

@@ -1,7 +1,8 @@
 """Reads the JSON of chat completions: chunks of a stream, whole completions, requests.
 
 A run is one completion. Of several choices the first is read; the others stand in the log. Calls
-of tools come in pieces that are put together here, for no chunk has them whole.
+of tools come in pieces that are put together here, for no chunk has them whole. A completion that
+has failed stays failed, whatever its stream holds behind the error.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runreel.rules import plain_json as pj
 from runreel.rules import token_counts
 from runreel.rules.reading import START, Facts, Reading, Slot, SoFar, Telling
-from runreel.sources import chat_calls, spans
+from runreel.sources import chat_calls, chat_content, spans
 from runreel.sources import openai_json as oj
+from runreel.sources.chat_failures import failure_of
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
 from runreel.words.messages import PartialMessage
 from runreel.words.results import RunResult, RunStreamEvent, UsageDetails
@@ -22,28 +24,34 @@ from runreel.words.times import micros
 if TYPE_CHECKING:
     from runreel.rules.token_counts import Tally
     from runreel.sources.chat_calls import Calls
+    from runreel.sources.chat_failures import Failure
     from runreel.sources.spans import Spans
     from runreel.words.messages import Message
 
 CHUNK = "chat.completion.chunk"
+# What a server sends behind the last chunk. It is no JSON: a row holds it as a string.
+DONE = "[DONE]"
 
-# What a message says, each in a part of its own.
-_TEXT_KEYS = ("content", "refusal")
+_CALLING = frozenset(("tool_calls", "function_call"))
 _STATUSES = {
-    "length": MessageStatus.TRUNCATED,
+    **dict.fromkeys(("stop", *_CALLING), MessageStatus.COMPLETED),
+    **dict.fromkeys(("length", "max_tokens", "model_length"), MessageStatus.TRUNCATED),
     "content_filter": MessageStatus.FILTERED_CONTENT,
 }
-_CALLING = frozenset(("tool_calls", "function_call"))
 
 
 class Memory(NamedTuple):
-    """What the chunks so far have told: where the parts are, the calls, the usage."""
+    """What the chunks so far hold; ``ended``: the last has come, but for those with usage alone."""
 
+    id: str | None = None
+    created: int | None = None
     model: str | None = None
     spans: Spans = ()
     calls: Calls = ()
     usage: Tally | None = None
     details: UsageDetails | None = None
+    failure: Failure | None = None
+    ended: bool = False
 
 
 class OpenAIChatReader:
@@ -53,6 +61,8 @@ class OpenAIChatReader:
 
     def read(self, kind: str, value: Any, so_far: SoFar = START) -> Reading:
         """What the row means."""
+        if kind == STREAM_EVENT and value == DONE:
+            return _marked(so_far.text, so_far.memory)
         value = pj.as_object(value)
         if kind == STREAM_EVENT:
             return _chunk(value, so_far.text, so_far.memory)
@@ -65,15 +75,17 @@ class OpenAIChatReader:
     def type_of(self, kind: str, value: Any) -> str | None:
         """The ``StreamEvent`` or ``RunStatus`` name; None for a chunk that means neither."""
         value = pj.as_object(value)
+        choice = chat_content.choice_of(value)
         if kind == RUN:
-            return _status(value).name
+            return _status(value, choice).name
         if kind != STREAM_EVENT:
             return None
-        if _is_error(value):
+        reason = _reason(choice)
+        if failure_of(value, reason):
             return StreamEvent.ERROR.name
-        if reason := _reason(value):
+        if reason:
             return _end(reason).name
-        return PARTIAL if _pieces(value) else None
+        return PARTIAL if chat_content.pieces(chat_content.message_of(choice)) else None
 
     def index_of(self, _kind: str, _value: Any) -> int | None:
         """None: chunks have no numbers."""
@@ -81,13 +93,12 @@ class OpenAIChatReader:
 
     def slots(self, value: Any) -> list[Slot]:
         """The first choice's ``content`` and ``refusal``."""
-        choice = _choice(pj.as_object(value))
-        said = pj.as_object(choice.get("delta", choice.get("message")))
-        return [Slot(said, key) for key in _TEXT_KEYS if type(said.get(key)) in (str, int)]
+        choice = chat_content.choice_of(pj.as_object(value))
+        return chat_content.slots(chat_content.message_of(choice))
 
     def telling(self, value: Any) -> Telling:
-        """Chunks tell more; a completion stands for itself."""
-        is_chunk = "delta" in _choice(pj.as_object(value))
+        """A delta is appended; a message is the whole text."""
+        is_chunk = "delta" in chat_content.choice_of(pj.as_object(value))
         return Telling.MORE if is_chunk else Telling.WHOLE
 
     def envelope(self, type_: str | None, _source_index: int | None, text: str) -> Any:
@@ -108,31 +119,38 @@ reader = OpenAIChatReader()
 
 def ends(value: Any) -> bool:
     """Whether nothing but the usage comes after a chunk."""
+    if value == DONE:
+        return True
     value = pj.as_object(value)
-    return _is_error(value) or _reason(value) is not None
+    reason = _reason(chat_content.choice_of(value))
+    return bool(reason or failure_of(value, reason))
 
 
 def _chunk(value: dict[str, Any], text: str, known: Memory | None) -> Reading:
     memory = known or Memory()
-    if _is_error(value):
-        error, code = oj.error(value["error"])
-        failed = RunStreamEvent(StreamEvent.ERROR, error=error)
-        return Reading(event=failed, error_code=code, memory=memory)
-    pieces, reason = _pieces(value), _reason(value)
-    told = "".join(pieces.values())
-    text = text if text.endswith(told) else text + told
-    after = _after(memory, value, text, pieces)
-    parts = spans.parts(after.spans, text) if reason or pieces else ()
+    choice = chat_content.choice_of(value)
+    delta, reason = chat_content.message_of(choice), _reason(choice)
+    pieces = chat_content.pieces(delta)
+    appended = "".join(pieces.values())
+    if "delta" not in choice and appended:
+        memory = memory._replace(spans=())
+    text = text if text.endswith(appended) else text + appended
+    after = _after(memory, value, delta, text, pieces)
+    failure = memory.failure or failure_of(value, reason)
+    ended = bool(reason or failure) or (memory.ended and not pieces)
+    if failure is not memory.failure or ended is not memory.ended:
+        after = after._replace(failure=failure, ended=ended)
     event: RunStreamEvent | None = None
-    if reason:
-        message = _message(value, parts, calls=bool(after.calls))
-        event = RunStreamEvent(
-            _end(reason), tool_calls=chat_calls.told(after.calls), _message=message
-        )
+    if failure and (pieces or reason or memory.failure is None):
+        event = _failed(failure, after, text)
+    elif reason:
+        event = _last(after, text, _end(reason), reason)
     elif pieces:
-        event = RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=PartialMessage(parts))
+        said = PartialMessage(spans.parts(after.spans, text), _separator="")
+        event = RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=said)
     return Reading(
         event=event,
+        error_code=failure.code if event and failure else None,
         usage=_increase(memory.usage, after.usage),
         details=_details_increase(memory.details, after.details),
         facts=_facts(value) if memory.model is None else None,
@@ -142,53 +160,93 @@ def _chunk(value: dict[str, Any], text: str, known: Memory | None) -> Reading:
     )
 
 
-def _after(memory: Memory, value: dict[str, Any], text: str, pieces: dict[str, str]) -> Memory:
+def _marked(text: str, known: Memory | None) -> Reading:
+    """The end of a stream, which is news only where no chunk was the last."""
+    memory = known or Memory()
+    if memory.ended:
+        return Reading(memory=memory, marker=True)
+    end = StreamEvent.TOOL_CALLS if memory.calls else StreamEvent.DONE
+    return Reading(
+        event=_last(memory, text, end, None),
+        begins=known is None,
+        memory=memory._replace(ended=True),
+        marker=True,
+    )
+
+
+def _last(memory: Memory, text: str, end: StreamEvent, reason: str | None) -> RunStreamEvent:
+    parts = spans.parts(memory.spans, text)
+    message = None if memory.calls and not parts else _message(memory, parts, reason)
+    return RunStreamEvent(end, tool_calls=chat_calls.told(memory.calls), _message=message)
+
+
+def _failed(failure: Failure, memory: Memory, text: str) -> RunStreamEvent:
+    parts = spans.parts(memory.spans, text)
+    message = PartialMessage(parts, _separator="") if parts else None
+    return RunStreamEvent(StreamEvent.ERROR, error=failure.message, _message=message)
+
+
+def _after(
+    memory: Memory, value: dict[str, Any], delta: dict[str, Any], text: str, pieces: dict[str, str]
+) -> Memory:
     grown, end = memory.spans, len(text) - sum(map(len, pieces.values()))
     for key, piece in pieces.items():
         end += len(piece)
-        grown = spans.grown(grown, text[:end], (_TEXT_KEYS.index(key), 0), piece)
+        grown = spans.grown(grown, text[:end], (chat_content.KEYS.index(key), 0), piece)
     usage = value.get("usage")
     counts = token_counts.read(usage, token_counts.CHAT)
     return Memory(
+        id=memory.id or pj.as_text(value.get("id")) or None,
+        created=memory.created or micros(value.get("created")),
         model=memory.model or pj.as_text(value.get("model")) or None,
         spans=grown,
-        calls=chat_calls.more(memory.calls, pj.as_object(_choice(value).get("delta"))),
+        calls=chat_calls.more(memory.calls, delta),
         usage=memory.usage if counts is None else counts,
         details=oj.details(usage, token_counts.CHAT) or memory.details,
+        failure=memory.failure,
+        ended=memory.ended,
     )
 
 
 def _completion(value: dict[str, Any], known: Memory | None) -> Reading:
-    memory, status = known or Memory(), _status(value)
-    error, code = oj.error(value.get("error"))
-    said = pj.as_object(_choice(value).get("message"))
-    calls = chat_calls.more((), said)
-    message = None
-    if status in (RunStatus.COMPLETED, RunStatus.TOOL_CALLS):
-        parts = tuple(said[key] for key in _TEXT_KEYS if isinstance(said.get(key), str))
-        message = _message(value, parts, calls=bool(calls))
-    after = _after(memory, value, "", {})
+    memory, choice = known or Memory(), chat_content.choice_of(value)
+    status, reason = _status(value, choice), _reason(choice)
+    failure = failure_of(value, reason)
+    said = chat_content.message_of(choice)
+    calls, parts = chat_calls.more((), said), chat_content.parts(said)
+    after = _after(memory, value, {}, "", {})
+    message: Message | PartialMessage | None = None
+    if failure is None and not (calls and not parts):
+        own = Memory(pj.as_text(value.get("id")), micros(value.get("created")))
+        message = _message(own, parts, reason) if choice else None
+    elif parts:
+        message = PartialMessage(parts, _separator="")
+    result = RunResult(
+        status,
+        failure.message if failure else None,
+        None if failure else chat_calls.told(calls),
+        _message=message,
+    )
     return Reading(
-        result=RunResult(status, error, chat_calls.told(calls), _message=message),
-        error_code=code,
+        result=result,
+        error_code=failure.code if failure else None,
         usage=_increase(memory.usage, after.usage),
         details=_details_increase(memory.details, after.details),
         facts=_facts(value),
         begins=known is None,
-        memory=after,
+        memory=after._replace(failure=failure, ended=True),
         unread=_unread(value),
     )
 
 
-def _message(value: dict[str, Any], parts: tuple[str, ...], *, calls: bool) -> Message | None:
-    if calls and not parts:
-        return None
+def _message(memory: Memory, parts: tuple[str, ...], reason: str | None) -> Message:
     return oj.message(
-        value.get("id"),
+        memory.id,
         parts,
         role="assistant",
-        status=_STATUSES.get(_reason(value) or "", MessageStatus.COMPLETED),
-        created_at=micros(value.get("created")),
+        status=_STATUSES.get(reason or "stop", MessageStatus.UNKNOWN),
+        created_at=memory.created,
+        finish_reason=reason,
     )
 
 
@@ -201,13 +259,15 @@ def _facts(value: dict[str, Any]) -> Facts:
     )
 
 
-def _status(completion: dict[str, Any]) -> RunStatus:
-    if _is_error(completion):
+def _status(completion: dict[str, Any], choice: dict[str, Any]) -> RunStatus:
+    reason = _reason(choice)
+    if failure_of(completion, reason):
         return RunStatus.FAILED
-    reason = _reason(completion)
-    if reason is None:
-        return RunStatus.UNKNOWN
-    return RunStatus.TOOL_CALLS if reason in _CALLING else RunStatus.COMPLETED
+    if reason in _CALLING:
+        return RunStatus.TOOL_CALLS
+    if reason is None and choice and chat_calls.more((), chat_content.message_of(choice)):
+        return RunStatus.TOOL_CALLS
+    return RunStatus.COMPLETED if choice else RunStatus.UNKNOWN
 
 
 def _end(reason: str) -> StreamEvent:
@@ -215,26 +275,8 @@ def _end(reason: str) -> StreamEvent:
     return StreamEvent.TOOL_CALLS if reason in _CALLING else StreamEvent.DONE
 
 
-def _is_error(value: dict[str, Any]) -> bool:
-    return bool(value.get("error")) and not value.get("choices")
-
-
-def _choice(value: dict[str, Any]) -> dict[str, Any]:
-    """The first choice, empty where the value tells nothing of it."""
-    for choice in map(pj.as_object, pj.as_list(value.get("choices"))):
-        if choice.get("index", 0) == 0:
-            return choice
-    return {}
-
-
-def _pieces(chunk: dict[str, Any]) -> dict[str, str]:
-    """What a chunk adds to the text, by the key that it stands under."""
-    delta = pj.as_object(_choice(chunk).get("delta"))
-    return {key: delta[key] for key in _TEXT_KEYS if delta.get(key) and type(delta[key]) is str}
-
-
-def _reason(value: dict[str, Any]) -> str | None:
-    return pj.as_text(_choice(value).get("finish_reason")) or None
+def _reason(choice: dict[str, Any]) -> str | None:
+    return pj.as_text(choice.get("finish_reason")) or None
 
 
 def _increase(before: Tally | None, now: Tally | None) -> Tally | None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # The key under which arguments stand that are no JSON object, as the model spelled them.
 UNPARSED = "_unparsed"
 
+# The keys of an error's message: one of them is OpenAI's.
+_SENTENCES = ("message", "detail")
 # Arguments stand some levels deep in what is stored of a run.
 _DEPTH = MAX_DEPTH - 8
 
@@ -44,7 +46,7 @@ def details(value: Any, names: Names) -> UsageDetails | None:
 
 
 def error(value: Any) -> tuple[str | None, int | str | None]:
-    """The message and the code (or else the type) of an error; a message not told is empty."""
+    """The message and the code (or else the type) of an error; a missing message is empty."""
     if isinstance(value, str):
         return value, None
     if not isinstance(value, dict):
@@ -52,7 +54,26 @@ def error(value: Any) -> tuple[str | None, int | str | None]:
     code: Any = value.get("code")
     if type(code) not in (int, str):
         code = pj.as_text(value.get("type"))
-    return pj.as_text(value.get("message")) or "", code
+    return _sentence(value), code
+
+
+def body_error(body: dict[str, Any]) -> tuple[str | None, int | str | None] | None:
+    """The error that a whole body is, in the shapes of several servers; None if it is none."""
+    if told := body.get("error"):
+        return error(told) if isinstance(told, (dict, str)) else error(body)
+    if any(isinstance(body.get(key), str) for key in _SENTENCES) or body.get("object") == "error":
+        return error({**body, "type": body.get("type") if _is_kind(body.get("type")) else None})
+    return None
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    found = (error.get(key) for key in _SENTENCES)
+    return next((text for text in found if isinstance(text, str)), "")
+
+
+def _is_kind(type_: Any) -> bool:
+    # The type of an event that carries an error says nothing about the error.
+    return isinstance(type_, str) and type_ != "error"
 
 
 def message(  # noqa: PLR0913 - the fields of a message
@@ -64,6 +85,7 @@ def message(  # noqa: PLR0913 - the fields of a message
     created_at: int | None,
     thread_id: str | None = None,
     citations: tuple[Citation, ...] = (),
+    finish_reason: str | None = None,
 ) -> Message:
     """A finished message."""
     return Message(
@@ -76,6 +98,8 @@ def message(  # noqa: PLR0913 - the fields of a message
         author=Author(id="", role=pj.as_text(role) or "assistant"),
         citations=citations,
         status=status,
+        finish_reason=finish_reason,
+        _separator="",
     )
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.rules import plain_json as pj
 from runreel.rules.reading import Facts
+from runreel.sources import openai_items as items
 from runreel.sources import openai_json as oj
 from runreel.words.messages import (
     Citation,
     File,
     FileChunk,
     Message,
+    PartialMessage,
     SearchIndex,
     UnknownSource,
 )
-from runreel.words.results import ToolCallList
 from runreel.words.status import MessageStatus, RunStatus
 from runreel.words.times import micros
+
+if TYPE_CHECKING:
+    from runreel.words.results import ToolCallList
 
 # The keys of a content part under which its text stands.
 TEXT_KEYS = ("text", "refusal")
@@ -30,6 +34,7 @@ _STATUSES = {
     "failed": RunStatus.FAILED,
     "cancelled": RunStatus.FAILED,
 }
+_RUNNING = (RunStatus.PENDING, RunStatus.IN_PROGRESS)
 
 
 class Outcome(NamedTuple):
@@ -39,19 +44,20 @@ class Outcome(NamedTuple):
     error: str | None = None
     error_code: int | str | None = None
     tool_calls: ToolCallList | None = None
-    message: Message | None = None
+    message: Message | PartialMessage | None = None
 
 
 def outcome(response: dict[str, Any], status: str | None = None) -> Outcome:
     """What the response came to, by its own ``status`` or the one given."""
     told = _status(response, status)
+    message = _message(response)
     if told is RunStatus.FAILED:
-        return Outcome(told, *_error(response))
+        said = PartialMessage(message.parts, _separator="") if message.parts else None
+        return Outcome(told, *_error(response), message=said)
     if told is RunStatus.TOOL_CALLS:
-        message = _message(response)
-        return Outcome(told, tool_calls=calls(response), message=message if message.parts else None)
-    over = told is RunStatus.COMPLETED
-    return Outcome(told, message=_message(response) if over else None)
+        waiting = items.calls(_items(response))
+        return Outcome(told, tool_calls=waiting, message=message if message.parts else None)
+    return Outcome(told, message=message if told is RunStatus.COMPLETED else None)
 
 
 def facts(response: dict[str, Any], *, first: bool) -> Facts:
@@ -86,21 +92,12 @@ def created(response: dict[str, Any]) -> int | None:
     return micros(response.get("created_at"))
 
 
-def calls(response: dict[str, Any]) -> ToolCallList | None:
-    """The calls of functions and custom tools that it waits for."""
-    found = []
-    for item in _items(response):
-        if item.get("type") == "function_call":
-            found.append(oj.call(item.get("call_id"), item.get("name"), item.get("arguments")))
-        elif item.get("type") == "custom_tool_call":
-            found.append(oj.custom_call(item.get("call_id"), item.get("name"), item.get("input")))
-    return ToolCallList(tuple(found)) if found else None
-
-
 def _status(response: dict[str, Any], given: str | None) -> RunStatus:
     name = given or pj.as_text(response.get("status")) or ""
     status = _STATUSES.get(name, RunStatus.UNKNOWN)
-    waits = name == "completed" and calls(response) is not None
+    if response.get("error") and status not in _RUNNING:
+        return RunStatus.FAILED
+    waits = name == "completed" and items.calls(_items(response)) is not None
     return RunStatus.TOOL_CALLS if waits else status
 
 
@@ -111,9 +108,9 @@ def _error(response: dict[str, Any]) -> tuple[str | None, int | str | None]:
 
 
 def _message(response: dict[str, Any]) -> Message:
-    items = [item for item in _items(response) if item.get("type") == "message"]
-    parts = [pj.as_object(part) for item in items for part in pj.as_list(item.get("content"))]
-    first = items[0] if items else {}
+    said = [item for item in _items(response) if item.get("type") == items.MESSAGE]
+    parts = [pj.as_object(part) for item in said for part in pj.as_list(item.get("content"))]
+    first = said[0] if said else {}
     return oj.message(
         first.get("id"),
         tuple(text for part in parts if (text := _text(part)) is not None),
@@ -121,6 +118,7 @@ def _message(response: dict[str, Any]) -> Message:
         status=_message_status(response),
         created_at=created(response),
         thread_id=_conversation(response),
+        finish_reason=_incomplete(response),
         citations=tuple(
             Citation((_source(pj.as_object(note)),))
             for part in parts
@@ -132,9 +130,13 @@ def _message(response: dict[str, Any]) -> Message:
 def _message_status(response: dict[str, Any]) -> MessageStatus:
     if response.get("status") != "incomplete":
         return MessageStatus.COMPLETED
-    reason = pj.as_object(response.get("incomplete_details")).get("reason")
-    filtered = reason == "content_filter"
+    filtered = _incomplete(response) == "content_filter"
     return MessageStatus.FILTERED_CONTENT if filtered else MessageStatus.TRUNCATED
+
+
+def _incomplete(response: dict[str, Any]) -> str | None:
+    """Why it is incomplete, in its server's word."""
+    return pj.as_text(pj.as_object(response.get("incomplete_details")).get("reason")) or None
 
 
 def _source(note: dict[str, Any]) -> FileChunk | UnknownSource:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runreel.rules import plain_json as pj
 from runreel.rules import token_counts
 from runreel.rules.reading import START, Reading, Slot, SoFar, Telling
+from runreel.sources import openai_items, spans
 from runreel.sources import openai_json as oj
 from runreel.sources import openai_outcome as responses
-from runreel.sources import spans
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
 from runreel.words.messages import PartialMessage
 from runreel.words.results import RunResult, RunStreamEvent
@@ -23,6 +23,7 @@ from runreel.words.times import micros
 
 if TYPE_CHECKING:
     from runreel.rules.token_counts import Tally
+    from runreel.sources.openai_items import Items
     from runreel.sources.spans import Part, Spans
 
 ERROR = "error"
@@ -37,6 +38,7 @@ _ENDS = {
     "response.completed": "completed",
     "response.incomplete": "incomplete",
     "response.failed": "failed",
+    "response.cancelled": "cancelled",
 }
 _STREAMED = {
     RunStatus.COMPLETED: StreamEvent.DONE,
@@ -45,10 +47,11 @@ _STREAMED = {
 }
 # Where events repeat the text that deltas have told.
 _PART_DONE = frozenset(("response.output_text.done", "response.refusal.done"))
+_NO_ITEMS: Items = {}
 
 
 class Memory(NamedTuple):
-    """The response that is being told, those whose usage is counted, where the parts are.
+    """The response that streams, those whose usage is counted, its parts and output items.
 
     ``misread`` are the responses whose usage is not understood.
     """
@@ -57,12 +60,13 @@ class Memory(NamedTuple):
     counted: frozenset[str] = frozenset()
     spans: Spans = ()
     misread: frozenset[str] = frozenset()
+    items: Items = _NO_ITEMS
 
     def moved(self, response: dict[str, Any]) -> Memory:
         """The memory once ``response`` is the one that is told."""
         if not self.is_new(response):
             return self
-        return self._replace(response=responses.id_of(response), spans=())
+        return self._replace(response=responses.id_of(response), spans=(), items=_NO_ITEMS)
 
     def counting(self, response: dict[str, Any]) -> tuple[Memory, Tally | None]:
         """The memory once the usage of ``response`` is counted, and what is to be added for it."""
@@ -181,7 +185,11 @@ def _event(value: dict[str, Any], text: str, memory: Memory) -> Reading:
             begins=memory.is_new(response),
             memory=memory.moved(response),
         )
+    if openai_items.shows_items(type_):
+        return Reading(memory=memory._replace(items=openai_items.after(memory.items, value)))
     if end := _ENDS.get(type_):
+        if not pj.as_list(response.get("output")):
+            response = {**response, "output": openai_items.output(memory.items, memory.spans, text)}
         told = responses.outcome(response, end)
         event = RunStreamEvent(
             _STREAMED[told.status], told.error, told.tool_calls, _message=told.message
@@ -191,8 +199,7 @@ def _event(value: dict[str, Any], text: str, memory: Memory) -> Reading:
 
 
 def _failed(value: dict[str, Any], memory: Memory) -> Reading:
-    told = value.get("error")
-    message, code = oj.error(told if isinstance(told, (dict, str)) else value)
+    message, code = oj.body_error(value) or oj.error(value)
     event = RunStreamEvent(StreamEvent.ERROR, error=message)
     return Reading(event=event, error_code=code, memory=memory)
 
@@ -200,7 +207,7 @@ def _failed(value: dict[str, Any], memory: Memory) -> Reading:
 def _grown(part: Part, more: str, text: str, memory: Memory) -> Reading:
     text = text if text.endswith(more) else text + more
     grown = spans.grown(memory.spans, text, part, more)
-    message = PartialMessage(spans.parts(grown, text))
+    message = PartialMessage(spans.parts(grown, text), None, "")
     event = RunStreamEvent(_PARTIAL, None, None, message)
     return Reading(event, memory=memory._replace(spans=grown))
 
@@ -234,8 +241,15 @@ def _type(value: dict[str, Any]) -> str:
 
 
 def _is_error(value: dict[str, Any]) -> bool:
-    # A body that is an error has no type of its own.
-    return _type(value) == ERROR or ("type" not in value and bool(value.get("error")))
+    type_ = _type(value)
+    if type_ == ERROR:
+        return True
+    if type_.startswith("response."):
+        return False
+    # A body that is an error has no type, or that of its error.
+    if value.get("error") or value.get("object") == ERROR:
+        return True
+    return not type_ and oj.body_error(value) is not None
 
 
 def _response_of(value: dict[str, Any]) -> dict[str, Any]:

@@ -36,10 +36,16 @@ def grown(spans: Spans, text: str, part: Part, piece: str) -> Spans:
 
 def parts(spans: Spans, text: str) -> tuple[str, ...]:
     """The texts of the parts, in the order of their numbers."""
+    told = texts_by_part(spans, text)
+    return tuple(told[part] for part in sorted(told))
+
+
+def texts_by_part(spans: Spans, text: str) -> dict[Part, str]:
+    """The text of each part, by its numbers."""
     told: dict[Part, str] = {}
     for part, start, end in spans:
         told[part] = told.get(part, "") + text[start:end]
-    return tuple(_whole(told[part]) for part in sorted(told))
+    return {part: _whole(said) for part, said in told.items()}
 
 
 def _whole(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -47,24 +47,25 @@ class File(Resource):
     mime_type: str | None = None
 
 
+NEWLINE = "\n"
+
+
+def _joined(parts: tuple[Any, ...], separator: str) -> str:
+    return separator.join(part for part in parts if isinstance(part, str))
+
+
 @dataclass(frozen=True, slots=True)
-class _Parted:
-    """Something made of parts, of which the strings are its text."""
+class FileChunk:
+    """A piece of a file that an answer was built on."""
 
     parts: tuple[Any, ...]
+    search_index: SearchIndex
+    file: File | None
 
     @property
     def text(self) -> str:
         """The string parts, joined with a newline."""
-        return "\n".join(part for part in self.parts if isinstance(part, str))
-
-
-@dataclass(frozen=True, slots=True)
-class FileChunk(_Parted):
-    """A piece of a file that an answer was built on."""
-
-    search_index: SearchIndex
-    file: File | None
+        return _joined(self.parts, NEWLINE)
 
     @property
     def type(self) -> Literal["filechunk"]:
@@ -92,19 +93,28 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
-class PartialMessage(_Parted):
+class PartialMessage:
     """A message that is still being written: the whole text so far."""
 
+    parts: tuple[Any, ...]
     id: None = None
+    _separator: str = field(default=NEWLINE, compare=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The string parts, joined as their source joins them: by a newline, or by nothing."""
+        return _joined(self.parts, self._separator)
 
 
 @dataclass(frozen=True, slots=True)
-class Message(_Parted):
+class Message:
     """A finished message.
 
     Empty strings and maps of the wire are None, ``created_at`` is naive UTC: both as in the SDK.
+    ``finish_reason`` is why the model stopped, in its server's word; None where it said none.
     """
 
+    parts: tuple[Any, ...]
     id: str | None
     thread_id: str | None
     created_by: str | None
@@ -113,6 +123,13 @@ class Message(_Parted):
     author: Author
     citations: tuple[Citation, ...]
     status: MessageStatus
+    finish_reason: str | None = None
+    _separator: str = field(default=NEWLINE, compare=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The string parts, joined as their source joins them: by a newline, or by nothing."""
+        return _joined(self.parts, self._separator)
 
     @property
     def role(self) -> str:

@@ -133,6 +133,16 @@ class _HasMessage(BaseRunStatus):
         return self._message
 
     @property
+    def text_so_far(self) -> str | None:
+        """The text as far as it was written, also of what failed; None where there is none."""
+        return None if self._message is None else self._message.text
+
+    @property
+    def parts_so_far(self) -> tuple[Any, ...]:
+        """The parts as far as they were written, also of what failed."""
+        return () if self._message is None else self._message.parts
+
+    @property
     def text(self) -> str | None:
         """The text of the message, or None where there is no message."""
         message = self.message
