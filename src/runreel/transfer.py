@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from runreel import inputs
+from runreel import inputs, queries
 from runreel.importer import Importer, tell
+from runreel.keeper import Keeper
+from runreel.projector import Fold
 from runreel.recorder import Recorder
 from runreel.rules.ids import check_run_id
+from runreel.sources.completions import Completion
+from runreel.sources.lines import (
+    CHAT,
+    DONE,
+    RESPONSES,
+    Line,
+    of_source,
+    recognised,
+    shape_of,
+)
+from runreel.sources.payloads import Payload, error_body, read_payloads
+from runreel.store import event_log
 from runreel.survey import Ends, Survey
-from runreel.words.errors import BadInput
+from runreel.system.arrivals import ArrivalClock
+from runreel.words.errors import BadInput, RunreelError
 from runreel.words.intake import Problem, Report
+from runreel.words.log import OPEN, STREAM_EVENT
+from runreel.words.status import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from runreel.sources.lines import Line
     from runreel.store.database import Database
+    from runreel.system.arrivals import Arrival
 
     Progress = Callable[[int, int | None, int], None]
+
+CUT = "the input ended before the last event of the run"
+
+# After these a source's stream has nothing to say until the program answers.
+_ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.TOOL_CALLS)
+# How many events may come before the one that shows which source the run has.
+_MOST_HELD = 100
 
 
 def import_files(
@@ -28,9 +53,8 @@ def import_files(
     """Store recorded traffic; ``-`` is standard input. Importing again adds nothing.
 
     A run with a line that cannot be read is left untouched, and so is one that was pruned; the rest
-    goes in. Compressed files are decompressed; a file that is no JSON lines is one problem.
-    ``progress`` gets bytes read, bytes in all and lines stored; every file is read twice, all of
-    them before anything is stored.
+    goes in. ``progress`` is told bytes read, bytes in all and lines stored; every file is read
+    twice, all of them before anything is stored.
 
     Raises:
         UsageError: if a file cannot be opened.
@@ -40,30 +64,24 @@ def import_files(
     with inputs.opened(paths) as files:
         done = sum(source.size for source in files)
         step = _step(progress, done * 2)
-        surveys = {
-            place: _scanned(source, ends)
-            for place, source in enumerate(files)
-            if source.refusal is None
-        }
+        surveys = []
+        for source in files:
+            with source.open() as file:
+                surveys.append(Survey(source.name, file, ends))
         importer = Importer(database, report, ends)
-        for place, source in enumerate(files):
-            survey = surveys.get(place)
-            if survey is None:
-                report.problems.append(Problem(source.name, 1, str(source.refusal), None))
-                continue
+        for source, survey in zip(files, surveys, strict=True):
             report.problems += survey.problems
             with source.open() as file:
                 importer.store(file, survey, partial(step, done))
             done += source.size
             step(done, 0, report.lines)
     importer.finish()
-    report.notices += _empty([survey for survey in surveys.values() if survey.is_empty])
     return report
 
 
 def record_lines(  # noqa: PLR0913 - what a user can say of a run
     database: Database,
-    lines: Iterable[bytes],
+    lines: Iterable[bytes | Arrival],
     *,
     run_id: str,
     source: str | None = None,
@@ -72,67 +90,188 @@ def record_lines(  # noqa: PLR0913 - what a user can say of a run
 ) -> Report:
     """Store one run's events as they arrive, each committed before the next is read.
 
-    The source is told by the first line's shape unless named. Lines that cannot be read are
-    reported and left out.
+    ``lines`` are JSON lines, events of a server-sent stream, or both: lines with or without their
+    ends, or chunks of any size with the time of their arrival, at which their events are stored.
+    The source is that of the run in the log, else the first one that a line's shape shows, unless
+    it is named. Lines that cannot be read are reported and left out. Where the input ends before
+    the source's last event, the report says ``cut``, and the recording is interrupted.
 
     Raises:
+        SourceMismatch: if the log has the run from another source.
         RunPruned: if the run was pruned.
     """
     check_run_id(run_id)
-    report = Report(source=source)
-    recorder: Recorder | None = None
+    recording = _LineRecording(database, run_id, source, identity or {})
     try:
-        for number, raw in enumerate(lines, 1):
-            try:
-                line = _line_of(raw, run_id)
-                if line is None:
-                    continue
-                recorder = recorder or _recorder(database, run_id, source or line.source, identity)
-                report.source = recorder.source
-                if source is None and line.source != recorder.source:
-                    raise BadInput(f"this is an event of {line.source}, not of {recorder.source}")
-                offer = recorder.offer(line.kind, line.value)
-                tell(report, offer, "-", number, run_id)
-            except BadInput as error:
-                report.problems.append(Problem("-", number, str(error), run_id))
-            report.lines += 1
+        for payload, arrival in read_payloads(lines):
+            recording.take(payload, arrival)
             if on_event is not None:
-                on_event(report)
+                on_event(recording.report)
+        recording.end()
     except BaseException as error:
-        if recorder is not None:
-            recorder.interrupt(type(error).__name__)
+        recording.interrupt(type(error).__name__)
         raise
-    if recorder is not None:
-        recorder.close()
-    return report
+    return recording.report
 
 
-def _recorder(
-    database: Database, run_id: str, source: str, identity: dict[str, Any] | None
-) -> Recorder:
-    return Recorder(database, run_id, source=source, via="lines", identity=identity)
+class _LineRecording:
+    """A run whose events come as payloads; ``report`` says what became of them."""
 
+    def __init__(
+        self, database: Database, run_id: str, source: str | None, identity: dict[str, Any]
+    ) -> None:
+        self.report = Report(source=source)
+        self._database = database
+        self._run_id = run_id
+        self._named = source is not None
+        self._known = source or self._logged()
+        self._identity = identity
+        self._clock = ArrivalClock()
+        self._recorder: Recorder | None = None
+        self._completion: Completion | None = None
+        self._held: list[tuple[Payload, Arrival | None]] = []
+        self._done = self._ending = False
 
-def _line_of(raw: bytes, run_id: str) -> Line | None:
-    line = inputs.read(raw)
-    if line is not None and line.run_id not in (None, run_id):
-        raise BadInput(f"this line is of run {line.run_id}, not of {run_id}")
-    return line
+    def take(self, payload: Payload, arrival: Arrival | None) -> None:
+        """Store an event, or hold it until the source of the run is known."""
+        if payload.is_empty:
+            return
+        if payload.is_done:
+            self._finish()
+            return
+        self.report.lines += 1
+        try:
+            line = self._line(payload)
+            if line is None:
+                self._held.append((payload, arrival))
+            else:
+                self._release(line.source)
+                self._store(payload, line, arrival)
+        except BadInput as error:
+            self._refuse(payload, error)
+        if len(self._held) > _MOST_HELD:
+            self._decide()
 
+    def end(self) -> None:
+        """Close the recording; interrupt it where the source's last event has not come."""
+        self._decide()
+        self._clock.set(None)
+        recorder, self._ending = self._recorder, True
+        if self._done or self._is_over():
+            if recorder is not None:
+                recorder.close()
+        else:
+            if recorder is not None:
+                recorder.interrupt(CUT)
+            self.report.cut = True
+            self.report.notices.append(
+                CUT if recorder is None else f"{CUT}: the recording is interrupted"
+            )
+        self.report.problems.sort(key=lambda problem: problem.line)
 
-def _scanned(source: inputs.Input, ends: Ends) -> Survey:
-    with source.open() as file:
-        return Survey(source.name, file, ends)
+    def interrupt(self, reason: str) -> None:
+        """End the recording early. Never raises, for the caller has an error already."""
+        with suppress(RunreelError):
+            self._decide()
+        self._clock.set(None)
+        recorder = self._recorder
+        if recorder is None:
+            return
+        with suppress(RunreelError):
+            if self._ending:
+                # Whether the last note was stored is unknown.
+                recorder.reload()
+        if recorder.state.recording == OPEN:
+            Keeper(recorder).interrupt(reason)
 
+    def _finish(self) -> None:
+        """The stream says that it is over: a row says so where no event before did."""
+        self._decide(CHAT)
+        recorder = self._recorder
+        if recorder is not None and recorder.source == CHAT and not self._is_over():
+            recorder.offer(STREAM_EVENT, DONE.decode())
+        self._done = True
+        if self._completion is not None:
+            self._completion.end()
 
-def _empty(surveys: list[Survey]) -> list[str]:
-    """What is reported of files without any event."""
-    if not surveys:
-        return []
-    names = ["standard input" if survey.name == "-" else survey.name for survey in surveys[:3]]
-    more = ", …" if len(surveys) > len(names) else ""
-    hold = "holds" if len(surveys) == 1 else "hold"
-    return [f"{', '.join(names)}{more} {hold} no event of a run: nothing to import"]
+    def _refuse(self, payload: Payload, error: BadInput) -> None:
+        self.report.problems.append(Problem("-", payload.number, str(error), self._run_id))
+
+    def _line(self, payload: Payload) -> Line | None:
+        """The event in a payload; None where it does not show the source and nothing else does."""
+        value = self._value(payload, self._known)
+        line = of_source(self._known, value) if self._named and self._known else shape_of(value)
+        if line is None or not line.certain:
+            if self._known is None:
+                return None
+            line = of_source(self._known, value)
+        elif self._recorder is not None and line.source != self._known:
+            raise BadInput(f"this is an event of {line.source}, not of {self._known}")
+        if line.run_id not in (None, self._run_id):
+            raise BadInput(f"this line is of run {line.run_id}, not of {self._run_id}")
+        return line
+
+    @staticmethod
+    def _value(payload: Payload, source: str | None) -> dict[str, Any]:
+        return error_body(source or RESPONSES, payload) or inputs.read_value(payload.data)
+
+    def _is_over(self) -> bool:
+        return self._recorder is not None and self._recorder.state.status in _ENDED
+
+    def _decide(self, source: str | None = None) -> None:
+        """Store what is held, as of ``source`` or else of the first source that fits."""
+        shapes = [shape_of(self._value(payload, source)) for payload, _ in self._held]
+        self._release(next((source or line.source for line in shapes if line is not None), None))
+
+    def _release(self, source: str | None) -> None:
+        """Store what is held, if the source is known now, and report it as unreadable if not."""
+        if not self._held:
+            return
+        held, self._held = self._held, []
+        for payload, arrival in held:
+            value = self._value(payload, source)
+            try:
+                line = recognised(value) if source is None else of_source(source, value)
+                self._store(payload, line, arrival)
+            except BadInput as error:
+                self._refuse(payload, error)
+
+    def _store(self, payload: Payload, line: Line, arrival: Arrival | None) -> None:
+        self._clock.set(arrival)
+        recorder = self._recorder or self._begin(line.source)
+        if self._completion is not None:
+            self._completion.take(line.kind, line.value)
+        offer = recorder.offer(line.kind, line.value)
+        self._done = False
+        tell(self.report, offer, "-", payload.number, self._run_id)
+
+    def _begin(self, source: str) -> Recorder:
+        recorder = self._recorder = Recorder(
+            self._database,
+            self._run_id,
+            source=source,
+            via="lines",
+            identity=self._identity,
+            clock=self._clock.wall,
+            timer=self._clock.timer,
+        )
+        self._known = self.report.source = source
+        if source == CHAT:
+            self._completion = Completion()
+            if recorder.last_seq >= 0:
+                with self._database.reading() as connection, suppress(BadInput):
+                    for event in queries.events(connection, self._run_id):
+                        self._completion.take(event.kind, event.raw)
+        return recorder
+
+    def _logged(self) -> str | None:
+        """The source of the run in the log; None where the log has no such run."""
+        with self._database.reading() as connection:
+            for row in event_log.read(connection, self._run_id, stop=1):
+                fold = Fold(self._run_id)
+                fold.take(row)
+                return fold.state.source or None
+        return None
 
 
 def _step(progress: Progress | None, total: int) -> Callable[[int, int, int], None]:

@@ -103,10 +103,11 @@ def test_record_reads_standard_input_line_by_line(call_sqlite: Caller) -> None:
         child.stdin.write(b"data: " + jsonl(EVENTS[1]) + b"\n")
         child.stdin.flush()
         _wait_for(call_sqlite, "Hello")
+        child.stdin.write(jsonl(EVENTS[2]))
         child.stdin.close()
         assert child.wait(timeout=30) == 0
         assert child.stdout is not None
-        assert child.stdout.read() == b"Run r. Events: 2 stored, 0 known before.\n"
+        assert child.stdout.read() == b"Run r. Events: 3 stored, 0 known before.\n"
     assert call_sqlite.good("show", "r", "--json").json["recording"] == "closed"
 
 
@@ -191,7 +192,7 @@ def test_a_terminal_is_told_how_to_end_the_input(call_sqlite: Caller) -> None:
         os.close(theirs)
         assert child.stderr is not None
         assert b"Ctrl-D" in child.stderr.readline()
-        os.write(ours, jsonl(EVENTS[0]) + b"\x04")
+        os.write(ours, jsonl(EVENTS[2]) + b"\x04")
         assert child.wait(timeout=30) == 0
         assert child.stdout is not None
         assert child.stdout.read().startswith(b"Run r. Events: 1 stored")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from runreel.cli import options, terminal
+from runreel.cli.stopping import stopping
 from runreel.sources import SOURCES
+from runreel.system import standard_input
+from runreel.system.arrivals import Arrivals
 from runreel.words.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,20 +20,20 @@ if TYPE_CHECKING:
 
     from runreel.cli.output import Output
     from runreel.reel import Reel
+    from runreel.system.arrivals import Arrival
     from runreel.words.intake import Report
 
+T = TypeVar("T")
 STDIN = "-"
-# How many problems of a file are printed one by one.
-SHOWN_PROBLEMS = 20
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
 
 
 @click.command(
     "record",
     epilog=options.examples("""
-my-program | runreel record --run run-1 --input -
+my-program | runreel record --run run-1
 runreel record --run run-1 --source plain --model my-model --input events.jsonl
-curl -sN "$URL" | runreel record --run run-1 --label team=search --input -
+curl -sN "$URL" | runreel record --run run-1 --label team=search
 """),
 )
 @click.option(
@@ -40,19 +42,21 @@ curl -sN "$URL" | runreel record --run run-1 --label team=search --input -
 @click.option(
     "--source",
     type=click.Choice(SOURCES),
-    help="Input format. Default: detected from the first line.",
+    help="Input format. Default: detected from the lines.",
 )
 @click.option(
-    "--input", "file", type=_FILE, metavar="FILE|-", help="File of JSON lines; - is standard input."
+    "--input",
+    "file",
+    type=_FILE,
+    metavar="FILE|-",
+    help="File of events; - is standard input. Default: standard input, if piped.",
 )
 @click.option("--assistant", "assistant_id", type=options.TEXT, metavar="ID", help="Assistant ID.")
 @click.option("--thread", "thread_id", type=options.TEXT, metavar="ID", help="Thread ID.")
 @click.option("--model", type=options.TEXT, metavar="MODEL", help="Model name.")
 @options.labels("labels", "Label of the run (repeatable).")
 @options.output()
-@options.reel(create=True)
 def record_command(
-    reel: Reel,
     run_id: str,
     source: str | None,
     file: str | None,
@@ -62,21 +66,32 @@ def record_command(
 ) -> None:
     """Record a run from JSON lines as they arrive.
 
-    Without --input, listens to a live Assistants run by its id, with the key and the endpoint of
-    the SDK's environment variables (YC_API_KEY or YC_IAM_TOKEN, YC_API_ENDPOINT).
+    Reads --input, or standard input where a pipe or a file is connected to it. Otherwise listens
+    to a live Assistants run by its id, with the key and the endpoint of the SDK's environment
+    variables (YC_API_KEY or YC_IAM_TOKEN, YC_API_ENDPOINT).
 
-    Each line is one event of the source; `data:` lines of a server-sent stream are taken too.
-    An event is stored before the next line is read. Lines that are already stored add nothing, so
-    the input of an interrupted recording can be given again from its start. Exit code 1: bad lines.
+    Each line is one event of the source; a server-sent stream is read event by event. An event is
+    stored before the next one is, with the time at which it arrived. Events that are already
+    stored add nothing, so the input of an interrupted recording can be given again from its start.
+
+    Exit code 1: bad lines, or input that ended before the last event of the run. Ctrl-C and
+    SIGTERM end the recording as interrupted.
     """
-    told = {key: value for key, value in identity.items() if value}
-    if file is None:
-        report = _listen(reel, run_id, source, told)
-    else:
-        from runreel.transfer import record_lines
+    known = {key: value for key, value in identity.items() if value}
+    if file is None and standard_input.is_given():
+        file = STDIN
+    # What arrives on a pipe has its time from the first of these on, before the log is open.
+    with (
+        stopping(),
+        nullcontext() if file is None else _lines(file) as lines,
+        options.opened(create=True) as reel,
+    ):
+        if lines is None:
+            report = _listen(reel, run_id, source, known)
+        else:
+            from runreel.transfer import record_lines
 
-        with _lines(file) as lines:
-            report = record_lines(reel.db, lines, run_id=run_id, source=source, identity=told)
+            report = record_lines(reel.db, lines, run_id=run_id, source=source, identity=known)
     _tell(report, output, f"Run {run_id}. {_events(report)}", file)
 
 
@@ -97,8 +112,7 @@ def _listen(reel: Reel, run_id: str, source: str | None, told: dict[str, Any]) -
     epilog=options.examples("""
 runreel import traffic.jsonl
 runreel import recordings/*.jsonl
-runreel import traffic.jsonl.gz
-my-program | runreel import -
+zcat traffic.jsonl.gz | runreel import -
 """),
 )
 @click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...|-")
@@ -114,8 +128,6 @@ def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> Non
     An unreadable line is reported, its run is left untouched, and the rest goes in. If it names no
     run, it is of the run whose event numbers skip one there, else of the run before or after it,
     unless the lines of that run alternate with those of others. Exit code 1: there were such lines.
-
-    Files compressed with gzip, bzip2 or xz are read as they are, and zstd with the extra `zstd`.
     """
     from runreel.cli import progress
     from runreel.transfer import import_files
@@ -131,11 +143,14 @@ def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> Non
 
 
 @contextmanager
-def _lines(file: str) -> Iterator[Iterable[bytes]]:
+def _lines(file: str) -> Iterator[Iterable[bytes | Arrival]]:
+    """The lines of a file, or the chunks that arrive where it is none that can be read at once."""
     if file == STDIN:
+        if sys.stdin is None:
+            raise UsageError("standard input is closed")
         if sys.stdin.isatty():
             terminal.note(("Reading from the terminal; Ctrl-D ends.", "dim"))
-        yield sys.stdin.buffer
+        yield _readable(standard_input.arrivals() or sys.stdin.buffer, "standard input")
         return
     from pathlib import Path
 
@@ -144,35 +159,30 @@ def _lines(file: str) -> Iterator[Iterable[bytes]]:
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}") from error
     with lines:
-        yield lines
+        yield _readable(lines if lines.seekable() else Arrivals(lines.fileno()), file)
+
+
+def _readable(lines: Iterable[T], name: str) -> Iterator[T]:
+    try:
+        yield from lines
+    except OSError as error:
+        raise UsageError(f"cannot read {name}: {error.strerror}") from error
 
 
 def _tell(report: Report, output: Output, told: str, file: str | None = None) -> None:
     for notice in report.notices:
         terminal.note(notice)
-    _show_problems(report, file)
+    for problem in report.problems:
+        run = "" if problem.run_id is None else f" (run {problem.run_id})"
+        name = file or problem.file
+        name = "<stdin>" if name == STDIN else name
+        terminal.note((f"{name}:{problem.line}: ", "bold"), f"{problem.message}{run}")
     if output.is_table:
         terminal.out(told)
     else:
         output.object(_value(report, file))
-    if report.problems:
+    if report.problems or report.cut:
         raise click.exceptions.Exit(1)
-
-
-def _show_problems(report: Report, file: str | None) -> None:
-    """Print the first problems of each file, and how many more there are."""
-    counts: Counter[str] = Counter()
-    for problem in report.problems:
-        name = file or problem.file
-        name = "<stdin>" if name == STDIN else name
-        counts[name] += 1
-        if counts[name] <= SHOWN_PROBLEMS:
-            run = "" if problem.run_id is None else f" (run {problem.run_id})"
-            terminal.note((f"{name}:{problem.line}: ", "bold"), f"{problem.message}{run}")
-    for name, count in counts.items():
-        if count > SHOWN_PROBLEMS:
-            more = count - SHOWN_PROBLEMS
-            terminal.note((f"{name}: ", "bold"), f"{more:,} more; --json lists all of them")
 
 
 def _events(report: Report) -> str:

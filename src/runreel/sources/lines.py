@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from runreel.rules.json_text import loads
 from runreel.rules.plain_json import as_object
 from runreel.sources.proto_json import original, string
+from runreel.sources.sse import SSEParser, is_field
 from runreel.words.errors import BadInput
 from runreel.words.log import CONTEXT, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.words.status import RunStatus, StreamEvent
@@ -21,20 +22,19 @@ _BARE_EVENT = frozenset(("eventType", "streamCursor", "partialMessage", "complet
 _ORIGINAL_EVENT = frozenset(map(original, _BARE_EVENT))
 _RUN = frozenset(("assistantId", "threadId"))
 _ORIGINAL_RUN = frozenset(map(original, _RUN))
-_OBJECTS = {
-    "response": (RESPONSES, RUN),
-    "chat.completion": (CHAT, RUN),
-    "chat.completion.chunk": (CHAT, STREAM_EVENT),
-}
+_RESPONSE = "response"
+_COMPLETION = "chat.completion"
 _NAMES = {*StreamEvent.__members__, *RunStatus.__members__}
-_SSE_FIELDS = (b"event:", b"id:", b"retry:", b":")
+# The text that ends a stream of chat completions; it is no JSON.
+DONE = b"[DONE]"
 
 
 class Line(NamedTuple):
     """What a line tells.
 
     ``run_id`` is None where the line does not say. A context line may belong to several runs:
-    those of ``assistant`` or of ``thread``.
+    those of ``assistant`` or of ``thread``. ``certain`` is whether no other source has events of
+    this shape; where it is false, the run's own source comes before ``source``.
     """
 
     source: str
@@ -43,6 +43,7 @@ class Line(NamedTuple):
     run_id: str | None = None
     assistant: str | None = None
     thread: str | None = None
+    certain: bool = True
 
 
 def parse(raw: bytes) -> Line | None:
@@ -53,16 +54,57 @@ def parse(raw: bytes) -> Line | None:
         BadInput: if it is not the shape of any source's events.
     """
     text = raw.strip()
-    if text.startswith(b"data:"):
-        text = text[5:].strip()
-        if text == b"[DONE]":
-            return None
-    if not text or text.startswith(_SSE_FIELDS):
+    if is_field(text):
+        event = SSEParser().feed(text + b"\n\n")
+        text = event[0].data.strip() if event else b""
+    if not text or text == DONE:
         return None
+    return recognised(read_object(text))
+
+
+def read_object(text: bytes) -> dict[str, Any]:
+    """The JSON object of ``text``.
+
+    Raises:
+        BadValue: if it is not JSON.
+        BadInput: if it is no object.
+    """
     value = loads(text)
     if not isinstance(value, dict):
         raise BadInput("an event is a JSON object")
-    return _wrapped(value) or _bare(value) or _openai(value) or _plain(value) or _refuse(value)
+    return value
+
+
+def recognised(value: dict[str, Any]) -> Line:
+    """The event that an object is by its shape.
+
+    Raises:
+        BadInput: if it is not the shape of any source's events.
+    """
+    return shape_of(value) or _refuse(value)
+
+
+def shape_of(value: dict[str, Any]) -> Line | None:
+    """The event that an object is by its shape; None where no source has that shape."""
+    return (
+        _wrapped(value)
+        or _bare(value)
+        or _responses(value)
+        or _chat(value)
+        or _plain(value)
+        or _error(value)
+    )
+
+
+def of_source(source: str, value: dict[str, Any]) -> Line:
+    """The event that an object is where its source is known: any object is one."""
+    if source == YANDEX:
+        line = _wrapped(value) or _bare(value)
+    elif source == PLAIN:
+        line = _plain(value)
+    else:
+        line = _responses(value) if source == RESPONSES else _chat(value)
+    return line or Line(source, STREAM_EVENT, value, _run_id(value))
 
 
 def _wrapped(line: dict[str, Any]) -> Line | None:
@@ -93,17 +135,41 @@ def _bare(line: dict[str, Any]) -> Line | None:
     return None
 
 
-def _openai(line: dict[str, Any]) -> Line | None:
-    """An event or object of OpenAI's interfaces, which name no run unless ``run_id`` was added."""
-    run_id = _run_id(line)
-    object_, type_ = line.get("object"), line.get("type")
-    if isinstance(object_, str) and object_ in _OBJECTS:
-        source, kind = _OBJECTS[object_]
-        return Line(source, kind, line, run_id)
-    typed = isinstance(type_, str) and (type_.startswith("response.") or "sequence_number" in line)
-    # A body that is an error is all that a server says: either interface reads it alike.
-    if typed or line.keys() - {"run_id", "runId"} == {"error"}:
+def _responses(line: dict[str, Any]) -> Line | None:
+    """An event of a response or a response, which names no run unless ``run_id`` was added."""
+    run_id, type_ = _run_id(line), line.get("type")
+    if isinstance(type_, str) and type_.startswith("response."):
         return Line(RESPONSES, STREAM_EVENT, line, run_id)
+    if line.get("object") == _RESPONSE:
+        return Line(RESPONSES, RUN, line, run_id)
+    if isinstance(type_, str) and "sequence_number" in line:
+        return Line(RESPONSES, STREAM_EVENT, line, run_id, certain=False)
+    return None
+
+
+def _chat(line: dict[str, Any]) -> Line | None:
+    """A chunk or a completion: many servers leave ``object`` out, or name it otherwise."""
+    object_, choices, run_id = line.get("object"), line.get("choices"), _run_id(line)
+    if object_ == _COMPLETION:
+        return Line(CHAT, RUN, line, run_id)
+    if isinstance(object_, str) and object_.startswith(_COMPLETION + "."):
+        return Line(CHAT, STREAM_EVENT, line, run_id)
+    if not isinstance(choices, list) or object_ not in (None, ""):
+        return None
+    said = [choice.keys() for choice in choices if isinstance(choice, dict)]
+    if len(said) < len(choices) or not all("delta" in keys or "message" in keys for keys in said):
+        return None
+    streamed = not said or any("delta" in keys for keys in said)
+    return Line(CHAT, STREAM_EVENT if streamed else RUN, line, run_id)
+
+
+def _error(line: dict[str, Any]) -> Line | None:
+    """An error that is all that a server says: several interfaces have the same."""
+    error = line.get("error")
+    has_error = isinstance(error, (dict, str)) and bool(error)
+    alone = line.keys() - {"run_id", "runId"} == {"error"}
+    if has_error or alone or line.get("type") == "error":
+        return Line(RESPONSES, STREAM_EVENT, line, _run_id(line), certain=False)
     return None
 
 

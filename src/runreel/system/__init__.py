@@ -1,1 +1,1 @@
-"""The machine below the recorder: event loops and threads."""
+"""The machine below the recorder: event loops, threads, standard input."""

@@ -20,7 +20,10 @@ class Problem(NamedTuple):
 
 @dataclass(slots=True)
 class Report:
-    """What became of what came in. ``events_known`` were in the log before."""
+    """What became of what came in.
+
+    ``events_known`` were in the log before. ``cut`` is whether a stream's last event did not come.
+    """
 
     lines: int = 0
     events_new: int = 0
@@ -28,6 +31,7 @@ class Report:
     runs_new: int = 0
     runs_touched: int = 0
     source: str | None = None
+    cut: bool = False
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     _unread: dict[str, _Unread] = field(default_factory=dict, repr=False)

@@ -1,0 +1,74 @@
+"""Standard input as what a recording reads: whether it is one, and its chunks as they arrive."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+from runreel.system.arrivals import Arrivals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Options of the root command that take a value.
+_WITH_VALUE = ("--db", "--color")
+
+_started: list[Arrivals] = []
+
+
+def start_early(arguments: Sequence[str]) -> None:
+    """Start to read a pipe at once, where a command line records from it.
+
+    The program then imports modules and opens the log while the first lines arrive.
+    """
+    if _records(arguments) and _kind(0) in (stat.S_IFIFO, stat.S_IFSOCK):
+        _started.append(Arrivals(0))
+
+
+def arrivals() -> Arrivals | None:
+    """The chunks of standard input; None where it is a file, which has no arrival times."""
+    if _started:
+        return _started.pop()
+    descriptor = _descriptor()
+    if descriptor is None or _kind(descriptor) == stat.S_IFREG:
+        return None
+    return Arrivals(descriptor)
+
+
+def is_given() -> bool:
+    """Whether a program or a file feeds standard input, rather than a terminal or nothing."""
+    descriptor = _descriptor()
+    kinds = (stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFREG)
+    return bool(_started) or (descriptor is not None and _kind(descriptor) in kinds)
+
+
+def _records(arguments: Sequence[str]) -> bool:
+    place = 0
+    while place < len(arguments) and arguments[place].startswith("-"):
+        place += 2 if arguments[place] in _WITH_VALUE else 1
+    command, *options = arguments[place:] or [""]
+    if command != "record" or not {"-h", "--help"}.isdisjoint(options):
+        return False
+    file = "-"
+    for option, value in zip(options, [*options[1:], ""], strict=True):
+        name, equals, inline = option.partition("=")
+        if name == "--input":
+            file = inline if equals else value
+    return file == "-"
+
+
+def _descriptor() -> int | None:
+    """Its file descriptor; None where there is none, or a program has put another object there."""
+    try:
+        return sys.stdin.fileno()
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _kind(descriptor: int) -> int | None:
+    try:
+        return stat.S_IFMT(os.fstat(descriptor).st_mode)
+    except OSError:
+        return None
