@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 import weakref
@@ -10,15 +9,15 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
-from runreel.store import event_log, read_models
+from runreel.store import event_log, forking, read_models
 from runreel.store.connection import GiveUp
-from runreel.system import loops
+from runreel.system import backoff, loops
 from runreel.system.turns import Turns
-from runreel.words.errors import DatabaseReadOnly, DatabaseUnavailable, LogError
+from runreel.words.errors import DatabaseLocked, DatabaseReadOnly, DatabaseUnavailable, LogError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from runreel.store.connection import Connection
     from runreel.store.database import Database
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 # How many units share a transaction at the most.
 GROUP = 512
-_PAUSE = 0.05
-_LONGEST_PAUSE = 2.0
 
 
 class Unit(NamedTuple):
@@ -46,10 +43,11 @@ Outcome = bool | BaseException
 class _Ticket:
     """Units that a caller waits for; ``called`` once there is something for it to do."""
 
-    __slots__ = ("called", "outcomes", "units", "wake")
+    __slots__ = ("called", "outcomes", "since", "units", "wake")
 
     def __init__(self, units: Sequence[Unit]) -> None:
         self.units = units
+        self.since = time.monotonic()
         self.outcomes: list[Outcome] = []
         self.called = False
         self.wake = threading.Lock()
@@ -74,6 +72,8 @@ class Committer:
         self._mutex = threading.Lock()
         self._queue: deque[_Ticket] = deque()
         self._led = False
+        # When a lock was last waited for in vain.
+        self._in_vain = 0.0
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns[Unit, bool]]
         self._turns = WeakKeyDictionary()
 
@@ -177,48 +177,63 @@ class Committer:
 
     def _store(self, tickets: list[_Ticket]) -> None:
         units = [unit for ticket in tickets for unit in ticket.units]
-        outcomes: list[Outcome]
-        if len(units) > 1 and self._together(units):
-            outcomes = [True] * len(units)
-        else:
-            outcomes = [self._alone(unit) for unit in units]
+        # What was queued while another unit waited for a lock in vain has waited with it.
+        waits = min(ticket.since for ticket in tickets) >= self._in_vain
+        outcomes = self._outcomes(units, waits=waits)
         done = 0
         for ticket in tickets:
             ticket.outcomes = outcomes[done : done + len(ticket.units)]
             done += len(ticket.units)
 
-    def _together(self, units: list[Unit]) -> bool:
-        """Store all units in one transaction; False if that could not be, for whatever reason."""
-        try:
-            with self._database.writing() as connection:
-                return self._transact(connection, units)
-        except LogError:
-            return False
+    def _outcomes(self, units: Sequence[Unit], *, waits: bool) -> list[Outcome]:
+        """Store units together, else each by itself; all wait for a lock once, and equally long."""
+        write = self._database.write if waits else self._database.write_at_once
+        deadline = time.monotonic() + self._database.patience
+        locked: LogError | None = None
+        if len(units) > 1:
+            try:
+                if write(self._transact, units):
+                    return [True] * len(units)
+            except LogError as error:
+                locked = error if isinstance(error, DatabaseLocked) else None
+        outcomes: list[Outcome] = []
+        for unit in units:
+            if locked is None:
+                outcome = self._alone(unit, write, deadline)
+                locked = outcome if isinstance(outcome, DatabaseLocked) else None
+            else:
+                outcome = self._again(unit, locked, deadline)
+            outcomes.append(outcome)
+        return outcomes
 
-    def _alone(self, unit: Unit) -> Outcome:
+    def _alone(
+        self, unit: Unit, write: Callable[..., bool] | None = None, deadline: float | None = None
+    ) -> Outcome:
         """Store one unit; after an error the log is asked, for it may be stored all the same."""
         try:
-            return bool(self._database.write(self._one, unit))
+            return bool((write or self._database.write)(self._one, unit))
         except LogError as error:
-            return self._again(unit, error)
+            return self._again(unit, error, deadline or time.monotonic() + self._database.patience)
         except Exception as error:  # noqa: BLE001 - a bug must reach the caller it belongs to
             return error
 
-    def _again(self, unit: Unit, error: LogError) -> Outcome:
+    def _again(self, unit: Unit, error: LogError, deadline: float) -> Outcome:
         """Store a unit whose first try failed: once more at once, then as long as it may pass."""
-        deadline = time.monotonic() + self._database.patience
-        pause = 0.0
+        more = backoff.until(deadline)
+        # A lock has been waited for by now.
+        at_once = not isinstance(error, DatabaseLocked)
         while not self._stored(unit):
+            if not (at_once or (_passing(error) and next(more, False))):
+                if isinstance(error, DatabaseLocked):
+                    self._in_vain = time.monotonic()
+                return error
+            at_once = False
             try:
                 return bool(self._database.write(self._one, unit))
             except LogError as failure:
                 error = failure
             except Exception as bug:  # noqa: BLE001 - as above
                 return bug
-            if not _passing(error, deadline):
-                return self._stored(unit) or error
-            pause = min(pause * 2 or _PAUSE, _LONGEST_PAUSE)
-            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries
         return True
 
     def _stored(self, unit: Unit) -> bool:
@@ -252,7 +267,7 @@ class Committer:
         return stored
 
 
-_making = threading.Lock()
+_making = forking.Lock()
 
 
 def committer_of(database: Database) -> Committer:
@@ -280,7 +295,6 @@ def _wait(ticket: _Ticket) -> BaseException | None:
     return interrupt
 
 
-def _passing(error: LogError, deadline: float) -> bool:
-    """Whether the error may go by itself and there is time left to see."""
-    lasting = isinstance(error, DatabaseReadOnly)
-    return isinstance(error, DatabaseUnavailable) and not lasting and time.monotonic() < deadline
+def _passing(error: LogError) -> bool:
+    """Whether the error may go by itself."""
+    return isinstance(error, DatabaseUnavailable) and not isinstance(error, DatabaseReadOnly)

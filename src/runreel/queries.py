@@ -21,13 +21,15 @@ from runreel.words.log import NOTE, OPEN, OPENED, RESUMED, OpenRecording, Page, 
 from runreel.words.times import from_micros, to_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from runreel.store.connection import Connection
-    from runreel.words.log import RunSummary, StoredEvent
+    from runreel.store.database import Database
+    from runreel.words.log import EventRow, RunSummary, StoredEvent
 
 _STILL_COUNTED = "`runreel usage` still counts it if it was pruned with --keep-usage."
 _CANDIDATES = 10
+_PAGE = 1_000
 
 
 def list_runs(
@@ -84,6 +86,19 @@ def require_kept(connection: Connection, run_id: str) -> None:
         raise RunNotFound(epitaph(first), hint=_STILL_COUNTED)
 
 
+def require_logged(connection: Connection, run_id: str) -> int:
+    """The seq of a run's last row.
+
+    Raises:
+        RunNotFound: if the log has no such run, or it was pruned.
+    """
+    require_kept(connection, run_id)
+    head = event_log.head(connection, run_id)
+    if head < 0:
+        raise RunNotFound(f"no run is called {run_id!r}")
+    return head
+
+
 def state(connection: Connection, run_id: str, at: int | datetime | None = None) -> Projected:
     """A run's summary and result, now or after the row or at the time of ``at``.
 
@@ -124,14 +139,52 @@ def events(
         RunNotFound: if the log has no such run.
     """
     check_asked_id(run_id)
-    require_kept(connection, run_id)
+    require_logged(connection, run_id)
+    yield from _events(run_id, event_log.read(connection, run_id, stop=stop), start, type_)
+
+
+def paged_events(
+    database: Database,
+    run_id: str,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    type_: str | None = None,
+) -> Iterator[StoredEvent]:
+    """``events`` as of when the first is asked for; no connection is held while it is suspended.
+
+    Raises:
+        RunNotFound: if the log has no such run, or it is pruned meanwhile.
+    """
+    check_asked_id(run_id)
+    yield from _events(run_id, _paged(database, run_id, stop), start, type_)
+
+
+def _events(
+    run_id: str, rows: Iterable[EventRow], start: int, type_: str | None
+) -> Iterator[StoredEvent]:
     folded = Fold(run_id)
-    for row in event_log.read(connection, run_id, stop=stop):
+    for row in rows:
         told = folded.take(row)
         if row.seq >= start and type_ in (None, row.type):
             yield stored_event(row, told.value, told.reading, folded.transcript.text)
-    if folded.state.last_seq < 0 and event_log.head(connection, run_id) < 0:
-        raise RunNotFound(f"no run is called {run_id!r}")
+
+
+def _paged(database: Database, run_id: str, stop: int | None) -> Iterator[EventRow]:
+    begin, end = 0, -1
+    while begin != end:
+        with database.reading() as connection:
+            if end < 0:
+                head = require_logged(connection, run_id)
+                end = head + 1 if stop is None else max(min(stop, head + 1), 0)
+            until = min(end, begin + _PAGE)
+            rows = list(event_log.read(connection, run_id, start=begin, stop=until))
+            if len(rows) < until - begin:
+                # Rows go only where a run is pruned.
+                require_logged(connection, run_id)
+                raise RunNotFound(f"rows of run {run_id} were removed meanwhile")
+        yield from rows
+        begin = until
 
 
 def reasoning(connection: Connection, run_id: str, stop: int) -> str | None:

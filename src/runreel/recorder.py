@@ -16,7 +16,7 @@ from runreel.rules.ids import check_new_id, check_run_id
 from runreel.rules.masking import Masker
 from runreel.rules.matching import Offer
 from runreel.rules.runs import IMPORT
-from runreel.store import event_log
+from runreel.store import event_log, forking
 from runreel.system import loops
 from runreel.tail import Tail
 from runreel.words.errors import LogError
@@ -64,7 +64,8 @@ class Recorder:
 
     ``via`` says how the events come: ``import`` where the rows' times are not the events' own.
     Nothing is written, not even a note, until there is something new to store. A log that cannot
-    be read yet is an error at once, or, if ``lenient``, with the first event. Threads may share a
+    be read in the patience of the database is an error, or, if ``lenient``, with the first event.
+    Threads may share a
     recorder, and so may the tasks of a loop: each append has its turn.
     """
 
@@ -97,6 +98,7 @@ class Recorder:
         self._turn, self._task_turn = threading.RLock(), asyncio.Lock()
         self._first: EventRow | None = None
         self._tail, self._stale = self._new_tail(), True
+        forking.register_in_child(self)
         try:
             self.reload()
         except LogError:
@@ -112,6 +114,10 @@ class Recorder:
             BadInput: if the run is new and its id is reserved.
         """
         self._stale = True
+        self._tail = self.database.patiently(self._read)
+        self._stale = False
+
+    def _read(self) -> Tail:
         tail = self._new_tail()
         with self.database.reading() as connection:
             tail.catch_up(event_log.read(connection, self.run_id))
@@ -121,7 +127,14 @@ class Recorder:
             if not self.opened and self._first is not None:
                 self.opened = event_log.holds(connection, self._first)
         tail.begin()
-        self._tail, self._stale = tail, False
+        return tail
+
+    def leave_parent(self) -> None:
+        """In a forked child: begin a session of one's own with the next event."""
+        # Another thread of the parent may have been in the middle of an append.
+        self._turn, self._task_turn = threading.RLock(), asyncio.Lock()
+        self._stale, self.opened, self._first = True, False, None
+        self._begun = self._timer()
 
     @property
     def last_seq(self) -> int:

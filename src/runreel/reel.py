@@ -45,10 +45,11 @@ def open(  # noqa: A001, PLR0913 - runreel.open reads as it should
 
     ``durability`` ``full`` keeps through a power loss what your code saw; ``normal`` is faster
     and may then lose the last moments. ``on_error`` ``warn`` keeps your stream alive where the log
-    fails. ``patience`` is for how many seconds an append tries a database anew that cannot be
-    reached. ``mask`` is what no event may bring into the log: ``"secrets"`` (keys and tokens of
-    well-known services), patterns, or functions that get and answer each string; how often that
-    was needed stands in the note that ends a recording. Nothing is opened before it is needed.
+    fails. ``patience`` is for how many seconds the opening of a recording, and each append, tries
+    again to reach the database. ``mask`` is what no event may bring into the log: ``"secrets"``
+    (keys and tokens of well-known services), patterns, or functions that get and answer each
+    string; how often that was needed stands in the note that ends a recording. Nothing is opened
+    before it is needed.
 
     Raises:
         BadDatabaseUrl, UsageError: if an argument makes no sense.
@@ -76,7 +77,7 @@ def _masking(rules: Sequence[Rule]) -> Masking:
 
 
 class Reel(Upkeep):
-    """A log of runs. A context manager; may be shared by threads, and used on after a fork."""
+    """A log of runs. A context manager; may be shared by threads, and used by forked children."""
 
     def __init__(self, database: Database, *, on_error: str = "raise") -> None:
         self.db = database
@@ -270,13 +271,14 @@ class Reel(Upkeep):
     ) -> Iterator[StoredEvent]:
         """The rows of a run from ``start`` up to but not ``stop``, in order, of one type or all.
 
+        As of when the first is asked for. No connection is held while the iterator is suspended.
+
         Raises:
             RunNotFound: if the log has no such run.
         """
         from runreel import queries
 
-        with self.db.reading() as connection:
-            yield from queries.events(connection, run_id, start=start, stop=stop, type_=type)
+        yield from queries.paged_events(self.db, run_id, start=start, stop=stop, type_=type)
 
     def timeline(self, run_id: str, *, start: int = 0, stop: int | None = None) -> Timeline:
         """When a run's stream events came, and whose clock says so."""

@@ -80,10 +80,9 @@ def timeline(
     times, clock = pacing.moments(beats)
 
     def read() -> Iterator[StoredEvent]:
-        with database.reading() as connection:
-            for event in queries.events(connection, run_id, start=start, stop=end + 1):
-                if event.kind == STREAM_EVENT:
-                    yield event
+        for event in queries.paged_events(database, run_id, start=start, stop=end + 1):
+            if event.kind == STREAM_EVENT:
+                yield event
 
     return Timeline(clock, times, read)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,10 +160,26 @@ def test_readers_beyond_what_a_pool_holds_are_told_so(
     reel.close()
     monkeypatch.setattr(engine, "WAIT_SECONDS", 0.01)
     monkeypatch.setattr(engine, "MOST", engine.KEPT)
-    begun = [reel.events("run") for _ in range(5)]
-    with pytest.raises(DatabaseUnavailable, match="too many"):
-        for events in begun:
-            next(events)
-    for events in begun:
-        events.close()
+    with ExitStack() as held, pytest.raises(DatabaseUnavailable, match="too many"):
+        for _ in range(5):
+            held.enter_context(reel.db.reading())
     assert len(reel.runs()) == 1
+
+
+def test_half_read_iterators_and_readers_keep_no_recorder_out(
+    reel: runreel.Reel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(reel, "run")
+    monkeypatch.setattr(engine, "WAIT_SECONDS", 0.01)
+    half_read = [reel.events("run") for _ in range(2 * engine.MOST)]
+    half_read += [reel.replay("run", instant=True) for _ in range(2 * engine.MOST)]
+    rest = [next(events) for events in half_read]
+    with reel.recording("other") as recording:
+        recording.append(PARTIAL)
+        with ExitStack() as held:
+            for _ in range(engine.MOST):
+                held.enter_context(reel.db.reading())
+            recording.append(PARTIAL)
+    assert reel.run("other").recording == "closed"
+    assert all(list(events) for events in half_read[: 2 * engine.MOST])
+    assert rest

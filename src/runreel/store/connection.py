@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from runreel.store import engine
+from runreel.words.errors import LogError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -46,6 +48,11 @@ class Connection:
         self.waits = True
         self._broken = False
         self._prepared: set[Prepared] | None = set()
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction of SQLite has begun and not ended."""
+        return not self.postgres and bool(self.driver.in_transaction)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """Run one statement; the driver's cursor."""
@@ -91,15 +98,22 @@ class Connection:
 
         On SQLite it takes the write lock at once: a transaction that first reads and then wants
         to write fails at once where another has written meanwhile, whatever the time-out.
+
+        Raises:
+            LogError: if a forked child leaves the block: the transaction is its parent's.
         """
         self.execute("BEGIN" if self.postgres else "BEGIN IMMEDIATE")
+        process = os.getpid()
         try:
             yield
         except BaseException as error:
-            self._rollback()
+            if os.getpid() == process:
+                self._rollback()
             if isinstance(error, GiveUp):
                 return
             raise
+        if os.getpid() != process:
+            raise LogError("a forked child cannot end a transaction of its parent")
         self.execute("COMMIT")
 
     def wait_for_lock(self, *, waits: bool) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def file_errors(path: Path) -> Iterator[None]:
+def file_errors(path: Path | str) -> Iterator[None]:
     """Turn what the system says of a file into an error of ours."""
     try:
         yield
@@ -61,7 +61,7 @@ def too_many(url: Url) -> DatabaseUnavailable:
     """What to raise where as many connections are held as there may be."""
     return DatabaseUnavailable(
         f"too many connections to {shown(url)} are open at once",
-        hint="Read to the end, or close, what was begun: an iterator holds one.",
+        hint="Have fewer threads read at once, or read to the end what checks or exports the log.",
     )
 
 

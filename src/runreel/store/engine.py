@@ -12,7 +12,9 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
+from runreel.store import forking
 from runreel.store.driver_errors import file_errors, too_many
+from runreel.store.log_file import LogFile
 from runreel.store.urls import file_uri, sqlite_path
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ BUSY_SECONDS = 10.0
 CHECKPOINT_PAGES = 4_000
 
 # So many connections are open at most, and so many are kept when nobody uses them. Whoever wants
-# one more waits so long.
+# one more waits so long; a writer has one of its own.
 MOST = 64
 KEPT = 4
 WAIT_SECONDS = 30.0
@@ -59,11 +61,11 @@ class Held(Protocol):
 class Engine(Protocol):
     """Connections to one database, which commit each statement by themselves. Thread-safe."""
 
-    def connect(self) -> Held:
-        """A connection that was given back, or a new one.
+    def connect(self, *, reserved: bool = False) -> Held:
+        """A connection that was given back, or a new one; ``reserved`` ones are not counted.
 
         Raises:
-            DatabaseUnavailable: if too many are held.
+            DatabaseUnavailable: if too many are held, or the file of the log has changed.
         """
         ...
 
@@ -71,9 +73,36 @@ class Engine(Protocol):
         """Close what is kept; what is held is closed when it comes back."""
         ...
 
+    def leave_parent(self) -> None:
+        """In a forked child: never use or close a connection of this engine again."""
+        ...
 
-def create(url: Url, *, durability: str) -> Engine:
+
+class Room:
+    """How many connections may be held at once."""
+
+    def __init__(self, url: Url) -> None:
+        self._url = url
+        self._left = threading.BoundedSemaphore(MOST)
+
+    def enter(self) -> None:
+        """Take the place of one.
+
+        Raises:
+            DatabaseUnavailable: if none becomes free.
+        """
+        if not self._left.acquire(timeout=WAIT_SECONDS):
+            raise too_many(self._url)
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._left.release()
+
+
+def create(url: Url, *, durability: str, file: LogFile | None = None) -> Engine:
     """An engine of the database at ``url``; nothing is opened before it is needed.
+
+    ``file`` is what is known of a file of SQLite already.
 
     Raises:
         MissingExtra: if the driver of Postgres is not installed.
@@ -81,73 +110,110 @@ def create(url: Url, *, durability: str) -> Engine:
     if url.postgres:
         from runreel.store.postgres_engine import PostgresEngine
 
-        return PostgresEngine(url, kept=KEPT, most=MOST, wait=WAIT_SECONDS)
-    return _SqliteEngine(url, durability=durability)
+        return PostgresEngine(url, kept=KEPT, room=Room(url))
+    path = sqlite_path(url)
+    assert path is not None  # noqa: S101 - it is a URL of SQLite
+    return _SqliteEngine(url, durability=durability, file=file or LogFile(path.absolute()))
 
 
 class _SqliteHeld:
-    __slots__ = ("_engine", "_idle", "alchemy", "driver", "url")
+    __slots__ = ("_engine", "_idle", "_room", "alchemy", "driver", "url")
 
-    def __init__(self, engine: _SqliteEngine, driver: Any, idle: list[Any]) -> None:
+    def __init__(
+        self, engine: _SqliteEngine, driver: Any, idle: list[Any], room: Room | None
+    ) -> None:
         self.alchemy = None
         self.driver = driver
         self.url = engine.url
         self._engine: _SqliteEngine | None = engine
         self._idle = idle
+        self._room = room
 
     def close(self) -> None:
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.take_back(self.driver, self._idle)
+            self._leave()
 
     def discard(self) -> None:
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.throw_away(self.driver)
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._room is not None:
+            self._room.leave()
 
 
 class _SqliteEngine:
-    def __init__(self, url: Url, *, durability: str) -> None:
+    """Like ``Engine``."""
+
+    def __init__(self, url: Url, *, durability: str, file: LogFile) -> None:
         self.url = url
+        self.file = file
         self._durability = durability
         self._idle: list[Any] = []
-        self._room = threading.BoundedSemaphore(MOST)
+        self._room = Room(url)
+        # All that are open. A forked child leaves those of its parent alone.
+        self._open: set[Any] = set()
+        self._left = False
 
-    def connect(self) -> Held:
-        if not self._room.acquire(timeout=WAIT_SECONDS):
-            raise too_many(self.url)
+    def connect(self, *, reserved: bool = False) -> Held:
+        room = None if reserved else self._room
+        if room is not None:
+            room.enter()
         idle = self._idle
         try:
-            driver = idle.pop() if idle else _open_sqlite(self.url, self._durability)
-        except IndexError:
-            # Another thread was faster.
-            driver = _open_sqlite(self.url, self._durability)
+            driver = self._driver(idle)
         except BaseException:
-            self._room.release()
+            if room is not None:
+                room.leave()
             raise
-        return _SqliteHeld(self, driver, idle)
+        return _SqliteHeld(self, driver, idle, room)
 
     def dispose(self) -> None:
         idle, self._idle = self._idle, []
         while idle:
-            idle.pop().close()
+            self.throw_away(idle.pop())
+
+    def leave_parent(self) -> None:
+        self._left = True
+        forking.keep_open(self._open)
 
     def take_back(self, driver: sqlite3.Connection, idle: list[Any]) -> None:
         """Keep a connection that ``connect`` gave, or close it."""
+        if self._left:
+            return
         fresh = idle is self._idle and len(idle) < KEPT
         with contextlib.suppress(sqlite3.Error):
             driver.rollback()
             if fresh:
                 idle.append(driver)
-                self._room.release()
                 return
         self.throw_away(driver)
 
     def throw_away(self, driver: sqlite3.Connection) -> None:
         """Close a connection that ``connect`` gave."""
-        with contextlib.suppress(sqlite3.Error):
-            driver.close()
-        self._room.release()
+        if not self._left:
+            self.file.close(driver)
+            self._open.discard(driver)
+
+    def _driver(self, idle: list[Any]) -> sqlite3.Connection:
+        with contextlib.suppress(IndexError):
+            # Another thread may be faster.
+            driver: sqlite3.Connection = idle.pop()
+            try:
+                self.file.check()
+            except BaseException:
+                self.throw_away(driver)
+                raise
+            return driver
+        self.file.opening()
+        driver = _open_sqlite(self.url, self.file.path, self._durability)
+        self._open.add(driver)
+        self.file.opened()
+        return driver
 
 
 def wait_for_lock(driver: sqlite3.Connection, *, waits: bool) -> None:
@@ -157,27 +223,27 @@ def wait_for_lock(driver: sqlite3.Connection, *, waits: bool) -> None:
     driver.execute(f"PRAGMA wal_autocheckpoint = {pages}").close()
 
 
-def _open_sqlite(url: Url, durability: str) -> sqlite3.Connection:
-    path = sqlite_path(url)
-    assert path is not None  # noqa: S101 - it is a URL of SQLite
+def _open_sqlite(url: Url, path: Path, durability: str) -> sqlite3.Connection:
     if url.is_uri:
         rest = "&".join(f"{key}={value}" for key, value in url.query if key != "uri")
-        name = f"{url.database}?{rest}"
+        # A working directory that changes does not lead to another file.
+        known = sqlite_path(url) == path
+        name = f"{url.database}?{rest}" if known else file_uri(path, rest)
     else:
-        name = str(path.absolute())
+        # Where there is no file, we make it ourselves or not at all.
+        name = file_uri(path, "mode=rw")
     try:
-        return _sqlite_connection(name, durability, uri=url.is_uri)
+        return _sqlite_connection(name, durability)
     except sqlite3.OperationalError:
         if not _frozen(path):
             raise
         # SQLite wants to create a file beside it even to read, unless it is told this.
-        name = file_uri(path, "immutable=1")
-        return _sqlite_connection(name, durability, uri=True)
+        return _sqlite_connection(file_uri(path, "immutable=1"), durability)
 
 
-def _sqlite_connection(name: str, durability: str, *, uri: bool) -> sqlite3.Connection:
+def _sqlite_connection(name: str, durability: str) -> sqlite3.Connection:
     driver = sqlite3.connect(
-        name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=uri
+        name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True
     )
     try:
         _sqlite_settings(driver, durability)

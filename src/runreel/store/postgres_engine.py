@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from runreel.store.driver_errors import too_many
 from runreel.words.errors import MissingExtra
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
     from sqlalchemy import Connection as SAConnection
 
+    from runreel.store.engine import Room
     from runreel.store.urls import Url
 
 CONNECT_SECONDS = 10
@@ -25,22 +24,37 @@ CONNECT_SECONDS = 10
 class PostgresHeld:
     """A connection of the driver, held until it is closed or discarded; ``alchemy`` is the same."""
 
-    __slots__ = ("alchemy", "driver", "url")
+    __slots__ = ("_engine", "_room", "alchemy", "driver", "url")
 
-    def __init__(self, url: Url, connection: SAConnection) -> None:
-        self.url = url
+    def __init__(self, engine: PostgresEngine, connection: SAConnection, room: Room | None) -> None:
+        self.url = engine.url
         self.driver: Any = connection.connection.driver_connection
         self.alchemy = connection
+        self._engine: PostgresEngine | None = engine
+        self._room = room
 
     def close(self) -> None:
         """Give the connection back."""
-        self.alchemy.close()
+        if self._ours():
+            self.alchemy.close()
+            self._leave()
 
     def discard(self) -> None:
         """Close the connection, whatever state it is in."""
-        with contextlib.suppress(Exception):
-            self.alchemy.invalidate()
-            self.alchemy.close()
+        if self._ours():
+            with contextlib.suppress(Exception):
+                self.alchemy.invalidate()
+                self.alchemy.close()
+            self._leave()
+
+    def _ours(self) -> bool:
+        # A word on a connection of the parent's would end what that is in the middle of.
+        engine, self._engine = self._engine, None
+        return engine is not None and not engine.left
+
+    def _leave(self) -> None:
+        if self._room is not None:
+            self._room.leave()
 
 
 def _see_alive(driver: Any, _record: Any, _proxy: Any) -> None:
@@ -67,8 +81,10 @@ class PostgresEngine:
         MissingExtra: if the driver of Postgres is not installed.
     """
 
-    def __init__(self, url: Url, *, kept: int, most: int, wait: float) -> None:
-        self._url = url
+    def __init__(self, url: Url, *, kept: int, room: Room) -> None:
+        self.url = url
+        self.left = False
+        self._room = room
         alchemy = cast("URL", url.alchemy)
         # No prepared statements: they break behind a pooler that hands out server connections.
         usual: dict[str, Any] = {"prepare_threshold": None, "connect_timeout": CONNECT_SECONDS}
@@ -77,8 +93,7 @@ class PostgresEngine:
             self._engine = create_engine(
                 alchemy,
                 pool_size=kept,
-                max_overflow=most - kept,
-                pool_timeout=wait,
+                max_overflow=-1,
                 isolation_level="AUTOCOMMIT",
                 connect_args={**arguments, "client_encoding": "utf8"},
                 hide_parameters=True,
@@ -89,17 +104,31 @@ class PostgresEngine:
             ) from None
         event.listen(self._engine, "checkout", _see_alive)
 
-    def connect(self) -> PostgresHeld:
-        """A connection that was given back, or a new one.
+    def connect(self, *, reserved: bool = False) -> PostgresHeld:
+        """A connection that was given back, or a new one; ``reserved`` ones are not counted.
 
         Raises:
             DatabaseUnavailable: if too many are held.
         """
+        room = None if reserved else self._room
+        if room is not None:
+            room.enter()
         try:
-            return PostgresHeld(self._url, self._engine.connect())
-        except PoolTimeout:
-            raise too_many(self._url) from None
+            return PostgresHeld(self, self._engine.connect(), room)
+        except BaseException:
+            if room is not None:
+                room.leave()
+            raise
 
     def dispose(self) -> None:
         """Close what is kept; what is held is closed when it comes back."""
         self._engine.dispose()
+
+    def leave_parent(self) -> None:
+        """In a forked child: never use or close a connection of this engine again."""
+        self.left = True
+        _inherited.append(self._engine)
+
+
+# What a forked child never collects.
+_inherited: list[object] = []

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from importlib import resources
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runreel.store import forking
 from runreel.store.connection import Connection
 from runreel.store.engine import APPLICATION_ID
 from runreel.words.errors import (
@@ -45,7 +45,7 @@ USUAL_SETTINGS = (
     " set_config('quote_all_identifiers', 'off', true)"
 )
 
-_migrating = threading.Lock()
+_migrating = forking.Lock()
 # Any constant will do, as long as it stays the same.
 _MIGRATION_LOCK = 0x72756E7265656C
 
