@@ -162,7 +162,7 @@ def command(folder: str, number: int, which: int) -> str:
         assert _called(*call)[0] == 0
     if arguments[0] == "record":
         with runreel.open(place / "log.db") as reel:
-            kept = [event.text for event in reel.events("run-1") if event.event]
+            kept = [event.text for event in reel.events("run-1", type="PARTIAL_MESSAGE")]
             assert kept == [_text(n) for n in range(MORE)]
     assert _called("--db", f"{folder}/log.db", "verify")[0] == 0
     return f"{arguments[0]}: {code}"
@@ -171,8 +171,8 @@ def command(folder: str, number: int, which: int) -> str:
 def _make_log(folder: Path) -> None:
     with runreel.open(folder / "log.db") as reel:
         tell_all(reel)
-    lines = ({"type": "PARTIAL_MESSAGE", "text": _text(n)} for n in range(MORE))
-    write(folder / "run.jsonl", lines)
+    lines = [{"type": "PARTIAL_MESSAGE", "text": _text(n)} for n in range(MORE)]
+    write(folder / "run.jsonl", [*lines, {"type": "DONE", "text": _text(MORE - 1)}])
     write(folder / "traffic.jsonl", thread_of(5))
     assert _called("keygen", f"{folder}/audit.key")[0] == 0
 
