@@ -6,10 +6,11 @@ import logging
 from typing import TYPE_CHECKING, Any, Self
 
 from runreel.keeper import Keeper
-from runreel.rules import plain_json
+from runreel.rules import arguments, plain_json
 from runreel.rules.runs import PLAIN
 from runreel.words.errors import RunreelError, UsageError
 from runreel.words.log import RUN, STREAM_EVENT, TOOL_RESULTS
+from runreel.words.results import RunResult, RunStreamEvent
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -17,9 +18,15 @@ if TYPE_CHECKING:
     from runreel.recorder import Recorder
     from runreel.rules.matching import Offer
     from runreel.words.log import StoredEvent
-    from runreel.words.results import RunResult, RunStreamEvent
 
 _log = logging.getLogger("runreel")
+
+# What another type is passed to instead.
+_HINTS: dict[type, str] = {
+    RunResult: "Pass a RunResult to result().",
+    RunStreamEvent: "Pass a RunStreamEvent to append().",
+    dict: "Pass JSON values to offer(kind, value), or make a RunStreamEvent.",
+}
 
 
 class Recording:
@@ -48,19 +55,24 @@ class Recording:
         """Store a stream event as a new row.
 
         Raises:
-            UsageError: if the recording's source is not ``plain``: its events are JSON of its own.
+            UsageError: if it is no RunStreamEvent, or the recording's source is not ``plain``,
+                whose events are JSON of its own.
             RecordingError: if it cannot be stored (with ``on_error="warn"``: answers None).
         """
+        if type(event) is not RunStreamEvent:
+            arguments.require("append", event, RunStreamEvent, hint=_HINTS.get(type(event)))
         self._require_plain("append")
         return self._keeper.append(STREAM_EVENT, plain_json.event_value(event), event)
 
     def result(self, result: RunResult) -> StoredEvent | None:
         """Store a state of the run, usage included, as its service told it; see ``append``."""
+        arguments.require("result", result, RunResult, hint=_HINTS.get(type(result)))
         self._require_plain("result")
         return self._keeper.append(RUN, plain_json.result_value(result), result)
 
     def tool_results(self, results: list[Any]) -> StoredEvent | None:
         """Store what the program answered to the run's tool calls; see ``append``."""
+        arguments.require("tool_results", results, list)
         return self._keeper.append(TOOL_RESULTS, {"tool_results": results}, results)
 
     def offer(self, kind: str, value: Any) -> Offer:
@@ -74,6 +86,7 @@ class Recording:
 
     def interrupt(self, reason: str) -> None:
         """Say that the recording was cut short, and why."""
+        arguments.require("interrupt", reason, str)
         self._keeper.tell_lost()
         self._recorder.interrupt(reason)
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from runreel import queries
 from runreel.recorder import Recorder
 from runreel.words.errors import RunPruned, SourceError
+from runreel.words.log import OpenRecording  # noqa: TC001 - for typing.get_type_hints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from runreel.store.database import Database
-    from runreel.words.log import OpenRecording
 
     Resume = Callable[[OpenRecording], None]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from runreel.rules import arguments
 from runreel.rules.filters import run_filter
 from runreel.store.database import Database
 from runreel.store.location import located
@@ -150,6 +151,11 @@ class Reel(Upkeep):
         from runreel.recorder import Recorder
         from runreel.recording import Recording
         from runreel.rules.plain_json import as_labels
+
+        names = {"assistant_id": assistant_id, "thread_id": thread_id, "model": model}
+        for name, text in {"source": source, **names}.items():
+            arguments.require(f"recording({name}=…)", text, str, optional=name in names)
+        arguments.require("recording(labels=…)", labels, dict, optional=True)
 
         told = {
             "assistant_id": assistant_id,
@@ -322,7 +328,7 @@ class Reel(Upkeep):
 
     def usage(  # noqa: PLR0913 - the filters of a report
         self,
-        by: Sequence[str] = ("day",),
+        by: str | Sequence[str] = ("day",),
         *,
         tz: str | None = None,
         status: RunStatus | str | None = None,
@@ -358,6 +364,7 @@ class Reel(Upkeep):
             has_error=has_error,
             no_usage=no_usage,
         )
+        by = arguments.several("usage(by=…)", by)
         from runreel.rules import usage as usages
         from runreel.store import reports, schema
 

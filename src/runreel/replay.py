@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Callable, Iterator  # noqa: TC003 - for typing.get_type_hints
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,18 +12,14 @@ from runreel import queries
 from runreel.projector import Fold
 from runreel.rules import pacing
 from runreel.rules.ids import check_asked_id
-from runreel.rules.pacing import Beat
+from runreel.rules.pacing import Beat, Clock
 from runreel.store import event_log
 from runreel.system import loops
 from runreel.words.errors import RunNotFound, UsageError
-from runreel.words.log import NOTE, OPENED, RESUMED, STREAM_EVENT
+from runreel.words.log import NOTE, OPENED, RESUMED, STREAM_EVENT, StoredEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-
-    from runreel.rules.pacing import Clock
     from runreel.store.database import Database
-    from runreel.words.log import StoredEvent
     from runreel.words.results import RunStreamEvent
 
 

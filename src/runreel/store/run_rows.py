@@ -38,7 +38,7 @@ SUMMARY = tuple(column for column in COLUMNS if column != "result")
 _SHAPE = reader_of("plain")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _STATUSES = dict(RunStatus.__members__)
-_told = attrgetter(*RunResult.__slots__)
+_told = attrgetter(*RunResult.__dataclass_fields__)
 _plain_labels = msgspec.json.Decoder(dict[str, str]).decode
 # Powers of two: a window of 4 KiB.
 _WINDOW, _MEMORY = 12, 4

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator  # noqa: TC003 - for typing.get_type_hints
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from datetime import datetime, timedelta  # noqa: TC003 - for typing.get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime, timedelta
-
-    from runreel.words.results import RunStreamEvent, ToolCallList, Usage, UsageDetails
-    from runreel.words.status import RunStatus
+from runreel.words.results import (  # noqa: TC001 - for typing.get_type_hints
+    RunStreamEvent,
+    ToolCallList,
+    Usage,
+    UsageDetails,
+)
+from runreel.words.status import RunStatus  # noqa: TC001 - for typing.get_type_hints
 
 T = TypeVar("T")
 
@@ -84,7 +87,7 @@ class StoredEvent(NamedTuple):
     tool_calls: ToolCallList | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class RunError:
     """Why a run failed; ``code`` is None where the source gave none."""
 
@@ -126,7 +129,7 @@ class RunSummary(NamedTuple):
         return self.status.status_name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Page(Generic[T]):
     """Some items in order; ``next`` is the cursor to go on after them, None at the end."""
 
@@ -141,7 +144,7 @@ class Page(Generic[T]):
         return len(self.items)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class UsageTotals:
     """Tokens of ``known`` runs among ``runs``; the rest reported none. None where none is known."""
 
@@ -157,7 +160,7 @@ class UsageTotals:
         return self.runs - self.known
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class UsageItem:
     """The totals of one group; ``key`` has a value (or None) for each grouping, in their order."""
 
@@ -165,7 +168,7 @@ class UsageItem:
     totals: UsageTotals
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class UsageReport:
     """Usage by groups; ``tz`` is the time zone that days, weeks and months are of."""
 
@@ -175,7 +178,7 @@ class UsageReport:
     tz: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Difference:
     """Where a projection is not what the log says; ``column`` ``*``: a row lacks or is too many.
 
@@ -189,7 +192,7 @@ class Difference:
     rebuilt: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class OpenRecording:
     """A recording that nobody has closed. ``alive`` is None where its host is another one."""
 
@@ -204,7 +207,7 @@ class OpenRecording:
     alive: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class PrunedRun:
     """A run that was pruned or is to be: ``rows`` go, and the ``bytes`` of their payloads.
 
@@ -224,7 +227,7 @@ class PrunedRun:
     why: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class RunFilter:
     """Which runs: all conditions hold. Times are aware; ``since`` counts in, ``until`` does not."""
 

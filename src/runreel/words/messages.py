@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import datetime  # noqa: TC003 - for typing.get_type_hints
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from runreel.words.status import MessageStatus
+from runreel.words.errors import UsageError
+from runreel.words.status import MessageStatus  # noqa: TC001 - for typing.get_type_hints
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Author:
     """Who wrote a message; ``role`` is ``USER`` or ``ASSISTANT`` at Yandex."""
 
@@ -19,7 +18,7 @@ class Author:
     role: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Resource:
     """Plain data of a service's object that a message refers to; what was not said is None."""
 
@@ -35,12 +34,12 @@ class Resource:
     labels: dict[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class SearchIndex(Resource):
     """The search index that a chunk was found in."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class File(Resource):
     """The file that a chunk was cut from."""
 
@@ -54,8 +53,21 @@ def _joined(parts: tuple[Any, ...], separator: str) -> str:
     return separator.join(part for part in parts if isinstance(part, str))
 
 
-@dataclass(frozen=True, slots=True)
-class FileChunk:
+class _Parted:
+    """Something made of parts."""
+
+    parts: Any
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a string, which would be taken for parts of one character each."""
+        if isinstance(self.parts, str):
+            raise UsageError("parts is a tuple of parts, not a string", hint='Write ("text",).')
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class FileChunk(_Parted):
     """A piece of a file that an answer was built on."""
 
     parts: tuple[Any, ...]
@@ -73,7 +85,7 @@ class FileChunk:
         return "filechunk"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class UnknownSource:
     """A source of a type that runreel does not know; the log has its raw JSON."""
 
@@ -85,15 +97,15 @@ class UnknownSource:
         return "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Citation:
     """The sources that one piece of an answer was built on."""
 
     sources: tuple[FileChunk | UnknownSource, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PartialMessage:
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class PartialMessage(_Parted):
     """A message that is still being written: the whole text so far."""
 
     parts: tuple[Any, ...]
@@ -106,8 +118,8 @@ class PartialMessage:
         return _joined(self.parts, self._separator)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Message(_Parted):
     """A finished message.
 
     Empty strings and maps of the wire are None, ``created_at`` is naive UTC: both as in the SDK.

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from runreel.words.errors import UsageError
+from runreel.words.messages import Citation, Message, PartialMessage  # noqa: TC001 - for typing.get_type_hints
 from runreel.words.status import BaseRunStatus, RunStatus, StreamEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from runreel.words.messages import Citation, Message, PartialMessage
-
 
 # The largest count: one of 64 bits with a sign, as databases and protos have them.
 MAX_COUNT = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Usage:
     """Tokens of a whole run, as the source reported them last.
 
@@ -36,7 +31,7 @@ class Usage:
 
     def __post_init__(self) -> None:
         counts = (self.input_text_tokens, self.total_tokens, self.completion_tokens)
-        for name, count in zip(self.__slots__, counts, strict=True):
+        for name, count in zip(self.__dataclass_fields__, counts, strict=True):
             if not isinstance(count, int) or isinstance(count, bool):
                 raise UsageError(
                     f"{name} is an integer, not {type(count).__name__}",
@@ -46,7 +41,7 @@ class Usage:
                 raise UsageError(f"{name} is from 0 to 2^63-1, not {count}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class UsageDetails:
     """What was special about some of the tokens of a run's usage; None where no source said so.
 
@@ -57,7 +52,7 @@ class UsageDetails:
     reasoning_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class FunctionCall:
     """A function that the model wants called.
 
@@ -68,7 +63,7 @@ class FunctionCall:
     arguments: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ToolCall:
     """One call of a tool; ``id`` is None from Yandex, the call's own from the Responses API."""
 
@@ -76,7 +71,7 @@ class ToolCall:
     function: FunctionCall | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ToolCallList(Sequence[ToolCall]):
     """The calls that a run waits for, in the model's order."""
 
@@ -155,7 +150,7 @@ class _HasMessage(BaseRunStatus):
         return () if message is None else message.parts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class RunStreamEvent(_HasMessage):
     """One event of a run's stream. PARTIAL_MESSAGE carries the whole text so far."""
 
@@ -165,7 +160,7 @@ class RunStreamEvent(_HasMessage):
     _message: Message | PartialMessage | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class RunResult(_HasMessage):
     """The state of a run: its outcome once it is over.
 
