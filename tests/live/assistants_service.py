@@ -55,12 +55,14 @@ class AssistantsService:
         self.runs: dict[str, PlayedRun] = {}
         self.calls: list[Call] = []
         self.silent = False
+        self.listening = 0
         self._key = key
         self._numbers = itertools.count(1)
         self._assistants: dict[str, Any] = {}
         self._threads: dict[str, Any] = {}
         self._messages: dict[str, list[Any]] = defaultdict(list)
         self._stopping = threading.Event()
+        self._counting = threading.Lock()
         self._server = grpc.server(ThreadPoolExecutor(64))
         self._server.add_generic_rpc_handlers(list(self._handlers()))
         self._certificate = None if tls_in is None else Certificate(tls_in)
@@ -197,6 +199,9 @@ class AssistantsService:
 
     def _listen(self, request: Any, context: _CONTEXT) -> Iterator[Any]:
         run = self._run(request, context)
+        with self._counting:
+            self.listening += 1
+        context.add_callback(self._left)
         with run.changed:
             listener, run.listeners = run.listeners, run.listeners + 1
             fault = run.script.faults.pop(0) if run.script.faults else None
@@ -214,6 +219,10 @@ class AssistantsService:
             told = event if run.script.retell is None else run.script.retell(listener, event)
             for _ in range(1 + (start + sent in run.script.twice)):
                 yield told
+
+    def _left(self) -> None:
+        with self._counting:
+            self.listening -= 1
 
     def _attach(self, requests: Iterator[Any], context: _CONTEXT) -> Iterator[Any]:
         for request in requests:

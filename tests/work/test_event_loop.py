@@ -252,7 +252,7 @@ def test_what_was_slow_in_the_loop_is_done_in_a_thread_for_a_while() -> None:
     works = Works()
     turns = works.turns()
     do(turns, 3)
-    works.seconds = 0.03
+    works.seconds = 0.04
     do(turns, 1)
     works.seconds = 0.0
     do(turns, 40)
@@ -264,7 +264,7 @@ def test_what_was_slow_in_the_loop_is_done_in_a_thread_for_a_while() -> None:
 
 def test_what_stays_slow_in_the_thread_stays_there() -> None:
     works = Works()
-    works.seconds = 0.03
+    works.seconds = 0.04
     do(works.turns(slow=True), 40)
     assert works.places == ["thread"] * 40
 

@@ -41,7 +41,8 @@ def recorded(  # noqa: PLR0913 - what can be said of a recording
     Raises:
         MissingExtra: if the SDK is not installed, or is one without assistants.
         UsageError: if ``run`` is something else.
-        SourceMismatch: if the log has the run from another source.
+        SourceMismatch: if the log has the run from another source; of an ``AsyncRun`` that is
+            raised by what is first awaited of it.
     """
     require()
     from yandex_ai_studio_sdk._runs.run import AsyncRun, Run
@@ -61,8 +62,9 @@ def recorded(  # noqa: PLR0913 - what can be said of a recording
     if asynchronous := isinstance(run, AsyncRun):
         loops.refuse_others()
     store = AsyncStore(keeper) if asynchronous else Store(keeper)
-    # Asked now, that a run which cannot be recorded is heard of before its first event.
-    halfway = store.state.recording == INTERRUPTED
+    # Asked now, so that a run which cannot be recorded is refused at once; an event loop asks
+    # later, in a thread.
+    halfway = None if asynchronous else store.state.recording == INTERRUPTED
     wire: AsyncWire | BlockingWire
     wire = AsyncWire(sdk, run.id) if asynchronous else BlockingWire(sdk, run.id)
     session = Session(

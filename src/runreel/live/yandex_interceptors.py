@@ -127,6 +127,7 @@ class _Book:
                         await session.called()
                     yield event
         except BaseException as error:
+            stream.call.cancel()
             await session.cut(reason(error))
             raise
         session.done()

@@ -134,7 +134,7 @@ class Listener:
                     raise
                 error = broken
             finally:
-                await stream.aclose()
+                await session.store.to_end(stream.aclose())
             if await self._over(waiting, error, came=came):
                 return
             await session.wire.sleep(waiting.pause())

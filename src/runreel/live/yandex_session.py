@@ -14,7 +14,7 @@ import grpc
 from runreel.live import yandex_proto as protos
 from runreel.live.yandex_wire import passing
 from runreel.words.errors import RunreelError, SourceError
-from runreel.words.log import CONTEXT, OPEN, RUN, STREAM_EVENT
+from runreel.words.log import CONTEXT, INTERRUPTED, OPEN, RUN, STREAM_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,8 @@ class Waiting:
 class Session:
     """One run: what the service says of it is stored, each telling once.
 
-    ``halfway`` is whether an earlier recording of its stream was cut short.
+    ``halfway`` is whether an earlier recording of its stream was cut short; None asks the log when
+    the run is first listened to or looked at.
     """
 
     def __init__(  # noqa: PLR0913 - what is known of it beforehand
@@ -90,7 +91,7 @@ class Session:
         *,
         assistant_id: str | None = None,
         context: dict[str, Any] | None = None,
-        halfway: bool = False,
+        halfway: bool | None = False,
         patience: Patience = Patience(),
     ) -> None:
         self.wire = wire
@@ -112,6 +113,7 @@ class Session:
             grpc.RpcError: if the service refuses; that it cannot be reached is found out later.
         """
         self.join()
+        await self._prepare()
         if self.run is not None or self.store.state.settled:
             return
         try:
@@ -156,6 +158,7 @@ class Session:
 
     async def keep_run(self, run: Any) -> None:
         """Store a telling of the run, unless it is the one before."""
+        await self._prepare()
         self.run = run
         value = protos.to_json(run)
         if value != self._kept_run:
@@ -207,12 +210,19 @@ class Session:
         # The one who was cut short hears of that, not of a log that cannot even be opened.
         with contextlib.suppress(RunreelError):
             if not self._listeners:
-                self._halfway = self.store.index >= 0 and self.store.state.recording == OPEN
+                if self._halfway is not None:
+                    self._halfway = self.store.index >= 0 and self.store.state.recording == OPEN
                 await self.store.interrupt(reason)
 
     def done(self) -> None:
         """One who listened has heard all."""
         self._listeners -= 1
+
+    async def _prepare(self) -> None:
+        """Ask the log what it has of the run, before anything of this recording is in it."""
+        if self._halfway is None:
+            await self.store.ready()
+            self._halfway = self.store.state.recording == INTERRUPTED
 
     async def _keep_context(self) -> None:
         if self._context_kept:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from runreel.live.driving import completed
 from runreel.rules.runs import RunState
+from runreel.system import loops
 from runreel.words.errors import LogError, RecordingError, RunreelError
 from runreel.words.log import CLOSED
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 
     from runreel.keeper import Keeper
     from runreel.recorder import Recorder
@@ -111,6 +112,18 @@ class Store:
                 raise
             return otherwise
 
+    async def ready(self) -> None:
+        """See that the run can be recorded, and what the log has of it.
+
+        Raises:
+            RunreelError: if it cannot (with ``warn``: of all but the log's own failures).
+        """
+        self._recorder()
+
+    async def to_end(self, steps: Coroutine[Any, Any, T]) -> T:
+        """Await ``steps`` to their end, whatever cancels the task meanwhile."""
+        return await steps
+
     async def read(self, rows: Iterator[T]) -> AsyncGenerator[T, None]:
         """Rows of the log as they are wanted."""
         while chunk := self._chunk(rows, 1):
@@ -150,6 +163,19 @@ class AsyncStore(Store):
         super().__init__(keeper)
         self._turn = asyncio.Lock()
 
+    async def ready(self) -> None:
+        """Like ``Store.ready``, in a thread."""
+        try:
+            async with self._turn:
+                await self._keeper.arecorder()
+        except LogError:
+            if not self._keeper.warns:
+                raise
+
+    async def to_end(self, steps: Coroutine[Any, Any, T]) -> T:
+        """Like ``Store.to_end``."""
+        return await loops.to_end(steps)
+
     async def offer(
         self, kind: str, value: Any, shown: Callable[[], Any] = _nothing
     ) -> Offer | None:
@@ -165,7 +191,7 @@ class AsyncStore(Store):
         """Like ``Store.append``."""
         try:
             async with self._turn:
-                return (await self._keeper.recorder.aappend(kind, value)).seq
+                return (await (await self._keeper.arecorder()).aappend(kind, value)).seq
         except RunreelError as error:
             self._keeper.failed(error, value)
             return None
@@ -174,24 +200,34 @@ class AsyncStore(Store):
         """Like ``Store.note``."""
         try:
             async with self._turn:
-                await self._keeper.recorder.anote(type_, value)
+                await (await self._keeper.arecorder()).anote(type_, value)
         except RunreelError as error:
             self._keeper.failed(error, value)
 
     async def close(self) -> None:
-        """Like ``Store.close``."""
+        """Like ``Store.close``; a cancelled task leaves once it is said."""
+        await loops.to_end(self._close())
+
+    async def _close(self) -> None:
         try:
             async with self._turn:
                 await self._keeper.aclose()
                 if self._unclosed():
-                    await self._keeper.recorder.anote(CLOSED, {})
+                    await (await self._keeper.arecorder()).anote(CLOSED, {})
         except RunreelError:
             self._not_closed()
 
     async def interrupt(self, reason: str) -> None:
-        """Like ``Store.interrupt``."""
+        """Like ``Store.interrupt``; a cancelled task leaves once it is said."""
+        await loops.to_end(self._interrupt(reason))
+
+    async def _interrupt(self, reason: str) -> None:
         async with self._turn:
             await self._keeper.ainterrupt(reason)
+
+    def _recorder(self) -> Recorder | None:
+        # An event loop does not wait for one that is not made.
+        return self._keeper.made
 
     async def ask(self, question: Callable[[], T], otherwise: T) -> T:
         """Like ``Store.ask``, in a thread."""

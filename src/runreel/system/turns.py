@@ -17,7 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 # Seconds: what takes longer than this in the loop itself is done in the thread for a while.
-_SLOW = 0.02
+_SLOW = 0.03
 # How many groups that while lasts, and how many are measured in the thread at first.
 _WHILE = 16
 _FIRST = 4
