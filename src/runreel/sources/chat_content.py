@@ -32,6 +32,16 @@ def message_of(choice: dict[str, Any]) -> dict[str, Any]:
     return pj.as_object(choice.get("delta", choice.get("message")))
 
 
+def usage_of(value: dict[str, Any]) -> Any:
+    """The usage object of a chunk or completion, where some servers put it; None if it has none."""
+    usage = value.get("usage")
+    for holder in (value.get("x_groq"), choice_of(value)) if usage is None else ():
+        usage = pj.as_object(holder).get("usage")
+        if usage is not None:
+            break
+    return usage
+
+
 def slots(message: dict[str, Any]) -> list[Slot]:
     """The places of a message's text, in order."""
     found = []

@@ -193,7 +193,7 @@ def _after(
     for key, piece in pieces.items():
         end += len(piece)
         grown = spans.grown(grown, text[:end], (chat_content.KEYS.index(key), 0), piece)
-    usage = value.get("usage")
+    usage = chat_content.usage_of(value)
     counts = token_counts.read(usage, token_counts.CHAT)
     return Memory(
         id=memory.id or pj.as_text(value.get("id")) or None,
@@ -286,9 +286,8 @@ def _increase(before: Tally | None, now: Tally | None) -> Tally | None:
 
 def _unread(value: dict[str, Any]) -> tuple[str, ...]:
     """What of a chunk or completion is not understood."""
-    if value.get("usage") is None:
-        return ()
-    counts = token_counts.read(value["usage"], token_counts.CHAT)
+    usage = chat_content.usage_of(value)
+    counts = None if usage is None else token_counts.read(usage, token_counts.CHAT)
     return ("usage",) if counts is not None and counts.unread else ()
 
 

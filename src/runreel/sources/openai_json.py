@@ -37,11 +37,12 @@ def custom_call(id_: Any, name: Any, text: Any) -> ToolCall:
 
 
 def details(value: Any, names: Names) -> UsageDetails | None:
-    """What a usage object with these names tells of its counts in ``…_details``."""
+    """What a usage object with these names says of its counts in ``…_details``, or beside them."""
     if not isinstance(value, dict):
         return None
     given, made = (pj.as_object(value.get(f"{keys[0]}_details")) for keys in names[:2])
     cached, thought = count(given.get("cached_tokens")), count(made.get("reasoning_tokens"))
+    cached = count(value.get("cached_tokens")) if cached is None else cached
     return None if cached is thought is None else UsageDetails(cached, thought)
 
 
