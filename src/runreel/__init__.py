@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     )
     from runreel.words.log import (
         Difference,
+        Listing,
         OpenRecording,
         Page,
         PrunedRun,
@@ -112,6 +113,7 @@ _HOMES = {
     ),
     "words.log": (
         "Difference",
+        "Listing",
         "OpenRecording",
         "Page",
         "PrunedRun",

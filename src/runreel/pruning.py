@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
     from runreel.store.database import Database
     from runreel.store.run_rows import Projected
-    from runreel.words.status import RunStatus
+    from runreel.words.selection import StatusChoice
 
     Progress = Callable[[int, int], None]
 
@@ -46,14 +46,14 @@ _MEANWHILE = "somebody else has recorded or pruned it meanwhile"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Which runs are to go: those that ended before a time in µs; no ``statuses`` are all.
+    """Which runs are to go: those that ended before a time in µs; ``status`` None is all.
 
     With ``keep_usage`` what usage reports need stays. Without it, it also goes of runs that were
     pruned with it before.
     """
 
     before: int
-    statuses: tuple[RunStatus, ...] = ()
+    status: StatusChoice | None = None
     keep_usage: bool = False
     reason: str | None = None
     actor: str | None = None
@@ -127,14 +127,13 @@ class _Work:
         self._database = database
         self._order = order
         self._clock = clock
-        self._statuses = [status.name for status in order.statuses]
 
     def count(self) -> int:
         """How many runs there are to look at."""
         order = self._order
         with self._database.reading() as connection:
             return run_queries.count_ended(
-                connection, order.before, recordings=order.recordings, statuses=self._statuses
+                connection, order.before, recordings=order.recordings, status=order.status
             )
 
     def candidates(self) -> Iterator[str]:
@@ -147,7 +146,7 @@ class _Work:
                     connection,
                     order.before,
                     recordings=order.recordings,
-                    statuses=self._statuses,
+                    status=order.status,
                     after=after,
                     limit=_PAGE,
                 )
@@ -217,7 +216,9 @@ class _Work:
         """Whether the order means runs of this kind, and there is something of this one to go."""
         order = self._order
         recorded = state.recording in order.recordings and state.listed
-        return recorded and (not order.statuses or state.status in order.statuses)
+        return recorded and (
+            order.status is None or order.status.selects(state.status, state.recording)
+        )
 
 
 def _projected(tombstone: EventRow) -> Projected | None:

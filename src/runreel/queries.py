@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+from bisect import bisect_right
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runreel import process
 from runreel.projector import Fold, fold, stored_event
+from runreel.rules import pacing
 from runreel.rules.ids import LATEST, check_asked_id, check_run_id
 from runreel.rules.json_text import loads
 from runreel.rules.plain_json import as_object
@@ -17,7 +20,8 @@ from runreel.sources import reader_of, thoughts
 from runreel.store import event_log, heads, read_models, run_queries, run_rows, schema
 from runreel.store.run_rows import Projected
 from runreel.words.errors import AmbiguousRun, BadInput, RunNotFound, UsageError
-from runreel.words.log import NOTE, OPEN, OPENED, RESUMED, OpenRecording, Page, RunFilter
+from runreel.words.log import NOTE, OPEN, OPENED, RESUMED, Listing, OpenRecording, Page
+from runreel.words.selection import UNFINISHED, RunFilter
 from runreel.words.times import from_micros, to_micros
 
 if TYPE_CHECKING:
@@ -29,7 +33,35 @@ if TYPE_CHECKING:
 
 _STILL_COUNTED = "`runreel usage` still counts it if it was pruned with --keep-usage."
 _CANDIDATES = 10
+# Runs that are read at once while all are iterated over.
+_RUNS_OF_A_PAGE = 200
 _PAGE = 1_000
+
+
+def listing(
+    database: Database, chosen: RunFilter, *, limit: int | None, after: str | None
+) -> Listing[RunSummary] | Page[RunSummary]:
+    """All runs that ``chosen`` lets through, read page by page, or with ``limit`` one page.
+
+    Raises:
+        UsageError: if the limit or the cursor is invalid.
+    """
+    if limit is not None and limit < 0:
+        raise UsageError(f"invalid limit {limit}: use a number from 0 (all)")
+
+    def page(after: str | None, size: int) -> Page[RunSummary]:
+        with database.reading() as connection:
+            return list_runs(connection, chosen, limit=size, after=after)
+
+    def count(after: str) -> int:
+        with database.reading() as connection:
+            return count_runs(connection, chosen, after=after)
+
+    if limit is not None:
+        return page(after, limit)
+    return Listing(
+        page(after, _RUNS_OF_A_PAGE), lambda cursor: page(cursor, _RUNS_OF_A_PAGE), count
+    )
 
 
 def list_runs(
@@ -38,14 +70,34 @@ def list_runs(
     """The runs that ``chosen`` lets through, newest first; ``limit`` 0 is all.
 
     Raises:
-        UsageError: if ``after`` is no cursor of ours.
+        UsageError: if ``after`` is not a cursor of a page.
     """
     as_of = datetime.now(UTC)
     position = None if after is None else _position(after)
+    chosen = with_stale(connection, chosen)
     found = run_queries.page(connection, chosen, limit=limit + 1 if limit else 0, after=position)
-    items = [_current(connection, item) for item in (found[:limit] if limit else found)]
+    items = [
+        # Most runs of a log have ended: what is known of them is known at once.
+        item
+        if item.finished_at is not None and item.recording != OPEN
+        else _current(connection, item)
+        for item in (found[:limit] if limit else found)
+    ]
     more = bool(limit) and len(found) > limit
     return Page(tuple(items), _cursor(items[-1]) if more else None, as_of)
+
+
+def count_runs(connection: Connection, chosen: RunFilter, *, after: str) -> int:
+    """How many runs the pages from ``after`` on have together."""
+    return run_queries.count(connection, with_stale(connection, chosen), after=_position(after))
+
+
+def with_stale(connection: Connection, chosen: RunFilter) -> RunFilter:
+    """The same filter with the ids of stale runs, where it needs them."""
+    if chosen.status is None or not chosen.status.needs_stale:
+        return chosen
+    unfinished = run_queries.unfinished(connection)
+    return replace(chosen, stale=tuple(run_id for run_id, note in unfinished if _is_gone(note)))
 
 
 def resolve(connection: Connection, text: str) -> str:
@@ -104,24 +156,32 @@ def state(connection: Connection, run_id: str, at: int | datetime | None = None)
 
     Raises:
         RunNotFound: if the log has no such run, or had none then.
+        UsageError: if the run has no such row.
     """
     check_asked_id(run_id)
     require_kept(connection, run_id)
+    head = event_log.head(connection, run_id)
     if at is None:
         schema.require_projections(connection)
         kept = read_models.load(connection, run_id)
-        if kept is not None and kept[0].last_seq == event_log.head(connection, run_id):
-            return _reopened(connection, *kept)
-        rows = event_log.read(connection, run_id)
+        if kept is not None and kept[0].last_seq == head:
+            return _judged(connection, _reopened(connection, *kept))
+        stop = None
     elif isinstance(at, datetime):
-        rows = _until(connection, run_id, to_micros(at))
+        stop = _rows_until(connection, run_id, to_micros(at))
+    elif at > head >= 0:
+        raise UsageError(f"run {run_id} has no row {at}; its last row is {head}")
     else:
-        rows = event_log.read(connection, run_id, stop=at + 1)
-    folded = fold(run_id, rows)
+        stop = at + 1
+    folded = fold(run_id, event_log.read(connection, run_id, stop=stop))
+    if folded.state.last_seq >= head >= 0:
+        return _judged(connection, folded.projected())
     if folded.state.last_seq >= 0:
         return folded.projected()
-    if at is not None and event_log.head(connection, run_id) >= 0:
-        raise RunNotFound(f"run {run_id} had no events then", hint="`runreel events` shows when.")
+    if head >= 0:
+        raise RunNotFound(
+            f"run {run_id} had no events then", hint="`runreel show` says when it started."
+        )
     raise RunNotFound(f"no run is called {run_id!r}")
 
 
@@ -131,16 +191,16 @@ def events(
     *,
     start: int = 0,
     stop: int | None = None,
-    type_: str | None = None,
+    types: frozenset[str] | None = None,
 ) -> Iterator[StoredEvent]:
-    """A run's rows from ``start`` up to but not ``stop``, those of one type if that is given.
+    """A run's rows from ``start`` up to but not ``stop``, all or those of some types or kinds.
 
     Raises:
         RunNotFound: if the log has no such run.
     """
     check_asked_id(run_id)
     require_logged(connection, run_id)
-    yield from _events(run_id, event_log.read(connection, run_id, stop=stop), start, type_)
+    yield from _events(run_id, event_log.read(connection, run_id, stop=stop), start, types)
 
 
 def paged_events(
@@ -149,7 +209,7 @@ def paged_events(
     *,
     start: int = 0,
     stop: int | None = None,
-    type_: str | None = None,
+    types: frozenset[str] | None = None,
 ) -> Iterator[StoredEvent]:
     """``events`` as of when the first is asked for; no connection is held while it is suspended.
 
@@ -157,16 +217,16 @@ def paged_events(
         RunNotFound: if the log has no such run, or it is pruned meanwhile.
     """
     check_asked_id(run_id)
-    yield from _events(run_id, _paged(database, run_id, stop), start, type_)
+    yield from _events(run_id, _paged(database, run_id, stop), start, types)
 
 
 def _events(
-    run_id: str, rows: Iterable[EventRow], start: int, type_: str | None
+    run_id: str, rows: Iterable[EventRow], start: int, types: frozenset[str] | None
 ) -> Iterator[StoredEvent]:
     folded = Fold(run_id)
     for row in rows:
         told = folded.take(row)
-        if row.seq >= start and type_ in (None, row.type):
+        if row.seq >= start and (types is None or row.type in types or row.kind in types):
             yield stored_event(row, told.value, told.reading, folded.transcript.text)
 
 
@@ -210,7 +270,7 @@ def reasoning(connection: Connection, run_id: str, stop: int) -> str | None:
 
 def open_recordings(connection: Connection) -> list[OpenRecording]:
     """The recordings that nobody has closed, whoever makes them, oldest first."""
-    page = run_queries.page(connection, RunFilter(recording=OPEN), limit=0, after=None)
+    page = run_queries.page(connection, RunFilter(recording=(OPEN,)), limit=0, after=None)
     return [_open_recording(connection, item) for item in reversed(page)]
 
 
@@ -256,18 +316,50 @@ def _alive(opened: dict[str, Any]) -> bool | None:
     return process.alive(process.Process(host, pid, opened.get("started")))
 
 
-def _current(connection: Connection, item: RunSummary) -> RunSummary:
-    """The summary folded on where events came that changed nothing a list filters by."""
-    if item.recording != OPEN or event_log.head(connection, item.run_id) == item.last_seq:
-        return item
-    return fold(item.run_id, event_log.read(connection, item.run_id)).projected().summary
-
-
-def _until(connection: Connection, run_id: str, at: int) -> Iterator[Any]:
+def _rows_until(connection: Connection, run_id: str, at: int) -> int:
+    """How many rows a run had at a time by its own clock: see ``pacing.wall``."""
+    folded = Fold(run_id)
+    received: list[int] = []
+    known: dict[int, int] = {}
     for row in event_log.read(connection, run_id):
-        if row.at > at:
-            return
-        yield row
+        reading = folded.take(row).reading
+        received.append(row.at)
+        time = row.at if folded.state.live else None if reading is None else reading.time
+        if time is not None:
+            known[row.seq] = time
+    if folded.state.timed and received:
+        known.setdefault(0, folded.state.started_at)
+    return bisect_right(pacing.wall(received, known), at)
+
+
+def _is_gone(note: str | None) -> bool:
+    """Whether the process that began a recording session no longer exists on this host."""
+    return _alive(_note(note)) is False
+
+
+def _judged(connection: Connection, projected: Projected) -> Projected:
+    """The same with whether the run is stale."""
+    summary = projected.summary
+    if summary.recording != OPEN or summary.status not in UNFINISHED:
+        return projected
+    _, _, note = run_queries.progress(connection, summary.run_id, summary.last_seq)
+    return replace(projected, summary=summary._replace(stale=_is_gone(note)))
+
+
+def _current(connection: Connection, item: RunSummary) -> RunSummary:
+    """The summary as of the log's last row.
+
+    The rows behind the projection change no more of it than how many events there are.
+    """
+    unfinished = item.status in UNFINISHED
+    if item.recording != OPEN and not unfinished:
+        return item
+    events, last, note = run_queries.progress(connection, item.run_id, item.last_seq)
+    return item._replace(
+        events=item.events + events,
+        last_seq=last,
+        stale=unfinished and item.recording == OPEN and _is_gone(note),
+    )
 
 
 def _cursor(item: RunSummary) -> str:
@@ -287,5 +379,5 @@ def _position(cursor: str) -> tuple[int, str]:
     except (ValueError, BadInput):
         moment, run_id = 0, ""
     if _encoded(f"{moment}:{run_id}") != cursor or not run_id:
-        raise UsageError("this is no cursor", hint="Take `next` from the page before as it stands.")
+        raise UsageError("invalid cursor", hint="Pass `next` of the page before unchanged.")
     return moment, run_id

@@ -5,10 +5,11 @@ What records, replays or reports is imported by whoever does that.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from runreel.rules import arguments
-from runreel.rules.filters import run_filter
+from runreel.rules.filters import event_types, moment, run_filter
 from runreel.store.database import Database
 from runreel.store.location import located
 from runreel.upkeep import Upkeep
@@ -16,21 +17,23 @@ from runreel.words.errors import UsageError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+    from datetime import date, timedelta
     from types import TracebackType
 
     from runreel.recording import Recording
     from runreel.replay import Timeline
+    from runreel.rules.filters import Status, Time
     from runreel.rules.masking import Masking, Rule
     from runreel.words.log import (
+        Listing,
         Page,
         RunSummary,
         StoredEvent,
         UsageReport,
     )
     from runreel.words.results import RunResult, RunStreamEvent
-    from runreel.words.status import RunStatus
+    from runreel.words.status import RunStatus, StreamEvent
 
 
 def open(  # noqa: A001, PLR0913 - runreel.open reads as it should
@@ -176,47 +179,63 @@ class Reel(Upkeep):
     def runs(  # noqa: PLR0913 - the filters of a list
         self,
         *,
-        status: RunStatus | str | None = None,
-        source: str | None = None,
-        assistant: str | None = None,
-        thread: str | None = None,
-        model: str | None = None,
-        labels: dict[str, str] | None = None,
-        recording: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
+        status: Status | Iterable[Status] | None = None,
+        source: str | Iterable[str] | None = None,
+        assistant: str | Iterable[str] | None = None,
+        thread: str | Iterable[str] | None = None,
+        model: str | Iterable[str] | None = None,
+        labels: Mapping[str, str | Iterable[str]] | None = None,
+        recording: str | Iterable[str] | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        on: date | str | Iterable[date | str] | None = None,
         has_error: bool = False,
         no_usage: bool = False,
-        limit: int = 20,
+        problems: bool = False,
+        error_contains: str | Iterable[str] | None = None,
+        slower_than: timedelta | float | str | None = None,
+        min_tokens: int | None = None,
+        limit: int | None = None,
         after: str | None = None,
-    ) -> Page[RunSummary]:
-        """The runs that all these conditions hold for, newest first.
+    ) -> Listing[RunSummary] | Page[RunSummary]:
+        """The runs that meet all these conditions, newest first.
 
-        ``since`` is inclusive, ``until`` exclusive, both of the runs' start; naive times are UTC.
-        ``limit`` 0 is all; ``after`` is ``next`` of the page before.
+        Of several values of one condition any is enough; of several labels each. ``status`` is a
+        ``RunStatus``, its name in capitals, or a word of ``RunSummary.state``. ``since`` and
+        ``until`` are about the start of a run: from the one on, before the other. Times are
+        datetimes, dates, epoch seconds or texts such as ``"7d"``, ``"yesterday"``, ``"2026-11"``;
+        without an offset they are local. ``on`` is a day, week, month or year. ``problems`` are
+        failed, interrupted and stale runs. ``error_contains`` ignores the case of ASCII letters.
+        ``slower_than`` is a duration in seconds or such as ``"1m30s"``.
+
+        All runs are read page by page while they are iterated over. With ``limit`` the answer is
+        one page of as many, or of all with 0; ``after`` is ``next`` of the page before.
 
         Raises:
-            UsageError: if a status, a recording state or the cursor is none.
+            UsageError: if a value is not of its kind, or the cursor is invalid.
         """
         from runreel import queries
 
-        if limit < 0:
-            raise UsageError("the limit is a number from 0 (all)")
         chosen = run_filter(
+            now=datetime.now(UTC),
             status=status,
             source=source,
             assistant=assistant,
             thread=thread,
             model=model,
-            recording=recording,
             labels=labels,
+            recording=recording,
             since=since,
             until=until,
+            on=on,
             has_error=has_error,
             no_usage=no_usage,
+            problems=problems,
+            error_contains=error_contains,
+            slower_than=slower_than,
+            min_tokens=min_tokens,
         )
-        with self.db.reading() as connection:
-            return queries.list_runs(connection, chosen, limit=limit, after=after)
+        return queries.listing(self.db, chosen, limit=limit, after=after)
 
     def resolve(self, text: str) -> str:
         """The id of the run that ``text`` is: an id, the beginning of one, or ``latest``.
@@ -237,18 +256,26 @@ class Reel(Upkeep):
         """
         return self.state(run_id)[0]
 
-    def result(self, run_id: str, at: int | datetime | None = None) -> RunResult:
+    def result(self, run_id: str, at: int | datetime | date | str | None = None) -> RunResult:
         """The result of a run, now, or as of a row's seq or a time.
+
+        A number is a seq. A time is on the run's own clock: of an imported run, its source's.
+        Times as in ``runs``.
 
         Raises:
             RunNotFound: if the log has no such run, or had none then.
+            UsageError: if the run has no such row, or the time is invalid.
         """
         return self.state(run_id, at)[1]
 
-    def state(self, run_id: str, at: int | datetime | None = None) -> tuple[RunSummary, RunResult]:
-        """Both ``run`` and ``result``, as of one moment."""
+    def state(
+        self, run_id: str, at: int | datetime | date | str | None = None
+    ) -> tuple[RunSummary, RunResult]:
+        """Both ``run`` and ``result``, as of one moment; see there."""
         from runreel import queries
 
+        if at is not None and not isinstance(at, int):
+            at = moment("at", at, now=datetime.now(UTC))
         with self.db.reading() as connection:
             projected = queries.state(connection, run_id, at)
         return projected.summary, projected.result
@@ -273,18 +300,23 @@ class Reel(Upkeep):
         *,
         start: int = 0,
         stop: int | None = None,
-        type: str | None = None,  # noqa: A002
+        type: str | StreamEvent | RunStatus | Iterable[str] | None = None,  # noqa: A002
     ) -> Iterator[StoredEvent]:
-        """The rows of a run from ``start`` up to but not ``stop``, in order, of one type or all.
+        """The rows of a run from ``start`` up to but not ``stop``, in order.
+
+        ``type`` selects rows of any of these types or kinds, in either case: a type of stream
+        event, a status, a note such as ``"opened"``, or ``"tool_results"``, ``"context"``.
 
         As of when the first is asked for. No connection is held while the iterator is suspended.
 
         Raises:
             RunNotFound: if the log has no such run.
+            UsageError: if there is no such type.
         """
         from runreel import queries
 
-        yield from queries.paged_events(self.db, run_id, start=start, stop=stop, type_=type)
+        types = event_types(type)
+        return queries.paged_events(self.db, run_id, start=start, stop=stop, types=types)
 
     def timeline(self, run_id: str, *, start: int = 0, stop: int | None = None) -> Timeline:
         """When a run's stream events came, and whose clock says so."""
@@ -331,48 +363,64 @@ class Reel(Upkeep):
         by: str | Sequence[str] = ("day",),
         *,
         tz: str | None = None,
-        status: RunStatus | str | None = None,
-        source: str | None = None,
-        assistant: str | None = None,
-        thread: str | None = None,
-        model: str | None = None,
-        labels: dict[str, str] | None = None,
-        recording: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
+        status: Status | Iterable[Status] | None = None,
+        source: str | Iterable[str] | None = None,
+        assistant: str | Iterable[str] | None = None,
+        thread: str | Iterable[str] | None = None,
+        model: str | Iterable[str] | None = None,
+        labels: Mapping[str, str | Iterable[str]] | None = None,
+        recording: str | Iterable[str] | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        on: date | str | Iterable[date | str] | None = None,
         has_error: bool = False,
         no_usage: bool = False,
+        problems: bool = False,
+        error_contains: str | Iterable[str] | None = None,
+        slower_than: timedelta | float | str | None = None,
+        min_tokens: int | None = None,
     ) -> UsageReport:
         """Tokens by day, week, month, assistant, thread, model, source, status or ``label:K``.
 
         A run counts where it started, in the time zone ``tz`` (None: the machine's); its usage is
-        what its source reported last. Filters as in ``runs``.
+        what its source reported last. Filters as in ``runs``; times without an offset are in the
+        same zone.
 
         Raises:
-            UsageError: if a grouping, the time zone or a filter is none.
+            UsageError: if a grouping, the time zone or a filter is invalid.
         """
+        from runreel import queries
+        from runreel.rules import usage as usages
+        from runreel.store import reports, schema
+        from runreel.system.zones import zone
+
+        place, name = zone(tz)
         chosen = run_filter(
+            now=datetime.now(UTC),
+            zone=place,
             status=status,
             source=source,
             assistant=assistant,
             thread=thread,
             model=model,
-            recording=recording,
             labels=labels,
+            recording=recording,
             since=since,
             until=until,
+            on=on,
             has_error=has_error,
             no_usage=no_usage,
+            problems=problems,
+            error_contains=error_contains,
+            slower_than=slower_than,
+            min_tokens=min_tokens,
         )
         by = arguments.several("usage(by=…)", by)
-        from runreel.rules import usage as usages
-        from runreel.store import reports, schema
-
-        place, name = usages.zone(tz)
         timed = any(grouping in usages.TIMES for grouping in by)
         columns = [usages.column_of(item) for item in by if item not in usages.TIMES]
         with self.db.reading() as connection:
             schema.require_projections(connection)
+            chosen = queries.with_stale(connection, chosen)
             ahead = usages.ahead(place, reports.days(connection, chosen)) if timed else None
             rows = reports.usage(connection, columns, chosen, ahead=ahead)
         return usages.report(by, rows, tz_name=name)

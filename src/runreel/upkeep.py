@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import datetime
 
     from runreel.recovery import Recovered, Resume
     from runreel.redaction import Place
+    from runreel.rules.filters import Status, Time
     from runreel.store.database import Database
     from runreel.store.space import Space
     from runreel.words.audit import Finding
     from runreel.words.log import Difference, OpenRecording, PrunedRun
-    from runreel.words.status import RunStatus
 
 
 class Upkeep:
@@ -116,9 +116,9 @@ class Upkeep:
 
     def prune(  # noqa: PLR0913 - which runs, and what is to be said of it
         self,
-        before: datetime,
+        before: Time,
         *,
-        statuses: Sequence[RunStatus | str] = (),
+        statuses: Status | Sequence[Status] = (),
         keep_usage: bool = False,
         reason: str | None = None,
         actor: str | None = None,
@@ -126,23 +126,28 @@ class Upkeep:
         dry_run: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Iterator[PrunedRun]:
-        """Let runs go that ended before a time (naive: UTC), of these statuses or all; each run.
+        """Let runs go that ended before a time, of any of these statuses or all; each run.
 
         Batch by batch, as the iterator is read; with ``dry_run`` nothing is changed. Of each run
         a row stays that says what went, when, by whom and why; with ``keep_usage`` the usage too,
         else it also goes of runs that were pruned with it before. Open recordings stay.
-        ``progress`` is told runs done and runs in all. See ``release`` for the bytes.
+        Times and statuses are as in ``runs``. ``progress`` is told runs done and runs in all. See
+        ``release`` for the bytes.
 
         Raises:
-            UsageError: if a status is none, or a reason or an actor is not fit to be kept.
+            UsageError: if the time, a status, the reason or the actor is invalid.
             LogError: if the database does not let it.
         """
         from runreel import pruning
-        from runreel.rules.filters import run_status
+        from runreel.rules.filters import moment, status_choice
         from runreel.words.times import to_micros
 
         order = pruning.Order(
-            to_micros(before), tuple(map(run_status, statuses)), keep_usage, reason, actor
+            to_micros(moment("before", before, now=datetime.now(UTC))),
+            status_choice(statuses or None),
+            keep_usage,
+            reason,
+            actor,
         )
         return pruning.prune(self.db, order, dry_run=dry_run, batch=batch, progress=progress)
 

@@ -18,6 +18,7 @@ RUN_KEYS = (
     "status",
     "status_name",
     "recording",
+    "state",
     "assistant_id",
     "thread_id",
     "model",

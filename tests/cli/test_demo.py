@@ -19,7 +19,7 @@ def test_the_demo_records_shows_replays_and_counts(call: Caller) -> None:
     assert called.out.count(script.ANSWER) == 2
     assert called.out.count(script.LOOKING) == 2
     assert 'weather(place="Moon", unit="celsius")' in called.out
-    assert "COMPLETED" in called.out
+    assert "completed" in called.out
     assert "155 tokens: 58 in, 97 out" in called.out
     assert "Usage known for 1 of 1 runs." in called.out
     for command in ("show latest", "replay latest", "usage --by model"):

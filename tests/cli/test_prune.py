@@ -31,7 +31,7 @@ def test_it_lists_first_and_changes_nothing(told: Caller) -> None:
     before = rows(told)
     called = told.good("prune", *NOW)
     header, *listed = (line.split() for line in called.out.splitlines())
-    assert header == ["RUN", "ACTION", "STATUS", "ENDED", "ROWS", "BYTES", "WHY"]
+    assert header == ["RUN", "ACTION", "STATUS", "ENDED", "(UTC)", "ROWS", "BYTES", "WHY"]
     assert [(line[0], line[1]) for line in listed] == [(run, "prunable") for run in ENDED]
     assert called.err.startswith("Runs: 3. Rows: ")
     assert called.err.endswith("Nothing is pruned yet: add --yes.\n")
@@ -119,8 +119,8 @@ def test_a_status_is_chosen_in_letters_of_either_case(told: Caller) -> None:
     ("arguments", "said"),
     [
         ((), "Missing option '--older-than'"),
-        (("--older-than", "soon"), "'soon' is no time"),
-        ((*NOW, "--status", "fine"), "'fine' is not one of"),
+        (("--older-than", "soon"), "invalid time 'soon'"),
+        ((*NOW, "--status", "fine"), "invalid status 'fine'; choose from"),
         ((*NOW, "--batch", "0"), "0 is not in the range"),
         ((*NOW, "--purge"), "--purge goes with --yes"),
         ((*NOW, "--yes", "--reason", "a\x1b[2Jb"), "words without control characters"),

@@ -3,9 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import runreel
-from runreel.cli import counts, kinds, options
-from runreel.cli.events import NOTES
-from runreel.words import log
+from runreel.cli import counts, kinds
 from tests.cli.shapes import COUNT_KEYS, EVENT_KEYS, RUN_KEYS, TOKEN_KEYS
 from tests.cli.stories import ANSWER
 
@@ -133,14 +131,6 @@ def test_usage_has_exactly_the_keys_of_the_contract(told: Caller) -> None:
 
 
 def test_what_is_named_twice_is_the_same() -> None:
-    assert options.RECORDINGS == log.RECORDINGS
-    assert set(NOTES) == {
-        value
-        for name, value in vars(log).items()
-        if name
-        in ("OPENED", "RESUMED", "CLOSED", "INTERRUPTED", "CONFLICT", "GAP", "LOST", "REDACTED")
-        or name == "NOT_UNDERSTOOD"
-    }
     assert list(counts.kind(("day",)).fields) == ["day", *COUNT_KEYS]
     spread = {field.partition(".")[0] for field in kinds.RUNS.fields}
     assert spread == set(RUN_KEYS)

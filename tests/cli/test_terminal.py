@@ -126,7 +126,7 @@ def test_the_demo_is_safe_and_pretty(call_sqlite: Caller) -> None:
     assert code == 0
     assert left(shown) == []
     assert call_sqlite.url in shown
-    assert "\x1b[32mCOMPLETED" in shown
+    assert "\x1b[32mcompleted" in shown
 
 
 @pytest.mark.parametrize("name", ["runreel", "openai", "grpc.aio"])
@@ -189,7 +189,7 @@ def test_colours_off_a_terminal(
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     called = told_sqlite.bare(*options, "--db", told_sqlite.url, "runs")
-    assert ("\x1b[32mCOMPLETED" in called.out) == painted
+    assert ("\x1b[32mcompleted" in called.out) == painted
     assert not set(called.out) & set("│─…")
 
 
@@ -236,7 +236,7 @@ def test_wide_characters_stay_in_their_columns(call_sqlite: Caller) -> None:
                 recording.append(partial("x"))
     one, other = call_sqlite.good("runs").out.splitlines()[1:]
     places = {
-        line.index("IN_PROGRESS") + sum(line.count(char) for char in "世界")
+        line.index("in_progress") + sum(line.count(char) for char in "世界")
         for line in (one, other)
     }
     assert len(places) == 1

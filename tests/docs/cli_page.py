@@ -20,9 +20,24 @@ Results go to standard output, everything else to standard error. Times in table
 JSON they are UTC. A dash in a table is unknown, which is not zero. Off a terminal a table is
 plain text: no colours, no boxes, nothing shortened.
 
-RUN is a run's id, a unique beginning of one, or `latest`. TIME is `2025-12-31`,
-`2025-12-31T18:30`, with or without an offset, or an age such as `24h` or `7d`.
-What `--json` prints is told in [JSON](json.md).
+RUN is a run's id, a unique beginning of one, or `latest`. What `--json` prints is described in
+[JSON](json.md).
+
+A filter given twice matches any of its values; different filters must all match.
+
+## Times
+
+TIME is `2026-11-30T18:30` or a date, with or without an offset; a length of time before now, such
+as `24h`, `7d` or `3 days ago`; `now`; epoch seconds (`1764489600`, or `@0` for any); or a PERIOD,
+which means its start.
+
+PERIOD is a date, `today`, `yesterday`, a week (`2026-W48`), a month (`2026-11`), a year (`2026`),
+or `this-week`, `last-week`, `this-month`, `last-month`, `this-year`, `last-year`. `--on` means the
+whole of it. Weeks begin on Monday. Days are as long as the clocks of the zone make them; `7d` is
+seven times 24 hours.
+
+`--tz ZONE` is the zone in which times are read and printed: a name such as `Europe/Moscow`, or an
+offset such as `+03:00`. The default is the machine's. Tables name it.
 """
 
 EXITS = """\

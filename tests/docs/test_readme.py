@@ -26,9 +26,9 @@ def test_the_first_command_sets_up_and_runs_the_demo(tmp_path: Path) -> None:
     clone = copy(tmp_path / "clone")
     printed = run(["bash", "-euo", "pipefail", "-c", COMMANDS[0]], cwd=clone, home=tmp_path)
     for command in ("show", "replay", "usage"):
-        assert f"$ runreel {command}" in printed
-    assert "COMPLETED (success)" in printed
-    assert (tmp_path / "data/runreel/runreel.db").is_file()
+        assert re.search(rf"\$ runreel --db \S+ {command}", printed)
+    assert "Status      completed" in printed
+    assert (tmp_path / "data/runreel/demo.db").is_file()
 
 
 def test_ci_runs_the_second_command_as_it_stands_in_the_readme() -> None:

@@ -14,7 +14,7 @@ from runreel.store.database import Database
 from runreel.store.read_models import INDEXED
 from runreel.store.run_rows import COLUMNS
 from runreel.store.tables import runs as runs_table
-from runreel.words.log import RunFilter
+from runreel.words.selection import RunFilter, choose
 from runreel.words.status import RunStatus
 from runreel.words.times import to_micros
 
@@ -27,6 +27,7 @@ RUNS = 20_000
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MIDDLE = START + timedelta(minutes=5 * RUNS / 2)
 AFTER = (to_micros(MIDDLE), "run-00010000")
+STALE = tuple(f"run-{number:08d}" for number in range(3, RUNS, 2_000))
 
 
 def row(number: int) -> dict[str, Any]:
@@ -36,7 +37,11 @@ def row(number: int) -> dict[str, Any]:
     return told | {
         "run_id": f"run-{number:08d}",
         "source": "openai-chat" if rare == 1 else "plain",
-        "status": "TOOL_CALLS" if rare == 2 else "FAILED" if number % 20 == 0 else "COMPLETED",
+        "status": "TOOL_CALLS"
+        if rare in (2, 3, 4) and number % 2_000 != 4
+        else "FAILED"
+        if number % 20 == 0
+        else "COMPLETED",
         "recording": ("open", "interrupted", "pruned")[rare - 3] if 3 <= rare < 6 else "closed",
         "assistant_id": f"asst-{number % 50}",
         "thread_id": f"thread-{number % 40}",
@@ -112,47 +117,64 @@ def _steps(node: dict[str, Any]) -> Iterator[str]:
 
 FILTERS = {
     "no filter": (RunFilter(), "runs_by_start"),
-    "source": (RunFilter(source="plain"), "runs_by_"),
-    "rare source": (RunFilter(source="openai-chat"), "runs_by_source"),
-    "status": (RunFilter(status=RunStatus.FAILED), "runs_by_status"),
-    "rare status": (RunFilter(status=RunStatus.TOOL_CALLS), "runs_by_status"),
-    "assistant": (RunFilter(assistant="asst-7"), "runs_by_assistant"),
-    "thread": (RunFilter(thread="thread-7"), "runs_by_thread"),
-    "model": (RunFilter(model="model-3"), "runs_by_model"),
-    "open": (RunFilter(recording="open"), "runs_by_recording"),
-    "interrupted": (RunFilter(recording="interrupted"), "runs_by_recording"),
-    "pruned": (RunFilter(recording="pruned"), "runs_by_recording"),
-    "closed": (RunFilter(recording="closed"), "runs_by_start"),
+    "source": (RunFilter(source=("plain",)), "runs_by_"),
+    "rare source": (RunFilter(source=("openai-chat",)), "runs_by_source"),
+    "status": (RunFilter(status=choose([RunStatus.FAILED])), "runs_by_status"),
+    "rare status": (RunFilter(status=choose([RunStatus.TOOL_CALLS])), "runs_by_status"),
+    "assistant": (RunFilter(assistant=("asst-7",)), "runs_by_assistant"),
+    "thread": (RunFilter(thread=("thread-7",)), "runs_by_thread"),
+    "model": (RunFilter(model=("model-3",)), "runs_by_model"),
+    "open": (RunFilter(recording=("open",)), "runs_by_recording"),
+    "interrupted": (RunFilter(recording=("interrupted",)), "runs_by_recording"),
+    "pruned": (RunFilter(recording=("pruned",)), "runs_by_recording"),
+    "closed": (RunFilter(recording=("closed",)), "runs_by_start"),
     "error": (RunFilter(has_error=True), "runs_with_error"),
     "no usage": (RunFilter(no_usage=True), "runs_without_usage"),
     "since": (RunFilter(since=MIDDLE), "runs_by_start"),
     "until": (RunFilter(until=MIDDLE), "runs_by_start"),
-    "label": (RunFilter(labels={"team": "team-9"}), "run_labels"),
-    "common label": (RunFilter(labels={"env": "env-1"}), "run_labels"),
-    "two labels": (RunFilter(labels={"team": "team-9", "env": "env-1"}), "run_labels"),
-    "label since": (RunFilter(labels={"team": "team-9"}, since=MIDDLE), "run_labels"),
+    "label": (RunFilter(labels={"team": ("team-9",)}), "run_labels"),
+    "common label": (RunFilter(labels={"env": ("env-1",)}), "run_labels"),
+    "two labels": (RunFilter(labels={"team": ("team-9",), "env": ("env-1",)}), "run_labels"),
+    "label since": (RunFilter(labels={"team": ("team-9",)}, since=MIDDLE), "run_labels"),
 }
 # Of several the rarest leads, wherever it stands.
 SEVERAL = {
     "assistant and status": (
-        RunFilter(assistant="asst-7", status=RunStatus.COMPLETED),
+        RunFilter(assistant=("asst-7",), status=choose([RunStatus.COMPLETED])),
         "runs_by_assistant",
     ),
     "model and rare status": (
-        RunFilter(model="model-2", status=RunStatus.TOOL_CALLS),
+        RunFilter(model=("model-2",), status=choose([RunStatus.TOOL_CALLS])),
         "runs_by_status",
     ),
-    "source and open": (RunFilter(source="plain", recording="open"), "runs_by_recording"),
+    "source and open": (RunFilter(source=("plain",), recording=("open",)), "runs_by_recording"),
     "status and no usage": (
-        RunFilter(status=RunStatus.COMPLETED, no_usage=True),
+        RunFilter(status=choose([RunStatus.COMPLETED]), no_usage=True),
         "runs_without_usage",
     ),
-    "error and rare source": (RunFilter(has_error=True, source="openai-chat"), "runs_by_source"),
+    "error and rare source": (RunFilter(has_error=True, source=("openai-chat",)), "runs_by_source"),
     "thread and common label": (
-        RunFilter(thread="thread-7", labels={"env": "env-1"}),
+        RunFilter(thread=("thread-7",), labels={"env": ("env-1",)}),
         "runs_by_thread",
     ),
-    "source and label": (RunFilter(source="plain", labels={"team": "team-9"}), "run_labels"),
+    "source and label": (RunFilter(source=("plain",), labels={"team": ("team-9",)}), "run_labels"),
+}
+# Of several values of one condition each is read along its index, and the newest of all taken.
+ANY_OF = {
+    "two models": (RunFilter(model=("model-3", "model-4")), "runs_by_model"),
+    "two statuses": (RunFilter(status=choose(["failed", "completed"])), "runs_by_status"),
+    "two threads": (RunFilter(thread=("thread-7", "thread-8")), "runs_by_thread"),
+    "two sources": (RunFilter(source=("plain", "openai-chat")), "runs_by_"),
+    "two recordings": (RunFilter(recording=("open", "interrupted")), "runs_by_recording"),
+    "two teams": (RunFilter(labels={"team": ("team-9", "team-8")}), "run_labels"),
+    "two teams and two models": (
+        RunFilter(labels={"team": ("team-9", "team-8")}, model=("model-3", "model-8")),
+        "run_labels",
+    ),
+    "two models since": (RunFilter(model=("model-3", "model-4"), since=MIDDLE), "runs_by_model"),
+    "interrupted runs": (RunFilter(status=choose(["interrupted"])), "runs_by_recording"),
+    "stale runs": (RunFilter(status=choose(["stale"]), stale=STALE), "runs_by_recording"),
+    "problems": (RunFilter(status=choose([], problems=True), stale=STALE), "runs_by_status"),
 }
 # Where the newest of the index are the newest of these, a page needs no range of it.
 FROM_ITS_END = ("no filter", "closed", "error", "no usage")
@@ -202,8 +224,52 @@ def test_of_several_filters_the_rarest_leads(
         assert not any("TEMP B-TREE" in step for step in plan), told
 
 
+@pytest.mark.parametrize("after", [None, AFTER], ids=["first", "next"])
+@pytest.mark.parametrize("name", ANY_OF)
+def test_several_values_are_each_read_along_an_index(
+    many: Database, name: str, after: tuple[int, str] | None
+) -> None:
+    chosen, index = ANY_OF[name]
+    plan = steps(many, lambda asked: run_queries.page(asked, chosen, limit=51, after=after))
+    told = "\n".join(plan)
+    if many.postgres:
+        assert not any("Seq Scan on run" in step for step in plan if "meta" not in step), told
+        assert index in told, told
+    else:
+        index = "l USING PRIMARY KEY" if index == "run_labels" else f"INDEX {index}"
+        scans = [step for step in plan if step.startswith(("SCAN r", "SCAN l", "SCAN events"))]
+        assert scans == [], told
+        assert index in told, told
+        # What is sorted is a page of each part.
+        parts = sum(step.startswith("SCAN p") for step in plan)
+        assert sum("TEMP B-TREE" in step for step in plan) <= parts, told
+
+
+@pytest.mark.parametrize("name", ANY_OF)
+def test_no_more_rows_are_looked_at_than_some_pages_have(many: Database, name: str) -> None:
+    """The work for a page, as SQLite counts it, does not grow with the runs of a value."""
+    if many.postgres:
+        return
+    chosen, _ = ANY_OF[name]
+    with many.reading() as connection:
+        asked = Asked(connection)
+        run_queries.page(asked, chosen, limit=51, after=None)
+        done = 0
+
+        def count() -> int:
+            nonlocal done
+            done += 1
+            return 0
+
+        connection.driver.set_progress_handler(count, 1_000)
+        rows = connection.all(asked.sql, asked.parameters)
+        connection.driver.set_progress_handler(None, 0)
+    assert rows
+    assert done < 200, f"{done} thousand steps for {name}"
+
+
 def test_pages_after_each_other_are_all_runs_of_a_filter(many: Database) -> None:
-    for name, (chosen, _) in (FILTERS | SEVERAL).items():
+    for name, (chosen, _) in (FILTERS | SEVERAL | ANY_OF).items():
         found: list[str] = []
         after = None
         with many.reading() as connection:
@@ -220,6 +286,9 @@ def lets_through(name: str, one: dict[str, Any]) -> bool:
     if name != "pruned" and one["recording"] == "pruned":
         return False
     labels = json.loads(one["labels"])
+    unfinished = one["status"] not in ("COMPLETED", "FAILED")
+    interrupted = unfinished and one["recording"] == "interrupted"
+    stale = unfinished and one["recording"] == "open" and one["run_id"] in STALE
     moment = START + timedelta(microseconds=one["started_at"] - to_micros(START))
     return {
         "no filter": True,
@@ -249,6 +318,18 @@ def lets_through(name: str, one: dict[str, Any]) -> bool:
         "error and rare source": one["error"] is not None and one["source"] == "openai-chat",
         "thread and common label": one["thread_id"] == "thread-7" and labels["env"] == "env-1",
         "source and label": one["source"] == "plain" and labels["team"] == "team-9",
+        "two models": one["model"] in ("model-3", "model-4"),
+        "two statuses": one["status"] in ("FAILED", "COMPLETED"),
+        "two threads": one["thread_id"] in ("thread-7", "thread-8"),
+        "two sources": one["source"] in ("plain", "openai-chat"),
+        "two recordings": one["recording"] in ("open", "interrupted"),
+        "two teams": labels["team"] in ("team-9", "team-8"),
+        "two teams and two models": labels["team"] in ("team-9", "team-8")
+        and one["model"] in ("model-3", "model-8"),
+        "two models since": one["model"] in ("model-3", "model-4") and moment >= MIDDLE,
+        "interrupted runs": interrupted,
+        "stale runs": stale,
+        "problems": one["status"] == "FAILED" or interrupted or stale,
     }[name]
 
 
@@ -259,8 +340,8 @@ REPORTS = {
     "by half an hour ahead": ([], LAST_WEEK, [(1_963_584, 12_600)]),
     "by model": (["model"], LAST_WEEK, None),
     "by day and model": (["model"], LAST_WEEK, AHEAD),
-    "by day of a model": ([], replace(LAST_WEEK, model="model-3"), AHEAD),
-    "by day of a thread": ([], RunFilter(thread="thread-7"), AHEAD),
+    "by day of a model": ([], replace(LAST_WEEK, model=("model-3",)), AHEAD),
+    "by day of a thread": ([], RunFilter(thread=("thread-7",)), AHEAD),
     "in all": ([], RunFilter(), None),
 }
 

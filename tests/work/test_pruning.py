@@ -145,7 +145,7 @@ def test_without_it_usage_goes_even_of_runs_that_were_pruned_with_it(told: Reel)
 def test_runs_of_some_statuses_may_go_alone(told: Reel) -> None:
     assert prune(told, statuses=["failed"], dry_run=True) == {"old-failed": "prunable"}
     assert prune(told, statuses=[RunStatus.FAILED, "pending"]) == {"old-failed": "pruned"}
-    with pytest.raises(UsageError, match="no status is called"):
+    with pytest.raises(UsageError, match="invalid status 'fine'"):
         prune(told, statuses=["fine"])
 
 

@@ -18,8 +18,9 @@ from runreel.rules import usage as usages
 from runreel.store import read_models, reports, rollup_check, rollups, run_rows
 from runreel.store.connection import GiveUp
 from runreel.store.run_rows import Projected
-from runreel.words.log import RunError, RunFilter, RunSummary
+from runreel.words.log import RunError, RunSummary
 from runreel.words.results import RunResult, RunStreamEvent, Usage
+from runreel.words.selection import RunFilter, choose
 from runreel.words.status import RunStatus, StreamEvent
 from tests import logs
 from tests.strategies import SOME
@@ -73,17 +74,27 @@ _RUNS = st.builds(
         }
     ),
 )
+
+
+def several(values: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """Mostly one value or none."""
+    some = st.lists(values.filter(lambda value: value is not None), max_size=3, unique=True)
+    return st.just(()) | some.map(tuple)
+
+
 _FILTERS = st.builds(
     RunFilter,
-    status=st.none() | _STATUSES,
-    source=st.none() | _SOURCES,
-    assistant=_NAMES,
-    model=_NAMES,
+    status=several(_STATUSES).map(choose),
+    source=several(_SOURCES),
+    assistant=several(_NAMES),
+    model=several(_NAMES),
 ) | st.builds(
     RunFilter,
-    thread=_NAMES,
-    recording=st.none() | _RECORDINGS,
-    labels=_LABELS,
+    thread=several(_NAMES),
+    recording=several(_RECORDINGS),
+    labels=st.dictionaries(st.sampled_from(["k", "l"]), several(st.sampled_from(["v", "w"]))).map(
+        lambda found: {name: values for name, values in found.items() if values}
+    ),
     has_error=st.booleans(),
     no_usage=st.booleans(),
 )
@@ -153,7 +164,6 @@ def value_of(run: RunSummary, name: str) -> str | None:
 
 def lets_through(chosen: RunFilter, run: RunSummary) -> bool:
     asked = {
-        "status": chosen.status,
         "source": chosen.source,
         "assistant_id": chosen.assistant,
         "thread_id": chosen.thread,
@@ -161,8 +171,9 @@ def lets_through(chosen: RunFilter, run: RunSummary) -> bool:
         "recording": chosen.recording,
     }
     return (
-        all(value is None or getattr(run, name) == value for name, value in asked.items())
-        and chosen.labels.items() <= run.labels.items()
+        all(not values or getattr(run, name) in values for name, values in asked.items())
+        and (chosen.status is None or chosen.status.selects(run.status, run.recording))
+        and all(run.labels.get(name) in values for name, values in chosen.labels.items())
         and (chosen.since is None or run.started_at >= chosen.since)
         and (chosen.until is None or run.started_at < chosen.until)
         and not (chosen.has_error and run.error is None)

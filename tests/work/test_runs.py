@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import product
 
 import pytest
 
 import runreel
+from runreel import queries
 from runreel.recorder import Recorder
 from runreel.transfer import import_files
 from runreel.words.errors import AmbiguousRun, RunNotFound, UsageError
@@ -123,7 +125,33 @@ def test_times_are_moments_whatever_zone_they_are_told_in(reel):
     elsewhere = moment.astimezone(timezone(timedelta(hours=5, minutes=45)))
 
     assert reel.runs(limit=0, since=elsewhere).items == expected
-    assert reel.runs(limit=0, since=moment.replace(tzinfo=None)).items == expected
+    assert reel.runs(limit=0, since=moment.timestamp()).items == expected
+    assert reel.runs(limit=0, since=elsewhere.isoformat()).items == expected
+
+
+def test_times_without_an_offset_are_local_everywhere(reel, monkeypatch):
+    moment = NOON + timedelta(seconds=30)
+    expected = reel.runs(since=moment).items
+    report = reel.usage((), since=moment)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        local = (moment + timedelta(hours=9)).replace(tzinfo=None)
+        assert reel.runs(since=local).items == reel.runs(since=local.isoformat()).items == expected
+        assert reel.runs(until=local).items == reel.runs(until=moment).items
+        assert reel.usage((), since=local).totals == report.totals
+        assert reel.usage((), since=moment.replace(tzinfo=None), tz="UTC").totals == report.totals
+        pruned = [run.run_id for run in reel.prune(local, dry_run=True)]
+        assert pruned == [run.run_id for run in reel.prune(moment, dry_run=True)]
+        run = reel.run("run-27")
+        start = run.started_at.astimezone().replace(tzinfo=None)
+        assert reel.state("run-27", start)[0].started_at == run.started_at
+        day = local.date()
+        assert reel.runs(on=day).items == reel.runs(on=day.isoformat()).items
+        assert reel.runs(on=day).items == tuple(
+            run for run in reel.runs() if run.started_at.astimezone().date() == day
+        )
+    time.tzset()
 
 
 @pytest.mark.parametrize("status", RunStatus)
@@ -137,10 +165,11 @@ def test_statuses_are_told_by_name_too(reel):
         reel.runs(status="failed", limit=0).items
         == reel.runs(status=RunStatus.FAILED, limit=0).items
     )
-    with pytest.raises(UsageError, match="no status is called 'over'"):
+    with pytest.raises(UsageError, match="invalid status 'over'"):
         reel.runs(status="over")
-    with pytest.raises(UsageError, match="open, closed, interrupted"):
+    with pytest.raises(UsageError, match="invalid recording 'lost'") as caught:
         reel.runs(recording="lost")
+    assert caught.value.hint == "Choose from open, closed, interrupted, pruned."
 
 
 @pytest.mark.parametrize("value", ["x\0y", "x\ud800", "'; DROP TABLE runs; --", "%", "_"])
@@ -181,6 +210,60 @@ def test_a_run_that_begins_while_pages_are_turned_moves_none_of_the_others(db_ur
         assert own.runs(limit=1).items[0].run_id == "new"
 
 
+def test_without_a_limit_all_runs_are_iterated_over_page_by_page(db_url, monkeypatch):
+    read: list[int] = []
+    list_runs = queries.list_runs
+
+    def counted(connection, chosen, *, limit, after):
+        page = list_runs(connection, chosen, limit=limit, after=after)
+        read.append(len(page))
+        return page
+
+    monkeypatch.setattr(queries, "list_runs", counted)
+    monkeypatch.setattr(queries, "_RUNS_OF_A_PAGE", 4)
+    with runreel.open(db_url) as own:
+        assert (list(own.runs()), len(own.runs()), bool(own.runs())) == ([], 0, False)
+        for n in range(11):
+            with own.recording(f"run-{n:02d}", model=f"m{n % 2}") as recording:
+                recording.append(partial("x"))
+        names = [f"run-{n:02d}" for n in reversed(range(11))]
+        read.clear()
+        runs = own.runs()
+        assert read == [4]
+        iterator = iter(runs)
+        assert [next(iterator).run_id for _ in range(5)] == names[:5]
+        assert read == [4, 4], "no more is read than is asked for"
+        assert [run.run_id for run in iterator] == names[5:]
+        assert ids(runs) == ids(runs) == [run.run_id for run in runs.items] == names
+        assert (len(runs), bool(runs), runs.next) == (11, True, None)
+        assert ids(own.runs(model="m1")) == names[1::2]
+        assert len(own.runs(model="m1")) == 5
+        first = own.runs(limit=3)
+        assert (ids(first), len(first)) == (names[:3], 3)
+        assert ids(own.runs(after=first.next)) == names[3:]
+        assert len(own.runs(after=first.next)) == 8
+        assert len(own.runs(limit=0)) == 11
+        # A run that begins meanwhile moves none of the others.
+        later = iter(own.runs())
+        next(later)
+        with own.recording("new") as recording:
+            recording.append(partial("x"))
+        assert [run.run_id for run in later] == names[1:]
+
+
+def test_runs_do_not_hold_a_connection_between_pages(db_url):
+    with runreel.open(db_url) as own:
+        for n in range(3):
+            with own.recording(f"run-{n}") as recording:
+                recording.append(partial("x"))
+        half = [iter(own.runs()) for _ in range(40)]
+        for iterator in half:
+            next(iterator)
+        with own.recording("more") as recording:
+            recording.append(partial("x"))
+        assert [len(list(iterator)) for iterator in half] == [2] * 40
+
+
 FORGED = [
     base64.urlsafe_b64encode(text).decode().rstrip("=")
     for text in (b"12", b"12:", b"x:run", b"12:a\0b", b"1_2:run", b"9" * 30 + b":run", b"12:\xff")
@@ -191,7 +274,7 @@ FORGED = [
     "cursor", ["", "x", "?", "YWJj", "MTI", "é", "MTIzOg==x", "A" * 1_000, *FORGED]
 )
 def test_a_cursor_that_is_none_is_refused(reel, cursor):
-    with pytest.raises(UsageError, match="this is no cursor"):
+    with pytest.raises(UsageError, match="invalid cursor"):
         reel.runs(after=cursor)
 
 
@@ -231,7 +314,6 @@ NAMES = [
     "é",
     "e\u0301",
     "🎞",
-    "latest",
 ]
 
 
@@ -262,7 +344,6 @@ def test_a_whole_id_is_that_run_though_others_begin_so(named, name):
         ("рун-2", "рун-2"),
         ("e", "e\u0301"),
         ("plain", "plain-1"),
-        ("lat", "latest"),
     ],
 )
 def test_a_beginning_that_one_run_has_is_that_run(named, prefix, run_id):
@@ -325,7 +406,8 @@ def told(db_url):
         recorder = ticking(own, "run")
         recorder.append("stream_event", {"type": "PARTIAL_MESSAGE", "text": "Hel"})
         recorder.append("stream_event", {"type": "PARTIAL_MESSAGE", "text": "Hello"})
-        recorder.append("run", {"type": "IN_PROGRESS", "usage": {"input_text_tokens": 1}})
+        begun = {"input_text_tokens": 1, "completion_tokens": 0, "total_tokens": 1}
+        recorder.append("run", {"type": "IN_PROGRESS", "usage": begun})
         recorder.append("stream_event", {"type": "DONE", "text": "Hello!"})
         usage = {"input_text_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
         recorder.append("run", {"type": "COMPLETED", "text": "Hello!", "usage": usage})
@@ -372,9 +454,11 @@ def test_there_is_no_state_before_the_run(told):
         told.result("nowhere", at=3)
 
 
-def test_the_state_far_behind_the_end_is_the_end(told):
-    for at in (6, 10**6, 2**63 - 1, 2**63, 10**30):
-        assert told.result("run", at=at) == told.result("run")
+def test_a_row_behind_the_end_is_refused_and_a_time_behind_it_is_the_end(told):
+    assert told.result("run", at=6) == told.result("run")
+    for at in (7, 10**6, 2**63 - 1, 2**63, 10**30):
+        with pytest.raises(UsageError, match=f"run run has no row {at}; its last row is 6"):
+            told.result("run", at=at)
     assert told.result("run", at=datetime.max.replace(tzinfo=UTC)) == told.result("run")
     assert told.run("run").recording == "closed"
 
@@ -384,6 +468,12 @@ def test_rows_may_be_asked_for_by_place_and_type(told):
     assert [event.text for event in told.events("run", start=2, stop=3)] == ["Hello"]
     assert [event.seq for event in told.events("run", type="PARTIAL_MESSAGE")] == [1, 2]
     assert [event.seq for event in told.events("run", type="COMPLETED", start=2)] == [5]
+    assert [event.seq for event in told.events("run", type="partial_message")] == [1, 2]
+    assert [event.seq for event in told.events("run", type=StreamEvent.PARTIAL_MESSAGE)] == [1, 2]
+    assert [event.seq for event in told.events("run", type=["Completed", "OPENED"])] == [0, 5]
+    assert [event.seq for event in told.events("run", type="note")] == [0, 6]
+    with pytest.raises(UsageError, match="invalid type 'over'"):
+        told.events("run", type="over")
     assert list(told.events("run", start=99)) == []
     assert list(told.events("run", stop=0)) == []
     assert list(told.events("run", start=2**70, stop=2**80)) == []

@@ -245,13 +245,13 @@ def test_the_machine_s_own_time_zone_is_the_default(hourly, monkeypatch):
     "name", ["Mars/Olympus", "", "../../etc/passwd", "/etc/passwd", "UTC\0", "x" * 300]
 )
 def test_a_time_zone_that_is_none_is_refused(imported, name):
-    with pytest.raises(UsageError, match="no time zone is called"):
+    with pytest.raises(UsageError, match="invalid time zone"):
         imported.usage(tz=name)
 
 
 @pytest.mark.parametrize("by", ["hour", "", "label:", "Day", "run_id", "total_tokens; --"])
 def test_a_grouping_that_is_none_is_refused(imported, by):
-    with pytest.raises(UsageError, match="cannot be grouped by"):
+    with pytest.raises(UsageError, match="invalid grouping"):
         imported.usage((by,))
 
 

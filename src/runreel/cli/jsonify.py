@@ -46,6 +46,7 @@ def run(told: RunSummary) -> dict[str, Any]:
         "status": told.status.name,
         "status_name": told.status_name,
         "recording": told.recording,
+        "state": told.state,
         "assistant_id": told.assistant_id,
         "thread_id": told.thread_id,
         "model": told.model,

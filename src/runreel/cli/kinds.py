@@ -8,6 +8,7 @@ from runreel.cli import jsonify, times
 from runreel.cli.output import Kind
 from runreel.cli.tables import Cell, Column, number
 from runreel.words.log import NOTE, RUN, STREAM_EVENT
+from runreel.words.selection import PROBLEMS
 
 if TYPE_CHECKING:
     from runreel.doctor.checks import Check
@@ -37,9 +38,9 @@ _ALIVE: dict[bool | None, Cell | None] = {
 }
 
 
-def status_cell(run: RunSummary) -> Cell:
-    """The status, in its colour."""
-    return run.status.name, _STYLES[run.status_name]
+def state_cell(run: RunSummary) -> Cell:
+    """The state, in its colour."""
+    return run.state, "red" if run.state in PROBLEMS else _STYLES[run.status_name]
 
 
 def recording_cell(run: RunSummary) -> Cell:
@@ -90,6 +91,7 @@ _RUN_FIELDS = (
     "status",
     "status_name",
     "recording",
+    "state",
     "assistant_id",
     "thread_id",
     "model",
@@ -132,8 +134,8 @@ RUNS: Kind[RunSummary] = Kind(
     _RUN_FIELDS,
     (
         Column("RUN", lambda run: run.run_id, shortest=16, middle=True),
-        Column("STATUS", status_cell),
-        Column("STARTED", lambda run: times.local(run.started_at)),
+        Column("STATUS", state_cell),
+        Column("STARTED", lambda run: times.local(run.started_at), is_time=True),
         Column("TOOK", lambda run: times.took(run.duration_ms), right=True, spare=True),
         Column("TOKENS", _tokens, right=True, spare=True),
         Column("MODEL", lambda run: run.model, shortest=10, spare=True, middle=True),
@@ -147,7 +149,7 @@ EVENTS: Kind[StoredEvent] = Kind(
     _EVENT_FIELDS,
     (
         Column("SEQ", lambda event: event.seq, right=True),
-        Column("AT", lambda event: times.local(event.at, precise=True)),
+        Column("AT", lambda event: times.local(event.at, precise=True), is_time=True),
         Column("KIND", lambda event: event.kind, spare=True),
         Column("TYPE", lambda event: event.type, shortest=12, middle=True),
         Column("INDEX", lambda event: event.source_index, right=True, spare=True),
@@ -190,8 +192,8 @@ OPEN_RECORDINGS: Kind[OpenRecording] = Kind(
         Column("RUN", lambda told: told.run_id, shortest=16, middle=True),
         Column("PROCESS", lambda told: _ALIVE[told.alive]),
         Column("PID", lambda told: told.pid, right=True),
-        Column("LAST EVENT", lambda told: times.local(told.last_event_at)),
-        Column("OPENED", lambda told: times.local(told.opened_at), spare=True),
+        Column("LAST EVENT", lambda told: times.local(told.last_event_at), is_time=True),
+        Column("OPENED", lambda told: times.local(told.opened_at), spare=True, is_time=True),
         Column("LAST SEQ", lambda told: told.last_seq, right=True, spare=True),
         Column("SOURCE", lambda told: told.source, spare=True),
         Column("HOST", lambda told: told.host, shortest=8, spare=True),
@@ -205,7 +207,12 @@ RECOVERED: Kind[Recovered] = Kind(
         Column("RUN", lambda told: told.recording.run_id, shortest=16, middle=True),
         Column("ACTION", lambda told: told.action),
         Column("WHY", lambda told: told.reason, shortest=12),
-        Column("LAST EVENT", lambda told: times.local(told.recording.last_event_at), spare=True),
+        Column(
+            "LAST EVENT",
+            lambda told: times.local(told.recording.last_event_at),
+            spare=True,
+            is_time=True,
+        ),
         Column("SOURCE", lambda told: told.recording.source, spare=True),
     ),
 )
@@ -217,7 +224,7 @@ PRUNED_RUNS: Kind[PrunedRun] = Kind(
         Column("RUN", lambda run: run.run_id, shortest=16, middle=True),
         Column("ACTION", lambda run: run.action),
         Column("STATUS", lambda run: None if run.status is None else run.status.name),
-        Column("ENDED", lambda run: times.local(run.ended_at)),
+        Column("ENDED", lambda run: times.local(run.ended_at), is_time=True),
         Column("ROWS", lambda run: number(run.rows), right=True, spare=3),
         Column("BYTES", lambda run: number(run.bytes), right=True, spare=4),
         Column("WHY", lambda run: run.why, shortest=12, spare=2),

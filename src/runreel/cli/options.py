@@ -1,18 +1,15 @@
-"""What commands share: their help, the database they open, filters, formats, times."""
+"""What commands share: their help, the database they open, labels, formats."""
 
 from __future__ import annotations
 
 import functools
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
 from runreel.cli import completion, terminal
 from runreel.cli.main import App
-from runreel.sources import SOURCES
-from runreel.words.status import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +23,6 @@ R = TypeVar("R")
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 FORMATS = ("table", "json", "jsonl", "csv")
-RECORDINGS = ("open", "closed", "interrupted", "pruned")
 MAX_SEQ = 2**63 - 2
 
 
@@ -154,13 +150,6 @@ def labels(name: str, text: str) -> Callable[[Command], Command]:
     )
 
 
-def filters(command: Command) -> Command:
-    """Add the options that choose runs, named as ``Reel.runs`` names them."""
-    for option in reversed(_FILTERS):
-        command = option(command)
-    return command
-
-
 def seqs(command: Command) -> Command:
     """Add ``--from`` and ``--to``: ``start`` and ``stop``."""
     command = click.option("--to", "stop", type=SEQ, metavar="SEQ", help="Stop before this row.")(
@@ -171,6 +160,14 @@ def seqs(command: Command) -> Command:
     )(command)
 
 
+def pair(param: click.Parameter, text: str) -> tuple[str, str]:
+    """Key and value of a text of the form K=V."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise click.BadParameter(f"{text!r} is not of the form K=V", param=param)
+    return key, value
+
+
 def _labels(
     ctx: click.Context,  # noqa: ARG001 - click's signature
     param: click.Parameter,
@@ -178,65 +175,7 @@ def _labels(
 ) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in value:
-        key, equals, told = text.partition("=")
-        if not equals or not key:
-            raise click.BadParameter(f"{text!r} is not of the form K=V", param=param)
+        key, told = pair(param, text)
         if found.setdefault(key, told) != told:
             raise click.BadParameter(f"{key!r} is given twice", param=param)
     return found
-
-
-def time(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    """The callback of an option that is a time."""
-    if value is None:
-        return None
-    from runreel.cli import times
-
-    zone = ctx.params.get("tz")
-    try:
-        return times.parse(
-            value, now=datetime.now(UTC), zone=None if zone is None else times.zone_of(zone)
-        )
-    except ValueError as error:
-        raise click.BadParameter(str(error), param=param) from None
-
-
-def seq_or_time(
-    ctx: click.Context, param: click.Parameter, value: str | None
-) -> int | datetime | None:
-    """A row's seq if it is a number, else a time."""
-    if value is None or not (value.isascii() and value.isdigit()):
-        return time(ctx, param, value)
-    if int(value[:20]) > MAX_SEQ:
-        raise click.BadParameter(f"no row has the seq {value}", param=param)
-    return int(value)
-
-
-_FILTERS: tuple[Callable[[Any], Any], ...] = (
-    click.option(
-        "--status",
-        type=click.Choice(tuple(RunStatus.__members__), case_sensitive=False),
-        metavar="STATUS",
-        help="COMPLETED, FAILED, IN_PROGRESS, TOOL_CALLS, PENDING, ...",
-    ),
-    click.option("--source", type=TEXT, metavar="NAME", help=f"{', '.join(SOURCES)}."),
-    click.option("--assistant", type=TEXT, metavar="ID", help="Of this assistant."),
-    click.option("--thread", type=TEXT, metavar="ID", help="Of this thread."),
-    click.option("--model", type=TEXT, metavar="MODEL", help="By this model."),
-    labels("labels", "With this label; repeat it for more."),
-    click.option(
-        "--recording",
-        type=click.Choice(RECORDINGS),
-        help="By the state of the recording, which is not that of the run.",
-    ),
-    click.option(
-        "--since",
-        type=TEXT,
-        metavar="TIME",
-        callback=time,
-        help="Started then or later: 2025-12-31, 2025-12-31T18:30, 24h, 7d.",
-    ),
-    click.option("--until", type=TEXT, metavar="TIME", callback=time, help="Started before."),
-    click.option("--has-error", is_flag=True, help="With an error."),
-    click.option("--no-usage", is_flag=True, help="Whose usage was never reported."),
-)

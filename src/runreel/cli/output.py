@@ -42,16 +42,22 @@ class Output:
         return self.format == "table"
 
     def items(
-        self, kind: Kind[T], items: Iterable[T], *, as_of: datetime, next_: str | None = None
+        self,
+        kind: Kind[T],
+        items: Iterable[T],
+        *,
+        as_of: datetime,
+        next_: str | None = None,
+        option: str = "--after",
     ) -> int:
         """Print a list, item by item as they come; how long it is.
 
-        ``next_`` is where the next page begins.
+        ``next_`` is where the next page begins, ``option`` the one that takes it.
         """
         rest = {"next": next_, "as_of": rfc3339(as_of)}
         count = self.report(kind, items, "items", lambda _: rest)
         if next_ is not None and self.format != "json":
-            terminal.note(f"There are more: --after {next_}")
+            terminal.note(f"There are more: {option} {next_}")
         self.found(kind.noun, count)
         return count
 

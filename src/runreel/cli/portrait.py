@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runreel.cli import tables, terminal, times
-from runreel.cli.kinds import calls_line, recording_cell, status_cell
+from runreel.cli.kinds import calls_line, recording_cell, state_cell
 from runreel.cli.safe import safe_line
 from runreel.cli.tables import number
 from runreel.words.messages import FileChunk, Message
@@ -41,10 +41,10 @@ def show(
 
 
 def _facts(run: RunSummary) -> Iterator[tuple[str, str | Cell | None]]:
-    status, style = status_cell(run)
-    named = "" if run.status_name in status.lower() else f" ({run.status_name})"
+    state, style = state_cell(run)
+    status = "" if run.status.name.lower() == state else f" ({run.status.name})"
     yield "Run", (run.run_id, "bold")
-    yield "Status", (status + named, style)
+    yield "Status", (state + status, style)
     if run.error is not None:
         yield "Error", (_error(run.error), "red")
     yield "Recording", recording_cell(run)
@@ -59,6 +59,7 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, str | Cell | None]]:
     yield "First text", _after(run.first_text_ms)
     yield "Finished", times.local(run.finished_at)
     yield "Took", times.took(run.duration_ms)
+    yield "Time zone", times.zone()[1]
     yield "Events", f"{number(run.events)} in the stream, {number(run.last_seq + 1)} rows"
     yield "Usage", _usage(run.usage, run.usage_details)
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runreel.cli import options, terminal
+from runreel.cli import options, selecting, terminal
 from runreel.words.log import PRUNED
-from runreel.words.status import RunStatus
 from runreel.words.times import rfc3339
 
 if TYPE_CHECKING:
@@ -38,17 +37,10 @@ runreel prune --older-than 7d --status failed --yes --purge
     required=True,
     type=options.TEXT,
     metavar="AGE",
-    callback=options.time,
+    callback=selecting.time,
     help="Runs that ended longer ago than 90d, 12w, or before a time: 2025-12-31.",
 )
-@click.option(
-    "--status",
-    "statuses",
-    multiple=True,
-    type=click.Choice(tuple(RunStatus.__members__), case_sensitive=False),
-    metavar="STATUS",
-    help="Only runs with this status (repeatable).",
-)
+@selecting.status
 @click.option("--keep-usage", is_flag=True, help="Keep counting the runs in usage reports.")
 @click.option("--reason", type=options.TEXT, help="Reason, kept in the log.")
 @click.option("--actor", type=options.TEXT, help="Name kept in the log. Default: your login.")
@@ -61,13 +53,14 @@ runreel prune --older-than 7d --status failed --yes --purge
     help="Maximum runs per transaction.",
 )
 @click.option("--purge", is_flag=True, help="Rewrite the database without the deleted bytes.")
+@selecting.tz
 @options.output(empty=True)
 @options.reel()
 def prune_command(  # noqa: PLR0913 - the options
     reel: Reel,
     *,
     before: datetime,
-    statuses: tuple[str, ...],
+    status: tuple[str, ...] | None,
     keep_usage: bool,
     reason: str | None,
     actor: str | None,
@@ -99,7 +92,7 @@ def prune_command(  # noqa: PLR0913 - the options
             report.found.extend(
                 reel.prune(
                     before,
-                    statuses=statuses,
+                    statuses=status or (),
                     keep_usage=keep_usage,
                     reason=reason,
                     actor=actor or _login(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runreel.cli import options
+from runreel.cli import options, selecting
 from runreel.words.errors import SourceError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ runreel recover
 """),
 )
 @click.option("--list", "list_", is_flag=True, help="List recordings and change nothing.")
+@selecting.tz
 @options.output(empty=True)
 @options.reel()
 def recover_command(reel: Reel, *, list_: bool, output: Output) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runreel.cli import options
+from runreel.cli import options, selecting
 
 if TYPE_CHECKING:
     from runreel.cli.output import Output
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     epilog=options.examples("""
 runreel runs --since 24h
 runreel runs --status failed --model yandexgpt --json
+runreel runs --problems --on yesterday --tz Europe/Moscow
+runreel runs --model small-1 --model large-1 --slower-than 30s
 runreel runs --label team=search -n 0 -o csv
 runreel runs --after CURSOR
 """),
 )
-@options.filters
+@selecting.filters
 @click.option("-n", "--limit", type=options.COUNT, default=20, help="Maximum rows; 0 = all.")
 @click.option(
     "--after", metavar="CURSOR", type=options.TEXT, help="The page after the one that told this."
@@ -32,8 +34,10 @@ runreel runs --after CURSOR
 def runs_command(reel: Reel, *, output: Output, **question: Any) -> None:
     """List runs, newest first.
 
-    Times without an offset are local; --since is inclusive, --until is not. Where there are more
-    runs than the limit, stderr (and `next` in JSON) tells how to go on.
+    A filter given twice selects runs that match any of its values; different filters must all
+    match. Times without an offset are in the zone of --tz. A period such as yesterday means its
+    start in --since and --until, of which --until is exclusive, and the whole of it in --on. If
+    there are more runs than the limit, stderr (and `next` in JSON) names the next page.
     """
     from runreel.cli.kinds import RUNS
 

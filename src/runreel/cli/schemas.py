@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runreel.words.log import KINDS, RECORDINGS
+from runreel.words.selection import STATES
 from runreel.words.status import RunStatus
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -52,6 +53,10 @@ _RUN: Schema = {
     "status": {"enum": list(RunStatus.__members__)},
     "status_name": {"enum": ["success", "failed", "running", "unknown"]},
     "recording": {"enum": list(RECORDINGS)},
+    "state": {
+        "enum": list(STATES),
+        "description": "One word for people; stale: open, and its process is gone from this host.",
+    },
     "assistant_id": _TEXT,
     "thread_id": _TEXT,
     "model": _TEXT,

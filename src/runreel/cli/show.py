@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runreel.cli import options
+from runreel.cli import options, selecting
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,9 +34,10 @@ runreel show latest --at 2025-12-31T18:30
     "--at",
     type=options.TEXT,
     metavar="SEQ|TIME",
-    callback=options.seq_or_time,
-    help="As of after this row, or as of this time.",
+    callback=selecting.seq_or_time,
+    help="State after this row, or at this time.",
 )
+@selecting.tz
 @options.output()
 @options.reel()
 def show_command(
@@ -44,8 +45,8 @@ def show_command(
 ) -> None:
     """Show one run: its result, usage and timing.
 
-    A number given to --at is a row's SEQ; anything else is a time. A dash is unknown, which is
-    not zero.
+    A number given to --at is a row's SEQ; anything else is a time, on the run's own clock: that of
+    its source if the run was imported. A dash is unknown, which is not zero.
     """
     from runreel.cli import jsonify, portrait
 

@@ -9,7 +9,7 @@ from unicodedata import combining
 
 from rich.cells import cell_len, set_cell_size
 
-from runreel.cli import terminal
+from runreel.cli import terminal, times
 from runreel.cli.joiners import JOINERS
 from runreel.cli.safe import safe_line
 
@@ -32,7 +32,7 @@ class Column(Generic[T]):
 
     Where the terminal is narrow, its cells may be cut to ``shortest`` characters (0: never), in
     the ``middle`` or at the end, and it is left out if it is ``spare``: the highest number first,
-    of equal ones the last.
+    of equal ones the last. The title of times names their zone.
     """
 
     title: str
@@ -41,6 +41,7 @@ class Column(Generic[T]):
     shortest: int = 0
     spare: int = 0
     middle: bool = False
+    is_time: bool = False
 
 
 def show(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> int:
@@ -91,7 +92,7 @@ def _grid(columns: Sequence[Column[Any]], rows: Iterable[Any], *, most: int | No
 
 def _title(column: Column[Any]) -> str:
     # Labels make titles, and anybody makes labels.
-    return safe_line(column.title)
+    return safe_line(f"{column.title} ({times.zone()[1]})" if column.is_time else column.title)
 
 
 def _cell(value: str | int | Cell | None, most: int | None = None) -> Cell:

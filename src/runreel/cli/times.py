@@ -1,56 +1,51 @@
-"""Times as people give them and as tables show them."""
+"""Times as tables show them, in the zone of the command."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
 
-_AGO = re.compile(r"(\d{1,9})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+import click
 
+from runreel.system import zones
 
-def parse(text: str, *, now: datetime, zone: tzinfo | None = None) -> datetime:
-    """The aware time that ``text`` means: ISO 8601, a date, or ``24h``: so long before ``now``.
+if TYPE_CHECKING:
+    from datetime import datetime, tzinfo
 
-    A time without an offset is of ``zone``, None for the local one.
-
-    Raises:
-        ValueError: if it means none.
-    """
-    ago = _AGO.fullmatch(text.strip())
-    try:
-        if ago:
-            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        moment = datetime.fromisoformat(text.strip())
-        if moment.tzinfo is None and zone is not None:
-            moment = moment.replace(tzinfo=zone)
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
-        raise ValueError(
-            f"{text!r} is no time: give 2025-12-31, 2025-12-31T18:30, 24h or 7d"
-        ) from None
+_ZONE = "runreel.zone"
 
 
-def zone_of(name: str) -> tzinfo:
-    """The time zone of this name.
+def use(name: str | None) -> None:
+    """Have the command that runs read and print times in this zone, None for the machine's own.
 
     Raises:
-        ValueError: if there is none.
+        UsageError: if there is no such zone.
     """
-    from zoneinfo import ZoneInfo
+    click.get_current_context().meta[_ZONE] = zones.zone(name)
 
-    try:
-        return ZoneInfo(name)
-    except (LookupError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone: give one like Europe/Moscow or UTC") from None
+
+def zone() -> tuple[tzinfo | None, str]:
+    """The zone of the command that runs, and its name; the machine's own is None."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return zones.zone(None)
+    if _ZONE not in context.meta:
+        context.meta[_ZONE] = zones.zone(None)
+    found: tuple[tzinfo | None, str] = context.meta[_ZONE]
+    return found
+
+
+def asked() -> str | None:
+    """The name of the zone that was asked for, None if none was."""
+    place, name = zone()
+    return None if place is None else name
 
 
 def local(moment: datetime | None, *, precise: bool = False) -> str | None:
-    """The local time to the second, or to the millisecond."""
+    """The time in the command's zone to the second, or to the millisecond."""
     if moment is None:
         return None
     try:
-        here = moment.astimezone()
+        here = moment.astimezone(zone()[0])
     except (OverflowError, OSError):
         here = moment
     return here.replace(tzinfo=None).isoformat(" ", "milliseconds" if precise else "seconds")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runreel.cli import options
+from runreel.cli import options, selecting
 
 if TYPE_CHECKING:
     from runreel.cli.output import Output
@@ -32,24 +32,18 @@ runreel usage --by label:team --tz Europe/Moscow --json
     type=options.TEXT,
     help=f"{', '.join(GROUPS)} or label:K; repeat it for finer groups.",
 )
-# Read first, because times without an offset are of this zone.
-@click.option(
-    "--tz", type=options.TEXT, is_eager=True, help="Zone of days. Default: the local one."
-)
-@options.filters
+@selecting.filters
 @options.output(empty=True)
 @options.reel()
-def usage_command(
-    reel: Reel, by: tuple[str, ...], tz: str | None, *, output: Output, **question: Any
-) -> None:
+def usage_command(reel: Reel, by: tuple[str, ...], *, output: Output, **question: Any) -> None:
     """Count tokens by day, model, assistant and more.
 
     A run counts where it started. Its usage is what its source reported last; runs that reported
-    none are counted as unknown, not as zero.
+    none are counted as unknown, not as zero. Filters work as in `runreel runs`.
     """
-    from runreel.cli import counts
+    from runreel.cli import counts, times
 
-    report = reel.usage(tuple(dict.fromkeys(by)), tz=tz, **question)
+    report = reel.usage(tuple(dict.fromkeys(by)), tz=times.asked(), **question)
     if output.format == "json":
         output.object(counts.whole(report))
     elif output.is_table:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 # Where nothing is known of the timing.
 EVEN_GAP = 100_000
@@ -43,6 +43,20 @@ def moments(beats: Sequence[Beat]) -> tuple[list[int], Clock]:
     if len({time for _, time in known}) > 1:
         return _spread(len(beats), [(n, time) for n, time in known if time is not None]), "source"
     return [n * EVEN_GAP for n in range(len(beats))], "even"
+
+
+def wall(received: Sequence[int], known: Mapping[int, int]) -> list[int]:
+    """When each row of a run happened, in µs since the epoch, never falling.
+
+    ``known`` are the times on the run's own clock, by row: when a recorder received it, or the
+    source's own time of an imported one. Rows between two of them are evenly spread. Where there
+    are none, the rows happened when they were ``received``.
+    """
+    times = sorted(known.items()) or [*enumerate(received)]
+    if not times:
+        return []
+    begin = times[0][1]
+    return [begin + time for time in _spread(len(received), times)]
 
 
 def pauses(

@@ -6,7 +6,6 @@ from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from runreel.words.errors import UsageError
 from runreel.words.log import UsageItem, UsageReport, UsageTotals
@@ -42,24 +41,8 @@ def column_of(grouping: str) -> str:
         return COLUMNS[grouping]
     except KeyError:
         raise UsageError(
-            f"usage cannot be grouped by {grouping!r}",
-            hint=f"By: {', '.join((*TIMES, *COLUMNS))}, label:KEY.",
-        ) from None
-
-
-def zone(name: str | None) -> tuple[tzinfo | None, str]:
-    """A time zone and its name; None is the machine's own.
-
-    Raises:
-        UsageError: if there is no such zone.
-    """
-    if name is None:
-        return None, str(datetime.now().astimezone().tzinfo)
-    try:
-        return ZoneInfo(name), name
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UsageError(
-            f"no time zone is called {name!r}", hint="Like UTC or Europe/Moscow."
+            f"invalid grouping {grouping!r}",
+            hint=f"Choose from {', '.join((*TIMES, *COLUMNS))}, label:KEY.",
         ) from None
 
 

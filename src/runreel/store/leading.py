@@ -1,38 +1,32 @@
-"""Which of the conditions on runs is looked up in its index: the one that the fewest runs meet.
+"""Which condition on runs is looked up in its index: the one that the fewest runs meet.
 
 Every condition has an index in the order of a list. Of several conditions one leads: its runs are
-read in order, and the others are asked of each. A planner without statistics, and SQLite has none,
-would take any of them.
+read in order, and the others are checked on each. A planner without statistics, as SQLite's, would
+take any of them. A condition with several options leads with one part for each: a part is read in
+the order of a list, the options together are not.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.store.run_rows import key
-from runreel.words.log import CLOSED
+from runreel.store import conditions
+from runreel.store.conditions import BY_LABEL, VALUE_OF_LABEL
 from runreel.words.times import to_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from runreel.store.conditions import Condition
     from runreel.store.connection import Connection
-    from runreel.words.log import RunFilter
+    from runreel.words.selection import RunFilter
 
-# Conditions that so many runs meet are all the same.
+    Where = tuple[list[str], list[Any]]
+
+# Conditions that this many runs meet are all the same.
 _MANY = 1_000
-
-
-class Condition(NamedTuple):
-    """What is asked of a run; ``beside`` is the same where another condition leads.
-
-    SQLite finds no index for what a + stands before.
-    """
-
-    sql: str
-    beside: str
-    parameters: tuple[Any, ...]
-    tables: str = "runs AS r"
+# With more options a list is sorted instead of merged.
+_PARTS = 50
 
 
 class Led(NamedTuple):
@@ -42,96 +36,75 @@ class Led(NamedTuple):
     place: tuple[str, str]
     conditions: Sequence[Condition]
     chosen: RunFilter
-    sqlite: bool
+    postgres: bool
 
-    def where(self) -> tuple[list[str], list[Any]]:
+    def where(self) -> Where:
         """All conditions as SQL, and their parameters."""
-        found, parameters = _times(self.chosen, self.place[0])
-        if self.chosen.recording == CLOSED:
-            # Nearly all runs are, so there is no index of them.
-            found.append("r.recording = 'closed'")
-        lead, beside = self.conditions[:1], self.conditions[1:]
-        told = [
-            *(one.sql for one in lead),
-            *(one.beside.format(*self.place, "+" if self.sqlite else "") for one in beside),
-        ]
-        return told + found, [*_parameters(self.conditions), *parameters]
+        if not self.conditions:
+            return self._rest()
+        lead = self.conditions[0]
+        return self._joined(lead.together, lead.parameters)
+
+    def parts(self) -> list[Where]:
+        """The same as ``where``, in parts that have no run in common and are each in order."""
+        options = self.conditions[0].options if self.conditions else ()
+        if not 1 < len(options) <= _PARTS:
+            return [self.where()]
+        return [self._joined(one.sql, one.parameters) for one in options]
+
+    def _joined(self, lead: str, parameters: Sequence[Any]) -> Where:
+        sql, values = [lead], [*parameters]
+        plus = "" if self.postgres else "+"
+        for one in self.conditions[1:]:
+            sql.append(one.beside.format(*self.place, plus))
+            values += one.parameters
+        rest, more = self._rest()
+        return sql + rest, values + more
+
+    def _rest(self) -> Where:
+        """What has no index, and the times."""
+        sql, values = _times(self.chosen, self.place[0])
+        for text, parameters in conditions.unindexed(self.chosen, postgres=self.postgres):
+            sql.append(text)
+            values += parameters
+        return sql, values
 
 
 def led(connection: Connection, chosen: RunFilter) -> Led:
     """The conditions of a filter, the one that the fewest runs meet first."""
-    conditions = [*_conditions(chosen)]
+    found = [*conditions.indexed(chosen, postgres=connection.postgres)]
     # A server knows how common each value of a column is, and does not know it of labels.
-    if len(conditions) > 1 and (chosen.labels or not connection.postgres):
-        counts = _counted(connection, conditions, chosen)
-        first = counts.index(min(counts))
-        conditions.insert(0, conditions.pop(first))
-    tables = conditions[0].tables if conditions else "runs AS r"
+    if len(found) > 1 and (chosen.labels or not connection.postgres):
+        counts = _counted(connection, found, chosen)
+        found.insert(0, found.pop(counts.index(min(counts))))
+    tables = found[0].tables if found else "runs AS r"
     leader = tables[tables.index(" AS ") + 4]
     place = f"{leader}.started_at", f"{leader}.run_id"
-    return Led(tables, place, conditions, chosen, not connection.postgres)
+    return Led(tables, place, found, chosen, connection.postgres)
 
 
-def _conditions(chosen: RunFilter) -> Iterator[Condition]:
-    """What may lead, and what few runs use to meet before what many do."""
-    yield from _equal("thread_id", chosen.thread)
-    yield from _equal("assistant_id", chosen.assistant)
-    for label in chosen.labels.items():
-        yield Condition(_LABEL, _HAS_LABEL, tuple(map(key, label)), _BY_LABEL)
-    if chosen.recording not in (None, CLOSED):
-        (equal,) = _equal("recording", chosen.recording)
-        # In the words of the index, which has such runs alone.
-        yield equal._replace(sql=f"{equal.sql} AND r.recording <> 'closed'")
-    if chosen.has_error:
-        yield _bare("({}r.error IS NOT NULL OR {}r.error_code IS NOT NULL)")
-    if chosen.no_usage:
-        yield _bare("{}r.total_tokens IS NULL")
-    yield from _equal("model", chosen.model)
-    yield from _equal("status", None if chosen.status is None else chosen.status.name)
-    yield from _equal("source", chosen.source)
-
-
-_OF_LABEL = "key = ? AND value = ?"
-_LABEL = "l.key = ? AND l.value = ? AND r.run_id = l.run_id"
-_HAS_LABEL = (
-    "(SELECT 1 FROM run_labels AS o WHERE o.key = ? AND o.value = ?"
-    " AND o.started_at = {0} AND o.run_id = {1}) IS NOT NULL"
-)
-# SQLite keeps to the order of a cross join, and so reads no run that lacks the label.
-_BY_LABEL = "run_labels AS l CROSS JOIN runs AS r"
-
-
-def _equal(column: str, value: str | None) -> Iterator[Condition]:
-    if value is not None:
-        yield Condition(f"r.{column} = ?", f"{{2}}r.{column} = ?", (key(value),))
-
-
-def _bare(sql: str) -> Condition:
-    return Condition(sql.format("", ""), sql.format("{2}", "{2}"), ())
-
-
-def _counted(
-    connection: Connection, conditions: Sequence[Condition], chosen: RunFilter
-) -> list[int]:
+def _counted(connection: Connection, found: Sequence[Condition], chosen: RunFilter) -> list[int]:
     """How many runs meet each condition in the time that is asked for, up to ``_MANY``."""
     parts, parameters = [], []
-    for one in conditions:
+    for one in found:
         # Neither reads more than the index.
-        sql, table = (_OF_LABEL, "run_labels") if one.tables == _BY_LABEL else (one.sql, "runs")
+        label = one.tables == BY_LABEL
+        sql = one.together.partition(VALUE_OF_LABEL)[0] if label else one.together
+        table = "run_labels AS l" if label else "runs AS r"
         times, bounds = _times(chosen, "started_at")
-        where = " AND ".join([sql, *times])
-        few = f"SELECT 1 FROM {table} AS r WHERE {where} LIMIT {_MANY}"
+        few = f"SELECT 1 FROM {table} WHERE {' AND '.join([sql, *times])} LIMIT {_MANY}"
         parts.append(f"(SELECT count(*) FROM ({few}) AS few)")
         parameters += [*one.parameters, *bounds]
     return [*connection.one(f"SELECT {', '.join(parts)}", parameters)]
 
 
-def _times(chosen: RunFilter, column: str) -> tuple[list[str], list[Any]]:
-    bounds = {">=": chosen.since, "<": chosen.until}
-    told = {sign: to_micros(moment) for sign, moment in bounds.items() if moment is not None}
-    return [f"{column} {sign} ?" for sign in told], [*told.values()]
-
-
-def _parameters(conditions: Sequence[Condition]) -> Iterator[Any]:
-    for one in conditions:
-        yield from one.parameters
+def _times(chosen: RunFilter, column: str) -> Where:
+    sql, values = [], []
+    for sign, moment in ((">=", chosen.since), ("<", chosen.until)):
+        if moment is not None:
+            sql.append(f"{column} {sign} ?")
+            values.append(to_micros(moment))
+    if chosen.within:
+        sql.append(f"({' OR '.join([f'{column} >= ? AND {column} < ?'] * len(chosen.within))})")
+        values += [to_micros(end) for one in chosen.within for end in (one.start, one.end)]
+    return sql, values

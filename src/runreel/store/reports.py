@@ -10,6 +10,7 @@ from runreel.store.leading import led
 from runreel.store.rollups import COUNTS, DAY, DIMENSIONS, HOUR, MICROS, PART, QUARTER, TOKENS
 from runreel.store.run_queries import where_clause
 from runreel.store.run_rows import key
+from runreel.words.selection import RunFilter, StatusChoice
 from runreel.words.times import to_micros
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from runreel.store.connection import Connection
     from runreel.store.leading import Led
-    from runreel.words.log import RunFilter
 
     Statement = tuple[str, list[Any]]
     # From a start up to but not another; None is without end.
@@ -117,25 +117,31 @@ def _added_up(asked: _Asked) -> Iterator[Statement]:
             yield _of_runs(asked, "r.recording <> 'open'", cut)
 
 
-def _dimension(asked: _Asked) -> tuple[str, str | None] | None:
-    """The one dimension that is grouped by or asked for, and its value; ``""`` is all runs.
+def _dimension(asked: _Asked) -> tuple[str, tuple[str | None, ...]] | None:
+    """The one dimension that is grouped by or asked for, and its values; ``""`` is all runs.
 
     None where there are several, or something else is.
     """
     chosen, columns = asked.chosen, asked.columns
-    named = chosen.thread is not None or chosen.recording is not None
-    others = named or chosen.labels or chosen.has_error or chosen.no_usage
+    whole = () if chosen.status is None else chosen.status.whole
+    if chosen.status is not None and (not whole or chosen.status != StatusChoice(whole)):
+        return None
     values = {
         "source": chosen.source,
-        "status": None if chosen.status is None else chosen.status.name,
+        "status": tuple(one.name for one in whole),
         "assistant_id": chosen.assistant,
         "model": chosen.model,
     }
-    told = {*columns, *(dimension for dimension, value in values.items() if value is not None)}
-    if others or len(columns) > 1 or len(told) > 1 or not told.issubset(DIMENSIONS):
+    # Whatever else is asked for has no sums.
+    kept = RunFilter(
+        **{name: getattr(chosen, name) for name in ("status", "source", "assistant", "model")},
+        **{name: getattr(chosen, name) for name in ("since", "until", "stale")},
+    )
+    found = {*columns, *(dimension for dimension, value in values.items() if value)}
+    if chosen != kept or len(columns) > 1 or len(found) > 1 or not found.issubset(DIMENSIONS):
         return None
-    dimension = next(iter(told), "")
-    return dimension, key(values.get(dimension))
+    dimension = next(iter(found), "")
+    return dimension, tuple(dict.fromkeys(map(key, values.get(dimension, ()))))
 
 
 def _longest(dimension: str, ahead: Ahead | None) -> int:
@@ -162,13 +168,13 @@ def _spans(starts: Starts, longest: int) -> Iterator[tuple[int, Starts]]:
 
 
 def _buckets(
-    asked: _Asked, dimension: str, value: str | None, span: int, starts: Starts
+    asked: _Asked, dimension: str, values: Sequence[str | None], span: int, starts: Starts
 ) -> Statement:
     """A statement on what usage adds up to."""
     where = ["u.span = ?"]
     parameters: list[Any] = [span]
     tables, time = "usage_by_value AS u" if dimension else "usage_by_time AS u", "u"
-    if dimension and value is not None and asked.ahead is not None:
+    if values and asked.ahead is not None:
         # A value is looked up at each time: many others may have been counted then.
         times = f"(SELECT DISTINCT start FROM usage_by_time WHERE span = {span}) AS t"
         tables, time = f"{times} CROSS JOIN {tables}", "t"
@@ -180,9 +186,9 @@ def _buckets(
     if dimension:
         where.append("u.dimension = ?")
         parameters.append(dimension)
-    if dimension and value is not None:
-        where += ["u.value = ?", "u.named = 1"]
-        parameters.append(value)
+    if values:
+        where += [f"u.value IN ({', '.join('?' * len(values))})", "u.named = 1"]
+        parameters += values
     columns = [] if asked.ahead is None else [_day_of("u.start", "u.start", 1, asked.ahead)]
     columns += ["CASE u.named WHEN 1 THEN u.value END"] * len(asked.columns)
     sql = f"SELECT {', '.join([*columns, _ADDED_UP])} FROM {tables}{where_clause(where)}"

@@ -213,6 +213,7 @@ def summary_of(row: Sequence[Any]) -> RunSummary:
             last_seq,
             None if cached is None and reasoning is None else UsageDetails(cached, reasoning),
             response_id,
+            False,
         )
     )
 

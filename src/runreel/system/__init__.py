@@ -1,1 +1,1 @@
-"""The machine below the recorder: event loops, threads, standard input."""
+"""The machine below the recorder: event loops, threads, standard input, time zones."""

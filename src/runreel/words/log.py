@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator  # noqa: TC003 - for typing.get_type_hints
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator  # noqa: TC003 - for typing.get_type_hints
+from dataclasses import dataclass
 from datetime import datetime, timedelta  # noqa: TC003 - for typing.get_type_hints
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -13,7 +13,7 @@ from runreel.words.results import (  # noqa: TC001 - for typing.get_type_hints
     Usage,
     UsageDetails,
 )
-from runreel.words.status import RunStatus  # noqa: TC001 - for typing.get_type_hints
+from runreel.words.status import RunStatus, StreamEvent
 
 T = TypeVar("T")
 
@@ -40,6 +40,26 @@ SENT = "sent"
 MASKED = "masked"
 REDACTED = "redacted"
 PRUNED = "pruned"
+NOTES = (
+    *(
+        OPENED,
+        RESUMED,
+        CLOSED,
+        INTERRUPTED,
+        CONFLICT,
+        GAP,
+        NOT_UNDERSTOOD,
+        LOST,
+        SENT,
+        MASKED,
+        REDACTED,
+        PRUNED,
+    ),
+)
+# What rows are selected by: the types of stream events, runs and notes, and the kinds.
+EVENT_TYPES = tuple(
+    dict.fromkeys((*StreamEvent.__members__, *RunStatus.__members__, *NOTES, *KINDS))
+)
 
 # States of a recording, which is not the status of a run: see RunStatus.is_finished.
 OPEN = "open"
@@ -99,6 +119,8 @@ class RunSummary(NamedTuple):
     """What a list shows of a run. Times are aware UTC; None is unknown, never zero.
 
     ``response_id`` is the last response of a chain of them, by which the next one goes on.
+    ``stale``: the recording is open, and the process that made it no longer exists on this host;
+    of processes on other hosts that is not known, and their recordings are not stale.
     """
 
     run_id: str
@@ -122,11 +144,22 @@ class RunSummary(NamedTuple):
     last_seq: int
     usage_details: UsageDetails | None = None
     response_id: str | None = None
+    stale: bool = False
 
     @property
     def status_name(self) -> str:
         """``success``, ``failed``, ``running`` or ``unknown``."""
         return self.status.status_name
+
+    @property
+    def state(self) -> str:
+        """One word for people: the status in small letters, ``interrupted`` or ``stale``.
+
+        A finished run has the word of its status, however its recording ended.
+        """
+        from runreel.words.selection import state_of
+
+        return state_of(self.status, self.recording, stale=self.stale)
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -142,6 +175,50 @@ class Page(Generic[T]):
 
     def __len__(self) -> int:
         return len(self.items)
+
+
+class Listing(Generic[T]):
+    """All items of a list in order, read page by page while it is iterated over.
+
+    ``items`` reads all of them; ``next`` is always None: nothing follows. ``as_of`` is when the
+    first page was read, which is at once. The length is counted, not read.
+    """
+
+    __slots__ = ("__weakref__", "_count", "_first", "_read")
+
+    next = None
+
+    def __init__(
+        self, first: Page[T], read: Callable[[str], Page[T]], count: Callable[[str], int]
+    ) -> None:
+        self._first = first
+        self._read = read
+        self._count = count
+
+    @property
+    def as_of(self) -> datetime:
+        """When the first page was read."""
+        return self._first.as_of
+
+    @property
+    def items(self) -> tuple[T, ...]:
+        """All items."""
+        return tuple(iter(self))
+
+    def __iter__(self) -> Iterator[T]:
+        page = self._first
+        while True:
+            yield from page.items
+            if page.next is None:
+                return
+            page = self._read(page.next)
+
+    def __len__(self) -> int:
+        after = self._first.next
+        return len(self._first) + (0 if after is None else self._count(after))
+
+    def __bool__(self) -> bool:
+        return bool(self._first.items)
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -225,20 +302,3 @@ class PrunedRun:
     rows: int = 0
     bytes: int = 0
     why: str | None = None
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class RunFilter:
-    """Which runs: all conditions hold. Times are aware; ``since`` counts in, ``until`` does not."""
-
-    status: RunStatus | None = None
-    source: str | None = None
-    assistant: str | None = None
-    thread: str | None = None
-    model: str | None = None
-    recording: str | None = None
-    labels: dict[str, str] = field(default_factory=dict)
-    since: datetime | None = None
-    until: datetime | None = None
-    has_error: bool = False
-    no_usage: bool = False
