@@ -7,4 +7,4 @@ is wrong.
 
 from __future__ import annotations
 
-SCENARIOS = ("kill", "power", "disk", "cuts", "flips", "terminal", "fork")
+SCENARIOS = ("kill", "power", "disk", "cuts", "flips", "terminal", "fork", "stalls")
