@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import Counter
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from runreel.system.loops import Pending
 
 T = TypeVar("T")
+
+_log = logging.getLogger("runreel")
 
 # What appending consists of: units to commit, answered by whether they are stored, and readings of
 # the log to make.
@@ -90,14 +93,14 @@ class Recorder:
         self.owes_projection = False
         self.source = source
         self._via = via
-        self._masker = Masker(database.masking) if database.masking else None
-        self._identity = self._masked(identity or {})
+        self._masker = Masker(database.masking, self._too_slow) if database.masking else None
         self.batch = batch
         self._clock, self._timer, self._begun = clock, timer, timer()
         self._offered: Counter[bytes] = Counter() if offered is None else offered
         self._turn, self._task_turn = threading.RLock(), asyncio.Lock()
         self._first: EventRow | None = None
         self._tail, self._stale = self._new_tail(), True
+        self._identity = self._masked(identity or {})
         forking.register_in_child(self)
         try:
             self.reload()
@@ -387,6 +390,12 @@ class Recorder:
 
     def _masked(self, value: Any) -> Any:
         return value if self._masker is None else self._masker.apply(value)
+
+    def _too_slow(self, report: str) -> None:
+        _log.warning(
+            "%s in what comes after row %d of run %s: such strings are masked as a whole",
+            *(report, self.last_seq, self.run_id),
+        )
 
     def _now(self) -> tuple[int, int]:
         return self._clock() // 1_000, (self._timer() - self._begun) // 1_000

@@ -25,7 +25,7 @@ from runreel.words.errors import LogError, RunNotFound, UsageError
 from runreel.words.log import MASKED, NOTE, OPENED, PRUNED, REDACTED, EventRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from runreel.rules.search import Hit
     from runreel.store.connection import Connection
@@ -68,9 +68,7 @@ def find(
         UsageError: if a run has no such row, or it cannot be erased.
     """
     for run_id in _all(database) if run_ids is None else run_ids:
-        with database.reading() as connection:
-            places = _plan(connection, run_id, wanted, seqs).places
-        yield from places
+        yield from _Survey(run_id, wanted, seqs).plan(database).places
 
 
 def redact(  # noqa: PLR0913 - what is to be said of a redaction
@@ -109,33 +107,86 @@ def _redact(  # noqa: PLR0913, PLR0917 - as above
     reason: str,
     actor: str,
 ) -> list[Place]:
+    survey = _Survey(run_id, wanted, seqs)
     for _ in range(_TRIES):
+        # Searching takes as long as the pattern does, and recorders append meanwhile.
+        plan = survey.plan(database)
+        if not plan.places:
+            return plan.places
         with database.writing() as connection, connection.transaction():
-            plan = _plan(connection, run_id, wanted, seqs)
-            if plan.places and not _carry_out(connection, run_id, plan, reason, actor):
+            if not survey.still_true(connection):
+                raise GiveUp
+            if not _carry_out(connection, run_id, plan, reason, actor):
                 raise GiveUp
             return plan.places
     raise LogError(f"others append to run {run_id} faster than this process can")
 
 
-def _plan(connection: Connection, run_id: str, wanted: Wanted | None, seqs: Sequence[int]) -> _Plan:
-    plan = _Plan()
-    searching = Search(wanted) if wanted is not None else None
-    rows = 0
-    for row in event_log.read(connection, run_id):
-        rows += 1
-        if row.seq in seqs:
-            _erase_whole(plan, row)
-        if searching is not None:
-            searching.take(row)
-    if not rows:
-        raise RunNotFound(f"no run is called {run_id!r}")
-    missing = set(seqs) - {place.seq for place in plan.places}
-    if missing:
-        raise UsageError(f"run {run_id} has no row {min(missing)}")
-    if searching is not None:
-        _mask(connection, run_id, plan, searching.hits)
-    return plan
+class _Survey:
+    """What is to be erased of a run, found without keeping others from it."""
+
+    def __init__(self, run_id: str, wanted: Wanted | None, seqs: Sequence[int]) -> None:
+        self._run_id = run_id
+        self._wanted = wanted
+        self._seqs = frozenset(seqs)
+        self._begin()
+
+    def plan(self, database: Database) -> _Plan:
+        """Read on from the last row that was read, and answer what is to be erased now.
+
+        Raises:
+            RunNotFound: if there is no such run.
+            UsageError: if it has no such row, or the pattern takes too long.
+        """
+        for _ in range(_TRIES):
+            with database.reading() as connection:
+                self._read_on(connection)
+                masked = _masked(connection, self._run_id, self._hits(), self._whole.masks)
+                if masked is not None and event_log.erased(connection, self._run_id) == self._gone:
+                    whole = self._whole
+                    places = sorted([*whole.places, *masked.places], key=lambda place: place.seq)
+                    return _Plan(whole.masks | masked.masks, places)
+            self._begin()
+        raise LogError(f"others erase of run {self._run_id} faster than this process can")
+
+    def still_true(self, connection: Connection) -> bool:
+        """Whether the run is as it was read; if not, the next plan reads what has changed."""
+        if event_log.erased(connection, self._run_id) != self._gone:
+            self._begin()
+            return False
+        last = self._last
+        head = event_log.head(connection, self._run_id)
+        return last is not None and head == last.seq and event_log.holds(connection, last)
+
+    def _begin(self) -> None:
+        self._search = None if self._wanted is None else Search(self._wanted)
+        self._last: EventRow | None = None
+        self._gone: set[int] = set()
+        self._whole = _Plan()
+
+    def _read_on(self, connection: Connection) -> None:
+        start = 0 if self._last is None else self._last.seq + 1
+        for row in event_log.read(connection, self._run_id, start=start):
+            if start and row.type == PRUNED and row.kind == NOTE:
+                # What was read before is gone.
+                self._begin()
+                return self._read_on(connection)
+            self._last = row
+            if row.redacted is not None:
+                self._gone.add(row.seq)
+            if row.seq in self._seqs:
+                _erase_whole(self._whole, row)
+            if self._search is not None:
+                self._search.take(row)
+        if self._last is None:
+            raise RunNotFound(f"no run is called {self._run_id!r}")
+        missing = self._seqs - {place.seq for place in self._whole.places}
+        if missing:
+            raise UsageError(f"run {self._run_id} has no row {min(missing)}")
+        return None
+
+    def _hits(self) -> Sequence[Hit]:
+        return () if self._search is None else self._search.hits
 
 
 def _erase_whole(plan: _Plan, row: EventRow) -> None:
@@ -154,22 +205,28 @@ def _erase_whole(plan: _Plan, row: EventRow) -> None:
     plan.places.append(Place(row.run_id, row.seq, row.kind, row.type, "*", size))
 
 
-def _mask(connection: Connection, run_id: str, plan: _Plan, hits: Sequence[Hit]) -> None:
+def _masked(
+    connection: Connection, run_id: str, hits: Sequence[Hit], whole: Mapping[int, object]
+) -> _Plan | None:
+    """Stand-ins for the rows of ``hits`` that are not erased as a whole; None if one is gone."""
+    plan = _Plan()
     by_row: defaultdict[int, list[Hit]] = defaultdict(list)
     for hit in hits:
-        if hit.seq not in plan.masks:
+        if hit.seq not in whole:
             by_row[hit.seq].append(hit)
     if not by_row:
-        return
+        return plan
     # One reading for all: an erased row would have the run's notes read for itself alone.
     for row in event_log.read(connection, run_id, start=min(by_row), stop=max(by_row) + 1):
         if row.seq not in by_row:
             continue
-        plan.masks[row.seq] = stand_in(str(row.payload), by_row[row.seq])
+        if row.payload is None:
+            return None
+        plan.masks[row.seq] = stand_in(row.payload, by_row[row.seq])
         for hit in by_row[row.seq]:
             size = sum(end - start for start, end in hit.spans)
             plan.places.append(Place(run_id, row.seq, row.kind, row.type, shown(hit), size))
-    plan.places.sort(key=lambda place: place.seq)
+    return plan if len(plan.masks) == len(by_row) else None
 
 
 def _carry_out(connection: Connection, run_id: str, plan: _Plan, reason: str, actor: str) -> bool:

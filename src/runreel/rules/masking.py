@@ -2,7 +2,8 @@ r"""What must never be stored: masked in every string of an event before the log
 
 A pattern is held against what a stream has said so far, so that a secret that comes in pieces is
 found as soon as the pattern matches: patterns that match from the first characters on (``sk-\S*``
-rather than ``sk-\S{20}``) leave nothing of it.
+rather than ``sk-\S{20}``) leave nothing of it. A pattern that takes too long on a string is given
+up there, and the string is masked as a whole.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from runreel.rules.masks import masked
+from runreel.rules.patterns import Pattern, Spans, TooSlow
 from runreel.words.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,10 +31,13 @@ _SECRETS = (
     r"\bgh[pousr]_\w*|\bgithub_pat_\w*",
     r"\bxox[abeoprs]-[\w-]*",  # Slack
     r"\bAIza[\w-]*",  # Google
-    r"\beyJ[\w-]*\.[\w-]*\.?[\w-]*",  # JSON web tokens
+    r"\beyJ[\w-]{5,}+(?:\.[\w-]*+){0,4}",  # JSON web tokens
     r"(?i:\b(?:bearer|api-key|basic)\s+)[\w.~+/=-]{6,}",
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?",
 )
+# Seconds for one pattern and one string, and once one has taken longer.
+SECONDS = 0.5
+SECONDS_THEN = 0.05
 # How far back a match may begin that ends in the piece that came last.
 _REACH = 4_000
 _NAMES = ("type", "item_id", "output_index", "content_index", "index")
@@ -43,10 +48,11 @@ class Masking:
 
     Raises:
         UsageError: if one is none of these.
+        MissingExtra: if one is a pattern and ``regex`` is not installed.
     """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._patterns: list[re.Pattern[str]] = []
+        self._patterns: list[Pattern] = []
         self._functions: list[Callable[[str], str]] = []
         for rule in rules:
             if callable(rule):
@@ -57,9 +63,13 @@ class Masking:
     def __bool__(self) -> bool:
         return bool(self._patterns or self._functions)
 
-    def spans(self, text: str) -> list[tuple[int, int]]:
-        """What the patterns match, in no order."""
-        return [match.span() for pattern in self._patterns for match in pattern.finditer(text)]
+    def spans(self, text: str, seconds: float) -> Spans:
+        """What the patterns match, in no order.
+
+        Raises:
+            TooSlow: if one takes longer than so many seconds.
+        """
+        return [span for pattern in self._patterns for span in pattern.spans(text, seconds)]
 
     def replaced(self, text: str) -> str:
         """What the functions make of a string, one after the other."""
@@ -69,10 +79,15 @@ class Masking:
 
 
 class Masker:
-    """Applies the rules to one run's values in their order; ``hits`` counts what was masked."""
+    """Applies the rules to one run's values in their order; ``hits`` counts what was masked.
 
-    def __init__(self, masking: Masking) -> None:
+    ``report`` is called with what to say when a pattern first takes too long.
+    """
+
+    def __init__(self, masking: Masking, report: Callable[[str], None]) -> None:
         self._masking = masking
+        self._report = report
+        self._seconds = SECONDS
         self._tails: dict[tuple[Any, ...], str] = {}
         self.hits = 0
 
@@ -97,17 +112,27 @@ class Masker:
         whole, begin = before + text, len(before)
         if stream is not None:
             self._tails[stream] = whole[-_REACH:]
-        spans = [(max(a, begin) - begin, b - begin) for a, b in self._masking.spans(whole)]
+        spans = [(max(a, begin) - begin, b - begin) for a, b in self._spans(whole)]
         spans = [span for span in spans if span[0] < span[1]]
         told = self._masking.replaced(masked(text, spans))
         self.hits += len(spans) or int(told != text)
         return told
 
+    def _spans(self, text: str) -> Spans:
+        try:
+            return self._masking.spans(text, self._seconds)
+        except TooSlow as slow:
+            if self._seconds > SECONDS_THEN:
+                self._report(str(slow))
+            # A recording goes on: with less patience, and without what may be a secret.
+            self._seconds = SECONDS_THEN
+            return [(0, len(text))]
 
-def _pattern(rule: str | re.Pattern[str]) -> re.Pattern[str]:
+
+def _pattern(rule: str | re.Pattern[str]) -> Pattern:
     if rule == SECRETS:
-        return re.compile("|".join(_SECRETS))
+        return Pattern("|".join(_SECRETS), trusted=True)
     try:
-        return re.compile(rule)
+        return Pattern(rule)
     except (re.error, TypeError) as error:
         raise UsageError(f"{rule!r} is no pattern to mask: {error}") from None

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from runreel.rules.codec import APPENDED
 from runreel.rules.json_text import loads
+from runreel.rules.patterns import Pattern, Spans, TooSlow
 from runreel.words.errors import UsageError
 from runreel.words.log import MASKED, NOTE, PRUNED, REDACTED
 
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from runreel.words.log import EventRow
 
 Path = tuple[str | int, ...]
-Spans = list[tuple[int, int]]
 
 # How far a match of a pattern may reach back into what came before.
 _REACH = 1_000
+# Seconds that a pattern is given for one string, or for a text that rows spell together.
+SECONDS = 2.0
 # Strings that sources tell piece by piece, and that a row keeps as it came.
 _PIECES = frozenset(("delta", "arguments", "content", "refusal", "reasoning_content", "text"))
 _ESCAPE = re.compile(r"\\u[0-9a-f]{4}")
@@ -34,7 +36,8 @@ class Wanted:
     """What is looked for: a text, in every way that JSON and URLs spell it, or a pattern.
 
     Raises:
-        UsageError: if it is empty, or matches nothing.
+        UsageError: if it is empty, or matches nothing, or is no pattern for text.
+        MissingExtra: if it is a pattern and ``regex`` is not installed.
     """
 
     def __init__(self, wanted: str | re.Pattern[str]) -> None:
@@ -42,15 +45,21 @@ class Wanted:
             self.text: str | None = wanted
             spellings = _spellings(wanted)
             self.reach = max(map(len, spellings), default=0)
-            self._pattern = re.compile("|".join(re.escape(one) for one in spellings))
+            either = "|".join(re.escape(one) for one in spellings)
+            self._pattern = Pattern(either, trusted=True)
         else:
-            self.text, self.reach, self._pattern = None, _REACH, wanted
-        if self._pattern.match(""):
+            self.text, self.reach, self._pattern = None, _REACH, _limited(wanted)
+        if self._pattern.spans("", SECONDS):
             raise UsageError("what is looked for must not be empty, nor match nothing")
 
     def spans(self, text: str, start: int = 0) -> Spans:
-        """Where it stands in ``text``, from ``start`` on."""
-        return [match.span() for match in self._pattern.finditer(text, start) if match[0]]
+        """Where it is in ``text``, from ``start`` on.
+
+        Raises:
+            TooSlow: if the pattern takes longer than ``SECONDS``.
+        """
+        found = self._pattern.spans(text, SECONDS, start)
+        return [span for span in found if span[0] < span[1]]
 
 
 class Hit(NamedTuple):
@@ -72,9 +81,21 @@ class Search:
         self._text = _Told(wanted)
         self._pieces: dict[tuple[Any, ...], _Told] = {}
         self._found: dict[tuple[int, tuple[Any, ...]], set[tuple[int, int]]] = {}
+        self._last: EventRow | None = None
 
     def take(self, row: EventRow) -> None:
-        """Look at the row that comes next."""
+        """Look at the row that comes next.
+
+        Raises:
+            UsageError: if the pattern takes too long on it.
+        """
+        self._last = row
+        try:
+            self._take(row)
+        except TooSlow as slow:
+            raise self._gives_up(slow) from None
+
+    def _take(self, row: EventRow) -> None:
         if row.kind == NOTE and row.type in (MASKED, REDACTED, PRUNED):
             return
         if row.payload is None:
@@ -91,10 +112,25 @@ class Search:
 
     @property
     def hits(self) -> list[Hit]:
-        """Every place, in order."""
-        self._keep(self._text.all())
+        """Every place, in order.
+
+        Raises:
+            UsageError: if the pattern takes too long on the run's text.
+        """
+        try:
+            self._keep(self._text.all())
+        except TooSlow as slow:
+            raise self._gives_up(slow) from None
         found = sorted(self._found.items(), key=lambda item: item[0][0])
         return [Hit(seq, path, frozenset(spans)) for (seq, path), spans in found]
+
+    def _gives_up(self, slow: TooSlow) -> UsageError:
+        row = self._last
+        place = "" if row is None else f" in row {row.seq} of run {row.run_id}, or up to there"
+        return UsageError(
+            f"{slow}{place}: nothing of this run was changed",
+            hint="Write it without a repeat in a repeat, or erase the row with --seq.",
+        )
 
     def _walk(self, seq: int, value: Any, path: tuple[Any, ...], names: tuple[Any, ...]) -> None:
         match value:
@@ -184,6 +220,13 @@ class _Told:
                 if path is not None and low < high:
                     yield seq, path, (low, high)
                 at += 1
+
+
+def _limited(wanted: re.Pattern[str]) -> Pattern:
+    try:
+        return Pattern(wanted)
+    except (re.error, TypeError) as error:
+        raise UsageError(f"{wanted.pattern!r} is no pattern to look for: {error}") from None
 
 
 def _spellings(text: str) -> list[str]:

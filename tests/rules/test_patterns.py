@@ -1,0 +1,100 @@
+"""Patterns mean what they mean to ``re``, and end in time."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runreel.rules import masking
+from runreel.rules.masking import Masker, Masking
+from runreel.rules.patterns import Pattern, TooSlow
+from runreel.rules.search import Wanted
+from runreel.rules.transcript import PLACEHOLDER
+from runreel.words.errors import MissingExtra, UsageError
+
+ENDLESS = [r"(a+)+$", r"(a|a)*$", r"(?:a|aa)+$", r"^(\w+\s?)*$", r"([a-z]+)*\d", r"(.*a){12}b"]
+LONG = "a" * 100_000 + "!"
+PLAIN = [
+    *(r"a", r"a+b?", r"(a|b)+", r"[ab]{2}", r"a{2,}", r"a{,2}b", r"^a", r"b$", r"\ba\b", r"(?i)A"),
+    *(r"x{e}", r"x{i}", r"a{s<=1}", r"{}", r"a{b}", r"\{a\}", r"[{}]", r"a{1,2}?", r"(?m)^b$"),
+    *(r"(?P<n>a)(?P=n)", r"(?<=a)b", r"(?!a)b", r"a*+b", r"(?>a+)b", r"(?x) a b", (r"\N{LATIN SMALL"
+      r" LETTER A}"), r".", r"(?s).b", r"\d+", r"\w\W", r"(?a)\w"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", PLAIN)
+@given(text=st.text("abAB xei{}s<=1,2\n\u00e9\u0661_", max_size=30))
+def test_a_pattern_finds_what_re_finds(pattern, text):
+    expected = [match.span() for match in re.finditer(pattern, text)]
+    assert Pattern(pattern).spans(text, 10.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "flags"),
+    [("a.b", re.DOTALL), ("A", re.IGNORECASE), ("^b", re.MULTILINE), (r"\w", re.ASCII)],
+)
+def test_flags_of_a_compiled_pattern_hold(pattern, flags):
+    text = "a\nb A\u00e9"
+    compiled = re.compile(pattern, flags)
+    expected = [match.span() for match in compiled.finditer(text)]
+    assert Pattern(compiled).spans(text, 10.0) == expected
+
+
+@pytest.mark.parametrize("pattern", ENDLESS)
+def test_a_pattern_that_takes_too_long_is_given_up(pattern):
+    with pytest.raises(TooSlow, match=re.escape(repr(pattern))):
+        Pattern(pattern).spans(LONG, 0.1)
+
+
+@pytest.mark.parametrize("pattern", ["(", re.compile(b"a")])
+def test_what_is_no_pattern_for_text_is_refused(pattern):
+    with pytest.raises(UsageError, match="no pattern"):
+        Masking([pattern])
+    if not isinstance(pattern, str):
+        with pytest.raises(UsageError, match="no pattern"):
+            Wanted(pattern)
+
+
+@pytest.mark.parametrize("text", ["eyJ-" * 25_000, "-----BEGIN " * 9_000, "bearer " * 15_000])
+def test_what_is_built_in_is_fast_on_any_text_without_the_package(monkeypatch, text):
+    monkeypatch.setitem(sys.modules, "regex", None)
+    rules = Masking([masking.SECRETS])
+    began = time.process_time()
+    rules.spans(text, 0.5)
+    assert time.process_time() - began < 2
+
+
+def test_patterns_of_others_need_the_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "regex", None)
+    for make in (lambda: Masking(["a+"]), lambda: Wanted(re.compile("a+"))):
+        with pytest.raises(MissingExtra, match="regex") as raised:
+            make()
+        assert "runreel[patterns]" in str(raised.value.hint)
+    assert Wanted("a").spans("banana") == [(1, 2), (3, 4), (5, 6)]
+
+
+def test_a_string_on_which_a_pattern_takes_too_long_is_masked_whole(monkeypatch):
+    monkeypatch.setattr(masking, "SECONDS", 0.1)
+    reports = []
+    masker = Masker(Masking([r"(a+)+$", "secret"]), reports.append)
+    value = {"type": "note", "long": LONG, "delta": "a secret"}
+    masked = {"type": "note", "long": PLACEHOLDER * len(LONG), "delta": "a " + PLACEHOLDER * 6}
+    assert masker.apply(value) == masked
+    assert masker.apply(value) == masked
+    assert len(reports) == 1
+    assert "(a+)+$" in reports[0]
+    assert masker.hits == 4
+
+
+def test_pieces_that_a_pattern_takes_too_long_on_cost_little(monkeypatch):
+    monkeypatch.setattr(masking, "SECONDS", 0.1)
+    masker = Masker(Masking([r"(a+)+$"]), lambda _: None)
+    began = time.process_time()
+    for _ in range(40):
+        masker.apply({"delta": "a" * 50 + "!"})
+    assert time.process_time() - began < 40 * masking.SECONDS_THEN + 5
