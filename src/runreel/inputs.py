@@ -11,6 +11,8 @@ from io import SEEK_END
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from runreel.importing import compression, file_kinds
+from runreel.importing.file_kinds import UTF8_BOM
 from runreel.rules.json_text import MAX_DEPTH, dumps
 from runreel.sources.lines import Line, parse, read_object
 from runreel.words.errors import BadInput, UsageError
@@ -24,11 +26,15 @@ _BUFFER = 1024 * 1024
 
 
 class Input(NamedTuple):
-    """A file that can be read twice; ``copy`` is of one that cannot."""
+    """A file that can be read twice; ``copy`` is of one that cannot, or that is compressed.
+
+    ``refusal`` is why it holds no recorded traffic, None if it may hold some.
+    """
 
     name: str
     size: int
     copy: IO[bytes] | None
+    refusal: str | None = None
 
     def open(self) -> IO[bytes]:
         """Its content, from the beginning."""
@@ -52,13 +58,32 @@ def opened(paths: Sequence[str]) -> Iterator[list[Input]]:
 def _input(path: str, copies: ExitStack) -> Input:
     try:
         with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
-            if path != "-" and file.seekable():
-                return Input(path, file.seek(0, SEEK_END), None)
-            copy = copies.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is
-            shutil.copyfileobj(file, copy, _BUFFER)
-            return Input(path, copy.tell(), copy)
+            copy = None
+            if path == "-" or not file.seekable():
+                copy = _copied(file, copies)
+            name = compression.format_of(_head(copy or file, compression.LONGEST_MAGIC))
+            if name is not None:
+                with compression.decompressed(copy or file, name) as content:
+                    copy = _copied(content, copies)
+            refusal = file_kinds.refusal(_head(copy or file, file_kinds.HEAD))
+            return Input(path, (copy or file).seek(0, SEEK_END), copy, refusal)
+    except BadInput as error:
+        return Input(path, 0, None, str(error))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _copied(file: IO[bytes], copies: ExitStack) -> IO[bytes]:
+    copy = copies.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+    shutil.copyfileobj(file, copy, _BUFFER)
+    return copy
+
+
+def _head(file: IO[bytes], size: int) -> bytes:
+    file.seek(0)
+    head = file.read(size)
+    file.seek(0)
+    return head
 
 
 def read(raw: bytes) -> Line | None:
@@ -95,8 +120,11 @@ def is_of_one_run(line: Line) -> bool:
 
 
 def lines(file: IO[bytes]) -> Iterator[tuple[int, int, bytes]]:
-    """Each line with its number and its place in the file."""
+    """Each line of a file with its number and its place; a byte order mark is of none."""
     number = place = 0
+    if file.read(len(UTF8_BOM)) == UTF8_BOM:
+        place = len(UTF8_BOM)
+    file.seek(place)
     while raw := file.readline(MAX_LINE + 1):
         number += 1
         yield number, place, raw

@@ -6,6 +6,7 @@ from typing import IO, TYPE_CHECKING
 
 from runreel import inputs
 from runreel.importing.attribution import Attribution, RunLine, attribute
+from runreel.importing.file_kinds import refuse_output
 from runreel.rules.ids import check_new_id
 from runreel.sources import reader_of
 from runreel.sources.line_cursor import LineCursor
@@ -72,9 +73,9 @@ class Survey:
         self._sources.clear()
 
     @property
-    def has_events(self) -> bool:
-        """Whether any line is of a run."""
-        return self._cursor.run_id is not None
+    def is_empty(self) -> bool:
+        """Whether no line is of a run, and none is unreadable."""
+        return self._cursor.run_id is None and not self.problems
 
     def _scan(self, file: IO[bytes]) -> None:
         cursor, growth = self._cursor, Growth()
@@ -90,6 +91,8 @@ class Survey:
                 line = inputs.read(raw)
                 if line is not None and inputs.is_of_one_run(line):
                     self._place(line)
+                    if (why := refuse_output(line.value)) is not None:
+                        raise BadInput(why)
                     require_times(line)
                 elif line is not None and line.kind == CONTEXT:
                     self._ends.tell_context(line)

@@ -53,8 +53,9 @@ def import_files(
     """Store recorded traffic; ``-`` is standard input. Importing again adds nothing.
 
     A run with a line that cannot be read is left untouched, and so is one that was pruned; the rest
-    goes in. ``progress`` is told bytes read, bytes in all and lines stored; every file is read
-    twice, all of them before anything is stored.
+    goes in. Compressed files are decompressed; a file that is no JSON lines is one problem.
+    ``progress`` gets bytes read, bytes in all and lines stored; every file is read twice, all of
+    them before anything is stored.
 
     Raises:
         UsageError: if a file cannot be opened.
@@ -64,18 +65,24 @@ def import_files(
     with inputs.opened(paths) as files:
         done = sum(source.size for source in files)
         step = _step(progress, done * 2)
-        surveys = []
-        for source in files:
-            with source.open() as file:
-                surveys.append(Survey(source.name, file, ends))
+        surveys = {
+            place: _scanned(source, ends)
+            for place, source in enumerate(files)
+            if source.refusal is None
+        }
         importer = Importer(database, report, ends)
-        for source, survey in zip(files, surveys, strict=True):
+        for place, source in enumerate(files):
+            survey = surveys.get(place)
+            if survey is None:
+                report.problems.append(Problem(source.name, 1, str(source.refusal), None))
+                continue
             report.problems += survey.problems
             with source.open() as file:
                 importer.store(file, survey, partial(step, done))
             done += source.size
             step(done, 0, report.lines)
     importer.finish()
+    report.notices += _empty([survey for survey in surveys.values() if survey.is_empty])
     return report
 
 
@@ -272,6 +279,21 @@ class _LineRecording:
                 fold.take(row)
                 return fold.state.source or None
         return None
+
+
+def _scanned(source: inputs.Input, ends: Ends) -> Survey:
+    with source.open() as file:
+        return Survey(source.name, file, ends)
+
+
+def _empty(surveys: list[Survey]) -> list[str]:
+    """What is reported of files without any event."""
+    if not surveys:
+        return []
+    names = ["standard input" if survey.name == "-" else survey.name for survey in surveys[:3]]
+    more = ", …" if len(surveys) > len(names) else ""
+    hold = "holds" if len(surveys) == 1 else "hold"
+    return [f"{', '.join(names)}{more} {hold} no event of a run: nothing to import"]
 
 
 def _step(progress: Progress | None, total: int) -> Callable[[int, int, int], None]:

@@ -20,7 +20,7 @@ UNREADABLE: list[str | bytes] = [
     "[1]",
     '"text',
     '{"type": "rumour"}',
-    b"\xff\xfe",
+    b"\xff\xfd",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 STDIN = "-"
+# How many problems of a file are printed one by one.
+SHOWN_PROBLEMS = 20
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
 
 
@@ -112,7 +115,8 @@ def _listen(reel: Reel, run_id: str, source: str | None, told: dict[str, Any]) -
     epilog=options.examples("""
 runreel import traffic.jsonl
 runreel import recordings/*.jsonl
-zcat traffic.jsonl.gz | runreel import -
+runreel import traffic.jsonl.gz
+my-program | runreel import -
 """),
 )
 @click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...|-")
@@ -128,6 +132,8 @@ def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> Non
     An unreadable line is reported, its run is left untouched, and the rest goes in. If it names no
     run, it is of the run whose event numbers skip one there, else of the run before or after it,
     unless the lines of that run alternate with those of others. Exit code 1: there were such lines.
+
+    Files compressed with gzip, bzip2 or xz are read as they are, and zstd with the extra `zstd`.
     """
     from runreel.cli import progress
     from runreel.transfer import import_files
@@ -172,17 +178,29 @@ def _readable(lines: Iterable[T], name: str) -> Iterator[T]:
 def _tell(report: Report, output: Output, told: str, file: str | None = None) -> None:
     for notice in report.notices:
         terminal.note(notice)
-    for problem in report.problems:
-        run = "" if problem.run_id is None else f" (run {problem.run_id})"
-        name = file or problem.file
-        name = "<stdin>" if name == STDIN else name
-        terminal.note((f"{name}:{problem.line}: ", "bold"), f"{problem.message}{run}")
+    _show_problems(report, file)
     if output.is_table:
         terminal.out(told)
     else:
         output.object(_value(report, file))
     if report.problems or report.cut:
         raise click.exceptions.Exit(1)
+
+
+def _show_problems(report: Report, file: str | None) -> None:
+    """Print the first problems of each file, and how many more there are."""
+    counts: Counter[str] = Counter()
+    for problem in report.problems:
+        name = file or problem.file
+        name = "<stdin>" if name == STDIN else name
+        counts[name] += 1
+        if counts[name] <= SHOWN_PROBLEMS:
+            run = "" if problem.run_id is None else f" (run {problem.run_id})"
+            terminal.note((f"{name}:{problem.line}: ", "bold"), f"{problem.message}{run}")
+    for name, count in counts.items():
+        if count > SHOWN_PROBLEMS:
+            more = count - SHOWN_PROBLEMS
+            terminal.note((f"{name}: ", "bold"), f"{more:,} more; --json lists all of them")
 
 
 def _events(report: Report) -> str:
