@@ -7,14 +7,16 @@ import gzip
 import json
 import lzma
 import sys
+from importlib import import_module
 
 import pytest
-from backports import zstd
 
 import runreel
 from runreel.transfer import import_files
 from tests import logs, traffic
 
+# Part of the standard library from 3.14 on.
+zstd = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 LINES = traffic.thread_of(3)
 TEXT = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in LINES).encode()
 GOOD = traffic.streamed("good", thread="thread-good")

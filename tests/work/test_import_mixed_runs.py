@@ -74,6 +74,23 @@ def test_runs_that_a_server_records_at_once_are_stored_whole(reel, tmp_path, see
     assert (again.events_new, again.events_known, again.problems) == (0, 400, [])
 
 
+def test_more_mixed_runs_than_are_held_open_are_stored_whole(reel, tmp_path, monkeypatch):
+    """What closes a run early is committed before the run is opened again."""
+    monkeypatch.setattr("runreel.importer.OPEN_RUNS", 3)
+    lines = arrival_order(7, events=20)
+    path = traffic.write(tmp_path / "f.jsonl", lines)
+    report = import_files(reel.db, [path])
+
+    assert (report.events_new, report.runs_new, report.problems) == (160, 8, [])
+    for n in range(8):
+        of_run = [line["data"] for line in lines if line["request"]["runId"] == f"run-{n}"]
+        assert logs.said(reel, f"run-{n}") == of_run
+        types = [type_ for type_, _ in logs.notes(reel, f"run-{n}")]
+        assert types == ["opened", "closed", *["resumed", "closed"] * (len(types) // 2 - 1)]
+    assert {run.recording for run in reel.runs()} == {"closed"}
+    assert import_files(reel.db, [path]).events_new == 0
+
+
 def test_an_unreadable_line_among_mixed_runs_is_of_the_run_that_skips_a_number(reel, tmp_path):
     lines = arrival_order(1)
     middle = len(lines) // 2
