@@ -7,6 +7,7 @@ import os
 import tempfile
 import uuid
 import warnings
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -24,6 +25,34 @@ if TYPE_CHECKING:
 BACKENDS = ("sqlite", "postgresql")
 # The third kind, for tests that ask for it: Postgres with a log in so many partitions.
 PARTITIONED, PARTITIONS = "partitioned", 4
+_SERVED = ("postgresql", PARTITIONED)
+# The fixtures that make a log for a module, of the kind that is their parameter.
+_SHARED = ("shared_url", "second_url")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a Postgres server; keep apart, in a module, what has another shared log.
+
+    The order is random otherwise. A log that a module shares would be made again at each change
+    from one kind to the other.
+    """
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        kinds = _kinds(item, ("backend", *_SHARED))
+        if "postgres_url" in fixtures or any(kind in _SERVED for kind in kinds):
+            item.add_marker("postgres")
+    modules = groupby(items, key=lambda item: item.getparent(pytest.Module))
+    items[:] = [
+        item
+        for _, of_module in modules
+        for item in sorted(of_module, key=lambda item: _kinds(item, _SHARED))
+    ]
+
+
+def _kinds(item: pytest.Item, fixtures: tuple[str, ...]) -> list[str]:
+    callspec = getattr(item, "callspec", None)
+    return [] if callspec is None else [str(callspec.params.get(name, "")) for name in fixtures]
 
 
 @pytest.fixture(scope="session")
@@ -93,8 +122,17 @@ def db_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iter
 def shared_url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """A log that the tests of a module share."""
+    """A log that the tests of a module share: each leaves it as it was."""
     with new_log(request.param, tmp_path_factory.mktemp("shared"), request) as url:
+        yield url
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def second_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Another log that the tests of a module share, with other runs than ``shared_url``."""
+    with new_log(request.param, tmp_path_factory.mktemp("second"), request) as url:
         yield url
 
 

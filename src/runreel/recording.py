@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from runreel.keeper import Keeper
 from runreel.rules import arguments, plain_json
 from runreel.rules.runs import PLAIN
-from runreel.words.errors import RunreelError, UsageError
+from runreel.words.errors import RunreelError, SourceConflict, UsageError
 from runreel.words.log import RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.words.results import RunResult, RunStreamEvent
 
@@ -75,9 +75,24 @@ class Recording:
         arguments.require("tool_results", results, list)
         return self._keeper.append(TOOL_RESULTS, {"tool_results": results}, results)
 
-    def offer(self, kind: str, value: Any) -> Offer:
-        """Store a source's own JSON value, unless the log has it already."""
-        return self._keeper.warn_unread(self._recorder.offer(kind, value))
+    def offer(self, kind: str, value: Any, *, strict: bool = False) -> Offer:
+        """Store a source's own JSON value, unless the log has it already.
+
+        Where the log has the event with other content, that stays, and the value is stored as a
+        note ``conflict``. The returned ``Offer.conflict`` is then true, and a new note is logged
+        as a warning; ``strict`` raises instead.
+
+        Raises:
+            SourceConflict: with ``strict``, if the log has the event with other content.
+        """
+        offer = self._keeper.warn_unread(self._recorder.offer(kind, value))
+        if offer.conflict:
+            message = f"run {self.run_id} has this event with other content in row {offer.seq}"
+            if strict:
+                raise SourceConflict(message)
+            if offer.new:
+                _log.warning("%s: that stays, the log keeps both", message)
+        return offer
 
     def close(self) -> None:
         """Say that the recording is complete."""

@@ -37,8 +37,8 @@ def test_logs_of_every_shape_are_intact(reel: Reel, tmp_path: Path) -> None:
         for line in shape(f"shape-{number}", labels={"team": "search"})
     ]
     import_files(reel.db, [traffic.write(tmp_path / "told.jsonl", lines)])
-    for file in real_runs.FILES:
-        import_files(reel.db, [file])
+    service = [line for recording in real_runs.RECORDINGS.values() for line in recording]
+    import_files(reel.db, [traffic.write(tmp_path / "service.jsonl", service)])
     extent, told = Extent(), []
     assert found(reel, extent=extent, progress=lambda *at: told.append(at)) == []
     events = len(logs.rows(reel))

@@ -12,7 +12,7 @@ import pytest
 from tests import traffic
 from tests.cli.calls import PROGRAM, on_terminal, program
 from tests.cli.shapes import validate
-from tests.real_runs import FILES
+from tests.real_runs import RECORDINGS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -206,9 +206,11 @@ def test_an_import_shows_its_progress_on_a_terminal(call_sqlite: Caller, tmp_pat
     assert shown.rstrip().endswith("known before.")
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_real_runs_are_printed_as_the_schemas_say(file: Path, call: Caller) -> None:
-    call.good("import", str(file))
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_traffic_of_the_service_is_printed_as_the_schemas_say(
+    name: str, call: Caller, tmp_path: Path
+) -> None:
+    call.good("import", traffic.write(tmp_path / "traffic.jsonl", RECORDINGS[name]))
     for run in call.good("runs", "-n", "0", "-o", "jsonl").lines:
         shown = call.good("show", run["run_id"], "--content", "--json").json
         validate(shown, "show")

@@ -28,11 +28,17 @@ WRITTEN = sorted(
     for path in DOCS.rglob("*.md")
     if path.relative_to(DOCS).as_posix() not in generate.PAGES
 )
+_BLOCKS = {name: list(blocks((DOCS / name).read_text("utf-8"))) for name in WRITTEN}
 WITH_SNIPPETS = [
     name
-    for name in WRITTEN
-    if {block.language for block in blocks((DOCS / name).read_text("utf-8"))}
-    & {"python", "console"}
+    for name, found in _BLOCKS.items()
+    if {block.language for block in found} & {"python", "console"}
+]
+# Those that open a log on Postgres.
+SERVED = [
+    name
+    for name in WITH_SNIPPETS
+    if any(POSTGRES in block.text for block in _BLOCKS[name] if block.language != "sh")
 ]
 
 
@@ -72,13 +78,19 @@ def test_the_reference_of_names_has_a_chapter_for_every_name() -> None:
     assert python_page.chapters_cover_everything()
 
 
-@pytest.mark.parametrize("name", WITH_SNIPPETS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.postgres] if name in SERVED else [])
+        for name in WITH_SNIPPETS
+    ],
+)
 def test_the_snippets_of_a_page_run(
     name: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     page = (DOCS / name).read_text("utf-8")
     meant, printed = {"CHECKOUT": str(CHECKOUT)}, {}
-    if POSTGRES in "".join(block.text for block in blocks(page) if block.language != "sh"):
+    if name in SERVED:
         meant[POSTGRES] = request.getfixturevalue("empty_postgres")
         printed = {urls.shown(urls.parse_url(meant[POSTGRES])): POSTGRES}
     Runner(tmp_path, meant=meant, printed=printed).run(page)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runreel.reel import Reel
     from tests.scale.servers import Servers
 
+pytestmark = pytest.mark.postgres
 # Each has the exit code that it has on the primary.
 READING = (
     ("runs",),

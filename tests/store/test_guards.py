@@ -31,7 +31,10 @@ def attack(log: Log, request: pytest.FixtureRequest) -> Attack:
 
 def _cases() -> pytest.MarkDecorator:
     cases = [pytest.param(one.backend, one, id=str(one)) for one in ALL]
-    return pytest.mark.parametrize(("shared_url", "attack"), cases, indirect=["shared_url"])
+    # Without a scope, an argument that is not indirect has each test make a log of its own.
+    return pytest.mark.parametrize(
+        ("shared_url", "attack"), cases, indirect=["shared_url"], scope="module"
+    )
 
 
 @_cases()

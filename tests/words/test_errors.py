@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import ast
 import inspect
+from pathlib import Path
 
 import pytest
 
+import runreel
 from runreel.words import errors
 from runreel.words.errors import (
     AmbiguousRun,
@@ -55,6 +58,31 @@ def test_the_tree_is_as_drawn():
 def test_each_error_exits_as_its_branch_does(name):
     branch = next(kind.__name__ for kind in CLASSES[name].__mro__ if kind.__name__ in EXITS)
     assert CLASSES[name].exit_code == EXITS[branch]
+
+
+def used() -> set[str]:
+    """The names that the code takes to raise them, not to catch them."""
+    found = set[str]()
+    for path in Path(runreel.__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        caught: list[ast.AST | None] = []
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ExceptHandler):
+                caught.append(node.type)
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "isinstance":
+                caught.extend(node.args)
+        caught_names = {id(name) for node in caught if node for name in ast.walk(node)}
+        found |= {
+            node.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Name) and id(node) not in caught_names
+        }
+    return found
+
+
+def test_each_error_that_has_no_kinds_is_raised_somewhere():
+    raised = {name for name, kind in CLASSES.items() if not kind.__subclasses__()}
+    assert raised - used() == set()
 
 
 @pytest.mark.parametrize("name", sorted(CLASSES))

@@ -328,16 +328,16 @@ def test_the_folder_of_a_file_is_told():
     assert citation.sources[0].file == messages.File(id="f", folder_id="b1g")
 
 
-# -- Real traffic ----------------------------------------------------------------------------------
+# -- Recordings ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", real_runs.FILES, ids=lambda path: path.stem)
-def test_real_traffic_reads_as_in_the_sdk(path):
+@pytest.mark.parametrize("name", real_runs.RECORDINGS)
+def test_traffic_of_the_service_reads_as_in_the_sdk(name):
     kinds = {
         "run": (Run, sdk_results.RunResult, "result"),
         "stream_event": (ProtoStreamEvent, sdk_results.RunStreamEvent, "event"),
     }
-    lines = [line for line in real_runs.lines(path) if line["type"] in kinds]
+    lines = [line for line in real_runs.RECORDINGS[name] if line["type"] in kinds]
     assert lines
     for line in lines:
         proto_kind, sdk_kind, named = kinds[line["type"]]

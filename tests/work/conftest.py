@@ -24,3 +24,10 @@ def shared_url(shared_url: str) -> Iterator[str]:
     """A log that the tests of a module share, whose chains are verified behind them."""
     yield shared_url
     logs.verify_database(shared_url)
+
+
+@pytest.fixture(scope="module")
+def second_url(second_url: str) -> Iterator[str]:
+    """Another such log, whose chains are verified too."""
+    yield second_url
+    logs.verify_database(second_url)

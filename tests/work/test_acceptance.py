@@ -28,7 +28,7 @@ SDK = AIStudio(folder_id="x", endpoint=None, auth=NoAuth())
 RECORDINGS = {
     shape.replace(" ", "-"): make(f"made-up-{n}")
     for n, (shape, make) in enumerate(traffic.SHAPES.items())
-} | {path.stem: real_runs.lines(path) for path in real_runs.FILES}
+} | real_runs.RECORDINGS
 ENDS = {"DONE": RunStatus.COMPLETED, "ERROR": RunStatus.FAILED, "TOOL_CALLS": RunStatus.TOOL_CALLS}
 FINAL = ("COMPLETED", "FAILED")
 

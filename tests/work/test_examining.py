@@ -34,8 +34,8 @@ def told(shared_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     lines = [line for n, make in enumerate(SHAPES) for line in make(f"run-{n:02d}")]
     with runreel.open(shared_url) as opened:
         import_files(opened.db, [traffic.write(path, lines)])
-        for file in real_runs.FILES:
-            import_files(opened.db, [file])
+        service = [line for recording in real_runs.RECORDINGS.values() for line in recording]
+        import_files(opened.db, [traffic.write(path, service)])
         list(opened.redact(["run-00", "run-01"], "Forty", reason="test", actor="test"))
         list(opened.redact(["run-02"], seqs=[2], reason="test", actor="test"))
         yield opened

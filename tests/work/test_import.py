@@ -22,9 +22,9 @@ from tests import logs, real_runs, traffic
 if TYPE_CHECKING:
     from pathlib import Path
 
-RECORDINGS = {shape.replace(" ", "-"): make() for shape, make in traffic.SHAPES.items()} | {
-    path.stem: real_runs.lines(path) for path in real_runs.FILES
-}
+RECORDINGS = {
+    shape.replace(" ", "-"): make() for shape, make in traffic.SHAPES.items()
+} | real_runs.RECORDINGS
 
 
 def everything(reel) -> dict[str, list]:

@@ -19,9 +19,7 @@ from tests import logs, real_runs, traffic
 if TYPE_CHECKING:
     from pathlib import Path
 
-RECORDINGS = {shape: make() for shape, make in traffic.SHAPES.items()} | {
-    path.stem: real_runs.lines(path) for path in real_runs.FILES
-}
+RECORDINGS = {shape: make() for shape, make in traffic.SHAPES.items()} | real_runs.RECORDINGS
 # Texts that grow, start again, come twice, and change in the middle.
 RECORDINGS["rewritten"] = [
     (run := traffic.Run()).pending(),

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from runreel.words.errors import (
     DatabaseUnavailable,
     RecordingError,
     RunNotFound,
+    SourceConflict,
     SourceMismatch,
     UsageError,
 )
@@ -188,6 +189,23 @@ def test_a_conflict_is_answered_and_the_first_telling_stays(reel):
     assert (other.seq, other.conflict, other.new) == (1, True, True)
     assert (again.seq, again.conflict, again.new) == (1, True, False)
     assert types(reel) == ["opened", "DONE", "conflict"]
+    assert reel.result("run-1").text == "a"
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_conflict_is_logged_once_or_raised_each_time(reel, strict, caplog):
+    first, *others = ({"type": "DONE", "text": text, "source_index": 0} for text in "abbc")
+    with reel.recording("run-1") as recording:
+        recording.offer("stream_event", first, strict=strict)
+        for other in others:
+            outcome = pytest.raises(SourceConflict, match="other content in row 1")
+            with outcome if strict else nullcontext():
+                assert recording.offer("stream_event", other, strict=strict).conflict
+
+    warned = [one for one in caplog.records if "with other content in row 1" in one.message]
+    assert len(warned) == (0 if strict else 2)
+    offered = [note["offered"]["text"] for type_, note in logs.notes(reel, "run-1")[1:-1]]
+    assert offered == ["b", "c"]
     assert reel.result("run-1").text == "a"
 
 

@@ -17,17 +17,15 @@ from runreel.words.errors import AmbiguousRun, RunNotFound, UsageError
 from runreel.words.messages import PartialMessage
 from runreel.words.results import RunResult, RunStreamEvent, Usage
 from runreel.words.status import RunStatus, StreamEvent
-from tests import logs, traffic
+from tests import traffic
 
 NOON = datetime(2025, 4, 7, 12, tzinfo=UTC)
 # Several begin at the same moment: a page may end between them.
 BEGUN = {f"run-{n:02d}": float(n // 4 * 10) for n in range(28)}
 
 
-@pytest.fixture(scope="module")
-def reel(shared_url, tmp_path_factory):
+def filled(url, folder):
     """A reel on a log with 28 imported runs, a plain one and an open one."""
-    folder = tmp_path_factory.mktemp("runs")
     makers = list(traffic.SHAPES.values())
     lines = [
         line
@@ -40,11 +38,18 @@ def reel(shared_url, tmp_path_factory):
             labels={"team": "ads" if n % 2 else "search", "n": str(n)},
         )
     ]
-    with runreel.open(shared_url) as opened:
-        import_files(opened.db, [traffic.write(folder / "f.jsonl", lines)])
-        with opened.recording("plain-1", model="m", labels={"team": "ads"}) as recording:
-            recording.append(RunStreamEvent(StreamEvent.ERROR, error="no"))
-        opened.recording("live-1").append(partial("Hel"))
+    opened = runreel.open(url)
+    import_files(opened.db, [traffic.write(folder / "f.jsonl", lines)])
+    with opened.recording("plain-1", model="m", labels={"team": "ads"}) as recording:
+        recording.append(RunStreamEvent(StreamEvent.ERROR, error="no"))
+    opened.recording("live-1").append(partial("Hel"))
+    return opened
+
+
+@pytest.fixture(scope="module")
+def reel(shared_url, tmp_path_factory):
+    """Such a reel, to which no test adds a run."""
+    with filled(shared_url, tmp_path_factory.mktemp("runs")) as opened:
         yield opened
 
 
@@ -318,15 +323,13 @@ NAMES = [
 
 
 @pytest.fixture(scope="module")
-def named(shared_url, reel):
-    """The ids of runs that are like each other, and a reel that has them too."""
-    for name in NAMES:
-        with reel.recording(name) as recording:
-            recording.append(partial("x"))
-    yield reel
-    for name in NAMES:
-        logs.tamper(reel, "DELETE FROM events WHERE run_id = ?", (name,))
-    reel.rebuild()
+def named(second_url, tmp_path_factory):
+    """A reel on a log that also has runs whose ids are like each other."""
+    with filled(second_url, tmp_path_factory.mktemp("named")) as opened:
+        for name in NAMES:
+            with opened.recording(name) as recording:
+                recording.append(partial("x"))
+        yield opened
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -20,7 +20,7 @@ MADE_UP = {
     f"made-up-{n}": make(f"made-up-{n}", assistant=f"asst-{n % 2}", thread=f"thread-{n % 3}")
     for n, make in enumerate(traffic.SHAPES.values())
 }
-RECORDINGS = [*MADE_UP.values(), *(real_runs.lines(path) for path in real_runs.FILES)]
+RECORDINGS = [*MADE_UP.values(), *real_runs.RECORDINGS.values()]
 
 
 def by_hand(lines):
@@ -167,24 +167,25 @@ def begin(reel, run_id: str, moment: datetime, usage: Usage | None = None, **ide
 
 
 @pytest.fixture(scope="module")
-def hourly(shared_url, imported):
+def hourly(second_url):
     """A reel with a run each half hour around the days when clocks are turned."""
     moments = {}
     for day in (datetime(2025, 3, 30, tzinfo=UTC), datetime(2025, 10, 26, tzinfo=UTC)):
         for n in range(-32, 80):
             moment = day + timedelta(minutes=30 * n)
             moments[f"h-{day.month}-{n:03d}"] = moment
-    for run_id, moment in moments.items():
-        logs.execute(
-            imported,
-            "INSERT INTO runs (run_id, source, status, recording, started_at, events, result,"
-            " projected_seq) VALUES (?, 'hourly', 'COMPLETED', 'closed', ?, 0, ?, 0)",
-            (run_id, int(moment.timestamp() * 1_000_000), b""),
-        )
-    logs.recount(imported)
-    yield imported, list(moments.values())
-    logs.execute(imported, "DELETE FROM runs WHERE source = 'hourly'")
-    logs.recount(imported)
+    insert = (
+        "INSERT INTO runs (run_id, source, status, recording, started_at, events, result,"
+        " projected_seq) VALUES (?, 'hourly', 'COMPLETED', 'closed', ?, 0, ?, 0)"
+    )
+    with runreel.open(second_url) as reel:
+        for run_id, moment in moments.items():
+            logs.execute(reel, insert, (run_id, int(moment.timestamp() * 1_000_000), b""))
+        logs.recount(reel)
+        yield reel, list(moments.values())
+        # Their rows have no events, which the check of the whole log would report.
+        logs.execute(reel, "DELETE FROM runs WHERE source = 'hourly'")
+        logs.recount(reel)
 
 
 ZONES = [

@@ -20,7 +20,7 @@ RunreelError
 │   └── MissingExtra
 ├── BadInput              a value or line that cannot be stored       exit 1
 │   └── BadValue
-├── SourceConflict        two tellings of one event                   exit 1
+├── SourceConflict        an event with two contents                  exit 1
 ├── RunPruned             an event of a run that was pruned           exit 1
 ├── AuditError            what should prove something does not        exit 1
 │   ├── BadCheckpoint
@@ -159,9 +159,9 @@ class BadValue(BadInput):
 
 
 class SourceConflict(RunreelError):
-    """The source told an event again, with other content; the first telling stays."""
+    """The log has the event with other content, which stays."""
 
-    hint = "The second telling is kept in the run's log as a conflict note."
+    hint = "The content that was offered is kept in the run's log as a conflict note."
 
 
 class RunPruned(RunreelError):
