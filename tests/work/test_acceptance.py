@@ -94,12 +94,25 @@ def outcome(result: Any) -> dict[str, Any]:
     }
 
 
+def text_before(lines: list[dict[str, Any]], result: SDKRunResult[Any]) -> dict[str, Any]:
+    """What the stream has written, where a Run that did not fail has no message."""
+    if result.is_failed or result.message is not None:
+        return {}
+    events = [line["data"] for line in lines if line["type"] == "stream_event"]
+    written = [data for data in events if "partialMessage" in data or "completedMessage" in data]
+    if not written:
+        return {}
+    last = ParseDict(written[-1], ProtoStreamEvent())
+    event = SDKRunStreamEvent._from_proto(proto=last, sdk=SDK)
+    return {"text": event.text, "parts": tuple(event.parts)}
+
+
 def told_by_sdk(lines: list[dict[str, Any]]) -> dict[str, Any]:
     """What the SDK makes of the last Run, or, where that is not final, of the stream behind it."""
     runs = [n for n, line in enumerate(lines) if line["type"] == "run"]
     last = lines[runs[-1]]["data"]
     result = SDKRunResult._from_proto(proto=ParseDict(last, Run()), sdk=SDK)
-    told = outcome(result)
+    told = outcome(result) | text_before(lines, result)
     behind = [line["data"] for line in lines[runs[-1] :] if line["type"] == "stream_event"]
     if last["state"]["status"] in FINAL or not behind:
         return told
