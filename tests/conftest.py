@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import tempfile
 import uuid
 import warnings
@@ -28,6 +29,16 @@ PARTITIONED, PARTITIONS = "partitioned", 4
 _SERVED = ("postgresql", PARTITIONED)
 # The fixtures that make a log for a module, of the kind that is their parameter.
 _SHARED = ("shared_url", "second_url")
+
+
+def pytest_configure() -> None:
+    """Have programs that tests start take signals, also where a shell runs pytest behind itself.
+
+    Such a shell ignores SIGINT, and nohup SIGHUP; children inherit what is ignored, not a handler.
+    """
+    for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.hookimpl(trylast=True)
