@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from runreel.rules.usage import QUARTER, ahead, column_of, period, report, zone
+from runreel.rules.usage import QUARTER, ahead, column_of, period, report
 from runreel.words.errors import UsageError
 from runreel.words.log import UsageItem, UsageTotals
 
@@ -110,15 +110,6 @@ def test_a_grouping_is_by_a_column_or_by_a_label(grouping, column):
         return
     with pytest.raises(UsageError, match="usage cannot be grouped by 'label:'"):
         column_of(grouping)
-
-
-def test_a_time_zone_is_known_by_its_name():
-    tz, name = zone("Europe/Moscow")
-    assert (tz, name) == (ZoneInfo("Europe/Moscow"), "Europe/Moscow")
-    assert zone(None)[0] is None
-    for unknown in ("Mars/Olympus", "../etc", "", "\0"):
-        with pytest.raises(UsageError, match="no time zone is called"):
-            zone(unknown)
 
 
 def test_every_offset_of_today_is_a_number_of_quarters():

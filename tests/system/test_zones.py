@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -78,3 +79,12 @@ def test_what_is_no_zone_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="invalid time zone") as caught:
         zones.zone(name)
     assert "Europe/Moscow" in (caught.value.hint or "")
+
+
+def test_a_time_zone_is_known_by_its_name() -> None:
+    tz, name = zones.zone("Europe/Moscow")
+    assert (tz, name) == (ZoneInfo("Europe/Moscow"), "Europe/Moscow")
+    assert zones.zone(None)[0] is None
+    for unknown in ("Mars/Olympus", "../etc", "", "\0"):
+        with pytest.raises(UsageError, match="no time zone is called"):
+            zones.zone(unknown)
