@@ -108,7 +108,7 @@ def test_a_grouping_is_by_a_column_or_by_a_label(grouping, column):
     if column is not None:
         assert column_of(grouping) == column
         return
-    with pytest.raises(UsageError, match="usage cannot be grouped by 'label:'"):
+    with pytest.raises(UsageError, match="invalid grouping 'label:'"):
         column_of(grouping)
 
 
