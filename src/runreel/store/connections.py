@@ -48,7 +48,9 @@ class Connections:
     @contextlib.contextmanager
     def reading(self, *, checked: bool = True) -> Iterator[Connection]:
         """A connection of one's own."""
-        with in_use(), driver_errors.our_errors(self.url):
+        # Without the context managers, which take longer than all that is done here.
+        user = gate.enter()
+        try:
             connection = self._connect(checked=checked)
             try:
                 yield connection
@@ -56,6 +58,13 @@ class Connections:
                 connection.discard()
                 raise
             connection.close()
+        except Exception as error:
+            ours = driver_errors.our_error(error, self.url)
+            if ours is None:
+                raise
+            raise ours from error
+        finally:
+            gate.leave(user)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -62,13 +62,15 @@ class Gate:
     def leave_parent(self) -> None:
         """Be open in a forked child, where the other threads are gone."""
         self.shut = False
-        self._changed = threading.Condition(threading.Lock())
+        # Entered directly, as it is for each reading: a condition enters it by two more calls.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._users: dict[int, int] = {}
 
     def enter(self) -> int:
         """Begin to use a connection; what ``leave`` takes."""
         user = threading.get_ident()
-        with self._changed:
+        with self._lock:
             while self.shut and user not in self._users:
                 self._changed.wait()
             self._users[user] = self._users.get(user, 0) + 1
@@ -76,7 +78,7 @@ class Gate:
 
     def leave(self, user: int) -> None:
         """End what ``enter`` began, in whichever thread."""
-        with self._changed:
+        with self._lock:
             left = self._users.pop(user, 0) - 1
             if left > 0:
                 self._users[user] = left
@@ -84,23 +86,23 @@ class Gate:
     def wait(self) -> None:
         """Wait until it is open; what a thread does first that does not ``enter``."""
         user = threading.get_ident()
-        with self._changed:
+        with self._lock:
             while self.shut and user not in self._users:
                 self._changed.wait()
 
     def used_by_others(self) -> bool:
         """Whether any other thread uses a connection."""
-        with self._changed:
+        with self._lock:
             return bool(self._users.keys() - {threading.get_ident()})
 
     def close(self) -> None:
         """Let no thread begin."""
-        with self._changed:
+        with self._lock:
             self.shut = True
 
     def open(self) -> None:
         """Let every thread in that waits."""
-        with self._changed:
+        with self._lock:
             self.shut = False
             self._changed.notify_all()
 
