@@ -15,7 +15,8 @@ from runreel.rules import codec, json_text, plain_json
 from runreel.sources import reader_of
 from runreel.words.errors import BadValue, LogError, UsageError
 from runreel.words.log import RunError, RunSummary
-from runreel.words.results import RunResult, Usage, UsageDetails
+from runreel.words.results import RunResult, UsageDetails
+from runreel.words.results import usage as usage_of
 from runreel.words.status import RunStatus
 from runreel.words.times import from_micros, to_micros
 
@@ -187,7 +188,7 @@ def summary_of(row: Sequence[Any]) -> RunSummary:
         labels = {} if labels is None else _labels(labels)
         code = None if error_code is None else json_text.loads(error_code)
         calls = None if calls is None else plain_json.tool_calls(json_text.loads(calls))
-        usage = None if total is None else Usage(given, total, made)
+        usage = None if total is None else usage_of(given, total, made)
     except (BadValue, UsageError) as bad:
         raise _damaged(run_id) from bad
     return RunSummary._make(

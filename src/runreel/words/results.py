@@ -12,6 +12,7 @@ from runreel.words.status import BaseRunStatus, RunStatus, StreamEvent
 
 # The largest count: one of 64 bits with a sign, as databases and protos have them.
 MAX_COUNT = 2**63 - 1
+_COUNTS = ("input_text_tokens", "total_tokens", "completion_tokens")
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -31,7 +32,9 @@ class Usage:
 
     def __post_init__(self) -> None:
         counts = (self.input_text_tokens, self.total_tokens, self.completion_tokens)
-        for name, count in zip(self.__dataclass_fields__, counts, strict=True):
+        if _are_counts(*counts):
+            return
+        for name, count in zip(_COUNTS, counts, strict=True):
             if not isinstance(count, int) or isinstance(count, bool):
                 raise UsageError(
                     f"{name} is an integer, not {type(count).__name__}",
@@ -39,6 +42,35 @@ class Usage:
                 )
             if not 0 <= count <= MAX_COUNT:
                 raise UsageError(f"{name} is from 0 to 2^63-1, not {count}")
+
+
+def _are_counts(given: Any, total: Any, made: Any) -> bool:
+    # Quicker than a loop, and true of nearly all of them.
+    return (
+        type(given) is type(total) is type(made) is int
+        and 0 <= given <= MAX_COUNT
+        and 0 <= total <= MAX_COUNT
+        and 0 <= made <= MAX_COUNT
+    )
+
+
+_make = object.__new__
+_set_given, _set_total, _set_made = (vars(Usage)[name].__set__ for name in _COUNTS)
+
+
+def usage(given: Any, total: Any, made: Any) -> Usage:
+    """``Usage`` of these, with the same check in less time: a list makes one for each run.
+
+    Raises:
+        UsageError: as ``Usage``.
+    """
+    if not _are_counts(given, total, made):
+        return Usage(given, total, made)
+    found: Usage = _make(Usage)
+    _set_given(found, given)
+    _set_total(found, total)
+    _set_made(found, made)
+    return found
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
