@@ -13,7 +13,7 @@ from runreel.sources import reader_of
 from runreel.store.run_rows import Projected
 from runreel.words.errors import BadValue, LogError
 from runreel.words.log import NOTE, OPENED, PRUNED, EventRow, StoredEvent
-from runreel.words.messages import PartialMessage
+from runreel.words.messages import partial
 from runreel.words.status import PARTIAL
 from runreel.words.times import from_micros
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from runreel.rules.reading import Reader
+    from runreel.words.messages import PartialMessage
     from runreel.words.results import RunStreamEvent
 
     Row = tuple[Any, ...]
@@ -171,7 +172,7 @@ class Fold:
         """Move over such a partial message; ``text`` is the run's text after it."""
         self.transcript.text = text
         if reading is None:
-            runs.flow(self.state, PartialMessage((text,)))
+            runs.flow(self.state, partial(text))
         else:
             said = cast("RunStreamEvent", reading.event)._message  # noqa: SLF001 - it is partial
             runs.flow(self.state, cast("PartialMessage", said), reading.memory)

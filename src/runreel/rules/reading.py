@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from runreel.words.messages import PartialMessage
+from runreel.words.messages import partial
 from runreel.words.results import RunStreamEvent
 from runreel.words.status import StreamEvent
 
@@ -93,7 +93,7 @@ class Reading(NamedTuple):
 
 def spoken(text: str) -> Reading:
     """What a partial message means that has one part and says nothing else."""
-    return Reading(RunStreamEvent(_PARTIAL, None, None, PartialMessage((text,))))
+    return Reading(RunStreamEvent(_PARTIAL, None, None, partial(text)))
 
 
 def flows(reading: Reading | None) -> bool:

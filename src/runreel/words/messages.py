@@ -47,6 +47,7 @@ class File(Resource):
 
 
 NEWLINE = "\n"
+_make = object.__new__
 
 
 def _joined(parts: tuple[Any, ...], separator: str) -> str:
@@ -116,6 +117,20 @@ class PartialMessage(_Parted):
     def text(self) -> str:
         """The string parts, joined as their source joins them: by a newline, or by nothing."""
         return _joined(self.parts, self._separator)
+
+
+_set_parts, _set_id, _set_separator = (
+    vars(PartialMessage)[name].__set__ for name in ("parts", "id", "_separator")
+)
+
+
+def partial(text: str) -> PartialMessage:
+    """``PartialMessage((text,))``, in half the time: each event of a stream makes one."""
+    made: PartialMessage = _make(PartialMessage)
+    _set_parts(made, (text,))
+    _set_id(made, None)
+    _set_separator(made, NEWLINE)
+    return made
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
