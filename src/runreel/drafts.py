@@ -81,7 +81,7 @@ def draft(
             made.append(Draft(row, note, Reading(memory=reading.memory), before))
             digest = row.digest
         seq += 1
-        name = _name(kind, type_, reading)
+        name = type_ if type_ == PARTIAL else _name(kind, type_, reading)
         bound = (fold.run_id, seq, kind, name, number, at, elapsed, keep, added)
         row = chained(digest, bound, payload)
         digest, before = row.digest, text
@@ -91,7 +91,7 @@ def draft(
 
 def _name(kind: str, type_: str | None, reading: Reading | None) -> str | None:
     """The type of a row, by what its event means behind those before it."""
-    if kind != STREAM_EVENT or type_ == PARTIAL or reading is None or reading.event is None:
+    if kind != STREAM_EVENT or reading is None or reading.event is None:
         return type_
     return reading.event.status.name
 
