@@ -11,6 +11,7 @@ from runreel.rules.ids import check_new_id
 from runreel.sources import reader_of
 from runreel.sources.line_cursor import LineCursor
 from runreel.sources.line_times import require_times
+from runreel.sources.lines import YANDEX
 from runreel.sources.spoken_lines import Growth, SpokenLine
 from runreel.words.errors import BadInput
 from runreel.words.intake import Problem
@@ -64,6 +65,8 @@ class Survey:
         self._ends = ends
         self._cursor = LineCursor()
         self._sources: dict[str, str] = {}
+        # The run of the line before, if the checks of ``_place`` let through its next text as well.
+        self._placed: str | None = None
         # Unreadable lines that name no run.
         self._unattributed: dict[int, str] = {}
         self._scan(file)
@@ -85,8 +88,12 @@ class Survey:
             try:
                 event = cursor.cumulative(raw)
                 if event is not None and growth.goes_on(event.text):
-                    line = event
-                    self._place(line)
+                    run_id = self._placed
+                    if run_id and run_id == cursor.run_id and event.run_id in (None, run_id):
+                        self._ends.tell(run_id)
+                    else:
+                        line = event
+                        self._place(line)
                     continue
                 line = inputs.read(raw)
                 if line is not None and inputs.is_of_one_run(line):
@@ -100,6 +107,7 @@ class Survey:
                 self._blame(number, raw, line, str(error))
 
     def _place(self, line: Line | SpokenLine) -> None:
+        self._placed = None
         run_id = self._cursor.move(line)
         if run_id is None:
             raise BadInput("this event belongs to no run that the file has told")
@@ -112,6 +120,7 @@ class Survey:
             raise BadInput(f"run {run_id} is told by {source} and by {line.source}")
         if run_id not in self.bad:
             self._ends.tell(run_id)
+            self._placed = run_id if line.source == YANDEX else None
 
     def _blame(self, number: int, raw: bytes, line: Line | SpokenLine | None, why: str) -> None:
         run_id = self._cursor.skip(raw) if line is None else self._cursor.run_id
@@ -141,6 +150,7 @@ class Survey:
         self.problems.append(Problem(self.name, number, message, run_id))
         if run_id is not None:
             self.bad.add(run_id)
+            self._placed = None
 
 
 def _run_lines(file: IO[bytes]) -> Iterator[RunLine]:

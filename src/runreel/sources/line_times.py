@@ -35,4 +35,5 @@ def _times(source: str, value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     elif source == YANDEX:
         for holder in (value, mapping(value, "state")):
             for message in (holder, mapping(holder, "completedMessage")):
-                yield "createdAt", get(message, "createdAt")
+                if message:
+                    yield "createdAt", get(message, "createdAt")
