@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from runreel.words.results import MAX_COUNT, Usage, UsageDetails
+from runreel.words.results import MAX_COUNT, UsageDetails
+from runreel.words.results import usage as usage_of
+
+if TYPE_CHECKING:
+    from runreel.words.results import Usage
 
 # How a source without a count spells it; JSON has no such value.
 _ABSENT: Final = object()
@@ -31,11 +35,7 @@ class Tally(NamedTuple):
         counts = self[:3]
         if self.unread or min(counts) < 0 or max(counts) > MAX_COUNT:
             return None
-        return Usage(
-            input_text_tokens=self.input_text_tokens,
-            completion_tokens=self.completion_tokens,
-            total_tokens=self.total_tokens,
-        )
+        return usage_of(self.input_text_tokens, self.total_tokens, self.completion_tokens)
 
     def plus(self, more: Tally | None) -> Tally:
         """Both together."""
@@ -104,7 +104,8 @@ def read(value: Any, names: Names) -> Tally | None:
     parts = [_part(value, keys, proto=names.proto) for keys in names[:3]]
     if None in parts and {None, _ABSENT}.issuperset(parts):
         return None
-    if names.proto and (not value or not {_ABSENT}.issuperset(parts)):
+    absent = parts.count(_ABSENT)
+    if names.proto and absent and (not value or absent < len(parts)):
         parts = [0 if part is _ABSENT else part for part in parts]
     given, made, total = parts
     if names.cached and type(given) is int and value.get("input_tokens") is not None:

@@ -28,6 +28,11 @@ def original(name: str) -> str:
     return _capital.sub(lambda capital: f"_{capital[0].lower()}", name)
 
 
+def spellings(*names: str) -> frozenset[str]:
+    """The fields of these lowerCamelCase names, by all their names."""
+    return frozenset((*names, *map(original, names)))
+
+
 def mapping(value: dict[str, Any], name: str) -> dict[str, Any]:
     """A message or a map; empty where it is none."""
     return as_mapping(get(value, name))

@@ -28,23 +28,25 @@ from runreel.words.status import PARTIAL, RunStatus, StreamEvent
 from runreel.words.times import is_unreadable, micros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from runreel.rules.token_counts import Tally
     from runreel.words.messages import Message
 
 # The fields of a message: one of them at least is in every JSON object that is such a message.
 # Live recording puts what JSON cannot hold under "@proto".
-_RUN_FIELDS = (
+_RUN_FIELDS = proto_json.spellings(
     *("id", "state", "usage", "labels", "assistantId", "threadId", "createdBy", "createdAt"),
     "@proto",
 )
-_STATE_FIELDS = ("status", "error", "completedMessage", "toolCallList")
-_EVENT_FIELDS = (
+_STATE_FIELDS = proto_json.spellings("status", "error", "completedMessage", "toolCallList")
+_EVENT_FIELDS = proto_json.spellings(
     *("eventType", "streamCursor", "error", "partialMessage", "completedMessage", "toolCallList"),
     "@proto",
 )
-_MESSAGE_FIELDS = ("id", "content", "threadId", "createdBy", "createdAt", "author", "status")
+_MESSAGE_FIELDS = proto_json.spellings(
+    *("id", "content", "threadId", "createdBy", "createdAt", "author", "status")
+)
 
 
 class YandexAssistantsReader:
@@ -75,7 +77,7 @@ class YandexAssistantsReader:
         if kind == STREAM_EVENT:
             return _event_type(value).name
         if kind == RUN:
-            return _run_status(value).name
+            return _status(mapping(value, "state")).name
         return None
 
     def index_of(self, kind: str, value: Any) -> int | None:
@@ -153,10 +155,13 @@ def stream_event(value: dict[str, Any]) -> RunStreamEvent:
 
 def run_result(value: dict[str, Any]) -> RunResult:
     """``RunResult`` of a ``runs.Run``."""
-    state = mapping(value, "state")
-    message, total = get(state, "completedMessage"), _total(value)
+    return _result(mapping(value, "state"), _total(value))
+
+
+def _result(state: dict[str, Any], total: Tally | None) -> RunResult:
+    message = get(state, "completedMessage")
     return RunResult(
-        status=_run_status(value),
+        status=_status(state),
         error=_error(state),
         tool_calls=_tool_calls(state),
         _message=None if message is None else completed_message(as_mapping(message)),
@@ -171,7 +176,7 @@ def _run(value: dict[str, Any]) -> Reading:
     unread += _unread(completed, _MESSAGE_FIELDS)
     misread = total is not None and total.unread > 0
     return Reading(
-        result=run_result(value),
+        result=_result(state, total),
         error_code=_error_code(state),
         facts=_run_facts(value),
         time=micros(get(completed, "createdAt")),
@@ -246,8 +251,8 @@ def _event_type(event: dict[str, Any]) -> StreamEvent:
     return StreamEvent.coerce(0 if type_ is None else type_)
 
 
-def _run_status(run: dict[str, Any]) -> RunStatus:
-    status = mapping(run, "state").get("status")
+def _status(state: dict[str, Any]) -> RunStatus:
+    status = state.get("status")
     return RunStatus.coerce(0 if status is None else status)
 
 
@@ -258,9 +263,11 @@ def _unread_event(event: dict[str, Any], completed: dict[str, Any]) -> tuple[str
     return (*_unread(event, _EVENT_FIELDS), *_unread(completed, _MESSAGE_FIELDS))
 
 
-def _unread(value: dict[str, Any], names: Iterable[str]) -> Iterator[str]:
+def _unread(value: dict[str, Any], names: frozenset[str]) -> Iterator[str]:
     """What of a message is not understood, given the names that it may have."""
-    if value and not any(proto_json.has(value, name) for name in names):
+    if not value:
+        return
+    if names.isdisjoint(value):
         yield KEYS
     if is_unreadable(get(value, "createdAt")):
         yield "created_at"
