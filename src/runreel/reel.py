@@ -141,30 +141,39 @@ class Reel(Upkeep):
         thread_id: str | None = None,
         model: str | None = None,
         labels: dict[str, str] | None = None,
+        requested_at: Time | None = None,
     ) -> Recording:
         """Record a run of one's own, event by event; goes on where the log has it already.
 
         A label that is no string is stored as its JSON text; one that is None is left out.
+        ``requested_at`` is when the model was asked, a time as in ``runs``: the first text and the
+        duration are measured from it. It counts where the run is new.
 
         Raises:
             BadValue: if a label is no JSON value.
             BadInput: if a run cannot be called so.
             SourceMismatch: if the log has the run from another source.
+            UsageError: if ``requested_at`` is no time.
         """
         from runreel.recorder import Recorder
         from runreel.recording import Recording
         from runreel.rules.plain_json import as_labels
+        from runreel.words.times import rfc3339
 
         names = {"assistant_id": assistant_id, "thread_id": thread_id, "model": model}
         for name, text in {"source": source, **names}.items():
             arguments.require(f"recording({name}=…)", text, str, optional=name in names)
         arguments.require("recording(labels=…)", labels, dict, optional=True)
 
+        asked = None
+        if requested_at is not None:
+            asked = moment("recording(requested_at=…)", requested_at, now=datetime.now(UTC))
         told = {
             "assistant_id": assistant_id,
             "thread_id": thread_id,
             "model": model,
             "labels": as_labels(labels),
+            "requested_at": rfc3339(asked),
         }
         recorder = Recorder(
             self.db,

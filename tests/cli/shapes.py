@@ -25,6 +25,7 @@ RUN_KEYS = (
     "labels",
     "created_by",
     "created_at",
+    "requested_at",
     "started_at",
     "finished_at",
     "first_text_ms",

@@ -87,3 +87,34 @@ def test_the_text_before_a_failure_is_shown(call_sqlite: Caller, tmp_path: Path)
     lines = call.good("show", "chat", "--content").out.splitlines()
     assert lines[lines.index("Text before the failure") + 1] == "Hell"
     assert "overloaded (code 529)" in "".join(lines)
+
+
+def test_the_first_text_is_measured_from_the_request_or_unknown(
+    call: Caller, tmp_path: Path
+) -> None:
+    lines = [
+        {"type": "PARTIAL_MESSAGE", "text": "He", "at": "2025-06-01T10:00:01.5Z"},
+        {"type": "DONE", "text": "Hello", "at": "2025-06-01T10:00:04Z"},
+    ]
+    file = tmp_path / "lines.jsonl"
+    for run_id, known in (("known", {"requested_at": "2025-06-01T10:00:00Z"}), ("unknown", {})):
+        file.write_text("".join(f"{json.dumps(line | known)}\n" for line in lines), "utf-8")
+        call.good("record", "--run", run_id, "--input", str(file))
+    shown = call.good("show", "known", "--tz", "UTC").out
+    assert "Requested   2025-06-01 10:00:00\n" in shown
+    assert "First text  after 1.500s\n" in shown
+    assert "Took        4.000s\n" in shown
+    shown = call.good("show", "unknown").out
+    assert "Requested   -\n" in shown
+    assert "First text  -\n" in shown
+    assert "Took        2.500s\n" in shown
+    items = json.loads(call.good("runs", "-o", "json").out)["items"]
+    assert {
+        item["run_id"]: (item["requested_at"], item["first_text_ms"], item["duration_ms"])
+        for item in items
+    } == {
+        "known": ("2025-06-01T10:00:00.000000Z", 1500.0, 4000.0),
+        "unknown": (None, None, 2500.0),
+    }
+    slow = json.loads(call.good("runs", "--slower-than", "3s", "-o", "json").out)["items"]
+    assert [item["run_id"] for item in slow] == ["known"]

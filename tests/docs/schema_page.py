@@ -104,7 +104,7 @@ MEANINGS = {
         "tool_calls": "The tool calls that the run waits for, as JSON.",
         "created_at": "When the source says that the run was created.",
         "started_at": "When the recording began; of an import, when the source says so.",
-        "first_text_at": "When the first text came. NULL for imports.",
+        "first_text_at": "When the first text came, where that is known.",
         "finished_at": "When the run was over.",
         "input_text_tokens": "As the source reported last. NULL: it never did, which is not zero.",
         "completion_tokens": "Likewise.",
@@ -116,6 +116,7 @@ MEANINGS = {
         "events": "How many stream events the run has.",
         "result": "The `RunResult`, encoded. Read it through `runreel show` or `reel.result`.",
         "projected_seq": "The row of the log up to which this row was made.",
+        "requested_at": "When the model was asked. NULL: not known.",
     },
     "run_labels": {
         "key": "The label's key.",
@@ -140,7 +141,10 @@ MEANINGS = {
         "time": "When it was received, as ISO 8601 text, UTC.",
         "appended": "The text that the event appended. NULL where it carries none.",
     },
-    "run_list": {"started": "When it started, as ISO 8601 text, UTC."},
+    "run_list": {
+        "started": "When it started, as ISO 8601 text, UTC.",
+        "requested": "When the model was asked, likewise. NULL: not known.",
+    },
 }
 # What else a view shows stands so in the table that it is a view of.
 OF_TABLE = {"transcript": "events", "run_list": "runs"}

@@ -12,6 +12,7 @@ from runreel.rules.token_counts import NOT_UNDERSTOOD, tally
 from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, RunSummary
 from runreel.words.results import RunResult, RunStreamEvent, Usage, UsageDetails
 from runreel.words.status import RunStatus, StreamEvent
+from runreel.words.times import rfc3339
 from tests.rules.steps import (
     CALLS,
     NOON,
@@ -64,7 +65,7 @@ def test_the_recording_is_what_its_notes_say_and_not_the_status(notes, recording
 
 def test_the_summary_of_a_recorded_run_is_this():
     told = of(
-        opened(0, source="plain", model="m"),
+        opened(0, source="plain", model="m", requested_at=rfc3339(seconds(-0.5))),
         got("PENDING", 0.25, facts=Facts(created_at=moment(-1))),
         streamed("PARTIAL_MESSAGE", 1.5, text="He"),
         streamed("PARTIAL_MESSAGE", 2, text="Hello"),
@@ -85,13 +86,15 @@ def test_the_summary_of_a_recorded_run_is_this():
         created_at=seconds(-1),
         started_at=seconds(0),
         finished_at=seconds(3),
-        first_text_ms=1500.0,
-        duration_ms=3000.0,
+        first_text_ms=2000.0,
+        duration_ms=3500.0,
         error=None,
         tool_calls=None,
         usage=Usage(3, 7, 4),
         events=3,
         last_seq=6,
+        requested_at=seconds(-0.5),
+        first_text_at=seconds(1.5),
     )
 
 
@@ -134,7 +137,8 @@ def test_an_import_into_a_recorded_run_does_not_move_its_beginning():
         noted("resumed", 1000, via="import"),
         streamed("DONE", 1000, text="Hello", time=moment(3)),
     )
-    assert (told.started_at, told.first_text_ms, told.duration_ms) == (seconds(0), 1000.0, 3000.0)
+    assert (told.started_at, told.first_text_at) == (seconds(0), seconds(1))
+    assert (told.first_text_ms, told.duration_ms) == (None, 3000.0)
 
 
 def test_a_copy_moves_on_by_itself():

@@ -253,7 +253,11 @@ def test_runs_of_an_older_log_are_listed_and_add_up_once_it_is_migrated(
             recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(HUGE, HUGE + 1, 1)))
             if n:
                 recording.close()
-        tables = {name: logs.execute(new, f"SELECT * FROM {name}") for name in ("events", "runs")}
+        tables = {
+            "events": logs.execute(new, "SELECT * FROM events"),
+            # The columns of that revision.
+            "runs": [row[:-1] for row in logs.execute(new, "SELECT * FROM runs")],
+        }
         listed = new.runs(limit=0).items
     upgraded_to(empty_url, "0002")
     with runreel.open(empty_url, create=False) as old:
@@ -334,7 +338,13 @@ def test_the_views_show_the_transcript_and_the_runs(db_url: str) -> None:
                 message = PartialMessage((text,))
                 recording.append(RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=message))
         seen = asked(db_url, "SELECT seq, time, type, appended FROM transcript ORDER BY seq")
-        listed = asked(db_url, "SELECT run_id, started, model, recording FROM run_list")
+        with reel.recording("asked", requested_at="2025-11-05T09:30:00.000001Z") as recording:
+            recording.append(RunStreamEvent(StreamEvent.DONE))
+        requests = asked(db_url, "SELECT run_id, requested FROM run_list ORDER BY run_id")
+        assert requests == [("asked", "2025-11-05T09:30:00.000001Z"), ("run", None)]
+        listed = asked(
+            db_url, "SELECT run_id, started, model, recording FROM run_list WHERE run_id = 'run'"
+        )
         appended = [row[3] for row in seen if row[2] == "PARTIAL_MESSAGE"]
         assert appended[:2] == ["Hel", "lo"]
         assert appended[3] == " ö"

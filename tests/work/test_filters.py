@@ -20,6 +20,7 @@ from runreel.words.messages import PartialMessage
 from runreel.words.results import RunResult, RunStreamEvent, Usage
 from runreel.words.selection import STATES, choose, state_of
 from runreel.words.status import RunStatus, StreamEvent
+from runreel.words.times import rfc3339
 from tests import logs
 from tests.strategies import SOME
 
@@ -65,6 +66,7 @@ def tell(reel: Reel, n: int) -> None:
         thread_id=THREADS[n % 4],
         assistant_id=f"asst-{n % 2}",
         labels=labels,
+        requested_at=rfc3339(moment - timedelta(seconds=n % 4)) if n % 4 else None,
     )
     recording._recorder._clock = lambda: int(next(clock).timestamp() * 1_000_000) * 1_000
     recording.append(partial("x"))

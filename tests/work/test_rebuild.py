@@ -112,8 +112,8 @@ def test_a_falsified_column_is_named_with_both_values_and_mended(reel, truth, co
         assert state_of(reel) == truth
 
 
-# An import knows not when the first text came, and the Assistants service tells nothing of these.
-UNTOLD = ("first_text_at", "cached_tokens", "reasoning_tokens", "response_id")
+# The Assistants service says nothing of these.
+UNTOLD = ("first_text_at", "cached_tokens", "reasoning_tokens", "response_id", "requested_at")
 
 
 @pytest.mark.parametrize("column", [c.name for c in runs.columns if c.nullable])

@@ -132,7 +132,9 @@ def test_results_states_and_answers_to_tools_move_the_run(reel):
     assert (run.assistant_id, run.thread_id, run.model) == ("asst-1", "thread-1", "m")
     assert (run.labels, run.source, run.events) == ({"team": "ads"}, "plain", 2)
     assert run.started_at <= run.finished_at
-    assert 0 <= run.first_text_ms <= run.duration_ms
+    assert run.started_at <= run.first_text_at <= run.finished_at
+    assert (run.requested_at, run.first_text_ms) == (None, None)
+    assert run.duration_ms >= 0
     assert reel.rebuild(check=True) == []
 
 

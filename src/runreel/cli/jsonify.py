@@ -53,6 +53,7 @@ def run(told: RunSummary) -> dict[str, Any]:
         "labels": told.labels,
         "created_by": told.created_by,
         "created_at": rfc3339(told.created_at),
+        "requested_at": rfc3339(told.requested_at),
         "started_at": rfc3339(told.started_at),
         "finished_at": rfc3339(told.finished_at),
         "first_text_ms": told.first_text_ms,

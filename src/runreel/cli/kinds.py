@@ -98,6 +98,7 @@ _RUN_FIELDS = (
     "labels",
     "created_by",
     "created_at",
+    "requested_at",
     "started_at",
     "finished_at",
     "first_text_ms",

@@ -55,6 +55,7 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, str | Cell | None]]:
     yield "Labels", ", ".join(f"{key}={value}" for key, value in run.labels.items()) or None
     yield "Created by", run.created_by
     yield "Created", times.local(run.created_at)
+    yield "Requested", times.local(run.requested_at)
     yield "Started", times.local(run.started_at)
     yield "First text", _after(run.first_text_ms)
     yield "Finished", times.local(run.finished_at)

@@ -46,7 +46,12 @@ def record(reel: Reel, run_id: str, *, pause: float) -> None:
     """Record the script, printing each piece once it is stored; ``pause`` scales the waiting."""
     seen = Delta()
     with reel.recording(
-        run_id, assistant_id=ASSISTANT, thread_id=THREAD, model=MODEL, labels=LABELS
+        run_id,
+        assistant_id=ASSISTANT,
+        thread_id=THREAD,
+        model=MODEL,
+        labels=LABELS,
+        requested_at=datetime.now(UTC),
     ) as recording:
         terminal.out(("> ", "dim"), (QUESTION, "bold"))
         recording.result(RunResult(RunStatus.PENDING))

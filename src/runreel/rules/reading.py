@@ -53,7 +53,8 @@ START = SoFar()
 class Facts(NamedTuple):
     """What an event says of its run as a whole; None is not said. Times are µs since the epoch.
 
-    ``response_id`` is the id by which the source goes on with the run.
+    ``response_id`` is the id by which the source goes on with the run; ``requested_at`` is when the
+    model was asked.
     """
 
     assistant_id: str | None = None
@@ -63,6 +64,7 @@ class Facts(NamedTuple):
     created_at: int | None = None
     labels: dict[str, str] | None = None
     response_id: str | None = None
+    requested_at: int | None = None
 
 
 class Reading(NamedTuple):

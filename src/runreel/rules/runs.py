@@ -31,7 +31,7 @@ from runreel.words.log import (
 )
 from runreel.words.results import RunResult
 from runreel.words.status import RunStatus, StreamEvent
-from runreel.words.times import from_micros
+from runreel.words.times import duration_ms, first_text_ms, from_micros, micros
 
 if TYPE_CHECKING:
     from runreel.rules.reading import Facts, Reading
@@ -63,7 +63,9 @@ class RunState:
     line had a time, so that its times are the lines' own.
     ``settled`` is whether Get has called it COMPLETED or FAILED; ``live`` whether the rows' times
     are when things happened (an import's are not: it takes the source's own); ``timed`` whether
-    ``started_at`` is when the run began, not when it was imported. ``memory`` is its reader's.
+    ``started_at`` is when the run began, not when it was imported. ``requested_at`` is when the
+    model was asked, by the program that recorded the run or by its lines. ``memory`` is its
+    reader's.
     ``listed`` is whether the projections have a row of it: once it is pruned, only for its usage.
     """
 
@@ -96,6 +98,7 @@ class RunState:
     tally: Tally | None = None
     noted: frozenset[str] = frozenset()
     clocked: bool = False
+    requested_at: int | None = None
 
     def copy(self) -> RunState:
         """A state that moves on by itself."""
@@ -143,8 +146,7 @@ def advance(state: RunState, kind: str, at: int, reading: Reading) -> bool:
     if kind == TOOL_RESULTS and state.status is RunStatus.TOOL_CALLS:
         _become(state, RunStatus.IN_PROGRESS, at, None)
         changed = True
-    if reading.time is not None:
-        changed |= _start(state, reading.time)
+    changed |= _start(state, _own_time(state, reading))
     return changed or kind == RUN
 
 
@@ -178,6 +180,7 @@ def note(state: RunState, type_: str | None, at: int, value: Any) -> bool:
             state.source = str(value.get("source") or "")
             by_lines = value.get("via") == LINES and state.source == PLAIN
             state.started_at, state.timed = at, state.live and not by_lines
+            state.requested_at = micros(value.get("requested_at"))
         labels = value.get("labels")
         if isinstance(labels, dict):
             state.labels = state.labels | labels
@@ -207,8 +210,8 @@ def summary(run_id: str, state: RunState) -> RunSummary:
         created_at=None if state.created_at is None else from_micros(state.created_at),
         started_at=from_micros(state.started_at),
         finished_at=None if state.finished_at is None else from_micros(state.finished_at),
-        first_text_ms=_since(state.started_at, state.first_text_at),
-        duration_ms=_since(state.started_at, state.finished_at),
+        first_text_ms=first_text_ms(state.requested_at, state.first_text_at),
+        duration_ms=duration_ms(state.requested_at, state.started_at, state.finished_at),
         error=RunError(state.error, state.error_code) if failed else None,
         tool_calls=state.tool_calls,
         usage=state.usage,
@@ -216,6 +219,8 @@ def summary(run_id: str, state: RunState) -> RunSummary:
         last_seq=state.last_seq,
         usage_details=state.details,
         response_id=state.response_id,
+        requested_at=None if state.requested_at is None else from_micros(state.requested_at),
+        first_text_at=None if state.first_text_at is None else from_micros(state.first_text_at),
     )
 
 
@@ -229,6 +234,9 @@ def _learn(state: RunState, facts: Facts) -> bool:
     if facts.labels and facts.labels.items() - state.labels.items():
         state.labels = state.labels | facts.labels
         changed = True
+    if facts.requested_at is not None and state.requested_at is None:
+        state.requested_at = facts.requested_at
+        changed = True
     if facts.created_at is not None and facts.created_at != state.created_at:
         state.created_at = facts.created_at
         changed = True
@@ -237,9 +245,16 @@ def _learn(state: RunState, facts: Facts) -> bool:
     return changed
 
 
-def _start(state: RunState, time: int) -> bool:
-    """Begin an imported run at the first time that its source tells."""
-    if state.timed:
+def _own_time(state: RunState, reading: Reading) -> int | None:
+    """The time that an event says of itself or, in an import, of the request."""
+    if reading.time is not None or reading.facts is None or state.live:
+        return reading.time
+    return reading.facts.requested_at
+
+
+def _start(state: RunState, time: int | None) -> bool:
+    """Begin an imported run at the first time that its source gives."""
+    if state.timed or time is None:
         return False
     state.started_at, state.timed = time, True
     return True
@@ -262,15 +277,23 @@ def _count(state: RunState, tally: Tally) -> None:
 def _stream(state: RunState, event: RunStreamEvent, at: int, reading: Reading) -> bool:
     status = _STREAMED.get(event.status)
     changed = False
-    if state.live and state.first_text_at is None and event._message is not None:  # noqa: SLF001
-        state.first_text_at = at
-        changed = True
+    if state.first_text_at is None and event._message is not None:  # noqa: SLF001
+        state.first_text_at = _time_of_first_text(state, at, reading.time)
+        changed = state.first_text_at is not None
     if status is None or state.settled:
         return changed
     before = (state.status, state.error, state.error_code, state.tool_calls)
     _outcome(state, status, event, at, reading)
     after = (status, state.error, state.error_code, state.tool_calls)
     return changed or after != before or status is not RunStatus.IN_PROGRESS
+
+
+def _time_of_first_text(state: RunState, at: int, time: int | None) -> int | None:
+    """When the text of an event came that follows none whose time is known."""
+    if state.live:
+        return at
+    # The times inside the events of services are of something else than the text.
+    return time if state.source == PLAIN and state.message is None else None
 
 
 def _begin(state: RunState, at: int) -> None:
@@ -318,7 +341,3 @@ def _become(state: RunState, status: RunStatus, at: int, time: int | None) -> No
         state.finished_at = None
         state.tool_calls = None
     state.status = status
-
-
-def _since(start: int, end: int | None) -> float | None:
-    return None if end is None else (end - start) / 1000

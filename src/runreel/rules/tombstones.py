@@ -87,6 +87,8 @@ def remains(value: Any) -> RunState:
         return state
     for name in _KEPT:
         setattr(state, name, kept[name])
+    # Tombstones of earlier versions do not have it.
+    state.requested_at = kept.get("requested_at")
     state.status = RunStatus.coerce(kept["status"])
     state.labels = dict(kept["labels"])
     state.usage = plain_json.usage(kept["usage"])
@@ -114,6 +116,7 @@ def _kept(state: RunState) -> dict[str, Any]:
     return {
         "status": state.status.name,
         **{name: getattr(state, name) for name in _KEPT},
+        "requested_at": state.requested_at,
         "labels": state.labels,
         "usage": plain_json.usage_value(state.usage),
         "usage_details": None

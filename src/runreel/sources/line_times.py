@@ -31,7 +31,7 @@ def require_times(line: Line) -> None:
 
 def _times(source: str, value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     if source == PLAIN:
-        yield from ((name, value.get(name)) for name in ("at", "created_at"))
+        yield from ((name, value.get(name)) for name in ("at", "created_at", "requested_at"))
     elif source == YANDEX:
         for holder in (value, mapping(value, "state")):
             for message in (holder, mapping(holder, "completedMessage")):

@@ -2,8 +2,9 @@
 
 A stream event is ``{"type": "PARTIAL_MESSAGE", "text": "all of it so far"}``; ``parts`` or a whole
 ``message`` may stand for ``text``, and ``source_index``, ``at``, ``error``, ``error_code``,
-``tool_calls`` and ``usage``, the run's so far, may be there as well. A state of the run is the same
-with a ``RunStatus`` name. These are the keys that ``runreel events --json`` prints.
+``tool_calls`` and ``usage``, the run's so far, may be there as well, and what is known of the run,
+such as ``requested_at``. A state of the run is the same with a ``RunStatus`` name. These are the
+keys that ``runreel events --json`` prints.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from runreel.words.times import is_unreadable, micros
 if TYPE_CHECKING:
     from runreel.rules.token_counts import Tally
 
-_TIMES = ("at", "created_at")
+_TIMES = ("at", "created_at", "requested_at")
 
 
 class PlainReader:
@@ -119,6 +120,7 @@ def _facts(value: dict[str, Any]) -> Facts | None:
         model=pj.as_text(value.get("model")) or None,
         created_at=micros(value.get("created_at")),
         labels=pj.as_labels(value.get("labels")) or None,
+        requested_at=micros(value.get("requested_at")),
     )
     return None if facts == _NO_FACTS else facts
 

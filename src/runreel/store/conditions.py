@@ -22,6 +22,9 @@ _RUNS = "runs AS r"
 BY_LABEL = "run_labels AS l CROSS JOIN runs AS r"
 VALUE_OF_LABEL = " AND r.run_id = l.run_id"
 
+# When a run's time began: see ``words.times.duration_ms``.
+_BEGAN = "CASE WHEN r.requested_at <= r.finished_at THEN r.requested_at ELSE r.started_at END"
+
 
 class Option(NamedTuple):
     """One of the values that a condition lets through, as it leads."""
@@ -68,7 +71,7 @@ def unindexed(chosen: RunFilter, *, postgres: bool) -> Iterator[tuple[str, list[
         # Nearly all runs are, so there is no index of them.
         yield f"r.recording IN ({_marks(chosen.recording)})", [*chosen.recording]
     if chosen.slower_than is not None:
-        yield "r.finished_at - r.started_at > ?", [chosen.slower_than]
+        yield f"r.finished_at - {_BEGAN} > ?", [chosen.slower_than]
     if chosen.min_tokens is not None:
         yield "r.total_tokens >= ?", [chosen.min_tokens]
     if chosen.error_contains:

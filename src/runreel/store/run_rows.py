@@ -18,7 +18,7 @@ from runreel.words.log import RunError, RunSummary
 from runreel.words.results import RunResult, UsageDetails
 from runreel.words.results import usage as usage_of
 from runreel.words.status import RunStatus
-from runreel.words.times import from_micros, to_micros
+from runreel.words.times import duration_ms, first_text_ms, from_micros, to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +33,7 @@ COLUMNS = (
     *("model", "labels", "error", "error_code", "tool_calls", "created_at", "started_at"),
     *("first_text_at", "finished_at", "input_text_tokens", "completion_tokens", "total_tokens"),
     *("cached_tokens", "reasoning_tokens", "response_id", "events", "result", "projected_seq"),
+    "requested_at",
 )
 # What a list shows; results can be long.
 SUMMARY = tuple(column for column in COLUMNS if column != "result")
@@ -120,7 +121,7 @@ def _row(projected: Projected, result: bytes) -> tuple[Any, ...]:
         None if calls is None else json_text.dumps(calls),
         _micros(told.created_at),
         to_micros(told.started_at),
-        _first_text_at(told),
+        _micros(told.first_text_at),
         _micros(told.finished_at),
         usage and usage.input_text_tokens,
         usage and usage.completion_tokens,
@@ -131,6 +132,7 @@ def _row(projected: Projected, result: bytes) -> tuple[Any, ...]:
         told.events,
         result,
         told.last_seq,
+        _micros(told.requested_at),
     )
 
 
@@ -183,6 +185,7 @@ def summary_of(row: Sequence[Any]) -> RunSummary:
         response_id,
         events,
         last_seq,
+        requested_at,
     ) = row
     try:
         labels = {} if labels is None else _labels(labels)
@@ -205,8 +208,8 @@ def summary_of(row: Sequence[Any]) -> RunSummary:
             None if created_at is None else from_micros(created_at),
             from_micros(started_at),
             None if finished_at is None else from_micros(finished_at),
-            None if text_at is None else (text_at - started_at) / 1000,
-            None if finished_at is None else (finished_at - started_at) / 1000,
+            first_text_ms(requested_at, text_at),
+            duration_ms(requested_at, started_at, finished_at),
             None if error is None and code is None else RunError(error, code),
             calls,
             usage,
@@ -215,6 +218,8 @@ def summary_of(row: Sequence[Any]) -> RunSummary:
             None if cached is None and reasoning is None else UsageDetails(cached, reasoning),
             response_id,
             False,
+            None if requested_at is None else from_micros(requested_at),
+            None if text_at is None else from_micros(text_at),
         )
     )
 
@@ -282,12 +287,6 @@ def _damaged(run_id: str) -> LogError:
         f"the projection of run {run_id} is damaged",
         hint=f"`runreel rebuild {run_id}` makes it anew from the log.",
     )
-
-
-def _first_text_at(told: RunSummary) -> int | None:
-    if told.first_text_ms is None:
-        return None
-    return to_micros(told.started_at) + round(told.first_text_ms * 1000)
 
 
 def _micros(moment: datetime | None) -> int | None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from runreel.store.urls import Url
 
 # The revisions this code knows, oldest first; the last is the one it needs.
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "runreel_version"
 

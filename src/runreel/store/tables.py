@@ -109,6 +109,7 @@ runs = Table(
     Column("events", Big, nullable=False),
     Column("result", LargeBinary, nullable=False),
     Column("projected_seq", Big, nullable=False),
+    Column("requested_at", Big),
     PrimaryKeyConstraint("run_id"),
     _page("runs_by_start"),
     _page("runs_by_source", "source"),

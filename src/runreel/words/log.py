@@ -121,6 +121,8 @@ class RunSummary(NamedTuple):
     ``response_id`` is the last response of a chain of them, by which the next one goes on.
     ``stale``: the recording is open, and the process that made it no longer exists on this host;
     of processes on other hosts that is not known, and their recordings are not stale.
+    ``first_text_ms`` counts from ``requested_at``, when the model was asked, and is None where that
+    is unknown. ``duration_ms`` counts from it too, or else from ``started_at``, the first event.
     """
 
     run_id: str
@@ -145,6 +147,8 @@ class RunSummary(NamedTuple):
     usage_details: UsageDetails | None = None
     response_id: str | None = None
     stale: bool = False
+    requested_at: datetime | None = None
+    first_text_at: datetime | None = None
 
     @property
     def status_name(self) -> str:

@@ -69,6 +69,24 @@ def rfc3339(value: int | datetime | None) -> str | None:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def first_text_ms(requested_at: int | None, first_text_at: int | None) -> float | None:
+    """How long after its request the first text of a run came, ms; times are µs.
+
+    None where one of them is unknown, or the text came before the request, which is of another one.
+    """
+    if requested_at is None or first_text_at is None or first_text_at < requested_at:
+        return None
+    return (first_text_at - requested_at) / 1000
+
+
+def duration_ms(requested_at: int | None, started_at: int, finished_at: int | None) -> float | None:
+    """How long a run took, ms: from its request, or its start where that is unknown or later."""
+    if finished_at is None:
+        return None
+    began = started_at if requested_at is None or requested_at > finished_at else requested_at
+    return (finished_at - began) / 1000
+
+
 def _micros(text: str) -> int:
     text = text.upper()
     try:
