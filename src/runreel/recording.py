@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Self
+from types import TracebackType  # noqa: TC003 - for typing.get_type_hints
+from typing import Any, Self
 
 from runreel.keeper import Keeper
+from runreel.recorder import Recorder  # noqa: TC001 - for typing.get_type_hints
 from runreel.rules import arguments, plain_json
+from runreel.rules.matching import Offer  # noqa: TC001 - for typing.get_type_hints
 from runreel.rules.runs import PLAIN
 from runreel.words.errors import RunreelError, SourceConflict, UsageError
-from runreel.words.log import RUN, STREAM_EVENT, TOOL_RESULTS
+from runreel.words.log import RUN, STREAM_EVENT, TOOL_RESULTS, StoredEvent
 from runreel.words.results import RunResult, RunStreamEvent
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from runreel.recorder import Recorder
-    from runreel.rules.matching import Offer
-    from runreel.words.log import StoredEvent
 
 _log = logging.getLogger("runreel")
 
@@ -84,7 +80,10 @@ class Recording:
 
         Raises:
             SourceConflict: with ``strict``, if the log has the event with other content.
+            UsageError: if ``kind`` is no string.
         """
+        arguments.require("offer(kind=…)", kind, str)
+        arguments.require("offer(strict=…)", strict, bool)
         offer = self._keeper.warn_unread(self._recorder.offer(kind, value))
         if offer.conflict:
             message = f"run {self.run_id} has this event with other content in row {offer.seq}"

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from runreel import queries
 from runreel.recorder import Recorder
 from runreel.words.errors import RunPruned, SourceError
-from runreel.words.log import OpenRecording  # noqa: TC001 - for typing.get_type_hints
+from runreel.words.upkeep import Recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from runreel.store.database import Database
+    from runreel.words.log import OpenRecording
 
     Resume = Callable[[OpenRecording], None]
 
 GONE = "its process is gone"
-
-
-class Recovered(NamedTuple):
-    """What became of an open recording: ``resumed``, ``interrupted``, or ``left`` and why."""
-
-    recording: OpenRecording
-    action: str
-    reason: str | None
 
 
 def recover(database: Database, resume: Resume | None = None) -> Iterator[Recovered]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from runreel import drafts
 from runreel.drafts import Entry
@@ -23,6 +23,7 @@ from runreel.store import event_log, known_runs, read_models
 from runreel.store.connection import GiveUp
 from runreel.words.errors import LogError, RunNotFound, UsageError
 from runreel.words.log import MASKED, NOTE, OPENED, PRUNED, REDACTED, EventRow
+from runreel.words.upkeep import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,17 +34,6 @@ if TYPE_CHECKING:
 
 _TRIES = 100
 _OURS = (MASKED, REDACTED, PRUNED)
-
-
-class Place(NamedTuple):
-    """Where something to be erased stands; ``where`` is a path into the row's JSON or ``text``."""
-
-    run_id: str
-    seq: int
-    kind: str
-    type: str | None
-    where: str
-    characters: int
 
 
 @dataclass(slots=True)

@@ -5,37 +5,32 @@ What records, replays or reports is imported by whoever does that.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+# Names of the signatures are imported at run time: their types are checked.
+# ruff: noqa: TC001, TC003
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from runreel.rules import arguments
-from runreel.rules.filters import event_types, moment, run_filter
+import runreel
+from runreel.rules.arguments import checked
+from runreel.rules.filters import Days, Status, Time, event_types, moment, run_filter
 from runreel.store.database import Database
 from runreel.store.location import located
 from runreel.upkeep import Upkeep
 from runreel.words.errors import UsageError
+from runreel.words.log import Listing, Page, RunSummary, StoredEvent, UsageReport
+from runreel.words.results import RunResult, RunStreamEvent
+from runreel.words.status import RunStatus, StreamEvent
+from runreel.words.timeline import Timeline
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-    from datetime import date, timedelta
-    from types import TracebackType
-
-    from runreel.recording import Recording
-    from runreel.replay import Timeline
-    from runreel.rules.filters import Status, Time
     from runreel.rules.masking import Masking, Rule
-    from runreel.words.log import (
-        Listing,
-        Page,
-        RunSummary,
-        StoredEvent,
-        UsageReport,
-    )
-    from runreel.words.results import RunResult, RunStreamEvent
-    from runreel.words.status import RunStatus, StreamEvent
 
 
+@checked
 def open(  # noqa: A001, PLR0913 - runreel.open reads as it should
     url: str | os.PathLike[str] | None = None,
     *,
@@ -43,7 +38,7 @@ def open(  # noqa: A001, PLR0913 - runreel.open reads as it should
     on_error: str = "raise",
     create: bool = True,
     patience: float = 0.0,
-    mask: Sequence[Rule] = (),
+    mask: Sequence[str | re.Pattern[str] | Callable[[str], str]] = (),
 ) -> Reel:
     """The log at ``url``: a path (SQLite) or a Postgres URL; None is RUNREEL_DB or the default.
 
@@ -92,13 +87,14 @@ class Reel(Upkeep):
         """The database as it may be printed: without passwords."""
         return self.db.shown
 
+    @checked
     def record(
         self,
         stream: Any,
         *,
         request: dict[str, Any] | None = None,
         assistant: Any = None,
-        labels: dict[str, str] | None = None,
+        labels: dict[Any, Any] | None = None,
     ) -> Any:
         """The like of ``stream`` that stores each event before it yields it, the vendor's own.
 
@@ -132,6 +128,7 @@ class Reel(Upkeep):
 
         return interceptors(self.db, self._on_error)
 
+    @checked
     def recording(  # noqa: PLR0913 - what can be said of a run beforehand
         self,
         run_id: str,
@@ -140,9 +137,9 @@ class Reel(Upkeep):
         assistant_id: str | None = None,
         thread_id: str | None = None,
         model: str | None = None,
-        labels: dict[str, str] | None = None,
+        labels: dict[Any, Any] | None = None,
         requested_at: Time | None = None,
-    ) -> Recording:
+    ) -> runreel.Recording:  # imported where a recording is made
         """Record a run of one's own, event by event; goes on where the log has it already.
 
         A label that is no string is stored as its JSON text; one that is None is left out.
@@ -161,20 +158,10 @@ class Reel(Upkeep):
         from runreel.words.times import rfc3339
 
         names = {"assistant_id": assistant_id, "thread_id": thread_id, "model": model}
-        for name, text in {"source": source, **names}.items():
-            arguments.require(f"recording({name}=…)", text, str, optional=name in names)
-        arguments.require("recording(labels=…)", labels, dict, optional=True)
-
         asked = None
         if requested_at is not None:
             asked = moment("recording(requested_at=…)", requested_at, now=datetime.now(UTC))
-        told = {
-            "assistant_id": assistant_id,
-            "thread_id": thread_id,
-            "model": model,
-            "labels": as_labels(labels),
-            "requested_at": rfc3339(asked),
-        }
+        told = {**names, "labels": as_labels(labels), "requested_at": rfc3339(asked)}
         recorder = Recorder(
             self.db,
             run_id,
@@ -185,6 +172,7 @@ class Reel(Upkeep):
         )
         return Recording(recorder, on_error=self._on_error)
 
+    @checked
     def runs(  # noqa: PLR0913 - the filters of a list
         self,
         *,
@@ -197,7 +185,7 @@ class Reel(Upkeep):
         recording: str | Iterable[str] | None = None,
         since: Time | None = None,
         until: Time | None = None,
-        on: date | str | Iterable[date | str] | None = None,
+        on: Days | Iterable[Days] | None = None,
         has_error: bool = False,
         no_usage: bool = False,
         problems: bool = False,
@@ -246,6 +234,7 @@ class Reel(Upkeep):
         )
         return queries.listing(self.db, chosen, limit=limit, after=after)
 
+    @checked
     def resolve(self, text: str) -> str:
         """The id of the run that ``text`` is: an id, the beginning of one, or ``latest``.
 
@@ -257,6 +246,7 @@ class Reel(Upkeep):
         with self.db.reading() as connection:
             return queries.resolve(connection, text)
 
+    @checked
     def run(self, run_id: str) -> RunSummary:
         """What is known of a run.
 
@@ -265,6 +255,7 @@ class Reel(Upkeep):
         """
         return self.state(run_id)[0]
 
+    @checked
     def result(self, run_id: str, at: int | datetime | date | str | None = None) -> RunResult:
         """The result of a run, now, or as of a row's seq or a time.
 
@@ -277,6 +268,7 @@ class Reel(Upkeep):
         """
         return self.state(run_id, at)[1]
 
+    @checked
     def state(
         self, run_id: str, at: int | datetime | date | str | None = None
     ) -> tuple[RunSummary, RunResult]:
@@ -289,6 +281,7 @@ class Reel(Upkeep):
             projected = queries.state(connection, run_id, at)
         return projected.summary, projected.result
 
+    @checked
     def reasoning(self, run_id: str, at: int | datetime | None = None) -> str | None:
         """The reasoning beside a run's last answer, now, or as of a row's seq or a time.
 
@@ -303,13 +296,14 @@ class Reel(Upkeep):
             summary = queries.state(connection, run_id, at).summary
             return queries.reasoning(connection, run_id, summary.last_seq + 1)
 
+    @checked
     def events(
         self,
         run_id: str,
         *,
         start: int = 0,
         stop: int | None = None,
-        type: str | StreamEvent | RunStatus | Iterable[str] | None = None,  # noqa: A002
+        type: str | StreamEvent | RunStatus | Iterable[str | StreamEvent | RunStatus] | None = None,  # noqa: A002
     ) -> Iterator[StoredEvent]:
         """The rows of a run from ``start`` up to but not ``stop``, in order.
 
@@ -327,12 +321,14 @@ class Reel(Upkeep):
         types = event_types(type)
         return queries.paged_events(self.db, run_id, start=start, stop=stop, types=types)
 
+    @checked
     def timeline(self, run_id: str, *, start: int = 0, stop: int | None = None) -> Timeline:
         """When a run's stream events came, and whose clock says so."""
         from runreel import replay as replays
 
         return replays.timeline(self.db, run_id, start=start, stop=stop)
 
+    @checked
     def replay(
         self,
         run_id: str,
@@ -352,6 +348,7 @@ class Reel(Upkeep):
         found = self.timeline(run_id)
         return replays.replay(found, speed=speed, max_gap=max_gap, instant=instant)
 
+    @checked
     def areplay(
         self,
         run_id: str,
@@ -367,6 +364,7 @@ class Reel(Upkeep):
             lambda: self.timeline(run_id), speed=speed, max_gap=max_gap, instant=instant
         )
 
+    @checked
     def usage(  # noqa: PLR0913 - the filters of a report
         self,
         by: str | Sequence[str] = ("day",),
@@ -381,7 +379,7 @@ class Reel(Upkeep):
         recording: str | Iterable[str] | None = None,
         since: Time | None = None,
         until: Time | None = None,
-        on: date | str | Iterable[date | str] | None = None,
+        on: Days | Iterable[Days] | None = None,
         has_error: bool = False,
         no_usage: bool = False,
         problems: bool = False,
@@ -424,7 +422,7 @@ class Reel(Upkeep):
             slower_than=slower_than,
             min_tokens=min_tokens,
         )
-        by = arguments.several("usage(by=…)", by)
+        by = (by,) if isinstance(by, str) else tuple(by)
         timed = any(grouping in usages.TIMES for grouping in by)
         columns = [usages.column_of(item) for item in by if item not in usages.TIMES]
         with self.db.reading() as connection:

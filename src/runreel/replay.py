@@ -4,48 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator  # noqa: TC003 - for typing.get_type_hints
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from runreel import queries
 from runreel.projector import Fold
 from runreel.rules import pacing
 from runreel.rules.ids import check_asked_id
-from runreel.rules.pacing import Beat, Clock
+from runreel.rules.pacing import Beat
 from runreel.store import event_log
 from runreel.system import loops
 from runreel.words.errors import RunNotFound, UsageError
-from runreel.words.log import NOTE, OPENED, RESUMED, STREAM_EVENT, StoredEvent
+from runreel.words.log import NOTE, OPENED, RESUMED, STREAM_EVENT
+from runreel.words.timeline import Timeline
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
     from runreel.store.database import Database
+    from runreel.words.log import StoredEvent
     from runreel.words.results import RunStreamEvent
-
-
-class Frame(NamedTuple):
-    """A stream event and when it came: µs since the first of the run."""
-
-    time_us: int
-    event: StoredEvent
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """A run's stream events with their times, and whose clock those are.
-
-    ``recorded``: as received; ``source``: the source's own times, evenly spread between them;
-    ``even``: nothing is known, so one event each tenth of a second.
-    """
-
-    clock: Clock
-    times: list[int]
-    read: Callable[[], Iterator[StoredEvent]]
-
-    @property
-    def frames(self) -> Iterator[Frame]:
-        """The events in order, read from the log as they are asked for."""
-        return map(Frame, self.times, self.read())
 
 
 def timeline(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+# Names of the signatures are imported at run time: their types are checked.
+# ruff: noqa: TC001, TC003
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import re
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from runreel.recovery import Recovered, Resume
-    from runreel.redaction import Place
-    from runreel.rules.filters import Status, Time
-    from runreel.store.database import Database
-    from runreel.store.space import Space
-    from runreel.words.audit import Finding
-    from runreel.words.log import Difference, OpenRecording, PrunedRun
+from runreel.rules.arguments import checked
+from runreel.rules.filters import Status, Time
+from runreel.store.database import Database
+from runreel.store.space import Space
+from runreel.words.audit import Finding
+from runreel.words.log import Difference, OpenRecording, PrunedRun
+from runreel.words.upkeep import Place, Recovered
 
 
 class Upkeep:
@@ -26,6 +25,7 @@ class Upkeep:
 
     db: Database
 
+    @checked
     def verify(
         self,
         run_ids: Sequence[str] | None = None,
@@ -46,6 +46,7 @@ class Upkeep:
         with self.db.reading() as connection:
             yield from audit.verify(connection, run_ids, progress=progress)
 
+    @checked
     def rebuild(
         self,
         run_ids: Sequence[str] | None = None,
@@ -83,6 +84,7 @@ class Upkeep:
             raise DamagedRun(damaged[0], others=len(damaged) - 1)
         return found
 
+    @checked
     def redact(  # noqa: PLR0913 - what is to be said of a redaction
         self,
         run_ids: Iterable[str] | None,
@@ -114,6 +116,7 @@ class Upkeep:
                 self.db, run_ids, wanted=look, seqs=seqs, reason=reason, actor=actor
             )
 
+    @checked
     def prune(  # noqa: PLR0913 - which runs, and what is to be said of it
         self,
         before: Time,
@@ -155,6 +158,7 @@ class Upkeep:
         """The bytes that the log takes: of a SQLite file with its WAL, or of Postgres' tables."""
         return self.db.size()
 
+    @checked
     def release(self, *, purge: bool = False) -> Space:
         """Let go of the bytes of what was erased or pruned; ``purge`` rewrites the tables."""
         return self.db.release(purge=purge)
@@ -166,7 +170,8 @@ class Upkeep:
         with self.db.reading() as connection:
             return queries.open_recordings(connection)
 
-    def recover(self, resume: Resume | None = None) -> Iterator[Recovered]:
+    @checked
+    def recover(self, resume: Callable[[OpenRecording], None] | None = None) -> Iterator[Recovered]:
         """Deal with recordings whose process is gone: resumed by ``resume``, else interrupted."""
         from runreel import recovery
 

@@ -29,14 +29,13 @@ CHAPTERS = {
     "runreel.reel": "Open a log and ask it",
     "runreel.recording": "Record",
     "runreel.rules.matching": "What became of an offered event",
-    "runreel.recovery": "Recover",
-    "runreel.replay": "Replay",
+    "runreel.words.timeline": "Replay",
     "runreel.words.results": "What a run gives",
     "runreel.words.status": "Statuses",
     "runreel.words.messages": "Messages",
     "runreel.words.log": "What the log answers with",
     "runreel.words.audit": "What an audit answers with",
-    "runreel.redaction": "What an erasure answers with",
+    "runreel.words.upkeep": "What an erasure and a recovery answer with",
     "runreel.words.errors": "Errors",
 }
 _MARKS = re.compile(r"``(.+?)``")

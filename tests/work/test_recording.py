@@ -23,7 +23,6 @@ from runreel.recorder import Recorder
 from runreel.store import event_log
 from runreel.store.connection import Connection
 from runreel.words.errors import (
-    BadInput,
     BadValue,
     DatabaseUnavailable,
     RecordingError,
@@ -322,7 +321,7 @@ def test_labels_are_strings(reel, labels):
 
 @pytest.mark.parametrize("run_id", [None, 7, b"run"])
 def test_a_run_id_is_a_string(reel, run_id):
-    with pytest.raises(BadInput):
+    with pytest.raises(UsageError):
         reel.recording(run_id)
 
 

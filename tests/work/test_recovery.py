@@ -15,9 +15,9 @@ from tests.logs import notes, verify
 if TYPE_CHECKING:
     import pytest
 
-    from runreel.recovery import Recovered
     from runreel.reel import Reel
     from runreel.words.log import OpenRecording
+    from runreel.words.upkeep import Recovered
 
 PROGRAM = """
 import os, signal, sys, runreel

@@ -13,8 +13,6 @@ from runreel.words.times import rfc3339
 
 if TYPE_CHECKING:
     from runreel.doctor.checks import Check
-    from runreel.recovery import Recovered
-    from runreel.redaction import Place
     from runreel.words.audit import Finding
     from runreel.words.log import (
         Difference,
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     )
     from runreel.words.messages import Citation, FileChunk
     from runreel.words.results import RunResult, UsageDetails
+    from runreel.words.upkeep import Place, Recovered
 
 _MICROSECOND = timedelta(microseconds=1)
 

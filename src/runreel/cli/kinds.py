@@ -12,8 +12,6 @@ from runreel.words.selection import PROBLEMS
 
 if TYPE_CHECKING:
     from runreel.doctor.checks import Check
-    from runreel.recovery import Recovered
-    from runreel.redaction import Place
     from runreel.words.audit import Finding
     from runreel.words.log import (
         Difference,
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
         StoredEvent,
     )
     from runreel.words.results import ToolCallList
+    from runreel.words.upkeep import Place, Recovered
 
 # How a verdict looks; it says so in words too.
 _VERDICT_STYLES = {"ok": "green", "warn": "yellow", "bad": "red"}

@@ -15,8 +15,8 @@ from runreel.replay import paced
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runreel.replay import Timeline
     from runreel.words.log import StoredEvent
+    from runreel.words.timeline import Timeline
 
 # time.sleep refuses more than some centuries; a source's clock may claim them.
 _LONGEST = 10_000_000.0

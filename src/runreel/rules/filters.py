@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from runreel.rules import periods
@@ -14,16 +14,16 @@ from runreel.words.status import RunStatus, StreamEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date, tzinfo
+    from datetime import tzinfo
 
     from runreel.words.selection import StatusChoice
 
     # One value, or several, any of which may hold.
     Several = str | Iterable[str] | None
-    Status = RunStatus | str
-    Time = datetime | date | float | str
-    Days = date | str | Interval
 
+Status = RunStatus | str
+Time = datetime | date | float | str
+Days = date | str | Interval
 _STATUSES = dict.fromkeys((*STATES, *(name.lower() for name in RunStatus.__members__)))
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -100,7 +100,9 @@ def status_choice(values: Status | Iterable[Status] | None) -> StatusChoice | No
     return choose(_statuses(values))
 
 
-def event_types(values: StreamEvent | RunStatus | Several) -> frozenset[str] | None:
+def event_types(
+    values: str | StreamEvent | RunStatus | Iterable[str | StreamEvent | RunStatus] | None,
+) -> frozenset[str] | None:
     """The kinds and types of rows that these names select, None where none is given.
 
     A name may be in either case.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from runreel.words.timeline import Clock
+
 # Where nothing is known of the timing.
 EVEN_GAP = 100_000
-
-Clock = Literal["recorded", "source", "even"]
 
 
 @dataclass(frozen=True, slots=True)
