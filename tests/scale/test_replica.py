@@ -45,7 +45,6 @@ READING = (
     ("redact", "run-0", "--match", "word", "--reason", "asked for"),
     ("recover",),
     ("db", "current"),
-    ("db", "upgrade"),
 )
 WRITING = (
     ("record", "--run", "new", "--input", "said.jsonl"),
@@ -183,7 +182,20 @@ def test_its_state_is_told_there(pair: Servers, capfd: pytest.CaptureFixture[str
     for key in ("revision", "rows", "settings"):
         assert told[0][key] == told[1][key]
     assert main(["--db", pair.replica, "doctor"]) == 0
-    assert "a replica cannot compare them" in capfd.readouterr().out
+    assert "A replica cannot be compared" in capfd.readouterr().out
+
+
+def test_an_upgrade_that_has_nothing_to_do_says_what_it_does_not_compare(
+    pair: Servers, capfd: pytest.CaptureFixture[str]
+) -> None:
+    told = []
+    for url in pair:
+        assert main(["--db", url, "db", "upgrade"]) == 0
+        called = capfd.readouterr()
+        told.append((called.out.replace(runreel.open(url).url_shown, "URL"), called.err))
+    assert told[0][0] == told[1][0]
+    assert told[0][1] == ""
+    assert told[1][1].startswith("Not compared: the tables and their triggers")
 
 
 def test_a_program_that_writes_there_hears_it(pair: Servers, both: Servers) -> None:

@@ -89,7 +89,9 @@ def fill(reel: Reel, runs: int) -> None:
     for n in range(runs):
         recorder = Recorder(reel.db, f"run-{n:04d}", batch=batch, **said)
         recorder.append("stream_event", {"type": "PARTIAL_MESSAGE", "text": f"Hello, {n}"})
-        recorder.append("run", {"type": "COMPLETED", "usage": {"total_tokens": n}})
+        recorder.append(
+            "run", {"type": "COMPLETED", "usage": {"prompt_tokens": n, "completion_tokens": 0}}
+        )
         recorder.close()
         if batch.full:
             batch.flush()

@@ -11,7 +11,7 @@ from runreel.store import engine as engines
 from runreel.store.connection import Connection
 from runreel.store.forking import gate
 from runreel.store.log_file import LogFile
-from runreel.words.errors import DatabaseLocked
+from runreel.words.errors import DatabaseLocked, DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ class Connections:
         self._durability = durability
         path = urls.sqlite_path(self.url)
         # A process that changes its directory keeps its log.
-        self._path: Path | None = None if path is None else path.absolute()
+        self._path: Path | None = None if path is None else _absolute(path)
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._file: LogFile | None = None
@@ -224,3 +224,13 @@ def in_use() -> Iterator[None]:
         yield
     finally:
         gate.leave(user)
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.absolute()
+    except FileNotFoundError as error:
+        raise DatabaseUnavailable(
+            f"cannot open {path}: the working directory no longer exists",
+            hint="Change to another directory, or give the path from the root.",
+        ) from error
