@@ -71,7 +71,7 @@ def test_the_wheel_works_in_an_environment_of_its_own(tmp_path: Path) -> None:
         log = tmp_path / "log.db"
         return run([venv / "bin/runreel", *words], cwd=root, home=tmp_path, RUNREEL_DB=str(log))
 
-    assert "COMPLETED (success)" in command("--db", tmp_path / "log.db", "demo", "--fast")
+    assert "Status      completed" in command("--db", tmp_path / "log.db", "demo", "--fast")
     assert "already" in command("db", "upgrade")
     assert "revision none -> " in command("--db", tmp_path / "new.db", "db", "upgrade")
     traffic = tmp_path / "traffic.jsonl"
