@@ -193,3 +193,17 @@ def test_a_project_s_server_is_refused_unless_the_user_s_own_file_trusts_the_pro
 def test_the_user_s_own_file_may_name_a_server(call_sqlite: Caller, tmp_path: Path) -> None:
     own(tmp_path, f'db = "{SERVER}"\n')
     assert call_sqlite.bare("runs").code == 3
+
+
+@pytest.mark.parametrize("rules", ["[]", '["card"]', '["secrets", "card"]'])
+def test_a_project_adds_mask_rules_and_takes_none_away(rules: str, tmp_path: Path) -> None:
+    own(tmp_path, 'mask = ["secrets", "mine"]\n')
+    assert settings.mask() == ["secrets", "mine"]
+    project(Path.cwd(), f"[tool.runreel]\nmask = {rules}\n")
+    assert settings.mask() == ["secrets", "mine", *(["card"] if "card" in rules else [])]
+
+
+def test_a_project_has_mask_rules_without_the_user_s_file() -> None:
+    assert settings.mask() == []
+    project(Path.cwd(), '[tool.runreel]\nmask = ["card"]\n')
+    assert settings.mask() == ["card"]

@@ -52,8 +52,8 @@ def database(flag: str | None) -> Choice:
 def mask() -> list[str]:
     """The rules of what is masked in events: RUNREEL_MASK, a rule a line, or the configuration.
 
-    The configuration is ``mask``, a list of rules, in the files that may have ``db``. A rule is
-    ``secrets`` or a pattern.
+    The configuration is ``mask``, a list of rules, in the files that may have ``db``: the rules of
+    the project and those of the user's own file. A rule is ``secrets`` or a pattern.
 
     Raises:
         UsageError: if a configuration file is not valid.
@@ -61,13 +61,13 @@ def mask() -> list[str]:
     given = os.environ.get(MASK)
     if given is not None:
         return given.split("\n") if given else []
-    found = _configured("mask")
-    if found is None:
-        return []
-    rules, file = found
-    if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
-        raise UsageError(f"{file}: `mask` has to be a list of patterns")
-    return rules
+    file, table = _own()
+    # A project adds rules: it cannot take away those of the user.
+    found = [(table.get("mask", []), file), _configured("mask") or ([], file)]
+    for rules, named_in in found:
+        if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
+            raise UsageError(f"{named_in}: `mask` has to be a list of patterns")
+    return list(dict.fromkeys(rule for rules, _ in found for rule in rules))
 
 
 def _configured(key: str) -> tuple[Any, Path] | None:
