@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import contextlib
 import shlex
+import sqlite3
 from typing import TYPE_CHECKING
+
+import pytest
 
 from runreel.cli import script
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from tests.cli.calls import Caller
 
@@ -94,3 +96,23 @@ def test_the_demo_has_a_log_of_its_own_unless_one_is_named(
     for command in commands:
         assert call_sqlite.bare(*command).code == 0
     assert call_sqlite.good("demo", "--fast").out.count("--db") == 0
+
+
+@pytest.mark.parametrize("version", ["0", None])
+def test_the_demo_rebuilds_its_own_log_of_another_version(
+    version: str | None, call_sqlite: Caller, tmp_path: Path
+) -> None:
+    own = tmp_path / "data" / "runreel" / "demo.db"
+    call_sqlite.bare("demo", "--fast")
+    with contextlib.closing(sqlite3.connect(own)) as connection:
+        where = "WHERE key = 'projection_version'"
+        if version is None:
+            connection.execute(f"DELETE FROM runreel_meta {where}")
+        else:
+            connection.execute(f"UPDATE runreel_meta SET value = ? {where}", (version,))
+        connection.commit()
+    called = call_sqlite.bare("demo", "--fast")
+    assert called.code == 0
+    assert called.err == f"Rebuilt {own}: another version of runreel made it.\n"
+    assert "Usage known for 2 of 2 runs." in called.out
+    assert call_sqlite.bare("demo", "--fast").err == ""

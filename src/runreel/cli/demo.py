@@ -10,6 +10,7 @@ import click
 
 from runreel.cli import options, terminal
 from runreel.store.location import data_directory
+from runreel.words.errors import ProjectionOutdated
 
 if TYPE_CHECKING:
     from runreel.cli.main import App
@@ -33,11 +34,27 @@ def demo_command(app: App, *, fast: bool) -> None:
     files are not used.
     """
     prefix = ""
-    if app.db is None:
+    own = app.db is None
+    if own:
         app.db = str(data_directory() / "demo.db")
         prefix = f"--db {shlex.quote(app.db)} "
     with options.opened(create=True) as reel:
+        if own:
+            _update(reel)
         _demonstrate(reel, prefix, fast=fast)
+
+
+def _update(reel: Reel) -> None:
+    """Rebuild the demo's own log where another version of runreel made its projections."""
+    from runreel.store import schema
+
+    with reel.db.reading() as connection:
+        version = schema.projection_version(connection)
+    try:
+        schema.check_projections(version)
+    except ProjectionOutdated:
+        reel.rebuild()
+        terminal.note(f"Rebuilt {reel.url_shown}: another version of runreel made it.")
 
 
 def _demonstrate(reel: Reel, prefix: str, *, fast: bool) -> None:
