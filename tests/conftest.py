@@ -32,27 +32,31 @@ _SHARED = ("shared_url", "second_url")
 
 
 def pytest_configure() -> None:
-    """Have programs that tests start take signals, also where a shell runs pytest behind itself.
+    """Take signals also where a shell runs pytest in the background.
 
-    Such a shell ignores SIGINT, and nohup SIGHUP; children inherit what is ignored, not a handler.
+    Such a shell ignores SIGINT, and nohup SIGHUP; children inherit what is ignored, no handlers.
     """
-    for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
-        if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, lambda *_: None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what needs a Postgres server."""
+    fixtures = getattr(item, "fixturenames", ())
+    kinds = _kinds(item, ("backend", *_SHARED))
+    if "postgres_url" in fixtures or any(kind in _SERVED for kind in kinds):
+        item.add_marker("postgres")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a Postgres server; keep apart, in a module, what has another shared log.
+    """Keep apart, in a module, the tests of each shared log.
 
     The order is random otherwise. A log that a module shares would be made again at each change
     from one kind to the other.
     """
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        kinds = _kinds(item, ("backend", *_SHARED))
-        if "postgres_url" in fixtures or any(kind in _SERVED for kind in kinds):
-            item.add_marker("postgres")
     modules = groupby(items, key=lambda item: item.getparent(pytest.Module))
     items[:] = [
         item

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.cli import hostile
 from tests.cli.calls import on_terminal
 from tests.cli.printing import print_everything
@@ -21,6 +23,7 @@ def test_every_input_is_hostile_and_together_they_have_every_control_and_format(
     assert set(hostile.CHARACTERS) <= set("".join(texts))
 
 
+@pytest.mark.slow
 def test_no_command_that_prints_lets_a_terminal_obey(tmp_path: Path) -> None:
     seen = print_everything(tmp_path, INPUTS)
     assert {what: count for what, count in seen.items() if what.startswith(("harm", "crash"))} == {}

@@ -56,6 +56,7 @@ def test_a_place_where_no_log_can_be_is_refused_in_words(
 
 
 @LINUX
+@pytest.mark.slow
 def test_a_log_may_have_a_name_that_is_not_utf_8() -> None:
     name = os.fsdecode(b"bytes-\xff%20.db")
     for command in (*COMMANDS[::-1], ("doctor", "--json")):

@@ -50,6 +50,7 @@ def _imported(code: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
+@pytest.mark.slow
 def test_the_wheel_works_in_an_environment_of_its_own(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, CHECKOUT]
     run(build, cwd=tmp_path, home=tmp_path)

@@ -6,6 +6,8 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.docs.checkout import CHECKOUT, copy, run
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ def test_there_are_two_commands_of_one_line_each() -> None:
     assert not any(line.endswith("\\") for line in COMMANDS)
 
 
+@pytest.mark.slow
 def test_the_first_command_sets_up_and_runs_the_demo(tmp_path: Path) -> None:
     clone = copy(tmp_path / "clone")
     printed = run(["bash", "-euo", "pipefail", "-c", COMMANDS[0]], cwd=clone, home=tmp_path)

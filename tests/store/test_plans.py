@@ -268,6 +268,7 @@ def test_no_more_rows_are_looked_at_than_some_pages_have(many: Database, name: s
     assert done < 200, f"{done} thousand steps for {name}"
 
 
+@pytest.mark.slow
 def test_pages_after_each_other_are_all_runs_of_a_filter(many: Database) -> None:
     meant = [(one["run_id"], lets_through(one)) for one in map(row, reversed(range(RUNS)))]
     for name, (chosen, _) in (FILTERS | SEVERAL | ANY_OF).items():

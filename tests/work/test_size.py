@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 import runreel
 from runreel.batch import Batch
 from runreel.recorder import Recorder
@@ -133,6 +135,7 @@ def imported(folder: Path, paths: list[str]) -> list[int]:
     return [int(number) for number in done.stdout.split()]
 
 
+@pytest.mark.slow
 def test_an_import_holds_little_in_memory_however_much_it_reads(tmp_path):
     events, problems, megabytes = imported(tmp_path, list(files(tmp_path, 12_000)))
 
