@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any
 from alembic import context
 from alembic.util import CommandError
 
-from runreel.store import engine as engines
+from runreel.model.errors import RunreelError
 from runreel.store.connection import Connection as Log
-from runreel.store.driver_errors import our_errors
-from runreel.store.schema import (
+from runreel.store.database_url import parse_url, sqlite_path
+from runreel.store.drivers import sqlite as engines
+from runreel.store.drivers.errors import our_errors
+from runreel.store.schema.migrations import (
     USUAL_SETTINGS,
     VERSION_TABLE,
     alchemy,
     current,
     require_utf8,
 )
-from runreel.store.tables import metadata
-from runreel.store.urls import parse_url, sqlite_path
-from runreel.words.errors import RunreelError
+from runreel.store.schema.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection
 
-    from runreel.store.urls import Url
+    from runreel.store.database_url import Url
 
 config = context.config
 options: dict[str, Any] = {

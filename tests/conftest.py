@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 BACKENDS = ("sqlite", "postgresql")
 # The third kind, for tests that ask for it: Postgres with a log in so many partitions.

@@ -6,20 +6,20 @@ import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from runreel.recorder import Recorder
-from runreel.recording import Recording
-from runreel.rules import chain
-from runreel.rules.tombstones import is_tombstone, tombstone_of
-from runreel.store import rollup_check
+from runreel.integrity import digest_chain
+from runreel.model.records import CONTEXT, NOTE, EventRow
+from runreel.model.timestamps import to_micros
+from runreel.projection.tombstone import is_tombstone, tombstone_of
+from runreel.recording.recorder import Recorder
+from runreel.recording.session import Recording
 from runreel.store.database import Database
-from runreel.words.log import CONTEXT, NOTE, EventRow
-from runreel.words.times import to_micros
+from runreel.store.projections import usage_rollup_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 _COLUMNS = ", ".join(EventRow._fields)
 
@@ -75,7 +75,7 @@ def execute(reel: Reel, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
 def recount(reel: Reel) -> None:
     """Have usage add up to what the rows of ``runs`` say, whatever somebody made of them."""
     with reel.db.writing() as connection, connection.transaction():
-        rollup_check.mend(connection)
+        usage_rollup_check.mend(connection)
 
 
 @contextlib.contextmanager
@@ -114,21 +114,23 @@ def verify(reel: Reel) -> int:
             assert stone is not None, f"the tombstone of {run_id} does not follow from what it says"
             digest = stone.digest
         else:
-            digest, first = chain.genesis(run_id), first._replace(seq=0)
+            digest, first = digest_chain.genesis(run_id), first._replace(seq=0)
         for seq, row in enumerate(stored, first.seq):
             assert row.seq == seq, f"{run_id} has a gap before row {row.seq}"
-            committed = row.redacted or chain.commitment(bytes(row.salt or b""), row.payload or "")
+            committed = row.redacted or digest_chain.commitment(
+                bytes(row.salt or b""), row.payload or ""
+            )
             bound = row[:9]
-            digest = chain.digest(digest, *bound, bytes(committed))
+            digest = digest_chain.digest(digest, *bound, bytes(committed))
             assert bytes(row.digest) == digest, f"row {seq} of {run_id} breaks the chain"
-            assert row.salt is None or len(row.salt) == chain.SALT_BYTES
+            assert row.salt is None or len(row.salt) == digest_chain.SALT_BYTES
     return sum(map(len, runs.values()))
 
 
 def verify_database(url: str) -> None:
     """``verify`` for a log that nobody has open, and that the audit finds nothing in it."""
     import runreel
-    from runreel import audit
+    from runreel.audit import verify as audit
 
     with runreel.open(url, create=False) as reel:
         verify(reel)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from runreel.words.messages import (
+from runreel.model.messages import (
     Author,
     Citation,
     File,
@@ -18,7 +18,7 @@ from runreel.words.messages import (
     SearchIndex,
     UnknownSource,
 )
-from runreel.words.results import (
+from runreel.model.results import (
     FunctionCall,
     RunResult,
     RunStreamEvent,
@@ -26,7 +26,7 @@ from runreel.words.results import (
     ToolCallList,
     Usage,
 )
-from runreel.words.status import MessageStatus, RunStatus, StreamEvent
+from runreel.model.status import MessageStatus, RunStatus, StreamEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from alembic.util import CommandError
 
-from runreel.store.schema import PROJECTION_VERSION
+from runreel.store.schema.migrations import PROJECTION_VERSION
 
 revision = "0001"
 down_revision = None

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 # isort: off
 if TYPE_CHECKING:
     # Type checkers take a name as exported where it is imported as itself.
-    from runreel.recording import Recording as Recording
-    from runreel.reel import Reel as Reel
-    from runreel.reel import open as open  # noqa: A004 - runreel.open reads as it should
-    from runreel.rules.matching import Offer as Offer
-    from runreel.words.audit import Finding as Finding
-    from runreel.words.errors import (
+    from runreel.recording.session import Recording as Recording
+    from runreel.api.reel import Reel as Reel
+    from runreel.api.reel import open as open  # noqa: A004 - runreel.open reads as it should
+    from runreel.recording.deduplication import Offer as Offer
+    from runreel.model.finding import Finding as Finding
+    from runreel.model.errors import (
         AmbiguousRun as AmbiguousRun,
         AuditError as AuditError,
         BadCheckpoint as BadCheckpoint,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         SourceMismatch as SourceMismatch,
         UsageError as UsageError,
     )
-    from runreel.words.log import (
+    from runreel.model.records import (
         Difference as Difference,
         Listing as Listing,
         OpenRecording as OpenRecording,
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
         UsageReport as UsageReport,
         UsageTotals as UsageTotals,
     )
-    from runreel.words.messages import (
+    from runreel.model.messages import (
         Author as Author,
         Citation as Citation,
         File as File,
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
         SearchIndex as SearchIndex,
         UnknownSource as UnknownSource,
     )
-    from runreel.words.results import (
+    from runreel.model.results import (
         FunctionCall as FunctionCall,
         RunResult as RunResult,
         RunStreamEvent as RunStreamEvent,
@@ -73,23 +73,23 @@ if TYPE_CHECKING:
         Usage as Usage,
         UsageDetails as UsageDetails,
     )
-    from runreel.words.status import (
+    from runreel.model.status import (
         BaseRunStatus as BaseRunStatus,
         MessageStatus as MessageStatus,
         RunStatus as RunStatus,
         StreamEvent as StreamEvent,
     )
-    from runreel.words.timeline import Frame as Frame, Timeline as Timeline
-    from runreel.words.upkeep import Place as Place, Recovered as Recovered
+    from runreel.model.timeline import Frame as Frame, Timeline as Timeline
+    from runreel.model.maintenance import Place as Place, Recovered as Recovered
 
 # isort: on
 
 _HOMES = {
-    "recording": ("Recording",),
-    "reel": ("Reel", "open"),
-    "rules.matching": ("Offer",),
-    "words.audit": ("Finding",),
-    "words.errors": (
+    "recording.session": ("Recording",),
+    "api.reel": ("Reel", "open"),
+    "recording.deduplication": ("Offer",),
+    "model.finding": ("Finding",),
+    "model.errors": (
         "AmbiguousRun",
         "AuditError",
         "BadCheckpoint",
@@ -117,7 +117,7 @@ _HOMES = {
         "SourceMismatch",
         "UsageError",
     ),
-    "words.log": (
+    "model.records": (
         "Difference",
         "Listing",
         "OpenRecording",
@@ -130,7 +130,7 @@ _HOMES = {
         "UsageReport",
         "UsageTotals",
     ),
-    "words.messages": (
+    "model.messages": (
         "Author",
         "Citation",
         "File",
@@ -140,7 +140,7 @@ _HOMES = {
         "SearchIndex",
         "UnknownSource",
     ),
-    "words.results": (
+    "model.results": (
         "FunctionCall",
         "RunResult",
         "RunStreamEvent",
@@ -149,9 +149,9 @@ _HOMES = {
         "Usage",
         "UsageDetails",
     ),
-    "words.status": ("BaseRunStatus", "MessageStatus", "RunStatus", "StreamEvent"),
-    "words.timeline": ("Frame", "Timeline"),
-    "words.upkeep": ("Place", "Recovered"),
+    "model.status": ("BaseRunStatus", "MessageStatus", "RunStatus", "StreamEvent"),
+    "model.timeline": ("Frame", "Timeline"),
+    "model.maintenance": ("Place", "Recovered"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runreel import signing
+from runreel.audit import signing
 from tests.cli import stories
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runreel.reel import Reel
-    from runreel.signing import SigningKey
+    from runreel.api.reel import Reel
+    from runreel.audit.signing import SigningKey
 
 
 @pytest.fixture

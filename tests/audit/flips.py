@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import runreel
 from runreel.cli.main import main
-from runreel.transfer import import_files
+from runreel.importing.import_files import import_files
 from tests import logs, traffic
 from tests.audit import forging
 from tests.cli import stories

@@ -6,14 +6,14 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from runreel.rules import chain
-from runreel.words.log import NOTE, PRUNED, REDACTED, EventRow
+from runreel.integrity import digest_chain
+from runreel.model.records import NOTE, PRUNED, REDACTED, EventRow
 from tests import logs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 _INSERT = (
     f"INSERT INTO events ({', '.join(EventRow._fields)})"
@@ -48,7 +48,7 @@ def rewrite(reel: Reel, run_id: str, seq: int, **columns: Any) -> None:
     """Change a row and recompute the chain from there on, as who knows how it is made would."""
     rows = logs.rows(reel, run_id)
     rows[seq] = rows[seq]._replace(**columns)
-    digest = chain.genesis(run_id)
+    digest = digest_chain.genesis(run_id)
     for place, row in enumerate(rows):
         digest = _digest(digest, row)
         rows[place] = row._replace(digest=digest)
@@ -59,7 +59,7 @@ def rewrite(reel: Reel, run_id: str, seq: int, **columns: Any) -> None:
 def note(reel: Reel, run_id: str, type_: str, payload: dict[str, Any]) -> EventRow:
     """Append a note to a run."""
     last = logs.rows(reel, run_id)[-1]
-    salt, text = os.urandom(chain.SALT_BYTES), json.dumps(payload)
+    salt, text = os.urandom(digest_chain.SALT_BYTES), json.dumps(payload)
     row = EventRow(
         run_id, last.seq + 1, NOTE, type_, None, last.at + 1, 0, None, None, text, salt, None, b""
     )
@@ -91,7 +91,7 @@ def redact(reel: Reel, run_id: str, seqs: list[int]) -> None:
     with reel.db.writing() as connection:
         for seq in seqs:
             row = rows[seq]
-            committed = chain.commitment(bytes(row.salt or b""), row.payload or "")
+            committed = digest_chain.commitment(bytes(row.salt or b""), row.payload or "")
             connection.execute(
                 "UPDATE events SET payload = NULL, salt = NULL, redacted = ?"
                 " WHERE run_id = ? AND seq = ?",
@@ -100,5 +100,5 @@ def redact(reel: Reel, run_id: str, seqs: list[int]) -> None:
 
 
 def _digest(previous: bytes, row: EventRow) -> bytes:
-    committed = row.redacted or chain.commitment(bytes(row.salt or b""), row.payload or "")
-    return chain.digest(bytes(previous), *row[:9], bytes(committed))
+    committed = row.redacted or digest_chain.commitment(bytes(row.salt or b""), row.payload or "")
+    return digest_chain.digest(bytes(previous), *row[:9], bytes(committed))

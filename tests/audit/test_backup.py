@@ -13,16 +13,17 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 import runreel
-from runreel import audit, backup
-from runreel.store import copying
+from runreel.audit import backup
+from runreel.audit import verify as audit
+from runreel.model.errors import AuditError, DatabaseUnavailable, LogError, UsageError
+from runreel.store.admin import sqlite_backup
 from runreel.store.database import Database
-from runreel.words.errors import AuditError, DatabaseUnavailable, LogError, UsageError
 from tests import logs
 from tests.audit import forging
 from tests.cli import stories
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 # Prints what is acknowledged, line by line, until it is killed.
 _WRITER = """
@@ -152,7 +153,7 @@ def test_a_file_that_cannot_be_read_leaves_no_backup(log: Reel, tmp_path: Path) 
 def test_a_copy_that_is_damaged_leaves_no_backup(
     log: Reel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = copying.copy_into
+    real = sqlite_backup.copy_into
 
     def damage(connection: object, target: Path, **options: object) -> None:
         real(connection, target, **options)
@@ -160,7 +161,7 @@ def test_a_copy_that_is_damaged_leaves_no_backup(
         driver.execute("PRAGMA application_id = 1")
         driver.close()
 
-    monkeypatch.setattr(copying, "copy_into", damage)
+    monkeypatch.setattr(sqlite_backup, "copy_into", damage)
     with pytest.raises(AuditError, match="the copy is damaged"):
         backup.backup(log.db, tmp_path / "copy.db")
     assert not (tmp_path / "copy.db").exists()
@@ -169,7 +170,7 @@ def test_a_copy_that_is_damaged_leaves_no_backup(
 def test_ctrl_c_stops_a_copy_and_leaves_nothing(
     log: Reel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copying, "_STEPS", 100)
+    monkeypatch.setattr(sqlite_backup, "_STEPS", 100)
     told: list[int] = []
 
     def stop(done: int, _: int) -> None:

@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import runreel
-from runreel import checkpoints, signing
-from runreel.checkpoint_files import Checkpoint, trusted
-from runreel.checkpoints import Compared, checkpoint, compare_all
-from runreel.store import event_log, heads
-from runreel.words.errors import (
-    BadCheckpoint,
-    BadKey,
-    LogContradicted,
-    LogError,
-    UsageError,
-)
+from runreel.audit import checkpoints, signing
+from runreel.audit.checkpoint_files import Checkpoint, trusted
+from runreel.audit.checkpoints import Compared, checkpoint, compare_all
+from runreel.model.errors import BadCheckpoint, BadKey, LogContradicted, LogError, UsageError
+from runreel.store.events import event_log, stream_heads
 from tests import logs
 from tests.audit import forging
 from tests.cli import stories
@@ -27,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from runreel.checkpoints import Made
-    from runreel.reel import Reel
-    from runreel.signing import SigningKey
-    from runreel.words.audit import Finding
+    from runreel.api.reel import Reel
+    from runreel.audit.checkpoints import Made
+    from runreel.audit.signing import SigningKey
+    from runreel.model.finding import Finding
 
 NOW = 1_767_200_000_000_000
 RUNS = ("open-run", "run-done", "run-failed", "run-plain")
@@ -61,7 +55,7 @@ def test_an_untouched_log_is_what_its_checkpoint_says(
     data = made.path.read_bytes()
     assert made.sha256 == hashlib.sha256(data).hexdigest()
     with told.db.reading() as connection:
-        assert made.header.database_id == heads.database_id(connection)
+        assert made.header.database_id == stream_heads.database_id(connection)
     counts = Compared()
     assert found(told, key, made.path, compared=counts) == []
     assert counts == Compared(checkpoints=1, runs=4, pruned=0)
@@ -158,7 +152,7 @@ def test_the_ids_of_runs_may_be_anything(reel: Reel, key: SigningKey, shelf: Pat
 
 
 def test_many_runs_are_listed_once_each(reel: Reel, key: SigningKey, shelf: Path) -> None:
-    total = 2 * heads.CHUNK + 1
+    total = 2 * stream_heads.CHUNK + 1
     for number in range(total):
         reel.recording(f"run-{number:04}").append(stories.partial("x"))
     counts = Compared()

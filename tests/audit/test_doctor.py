@@ -11,8 +11,8 @@ import pytest
 import runreel
 from runreel.doctor import examine, files, log, postgres, sqlite
 from runreel.doctor.checks import BAD, OK, WARN, Check
-from runreel.store import schema
 from runreel.store.database import Database
+from runreel.store.schema import migrations
 from tests import logs
 from tests.audit import forging
 from tests.cli import stories
@@ -20,7 +20,7 @@ from tests.cli import stories
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 NOW = time.time_ns() // 1000
 HOUR = 3_600_000_000
@@ -119,11 +119,11 @@ def test_rows_of_the_future_and_steps_back_are_found(told: Reel) -> None:
 
 def test_a_stuck_recording_is_found(told: Reel, monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks(told)["open recordings"].found == "1, none of a dead process"
-    monkeypatch.setattr("runreel.process.os.kill", _dead)
+    monkeypatch.setattr("runreel.system.process_identity.os.kill", _dead)
     found = checks(told)["open recordings"]
     assert (found.verdict, "open-run" in found.found) == (WARN, True)
     assert "runreel recover" in (found.advice or "")
-    monkeypatch.setattr("runreel.process.socket.gethostname", lambda: "elsewhere")
+    monkeypatch.setattr("runreel.system.process_identity.socket.gethostname", lambda: "elsewhere")
     assert checks(told)["open recordings"].verdict == OK, "it may well live there"
     assert checks(told, NOW + 25 * HOUR)["open recordings"].verdict == WARN
 
@@ -145,9 +145,9 @@ def test_tables_of_another_revision_are_found(
     told: Reel, revision: str | None, advice: str
 ) -> None:
     if revision is None:
-        logs.execute(told, f"DELETE FROM {schema.VERSION_TABLE}")
+        logs.execute(told, f"DELETE FROM {migrations.VERSION_TABLE}")
     else:
-        logs.execute(told, f"UPDATE {schema.VERSION_TABLE} SET version_num = ?", (revision,))
+        logs.execute(told, f"UPDATE {migrations.VERSION_TABLE} SET version_num = ?", (revision,))
     found = checks(told)
     assert found["schema"].verdict == BAD
     assert advice in (found["schema"].advice or "")
@@ -293,4 +293,4 @@ def test_the_rest_is_judged_so() -> None:
     assert postgres.clocks(-61_000_000).verdict == WARN
     assert sqlite.timeout(1_000).verdict == WARN
     assert postgres.clocks(5_000_000).verdict == OK
-    assert log.revision(schema.HEAD).verdict == OK
+    assert log.revision(migrations.HEAD).verdict == OK

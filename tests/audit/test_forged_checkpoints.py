@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runreel.checkpoint_files import Paper, trusted
-from runreel.checkpoints import Compared, checkpoint, compare_all
-from runreel.rules import checkpoints as rules
-from runreel.store import heads
-from runreel.words.errors import BadCheckpoint
+from runreel.audit.checkpoint_files import Paper, trusted
+from runreel.audit.checkpoints import Compared, checkpoint, compare_all
+from runreel.integrity import checkpoint_format as rules
+from runreel.model.errors import BadCheckpoint
+from runreel.store.events import stream_heads
 from tests.cli import stories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from runreel.reel import Reel
-    from runreel.signing import SigningKey
+    from runreel.api.reel import Reel
+    from runreel.audit.signing import SigningKey
 
 RUNS = 8
 
@@ -141,7 +141,7 @@ def test_a_line_without_an_end_is_not_read_whole(key: SigningKey, tmp_path: Path
 def test_little_of_a_long_checkpoint_is_held(told: Reel, key: SigningKey, tmp_path: Path) -> None:
     place, runs = tmp_path / "long.txt", 30_000
     with told.db.reading() as connection:
-        header = rules.Header(heads.database_id(connection), 1, 1, None, True, key.public.id)
+        header = rules.Header(stream_heads.database_id(connection), 1, 1, None, True, key.public.id)
         with place.open("wb") as file:
             paper = Paper(file)
             paper.write(rules.header_text(header))

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import BigInteger, LargeBinary
 
 import runreel
-from runreel.store import tables
-from runreel.store.event_log import COLUMNS
-from runreel.words.log import KINDS
+from runreel.model.records import KINDS
+from runreel.store.events.event_log import COLUMNS
+from runreel.store.schema import tables
 from tests import logs
 from tests.audit import forging
 from tests.audit.verified import found, named, whats
@@ -22,7 +22,7 @@ from tests.cli import stories
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.audit.verified import Place
 
 RUN = "run-done"
@@ -38,7 +38,7 @@ def loose(shared_url: str) -> Iterator[Reel]:
         stories.tell_all(reel)
         forging.unguard(reel)
         _loosen(reel)
-        patch.setattr("runreel.audit.guards", SimpleNamespace(differences=lambda _: []))
+        patch.setattr("runreel.audit.verify.guards", SimpleNamespace(differences=lambda _: []))
         yield reel
 
 

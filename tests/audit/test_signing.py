@@ -8,8 +8,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization as forms
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from runreel import signing
-from runreel.words.errors import BadKey, MissingExtra, UsageError
+from runreel.audit import signing
+from runreel.model.errors import BadKey, MissingExtra, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

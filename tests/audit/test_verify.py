@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runreel
-from runreel.audit import Extent, verify
-from runreel.rules import chain
-from runreel.transfer import import_files
-from runreel.words.errors import LogError, RunNotFound
-from runreel.words.log import EventRow
+from runreel.audit.verify import Extent, verify
+from runreel.importing.import_files import import_files
+from runreel.integrity import digest_chain
+from runreel.model.errors import LogError, RunNotFound
+from runreel.model.records import EventRow
 from tests import logs, real_runs, traffic
 from tests.audit import forging
 from tests.audit.verified import found, named, whats
@@ -21,7 +21,7 @@ from tests.cli import stories
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 RUN = "run-done"
 SHAPES = list(traffic.SHAPES.values())
@@ -90,7 +90,7 @@ def test_what_was_erased_and_then_changed_is_named(reel: Reel, change: str, plac
 def test_what_was_erased_and_never_said_is_named(reel: Reel) -> None:
     stories.tell_all(reel)
     row = logs.rows(reel, RUN)[4]
-    committed = chain.commitment(row.salt or b"", row.payload or "")
+    committed = digest_chain.commitment(row.salt or b"", row.payload or "")
     logs.tamper(
         reel,
         "UPDATE events SET payload = NULL, salt = NULL, redacted = ? WHERE run_id = ? AND seq = 4",
@@ -252,7 +252,7 @@ def _long_run(reel: Reel, run_id: str, count: int) -> None:
     logs.execute(reel, "DELETE FROM runs WHERE run_id = ?", (run_id,))
     assert opened["source"] in str(first.payload)
     rows, digest = [], bytes(first.digest)
-    salt, payload = b"\1" * chain.SALT_BYTES, '{"tool_results":["' + "x" * 1000 + '"]}'
+    salt, payload = b"\1" * digest_chain.SALT_BYTES, '{"tool_results":["' + "x" * 1000 + '"]}'
     for seq in range(1, count):
         row = EventRow(
             run_id,
@@ -269,6 +269,6 @@ def _long_run(reel: Reel, run_id: str, count: int) -> None:
             None,
             b"",
         )
-        digest = chain.digest(digest, *row[:9], chain.commitment(salt, payload))
+        digest = digest_chain.digest(digest, *row[:9], digest_chain.commitment(salt, payload))
         rows.append(row._replace(digest=digest))
     forging.write(reel, rows)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.audit import verify
+from runreel.audit.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runreel.reel import Reel
-    from runreel.words.audit import Finding
+    from runreel.api.reel import Reel
+    from runreel.model.finding import Finding
 
 Place = tuple[str | None, int | None]
 

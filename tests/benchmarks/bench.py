@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 SQLITE, POSTGRES = "SQLite", "Postgres"
 DATABASES = (SQLITE, POSTGRES)

@@ -9,7 +9,7 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from runreel.words.log import STREAM_EVENT
+from runreel.model.records import STREAM_EVENT
 from tests.benchmarks import measure, workload
 from tests.benchmarks.bench import DATABASES, DURABILITIES, POSTGRES, SQLITE
 from tests.benchmarks.measure import Sample
@@ -18,8 +18,8 @@ from tests.benchmarks.page import Goal, Row, Section, faster, latency
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from runreel.recorder import Recorder
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
+    from runreel.recording.recorder import Recorder
     from tests.benchmarks.bench import Bench
 
 _GOALS = {

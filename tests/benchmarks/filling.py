@@ -8,19 +8,20 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from runreel.drafts import Entry, draft
-from runreel.projector import Fold
-from runreel.rules import chain, json_text
+from runreel.codec import json_text
+from runreel.integrity import digest_chain
+from runreel.model.records import CLOSED, INTERRUPTED, NOTE, OPENED, RUN, STREAM_EVENT, EventRow
+from runreel.model.timestamps import to_micros
+from runreel.projection.projector import Fold
+from runreel.recording.event_builder import Entry, draft
 from runreel.sources import reader_of
-from runreel.store.event_log import COLUMNS
-from runreel.words.log import CLOSED, INTERRUPTED, NOTE, OPENED, RUN, STREAM_EVENT, EventRow
-from runreel.words.times import to_micros
+from runreel.store.events.event_log import COLUMNS
 from tests.benchmarks import raw, workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 # The runs of a log began within so many days before this moment.
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -167,14 +168,16 @@ def _row(seq: int, kind: str, type_: str, value: dict[str, Any]) -> EventRow:
     return EventRow("", seq, kind, type_, None, at, 0, None, None, payload, _SALT, None, b"")
 
 
-_SALT = os.urandom(chain.SALT_BYTES)
+_SALT = os.urandom(digest_chain.SALT_BYTES)
 
 
 def _chained(run_id: str, began: int, rows: Iterable[EventRow]) -> Iterator[EventRow]:
     """The rows of a run as those of another, which began then."""
-    digest = chain.genesis(run_id)
+    digest = digest_chain.genesis(run_id)
     for row in rows:
         (_, seq, kind, type_, index, at, elapsed, keep, added, payload, salt, *_) = row
         bound = (run_id, seq, kind, type_, index, began + at, elapsed, keep, added)
-        digest = chain.digest(digest, *bound, chain.commitment(salt or b"", payload or ""))
+        digest = digest_chain.digest(
+            digest, *bound, digest_chain.commitment(salt or b"", payload or "")
+        )
         yield EventRow(*bound, payload, salt, None, digest)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
-from runreel.words.log import STREAM_EVENT
+from runreel.model.records import STREAM_EVENT
 from tests.benchmarks import filling, measure, raw, workload
 from tests.benchmarks.bench import DATABASES, SQLITE, command
 from tests.benchmarks.page import Goal, Row, Section, latency, megabytes
@@ -15,7 +15,7 @@ from tests.benchmarks.page import Goal, Row, Section, latency, megabytes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.benchmarks.bench import Bench
     from tests.benchmarks.measure import Sample
 

@@ -7,9 +7,9 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from runreel.store import tables
-from runreel.store.run_rows import COLUMNS as RUN_COLUMNS
-from runreel.transfer import import_files
+from runreel.importing.import_files import import_files
+from runreel.projection.run_mapper import COLUMNS as RUN_COLUMNS
+from runreel.store.schema import tables
 from tests.benchmarks import measure, peers, raw, workload
 from tests.benchmarks.bench import DATABASES, DRIVERS
 from tests.benchmarks.measure import Sample, whole
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.benchmarks.bench import Bench
     from tests.benchmarks.peers import Bulk, Peer
 

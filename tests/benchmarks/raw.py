@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from runreel.store.event_log import COLUMNS
+from runreel.store.events.event_log import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM events ORDER BY run_id, seq"
 _TABLE = (

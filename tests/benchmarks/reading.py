@@ -6,8 +6,8 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.store.run_rows import SUMMARY
-from runreel.words.times import to_micros
+from runreel.model.timestamps import to_micros
+from runreel.projection.run_mapper import SUMMARY
 from tests.benchmarks import filling, measure, raw
 from tests.benchmarks.bench import DATABASES, DRIVERS
 from tests.benchmarks.page import Goal, Section, quicker
@@ -15,7 +15,7 @@ from tests.benchmarks.page import Goal, Section, quicker
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.benchmarks.bench import Bench
     from tests.benchmarks.page import Row
 

@@ -6,8 +6,8 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING
 
-from runreel.store.event_log import COLUMNS
-from runreel.store.tables import metadata
+from runreel.store.events.event_log import COLUMNS
+from runreel.store.schema.tables import metadata
 from tests.benchmarks import filling, measure, raw
 from tests.benchmarks.bench import DATABASES, DRIVERS, command
 from tests.benchmarks.measure import whole
@@ -16,7 +16,7 @@ from tests.benchmarks.page import Goal, Section, faster, quicker
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.benchmarks.bench import Bench
     from tests.benchmarks.measure import Sample
     from tests.benchmarks.page import Row

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from runreel.store import event_log
-from runreel.words.log import STREAM_EVENT
+from runreel.model.records import STREAM_EVENT
+from runreel.store.events import event_log
 from tests.benchmarks import measure, peers, raw, workload
 from tests.benchmarks.bench import DATABASES, DRIVERS, DURABILITIES, POSTGRES, SQLITE
 from tests.benchmarks.measure import Sample, each
@@ -17,7 +17,7 @@ from tests.benchmarks.page import Goal, Row, Section, faster
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.benchmarks.bench import Bench
     from tests.benchmarks.peers import Peer
     from tests.benchmarks.workload import Told

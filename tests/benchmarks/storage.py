@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from runreel.store.event_log import COLUMNS
+from runreel.store.events.event_log import COLUMNS
 from tests.benchmarks import measure, peers, raw, workload
 from tests.benchmarks.bench import DATABASES, DRIVERS
 from tests.benchmarks.measure import brief

@@ -12,8 +12,8 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from runreel.audit import verify
-from runreel.rules import chain
+from runreel.audit.verify import verify
+from runreel.integrity import digest_chain
 from tests.benchmarks import filling, measure, raw
 from tests.benchmarks.bench import DATABASES, DRIVERS
 from tests.benchmarks.measure import whole
@@ -22,7 +22,7 @@ from tests.benchmarks.page import Goal, Section, faster
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.benchmarks.bench import Bench
     from tests.benchmarks.measure import Sample
     from tests.benchmarks.page import Row
@@ -88,4 +88,6 @@ def _hash(rows: Iterable[Any]) -> None:
         committed = hmac.digest(salt, payload.encode(), "sha256")
         texts = (run_id + kind + (type_ or "")).encode()
         numbers = _numbers(seq, index or 0, at, elapsed, keep or 0, added or 0)
-        digest = sha256(b"".join((chain.EVENT_TAG, digest, texts, numbers, committed))).digest()
+        digest = sha256(
+            b"".join((digest_chain.EVENT_TAG, digest, texts, numbers, committed))
+        ).digest()

@@ -7,14 +7,14 @@ import random
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.recorder import Recorder
+from runreel.recording.recorder import Recorder
 from tests import traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 SOURCE = "yandex-assistants"
 PIECES = 40

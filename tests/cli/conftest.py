@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 
 import runreel
-from runreel.cli import schemas
+from runreel.cli.render import json_schemas
 
 if TYPE_CHECKING:
     from tests.cli.calls import Caller
@@ -82,7 +82,7 @@ ITEMS = {
 
 
 def validate(value: Any, name: str) -> None:
-    Draft202012Validator(schemas.schema_of(name)).validate(value)
+    Draft202012Validator(json_schemas.schema_of(name)).validate(value)
 
 
 def name_of(arguments: tuple[str, ...]) -> str:

@@ -26,7 +26,7 @@ from runreel import (
 )
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 ANSWER = "Привет, 世界!\nA second line."
 CALLS = ToolCallList((ToolCall("call-1", FunctionCall("weather", {"place": "Moon", "days": 2})),))

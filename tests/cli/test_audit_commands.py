@@ -102,7 +102,7 @@ def test_what_verify_alone_does_not_see_checkpoints_show(keyed: Caller) -> None:
 
 def reguard(reel: runreel.Reel) -> None:
     """Put the guards back that a forger took away, as a clever one would."""
-    from runreel.store import schema
+    from runreel.store.schema import migrations
 
     with reel.db.writing() as connection:
         if connection.postgres:
@@ -112,7 +112,7 @@ def reguard(reel: runreel.Reel) -> None:
             ):
                 connection.execute(f"ALTER TABLE events ENABLE ALWAYS TRIGGER {name}")
             return
-        ddl = schema.ddl(reel.db.url)
+        ddl = migrations.ddl(reel.db.url)
         for piece in ddl.split("CREATE TRIGGER ")[1:]:
             connection.execute("CREATE TRIGGER " + piece.split("\nEND")[0] + "\nEND")
 

@@ -10,7 +10,7 @@ import pytest
 
 import runreel
 from runreel.cli import main
-from runreel.store import known_values
+from runreel.store.projections import known_values
 from tests.cli.stories import HARM_ID, partial
 
 ZONES = zoneinfo.available_timezones()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runreel.cli import script
+from runreel.cli.commands import demo_scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def test_the_demo_records_shows_replays_and_counts(call: Caller) -> None:
     called = call.good("demo", "--fast")
     assert called.err == ""
-    assert called.out.count(script.ANSWER) == 2
-    assert called.out.count(script.LOOKING) == 2
+    assert called.out.count(demo_scenario.ANSWER) == 2
+    assert called.out.count(demo_scenario.LOOKING) == 2
     assert 'weather(place="Moon", unit="celsius")' in called.out
     assert "completed" in called.out
     assert "155 tokens: 58 in, 97 out" in called.out
@@ -32,7 +32,11 @@ def test_the_demo_is_a_run_like_any_other(call: Caller) -> None:
     call.good("demo", "--fast")
     run = call.good("show", "latest", "--content", "--json").json
     assert run["run_id"].startswith("demo-")
-    assert (run["status"], run["recording"], run["text"]) == ("COMPLETED", "closed", script.ANSWER)
+    assert (run["status"], run["recording"], run["text"]) == (
+        "COMPLETED",
+        "closed",
+        demo_scenario.ANSWER,
+    )
     assert run["labels"] == {"app": "demo"}
     assert run["message"]["author"]["role"] == "ASSISTANT"
     rows = call.good("events", "latest", "-o", "jsonl").lines
@@ -69,7 +73,7 @@ def test_the_demo_takes_its_time_unless_it_is_fast(
     call_sqlite: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("runreel.cli.script.time.sleep", pauses.append)
+    monkeypatch.setattr("runreel.cli.commands.demo_scenario.time.sleep", pauses.append)
     call_sqlite.good("demo", "--fast")
     assert sum(pauses) == 0
     call_sqlite.good("demo")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import runreel
-from runreel.cli import failures
+from runreel.cli import error_reporting
 from runreel.cli.main import main
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def test_an_unmigrated_postgres_is_3_until_it_is_upgraded(
 def test_a_locked_database_is_3(
     told_sqlite: Caller, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("runreel.store.engine.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("runreel.store.drivers.sqlite.BUSY_SECONDS", 0.1)
     lines = tmp_path / "lines.jsonl"
     lines.write_text('{"type": "PARTIAL_MESSAGE", "text": "x"}\n', encoding="utf-8")
     holder = sqlite3.connect(told_sqlite.url, isolation_level=None)
@@ -273,9 +273,9 @@ def test_a_bug_is_told_with_its_traceback_made_safe(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("\x1b[31m postgresql://me:hush@host/db")
 
-    monkeypatch.setattr("runreel.reel.Reel.runs", broken)
+    monkeypatch.setattr("runreel.api.reel.Reel.runs", broken)
     called = told_sqlite("runs")
-    assert called.code == failures.BUG
+    assert called.code == error_reporting.BUG
     assert "Traceback" in called.err
     assert "This is a bug in runreel" in called.err
     assert "\x1b" not in called.err

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import runreel
-from runreel import process
-from runreel.words import log
-from runreel.words.selection import STATES
-from runreel.words.status import RunStatus, StreamEvent
+from runreel.model import records
+from runreel.model.selection import STATES
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.system import process_identity
 from tests.cli.calls import on_terminal, program
 from tests.cli.stories import partial
 from tests.cli.test_shapes import RUN_KEYS
@@ -37,9 +37,11 @@ def cut(told: Caller, monkeypatch: pytest.MonkeyPatch) -> Caller:
     with runreel.open(told.url) as reel:
         with monkeypatch.context() as patched:
             gone = dead()
-            patched.setattr(process, "this", lambda: gone)
+            patched.setattr(process_identity, "this", lambda: gone)
             reel.recording("gone", model="a-rather-long-name-of-a-model").append(partial("x"))
-            patched.setattr(process, "this", lambda: process.Process("elsewhere", 1, 1))
+            patched.setattr(
+                process_identity, "this", lambda: process_identity.Process("elsewhere", 1, 1)
+            )
             reel.recording("elsewhere").append(partial("x"))
         recording = reel.recording("cut")
         recording.append(partial("x"))
@@ -79,7 +81,7 @@ def test_events_may_be_of_several_types_and_kinds_in_either_case(told: Caller) -
         return [(row["kind"], row["type"]) for row in lines]
 
     everything = rows()
-    for name in log.EVENT_TYPES:
+    for name in records.EVENT_TYPES:
         expected = [row for row in everything if name in row]
         assert rows("--type", name) == rows("--type", name.upper()) == expected
         assert rows("--type", name.lower()) == expected
@@ -92,18 +94,18 @@ def test_events_may_be_of_several_types_and_kinds_in_either_case(told: Caller) -
 
 
 def test_every_type_that_rows_have_is_one_that_they_are_selected_by() -> None:
-    notes = {value for name, value in vars(log).items() if name in _NAMES_OF_NOTES}
-    assert set(log.NOTES) == notes
-    assert {*log.KINDS, *StreamEvent.__members__, *RunStatus.__members__, *notes} == set(
-        log.EVENT_TYPES
+    notes = {value for name, value in vars(records).items() if name in _NAMES_OF_NOTES}
+    assert set(records.NOTES) == notes
+    assert {*records.KINDS, *StreamEvent.__members__, *RunStatus.__members__, *notes} == set(
+        records.EVENT_TYPES
     )
 
 
 # Each word in capitals of the module that is a text and neither a kind nor a state.
 _NAMES_OF_NOTES = {
     name
-    for name, value in vars(log).items()
-    if name.isupper() and isinstance(value, str) and value not in (*log.KINDS, log.OPEN)
+    for name, value in vars(records).items()
+    if name.isupper() and isinstance(value, str) and value not in (*records.KINDS, records.OPEN)
 }
 
 

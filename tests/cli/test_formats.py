@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runreel
-from runreel.rules.json_text import MAX_DEPTH
+from runreel.codec.json_text import MAX_DEPTH
 from tests.cli.calls import program
 from tests.cli.shapes import ITEMS, LISTS, OBJECTS, name_of, spoil, validate
 from tests.cli.stories import ANSWER, tell_done

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 import runreel
-from runreel.cli import joiners
-from runreel.cli.safe import safe, safe_line, safe_part
+from runreel.cli.render import joiners
+from runreel.cli.render.escaping import safe, safe_line, safe_part
 from tests.cli.calls import on_terminal
 from tests.cli.stories import partial
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import runreel
-from runreel.rules import ids
-from runreel.words.errors import BadInput
+from runreel.model import identifiers
+from runreel.model.errors import BadInput
 from tests.cli.stories import partial
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def test_an_existing_run_of_that_id_is_reached_and_goes_on(
 ) -> None:
     with runreel.open(call.url) as reel:
         with monkeypatch.context() as patch:
-            patch.setattr(ids, "LATEST", "newest")
+            patch.setattr(identifiers, "LATEST", "newest")
             recording = reel.recording("latest")
             recording.append(partial("first"))
         recording.close()

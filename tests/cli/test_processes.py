@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import runreel
-from runreel.cli import failures
+from runreel.cli import error_reporting
 from tests.cli.calls import PROGRAM, program
 from tests.cli.stories import partial, tell_done
 
@@ -36,7 +36,7 @@ def test_a_closed_pipe_is_quiet(told_sqlite: Caller) -> None:
             assert child.stdout.read(10)
             child.stdout.close()
             assert child.stderr.read() == b""
-            assert child.wait(timeout=30) == failures.CLOSED_PIPE
+            assert child.wait(timeout=30) == error_reporting.CLOSED_PIPE
 
 
 def test_a_pipe_closed_from_the_start_is_quiet(told_sqlite: Caller) -> None:
@@ -50,7 +50,7 @@ def test_a_pipe_closed_from_the_start_is_quiet(told_sqlite: Caller) -> None:
             assert child.stderr is not None
             child.stdout.close()
             assert child.stderr.read() == b""
-            assert child.wait(timeout=30) == failures.CLOSED_PIPE
+            assert child.wait(timeout=30) == error_reporting.CLOSED_PIPE
 
 
 def test_a_full_disk_is_told(told_sqlite: Caller) -> None:
@@ -90,7 +90,7 @@ def test_ctrl_c_is_130(call_sqlite: Caller) -> None:
     assert child.stderr is not None
     told = child.stderr.read().decode()
     child.stderr.close()
-    assert child.wait(timeout=30) in (failures.INTERRUPTED, failures.CLOSED_PIPE)
+    assert child.wait(timeout=30) in (error_reporting.INTERRUPTED, error_reporting.CLOSED_PIPE)
     assert "Traceback" not in told
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runreel
-from runreel import pruning
-from runreel.cli import prune
-from runreel.store import event_log
+from runreel.cli.commands import prune
+from runreel.retention import pruning
+from runreel.store.events import event_log
 from tests import logs
 from tests.cli.calls import on_terminal
 from tests.cli.shapes import validate

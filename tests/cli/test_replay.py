@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 import runreel
-from runreel.cli import replay, stage
+from runreel.cli.commands import replay
+from runreel.cli.render import replay_renderers
 from tests.cli.calls import program
 from tests.cli.stories import ANSWER, CALLS, partial
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.cli.calls import Caller
 
 
@@ -31,7 +32,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
             now[0] += seconds
 
     monkeypatch.setattr(
-        stage,
+        replay_renderers,
         "time",
         type("Time", (), {"sleep": staticmethod(sleep), "monotonic": staticmethod(lambda: now[0])}),
     )
@@ -163,12 +164,12 @@ def test_a_slow_reader_does_not_make_the_replay_slower(
             recording.append(partial(text))
             time.sleep(0.02)
 
-    class Slow(stage.Delta):
+    class Slow(replay_renderers.Delta):
         def show(self, event: runreel.StoredEvent) -> None:
-            stage.time.sleep(0.5)
+            replay_renderers.time.sleep(0.5)
             super().show(event)
 
-    stage.play(small_reel.timeline("r"), Slow())
+    replay_renderers.play(small_reel.timeline("r"), Slow())
     assert [pause for pause in slept if pause != 0.5] == []
 
 
@@ -183,7 +184,7 @@ def test_a_loop_goes_on_until_it_is_stopped(
         if plays[0] == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(stage, "play", play)
+    monkeypatch.setattr(replay_renderers, "play", play)
     called = call_sqlite("replay", "r", "--loop")
     assert (called.code, plays) == (130, [3])
     assert "Interrupted" in called.err
@@ -207,7 +208,7 @@ def test_lines_come_as_they_are_due(call_sqlite: Caller, tmp_path: Path) -> None
 
 
 def test_what_is_offered_is_what_there_is() -> None:
-    assert tuple(stage.RENDERERS) == replay.RENDERERS
+    assert tuple(replay_renderers.RENDERERS) == replay.RENDERERS
     assert len(CALLS) == 1
 
 

@@ -6,7 +6,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.cli.safe import masked, safe, safe_json, safe_line
+from runreel.cli.render.escaping import masked, safe, safe_json, safe_line
 from tests.cli.stories import HARM
 
 HARMFUL = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

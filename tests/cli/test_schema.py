@@ -4,26 +4,27 @@ from typing import TYPE_CHECKING
 
 from jsonschema import Draft202012Validator
 
-from runreel.cli import schema, schemas
+from runreel.cli.commands import schema
+from runreel.cli.render import json_schemas
 
 if TYPE_CHECKING:
     from tests.cli.calls import Caller
 
 
 def test_the_schemas_are_schemas_and_describe_every_item() -> None:
-    Draft202012Validator.check_schema(schemas.everything())
-    assert (*schemas.DOCUMENTS, *schemas.ITEMS) == schema.NAMES
+    Draft202012Validator.check_schema(json_schemas.everything())
+    assert (*json_schemas.DOCUMENTS, *json_schemas.ITEMS) == schema.NAMES
     for name in schema.NAMES:
-        told = schemas.schema_of(name)
+        told = json_schemas.schema_of(name)
         Draft202012Validator.check_schema(told)
         assert told["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
 def test_the_schemas_are_printed(call_sqlite: Caller) -> None:
     for name in schema.NAMES:
-        assert call_sqlite.bare("schema", name).json == schemas.schema_of(name)
+        assert call_sqlite.bare("schema", name).json == json_schemas.schema_of(name)
     everything = call_sqlite.bare("schema").json
-    assert everything == schemas.everything()
+    assert everything == json_schemas.everything()
     assert {"run", "event", "usage_item", "command:runs", "command:show"} <= set(
         everything["$defs"]
     )
@@ -34,7 +35,7 @@ def test_the_schemas_are_printed(call_sqlite: Caller) -> None:
 
 
 def test_the_schemas_refuse_what_is_not_so(told_sqlite: Caller) -> None:
-    validator = Draft202012Validator(schemas.schema_of("run"))
+    validator = Draft202012Validator(json_schemas.schema_of("run"))
     run = told_sqlite.good("show", "run-done", "--json").json
     assert validator.is_valid(run)
     for wrong in (

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import runreel
-from runreel.cli import settings
-from runreel.words.errors import UsageError
+from runreel.cli import configuration
+from runreel.model.errors import UsageError
 
 if TYPE_CHECKING:
     from tests.cli.calls import Caller
@@ -34,14 +34,14 @@ def own(home: Path, text: str) -> Path:
 def test_the_flag_then_the_variable_then_the_project_then_the_user_s_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert settings.database(None) == (None, None)
+    assert configuration.database(None) == (None, None)
     file = own(tmp_path, 'db = "user.db"\n')
-    assert settings.database(None).name == str(file.parent / "user.db")
+    assert configuration.database(None).name == str(file.parent / "user.db")
     project(Path.cwd(), '[tool.runreel]\ndb = "project.db"\n')
-    assert settings.database(None).name == str(Path.cwd() / "project.db")
+    assert configuration.database(None).name == str(Path.cwd() / "project.db")
     monkeypatch.setenv("RUNREEL_DB", "variable.db")
-    assert settings.database(None).name == "variable.db"
-    assert settings.database("flag.db").name == "flag.db"
+    assert configuration.database(None).name == "variable.db"
+    assert configuration.database("flag.db").name == "flag.db"
 
 
 def test_the_nearest_project_that_says_something_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,11 +50,11 @@ def test_the_nearest_project_that_says_something_counts(monkeypatch: pytest.Monk
     inner = outer / "a" / "b"
     project(inner, "[tool.other]\nx = 1\n")
     monkeypatch.chdir(inner)
-    assert settings.database(None).name == str(outer / "logs" / "outer.db")
+    assert configuration.database(None).name == str(outer / "logs" / "outer.db")
     project(inner, '[tool.runreel]\ndb = "sqlite:////data/log.db"\n')
-    assert settings.database(None) == ("sqlite:////data/log.db", inner / "pyproject.toml")
+    assert configuration.database(None) == ("sqlite:////data/log.db", inner / "pyproject.toml")
     project(inner, '[tool.runreel]\ndb = "~/mine.db"\n')
-    assert settings.database(None).name == str(Path.home() / "mine.db")
+    assert configuration.database(None).name == str(Path.home() / "mine.db")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_nearest_project_that_says_something_counts(monkeypatch: pytest.Monk
 def test_a_configuration_that_makes_no_sense_is_named(text: str, call_sqlite: Caller) -> None:
     file = project(Path.cwd(), text)
     with pytest.raises(UsageError, match=r"pyproject\.toml"):
-        settings.database(None)
+        configuration.database(None)
     called = call_sqlite.bare("runs")
     assert called.code == 2
     assert str(file) in called.err
@@ -83,13 +83,13 @@ def test_a_configuration_that_makes_no_sense_is_named(text: str, call_sqlite: Ca
 )
 def test_other_people_s_configuration_is_no_matter(text: str) -> None:
     project(Path.cwd(), text)
-    assert settings.database(None).name is None
+    assert configuration.database(None).name is None
 
 
 def test_a_file_that_is_no_text_is_named() -> None:
     (Path.cwd() / "pyproject.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match="cannot read"):
-        settings.database(None)
+        configuration.database(None)
 
 
 def test_commands_use_what_is_configured(
@@ -198,12 +198,12 @@ def test_the_user_s_own_file_may_name_a_server(call_sqlite: Caller, tmp_path: Pa
 @pytest.mark.parametrize("rules", ["[]", '["card"]', '["secrets", "card"]'])
 def test_a_project_adds_mask_rules_and_takes_none_away(rules: str, tmp_path: Path) -> None:
     own(tmp_path, 'mask = ["secrets", "mine"]\n')
-    assert settings.mask() == ["secrets", "mine"]
+    assert configuration.mask() == ["secrets", "mine"]
     project(Path.cwd(), f"[tool.runreel]\nmask = {rules}\n")
-    assert settings.mask() == ["secrets", "mine", *(["card"] if "card" in rules else [])]
+    assert configuration.mask() == ["secrets", "mine", *(["card"] if "card" in rules else [])]
 
 
 def test_a_project_has_mask_rules_without_the_user_s_file() -> None:
-    assert settings.mask() == []
+    assert configuration.mask() == []
     project(Path.cwd(), '[tool.runreel]\nmask = ["card"]\n')
-    assert settings.mask() == ["card"]
+    assert configuration.mask() == ["card"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import runreel
-from runreel.cli import counts, kinds
+from runreel.cli.render import list_views, usage_table
 from tests.cli.shapes import COUNT_KEYS, EVENT_KEYS, RUN_KEYS, TOKEN_KEYS
 from tests.cli.stories import ANSWER
 
@@ -131,7 +131,7 @@ def test_usage_has_exactly_the_keys_of_the_contract(told: Caller) -> None:
 
 
 def test_what_is_named_twice_is_the_same() -> None:
-    assert list(counts.kind(("day",)).fields) == ["day", *COUNT_KEYS]
-    spread = {field.partition(".")[0] for field in kinds.RUNS.fields}
+    assert list(usage_table.kind(("day",)).fields) == ["day", *COUNT_KEYS]
+    spread = {field.partition(".")[0] for field in list_views.RUNS.fields}
     assert spread == set(RUN_KEYS)
-    assert list(kinds.EVENTS.fields) == list(EVENT_KEYS)
+    assert list(list_views.EVENTS.fields) == list(EVENT_KEYS)

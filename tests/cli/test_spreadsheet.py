@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.cli import spreadsheet
+from runreel.cli.render import csv_rows
 from tests.cli.stories import partial
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.cli.calls import Caller
 
 
@@ -45,19 +45,19 @@ if TYPE_CHECKING:
     ],
 )
 def test_a_formula_is_defused(text: str) -> None:
-    assert spreadsheet.defused(text) == f"'{text}"
+    assert csv_rows.defused(text) == f"'{text}"
 
 
 @pytest.mark.parametrize(
     "text", ["", "-1", "+3", "-1.5", "-1e-9", "plain", "a=b", "1-1", " ", "'=1"]
 )
 def test_what_is_no_formula_stays(text: str) -> None:
-    assert spreadsheet.defused(text) == text
+    assert csv_rows.defused(text) == text
 
 
 @given(st.text())
 def test_a_cell_reads_back_as_it_was_or_with_an_apostrophe(text: str) -> None:
-    line = spreadsheet.row({"a": text, "b": "x"}, ("a", "b"))
+    line = csv_rows.row({"a": text, "b": "x"}, ("a", "b"))
     first, second = next(csv.reader(StringIO(line, newline="")))
     assert second == "x"
     assert first in (text, f"'{text}")
@@ -74,7 +74,7 @@ def test_values_of_all_kinds_have_a_cell() -> None:
         "f": ["=1"],
         "g": None,
     }
-    row = spreadsheet.row(value, ("a", "b", "c", "d", "e.x", "f", "g.inner", "e"))
+    row = csv_rows.row(value, ("a", "b", "c", "d", "e.x", "f", "g.inner", "e"))
     assert next(csv.reader([row])) == [
         "",
         "1",
@@ -88,7 +88,7 @@ def test_values_of_all_kinds_have_a_cell() -> None:
 
 
 def test_a_key_with_a_dot_in_it_is_found() -> None:
-    assert spreadsheet.row({"label:a.b": "c"}, ("label:a.b",)) == "c\n"
+    assert csv_rows.row({"label:a.b": "c"}, ("label:a.b",)) == "c\n"
 
 
 def test_a_hostile_log_is_defused_on_its_way_out(small_reel: Reel, call_sqlite: Caller) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 import runreel
-from runreel.words.errors import RunreelError
+from runreel.model.errors import RunreelError
 from tests.cli.calls import on_terminal
 from tests.cli.printing import FORMATS, PAINT, PROGRESS
 from tests.cli.stories import HARM_ARGUMENT, HARM_ID, partial, tell_all, tell_done, tell_harm
@@ -140,7 +140,7 @@ def test_nor_does_what_is_logged(
             logging.getLogger(name).exception("lost %s", HARM_ID)
         raise RunreelError("stop")
 
-    monkeypatch.setattr("runreel.reel.Reel.runs", runs)
+    monkeypatch.setattr("runreel.api.reel.Reel.runs", runs)
     told = call_sqlite("--color", "never", "runs")
     assert told.err.startswith("Warning: lost ")
     assert "hush" not in told.err
@@ -243,7 +243,7 @@ def test_wide_characters_stay_in_their_columns(call_sqlite: Caller) -> None:
 
 
 def test_long_tables_come_in_pieces(call_sqlite: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runreel.cli.tables._CHUNK", 3)
+    monkeypatch.setattr("runreel.cli.render.tables._CHUNK", 3)
     with runreel.open(call_sqlite.url) as reel:
         tell_all(reel)
     lines = call_sqlite.good("events", "run-done").out.splitlines()

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import runreel
 from runreel.cli.main import main
-from runreel.store import grants
-from runreel.store.schema import HEAD
+from runreel.store.schema import roles as grants
+from runreel.store.schema.migrations import HEAD
 from tests import logs
 from tests.cli.shapes import spoil
 

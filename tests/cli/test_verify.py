@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import runreel
-from runreel.cli import schemas
+from runreel.cli.render import json_schemas
 from tests import logs
 from tests.audit import flips
 from tests.cli.calls import program
@@ -142,4 +142,4 @@ def test_a_program_exits_as_it_should(every_kind: Path, tmp_path: Path) -> None:
 
 
 def test_verify_has_a_schema() -> None:
-    assert "verify" in schemas.DOCUMENTS
+    assert "verify" in json_schemas.DOCUMENTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.cli import schemas
+from runreel.cli.render import json_schemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,10 @@ spreadsheet would take for a formula gets an apostrophe before it. JSON is exact
 def render() -> str:
     """The whole page, as Markdown."""
     pieces = [HEAD, "## What each command prints\n"]
-    for name, schema in schemas.DOCUMENTS.items():
+    for name, schema in json_schemas.DOCUMENTS.items():
         pieces += [f"### runreel {name.replace('-', ' ')} --json\n", *_shape(schema)]
     pieces.append("## Items\n")
-    for name, schema in schemas.DEFINITIONS.items():
+    for name, schema in json_schemas.DEFINITIONS.items():
         pieces += [f"### {name}\n", *_shape(schema)]
     return "\n".join(pieces).rstrip() + "\n"
 

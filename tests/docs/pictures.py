@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from runreel.recorder import Recorder
+from runreel.model.records import RUN, STREAM_EVENT
+from runreel.recording.recorder import Recorder
 from runreel.store.database import Database
-from runreel.words.log import RUN, STREAM_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,12 +10,12 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import runreel
-from runreel.words.status import BaseRunStatus
+from runreel.model.status import BaseRunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from runreel.words.errors import RunreelError
+    from runreel.model.errors import RunreelError
 
 HEAD = """\
 # Python
@@ -26,17 +26,17 @@ Everything here is importable from `runreel`. Other modules are internal.
 
 # Where a name lives tells which chapter it stands in; the order is a newcomer's.
 CHAPTERS = {
-    "runreel.reel": "Open a log and ask it",
-    "runreel.recording": "Record",
-    "runreel.rules.matching": "What became of an offered event",
-    "runreel.words.timeline": "Replay",
-    "runreel.words.results": "What a run gives",
-    "runreel.words.status": "Statuses",
-    "runreel.words.messages": "Messages",
-    "runreel.words.log": "What the log answers with",
-    "runreel.words.audit": "What an audit answers with",
-    "runreel.words.upkeep": "What an erasure and a recovery answer with",
-    "runreel.words.errors": "Errors",
+    "runreel.api.reel": "Open a log and ask it",
+    "runreel.recording.session": "Record",
+    "runreel.recording.deduplication": "What became of an offered event",
+    "runreel.model.timeline": "Replay",
+    "runreel.model.results": "What a run gives",
+    "runreel.model.status": "Statuses",
+    "runreel.model.messages": "Messages",
+    "runreel.model.records": "What the log answers with",
+    "runreel.model.finding": "What an audit answers with",
+    "runreel.model.maintenance": "What an erasure and a recovery answer with",
+    "runreel.model.errors": "Errors",
 }
 _MARKS = re.compile(r"``(.+?)``")
 _RAISES = re.compile(r"\n*Raises:\n((?: {4}.*(?:\n|$))+)")
@@ -55,7 +55,7 @@ def render() -> str:
             key=lambda name: inspect.getsourcelines(public[name])[1],
         )
         pieces.append(f"## {title}\n")
-        if module == "runreel.words.errors":
+        if module == "runreel.model.errors":
             pieces.extend(_errors([public[name] for name in names]))
         else:
             pieces.extend(_entry(name, public[name]) for name in names)

@@ -11,8 +11,8 @@ from sqlalchemy import CheckConstraint
 from sqlalchemy.dialects import postgresql, sqlite
 
 from runreel.sources import SOURCES
-from runreel.store import tables
 from runreel.store.database import Database
+from runreel.store.schema import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from runreel.cli.main import root
-from runreel.store import urls
+from runreel.store import database_url
 from tests.docs import generate, pictures, python_page
 from tests.docs.checkout import CHECKOUT
 from tests.docs.snippets import Runner, agree, blocks, commands
@@ -92,7 +92,7 @@ def test_the_snippets_of_a_page_run(
     meant, printed = {"CHECKOUT": str(CHECKOUT)}, {}
     if name in SERVED:
         meant[POSTGRES] = request.getfixturevalue("empty_postgres")
-        printed = {urls.shown(urls.parse_url(meant[POSTGRES])): POSTGRES}
+        printed = {database_url.shown(database_url.parse_url(meant[POSTGRES])): POSTGRES}
     Runner(tmp_path, meant=meant, printed=printed).run(page)
 
 

@@ -33,7 +33,7 @@ VENDORS = {"google", "grpc", "openai", "psycopg", "yandex", "yandex_ai_studio_sd
 IMPORT_EVERYTHING = """
 import importlib, json, pkgutil, sys, runreel
 for module in pkgutil.walk_packages(runreel.__path__, "runreel."):
-    if not module.name.startswith(("runreel.live", "runreel.migrations", "runreel.__main__")):
+    if not module.name.startswith(("runreel.capture", "runreel.migrations", "runreel.__main__")):
         importlib.import_module(module.name)
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """

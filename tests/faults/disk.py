@@ -16,17 +16,17 @@ from unittest import mock
 import runreel
 from runreel import RunResult, RunStatus, Usage
 from runreel.cli.main import main
-from runreel.store import engine
-from runreel.words.errors import LogError, RecordingError, RunreelError
+from runreel.model.errors import LogError, RecordingError, RunreelError
+from runreel.store.drivers import sqlite
 from tests.cli.stories import partial, tell_all
 from tests.traffic import thread_of, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.recording import Recording
-    from runreel.reel import Reel
-    from runreel.words.log import StoredEvent
+    from runreel.api.reel import Reel
+    from runreel.model.records import StoredEvent
+    from runreel.recording.session import Recording
 
 # In steps that meet the making of the tables, the write-ahead log and the file itself.
 STEP = 12_345
@@ -52,8 +52,8 @@ def fill(folder: str, number: int) -> str:
     """
     logging.disable()
     path = Path(folder) / "log.db"
-    pages = 24 if number % 2 else engine.CHECKPOINT_PAGES
-    often = mock.patch.object(engine, "CHECKPOINT_PAGES", pages)
+    pages = 24 if number % 2 else sqlite.CHECKPOINT_PAGES
+    often = mock.patch.object(sqlite, "CHECKPOINT_PAGES", pages)
     with often, runreel.open(path) as reel:
         with room(number * STEP):
             recording, told, error = _until_full(reel)

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 
 import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
-from runreel.recorder import Recorder
+from runreel.recording.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runreel.recording import Recording
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
+    from runreel.recording.session import Recording
 
 EVENTS = 12
 LONG = 1_100

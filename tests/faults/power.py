@@ -16,10 +16,10 @@ from unittest import mock
 
 import runreel
 from runreel import RunResult, RunStatus, RunStreamEvent, StreamEvent, Usage
-from runreel.recorder import Recorder
-from runreel.store import engine
-from runreel.words.errors import RunNotFound, RunreelError
-from runreel.words.log import CLOSED, PRUNED
+from runreel.model.errors import RunNotFound, RunreelError
+from runreel.model.records import CLOSED, PRUNED
+from runreel.recording.recorder import Recorder
+from runreel.store.drivers import sqlite
 from tests.cli.stories import partial
 from tests.faults.power_disk import Disk, Entry, after_cut
 from tests.faults.power_driver import driven_by
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from runreel.reel import Reel
-    from runreel.words.log import StoredEvent
+    from runreel.api.reel import Reel
+    from runreel.model.records import StoredEvent
 
 CARD = "4111-1111-1111-1111"
 # So few that a program of a few commits meets checkpoints in the middle of them.
@@ -137,7 +137,7 @@ class Program:
 def diary(path: Path, durability: str, chance: random.Random, *, lies: bool = False) -> list[Entry]:
     """What two programs, one after the other, do to the disk with a log that is not there yet."""
     disk = Disk(lies=lies)
-    often = mock.patch.object(engine, "CHECKPOINT_PAGES", CHECKPOINT_PAGES)
+    often = mock.patch.object(sqlite, "CHECKPOINT_PAGES", CHECKPOINT_PAGES)
     with driven_by(disk.name), often:
         for name in ("first", "second"):
             with runreel.open(path, durability=durability) as reel:

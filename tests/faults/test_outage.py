@@ -11,7 +11,7 @@ import openai
 import pytest
 
 import runreel
-from runreel.words.errors import DatabaseUnavailable, RecordingError
+from runreel.model.errors import DatabaseUnavailable, RecordingError
 from tests.faults.gate import Gate
 from tests.live import openai_script as script
 from tests.live import sse_server
@@ -21,7 +21,7 @@ from tests.strategies import exact
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 STREAMS = 6
 

@@ -15,7 +15,7 @@ from tests.live.assistants_service import AssistantsService
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.live.yandex import assert_copy, stream
 from tests.logs import verify
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.live.assistants_service import AssistantsService
 
 ROOT = Path(__file__).parents[2]

@@ -11,13 +11,13 @@ import sys
 from yandex_ai_studio_sdk import AIStudio
 
 import runreel
-from runreel.live import yandex
+from runreel.capture.yandex import record
 
 
 def main(address: str, url: str, run_id: str, answer: str | None = None) -> None:
     sdk = AIStudio(folder_id="folder", endpoint=address, auth="key", verify=False)
     with runreel.open(url) as reel:
-        run = yandex.recorded(sdk.runs.get(run_id), reel.db)
+        run = record.recorded(sdk.runs.get(run_id), reel.db)
         for event in run:
             print(json.dumps([event.status.name, event.text]), flush=True)
             if event.tool_calls and answer is not None:

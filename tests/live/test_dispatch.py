@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runreel.words.errors import MissingExtra, UsageError
+from runreel.model.errors import MissingExtra, UsageError
 from tests.live.assistants_script import Script
 from tests.live.yandex import sdk
 from tests.live.yandex_programs import ask
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.live.assistants_service import AssistantsService
 
 

@@ -9,10 +9,10 @@ import time
 import openai
 import pytest
 
-from runreel.live import openai_runs
-from runreel.words.errors import RecordingError, UsageError
-from runreel.words.log import INTERRUPTED
-from runreel.words.status import RunStatus
+from runreel.capture.openai import run_resolver
+from runreel.model.errors import RecordingError, UsageError
+from runreel.model.records import INTERRUPTED
+from runreel.model.status import RunStatus
 from tests.live import openai_script as script
 from tests.live.sse_server import Answer, Pause
 from tests.live.told import break_the_log, kept, notes
@@ -222,7 +222,7 @@ def test_cancellation_at_any_moment_leaves_what_the_program_saw(server, record, 
 def test_who_is_cancelled_while_saying_that_a_run_goes_on_says_that_it_does_not(
     server, record, reel, monkeypatch
 ):
-    real, claimed = openai_runs.recorder, threading.Event()
+    real, claimed = run_resolver.recorder, threading.Event()
 
     def slow(*told):
         made = real(*told)
@@ -236,7 +236,7 @@ def test_who_is_cancelled_while_saying_that_a_run_goes_on_says_that_it_does_not(
             pass
         follow = script.events(ITEMS, id_="resp_2", previous_response_id="resp_1")
         server.stream(follow)
-        monkeypatch.setattr(openai_runs, "recorder", slow)
+        monkeypatch.setattr(run_resolver, "recorder", slow)
         stream = record(await asked(client, previous_response_id="resp_1"))
         task = asyncio.create_task(anext(stream))
         await asyncio.to_thread(claimed.wait)

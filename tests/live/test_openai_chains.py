@@ -6,9 +6,9 @@ import copy
 
 import pytest
 
-from runreel.words.log import CONTEXT, STREAM_EVENT, TOOL_RESULTS
-from runreel.words.results import Usage, UsageDetails
-from runreel.words.status import RunStatus
+from runreel.model.records import CONTEXT, STREAM_EVENT, TOOL_RESULTS
+from runreel.model.results import Usage, UsageDetails
+from runreel.model.status import RunStatus
 from tests.live import openai_script as script
 from tests.strategies import exact
 

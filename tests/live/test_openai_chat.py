@@ -7,9 +7,9 @@ import gc
 import openai
 import pytest
 
-from runreel.words.log import CONTEXT, INTERRUPTED
-from runreel.words.results import Usage, UsageDetails
-from runreel.words.status import MessageStatus, RunStatus
+from runreel.model.records import CONTEXT, INTERRUPTED
+from runreel.model.results import Usage, UsageDetails
+from runreel.model.status import MessageStatus, RunStatus
 from tests.live import openai_script as script
 from tests.live.told import kept, notes
 from tests.strategies import exact

@@ -13,8 +13,8 @@ import threading
 import openai
 import pytest
 
-from runreel.words.log import INTERRUPTED
-from runreel.words.status import RunStatus
+from runreel.model.records import INTERRUPTED
+from runreel.model.status import RunStatus
 from tests.live import openai_script as script
 from tests.live.sse_server import Pause
 from tests.live.told import kept, notes

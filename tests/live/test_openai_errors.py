@@ -9,8 +9,8 @@ import openai
 import pytest
 
 import runreel
-from runreel.words.errors import RecordingError, SourceMismatch, UsageError
-from runreel.words.log import INTERRUPTED
+from runreel.model.errors import RecordingError, SourceMismatch, UsageError
+from runreel.model.records import INTERRUPTED
 from tests.live import openai_script as script
 from tests.live.sse_server import Answer
 from tests.live.told import break_the_log, kept, notes

@@ -11,10 +11,10 @@ import anyio
 import openai
 import pytest
 
-from runreel.commit import Committer
-from runreel.live import openai_wire
-from runreel.words.errors import RecordingError
-from runreel.words.log import INTERRUPTED
+from runreel.capture.openai import sse_tap
+from runreel.model.errors import RecordingError
+from runreel.model.records import INTERRUPTED
+from runreel.recording.group_commit import Committer
 from tests.live import openai_script as script
 from tests.live.sse_server import Answer, Pause
 from tests.live.told import break_the_log, kept
@@ -261,7 +261,7 @@ def refuse(*_):
 
 
 def test_a_helper_that_cannot_be_recorded_closes_its_connection(paused, reel, client, monkeypatch):
-    monkeypatch.setattr(openai_wire, "path", refuse)
+    monkeypatch.setattr(sse_tap, "path", refuse)
     with pytest.raises(_Refused), reel.record(client.responses.stream(**ASKED)):
         pass
     asyncio.run(all_closed(paused))
@@ -270,7 +270,7 @@ def test_a_helper_that_cannot_be_recorded_closes_its_connection(paused, reel, cl
 def test_an_asynchronous_helper_that_cannot_be_recorded_closes_its_connection(
     paused, reel, monkeypatch
 ):
-    monkeypatch.setattr(openai_wire, "path", refuse)
+    monkeypatch.setattr(sse_tap, "path", refuse)
 
     async def main():
         async with openai.AsyncOpenAI(base_url=paused.url, api_key="k", max_retries=0) as client:

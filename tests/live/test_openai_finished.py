@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from runreel.words.log import CONTEXT, RUN, TOOL_RESULTS
-from runreel.words.results import Usage
-from runreel.words.status import RunStatus
+from runreel.model.records import CONTEXT, RUN, TOOL_RESULTS
+from runreel.model.results import Usage
+from runreel.model.status import RunStatus
 from tests.live import openai_script as script
 from tests.live.sse_server import Answer
 

@@ -8,9 +8,9 @@ import textwrap
 import threading
 from collections import defaultdict
 
-from runreel.words.log import CONTEXT, RESUMED, TOOL_RESULTS
-from runreel.words.results import Usage
-from runreel.words.status import RunStatus
+from runreel.model.records import CONTEXT, RESUMED, TOOL_RESULTS
+from runreel.model.results import Usage
+from runreel.model.status import RunStatus
 from tests.live import openai_script as script
 from tests.live.sse_server import Answer
 from tests.live.told import kept

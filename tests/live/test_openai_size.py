@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from runreel.words.errors import MissingExtra
-from runreel.words.log import STREAM_EVENT
+from runreel.model.errors import MissingExtra
+from runreel.model.records import STREAM_EVENT
 from tests import logs
 from tests.live import openai_script as script
 from tests.live.told import kept

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from runreel.words.errors import UsageError
-from runreel.words.log import CONTEXT
-from runreel.words.messages import FileChunk, UnknownSource
-from runreel.words.results import Usage, UsageDetails
-from runreel.words.status import MessageStatus, RunStatus, StreamEvent
+from runreel.model.errors import UsageError
+from runreel.model.messages import FileChunk, UnknownSource
+from runreel.model.records import CONTEXT
+from runreel.model.results import Usage, UsageDetails
+from runreel.model.status import MessageStatus, RunStatus, StreamEvent
 from tests.live import openai_script as script
 from tests.live.sse_server import Answer
 from tests.live.told import kept

@@ -8,7 +8,7 @@ import openai
 import pytest
 import trio
 
-from runreel.words.errors import UsageError
+from runreel.model.errors import UsageError
 from tests.live import openai_script as script
 
 ASKED = {"model": script.MODEL, "input": "Hello?"}

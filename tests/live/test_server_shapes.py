@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import openai
 import pytest
 
-from runreel.transfer import record_lines
+from runreel.importing.import_files import record_lines
 from tests.live.server_shapes import CHAT, SHAPES, Shape
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.live.sse_server import Script
 
 BY_NAME = pytest.mark.parametrize("shape", SHAPES.values(), ids=list(SHAPES))

@@ -16,11 +16,11 @@ import pytest
 from yandex.cloud.ai.assistants.v1.common_pb2 import ToolResultList
 from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import StreamEvent
 
-from runreel.live.yandex import PROTOS
-from runreel.live.yandex_by_id import listen_by_id
-from runreel.live.yandex_store import Store
-from runreel.recorder import Recorder
-from runreel.words.errors import MissingExtra, RunNotFound, SourceError, SourceMismatch
+from runreel.capture.yandex.by_id import listen_by_id
+from runreel.capture.yandex.record import PROTOS
+from runreel.capture.yandex.recording_adapter import Store
+from runreel.model.errors import MissingExtra, RunNotFound, SourceError, SourceMismatch
+from runreel.recording.recorder import Recorder
 from tests.live.assistants_script import (
     TOOL_ROUND,
     Done,
@@ -35,8 +35,8 @@ from tests.live.assistants_script import (
 from tests.live.yandex import QUICK, assert_copy, notes, outline, stream
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
-    from runreel.words.intake import Report
+    from runreel.api.reel import Reel
+    from runreel.model.import_report import Report
     from tests.live.assistants_service import AssistantsService
 
 ROOT = Path(__file__).parents[2]
@@ -253,7 +253,7 @@ def test_the_environment_alone_is_enough(
     listens = """
         import sys
         import runreel
-        from runreel.live.yandex_by_id import listen_by_id
+        from runreel.capture.yandex.by_id import listen_by_id
 
         with runreel.open(sys.argv[1]) as reel:
             print(listen_by_id(reel.db, sys.argv[2]).events_new)
@@ -271,7 +271,7 @@ def test_an_unmodified_program_over_tls(
         import sys
         from yandex_ai_studio_sdk import AIStudio
         import runreel
-        from runreel.live import yandex
+        from runreel.capture import yandex
 
         sdk = AIStudio()
         assistant = sdk.assistants.create("yandexgpt")

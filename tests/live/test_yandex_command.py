@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 import runreel
-from runreel.live import yandex_channel
-from runreel.recorder import Recorder
-from runreel.words.errors import RunNotFound
+from runreel.capture.yandex import grpc_client
+from runreel.model.errors import RunNotFound
+from runreel.recording.recorder import Recorder
 from tests.cli.calls import Caller
 from tests.live.assistants_script import TOOL_ROUND, Done, Partial, Raw, Script, answer
 from tests.live.yandex import QUICK, assert_copy, notes
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.live.assistants_service import AssistantsService
 
 pytestmark = pytest.mark.usefixtures("way_there")
@@ -34,7 +34,7 @@ def service(secure_assistants: AssistantsService) -> AssistantsService:
 
 @pytest.fixture
 def call(db_url: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Caller:
-    monkeypatch.setattr(yandex_channel, "Patience", lambda: QUICK)
+    monkeypatch.setattr(grpc_client, "Patience", lambda: QUICK)
     return Caller(db_url, capfd)
 
 
@@ -116,8 +116,8 @@ def test_a_run_of_another_source(reel: Reel, call: Caller, service: AssistantsSe
 def test_a_run_that_waits_for_results_that_nobody_gives(
     reel: Reel, call: Caller, service: AssistantsService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(yandex_channel, "_LISTEN_SECONDS", 0.5)
-    monkeypatch.setattr(yandex_channel, "Patience", lambda: replace(QUICK, silence=2))
+    monkeypatch.setattr(grpc_client, "_LISTEN_SECONDS", 0.5)
+    monkeypatch.setattr(grpc_client, "Patience", lambda: replace(QUICK, silence=2))
     run_id = service.play(Script(TOOL_ROUND))
     says = "has told nothing new for long; the service calls it TOOL_CALLS"
     refused(call, run_id, says, "Hint: Its program has to give the results")
@@ -135,7 +135,7 @@ def test_a_missing_package(reel: Reel, call: Caller, monkeypatch: pytest.MonkeyP
 
 PROGRAM = """
 import os, signal, sys, runreel
-from runreel.recorder import Recorder
+from runreel.recording.recorder import Recorder
 
 reel = runreel.open(sys.argv[1])
 for run_id in sys.argv[2:]:

@@ -18,7 +18,7 @@ from tests.live.assistants_script import Done, Partial, Pause, Script, answer
 from tests.live.yandex import async_sdk, notes, record, recorded_play, rows, stream
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.live.assistants_service import AssistantsService
 
 ROOT = Path(__file__).parents[2]
@@ -139,7 +139,7 @@ HALF_READ = """
     import sys
     from yandex_ai_studio_sdk import AIStudio
     import runreel
-    from runreel.live import yandex
+    from runreel.capture import yandex
 
     address, url, run_id, how = sys.argv[1:]
     sdk = AIStudio(folder_id="folder", endpoint=address, auth="key", verify=False)

@@ -13,9 +13,8 @@ import grpc
 import pytest
 
 import runreel
-from runreel.live import yandex
-from runreel.recorder import Recorder
-from runreel.words.errors import (
+from runreel.capture.yandex import record as yandex
+from runreel.model.errors import (
     LogError,
     RecordingError,
     RunNotFound,
@@ -23,6 +22,7 @@ from runreel.words.errors import (
     SourceMismatch,
     UsageError,
 )
+from runreel.recording.recorder import Recorder
 from tests.live.assistants_script import (
     TOOL_ROUND,
     Done,
@@ -45,7 +45,7 @@ from tests.live.yandex import (
 )
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.live.assistants_service import AssistantsService
 
 RESULTS = {"name": "weather", "content": "21"}

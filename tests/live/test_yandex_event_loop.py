@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from runreel.commit import Committer
-from runreel.recorder import Recorder
+from runreel.model.errors import SourceMismatch
+from runreel.model.records import INTERRUPTED
+from runreel.recording.group_commit import Committer
+from runreel.recording.recorder import Recorder
 from runreel.store.database import Database
-from runreel.words.errors import SourceMismatch
-from runreel.words.log import INTERRUPTED
 from tests.live.assistants_script import Partial, Pause, Script, answer
 from tests.live.yandex import async_sdk, record, stream
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.live.assistants_service import AssistantsService
 
 ENDLESS = Script([Partial("a"), Partial("ab"), Partial("abc"), Pause(60)])

@@ -11,8 +11,8 @@ import grpc
 import pytest
 from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import StreamEvent
 
-from runreel.live.driving import blocking
-from runreel.live.yandex_proto import stream_event
+from runreel.capture.sync_bridge import blocking
+from runreel.capture.yandex.proto_json import stream_event
 from tests.live.assistants_script import (
     TOOL_ROUND,
     Done,
@@ -38,7 +38,7 @@ from tests.live.yandex import (
 )
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.live.assistants_service import AssistantsService
 
 

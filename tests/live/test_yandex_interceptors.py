@@ -11,9 +11,9 @@ import grpc
 import pytest
 from yandex_ai_studio_sdk.retry import NoRetryPolicy, RetryPolicy
 
-from runreel.live.interceptors import interceptors
-from runreel.recorder import Recorder
-from runreel.words.errors import LogError, RecordingError, SourceError
+from runreel.capture.yandex.interceptor_factory import interceptors
+from runreel.model.errors import LogError, RecordingError, SourceError
+from runreel.recording.recorder import Recorder
 from tests.live.assistants_script import (
     TOOL_ROUND,
     Done,
@@ -41,7 +41,7 @@ from tests.live.yandex_programs import ASYNC, SYNC, ask, ask_async, named
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.live.assistants_service import AssistantsService
     from tests.live.yandex_programs import AsyncProgram, Program
 

@@ -12,7 +12,7 @@ from tests.live.yandex import assert_copy, async_sdk, record, sdk
 from tests.live.yandex_programs import ASYNC, SYNC, ask, named
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.live.assistants_script import Script
     from tests.live.assistants_service import AssistantsService
     from tests.live.yandex_programs import AsyncProgram, Program, Record

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import StreamEvent
 
-from runreel.words.errors import RunNotFound
+from runreel.model.errors import RunNotFound
 from tests.live.assistants_script import TOOL_ROUND, Done, Partial, Script
 from tests.live.processes import Program, killing_round, slow, told
 from tests.live.yandex import (
@@ -26,7 +26,7 @@ from tests.live.yandex import (
 from tests.logs import verify
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.live.assistants_service import AssistantsService
 
 ANSWER = {"name": "weather", "content": "21"}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.words.errors import DatabaseUnavailable
-from runreel.words.log import NOTE, STREAM_EVENT
+from runreel.model.errors import DatabaseUnavailable
+from runreel.model.records import NOTE, STREAM_EVENT
 
 if TYPE_CHECKING:
     import pytest
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 
 def kept(reel: Reel, run_id: str = "resp_1") -> list[Any]:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.json_format import MessageToDict
 from yandex_ai_studio_sdk import AIStudio, AsyncAIStudio
 
-from runreel.live import yandex
-from runreel.live.yandex_session import Patience
+from runreel.capture.yandex import record as yandex
+from runreel.capture.yandex.session import Patience
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
-    from runreel.words.log import StoredEvent
+    from runreel.api.reel import Reel
+    from runreel.model.records import StoredEvent
     from tests.live.assistants_script import Script
     from tests.live.assistants_service import AssistantsService
 

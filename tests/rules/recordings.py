@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import strategies as st
 
-from runreel.rules.transcript import Transcript
+from runreel.codec.stream_codec import Transcript
+from runreel.model.records import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, EventRow
 from runreel.sources import SOURCES, reader_of
-from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, EventRow
 from tests.strategies import tellings
 
 if TYPE_CHECKING:

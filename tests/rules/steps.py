@@ -5,19 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from runreel.rules.reading import Facts, Reading
-from runreel.rules.runs import RunState, advance, note, summary
-from runreel.rules.token_counts import tally
-from runreel.words.log import RUN, STREAM_EVENT, RunSummary
-from runreel.words.messages import PartialMessage
-from runreel.words.results import (
-    FunctionCall,
-    RunResult,
-    RunStreamEvent,
-    ToolCall,
-    ToolCallList,
-)
-from runreel.words.status import RunStatus, StreamEvent
+from runreel.codec.source_protocol import Facts, Reading
+from runreel.codec.token_counts import tally
+from runreel.model.messages import PartialMessage
+from runreel.model.records import RUN, STREAM_EVENT, RunSummary
+from runreel.model.results import FunctionCall, RunResult, RunStreamEvent, ToolCall, ToolCallList
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.projection.run_state import RunState, advance, note, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.rules import chain
+from runreel.integrity import digest_chain
 from tests.strategies import MANY
 
 SALT = bytes(range(16))
-COMMITTED = chain.commitment(SALT, '{"+":"Hello"}')
+COMMITTED = digest_chain.commitment(SALT, '{"+":"Hello"}')
 COLUMNS: dict[str, Any] = {
-    "previous": chain.genesis("run-1"),
+    "previous": digest_chain.genesis("run-1"),
     "run_id": "run-1",
     "seq": 3,
     "kind": "stream_event",
@@ -44,36 +44,36 @@ NOTE: dict[str, Any] = {
 # Every log in the world holds such digests: a vector that changes here breaks them all.
 def test_the_commitment_of_a_payload_is_this():
     assert (
-        chain.commitment(SALT, '{"+":"Hello"}').hex()
+        digest_chain.commitment(SALT, '{"+":"Hello"}').hex()
         == "1e013ff22d529b9cd339f745e334728dd90fd26469216157eb0b2b0b16138332"
     )
-    assert chain.commitment(SALT, "") == hmac.new(SALT, b"", hashlib.sha256).digest()
-    assert chain.commitment(SALT, "привет") == hmac.digest(SALT, "привет".encode(), "sha256")
+    assert digest_chain.commitment(SALT, "") == hmac.new(SALT, b"", hashlib.sha256).digest()
+    assert digest_chain.commitment(SALT, "привет") == hmac.digest(SALT, "привет".encode(), "sha256")
 
 
 def test_the_digest_before_the_first_row_is_this():
     assert (
-        chain.genesis("run-1").hex()
+        digest_chain.genesis("run-1").hex()
         == "1b07179ead09a84eee7f7439f9a5421868b6d93dc7ada612e7d61bf6349aa8fc"
     )
-    assert chain.genesis("run-1") == sha256(b"runreel/genesis/v1\0", b"t", n(5), b"run-1")
+    assert digest_chain.genesis("run-1") == sha256(b"runreel/genesis/v1\0", b"t", n(5), b"run-1")
 
 
 def test_the_digest_of_a_row_is_this():
     assert (
-        chain.digest(**COLUMNS).hex()
+        digest_chain.digest(**COLUMNS).hex()
         == "07799dbdae8d95d2fbfa1a7c5340708fa816be0da80f8ab744dd17ec0779bfdf"
     )
     assert (
-        chain.digest(**NOTE).hex()
+        digest_chain.digest(**NOTE).hex()
         == "6017438c1b562f1bb339046467714c2034f46b91ac323714073e3666de664dc4"
     )
 
 
 def test_the_digest_of_a_row_is_the_hash_of_these_bytes():
-    assert chain.digest(**COLUMNS) == sha256(
+    assert digest_chain.digest(**COLUMNS) == sha256(
         b"runreel/event/v1\0",
-        chain.genesis("run-1"),
+        digest_chain.genesis("run-1"),
         *(b"t", n(5), b"run-1"),
         *(b"i", n(8), n(3)),
         *(b"t", n(12), b"stream_event"),
@@ -85,7 +85,7 @@ def test_the_digest_of_a_row_is_the_hash_of_these_bytes():
         *(b"i", n(8), n(5)),
         COMMITTED,
     )
-    assert chain.digest(**NOTE) == sha256(
+    assert digest_chain.digest(**NOTE) == sha256(
         b"runreel/event/v1\0",
         bytes(32),
         *(b"t", n(12), "прогон".encode()),
@@ -127,15 +127,15 @@ CHANGES = [
     ("keep", 1),
     ("added", None),
     ("added", 6),
-    ("committed", chain.commitment(SALT, '{"+":"hello"}')),
-    ("committed", chain.commitment(bytes(16), '{"+":"Hello"}')),
+    ("committed", digest_chain.commitment(SALT, '{"+":"hello"}')),
+    ("committed", digest_chain.commitment(bytes(16), '{"+":"Hello"}')),
 ]
 
 
 def test_a_change_of_any_column_changes_the_digest():
-    digests = {chain.digest(**COLUMNS | {name: value}) for name, value in CHANGES}
+    digests = {digest_chain.digest(**COLUMNS | {name: value}) for name, value in CHANGES}
     assert len(digests) == len(CHANGES)
-    assert chain.digest(**COLUMNS) not in digests
+    assert digest_chain.digest(**COLUMNS) not in digests
     assert {name for name, _ in CHANGES} == set(COLUMNS)
 
 
@@ -153,12 +153,12 @@ def test_a_change_of_any_column_changes_the_digest():
     ],
 )
 def test_columns_are_told_apart_by_type_length_and_place(one, other):
-    assert chain.digest(**COLUMNS | one) != chain.digest(**COLUMNS | other)
+    assert digest_chain.digest(**COLUMNS | one) != digest_chain.digest(**COLUMNS | other)
 
 
 def test_a_text_that_spells_a_number_is_not_the_number():
-    number = chain.digest(**COLUMNS | {"type_": None, "source_index": 0})
-    text = chain.digest(**COLUMNS | {"type_": "\0" * 8, "source_index": None})
+    number = digest_chain.digest(**COLUMNS | {"type_": None, "source_index": 0})
+    text = digest_chain.digest(**COLUMNS | {"type_": "\0" * 8, "source_index": None})
     assert number != text
 
 
@@ -183,16 +183,16 @@ ROWS = st.fixed_dictionaries(
 @MANY
 @given(ROWS, ROWS)
 def test_rows_have_one_digest_only_if_they_are_one(row, other):
-    assert (chain.digest(**row) == chain.digest(**other)) == (row == other)
-    assert len(chain.digest(**row)) == 32
+    assert (digest_chain.digest(**row) == digest_chain.digest(**other)) == (row == other)
+    assert len(digest_chain.digest(**row)) == 32
 
 
 def test_the_same_events_in_another_run_have_other_digests():
-    assert chain.genesis("run-1") != chain.genesis("run-2")
-    assert chain.genesis("a") != chain.genesis("")
+    assert digest_chain.genesis("run-1") != digest_chain.genesis("run-2")
+    assert digest_chain.genesis("a") != digest_chain.genesis("")
 
 
 def test_an_erased_payload_cannot_be_guessed_from_its_commitment_without_the_salt():
-    yes, no = (chain.commitment(SALT, payload) for payload in ('{"+":"yes"}', '{"+":"no"}'))
+    yes, no = (digest_chain.commitment(SALT, payload) for payload in ('{"+":"yes"}', '{"+":"no"}'))
     assert yes != no
-    assert chain.commitment(bytes(16), '{"+":"yes"}') not in (yes, no)
+    assert digest_chain.commitment(bytes(16), '{"+":"yes"}') not in (yes, no)

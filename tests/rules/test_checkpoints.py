@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.rules.checkpoints import (
+from runreel.integrity.checkpoint_format import (
     MAX_LINE,
     Head,
     Header,
@@ -16,7 +16,7 @@ from runreel.rules.checkpoints import (
     header_text,
     signature_text,
 )
-from runreel.words.errors import BadCheckpoint
+from runreel.model.errors import BadCheckpoint
 
 KEY_ID = "0123456789abcdef" * 2
 DIGEST = bytes(range(32))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.rules import codec
-from runreel.words.errors import BadValue
+from runreel.codec import text_delta
+from runreel.model.errors import BadValue
 from tests.rules.recordings import PLAIN, READERS, plain_partial, read, recordings, write
 from tests.strategies import MANY, exact
 
@@ -85,9 +85,9 @@ def test_a_damaged_row_reads_as_something_or_is_refused(reader, data):
 )
 def test_a_payload_that_the_codec_never_writes_is_refused_or_read_but_never_fails(reader, payload):
     for attempt in (
-        lambda: codec.decode(payload, 0, reader, text="text"),
-        lambda: codec.appended(payload),
-        lambda: codec.reopen(payload, reader, text="text"),
+        lambda: text_delta.decode(payload, 0, reader, text="text"),
+        lambda: text_delta.appended(payload),
+        lambda: text_delta.reopen(payload, reader, text="text"),
     ):
         try:
             attempt()

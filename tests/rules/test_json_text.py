@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runreel.rules import json_text
-from runreel.words.errors import BadValue
+from runreel.codec import json_text
+from runreel.model.errors import BadValue
 from tests.strategies import MANY, as_json, exact, nested, values
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.rules import chain
-from runreel.rules.links import Links, _Seqs
-from runreel.words.log import EventRow
+from runreel.audit.chain_verifier import Links, _Seqs
+from runreel.integrity import digest_chain
+from runreel.model.records import EventRow
 from tests.strategies import SOME
 
 SALT = b"0123456789abcdef"
@@ -21,13 +21,13 @@ def row(seq: int, previous: bytes, **columns: Any) -> EventRow:
     made = EventRow(
         "run-1", seq, "stream_event", "DONE", None, 5, 0, None, None, '"x"', SALT, None, b""
     )._replace(**columns)
-    committed = made.redacted or chain.commitment(made.salt or b"", made.payload or "")
-    return made._replace(digest=chain.digest(previous, *made[:9], committed))
+    committed = made.redacted or digest_chain.commitment(made.salt or b"", made.payload or "")
+    return made._replace(digest=digest_chain.digest(previous, *made[:9], committed))
 
 
 def run(count: int = 6, **columns: Any) -> list[EventRow]:
     rows: list[EventRow] = []
-    digest = chain.genesis("run-1")
+    digest = digest_chain.genesis("run-1")
     for seq in range(count):
         rows.append(row(seq, digest, **columns))
         digest = rows[-1].digest

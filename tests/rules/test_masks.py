@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.rules.json_text import dumps, loads
-from runreel.rules.masks import covers, masked, stand_in, veiled
-from runreel.rules.search import Hit, Wanted
-from runreel.rules.transcript import PLACEHOLDER
+from runreel.codec.json_text import dumps, loads
+from runreel.codec.masks import covers, masked, stand_in, veiled
+from runreel.codec.stream_codec import PLACEHOLDER
+from runreel.codec.text_search import Hit, Wanted
 from runreel.sources import reader_of
 from tests.strategies import MANY, values
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.rules import json_text
-from runreel.rules.matching import Held, Matcher, Offer, Seen, fingerprint
-from runreel.words.errors import BadValue
-from runreel.words.log import CONFLICT, CONTEXT, NOTE, RUN, STREAM_EVENT, EventRow
+from runreel.codec import json_text
+from runreel.model.errors import BadValue
+from runreel.model.records import CONFLICT, CONTEXT, NOTE, RUN, STREAM_EVENT, EventRow
+from runreel.recording.deduplication import Held, Matcher, Offer, Seen, fingerprint
 from tests.strategies import MANY, exact, values
 
 

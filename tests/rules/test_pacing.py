@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.rules.pacing import EVEN_GAP, Beat, moments, pauses
+from runreel.projection.event_times import EVEN_GAP, Beat, moments, pauses
 from tests.strategies import MANY, SOME
 
 SECOND = 1_000_000

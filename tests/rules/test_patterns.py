@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.rules import masking
-from runreel.rules.masking import Masker, Masking
-from runreel.rules.patterns import Pattern, TooSlow
-from runreel.rules.search import Wanted
-from runreel.rules.transcript import PLACEHOLDER
-from runreel.words.errors import MissingExtra, UsageError
+from runreel.codec import secret_masking
+from runreel.codec.patterns import Pattern, TooSlow
+from runreel.codec.secret_masking import Masker, Masking
+from runreel.codec.stream_codec import PLACEHOLDER
+from runreel.codec.text_search import Wanted
+from runreel.model.errors import MissingExtra, UsageError
 
 ENDLESS = [r"(a+)+$", r"(a|a)*$", r"(?:a|aa)+$", r"^(\w+\s?)*$", r"([a-z]+)*\d", r"(.*a){12}b"]
 LONG = "a" * 100_000 + "!"
@@ -63,7 +63,7 @@ def test_what_is_no_pattern_for_text_is_refused(pattern):
 @pytest.mark.parametrize("text", ["eyJ-" * 25_000, "-----BEGIN " * 9_000, "bearer " * 15_000])
 def test_what_is_built_in_is_fast_on_any_text_without_the_package(monkeypatch, text):
     monkeypatch.setitem(sys.modules, "regex", None)
-    rules = Masking([masking.SECRETS])
+    rules = Masking([secret_masking.SECRETS])
     began = time.process_time()
     rules.spans(text, 0.5)
     assert time.process_time() - began < 2
@@ -79,7 +79,7 @@ def test_patterns_of_others_need_the_package(monkeypatch):
 
 
 def test_a_string_on_which_a_pattern_takes_too_long_is_masked_whole(monkeypatch):
-    monkeypatch.setattr(masking, "SECONDS", 0.1)
+    monkeypatch.setattr(secret_masking, "SECONDS", 0.1)
     reports = []
     masker = Masker(Masking([r"(a+)+$", "secret"]), reports.append)
     value = {"type": "note", "long": LONG, "delta": "a secret"}
@@ -92,9 +92,9 @@ def test_a_string_on_which_a_pattern_takes_too_long_is_masked_whole(monkeypatch)
 
 
 def test_pieces_that_a_pattern_takes_too_long_on_cost_little(monkeypatch):
-    monkeypatch.setattr(masking, "SECONDS", 0.1)
+    monkeypatch.setattr(secret_masking, "SECONDS", 0.1)
     masker = Masker(Masking([r"(a+)+$"]), lambda _: None)
     began = time.process_time()
     for _ in range(40):
         masker.apply({"delta": "a" * 50 + "!"})
-    assert time.process_time() - began < 40 * masking.SECONDS_THEN + 5
+    assert time.process_time() - began < 40 * secret_masking.SECONDS_THEN + 5

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.rules import periods
+from runreel.model import periods
 from tests.strategies import MANY
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)

@@ -5,9 +5,8 @@ from datetime import datetime
 import pytest
 from hypothesis import given
 
-from runreel.rules import json_text, plain_json
-from runreel.sources.plain import reader
-from runreel.words.messages import (
+from runreel.codec import json_text, plain_json
+from runreel.model.messages import (
     Author,
     Citation,
     File,
@@ -17,7 +16,7 @@ from runreel.words.messages import (
     SearchIndex,
     UnknownSource,
 )
-from runreel.words.results import (
+from runreel.model.results import (
     FunctionCall,
     RunResult,
     RunStreamEvent,
@@ -25,7 +24,8 @@ from runreel.words.results import (
     ToolCallList,
     Usage,
 )
-from runreel.words.status import MessageStatus, RunStatus, StreamEvent
+from runreel.model.status import MessageStatus, RunStatus, StreamEvent
+from runreel.sources.plain import reader
 from tests.strategies import MANY, SOME, lookalikes, run_results, run_stream_events, values
 
 MESSAGE = Message(

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.rules.reading import Facts, Reading
-from runreel.rules.runs import RunState, advance, note, summary
-from runreel.rules.token_counts import NOT_UNDERSTOOD, tally
-from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, RunSummary
-from runreel.words.results import RunResult, RunStreamEvent, Usage, UsageDetails
-from runreel.words.status import RunStatus, StreamEvent
-from runreel.words.times import rfc3339
+from runreel.codec.source_protocol import Facts, Reading
+from runreel.codec.token_counts import NOT_UNDERSTOOD, tally
+from runreel.model.records import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, RunSummary
+from runreel.model.results import RunResult, RunStreamEvent, Usage, UsageDetails
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.model.timestamps import rfc3339
+from runreel.projection.run_state import RunState, advance, note, summary
 from tests.rules.steps import (
     CALLS,
     NOON,

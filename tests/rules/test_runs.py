@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from runreel.words.log import TOOL_RESULTS, RunError
-from runreel.words.results import Usage, UsageDetails
-from runreel.words.status import RunStatus
+from runreel.model.records import TOOL_RESULTS, RunError
+from runreel.model.results import Usage, UsageDetails
+from runreel.model.status import RunStatus
 from tests.rules.steps import (
     CALLS,
     after,

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runreel.rules import token_counts
-from runreel.rules.token_counts import CHAT, NOT_UNDERSTOOD, PLAIN, RESPONSES, YANDEX, Tally, read
-from runreel.words.errors import RunreelError
-from runreel.words.results import Usage
+from runreel.codec import token_counts
+from runreel.codec.token_counts import CHAT, NOT_UNDERSTOOD, PLAIN, RESPONSES, YANDEX, Tally, read
+from runreel.model.errors import RunreelError
+from runreel.model.results import Usage
 from tests.strategies import MANY, lookalikes, scalars, values
 
 LAST = 2**63 - 1

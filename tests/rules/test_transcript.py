@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.rules import codec, json_text, plain_json
-from runreel.rules.transcript import Transcript
-from runreel.words.errors import BadValue
-from runreel.words.log import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
+from runreel.codec import json_text, plain_json, text_delta
+from runreel.codec.stream_codec import Transcript
+from runreel.model.errors import BadValue
+from runreel.model.records import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
 from tests.rules.recordings import (
     CUMULATIVE,
     PLAIN,
@@ -81,8 +81,8 @@ def test_half_a_surrogate_pair_in_one_row_and_half_in_the_next_join():
 
 def test_a_row_tells_how_much_of_the_text_it_keeps_and_what_it_adds():
     value = {"eventType": "DONE", "completedMessage": {"content": content(["Hello, ", "world"])}}
-    encoded = codec.encode(value, YANDEX, text="Hello there")
-    assert encoded == codec.Encoded(
+    encoded = text_delta.encode(value, YANDEX, text="Hello there")
+    assert encoded == text_delta.Encoded(
         payload=(
             '{"+":", world","eventType":"DONE","completedMessage":'
             '{"content":{"content":[{"text":{"content":7}},{"text":{"content":5}}]}}}'
@@ -169,7 +169,7 @@ def test_a_value_that_cannot_be_stored_is_left_as_it_was(reader):
     kind, value = SHAPES[reader.name][2](0, ["Hello"])
     value["number"] = math.nan
     with pytest.raises(BadValue):
-        codec.encode(value, reader, text="He")
+        text_delta.encode(value, reader, text="He")
     del value["number"]
     assert (kind, value) == SHAPES[reader.name][2](0, ["Hello"])
 
@@ -194,18 +194,18 @@ def test_skipping_rows_leads_to_the_text_that_reading_leads_to(reader, data):
 def test_a_result_lifted_from_a_text_reopens_with_that_text(result, text, size):
     text = (result._message.text if result._message else "")[:size] + text
     value = plain_json.result_value(result)
-    payload = codec.encode(value, PLAIN, text=text).payload
-    assert exact(codec.reopen(payload, PLAIN, text=text)) == exact(value)
+    payload = text_delta.encode(value, PLAIN, text=text).payload
+    assert exact(text_delta.reopen(payload, PLAIN, text=text)) == exact(value)
 
 
 def test_a_result_whose_text_the_log_has_stores_none_of_it():
     value = {"type": "COMPLETED", "text": "Hello, world"}
-    payload = codec.encode(value, PLAIN, text="Hello, world").payload
+    payload = text_delta.encode(value, PLAIN, text="Hello, world").payload
     assert payload == '{"+":"","type":"COMPLETED","text":12}'
-    assert codec.reopen(payload, PLAIN, text="Hello, world") == value
+    assert text_delta.reopen(payload, PLAIN, text="Hello, world") == value
 
 
 @SOME
 @given(objects, texts)
 def test_a_row_without_keep_leaves_the_text_as_it_was(value, text):
-    assert codec.decode(json_text.dumps(value), None, PLAIN, text=text) == (value, text)
+    assert text_delta.decode(json_text.dumps(value), None, PLAIN, text=text) == (value, text)

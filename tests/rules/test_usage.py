@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from runreel.rules.usage import QUARTER, ahead, column_of, period, report
-from runreel.words.errors import UsageError
-from runreel.words.log import UsageItem, UsageTotals
+from runreel.model.errors import UsageError
+from runreel.model.records import UsageItem, UsageTotals
+from runreel.projection.usage_periods import QUARTER, ahead, column_of, period, report
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -11,16 +11,16 @@ import pytest
 
 import runreel
 from runreel import PartialMessage, RunResult, RunStatus, RunStreamEvent, StreamEvent, Usage
-from runreel.recorder import Recorder
+from runreel.importing.import_files import import_files
+from runreel.model.records import STREAM_EVENT
+from runreel.recording.recorder import Recorder
 from runreel.store.database import Database
-from runreel.transfer import import_files
-from runreel.words.log import STREAM_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 PARTITIONS = 16
 KNOWN = [f"known-{n}" for n in range(60)]

@@ -13,16 +13,16 @@ import pytest
 import runreel
 from runreel import PartialMessage, RunResult, RunStatus, RunStreamEvent, StreamEvent, Usage
 from runreel.cli.main import main
-from runreel.store import durability
+from runreel.model.errors import LogError, RecordingError
+from runreel.store.admin import durability
 from runreel.store.database import Database
-from runreel.words.errors import LogError, RecordingError
 from tests.scale import servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from tests.scale.servers import Servers
 
 pytestmark = pytest.mark.postgres

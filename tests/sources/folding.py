@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.projector import Fold
+from runreel.model.records import RUN, STREAM_EVENT
+from runreel.projection.projector import Fold
 from runreel.sources import reader_of
-from runreel.words.log import RUN, STREAM_EVENT
 from tests.rules.recordings import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runreel.rules.runs import RunState
+    from runreel.projection.run_state import RunState
 
 RESPONSES, CHAT = reader_of("openai-responses"), reader_of("openai-chat")
 DONE = "[DONE]"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.words.log import STREAM_EVENT
-from runreel.words.status import RunStatus
+from runreel.model.records import STREAM_EVENT
+from runreel.model.status import RunStatus
 from tests.live import openai_script as script
 from tests.rules.recordings import read
 from tests.sources.folding import CHAT, DONE, calls_of, finished, states, streamed

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.words.status import MessageStatus, RunStatus
+from runreel.model.status import MessageStatus, RunStatus
 from tests.live import openai_script as script
 from tests.sources.folding import CHAT, DONE, finished, states, streamed
 from tests.strategies import MANY

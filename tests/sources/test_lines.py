@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.sources.lines import Line, parse
-from runreel.words.errors import BadInput, BadValue
+from runreel.model.errors import BadInput, BadValue
+from runreel.sources.line_parser import Line, parse
 from tests.strategies import MANY, lookalikes, values
 
 EVENT = {"eventType": "DONE", "streamCursor": {}}

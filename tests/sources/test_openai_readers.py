@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.projector import Fold
-from runreel.rules import json_text
-from runreel.rules.plain_json import result_value
-from runreel.rules.token_counts import NOT_UNDERSTOOD
+from runreel.codec import json_text
+from runreel.codec.plain_json import result_value
+from runreel.codec.token_counts import NOT_UNDERSTOOD
+from runreel.model.records import STREAM_EVENT
+from runreel.model.results import Usage
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.projection.projector import Fold
 from runreel.sources import reader_of
-from runreel.words.log import STREAM_EVENT
-from runreel.words.results import Usage
-from runreel.words.status import RunStatus, StreamEvent
 from tests.live import openai_script as script
 from tests.rules.recordings import read, write
 from tests.strategies import MANY, SOME, exact, texts, values

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runreel.rules import json_text, reading
-from runreel.rules.plain_json import result_value
-from runreel.rules.reading import Facts, Reading
-from runreel.rules.token_counts import tally
+from runreel.codec import json_text, source_protocol
+from runreel.codec.plain_json import result_value
+from runreel.codec.source_protocol import Facts, Reading
+from runreel.codec.token_counts import tally
+from runreel.model.errors import UsageError
+from runreel.model.records import CONTEXT, KINDS, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
+from runreel.model.results import RunResult, RunStreamEvent, Usage
+from runreel.model.status import RunStatus, StreamEvent
 from runreel.sources import SOURCES, reader_of
-from runreel.words.errors import UsageError
-from runreel.words.log import CONTEXT, KINDS, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
-from runreel.words.results import RunResult, RunStreamEvent, Usage
-from runreel.words.status import RunStatus, StreamEvent
 from tests.strategies import MANY, lookalikes, nested, spoken_lookalikes, values
 
 PLAIN, YANDEX = reader_of("plain"), reader_of("yandex-assistants")
@@ -106,7 +106,7 @@ def test_what_is_spoken_is_the_envelope_and_all_else_that_readers_say_agrees(rea
     assert json_text.canonical(value) == json_text.canonical(envelope)
     assert reader.type_of(STREAM_EVENT, value) == "PARTIAL_MESSAGE"
     assert reader.index_of(STREAM_EVENT, value) == index
-    assert reader.read(STREAM_EVENT, value) == reading.spoken(text)
+    assert reader.read(STREAM_EVENT, value) == source_protocol.spoken(text)
 
 
 @pytest.mark.parametrize("reader", [PLAIN, YANDEX])

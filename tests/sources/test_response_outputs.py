@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.words.log import RUN
-from runreel.words.status import RunStatus
+from runreel.model.records import RUN
+from runreel.model.status import RunStatus
 from tests.live import openai_script as script
 from tests.rules.recordings import read
 from tests.sources.folding import RESPONSES, calls_of, finished, streamed

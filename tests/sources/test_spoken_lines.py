@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runreel.model.records import STREAM_EVENT
+from runreel.sources.cumulative_lines import Growth
 from runreel.sources.line_cursor import LineCursor
-from runreel.sources.lines import parse
-from runreel.sources.spoken_lines import Growth
-from runreel.sources.yandex_assistants import reader
-from runreel.words.log import STREAM_EVENT
+from runreel.sources.line_parser import parse
+from runreel.sources.yandex.reader import reader
 from tests import traffic
 from tests.strategies import MANY, texts
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from runreel.model.records import EventRow
 from runreel.store.database import Database
-from runreel.words.log import EventRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runreel.store.database import Database
-from runreel.store.schema import HEAD
+from runreel.store.schema.migrations import HEAD
 
 INI = Path(__file__).parents[2] / "alembic.ini"
 

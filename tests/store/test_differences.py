@@ -10,12 +10,13 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from runreel.store import engine as engines
-from runreel.store import guards, schema
+from runreel.model.errors import DatabaseLocked
 from runreel.store.connection import Connection
 from runreel.store.database import Database
-from runreel.store.urls import parse_url
-from runreel.words.errors import DatabaseLocked
+from runreel.store.database_url import parse_url
+from runreel.store.drivers import sqlite as engines
+from runreel.store.schema import comparison
+from runreel.store.schema import migrations as schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -232,7 +233,7 @@ def differences(url: str) -> list[str]:
     database = Database(url)
     try:
         with database.reading() as connection:
-            return guards.differences(connection)
+            return comparison.differences(connection)
     finally:
         database.close()
 
@@ -292,8 +293,8 @@ def test_everything_is_missing_where_nothing_is(tmp_path: Any, empty_postgres: s
     for url in (str(tmp_path / "empty.db"), empty_postgres):
         engine = engines.create(parse_url(url), durability="full")
         connection = Connection(engine.connect())
-        told = guards.differences(connection)
-        assert told == sorted(f"{name} is missing" for name in guards.RELATIONS)
+        told = comparison.differences(connection)
+        assert told == sorted(f"{name} is missing" for name in comparison.RELATIONS)
         connection.close()
         engine.dispose()
 
@@ -301,13 +302,13 @@ def test_everything_is_missing_where_nothing_is(tmp_path: Any, empty_postgres: s
 def test_what_is_looked_for_is_what_the_migrations_make(sqlite_log: str, postgres_log: str) -> None:
     made = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
     with connected(sqlite_log) as client:
-        assert {name for (name,) in client.execute(made)} == set(guards.RELATIONS)
+        assert {name for (name,) in client.execute(made)} == set(comparison.RELATIONS)
     with connected(postgres_log) as client:
         of_ours = "FROM {} WHERE {}namespace = 'public'::regnamespace"
         relations = f"SELECT relname {of_ours.format('pg_class', 'rel')} AND relkind IN ('r', 'v')"
         functions = f"SELECT proname {of_ours.format('pg_proc', 'pro')}"
-        assert {name for (name,) in client.execute(relations)} == set(guards.RELATIONS)
-        assert {name for (name,) in client.execute(functions)} == set(guards.FUNCTIONS)
+        assert {name for (name,) in client.execute(relations)} == set(comparison.RELATIONS)
+        assert {name for (name,) in client.execute(functions)} == set(comparison.FUNCTIONS)
 
 
 def test_looking_changes_nothing(postgres_log: str) -> None:
@@ -339,7 +340,7 @@ def test_a_schema_that_sqlite_cannot_read_is_told(sqlite_log: str) -> None:
     connection = Connection(engine.connect())
     change(sqlite_log, _SCHEMA.format("'CREATE VIEW'", "'CREATE WHAT'"))
     change(sqlite_log, "PRAGMA writable_schema = ON; PRAGMA schema_version = 99")
-    (told,) = guards.differences(connection)
+    (told,) = comparison.differences(connection)
     assert told.startswith("the schema cannot be compared: malformed database schema")
     connection.close()
     engine.dispose()
@@ -354,7 +355,7 @@ def test_a_locked_database_is_no_difference(
         client.execute("BEGIN EXCLUSIVE")
         database = Database(sqlite_log)
         with pytest.raises(DatabaseLocked), database.reading(checked=False) as connection:
-            guards.differences(connection)
+            comparison.differences(connection)
         database.close()
 
 
@@ -363,5 +364,5 @@ def test_the_revision_alone_is_not_believed(db_url: str) -> None:
     database = Database(db_url)
     with database.reading() as connection:
         schema.require(connection)
-        assert guards.differences(connection) == ["run_list is missing"]
+        assert comparison.differences(connection) == ["run_list is missing"]
     database.close()

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from runreel.store import engine as engines
 from runreel.store.connection import Connection
-from runreel.store.urls import parse_url
+from runreel.store.database_url import parse_url
+from runreel.store.drivers import sqlite as engines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.store.engine import Engine
+    from runreel.store.drivers.sqlite import Engine
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runreel.store import event_log, known_runs
+from runreel.model.errors import LogError
+from runreel.model.records import EventRow
 from runreel.store.connection import Connection, GiveUp
 from runreel.store.database import Database
-from runreel.words.errors import LogError
-from runreel.words.log import EventRow
+from runreel.store.events import event_log, stream_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,4 +164,4 @@ def test_runs_are_found_by_the_letters_they_begin_with(database: Database) -> No
         assert event_log.run_ids(connection, prefix="рун") == ["рун", "рун-2"]
         assert event_log.run_ids(connection, prefix="run", limit=2) == ["run", "run%"]
         assert event_log.run_ids(connection, prefix="zzz") == []
-        assert known_runs.count(connection) == len(IDS)
+        assert stream_ids.count(connection) == len(IDS)

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 import runreel
-from runreel import PartialMessage, RunStreamEvent, StreamEvent, queries
-from runreel.store import forking
-from runreel.words.errors import LogError
-from runreel.words.log import CLOSED, OPENED, RESUMED
+from runreel import PartialMessage, RunStreamEvent, StreamEvent
+from runreel.model.errors import LogError
+from runreel.model.records import CLOSED, OPENED, RESUMED
+from runreel.query import runs as queries
+from runreel.store import fork_guard
 from tests import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 PARTIAL = RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=PartialMessage(("x",)))
 
@@ -108,7 +109,7 @@ def test_a_fork_waits_for_a_thread_that_is_in_the_middle_of_something(reel: Reel
 def test_a_child_of_a_thread_that_does_not_end_is_refused_on_sqlite(
     reel: Reel, use: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forking, "FORK_SECONDS", 0.1)
+    monkeypatch.setattr(fork_guard, "FORK_SECONDS", 0.1)
     record(reel, "before")
     with Holder(getattr(reel.db, use)):
         work = (lambda: record(reel, "child")) if reel.db.postgres else (lambda: refused(reel))

@@ -11,16 +11,18 @@ from sqlalchemy import make_url
 
 import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
-from runreel.store import event_log, grants, guards
+from runreel.model.errors import RecordingError, UsageError
 from runreel.store.database import Database
-from runreel.words.errors import RecordingError, UsageError
+from runreel.store.events import event_log
+from runreel.store.schema import comparison
+from runreel.store.schema import roles as grants
 from tests.conftest import PARTITIONED
 from tests.store.attacks import ERASE, NEW, OTHER, Log, note, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 # Not even a name may break out of the script.
 NAMES = {"owner": "owner", "recorder": "re'corder", "reader": 'rea"der', "redactor": "$$re;--:d\\"}
@@ -255,7 +257,7 @@ def test_the_reader_reads_and_verifies_and_records_nothing(granted: Granted) -> 
         assert reel.usage().totals.runs >= 1
         assert reel.rebuild(["to-read"], check=True) == []
         with reel.db.reading() as connection:
-            assert guards.differences(connection) == []
+            assert comparison.differences(connection) == []
         with pytest.raises(RecordingError, match="permission denied"):
             record(reel, "by-reader")
     with granted.log.connected() as client:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from runreel.store import event_log
+from runreel.model.errors import LogError
+from runreel.model.records import EventRow
 from runreel.store.database import Database
-from runreel.words.errors import LogError
-from runreel.words.log import EventRow
+from runreel.store.events import event_log
 from tests.store.attacks import ALL, COLUMNS, NEW, OTHER, VALUES, Attack, Log, note
 
 if TYPE_CHECKING:

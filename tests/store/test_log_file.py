@@ -17,17 +17,17 @@ import pytest
 
 import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
-from runreel.commit import Unit, committer_of
-from runreel.recorder import Recorder
-from runreel.words.errors import DatabaseUnavailable, RecordingError
-from runreel.words.log import STREAM_EVENT
+from runreel.model.errors import DatabaseUnavailable, RecordingError
+from runreel.model.records import STREAM_EVENT
+from runreel.recording.group_commit import Unit, committer_of
+from runreel.recording.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from runreel.recording import Recording
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
+    from runreel.recording.session import Recording
 
 BEFORE = 5
 

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from runreel.rules import runs
-from runreel.rules.runs import RunState
-from runreel.store.run_rows import Projected, encode_result, pack, row_of
-from runreel.words.messages import PartialMessage
-from runreel.words.results import FunctionCall, RunResult, ToolCall, ToolCallList, Usage
-from runreel.words.status import RunStatus
+from runreel.model.messages import PartialMessage
+from runreel.model.results import FunctionCall, RunResult, ToolCall, ToolCallList, Usage
+from runreel.model.status import RunStatus
+from runreel.projection import run_state
+from runreel.projection.run_mapper import Projected, encode_result, pack, row_of
+from runreel.projection.run_state import RunState
 
 TEXT = "Hello, world"
 TOLD = RunResult(RunStatus.COMPLETED, _message=PartialMessage((TEXT,)), usage=Usage(1, 3, 2))
 
 
 def projected(result: RunResult, text: str = TEXT, *, seq: int = 0) -> Projected:
-    return Projected(runs.summary("run", RunState(last_seq=seq)), result, text)
+    return Projected(run_state.summary("run", RunState(last_seq=seq)), result, text)
 
 
 def calls(argument: Any) -> RunResult:

@@ -18,16 +18,16 @@ from alembic.runtime.migration import MigrationContext
 import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
 from runreel.cli.main import main
-from runreel.store import guards, partitions, schema
+from runreel.model.errors import DatabaseLocked, LogError, NotOurDatabase, UsageError
 from runreel.store.database import Database
-from runreel.store.tables import metadata
-from runreel.words.errors import DatabaseLocked, LogError, NotOurDatabase, UsageError
+from runreel.store.schema import comparison, migrations, partitions
+from runreel.store.schema.tables import metadata
 from tests.store.test_schema import upgraded_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 RUNS = [f"run-{n}" for n in range(12)]
 GRANTED = """
@@ -78,7 +78,7 @@ def told_of(url: str) -> tuple[int | None, list[str]]:
     """How many partitions a log has, and what of its schema is not as it should be."""
     database = Database(url)
     with database.reading() as connection:
-        told = partitions.count(connection), guards.differences(connection)
+        told = partitions.count(connection), comparison.differences(connection)
     database.close()
     return told
 
@@ -87,7 +87,7 @@ def told_of(url: str) -> tuple[int | None, list[str]]:
 def test_a_new_log_has_them(
     empty_postgres: str, client: psycopg.Connection[Any], number: int
 ) -> None:
-    assert upgraded(empty_postgres, number) == (None, schema.HEAD)
+    assert upgraded(empty_postgres, number) == (None, migrations.HEAD)
     assert told_of(empty_postgres) == (number, [])
     with runreel.open(empty_postgres) as reel:
         for run_id in RUNS:
@@ -108,8 +108,8 @@ def test_the_tables_are_otherwise_what_the_code_knows(empty_postgres: str) -> No
         return kind != "table" or name not in names
 
     database = Database(empty_postgres)
-    with database.reading() as connection, schema.alchemy(connection) as sa:
-        options = {"version_table": schema.VERSION_TABLE, "include_object": is_ours}
+    with database.reading() as connection, migrations.alchemy(connection) as sa:
+        options = {"version_table": migrations.VERSION_TABLE, "include_object": is_ours}
         context = MigrationContext.configure(sa, opts=options)
         assert compare_metadata(context, metadata) == []
     database.close()
@@ -134,10 +134,10 @@ def test_every_unique_key_of_a_table_in_partitions_has_run_id(
     assert cut == "HASH (run_id)"
 
 
-@pytest.mark.parametrize("revision", schema.REVISIONS)
+@pytest.mark.parametrize("revision", migrations.REVISIONS)
 def test_a_log_of_every_revision_is_put_in_partitions(empty_postgres: str, revision: str) -> None:
     upgraded_to(empty_postgres, revision)
-    assert upgraded(empty_postgres, 2) == (revision, schema.HEAD)
+    assert upgraded(empty_postgres, 2) == (revision, migrations.HEAD)
     assert told_of(empty_postgres) == (2, [])
 
 
@@ -149,7 +149,7 @@ def test_what_is_in_a_log_stays(empty_postgres: str, client: psycopg.Connection[
             record(reel, run_id)
         list(reel.redact([RUNS[0]], seqs=[2], reason="asked for", actor="us"))
         before, seen = rows(client), client.execute("SELECT * FROM theirs ORDER BY 1, 2").fetchall()
-        assert upgraded(empty_postgres, 4) == (schema.HEAD, schema.HEAD)
+        assert upgraded(empty_postgres, 4) == (migrations.HEAD, migrations.HEAD)
         space = reel.release(purge=True)
         assert 4 * 8_192 < space.after <= space.before
         assert rows(client) == before
@@ -316,7 +316,7 @@ def test_the_command_makes_them_and_says_so(
     empty_postgres: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     upgrade = ["--db", empty_postgres, "db", "upgrade", "--partitions"]
-    for told in (f"none -> {schema.HEAD}.", f"{schema.HEAD} already."):
+    for told in (f"none -> {migrations.HEAD}.", f"{migrations.HEAD} already."):
         assert main([*upgrade, "4"]) == 0
         out = capfd.readouterr().out
         assert told in out

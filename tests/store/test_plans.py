@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runreel.store import reports, rollup_check, run_queries
+from runreel.model.selection import RunFilter, choose
+from runreel.model.status import RunStatus
+from runreel.model.timestamps import to_micros
+from runreel.projection.run_mapper import COLUMNS
 from runreel.store.database import Database
-from runreel.store.read_models import INDEXED
-from runreel.store.run_rows import COLUMNS
-from runreel.store.tables import runs as runs_table
-from runreel.words.selection import RunFilter, choose
-from runreel.words.status import RunStatus
-from runreel.words.times import to_micros
+from runreel.store.projections import run_queries, usage_queries, usage_rollup_check
+from runreel.store.projections.run_table import INDEXED
+from runreel.store.schema.tables import runs as runs_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +77,7 @@ def many(shared_url: str) -> Iterator[Database]:
                 [list(one.values()) for one in rows],
             )
             connection.executemany("INSERT INTO run_labels VALUES (?, ?, ?, ?)", labels)
-            rollup_check.mend(connection)
+            usage_rollup_check.mend(connection)
         connection.execute("ANALYZE")
     yield database
     database.close()
@@ -351,7 +351,7 @@ REPORTS = {
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_report_reads_no_more_runs_than_it_has_to(many: Database, name: str) -> None:
     columns, chosen, ahead = REPORTS[name]
-    plan = steps(many, lambda asked: reports.usage(asked, columns, chosen, ahead=ahead))
+    plan = steps(many, lambda asked: usage_queries.usage(asked, columns, chosen, ahead=ahead))
     told = "\n".join(plan)
     if many.postgres:
         assert not any(step.startswith("Seq Scan on runs") for step in plan), told

@@ -13,13 +13,13 @@ import pytest
 
 import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
-from runreel.store import engine
-from runreel.words.errors import (
+from runreel.model.errors import (
     BadDatabaseUrl,
     DatabaseReadOnly,
     DatabaseUnavailable,
     RecordingError,
 )
+from runreel.store.drivers import sqlite as engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

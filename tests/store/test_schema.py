@@ -16,20 +16,16 @@ from alembic.script import ScriptDirectory
 
 import runreel
 from runreel import RunResult, RunStatus, Usage
-from runreel.store import engine as engines
-from runreel.store import event_log, guards, schema
+from runreel.model.errors import LogError, NotOurDatabase, SchemaMissing, SchemaTooNew, SchemaTooOld
+from runreel.model.records import EventRow
 from runreel.store.connection import Connection
 from runreel.store.database import Database
-from runreel.store.tables import metadata
-from runreel.store.urls import parse_url, sqlite_path
-from runreel.words.errors import (
-    LogError,
-    NotOurDatabase,
-    SchemaMissing,
-    SchemaTooNew,
-    SchemaTooOld,
-)
-from runreel.words.log import EventRow
+from runreel.store.database_url import parse_url, sqlite_path
+from runreel.store.drivers import sqlite as engines
+from runreel.store.events import event_log
+from runreel.store.schema import comparison
+from runreel.store.schema import migrations as schema
+from runreel.store.schema.tables import metadata
 from tests import logs
 
 if TYPE_CHECKING:
@@ -216,7 +212,7 @@ def test_sqlite_of_an_older_revision_is_migrated_where_it_is_used(tmp_path: Path
     upgraded_to(path, "0001")
     database = Database(path)
     with database.reading() as connection:
-        assert guards.differences(connection) == []
+        assert comparison.differences(connection) == []
     assert database.current() == schema.HEAD
     database.close()
 
@@ -236,7 +232,7 @@ def test_a_log_of_every_revision_keeps_its_rows_and_gets_its_guards(
 
     assert database.upgrade() == (revision, schema.HEAD)
     with database.reading() as connection:
-        assert guards.differences(connection) == []
+        assert comparison.differences(connection) == []
         assert [row[:11] for row in event_log.read(connection, "run")] == [row[:11] for row in rows]
     with pytest.raises(LogError, match="append-only"), database.writing() as connection:
         connection.execute("DELETE FROM events")
@@ -286,7 +282,7 @@ def test_several_processes_may_upgrade_an_older_log_at_once(empty_url: str) -> N
     assert upgrade_in_processes(empty_url) == [0] * 6
     database = Database(empty_url)
     with database.reading() as connection:
-        assert guards.differences(connection) == []
+        assert comparison.differences(connection) == []
     database.close()
 
 

@@ -12,10 +12,10 @@ import psycopg
 import pytest
 
 import runreel
-from runreel import audit
-from runreel.store import guards, schema
+from runreel.audit import verify as audit
+from runreel.model.errors import LogError, SchemaTooOld
 from runreel.store.database import Database
-from runreel.words.errors import LogError, SchemaTooOld
+from runreel.store.schema import comparison, migrations
 from tests import logs
 from tests.cli.stories import partial
 from tests.store.test_schema import upgraded_to
@@ -75,7 +75,7 @@ def test_a_server_s_settings_change_neither_the_tables_nor_the_verdict(
         assert reel.result("run").text == TEXT
         assert reel.rebuild(check=True) == []
         with reel.db.reading() as connection:
-            assert guards.not_compared(connection) is None
+            assert comparison.not_compared(connection) is None
 
 
 @contextlib.contextmanager
@@ -101,7 +101,7 @@ def test_without_temporary_tables_the_schema_is_not_compared_and_nothing_is_foun
         assert found(url) == []
         database = Database(url, create=False)
         with database.reading() as connection:
-            assert "TEMPORARY" in str(guards.not_compared(connection))
+            assert "TEMPORARY" in str(comparison.not_compared(connection))
         database.close()
         # What is wrong with the rows is found all the same.
         with runreel.open(db_url) as reel:
@@ -134,16 +134,16 @@ def test_a_reader_changes_no_older_log_and_a_writer_says_that_it_migrates(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "log.db"
-    upgraded_to(str(path), schema.REVISIONS[0])
+    upgraded_to(str(path), migrations.REVISIONS[0])
     with runreel.open(path, create=False) as reel:
         with pytest.raises(SchemaTooOld) as caught:
             reel.runs()
-        assert reel.db.current() == schema.REVISIONS[0]
+        assert reel.db.current() == migrations.REVISIONS[0]
     assert "db upgrade" in str(caught.value.hint)
     with caplog.at_level(logging.WARNING, "runreel"):
         record(str(path))
     (said,) = caplog.messages
-    assert f"migrated from revision {schema.REVISIONS[0]} to {schema.HEAD}" in said
+    assert f"migrated from revision {migrations.REVISIONS[0]} to {migrations.HEAD}" in said
     caplog.clear()
     record(str(path))
     record(str(tmp_path / "new.db"))

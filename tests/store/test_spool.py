@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from runreel.store import spool
-from runreel.store.spool import Spool
+from runreel.system import disk_queue
+from runreel.system.disk_queue import Spool
 
 
-@pytest.mark.parametrize("in_memory", [1, spool._IN_MEMORY])
+@pytest.mark.parametrize("in_memory", [1, disk_queue._IN_MEMORY])
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 3_000])
 def test_values_come_back_in_their_order(count: int, in_memory: int, monkeypatch) -> None:
-    monkeypatch.setattr(spool, "_IN_MEMORY", in_memory)
+    monkeypatch.setattr(disk_queue, "_IN_MEMORY", in_memory)
     values = [(n, f"value {n}", None) for n in range(count)]
     with Spool[tuple[int, str, None]]() as aside:
         aside.extend(iter(values[:10]))

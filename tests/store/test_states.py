@@ -13,8 +13,7 @@ import pytest
 
 import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
-from runreel.store import engine as engines
-from runreel.words.errors import (
+from runreel.model.errors import (
     BadDatabaseUrl,
     BadInput,
     DatabaseLocked,
@@ -22,6 +21,7 @@ from runreel.words.errors import (
     DatabaseUnavailable,
     NotOurDatabase,
 )
+from runreel.store.drivers import sqlite as engines
 
 if TYPE_CHECKING:
     from pathlib import Path

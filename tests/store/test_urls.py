@@ -12,8 +12,8 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, make_url
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from runreel.store.urls import Url, may_create, parse_url, shown, sqlite_path
-from runreel.words.errors import BadDatabaseUrl
+from runreel.model.errors import BadDatabaseUrl
+from runreel.store.database_url import Url, may_create, parse_url, shown, sqlite_path
 
 PARTS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=9)
 HOSTS = st.sampled_from(["host", "10.0.0.1", "::1", "db.example.com"])

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from runreel.model.errors import UsageError
 from runreel.system import zones
-from runreel.words.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import runreel
-from runreel.words import errors
-from runreel.words.errors import (
+from runreel.model import errors
+from runreel.model.errors import (
     AmbiguousRun,
     BadValue,
     DatabaseLocked,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from runreel.words.log import Page, UsageTotals
+from runreel.model.records import Page, UsageTotals
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -37,10 +37,11 @@ from yandex_ai_studio_sdk._tools.tool_call import ToolCall
 from yandex_ai_studio_sdk._tools.tool_call_list import ToolCallList
 from yandex_ai_studio_sdk.auth import NoAuth
 
-from runreel.sources import yandex_assistants, yandex_messages
-from runreel.sources.yandex_assistants import reader
-from runreel.sources.yandex_messages import UNKNOWN_SOURCE
-from runreel.words import messages, results, status
+from runreel.model import messages, results, status
+from runreel.sources.yandex import messages as yandex_messages
+from runreel.sources.yandex import reader as yandex_assistants
+from runreel.sources.yandex.messages import UNKNOWN_SOURCE
+from runreel.sources.yandex.reader import reader
 from tests import protos, real_runs
 from tests.strategies import MANY, SOME, exact
 

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from runreel.words.messages import Author, Citation, Message, PartialMessage, UnknownSource
-from runreel.words.results import (
+from runreel.model.messages import Author, Citation, Message, PartialMessage, UnknownSource
+from runreel.model.results import (
     FunctionCall,
     RunResult,
     RunStreamEvent,
@@ -13,7 +13,7 @@ from runreel.words.results import (
     ToolCallList,
     Usage,
 )
-from runreel.words.status import MessageStatus, RunStatus, StreamEvent
+from runreel.model.status import MessageStatus, RunStatus, StreamEvent
 
 CITED = (Citation((UnknownSource("a book"),)),)
 MESSAGE = Message(

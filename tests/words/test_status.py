@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from runreel.words.status import MessageStatus, RunStatus, StreamEvent
+from runreel.model.status import MessageStatus, RunStatus, StreamEvent
 from tests.strategies import SOME, values
 
 

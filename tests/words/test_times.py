@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.words.times import from_micros, micros, naive, rfc3339, to_micros
+from runreel.model.timestamps import from_micros, micros, naive, rfc3339, to_micros
 from tests.strategies import SOME, values
 
 MOMENT = datetime(2025, 4, 7, 14, 42, 56, 643453, tzinfo=UTC)

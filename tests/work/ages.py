@@ -6,19 +6,19 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from runreel import audit
-from runreel.recorder import Recorder
-from runreel.recording import Recording
-from runreel.words.messages import PartialMessage
-from runreel.words.results import RunResult, RunStreamEvent, Usage
-from runreel.words.status import RunStatus, StreamEvent
-from runreel.words.times import to_micros
+from runreel.audit import verify as audit
+from runreel.model.messages import PartialMessage
+from runreel.model.results import RunResult, RunStreamEvent, Usage
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.model.timestamps import to_micros
+from runreel.recording.recorder import Recorder
+from runreel.recording.session import Recording
 from tests import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 
 NOW = datetime.now(UTC)

@@ -15,14 +15,14 @@ from yandex_ai_studio_sdk._runs.result import RunStreamEvent as SDKRunStreamEven
 from yandex_ai_studio_sdk.auth import NoAuth
 
 import runreel
-from runreel.transfer import import_files
-from runreel.words.status import RunStatus
+from runreel.importing.import_files import import_files
+from runreel.model.status import RunStatus
 from tests import logs, real_runs, traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 SDK = AIStudio(folder_id="x", endpoint=None, auth=NoAuth())
 RECORDINGS = {

@@ -12,17 +12,17 @@ import psycopg
 import pytest
 
 from runreel import RunStreamEvent, StreamEvent
-from runreel.commit import Unit, committer_of
-from runreel.recorder import Recorder
+from runreel.model.errors import LogError
+from runreel.model.messages import PartialMessage
+from runreel.model.records import STREAM_EVENT
+from runreel.recording.group_commit import Unit, committer_of
+from runreel.recording.recorder import Recorder
 from runreel.store.connection import Connection
-from runreel.words.errors import LogError
-from runreel.words.log import STREAM_EVENT
-from runreel.words.messages import PartialMessage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 RUNS = 24
 EVENTS = 20
@@ -219,7 +219,7 @@ def test_an_append_waits_for_a_database_that_comes_back(db_url: str) -> None:
         @contextlib.contextmanager
         def flaky():
             if next(failures, None) is not None:
-                from runreel.words.errors import DatabaseUnavailable
+                from runreel.model.errors import DatabaseUnavailable
 
                 raise DatabaseUnavailable("gone for a while")
             with real() as connection:

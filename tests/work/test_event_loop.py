@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runreel.commit import Committer
-from runreel.recorder import Recorder
+from runreel.model.errors import DatabaseUnavailable
+from runreel.model.records import STREAM_EVENT
+from runreel.recording.group_commit import Committer
+from runreel.recording.recorder import Recorder
 from runreel.store.database import Database
 from runreel.system import loops
 from runreel.system.turns import Turns
-from runreel.words.errors import DatabaseUnavailable
-from runreel.words.log import STREAM_EVENT
 from tests import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 # The other process holds the lock for so many seconds; a loop that waits for it stalls as long.
 HELD = 2.5
@@ -191,7 +191,7 @@ def test_no_reading_and_no_wait_for_a_commit_is_in_the_loops_own_thread(
 
 def test_a_task_that_is_cancelled_while_its_commit_fails_is_cancelled(reel: Reel) -> None:
     """And does not go on with an error that its recording puts up with."""
-    from runreel.keeper import Keeper
+    from runreel.recording.error_policy import Keeper
 
     failing = threading.Event()
 

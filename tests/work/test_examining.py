@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runreel
-from runreel.examining import DamagedRun, examine, follow
-from runreel.projector import DamagedRow, Fold
-from runreel.rules.json_text import dumps
-from runreel.store import event_log, known_runs
-from runreel.transfer import import_files
-from runreel.words.results import RunStreamEvent
-from runreel.words.status import StreamEvent
+from runreel.codec.json_text import dumps
+from runreel.importing.import_files import import_files
+from runreel.model.results import RunStreamEvent
+from runreel.model.status import StreamEvent
+from runreel.projection.projector import DamagedRow, Fold
+from runreel.rebuild.comparison import DamagedRun, examine, follow
+from runreel.store.events import event_log, stream_ids
 from tests import logs, real_runs, traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 SHAPES = list(traffic.SHAPES.values())
 # Between every two of these runs another one began.
@@ -76,10 +76,10 @@ def test_runs_read_together_are_what_they_are_alone(told: Reel, chunk: int, monk
 
 
 def test_pieces_have_all_runs_and_leave_none_out_between(told: Reel, monkeypatch) -> None:
-    monkeypatch.setattr(known_runs, "_PAGE", 5)
+    monkeypatch.setattr(stream_ids, "_PAGE", 5)
     logs.execute(told, "INSERT INTO run_labels VALUES ('team', 'x', 0, 'nowhere')")
     with told.db.reading() as connection:
-        pieces = list(known_runs.pieces(connection, 2))
+        pieces = list(stream_ids.pieces(connection, 2))
     logs.execute(told, "DELETE FROM run_labels WHERE run_id = 'nowhere'")
     assert pieces.pop() == ["nowhere"]
     assert [run_id for piece in pieces for run_id in piece] == logs.run_ids(told)

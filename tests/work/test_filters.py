@@ -13,22 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runreel
-from runreel import process
-from runreel.words.errors import UsageError
-from runreel.words.log import RECORDINGS
-from runreel.words.messages import PartialMessage
-from runreel.words.results import RunResult, RunStreamEvent, Usage
-from runreel.words.selection import STATES, choose, state_of
-from runreel.words.status import RunStatus, StreamEvent
-from runreel.words.times import rfc3339
+from runreel.model.errors import UsageError
+from runreel.model.messages import PartialMessage
+from runreel.model.records import RECORDINGS
+from runreel.model.results import RunResult, RunStreamEvent, Usage
+from runreel.model.selection import STATES, choose, state_of
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.model.timestamps import rfc3339
+from runreel.system import process_identity
 from tests import logs
 from tests.strategies import SOME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
-    from runreel.words.log import RunSummary
+    from runreel.api.reel import Reel
+    from runreel.model.records import RunSummary
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 MODELS, TEAMS, ENVS, THREADS = (
@@ -42,11 +42,11 @@ DURATIONS = (0, 1, 2, 4, 8)
 RUNS = 72
 
 
-def dead() -> process.Process:
+def dead() -> process_identity.Process:
     """A process of this host that has ended."""
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
-    return process.Process(socket.gethostname(), ended.pid, None)
+    return process_identity.Process(socket.gethostname(), ended.pid, None)
 
 
 def partial(text: str) -> RunStreamEvent:
@@ -89,9 +89,9 @@ def tell(reel: Reel, n: int) -> None:
 def reel(shared_url: str) -> Iterator[Reel]:
     """A log with runs of every status and recording; of those left open, half are stale."""
     with runreel.open(shared_url) as opened, pytest.MonkeyPatch.context() as patched:
-        gone, here = dead(), process.this()
+        gone, here = dead(), process_identity.this()
         for n in range(RUNS):
-            patched.setattr(process, "this", lambda n=n: gone if n // 6 % 4 == 2 else here)
+            patched.setattr(process_identity, "this", lambda n=n: gone if n // 6 % 4 == 2 else here)
             tell(opened, n)
         yield opened
 
@@ -208,7 +208,7 @@ def test_several_periods_are_any_of_them(reel, days):
 
 
 def runreel_day(day: str) -> Any:
-    from runreel.words.selection import Interval
+    from runreel.model.selection import Interval
 
     start = datetime.fromisoformat(day).replace(tzinfo=UTC)
     return Interval(start, start + timedelta(days=1))

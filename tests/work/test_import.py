@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import runreel
-from runreel.recorder import Recorder
-from runreel.transfer import import_files
-from runreel.words.errors import UsageError
-from runreel.words.log import CONTEXT
+from runreel.importing.import_files import import_files
+from runreel.model.errors import UsageError
+from runreel.model.records import CONTEXT
+from runreel.recording.recorder import Recorder
 from tests import logs, real_runs, traffic
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def test_more_files_than_a_process_may_open_are_imported(tmp_path):
         traffic.write(tmp_path / f"{n}.jsonl", traffic.listened_late(f"run-{n}"))
     script = (
         "import resource, sys, pathlib, runreel;"
-        "from runreel.transfer import import_files;"
+        "from runreel.importing.import_files import import_files;"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40));"
         "reel = runreel.open('log.db');"
         "print(import_files(reel.db, [str(p) for p in pathlib.Path().glob('*.jsonl')]).runs_new)"
@@ -255,7 +255,7 @@ def test_progress_ends_at_all_bytes_and_counts_every_line(reel, tmp_path):
 
 
 def test_an_import_of_more_runs_than_it_holds_open_is_complete(reel, tmp_path, monkeypatch):
-    monkeypatch.setattr("runreel.importer.OPEN_RUNS", 4)
+    monkeypatch.setattr("runreel.importing.importer.OPEN_RUNS", 4)
     apart = [traffic.streamed(f"run-{n}", f"The answer of {n}") for n in range(11)]
     path = traffic.write(tmp_path / "mixed.jsonl", traffic.interleaved(*apart))
     report = import_files(reel.db, [path])

@@ -7,9 +7,9 @@ import json
 import pytest
 
 import runreel
-from runreel import inputs
-from runreel.transfer import import_files
-from runreel.words.log import CONFLICT, GAP
+from runreel.importing import input_files
+from runreel.importing.import_files import import_files
+from runreel.model.records import CONFLICT, GAP
 from tests import logs, traffic
 
 GOOD = traffic.streamed("good", thread="thread-good")
@@ -155,7 +155,7 @@ def test_an_event_without_a_run_is_of_the_run_before_it(reel, tmp_path):
 
 
 def test_a_line_too_long_to_be_held_leaves_its_run_untouched(reel, tmp_path, monkeypatch):
-    monkeypatch.setattr(inputs, "MAX_LINE", 2_000)
+    monkeypatch.setattr(input_files, "MAX_LINE", 2_000)
     long = traffic.streamed("bad", "x" * 3_000)  # in its second, third and fourth line
     lines = [*GOOD, *long, BAD[0], *traffic.streamed("last")]
     report = import_files(reel.db, [traffic.write(tmp_path / "f.jsonl", lines)])

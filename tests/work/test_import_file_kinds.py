@@ -12,7 +12,7 @@ from importlib import import_module
 import pytest
 
 import runreel
-from runreel.transfer import import_files
+from runreel.importing.import_files import import_files
 from tests import logs, traffic
 
 # Part of the standard library from 3.14 on.

@@ -12,8 +12,8 @@ from collections import Counter
 import pytest
 
 import runreel
-from runreel.batch import Batch
-from runreel.transfer import import_files
+from runreel.importing.batch import Batch
+from runreel.importing.import_files import import_files
 from tests import logs, traffic
 
 RUNS = 60
@@ -22,7 +22,7 @@ IMPORT = """
 import sys
 from runreel import batch
 import runreel
-from runreel.transfer import import_files
+from runreel.importing.import_files import import_files
 batch.ROWS = int(sys.argv[1])
 reel = runreel.open(sys.argv[2])
 reel.runs()
@@ -108,7 +108,7 @@ def test_what_a_killed_import_left_open_is_closed_by_the_next_though_it_adds_not
     reel, files, whole, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr("runreel.imported.ImportedRun.close", lambda _: None)
+        patch.setattr("runreel.importing.run_import.ImportedRun.close", lambda _: None)
         import_files(reel.db, files)
     assert {item.recording for item in reel.runs(limit=0)} == {"open"}
     import_files(reel.db, files)

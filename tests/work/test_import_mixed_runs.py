@@ -7,10 +7,10 @@ import random
 
 import pytest
 
-from runreel.batch import Batch
-from runreel.imported import ImportedRun
-from runreel.recorder import Recorder
-from runreel.transfer import import_files
+from runreel.importing.batch import Batch
+from runreel.importing.import_files import import_files
+from runreel.importing.run_import import ImportedRun
+from runreel.recording.recorder import Recorder
 from tests import logs, traffic
 from tests.work.mixed_files import MixedFile
 
@@ -76,7 +76,7 @@ def test_runs_that_a_server_records_at_once_are_stored_whole(reel, tmp_path, see
 
 def test_more_mixed_runs_than_are_held_open_are_stored_whole(reel, tmp_path, monkeypatch):
     """What closes a run early is committed before the run is opened again."""
-    monkeypatch.setattr("runreel.importer.OPEN_RUNS", 3)
+    monkeypatch.setattr("runreel.importing.importer.OPEN_RUNS", 3)
     lines = arrival_order(7, events=20)
     path = traffic.write(tmp_path / "f.jsonl", lines)
     report = import_files(reel.db, [path])

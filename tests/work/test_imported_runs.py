@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 import runreel
-from runreel import batch, inputs
-from runreel.batch import Batch
-from runreel.new_run import NewRun
-from runreel.recorder import Recorder
-from runreel.store import known_runs
-from runreel.transfer import import_files
+from runreel.importing import batch, input_files
+from runreel.importing.batch import Batch
+from runreel.importing.import_files import import_files
+from runreel.importing.new_run_writer import NewRun
+from runreel.recording.recorder import Recorder
+from runreel.store.events import stream_ids
 from tests import logs, real_runs, traffic
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def as_recorded(tmp_path: Path, lines: list) -> list[tuple]:
     with runreel.open(tmp_path / "recorded.db") as reel:
         recorders: dict[str, Recorder] = {}
         for raw in map(json.dumps, lines):
-            line = inputs.read(raw.encode())
+            line = input_files.read(raw.encode())
             if line is None or line.run_id is None:
                 continue
             if line.run_id not in recorders:
@@ -92,7 +92,7 @@ def test_a_run_is_closed_behind_the_last_message_of_its_thread(reel, tmp_path):
 
 
 def test_what_was_offered_is_remembered_of_runs_that_are_closed_early(reel, tmp_path, monkeypatch):
-    monkeypatch.setattr("runreel.importer.OPEN_RUNS", 2)
+    monkeypatch.setattr("runreel.importing.importer.OPEN_RUNS", 2)
     thread = [line for line in traffic.thread_of(5) for _ in range(2)]
     path = traffic.write(tmp_path / "f.jsonl", thread)
     report = import_files(reel.db, [path])
@@ -167,5 +167,5 @@ def test_runs_are_found_that_the_log_has(reel, tmp_path):
     lines = [line for name in names for line in traffic.streamed(name)]
     import_files(reel.db, [traffic.write(tmp_path / "f.jsonl", lines)])
     with reel.db.reading() as connection:
-        assert known_runs.logged(connection, [*names, "run-2", "\U0001f600"]) == set(names)
-        assert known_runs.logged(connection, []) == set()
+        assert stream_ids.logged(connection, [*names, "run-2", "\U0001f600"]) == set(names)
+        assert stream_ids.logged(connection, []) == set()

@@ -8,8 +8,8 @@ import re
 import pytest
 
 import runreel
-from runreel.transfer import record_lines
-from runreel.words.errors import UsageError
+from runreel.importing.import_files import record_lines
+from runreel.model.errors import UsageError
 from tests import logs
 from tests.live import openai_script as script
 

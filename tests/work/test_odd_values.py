@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from runreel.importing.import_files import import_files, record_lines
+from runreel.model.errors import BadValue, ProjectionOutdated, UsageError
+from runreel.model.messages import PartialMessage
+from runreel.model.records import NOT_UNDERSTOOD, RUN, STREAM_EVENT
+from runreel.model.results import RunResult, RunStreamEvent, Usage
+from runreel.model.status import RunStatus, StreamEvent
 from runreel.sources import reader_of
-from runreel.transfer import import_files, record_lines
-from runreel.words.errors import BadValue, ProjectionOutdated, UsageError
-from runreel.words.log import NOT_UNDERSTOOD, RUN, STREAM_EVENT
-from runreel.words.messages import PartialMessage
-from runreel.words.results import RunResult, RunStreamEvent, Usage
-from runreel.words.status import RunStatus, StreamEvent
 from tests import logs, traffic
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from runreel import Reel
-    from runreel.words.intake import Report
+    from runreel.model.import_report import Report
 
 NAMES = {
     "plain": ("input_text_tokens", "completion_tokens", "total_tokens"),
@@ -204,7 +204,7 @@ def test_a_state_without_a_message_takes_nothing_back(reel):
 
 def original(value: Any) -> Any:
     """The same with the names that fields have in their protos."""
-    from runreel.sources.proto_json import original as name
+    from runreel.sources.yandex.proto_json import original as name
 
     if isinstance(value, list):
         return [original(item) for item in value]

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from runreel.transfer import record_lines
-from runreel.words.log import STREAM_EVENT
-from runreel.words.results import Usage
-from runreel.words.status import RunStatus
+from runreel.importing.import_files import record_lines
+from runreel.model.records import STREAM_EVENT
+from runreel.model.results import Usage
+from runreel.model.status import RunStatus
 from tests.live import openai_script as script
 from tests.live.sse_server import sse
 from tests.strategies import exact

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runreel import parallel
-from runreel.parallel import HelperLost, others
-from runreel.store import event_log, known_runs
-from runreel.transfer import import_files
+from runreel.importing.import_files import import_files
+from runreel.rebuild import worker_pool
+from runreel.rebuild.worker_pool import HelperLost, others
+from runreel.store.events import event_log, stream_ids
 from tests import logs, traffic
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from runreel.store.connection import Connection
 
 RUNS = [f"run-{n:03d}" for n in range(120)]
@@ -43,7 +43,7 @@ def nap(connection: Connection) -> None:
 def test_pieces_come_back_in_order_and_between_them_what_else_was_asked(told: Reel) -> None:
     with others(told.db, 3) as processes, told.db.reading() as connection:
         asked = processes.begin(run_ids)
-        pieces = list(known_runs.pieces(connection, 7))
+        pieces = list(stream_ids.pieces(connection, 7))
         found = [[run.run_id for run in runs] for runs in processes.examined(pieces)]
         assert found == pieces
         assert [run_id for piece in pieces for run_id in piece] == RUNS
@@ -67,7 +67,7 @@ def test_an_error_is_raised_where_the_answer_is_awaited_and_the_next_is_answered
 
 
 def test_a_process_that_has_ended_is_told_of(told: Reel, monkeypatch) -> None:
-    monkeypatch.setattr(parallel, "_BEGIN", "import os; os._exit(3)")
+    monkeypatch.setattr(worker_pool, "_BEGIN", "import os; os._exit(3)")
     for check in (True, False):
         with pytest.raises(HelperLost, match="has ended") as caught:
             told.rebuild(check=check, jobs=2)

@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runreel import audit, checkpoints, signing
-from runreel.recorder import Recorder
-from runreel.rules.tombstones import tombstone_of
-from runreel.rules.usage import COLUMNS as GROUPS
-from runreel.rules.usage import TIMES
-from runreel.store import event_log, lookahead
-from runreel.transfer import import_files
-from runreel.words.errors import (
-    LogError,
-    RunNotFound,
-    UsageError,
-)
-from runreel.words.results import Usage
-from runreel.words.status import RunStatus
-from runreel.words.times import to_micros
+from runreel.audit import checkpoints, signing
+from runreel.audit import verify as audit
+from runreel.importing.import_files import import_files
+from runreel.model.errors import LogError, RunNotFound, UsageError
+from runreel.model.results import Usage
+from runreel.model.status import RunStatus
+from runreel.model.timestamps import to_micros
+from runreel.projection.tombstone import tombstone_of
+from runreel.projection.usage_periods import COLUMNS as GROUPS
+from runreel.projection.usage_periods import TIMES
+from runreel.recording.recorder import Recorder
+from runreel.store.events import event_log
+from runreel.store.projections import run_prefetch
 from tests import logs, traffic
 from tests.work.ages import (
     BY,
@@ -42,7 +40,7 @@ from tests.work.ages import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 
 @pytest.fixture
@@ -285,7 +283,7 @@ def test_labels_that_no_database_takes_are_kept_as_the_log_has_them(reel: Reel) 
 
 def test_a_projection_that_is_put_back_is_found(told: Reel) -> None:
     with told.db.reading() as connection:
-        row = lookahead.rows_of(connection, ["old"]).get("old")
+        row = run_prefetch.rows_of(connection, ["old"]).get("old")
     assert row is not None
     prune(told)
     marks = ", ".join("?" * len(row))

@@ -14,13 +14,11 @@ import pytest
 from sqlalchemy import make_url
 
 import runreel
-from runreel import pruning
-from runreel.batch import Batch
-from runreel.recorder import Recorder
-from runreel.store import grants
-from runreel.words.errors import (
-    LogError,
-)
+from runreel.importing.batch import Batch
+from runreel.model.errors import LogError
+from runreel.recording.recorder import Recorder
+from runreel.retention import pruning
+from runreel.store.schema import roles as grants
 from tests import logs
 from tests.work.ages import (
     SECRET,
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 
 def test_what_is_interrupted_between_batches_can_be_done_again(reel: Reel) -> None:

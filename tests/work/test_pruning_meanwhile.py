@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runreel
-from runreel import process, pruning
-from runreel.batch import Batch
-from runreel.recorder import Recorder
-from runreel.recording import Recording
-from runreel.store import event_log
-from runreel.transfer import import_files, record_lines
-from runreel.words.errors import (
-    DatabaseLocked,
-    RecordingError,
-    RunPruned,
-)
-from runreel.words.status import RunStatus
+from runreel.importing.batch import Batch
+from runreel.importing.import_files import import_files, record_lines
+from runreel.model.errors import DatabaseLocked, RecordingError, RunPruned
+from runreel.model.status import RunStatus
+from runreel.recording.recorder import Recorder
+from runreel.recording.session import Recording
+from runreel.retention import pruning
+from runreel.store.events import event_log
+from runreel.system import process_identity
 from tests import logs, traffic
 from tests.work.ages import (
     BY,
@@ -38,7 +35,7 @@ from tests.work.ages import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 
 @pytest.fixture
@@ -291,7 +288,7 @@ def test_recovery_has_nothing_to_do_with_pruned_runs(
     told: Reel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(process, "alive", lambda _: False)
+        patch.setattr(process_identity, "alive", lambda _: False)
         told.recording("dead").append(partial("Well"))
         listed = iter(told.recover())
         prune(told, keep_usage=True)
@@ -305,7 +302,7 @@ def test_recovery_has_nothing_to_do_with_pruned_runs(
 def test_a_run_that_is_ended_and_pruned_while_others_recover_it_is_left(
     reel: Reel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "alive", lambda _: False)
+    monkeypatch.setattr(process_identity, "alive", lambda _: False)
     dead = reel.recording("dead")
     dead.append(partial("Well"))
 

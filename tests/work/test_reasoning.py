@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runreel.words.errors import RunNotFound
-from runreel.words.status import RunStatus
+from runreel.model.errors import RunNotFound
+from runreel.model.status import RunStatus
 from tests.live import openai_script as script
 
 PIECES = ["I add ", "the two.", "\n\nIt is 4."]

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runreel
-from runreel.store import read_models, schema
-from runreel.store.rollups import SUMS
-from runreel.store.run_rows import COLUMNS
-from runreel.store.tables import runs
-from runreel.transfer import import_files
-from runreel.words.errors import LogError, ProjectionOutdated, RunNotFound
-from runreel.words.results import RunResult, RunStreamEvent, Usage
-from runreel.words.status import RunStatus, StreamEvent
+from runreel.importing.import_files import import_files
+from runreel.model.errors import LogError, ProjectionOutdated, RunNotFound
+from runreel.model.results import RunResult, RunStreamEvent, Usage
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.projection.run_mapper import COLUMNS
+from runreel.store.projections import run_table
+from runreel.store.projections.usage_rollups import SUMS
+from runreel.store.schema import migrations
+from runreel.store.schema.tables import runs
 from tests import logs, traffic
 
 if TYPE_CHECKING:
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 LABELS = {"team": "search", "stage": "test"}
 SHAPES = list(traffic.SHAPES.values())
@@ -267,7 +268,7 @@ def test_a_damaged_run_is_left_as_it_is_and_the_others_are_mended(reel, truth):
 
 
 def test_runs_are_gone_through_page_by_page(reel, truth, monkeypatch):
-    monkeypatch.setattr("runreel.store.known_runs._PAGE", 3)
+    monkeypatch.setattr("runreel.store.events.stream_ids._PAGE", 3)
     for stray in ("a", "run-3x", "z"):
         logs.execute(reel, "INSERT INTO run_labels VALUES ('team', 'x', 0, ?)", (stray,))
     logs.execute(reel, "UPDATE runs SET model = 'wrong'")
@@ -297,7 +298,7 @@ def test_projections_of_an_older_version_say_so_and_rebuilding_mends_them(reel, 
 
 def test_raising_the_version_in_the_code_is_noticed(reel, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "PROJECTION_VERSION", "next")
+        patch.setattr(migrations, "PROJECTION_VERSION", "next")
         with pytest.raises(ProjectionOutdated):
             reel.runs()
         reel.rebuild()
@@ -386,13 +387,15 @@ def test_a_row_that_is_being_written_while_the_others_are_replaced_is_not_lost(o
 
         def save(connection, *projected):
             compared.wait()
-            read_models.save(connection, *projected)
+            run_table.save(connection, *projected)
             written.set()
             time.sleep(0.3)
 
         def record() -> None:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("runreel.commit.read_models", SimpleNamespace(save=save))
+                patch.setattr(
+                    "runreel.recording.group_commit.read_models", SimpleNamespace(save=save)
+                )
                 recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(1, 3, 2)))
 
         recorder = threading.Thread(target=record)
@@ -415,7 +418,7 @@ def test_a_rebuild_that_fails_changes_nothing_and_can_be_done_again(own, monkeyp
     logs.execute(own, "UPDATE runs SET model = 'wrong'")
     before = state_of(own)
     with monkeypatch.context() as patch:
-        patch.setattr("runreel.store.staging.place", lambda *_, **__: 1 / 0)
+        patch.setattr("runreel.store.projections.staged_rebuild.place", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             own.rebuild()
     assert state_of(own) == before

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runreel
-from runreel.transfer import record_lines
-from runreel.words.errors import BadInput, SourceMismatch
-from runreel.words.results import Usage
-from runreel.words.status import RunStatus
+from runreel.importing.import_files import record_lines
+from runreel.model.errors import BadInput, SourceMismatch
+from runreel.model.results import Usage
+from runreel.model.status import RunStatus
 from tests import logs, traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from runreel.transfer import Report
+    from runreel.importing.import_files import Report
 
 LINES = [line for line in traffic.with_tools() if line["type"] != "assistant"]
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runreel
+from runreel.importing.import_files import CUT, record_lines
+from runreel.model.records import NOTE, STREAM_EVENT
+from runreel.model.status import RunStatus
 from runreel.sources import SOURCES
 from runreel.system.arrivals import Arrival
-from runreel.transfer import CUT, record_lines
-from runreel.words.log import NOTE, STREAM_EVENT
-from runreel.words.status import RunStatus
 from tests import logs, traffic
 from tests.live import openai_script as script
 from tests.strategies import SOME, exact, objects

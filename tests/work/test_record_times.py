@@ -11,9 +11,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runreel.importing.import_files import import_files, record_lines
+from runreel.model.records import NOTE
 from runreel.system.arrivals import Arrival, ArrivalClock, Arrivals
-from runreel.transfer import import_files, record_lines
-from runreel.words.log import NOTE
 
 START = datetime(2025, 6, 1, 10, tzinfo=UTC)
 SAID = [

@@ -19,10 +19,7 @@ import psycopg
 import pytest
 
 import runreel
-from runreel.recorder import Recorder
-from runreel.store import event_log
-from runreel.store.connection import Connection
-from runreel.words.errors import (
+from runreel.model.errors import (
     BadValue,
     DatabaseUnavailable,
     RecordingError,
@@ -31,9 +28,9 @@ from runreel.words.errors import (
     SourceMismatch,
     UsageError,
 )
-from runreel.words.log import GAP, LOST
-from runreel.words.messages import Author, Citation, Message, PartialMessage, UnknownSource
-from runreel.words.results import (
+from runreel.model.messages import Author, Citation, Message, PartialMessage, UnknownSource
+from runreel.model.records import GAP, LOST
+from runreel.model.results import (
     FunctionCall,
     RunResult,
     RunStreamEvent,
@@ -41,7 +38,10 @@ from runreel.words.results import (
     ToolCallList,
     Usage,
 )
-from runreel.words.status import MessageStatus, RunStatus, StreamEvent
+from runreel.model.status import MessageStatus, RunStatus, StreamEvent
+from runreel.recording.recorder import Recorder
+from runreel.store.connection import Connection
+from runreel.store.events import event_log
 from tests import logs
 
 if TYPE_CHECKING:

@@ -8,16 +8,17 @@ import threading
 from typing import TYPE_CHECKING
 
 import runreel
-from runreel import RunStreamEvent, StreamEvent, process
-from runreel.words.errors import SourceError
+from runreel import RunStreamEvent, StreamEvent
+from runreel.model.errors import SourceError
+from runreel.system import process_identity
 from tests.logs import notes, verify
 
 if TYPE_CHECKING:
     import pytest
 
-    from runreel.reel import Reel
-    from runreel.words.log import OpenRecording
-    from runreel.words.upkeep import Recovered
+    from runreel.api.reel import Reel
+    from runreel.model.maintenance import Recovered
+    from runreel.model.records import OpenRecording
 
 PROGRAM = """
 import os, signal, sys, runreel
@@ -65,7 +66,9 @@ def test_recordings_of_living_processes_and_other_hosts_are_left(
     event = RunStreamEvent(StreamEvent.PARTIAL_MESSAGE)
     reel.recording("alive").append(event)
     with monkeypatch.context() as patched:
-        patched.setattr(process, "this", lambda: process.Process("elsewhere", 1, 1))
+        patched.setattr(
+            process_identity, "this", lambda: process_identity.Process("elsewhere", 1, 1)
+        )
         reel.recording("elsewhere").append(event)
     assert actions(list(reel.recover())) == {"alive": "left", "elsewhere": "left"}
     assert {run.run_id: run.recording for run in reel.runs()} == {
@@ -75,10 +78,10 @@ def test_recordings_of_living_processes_and_other_hosts_are_left(
 
 
 def test_a_later_process_of_the_same_number_is_not_taken_for_the_dead_one(reel: Reel) -> None:
-    mine = process.this()
-    assert process.alive(mine) is True
+    mine = process_identity.this()
+    assert process_identity.alive(mine) is True
     if mine.started is not None:
-        assert process.alive(mine._replace(started=mine.started - 1)) is False
+        assert process_identity.alive(mine._replace(started=mine.started - 1)) is False
 
 
 def test_a_run_that_can_be_listened_to_again_is_resumed(reel: Reel, db_url: str) -> None:

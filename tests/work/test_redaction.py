@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import runreel
-from runreel import audit
-from runreel.recorder import Recorder
-from runreel.rules.transcript import PLACEHOLDER
-from runreel.transfer import import_files, record_lines
-from runreel.words.errors import RunNotFound, UsageError
-from runreel.words.log import STREAM_EVENT
-from runreel.words.messages import PartialMessage
-from runreel.words.results import RunResult, RunStreamEvent, Usage
-from runreel.words.status import RunStatus, StreamEvent
+from runreel.audit import verify as audit
+from runreel.codec.stream_codec import PLACEHOLDER
+from runreel.importing.import_files import import_files, record_lines
+from runreel.model.errors import RunNotFound, UsageError
+from runreel.model.messages import PartialMessage
+from runreel.model.records import STREAM_EVENT
+from runreel.model.results import RunResult, RunStreamEvent, Usage
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.recording.recorder import Recorder
 from tests import logs, traffic
 from tests.live import openai_script as script
 

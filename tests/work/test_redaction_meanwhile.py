@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 import runreel
-from runreel.recorder import Recorder
-from runreel.rules import masking, search
-from runreel.words.errors import UsageError
-from runreel.words.log import STREAM_EVENT
+from runreel.codec import secret_masking, text_search
+from runreel.model.errors import UsageError
+from runreel.model.records import STREAM_EVENT
+from runreel.recording.recorder import Recorder
 from tests import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 # Redacts; each time that it begins to search a run, it says so and waits for a line.
 _REDACT = """
@@ -111,8 +111,8 @@ def test_what_another_erases_meanwhile_stays_erased(reel: Reel, db_url: str) -> 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "SECONDS", 0.2)
-    monkeypatch.setattr(masking, "SECONDS", 0.2)
+    monkeypatch.setattr(text_search, "SECONDS", 0.2)
+    monkeypatch.setattr(secret_masking, "SECONDS", 0.2)
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -8,13 +8,13 @@ import threading
 import pytest
 
 import runreel
-from runreel import replay as replays
-from runreel.recorder import Recorder
-from runreel.transfer import import_files
-from runreel.words.errors import RunNotFound, UsageError
-from runreel.words.messages import PartialMessage
-from runreel.words.results import RunStreamEvent
-from runreel.words.status import StreamEvent
+from runreel.importing.import_files import import_files
+from runreel.model.errors import RunNotFound, UsageError
+from runreel.model.messages import PartialMessage
+from runreel.model.results import RunStreamEvent
+from runreel.model.status import StreamEvent
+from runreel.recording.recorder import Recorder
+from runreel.replay import player as replays
 from tests import traffic
 
 GAPS = [0, 500, 20, 3_000, 1]  # ms before each event

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.transfer import import_files, record_lines
-from runreel.words.errors import UsageError
-from runreel.words.messages import PartialMessage
-from runreel.words.results import RunStreamEvent
-from runreel.words.status import StreamEvent
-from runreel.words.times import duration_ms, first_text_ms, to_micros
+from runreel.importing.import_files import import_files, record_lines
+from runreel.model.errors import UsageError
+from runreel.model.messages import PartialMessage
+from runreel.model.results import RunStreamEvent
+from runreel.model.status import StreamEvent
+from runreel.model.timestamps import duration_ms, first_text_ms, to_micros
 from tests import logs, traffic
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 ASKED = datetime(2025, 6, 1, 10, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -14,21 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runreel
-from runreel.rules import usage as usages
-from runreel.store import read_models, reports, rollup_check, rollups, run_rows
+from runreel.model.records import RunError, RunSummary
+from runreel.model.results import RunResult, RunStreamEvent, Usage
+from runreel.model.selection import RunFilter, choose
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.projection import run_mapper
+from runreel.projection import usage_periods as usages
+from runreel.projection.run_mapper import Projected
 from runreel.store.connection import GiveUp
-from runreel.store.run_rows import Projected
-from runreel.words.log import RunError, RunSummary
-from runreel.words.results import RunResult, RunStreamEvent, Usage
-from runreel.words.selection import RunFilter, choose
-from runreel.words.status import RunStatus, StreamEvent
+from runreel.store.projections import run_table, usage_queries, usage_rollup_check, usage_rollups
 from tests import logs
 from tests.strategies import SOME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
     from runreel.store.connection import Connection
 
 NOON = datetime(2025, 3, 29, 12, tzinfo=UTC)
@@ -115,14 +116,14 @@ class Kept:
     runs: dict[str, RunSummary] = field(default_factory=dict)
 
     def save(self, told: list[RunSummary]) -> None:
-        read_models.save(self.connection, *(Projected(one, _RESULT, "") for one in told))
+        run_table.save(self.connection, *(Projected(one, _RESULT, "") for one in told))
         for one in {run.run_id: run for run in told}.values():
             before = self.runs.get(one.run_id)
             if before is None or before.last_seq <= one.last_seq:
                 self.runs[one.run_id] = one
 
     def delete(self, run_id: str) -> None:
-        read_models.delete(self.connection, run_id)
+        run_table.delete(self.connection, run_id)
         self.runs.pop(run_id, None)
 
     def report(self, by: list[str], chosen: RunFilter, zone: str) -> runreel.UsageReport:
@@ -159,7 +160,7 @@ def value_of(run: RunSummary, name: str) -> str | None:
         return run.labels.get(name.removeprefix("label:"))
     if name == "status":
         return run.status.name
-    return run_rows.key(getattr(run, usages.COLUMNS[name]))
+    return run_mapper.key(getattr(run, usages.COLUMNS[name]))
 
 
 def lets_through(chosen: RunFilter, run: RunSummary) -> bool:
@@ -201,14 +202,14 @@ def test_a_report_is_that_of_the_runs_whatever_was_written_and_is_asked(empty, w
                 kept.delete(f"run-{step}")
             else:
                 kept.save(step)
-            assert list(rollup_check.differences(connection)) == []
+            assert list(usage_rollup_check.differences(connection)) == []
         for by, chosen, since, until, zone in asked:
             within = replace(chosen, since=since, until=until)
             columns = [usages.column_of(name) for name in by if name not in usages.TIMES]
             ahead = None
             if any(name in usages.TIMES for name in by):
-                ahead = usages.ahead(ZoneInfo(zone), reports.days(connection, within))
-            rows = reports.usage(connection, columns, within, ahead=ahead)
+                ahead = usages.ahead(ZoneInfo(zone), usage_queries.days(connection, within))
+            rows = usage_queries.usage(connection, columns, within, ahead=ahead)
             assert usages.report(by, rows, tz_name=zone) == kept.report(by, within, zone)
         for run_id in list(kept.runs):
             kept.delete(run_id)
@@ -245,20 +246,20 @@ def everything(reel: Reel) -> list[Any]:
     return [
         logs.execute(
             reel,
-            f"SELECT {columns}, {rollups.SUMS} FROM {table} GROUP BY {columns} ORDER BY {columns}",
+            f"SELECT {columns}, {usage_rollups.SUMS} FROM {table} GROUP BY {columns} ORDER BY {columns}",
         )
         for table, columns in (("usage_by_time", "span, start"), ("usage_by_value", key))
     ]
 
 
-ABSENT = ["usage_by_time", *(f"usage_by_value {name}" for name in sorted(rollups.DIMENSIONS))]
+ABSENT = ["usage_by_time", *(f"usage_by_value {name}" for name in sorted(usage_rollups.DIMENSIONS))]
 
 
 def rows_of(sums: list[Any]) -> list[int]:
     """How many rows there are of all that may lack altogether."""
     times, values = sums
     names = [row[0] for row in values]
-    return [len(times), *map(names.count, sorted(rollups.DIMENSIONS))]
+    return [len(times), *map(names.count, sorted(usage_rollups.DIMENSIONS))]
 
 
 FALSE = {

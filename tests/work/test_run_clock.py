@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runreel
-from runreel.rules.pacing import wall
-from runreel.transfer import import_files
-from runreel.words.errors import RunNotFound
-from runreel.words.messages import PartialMessage
-from runreel.words.results import RunResult, RunStreamEvent
-from runreel.words.status import RunStatus, StreamEvent
+from runreel.importing.import_files import import_files
+from runreel.model.errors import RunNotFound
+from runreel.model.messages import PartialMessage
+from runreel.model.results import RunResult, RunStreamEvent
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.projection.event_times import wall
 from tests import logs, traffic
 from tests.strategies import SOME
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 MOMENT = timedelta(microseconds=1)
 

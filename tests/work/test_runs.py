@@ -10,13 +10,13 @@ from itertools import product
 import pytest
 
 import runreel
-from runreel import queries
-from runreel.recorder import Recorder
-from runreel.transfer import import_files
-from runreel.words.errors import AmbiguousRun, RunNotFound, UsageError
-from runreel.words.messages import PartialMessage
-from runreel.words.results import RunResult, RunStreamEvent, Usage
-from runreel.words.status import RunStatus, StreamEvent
+from runreel.importing.import_files import import_files
+from runreel.model.errors import AmbiguousRun, RunNotFound, UsageError
+from runreel.model.messages import PartialMessage
+from runreel.model.results import RunResult, RunStreamEvent, Usage
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.query import runs as queries
+from runreel.recording.recorder import Recorder
 from tests import traffic
 
 NOON = datetime(2025, 4, 7, 12, tzinfo=UTC)
@@ -490,7 +490,7 @@ def test_a_result_asked_for_while_the_run_grows_is_of_one_moment(db_url, monkeyp
     with runreel.open(db_url) as own:
         recording = own.recording("run")
         recording.result(RunResult(RunStatus.IN_PROGRESS, _message=PartialMessage(("Hello",))))
-        from runreel.store import event_log
+        from runreel.store.events import event_log
 
         read = event_log.read
 

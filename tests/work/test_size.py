@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import runreel
-from runreel.batch import Batch
-from runreel.recorder import Recorder
+from runreel.importing.batch import Batch
+from runreel.recording.recorder import Recorder
 from tests import logs, traffic
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def test_projections_hold_no_copy_of_the_text(tmp_path):
 MEASURED = """
 import pathlib, resource, sys
 import runreel
-from runreel.transfer import import_files
+from runreel.importing.import_files import import_files
 reel = runreel.open("log.db", durability="normal")
 report = import_files(reel.db, sys.argv[1:])
 kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

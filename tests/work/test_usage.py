@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import runreel
-from runreel.transfer import import_files
-from runreel.words.errors import UsageError
-from runreel.words.log import UsageTotals
-from runreel.words.results import RunResult, RunStreamEvent, Usage
-from runreel.words.status import RunStatus, StreamEvent
+from runreel.importing.import_files import import_files
+from runreel.model.errors import UsageError
+from runreel.model.records import UsageTotals
+from runreel.model.results import RunResult, RunStreamEvent, Usage
+from runreel.model.status import RunStatus, StreamEvent
 from tests import logs, real_runs, traffic
 
 MADE_UP = {

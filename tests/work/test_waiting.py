@@ -14,17 +14,17 @@ import pytest
 
 import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
-from runreel.commit import committer_of
-from runreel.recorder import Recorder
-from runreel.store import engine as engines
-from runreel.words.errors import DatabaseLocked, DatabaseUnavailable, LogError, RecordingError
-from runreel.words.log import STREAM_EVENT
+from runreel.model.errors import DatabaseLocked, DatabaseUnavailable, LogError, RecordingError
+from runreel.model.records import STREAM_EVENT
+from runreel.recording.group_commit import committer_of
+from runreel.recording.recorder import Recorder
+from runreel.store.drivers import sqlite as engines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 PARTIAL = RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=PartialMessage(("x",)))
 VALUE = {"type": "PARTIAL_MESSAGE", "text": "x"}

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from runreel import __version__
-from runreel.cli import failures, terminal
-from runreel.words.errors import RunreelError
+from runreel.cli import error_reporting
+from runreel.cli.render import terminal
+from runreel.model.errors import RunreelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +30,8 @@ _NARROWEST = 50
 # Command: its module, and the first line of its help, so that a list of commands imports none.
 COMMANDS = {
     "demo": ("demo", "Record a scripted run, show it, replay it, count it."),
-    "record": ("intake", "Record a run from JSON lines as they arrive."),
-    "import": ("intake", "Import recorded events."),
+    "record": ("record_import", "Record a run from JSON lines as they arrive."),
+    "import": ("record_import", "Import recorded events."),
     "runs": ("runs", "List runs, newest first."),
     "show": ("show", "Show one run: its result, usage and timing."),
     "events": ("events", "List the events of a run in their order."),
@@ -87,7 +88,7 @@ class Lazy(click.Group):
         """The command of this name."""
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"runreel.cli.{COMMANDS[cmd_name][0]}")
+        module = import_module(f"runreel.cli.commands.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
@@ -178,12 +179,12 @@ def main(arguments: Sequence[str]) -> int:
         terminal.flush()
     except BrokenPipeError:
         terminal.abandon()
-        return failures.CLOSED_PIPE
+        return error_reporting.CLOSED_PIPE
     except terminal.OutputFailed as error:
         terminal.abandon()
         return error.exit_code
     except KeyboardInterrupt:
-        return failures.INTERRUPTED
+        return error_reporting.INTERRUPTED
     return code
 
 
@@ -195,15 +196,15 @@ def _explained(arguments: list[str]) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return failures.explain_interrupt()
+        return error_reporting.explain_interrupt()
     except click.ClickException as error:
-        return failures.explain_usage(error)
+        return error_reporting.explain_usage(error)
     except RunreelError as error:
-        return failures.explain(error, verbose=app.verbose)
+        return error_reporting.explain(error, verbose=app.verbose)
     except BrokenPipeError:
         raise
     except Exception:  # noqa: BLE001 - the last resort, and it tells everything
-        return failures.explain_bug()
+        return error_reporting.explain_bug()
     return code
 
 

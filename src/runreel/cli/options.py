@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from runreel.cli import completion, terminal
+from runreel.cli.commands import completion
 from runreel.cli.main import App
+from runreel.cli.render import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from click.shell_completion import CompletionItem
 
-    from runreel.reel import Reel
+    from runreel.api.reel import Reel
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -87,8 +88,8 @@ def opened(*, create: bool = False) -> Iterator[Reel]:
 
     Where a project's file chose it, stderr says which log that is.
     """
-    from runreel.cli import settings
-    from runreel.reel import open as open_reel
+    from runreel.api.reel import open as open_reel
+    from runreel.cli import configuration as settings
 
     app = click.get_current_context().ensure_object(App)
     choice = settings.database(app.db)
@@ -109,7 +110,7 @@ def output(*, empty: bool = False) -> Callable[[Callable[..., R]], Callable[...,
         ) -> R:
             if as_json and format_ not in (None, "json"):
                 raise click.UsageError(f"--json and --output {format_} exclude each other.")
-            from runreel.cli.output import Output
+            from runreel.cli.render.output import Output
 
             chosen = "json" if as_json else format_ or "table"
             return command(*args, output=Output(chosen, fail_empty=fail_empty), **kwargs)

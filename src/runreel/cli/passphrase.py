@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from runreel.cli import terminal
-from runreel.words.errors import BadKey
+from runreel.cli.render import terminal
+from runreel.model.errors import BadKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable

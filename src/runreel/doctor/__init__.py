@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from runreel.doctor import files, log, postgres, sqlite
 from runreel.doctor.checks import BAD, OK, Check, Examination
-from runreel.store import driver_errors, schema, urls
+from runreel.model.errors import LogError
+from runreel.store import database_url
 from runreel.store.database import Database
-from runreel.words.errors import LogError
+from runreel.store.drivers import errors as driver_errors
+from runreel.store.schema import migrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,7 +31,7 @@ def examine(database: Database, *, now: int) -> Examination:
     looked_at = _read_only(database)
     try:
         with looked_at.reading(checked=False) as connection:
-            revision = schema.current(connection)
+            revision = migrations.current(connection)
             checks = [
                 Check("database", OK, database.shown),
                 *_examined(connection, revision, database, now),
@@ -48,14 +50,14 @@ def _unreached(error: LogError) -> Examination:
 def _examined(
     connection: Connection, revision: str | None, database: Database, now: int
 ) -> Iterator[Check]:
-    path = urls.sqlite_path(database.url)
+    path = database_url.sqlite_path(database.url)
     if path is None:
         yield from _guarded(database, "server", lambda: postgres.server(connection))
     else:
         yield from _guarded(database, "sqlite", lambda: sqlite.settings(connection))
         yield from files.around(path)
     yield log.revision(revision)
-    if revision != schema.HEAD:
+    if revision != migrations.HEAD:
         return
     if path is None:
         yield from _guarded(database, "role", lambda: postgres.role(connection))
@@ -76,9 +78,9 @@ def _guarded(
 
 def _read_only(database: Database) -> Database:
     """The same log; a file of SQLite so that looking at it changes nothing, not even its mode."""
-    path = urls.sqlite_path(database.url)
+    path = database_url.sqlite_path(database.url)
     durability = "full" if database.durable else "normal"
     url = database.url.text
     if path is not None and not database.url.query:
-        url = f"sqlite:///{urls.file_uri(path, 'mode=ro&uri=true')}"
+        url = f"sqlite:///{database_url.file_uri(path, 'mode=ro&uri=true')}"
     return Database(url, durability=durability, create=False)

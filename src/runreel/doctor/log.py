@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from runreel import queries
 from runreel.doctor.checks import BAD, OK, WARN, Check
-from runreel.store import guards, health, schema
-from runreel.words.times import from_micros, rfc3339
+from runreel.model.timestamps import from_micros, rfc3339
+from runreel.query import runs as queries
+from runreel.store.admin import server_health
+from runreel.store.schema import comparison, migrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from runreel.model.records import OpenRecording
     from runreel.store.connection import Connection
-    from runreel.words.log import OpenRecording
 
 _NAMED = 3
 _MINUTES = 5 * 60_000_000
@@ -23,31 +24,31 @@ _FORGOTTEN = timedelta(days=1)
 
 def revision(found: str | None) -> Check:
     """Whether the tables are those of this runreel."""
-    if found == schema.HEAD:
+    if found == migrations.HEAD:
         return Check("schema", OK, found)
     if found is None:
         return Check("schema", BAD, "there are no tables", "`runreel db upgrade` creates them.")
-    if found in schema.REVISIONS:
+    if found in migrations.REVISIONS:
         return Check(
             "schema",
             BAD,
-            f"revision {found}, this runreel needs {schema.HEAD}",
+            f"revision {found}, this runreel needs {migrations.HEAD}",
             "`runreel db upgrade` brings it up to date.",
         )
     return Check(
         "schema",
         BAD,
-        f"revision {found}, this runreel knows up to {schema.HEAD}",
+        f"revision {found}, this runreel knows up to {migrations.HEAD}",
         "Install the newer runreel.",
     )
 
 
 def _guards(connection: Connection, _: int) -> Iterator[Check]:
-    reason = guards.not_compared(connection)
+    reason = comparison.not_compared(connection)
     if reason is not None:
         yield Check("guards", WARN, "not compared", f"{reason[0].upper()}{reason[1:]}.")
         return
-    found = guards.differences(connection)
+    found = comparison.differences(connection)
     if not found:
         yield Check("guards", OK, "the database refuses to change the log")
         return
@@ -61,20 +62,20 @@ def _guards(connection: Connection, _: int) -> Iterator[Check]:
 
 
 def _projections(connection: Connection, _: int) -> Iterator[Check]:
-    found = schema.projection_version(connection)
-    if found == schema.PROJECTION_VERSION:
+    found = migrations.projection_version(connection)
+    if found == migrations.PROJECTION_VERSION:
         yield Check("projections", OK, f"version {found}")
         return
     yield Check(
         "projections",
         BAD,
-        f"version {found}, this runreel makes {schema.PROJECTION_VERSION}",
+        f"version {found}, this runreel makes {migrations.PROJECTION_VERSION}",
         "`runreel rebuild` makes them anew from the log.",
     )
 
 
 def _recordings(connection: Connection, now: int) -> Iterator[Check]:
-    if schema.projection_version(connection) != schema.PROJECTION_VERSION:
+    if migrations.projection_version(connection) != migrations.PROJECTION_VERSION:
         return
     found = queries.open_recordings(connection)
     stuck = [recording.run_id for recording in found if _is_stuck(recording, now)]
@@ -96,7 +97,7 @@ def _is_stuck(recording: OpenRecording, now: int) -> bool:
 
 
 def _clock(connection: Connection, _: int) -> Iterator[Check]:
-    found = health.steps_back(connection, _MINUTES)
+    found = server_health.steps_back(connection, _MINUTES)
     if not found:
         yield Check("clock", OK, "goes forward in the newest runs")
         return
@@ -109,7 +110,7 @@ def _clock(connection: Connection, _: int) -> Iterator[Check]:
 
 
 def _future(connection: Connection, now: int) -> Iterator[Check]:
-    found = health.rows_after(connection, now + _MINUTES)
+    found = server_health.rows_after(connection, now + _MINUTES)
     if not found:
         yield Check("future", OK, "the newest runs end before now")
         return
@@ -121,7 +122,7 @@ def _future(connection: Connection, now: int) -> Iterator[Check]:
     )
 
 
-def _named(row: health.Moment) -> str:
+def _named(row: server_health.Moment) -> str:
     return f"{row.run_id}, row {row.seq}, {rfc3339(row.at)}"
 
 

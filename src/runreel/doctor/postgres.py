@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from runreel.doctor.checks import BAD, OK, WARN, Check
-from runreel.store import health
+from runreel.store.admin import server_health
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ _CLOCK = 60_000_000
 
 def server(connection: Connection) -> Iterator[Check]:
     """The server, its settings and its clock."""
-    told = health.server(connection)
+    told = server_health.server(connection)
     yield _version(told.version, told.version_number)
     yield _encoding(told.encoding)
     yield _safe_writes("fsync", told.fsync)
@@ -35,7 +35,7 @@ def server(connection: Connection) -> Iterator[Check]:
 
 def role(connection: Connection) -> Iterator[Check]:
     """What our role may do to the log."""
-    told = health.role(connection)
+    told = server_health.role(connection)
     if not told.excess:
         yield Check("role", OK, told.name)
         return
@@ -78,7 +78,7 @@ def _safe_writes(name: str, value: str) -> Check:
     )
 
 
-def _replica(told: health.Server) -> Check:
+def _replica(told: server_health.Server) -> Check:
     if not told.is_replica:
         return Check("replica", OK, "no, the primary")
     behind = "behind by nobody knows what" if told.lag is None else f"{told.lag:,.1f} s behind"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from runreel.words.errors import BadInput
+from runreel.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

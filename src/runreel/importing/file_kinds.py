@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from runreel.rules.json_text import loads
-from runreel.words.errors import BadValue
+from runreel.codec.json_text import loads
+from runreel.model.errors import BadValue
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet

@@ -5,20 +5,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
-from runreel.words.errors import UsageError
+from runreel.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runreel.rules.reading import Reader
-    from runreel.sources.openai_reasoning import Thought
+    from runreel.codec.source_protocol import Reader
+    from runreel.sources.openai.reasoning import Thought
 
 # The names stand in every log: never change one.
 _READERS = {
-    "openai-chat": "runreel.sources.openai_chat",
-    "openai-responses": "runreel.sources.openai_responses",
+    "openai-chat": "runreel.sources.openai.chat_reader",
+    "openai-responses": "runreel.sources.openai.responses_reader",
     "plain": "runreel.sources.plain",
-    "yandex-assistants": "runreel.sources.yandex_assistants",
+    "yandex-assistants": "runreel.sources.yandex.reader",
 }
 
 SOURCES = tuple(sorted(_READERS))
@@ -43,7 +43,7 @@ def thoughts(source: str, kind: str, value: Any) -> Iterable[Thought]:
     """The reasoning in a source's value, in pieces or whole; empty where it has none."""
     if source not in ("openai-chat", "openai-responses"):
         return ()
-    from runreel.sources import openai_reasoning
+    from runreel.sources.openai import reasoning as openai_reasoning
 
     read = openai_reasoning.chat if source == "openai-chat" else openai_reasoning.responses
     return read(kind, value)

@@ -6,11 +6,11 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from runreel.sources.lines import YANDEX
-from runreel.sources.spoken_lines import NO_FRAME, SpokenLine, event_number, frame_of, spoken
+from runreel.sources.cumulative_lines import NO_FRAME, SpokenLine, event_number, frame_of, spoken
+from runreel.sources.line_parser import YANDEX
 
 if TYPE_CHECKING:
-    from runreel.sources.lines import Line
+    from runreel.sources.line_parser import Line
 
 # How much of an unreadable line is searched for the run that it names.
 _HEAD = 1024 * 1024

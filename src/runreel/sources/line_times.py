@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.sources.lines import PLAIN, YANDEX
-from runreel.sources.proto_json import as_mapping, get, mapping
-from runreel.words.errors import BadInput
-from runreel.words.times import is_unreadable
+from runreel.model.errors import BadInput
+from runreel.model.timestamps import is_unreadable
+from runreel.sources.line_parser import PLAIN, YANDEX
+from runreel.sources.yandex.proto_json import as_mapping, get, mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.sources.lines import Line
+    from runreel.sources.line_parser import Line
 
 
 def require_times(line: Line) -> None:

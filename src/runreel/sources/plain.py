@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.rules import plain_json as pj
-from runreel.rules import token_counts
-from runreel.rules.reading import START, Facts, Reading, Slot, SoFar, Telling
-from runreel.words.log import CONTEXT, RUN, STREAM_EVENT
-from runreel.words.results import RunResult, RunStreamEvent
-from runreel.words.status import PARTIAL, RunStatus, StreamEvent
-from runreel.words.times import is_unreadable, micros
+from runreel.codec import plain_json as pj
+from runreel.codec import token_counts
+from runreel.codec.source_protocol import START, Facts, Reading, Slot, SoFar, Telling
+from runreel.model.records import CONTEXT, RUN, STREAM_EVENT
+from runreel.model.results import RunResult, RunStreamEvent
+from runreel.model.status import PARTIAL, RunStatus, StreamEvent
+from runreel.model.timestamps import is_unreadable, micros
 
 if TYPE_CHECKING:
-    from runreel.rules.token_counts import Tally
+    from runreel.codec.token_counts import Tally
 
 _TIMES = ("at", "created_at", "requested_at")
 

@@ -7,14 +7,14 @@ import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from runreel.store import engine
-from runreel.words.errors import LogError
+from runreel.model.errors import LogError
+from runreel.store.drivers import sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from runreel.store.engine import Held
-    from runreel.store.prepared import Prepared
+    from runreel.store.drivers.postgres_prepared import Prepared
+    from runreel.store.drivers.sqlite import Held
 
 
 @lru_cache(maxsize=512)
@@ -122,7 +122,7 @@ class Connection:
         An event loop does neither: both take as long as another process or the disk takes.
         """
         if waits is not self.waits and not self.postgres:
-            engine.wait_for_lock(self.driver, waits=waits)
+            sqlite.wait_for_lock(self.driver, waits=waits)
             self.waits = waits
 
     def close(self) -> None:

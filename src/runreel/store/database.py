@@ -6,26 +6,28 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from runreel.store import driver_errors, schema, urls
-from runreel.store import engine as engines
-from runreel.store.connection import Connection
-from runreel.store.connections import Connections, in_use
-from runreel.store.log_file import is_file, missing, refuse_left_behind
-from runreel.system import backoff
-from runreel.words.errors import (
+from runreel.model.errors import (
     DatabaseReadOnly,
     DatabaseUnavailable,
     SchemaMissing,
     SchemaTooOld,
     UsageError,
 )
+from runreel.store import database_url
+from runreel.store.connection import Connection
+from runreel.store.drivers import errors as driver_errors
+from runreel.store.drivers import sqlite as engines
+from runreel.store.drivers.log_file import is_file, missing, refuse_left_behind
+from runreel.store.pool import Connections, in_use
+from runreel.store.schema import migrations
+from runreel.system import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from runreel.rules.masking import Masking
-    from runreel.store.space import Space
+    from runreel.codec.secret_masking import Masking
+    from runreel.store.admin.vacuum import Space
 
 T = TypeVar("T")
 
@@ -52,7 +54,7 @@ class Database(Connections):
         super().__init__(url, durability=durability)
         self.patience = patience
         self.masking = masking
-        self._create = create and urls.may_create(self.url)
+        self._create = create and database_url.may_create(self.url)
 
     def patiently(self, step: Callable[[], T]) -> T:
         """What ``step`` answers, tried again for ``patience`` seconds while it cannot be reached.
@@ -81,7 +83,7 @@ class Database(Connections):
             if self._path is not None:
                 self._see_file(self._path)
             with self.reading(checked=False) as connection:
-                schema.current(connection)
+                migrations.current(connection)
             with in_use(), self._lock:
                 moved = self._migrate(partitions)
         self._checked = True
@@ -91,7 +93,7 @@ class Database(Connections):
         """The revision of the tables, None where there are none."""
         self.see_exists()
         with self.reading(checked=False) as connection:
-            return schema.current(connection)
+            return migrations.current(connection)
 
     def see_exists(self) -> None:
         """See that the file of a SQLite log exists, without opening it.
@@ -109,28 +111,28 @@ class Database(Connections):
             UsageError: if it can have none, or not so many.
         """
         self._check_partitions(partitions)
-        return schema.ddl(self.url, partitions=partitions)
+        return migrations.ddl(self.url, partitions=partitions)
 
     def status(self) -> dict[str, Any]:
         """Sizes in bytes, rows, settings and revision."""
-        from runreel.store import status
+        from runreel.store.admin import statistics
 
         with self.reading() as connection:
-            return status.of(connection, self._path)
+            return statistics.of(connection, self._path)
 
     def size(self) -> int:
         """The bytes that the log takes: see ``space.size``."""
-        from runreel.store import space
+        from runreel.store.admin import vacuum
 
         with self.reading() as connection:
-            return space.size(connection, self._path)
+            return vacuum.size(connection, self._path)
 
     def release(self, *, purge: bool) -> Space:
         """Let go of the bytes of what was erased or deleted: see ``space.release``."""
-        from runreel.store import space
+        from runreel.store.admin import vacuum
 
         with self.writing() as connection:
-            return space.release(connection, self._path, purge=purge)
+            return vacuum.release(connection, self._path, purge=purge)
 
     def _check(self) -> None:
         with self._lock:
@@ -138,7 +140,7 @@ class Database(Connections):
                 self._see_file(self._path)
             connection = Connection(self._engine_now().connect())
             try:
-                schema.require(connection)
+                migrations.require(connection)
             except (SchemaMissing, SchemaTooOld):
                 # A reader changes nothing: older versions of runreel may still use the file.
                 if self._path is None or not self._create:
@@ -152,7 +154,7 @@ class Database(Connections):
     def _check_partitions(self, number: int | None) -> None:
         if number is None:
             return
-        from runreel.store import partitions
+        from runreel.store.schema import partitions
 
         if not self.postgres:
             raise UsageError("only a log in Postgres has partitions")
@@ -160,7 +162,7 @@ class Database(Connections):
 
     def _migrate(self, partitions: int | None = None) -> tuple[str | None, str]:
         engine = self._engine_now()
-        moved = schema.upgrade(engine, partitions=partitions)
+        moved = migrations.upgrade(engine, partitions=partitions)
         # A file is given its journal mode by the first connection that finds it ours.
         engine.dispose()
         return moved

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from runreel.words.errors import UsageError
+from runreel.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator

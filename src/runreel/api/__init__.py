@@ -1,0 +1,1 @@
+"""The public facade: `Reel` and its maintenance part."""

@@ -1,0 +1,1 @@
+"""Verification of the hash chain, checkpoints, signatures, backup."""

@@ -1,0 +1,1 @@
+"""Live recording of the openai client."""

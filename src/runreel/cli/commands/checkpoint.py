@@ -1,0 +1,132 @@
+"""``runreel checkpoint``: a signed account of where every run ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runreel.cli import options, passphrase
+from runreel.cli.render import terminal
+
+if TYPE_CHECKING:
+    from runreel.api.reel import Reel
+    from runreel.audit.checkpoints import Made
+    from runreel.audit.signing import SigningKey
+    from runreel.cli.render.output import Output
+
+_FILE = click.Path(exists=True, dir_okay=False)
+
+
+@click.command(
+    "checkpoint",
+    epilog=options.examples("""
+runreel checkpoint --key audit.key --out checkpoints/
+runreel checkpoint --key audit.key --previous monday.txt --out tuesday.txt
+runreel checkpoint --key audit.key --next-key new.key.pub --out checkpoints/
+"""),
+)
+@click.option(
+    "--key", "key_file", type=_FILE, required=True, metavar="FILE", help="Private key that signs."
+)
+@passphrase.option
+@click.option(
+    "--out",
+    type=click.Path(),
+    required=True,
+    metavar="FILE|DIR",
+    help="New file, or a directory whose newest checkpoint is the previous one.",
+)
+@click.option("--previous", type=_FILE, metavar="FILE", help="Previous checkpoint.")
+@click.option("--full", is_flag=True, help="List every run, not only changed ones.")
+@click.option(
+    "--next-key",
+    type=_FILE,
+    metavar="FILE.pub",
+    help="Public key that signs the next checkpoints.",
+)
+@options.output()
+@options.reel()
+def checkpoint_command(  # noqa: PLR0913 - one for each option
+    reel: Reel,
+    *,
+    key_file: str,
+    passphrase_file: str | None,
+    out: str,
+    previous: str | None,
+    full: bool,
+    next_key: str | None,
+    output: Output,
+) -> None:
+    """Sign the last hash of every run.
+
+    `verify --checkpoint` later proves by it that nothing up to now was changed, truncated or
+    deleted. Keep it where those who can write the database cannot. It lists the runs that
+    changed since the previous checkpoint; the first, every 30th, and any with --full or without
+    its predecessor list all runs.
+
+    Exit code 1: the log contradicts the previous checkpoint, and nothing was signed.
+    """
+    from runreel.audit import checkpoints, signing
+    from runreel.model.timestamps import to_micros
+
+    made = checkpoints.checkpoint(
+        reel.db,
+        Path(out),
+        key=_key(Path(key_file), passphrase_file),
+        now=to_micros(datetime.now(UTC)),
+        previous=None if previous is None else Path(previous),
+        full=full,
+        next_key=None if next_key is None else signing.load_public(Path(next_key)),
+    )
+    _show(_told(made), output)
+
+
+def _key(path: Path, passphrase_file: str | None) -> SigningKey:
+    from runreel.audit import signing
+
+    def passphrase_of() -> bytes | None:
+        told = passphrase.given(passphrase_file)
+        return passphrase.asked(f"Passphrase of {path.name}: ") if told is None else told
+
+    key = signing.load(path, passphrase_of)
+    if signing.is_exposed(path):
+        terminal.note(f"Others can read the key: chmod 600 {path}")
+    return key
+
+
+def _told(made: Made) -> dict[str, object]:
+    header = made.header
+    return {
+        "file": str(made.path),
+        "sha256": made.sha256,
+        "number": header.number,
+        "kind": header.kind,
+        "runs": made.runs,
+        "previous": header.previous,
+        "key_id": header.key_id,
+        "next_key_id": made.next_key_id,
+    }
+
+
+def _show(told: dict[str, object], output: Output) -> None:
+    from runreel.cli.render import tables
+
+    if not output.is_table:
+        output.object(told)
+        return
+    shown = ((title, told[name]) for name, title in _TITLES.items() if told[name] is not None)
+    tables.show_facts((title, str(value)) for title, value in shown)
+
+
+_TITLES = {
+    "file": "Checkpoint",
+    "sha256": "SHA-256",
+    "number": "Number",
+    "kind": "Lists",
+    "runs": "Runs",
+    "key_id": "Key",
+    "next_key_id": "Next key",
+}

@@ -1,0 +1,166 @@
+"""``runreel db``: the database itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from runreel.cli import options
+from runreel.cli.render import terminal
+from runreel.model.errors import UsageError
+from runreel.store.schema.partitions import LEAST, MOST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from runreel.api.reel import Reel
+    from runreel.cli.render.output import Output
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+
+def _named(option: str, default: str, text: str) -> Callable[[Command], Command]:
+    return click.option(
+        option, metavar="NAME", type=options.TEXT, default=default, show_default=True, help=text
+    )
+
+
+def _partitions(text: str) -> Callable[[Command], Command]:
+    return click.option("--partitions", metavar="N", type=click.IntRange(LEAST, MOST), help=text)
+
+
+@click.group(
+    "db",
+    epilog=options.examples("""
+runreel db status
+runreel --db postgresql://me@host/log db upgrade
+"""),
+)
+def db_command() -> None:
+    """Manage the database."""
+
+
+@db_command.command(
+    "upgrade",
+    epilog=options.examples("""
+runreel db upgrade
+runreel --db postgresql://me@host/log db upgrade
+runreel --db postgresql://me@host/log db upgrade --partitions 16
+"""),
+)
+@_partitions("Split the log into N partitions by run (Postgres).")
+@options.reel(create=True)
+def upgrade(reel: Reel, partitions: int | None) -> None:
+    """Create or migrate the tables.
+
+    SQLite files are also migrated by `record`, `import` and programs that record, which say so;
+    commands that read change nothing. Postgres is migrated by this command alone, and its
+    encoding has to be UTF8. Several may run at once: one migrates, the others find it done.
+    Exits with 1 if the tables or their triggers differ from what the migrations made.
+
+    With --partitions the log on Postgres is split into N partitions by run. A log that has events
+    already is rewritten, which needs as much space again until it is done and blocks its users
+    meanwhile. The number cannot be changed later.
+    """
+    from runreel.store.schema import comparison
+
+    before, after = reel.db.upgrade(partitions=partitions)
+    if before == after:
+        terminal.out(f"{reel.url_shown}: revision {after} already.")
+    else:
+        terminal.out(f"{reel.url_shown}: revision {before or 'none'} -> {after}.")
+    if partitions is not None:
+        terminal.out(f"Partitions: {partitions}.")
+    with reel.db.reading() as connection:
+        not_compared = comparison.not_compared(connection)
+        found = comparison.differences(connection)
+    if not_compared is not None:
+        terminal.note(f"Not compared: the tables and their triggers; {not_compared}.")
+    for difference in found:
+        terminal.note(f"Not as it should be: {difference}.")
+    if found:
+        raise click.exceptions.Exit(1)
+
+
+@db_command.command("current", epilog=options.examples("runreel db current"))
+@options.output()
+@options.reel()
+def current(reel: Reel, *, output: Output) -> None:
+    """Print the revision of the tables; a dash where there are none."""
+    revision = reel.db.current()
+    if output.is_table:
+        terminal.out(revision or "-")
+    else:
+        output.object({"revision": revision})
+
+
+@db_command.command(
+    "sql",
+    epilog=options.examples("""
+runreel db sql
+runreel --db postgresql://me@host/log db sql | psql
+"""),
+)
+@_partitions("With the log in N partitions (Postgres).")
+@options.reel()
+def sql(reel: Reel, partitions: int | None) -> None:
+    """Print the DDL for this kind of database without connecting to one."""
+    terminal.out(reel.db.sql(partitions=partitions), end="")
+
+
+@db_command.command(
+    "grants",
+    epilog=options.examples("""
+runreel db grants > roles.sql
+runreel --db postgresql://me@host/log db grants --reader analyst | psql log
+"""),
+)
+@_named("--owner", "runreel_owner", "Owns the tables and migrates them.")
+@_named("--recorder", "runreel_recorder", "Appends to the log.")
+@_named("--reader", "runreel_reader", "Reads.")
+@_named("--redactor", "runreel_redactor", "Records, redacts and prunes.")
+@_named("--schema", "public", "Schema of the tables.")
+@options.reel()
+def grants(reel: Reel, **names: str) -> None:
+    """Print the SQL of least-privilege roles without connecting to a database.
+
+    For Postgres. Roles that do not exist are created, without a login; grant them to login roles.
+    """
+    from runreel.store.schema import roles as store
+
+    if not reel.db.postgres:
+        raise UsageError(
+            "SQLite has no roles: a user who can write the file can write all of it",
+            hint="Only its owner can read the file. Roles need --db postgresql://...",
+        )
+    terminal.out_exact(store.sql(store.Roles(**names)))
+
+
+@db_command.command("status", epilog=options.examples("runreel db status --json"))
+@options.output()
+@options.reel()
+def status(reel: Reel, *, output: Output) -> None:
+    """Show sizes, rows, settings and revision."""
+    from runreel.cli.render import tables
+
+    told = {"database": reel.url_shown, **reel.db.status()}
+    if output.is_table:
+        tables.show_facts(_facts(told))
+    else:
+        output.object(told)
+
+
+def _facts(told: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    for name, value in told.items():
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                yield f"{name.capitalize()}: {key}", _shown(inner)
+        else:
+            yield name.replace("_", " ").capitalize(), _shown(value)
+
+
+def _shown(value: Any) -> str | None:
+    if value is None:
+        return None
+    return f"{value:,}" if type(value) is int else str(value)

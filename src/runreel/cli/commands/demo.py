@@ -1,0 +1,90 @@
+"""``runreel demo``: record a scripted run with the real recorder, then show what a log offers."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from runreel.cli import options
+from runreel.cli.render import terminal
+from runreel.model.errors import ProjectionOutdated
+from runreel.system.default_location import data_directory
+
+if TYPE_CHECKING:
+    from runreel.api.reel import Reel
+    from runreel.cli.main import App
+
+
+@click.command(
+    "demo",
+    epilog=options.examples("""
+runreel demo
+runreel --db try.db demo --fast
+"""),
+)
+@click.option("--fast", is_flag=True, help="Make no pauses.")
+@click.pass_obj
+def demo_command(app: App, *, fast: bool) -> None:
+    """Record a scripted run, show it, replay it, count it.
+
+    The run is named demo-<time> and labelled app=demo. It goes into a log of its own, demo.db in
+    your data directory, and into another only where --db names it; RUNREEL_DB and configuration
+    files are not used.
+    """
+    prefix = ""
+    own = app.db is None
+    if own:
+        app.db = str(data_directory() / "demo.db")
+        prefix = f"--db {shlex.quote(app.db)} "
+    with options.opened(create=True) as reel:
+        if own:
+            _update(reel)
+        _demonstrate(reel, prefix, fast=fast)
+
+
+def _update(reel: Reel) -> None:
+    """Rebuild the demo's own log where another version of runreel made its projections."""
+    from runreel.store.schema import migrations
+
+    with reel.db.reading() as connection:
+        version = migrations.projection_version(connection)
+    try:
+        migrations.check_projections(version)
+    except ProjectionOutdated:
+        reel.rebuild()
+        terminal.note(f"Rebuilt {reel.url_shown}: another version of runreel made it.")
+
+
+def _demonstrate(reel: Reel, prefix: str, *, fast: bool) -> None:
+    """Record and print; ``prefix`` is the option that names the log in the commands printed."""
+    from runreel.cli.commands import demo_scenario
+    from runreel.cli.render import replay_renderers, run_detail, usage_table
+
+    run_id = f"demo-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"
+    _say(f"Recording {run_id} to {reel.url_shown}", None)
+    demo_scenario.record(reel, run_id, pause=0.0 if fast else 1.0)
+
+    _say("The recorded run", f"{prefix}show latest")
+    summary, result = reel.state(run_id)
+    run_detail.show(summary, result, content=False)
+
+    _say("Its stream again, four times as fast", f"{prefix}replay latest --speed 4")
+    replay_renderers.play(reel.timeline(run_id), replay_renderers.Delta(), speed=4, instant=fast)
+
+    _say("The tokens of all demo runs", f"{prefix}usage --by model --label app=demo")
+    usage_table.show(reel.usage(("model",), labels=demo_scenario.LABELS))
+
+    _say("Try next", None)
+    for command in ("runs", "events latest", "show latest --at 5 --content"):
+        terminal.out(f"  runreel {prefix}{command}")
+    terminal.out("  runreel --help")
+
+
+def _say(title: str, command: str | None) -> None:
+    terminal.out("")
+    shown = "" if command is None else f"   $ runreel {command}"
+    terminal.out((f"== {title}", "bold cyan"), (shown, "dim"))
+    terminal.out("")

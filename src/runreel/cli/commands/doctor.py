@@ -1,0 +1,46 @@
+"""``runreel doctor``: health checks of the log."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from runreel.cli import options
+
+if TYPE_CHECKING:
+    from runreel.api.reel import Reel
+    from runreel.cli.render.output import Output
+
+_UNREACHED = 3
+
+
+@click.command(
+    "doctor",
+    epilog=options.examples("""
+runreel doctor
+runreel doctor --json
+runreel --db postgresql://me@host/log doctor
+"""),
+)
+@options.output()
+@options.reel()
+def doctor_command(reel: Reel, *, output: Output) -> None:
+    """Check the health of the database and say what to do.
+
+    Checks the database and its settings, files and permissions, tables and triggers, forgotten
+    recordings and clocks, and changes nothing. `verify` checks whether the log is intact.
+    Exit code 1: something is bad; 3: the database cannot be reached.
+    """
+    from runreel.cli.render.list_views import CHECKS
+    from runreel.doctor import examine
+    from runreel.model.timestamps import to_micros
+
+    as_of = datetime.now(UTC)
+    found = examine(reel.db, now=to_micros(as_of))
+    output.items(CHECKS, found.checks, as_of=as_of)
+    if not found.reached:
+        raise click.exceptions.Exit(_UNREACHED)
+    if found.is_bad:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,64 @@
+"""``runreel keygen``: a key that signs checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runreel.cli import options, passphrase
+from runreel.model.errors import BadKey
+
+if TYPE_CHECKING:
+    from runreel.cli.render.output import Output
+
+
+@click.command(
+    "keygen",
+    epilog=options.examples("""
+runreel keygen audit.key
+runreel keygen audit.key --passphrase
+"""),
+)
+@click.argument("file", type=click.Path(), metavar="FILE")
+@click.option(
+    "--passphrase", "ask", is_flag=True, help="Ask for a passphrase that encrypts the private key."
+)
+@passphrase.option
+@options.output()
+def keygen_command(*, file: str, ask: bool, passphrase_file: str | None, output: Output) -> None:
+    """Create a key that signs checkpoints.
+
+    Writes the private key to FILE, which only its owner can read, and the public key to FILE.pub.
+    Keep the private key where checkpoints are created; give the public key to those who verify.
+    Neither is ever stored in the database.
+    """
+    from runreel.audit import signing
+    from runreel.cli.render import tables
+
+    locked = _asked() if ask else passphrase.given(passphrase_file)
+    key = signing.generate(Path(file), locked)
+    told = {
+        "key_id": key.id,
+        "file": file,
+        "public_file": str(signing.public_path(Path(file))),
+        "passphrase": locked is not None,
+    }
+    if output.is_table:
+        shown = {"Key": key.id, "Private key": file, "Public key": str(told["public_file"])}
+        tables.show_facts(shown.items())
+    else:
+        output.object(told)
+
+
+def _asked() -> bytes:
+    told = passphrase.asked("Passphrase: ")
+    if told is None:
+        raise BadKey(
+            "there is no terminal to ask for a passphrase",
+            hint=f"Put it in a file (--passphrase-file) or in {passphrase.ENVIRONMENT}.",
+        )
+    if told != passphrase.asked("Once more: "):
+        raise BadKey("these are two passphrases", hint="Nothing was made. Try again.")
+    return told

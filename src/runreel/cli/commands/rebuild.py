@@ -1,0 +1,112 @@
+"""``runreel rebuild``: the projections, made anew or compared."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+import click
+
+from runreel.cli import options
+from runreel.cli.render import terminal
+from runreel.model.errors import RunNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import TypeVar
+
+    from runreel.api.reel import Reel
+    from runreel.cli.render.output import Output
+    from runreel.model.finding import Finding
+    from runreel.store.connection import Connection
+
+    T = TypeVar("T")
+
+# So much is looked for before anything is printed: until then a bar may be shown.
+_FIRST = 1_000
+
+
+@click.command(
+    "rebuild",
+    epilog=options.examples("""
+runreel rebuild
+runreel rebuild --check
+runreel rebuild -j 4
+runreel rebuild latest demo-20251231 --check --json
+"""),
+)
+@options.runs_argument
+@click.option(
+    "--check", is_flag=True, help="Compare and change nothing; exit with 1 on a difference."
+)
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    metavar="N",
+    help="Number of worker processes.",
+)
+@options.output()
+@options.reel()
+def rebuild_command(
+    reel: Reel, runs: tuple[str, ...], *, check: bool, jobs: int, output: Output
+) -> None:
+    """Rebuild derived tables from the event log.
+
+    Of the named runs, or of all. Prints each difference between the derived tables and the log.
+    The column `*` stands for a missing or surplus row, the run `*` for the usage totals of all
+    runs. A run with damaged events is reported and left as it is, the others are rebuilt, and the
+    exit code is 1.
+    """
+    from runreel.rebuild import worker_pool
+
+    as_of = datetime.now(UTC)
+    damaged: list[Finding] = []
+    with worker_pool.others(reel.db, jobs) as others:
+        from runreel.cli.render import progress
+        from runreel.cli.render.list_views import DIFFERENCES
+        from runreel.rebuild import rebuild
+
+        with reel.db.reading() as connection:
+            chosen = resolved(connection, runs)
+        with progress.bar("Checking" if check else "Rebuilding") as step:
+            differences = begun(
+                rebuild.differences(
+                    reel.db,
+                    chosen,
+                    check_only=check,
+                    others=others,
+                    progress=step,
+                    on_damage=damaged.append,
+                )
+            )
+        count = output.items(DIFFERENCES, differences, as_of=as_of)
+    for broken in damaged:
+        where = f"row {broken.seq} of run {broken.run_id}"
+        terminal.note(("Damaged: ", "bold red"), f"{where}: {broken.detail}. It was left as it is.")
+    if count and not check:
+        terminal.note("The projections were mended.")
+    if damaged or (count and check):
+        raise click.exceptions.Exit(1)
+
+
+def resolved(connection: Connection, runs: Iterable[str]) -> list[str] | None:
+    """The ids of runs that were named, each once; None if none was."""
+    return list(dict.fromkeys(_resolved(connection, run) for run in runs)) or None
+
+
+def begun(items: Iterator[T]) -> Iterator[T]:
+    """The same items, of which many have been looked for already."""
+    return chain(list(islice(items, _FIRST)), items)
+
+
+def _resolved(connection: Connection, run: str) -> str:
+    from runreel.query.runs import resolve
+
+    try:
+        return resolve(connection, run)
+    except RunNotFound:
+        # A projection without a run in the log is one of the things to be found.
+        return run

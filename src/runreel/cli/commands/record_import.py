@@ -1,0 +1,221 @@
+"""``runreel record`` and ``runreel import``: how events come in."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from runreel.cli import options
+from runreel.cli.render import terminal
+from runreel.cli.stop_signals import stopping
+from runreel.model.errors import UsageError
+from runreel.sources import SOURCES
+from runreel.system import standard_input
+from runreel.system.arrivals import Arrivals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from runreel.api.reel import Reel
+    from runreel.cli.render.output import Output
+    from runreel.model.import_report import Report
+    from runreel.system.arrivals import Arrival
+
+T = TypeVar("T")
+STDIN = "-"
+# How many problems of a file are printed one by one.
+SHOWN_PROBLEMS = 20
+_FILE = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
+
+
+@click.command(
+    "record",
+    epilog=options.examples("""
+my-program | runreel record --run run-1
+runreel record --run run-1 --source plain --model my-model --input events.jsonl
+curl -sN "$URL" | runreel record --run run-1 --label team=search
+"""),
+)
+@click.option(
+    "--run", "run_id", required=True, type=options.TEXT, metavar="ID", help="ID of the run."
+)
+@click.option(
+    "--source",
+    type=click.Choice(SOURCES),
+    help="Input format. Default: detected from the lines.",
+)
+@click.option(
+    "--input",
+    "file",
+    type=_FILE,
+    metavar="FILE|-",
+    help="File of events; - is standard input. Default: standard input, if piped.",
+)
+@click.option("--assistant", "assistant_id", type=options.TEXT, metavar="ID", help="Assistant ID.")
+@click.option("--thread", "thread_id", type=options.TEXT, metavar="ID", help="Thread ID.")
+@click.option("--model", type=options.TEXT, metavar="MODEL", help="Model name.")
+@options.labels("labels", "Label of the run (repeatable).")
+@options.output()
+def record_command(
+    run_id: str,
+    source: str | None,
+    file: str | None,
+    *,
+    output: Output,
+    **identity: Any,
+) -> None:
+    """Record a run from JSON lines as they arrive.
+
+    Reads --input, or standard input where a pipe or a file is connected to it. Otherwise listens
+    to a live Assistants run by its id, with the key and the endpoint of the SDK's environment
+    variables (YC_API_KEY or YC_IAM_TOKEN, YC_API_ENDPOINT).
+
+    Each line is one event of the source; a server-sent stream is read event by event. An event is
+    stored before the next one is, with the time at which it arrived. Events that are already
+    stored add nothing, so the input of an interrupted recording can be given again from its start.
+
+    Exit code 1: bad lines, or input that ended before the last event of the run. Ctrl-C and
+    SIGTERM end the recording as interrupted.
+    """
+    known = {key: value for key, value in identity.items() if value}
+    if file is None and standard_input.is_given():
+        file = STDIN
+    # What arrives on a pipe has its time from the first of these on, before the log is open.
+    with (
+        stopping(),
+        nullcontext() if file is None else _lines(file) as lines,
+        options.opened(create=True) as reel,
+    ):
+        if lines is None:
+            report = _listen(reel, run_id, source, known)
+        else:
+            from runreel.importing.import_files import record_lines
+
+            report = record_lines(reel.db, lines, run_id=run_id, source=source, identity=known)
+    _tell(report, output, f"Run {run_id}. {_events(report)}", file)
+
+
+def _listen(reel: Reel, run_id: str, source: str | None, told: dict[str, Any]) -> Report:
+    from runreel.capture.yandex.by_id import listen_by_id
+    from runreel.capture.yandex.record import SOURCE
+
+    if source not in (None, SOURCE):
+        raise UsageError(
+            f"runs of {source} cannot be listened to by their id",
+            hint="Give the events: --input FILE, or --input - for standard input.",
+        )
+    return listen_by_id(reel.db, run_id, identity=told)
+
+
+@click.command(
+    "import",
+    epilog=options.examples("""
+runreel import traffic.jsonl
+runreel import recordings/*.jsonl
+runreel import traffic.jsonl.gz
+my-program | runreel import -
+"""),
+)
+@click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...|-")
+@options.output()
+@options.reel(create=True)
+def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> None:
+    """Import recorded events.
+
+    Each line is {"type": "run"|"stream_event"|"tool_results"|"message"|"assistant", "data": ...},
+    in the order in which it was recorded. Importing again adds nothing. Lines of several runs may
+    alternate; a line that names no run is of the run of the line before it.
+
+    An unreadable line is reported, its run is left untouched, and the rest goes in. If it names no
+    run, it is of the run whose event numbers skip one there, else of the run before or after it,
+    unless the lines of that run alternate with those of others. Exit code 1: there were such lines.
+
+    Files compressed with gzip, bzip2 or xz are read as they are, and zstd with the extra `zstd`.
+    """
+    from runreel.cli.render import progress
+    from runreel.importing.import_files import import_files
+
+    if files.count(STDIN) > 1:
+        raise click.UsageError("Standard input can be read once.")
+    with progress.bar("Importing", in_bytes=True) as step:
+        report = import_files(
+            reel.db, files, progress=step and (lambda done, total, _: step(done, total))
+        )
+    runs = f"Runs: {report.runs_new:,} new, {report.runs_touched:,} touched."
+    _tell(report, output, f"{runs} {_events(report)}")
+
+
+@contextmanager
+def _lines(file: str) -> Iterator[Iterable[bytes | Arrival]]:
+    """The lines of a file, or the chunks that arrive where it is none that can be read at once."""
+    if file == STDIN:
+        if sys.stdin is None:
+            raise UsageError("standard input is closed")
+        if sys.stdin.isatty():
+            terminal.note(("Reading from the terminal; Ctrl-D ends.", "dim"))
+        yield _readable(standard_input.arrivals() or sys.stdin.buffer, "standard input")
+        return
+    from pathlib import Path
+
+    try:
+        lines = Path(file).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
+    with lines:
+        yield _readable(lines if lines.seekable() else Arrivals(lines.fileno()), file)
+
+
+def _readable(lines: Iterable[T], name: str) -> Iterator[T]:
+    try:
+        yield from lines
+    except OSError as error:
+        raise UsageError(f"cannot read {name}: {error.strerror}") from error
+
+
+def _tell(report: Report, output: Output, told: str, file: str | None = None) -> None:
+    for notice in report.notices:
+        terminal.note(notice)
+    _show_problems(report, file)
+    if output.is_table:
+        terminal.out(told)
+    else:
+        output.object(_value(report, file))
+    if report.problems or report.cut:
+        raise click.exceptions.Exit(1)
+
+
+def _show_problems(report: Report, file: str | None) -> None:
+    """Print the first problems of each file, and how many more there are."""
+    counts: Counter[str] = Counter()
+    for problem in report.problems:
+        name = file or problem.file
+        name = "<stdin>" if name == STDIN else name
+        counts[name] += 1
+        if counts[name] <= SHOWN_PROBLEMS:
+            run = "" if problem.run_id is None else f" (run {problem.run_id})"
+            terminal.note((f"{name}:{problem.line}: ", "bold"), f"{problem.message}{run}")
+    for name, count in counts.items():
+        if count > SHOWN_PROBLEMS:
+            more = count - SHOWN_PROBLEMS
+            terminal.note((f"{name}: ", "bold"), f"{more:,} more; --json lists all of them")
+
+
+def _events(report: Report) -> str:
+    return f"Events: {report.events_new:,} stored, {report.events_known:,} known before."
+
+
+def _value(report: Report, file: str | None) -> dict[str, Any]:
+    problems = [problem._asdict() for problem in report.problems]
+    return {
+        "lines": report.lines,
+        "events_new": report.events_new,
+        "events_known": report.events_known,
+        "runs_new": report.runs_new,
+        "runs_touched": report.runs_touched,
+        "problems": [told if file is None else {**told, "file": file} for told in problems],
+        "notices": list(report.notices),
+    }

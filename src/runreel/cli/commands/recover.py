@@ -1,0 +1,61 @@
+"""``runreel recover``: recordings that nobody has closed."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from runreel.cli import options, selection
+from runreel.model.errors import SourceError
+
+if TYPE_CHECKING:
+    from runreel.api.reel import Reel
+    from runreel.cli.render.output import Output
+    from runreel.model.records import OpenRecording
+    from runreel.recording.recovery import Resume
+
+
+@click.command(
+    "recover",
+    epilog=options.examples("""
+runreel recover --list
+runreel recover --list --json
+runreel recover
+"""),
+)
+@click.option("--list", "list_", is_flag=True, help="List recordings and change nothing.")
+@selection.tz
+@options.output(empty=True)
+@options.reel()
+def recover_command(reel: Reel, *, list_: bool, output: Output) -> None:
+    """Find recordings that a dead process left open and end them.
+
+    A run whose service can still be reached (YC_API_KEY or YC_IAM_TOKEN is set) is recorded to its
+    end; any other recording is closed as interrupted. Recordings of running processes and of
+    other hosts, whose processes are unknown, are left alone. Safe to run from cron.
+    """
+    from runreel.cli.render.list_views import OPEN_RECORDINGS, RECOVERED
+
+    now = datetime.now(UTC)
+    if list_:
+        output.items(OPEN_RECORDINGS, reel.recoverable(), as_of=now)
+    else:
+        output.items(RECOVERED, list(reel.recover(_resume(reel))), as_of=now)
+
+
+def _resume(reel: Reel) -> Resume | None:
+    from runreel.capture.yandex.by_id import authorization, listen_by_id
+    from runreel.capture.yandex.record import SOURCE
+
+    if authorization(os.environ) is None:
+        return None
+
+    def resume(recording: OpenRecording) -> None:
+        if recording.source != SOURCE:
+            raise SourceError(f"{recording.source} cannot be asked for a run again")
+        listen_by_id(reel.db, recording.run_id)
+
+    return resume

@@ -1,0 +1,128 @@
+"""``runreel redact``: erasing what must not stay."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runreel.cli import options
+from runreel.cli.render import terminal
+from runreel.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runreel.api.reel import Reel
+    from runreel.cli.render.output import Output
+
+_BEYOND = (
+    "Not reached: backups, replicas, exports, archived logs of the server, snapshots of disks."
+)
+
+
+@click.command(
+    "redact",
+    epilog=options.examples("""
+runreel redact latest --match "+7 999 123-45-67" --reason "asked for by the customer"
+runreel redact --all-runs --match - --reason "a leaked key" --yes < secret.txt
+runreel redact run-1 --seq 4 --reason "not ours" --yes --purge
+"""),
+)
+@options.runs_argument
+@click.option("--match", type=options.TEXT, help="Text to erase; - reads it from standard input.")
+@click.option("--regex", type=options.TEXT, help="Pattern to erase.")
+@click.option(
+    "--seq", "seqs", type=options.SEQ, multiple=True, help="Row of one run to erase (repeatable)."
+)
+@click.option("--all-runs", is_flag=True, help="Search every run of the log.")
+@click.option("--reason", required=True, type=options.TEXT, help="Reason, kept in the log.")
+@click.option("--actor", type=options.TEXT, help="Name kept in the log. Default: your login.")
+@click.option("--yes", is_flag=True, help="Erase. Without it nothing is changed.")
+@click.option("--purge", is_flag=True, help="Rewrite the database without the erased bytes.")
+@options.output()
+@options.reel()
+def redact_command(  # noqa: PLR0913 - the options
+    reel: Reel,
+    runs: tuple[str, ...],
+    *,
+    match: str | None,
+    regex: str | None,
+    seqs: tuple[int, ...],
+    all_runs: bool,
+    reason: str,
+    actor: str | None,
+    yes: bool,
+    purge: bool,
+    output: Output,
+) -> None:
+    """Erase a text or whole rows; the rest still verifies.
+
+    Lists every place: messages, later repetitions of them, deltas that spell the text together,
+    results, contexts, tool arguments and names. With --yes the characters are masked, each
+    changed row keeps its commitment, and a note says which rows, why and by whom. Recording the
+    same events again does not bring the text back.
+
+    Exit code 1: a reader kept --purge from removing all bytes; end it and run this again.
+    """
+    from runreel.cli.render.list_views import PLACES
+    from runreel.model.timestamps import rfc3339
+
+    as_of = datetime.now(UTC)
+    wanted = _wanted(match, regex, seqs)
+    chosen = _chosen(reel, runs, seqs, all_runs=all_runs)
+    who = actor or getpass.getuser()
+    places = reel.redact(chosen, wanted, seqs=seqs, reason=reason, actor=who, dry_run=not yes)
+
+    def rest(count: int) -> dict[str, Any]:
+        return {"erased": bool(yes and count), "as_of": rfc3339(as_of)}
+
+    count = output.report(PLACES, places, "places", rest)
+    if not count:
+        terminal.note("Nothing was found.")
+    elif not yes:
+        terminal.note(f"Places: {count:,}. Nothing is erased yet: add --yes.")
+    if yes and (count or purge):
+        _release(reel, purge=purge)
+
+
+def _release(reel: Reel, *, purge: bool) -> None:
+    space = reel.release(purge=purge)
+    terminal.note(f"Bytes before {space.before:,}, after {space.after:,}.")
+    for holder in space.left:
+        terminal.note(f"Still holds old bytes: {holder}.")
+    if not purge:
+        terminal.note("With --purge the database is rewritten without unused pages.")
+    terminal.note(_BEYOND)
+    if space.held:
+        raise click.exceptions.Exit(1)
+
+
+def _wanted(
+    match: str | None, regex: str | None, seqs: tuple[int, ...]
+) -> str | re.Pattern[str] | None:
+    if sum((match is not None, regex is not None, bool(seqs))) != 1:
+        raise UsageError("say what to erase: one of --match, --regex and --seq")
+    if match == "-":
+        # An argument would stand in the shell's history and in the list of processes.
+        match = sys.stdin.readline().rstrip("\n")
+    if regex is None:
+        return match
+    try:
+        return re.compile(regex)
+    except re.error as error:
+        raise UsageError(f"--regex is no pattern: {error}") from None
+
+
+def _chosen(
+    reel: Reel, runs: tuple[str, ...], seqs: tuple[int, ...], *, all_runs: bool
+) -> Iterable[str] | None:
+    if bool(runs) == all_runs:
+        raise UsageError("name runs, or say --all-runs")
+    if seqs and len(runs) != 1:
+        raise UsageError("--seq is of one run")
+    return None if all_runs else [reel.resolve(run) for run in runs]

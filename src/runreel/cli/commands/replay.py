@@ -1,0 +1,95 @@
+"""``runreel replay``: the stream of a run once more, as it came."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from runreel.cli import options
+from runreel.cli.render import terminal
+
+if TYPE_CHECKING:
+    from runreel.api.reel import Reel
+
+RENDERERS = ("delta", "cumulative", "jsonl")
+_CLOCKS = {
+    "recorded": None,
+    "source": "The timing is the source's own: this run was imported.",
+    "even": "Nothing is known of the timing: the events come at even intervals.",
+}
+
+
+def _speed(ctx: click.Context, param: click.Parameter, value: float) -> float:  # noqa: ARG001
+    if not 0 < value < float("inf"):
+        raise click.BadParameter("give a number above 0", param=param)
+    return value
+
+
+def _gap(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:  # noqa: ARG001
+    if value is not None and not value >= 0:
+        raise click.BadParameter("give seconds from 0", param=param)
+    return value
+
+
+@click.command(
+    "replay",
+    epilog=options.examples("""
+runreel replay latest
+runreel replay latest --speed 10 --max-gap 1
+runreel replay demo-20251231 --instant --render jsonl
+"""),
+)
+@options.run_argument
+@click.option(
+    "--speed", type=float, callback=_speed, default=1.0, metavar="X", help="Playback speed factor."
+)
+@click.option(
+    "--max-gap", type=float, callback=_gap, metavar="SECONDS", help="Limit pauses to SECONDS."
+)
+@click.option("--instant", is_flag=True, help="Make no pauses.")
+@options.seqs
+@click.option(
+    "--render",
+    type=click.Choice(RENDERERS),
+    default="delta",
+    help="Print text deltas, the cumulative text, or JSON lines.",
+)
+@click.option("--loop", is_flag=True, help="Repeat until Ctrl-C.")
+@options.reel()
+def replay_command(  # noqa: PLR0913 - one for each option
+    reel: Reel,
+    *,
+    run: str,
+    speed: float,
+    max_gap: float | None,
+    instant: bool,
+    start: int,
+    stop: int | None,
+    render: str,
+    loop: bool,
+) -> None:
+    """Replay the stream of a run with its timing.
+
+    --from is inclusive, --to is not. A gap is capped first and divided by the speed then. Where
+    the timing is not as it was received, stderr says whose it is.
+    """
+    from runreel.cli.render import replay_renderers
+
+    timeline = reel.timeline(reel.resolve(run), start=start, stop=stop)
+    if not timeline.times:
+        terminal.note("No stream events.")
+        return
+    clock = _CLOCKS[timeline.clock]
+    if clock and not instant:
+        terminal.note((clock, "dim"))
+    while True:
+        replay_renderers.play(
+            timeline,
+            replay_renderers.RENDERERS[render](),
+            speed=speed,
+            max_gap=max_gap,
+            instant=instant,
+        )
+        if not loop:
+            return

@@ -1,0 +1,45 @@
+"""``runreel runs``: which runs there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runreel.cli import options, selection
+
+if TYPE_CHECKING:
+    from runreel.api.reel import Reel
+    from runreel.cli.render.output import Output
+
+
+@click.command(
+    "runs",
+    epilog=options.examples("""
+runreel runs --since 24h
+runreel runs --status failed --model yandexgpt --json
+runreel runs --problems --on yesterday --tz Europe/Moscow
+runreel runs --model small-1 --model large-1 --slower-than 30s
+runreel runs --label team=search -n 0 -o csv
+runreel runs --after CURSOR
+"""),
+)
+@selection.filters
+@click.option("-n", "--limit", type=options.COUNT, default=20, help="Maximum rows; 0 = all.")
+@click.option(
+    "--after", metavar="CURSOR", type=options.TEXT, help="The page after the one that told this."
+)
+@options.output(empty=True)
+@options.reel()
+def runs_command(reel: Reel, *, output: Output, **question: Any) -> None:
+    """List runs, newest first.
+
+    A filter given twice selects runs that match any of its values; different filters must all
+    match. Times without an offset are in the zone of --tz. A period such as yesterday means its
+    start in --since and --until, of which --until is exclusive, and the whole of it in --on. If
+    there are more runs than the limit, stderr (and `next` in JSON) names the next page.
+    """
+    from runreel.cli.render.list_views import RUNS
+
+    page = reel.runs(**question)
+    output.items(RUNS, page, as_of=page.as_of, next_=page.next)

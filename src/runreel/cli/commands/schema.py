@@ -1,0 +1,58 @@
+"""``runreel schema``: the shapes of what commands print."""
+
+from __future__ import annotations
+
+import click
+
+from runreel.cli import options
+from runreel.cli.render import terminal
+
+NAMES = (
+    "runs",
+    "show",
+    "events",
+    "usage",
+    "rebuild",
+    "verify",
+    "recover",
+    "redact",
+    "prune",
+    "checkpoint",
+    "keygen",
+    "backup",
+    "doctor",
+    "import",
+    "record",
+    "db-current",
+    "db-status",
+    "run",
+    "event",
+    "usage_item",
+    "difference",
+    "open_recording",
+    "pruned_run",
+    "place",
+    "check",
+    "finding",
+)
+
+
+@click.command(
+    "schema",
+    epilog=options.examples("""
+runreel schema
+runreel schema runs
+runreel schema event
+"""),
+)
+@click.argument("name", required=False, type=click.Choice(NAMES))
+def schema_command(name: str | None) -> None:
+    """Print the JSON Schemas of the output.
+
+    NAME is a command, for its --json, or an item, for a line of its -o jsonl; without it, all
+    are printed in one document. Draft 2020-12.
+    """
+    from runreel.cli.render import json_schemas, output
+
+    told = json_schemas.everything() if name is None else json_schemas.schema_of(name)
+    terminal.out(output.json_text(told))

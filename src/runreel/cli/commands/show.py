@@ -1,0 +1,60 @@
+"""``runreel show``: one run, its result, usage and timing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from runreel.cli import options, selection
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from runreel.api.reel import Reel
+    from runreel.cli.render.output import Output
+
+
+@click.command(
+    "show",
+    epilog=options.examples("""
+runreel show latest
+runreel show demo-20251231 --content
+runreel show latest --at 12 --json
+runreel show latest --at 2025-12-31T18:30
+"""),
+)
+@options.run_argument
+@click.option(
+    "--content",
+    is_flag=True,
+    help="With the text so far, its parts, its citations and the reasoning.",
+)
+@click.option(
+    "--at",
+    type=options.TEXT,
+    metavar="SEQ|TIME",
+    callback=selection.seq_or_time,
+    help="State after this row, or at this time.",
+)
+@selection.tz
+@options.output()
+@options.reel()
+def show_command(
+    reel: Reel, run: str, at: int | datetime | None, *, content: bool, output: Output
+) -> None:
+    """Show one run: its result, usage and timing.
+
+    A number given to --at is a row's SEQ; anything else is a time, on the run's own clock: that of
+    its source if the run was imported. A dash is unknown, which is not zero.
+    """
+    from runreel.cli.render import json_views, run_detail
+
+    summary, result = reel.state(reel.resolve(run), at)
+    reasoning = reel.reasoning(summary.run_id, summary.last_seq) if content else None
+    if output.is_table:
+        run_detail.show(summary, result, content=content, reasoning=reasoning)
+        return
+    output.object(
+        json_views.run(summary) | (json_views.content(result, reasoning) if content else {})
+    )

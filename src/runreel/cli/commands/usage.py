@@ -1,0 +1,54 @@
+"""``runreel usage``: tokens, counted by group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runreel.cli import options, selection
+
+if TYPE_CHECKING:
+    from runreel.api.reel import Reel
+    from runreel.cli.render.output import Output
+
+GROUPS = ("day", "week", "month", "assistant", "thread", "model", "source", "status")
+
+
+@click.command(
+    "usage",
+    epilog=options.examples("""
+runreel usage
+runreel usage --by model --by month --since 2025-01-01
+runreel usage --by label:team --tz Europe/Moscow --json
+"""),
+)
+@click.option(
+    "--by",
+    multiple=True,
+    default=("day",),
+    show_default=True,
+    metavar="GROUP",
+    type=options.TEXT,
+    help=f"{', '.join(GROUPS)} or label:K; repeat it for finer groups.",
+)
+@selection.filters
+@options.output(empty=True)
+@options.reel()
+def usage_command(reel: Reel, by: tuple[str, ...], *, output: Output, **question: Any) -> None:
+    """Count tokens by day, model, assistant and more.
+
+    A run counts where it started. Its usage is what its source reported last; runs that reported
+    none are counted as unknown, not as zero. Filters work as in `runreel runs`.
+    """
+    from runreel.cli import time_arguments
+    from runreel.cli.render import usage_table
+
+    report = reel.usage(tuple(dict.fromkeys(by)), tz=time_arguments.asked(), **question)
+    if output.format == "json":
+        output.object(usage_table.whole(report))
+    elif output.is_table:
+        usage_table.show(report)
+    else:
+        output.lines(usage_table.kind(report.by), report.items)
+    output.found("runs", report.totals.runs)

@@ -1,0 +1,143 @@
+"""The settings in use: command line, environment, and configuration files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from runreel.model.errors import BadDatabaseUrl, UsageError
+from runreel.store import database_url_forms
+from runreel.system.default_location import ENVIRONMENT, from_environment, not_empty
+
+MASK = "RUNREEL_MASK"
+_PROJECT = "pyproject.toml"
+_TRUSTED = "trusted_projects"
+
+
+class Choice(NamedTuple):
+    """A database: ``name`` is a URL or path, None for the default file.
+
+    ``project`` is the pyproject.toml that chose it, None where the user did.
+    """
+
+    name: str | None
+    project: Path | None
+
+
+def database(flag: str | None) -> Choice:
+    """The database in use: ``--db``, else RUNREEL_DB, else configuration, else the default file.
+
+    The configuration is ``db`` in ``[tool.runreel]`` of the nearest pyproject.toml that has it,
+    else in runreel.toml in the user's configuration directory. A path in it is relative to it.
+
+    Raises:
+        UsageError: if the option or the variable is empty, a configuration file is not valid, or
+            a pyproject.toml names a server and the user's own configuration does not allow that.
+    """
+    if flag is not None:
+        return Choice(not_empty(flag, "--db"), None)
+    given = from_environment()
+    if given is not None:
+        return Choice(given, None)
+    found = _configured("db")
+    if found is None:
+        return Choice(None, None)
+    value, file = found
+    project = file if file.name == _PROJECT else None
+    return Choice(_located(value, file, project=project), project)
+
+
+def mask() -> list[str]:
+    """The rules of what is masked in events: RUNREEL_MASK, a rule a line, or the configuration.
+
+    The configuration is ``mask``, a list of rules, in the files that may have ``db``: the rules of
+    the project and those of the user's own file. A rule is ``secrets`` or a pattern.
+
+    Raises:
+        UsageError: if a configuration file is not valid.
+    """
+    given = os.environ.get(MASK)
+    if given is not None:
+        return given.split("\n") if given else []
+    file, table = _own()
+    # A project adds rules: it cannot take away those of the user.
+    found = [(table.get("mask", []), file), _configured("mask") or ([], file)]
+    for rules, named_in in found:
+        if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
+            raise UsageError(f"{named_in}: `mask` has to be a list of patterns")
+    return list(dict.fromkeys(rule for rules, _ in found for rule in rules))
+
+
+def _configured(key: str) -> tuple[Any, Path] | None:
+    """The value of ``key`` in the nearest configuration that has it, and the file of that."""
+    for folder in _folders():
+        file = folder / _PROJECT
+        table = _read(file).get("tool")
+        table = table.get("runreel") if isinstance(table, dict) else None
+        if isinstance(table, dict) and key in table:
+            return table[key], file
+    file, table = _own()
+    return (table[key], file) if key in table else None
+
+
+def _folders() -> tuple[Path, ...]:
+    try:
+        folder = Path.cwd()
+    except FileNotFoundError:
+        # The working directory was deleted: no project is there.
+        return ()
+    return (folder, *folder.parents)
+
+
+def _own() -> tuple[Path, dict[str, Any]]:
+    from platformdirs import user_config_path
+
+    file = user_config_path("runreel", appauthor=False) / "runreel.toml"
+    return file, _read(file)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {file}: {error}") from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{file} is not TOML: {error}") from error
+
+
+def _located(value: Any, file: Path, *, project: Path | None) -> str:
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"{file}: `db` has to be a URL or a path")
+    try:
+        text = database_url_forms.cleaned(value)
+        path = database_url_forms.as_path(text)
+    except BadDatabaseUrl as error:
+        raise UsageError(f"{file}: {error}", hint=error.hint) from None
+    if path is not None:
+        return str(file.parent / path)
+    if project is not None and not text.lower().startswith("sqlite"):
+        _allow_server(project)
+    return text
+
+
+def _allow_server(project: Path) -> None:
+    """See that the user lets this project choose a server, which may be anybody's."""
+    file, table = _own()
+    trusted = table.get(_TRUSTED, [])
+    if not isinstance(trusted, list) or not all(isinstance(folder, str) for folder in trusted):
+        raise UsageError(f"{file}: `{_TRUSTED}` has to be a list of folders")
+    folders = (Path(folder).expanduser().resolve() for folder in trusted)
+    if not any(project.resolve().is_relative_to(folder) for folder in folders):
+        raise UsageError(
+            f"{project} names a database server, and it is not trusted to",
+            hint=f"Name the log with --db or {ENVIRONMENT}, or list the folder in {file}:"
+            f" {_TRUSTED} = [{json.dumps(str(project.parent))}]",
+        )

@@ -1,0 +1,1 @@
+"""Output: terminal, tables, CSV, JSON views and their schemas."""

@@ -1,0 +1,62 @@
+"""Answers as rows of CSV that a spreadsheet shows and does not execute."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from runreel.cli.render import json_views
+from runreel.cli.render.escaping import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# What begins a formula, in every width; a tab or line end may stand for the start of a cell.
+_FORMULA = frozenset("=+-@\u2212\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b")
+_BREAKS = frozenset("\t\r\n")
+_QUOTE = '"'
+# A comma, a quote, or any blank but a space: line ends of every kind are among them.
+_SPECIAL = re.compile(r'[",]|[^\S ]')
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+
+
+def header(fields: Iterable[str]) -> str:
+    """The first line."""
+    return _line(fields)
+
+
+def row(value: dict[str, Any], fields: Iterable[str]) -> str:
+    """One JSON object as a line: ``a.b`` is ``b`` of its ``a``, null is an empty cell."""
+    return _line(_cell(_pick(value, field)) for field in fields)
+
+
+def defused(text: str) -> str:
+    """``text`` with an apostrophe before it where a spreadsheet would take it for a formula."""
+    first = next(visible(text), "")
+    harmful = first in _FORMULA or text[:1] in _BREAKS
+    return f"'{text}" if text and harmful and not _NUMBER.fullmatch(text) else text
+
+
+def _pick(value: dict[str, Any], field: str) -> Any:
+    if field in value:
+        return value[field]
+    outer, _, inner = field.partition(".")
+    return (value.get(outer) or {}).get(inner)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return defused(value)
+    if isinstance(value, (int, float)):
+        return json_views.text(value)
+    return defused(json_views.text(value))
+
+
+def _line(cells: Iterable[str]) -> str:
+    # The csv module leaves a lone carriage return unquoted, which its own reader then splits at.
+    told = [
+        f'"{cell.replace(_QUOTE, _QUOTE * 2)}"' if _SPECIAL.search(cell) else cell for cell in cells
+    ]
+    return (",".join(told) or _QUOTE * 2) + "\n"

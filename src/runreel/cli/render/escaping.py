@@ -1,0 +1,88 @@
+"""What a terminal may see of text that a model, a caller or a driver wrote."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from runreel.cli.render import joiners
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Blanks of other scripts: the only characters that are neither printable to Python nor harmful.
+_BLANKS = frozenset(map(chr, (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))
+_KEPT = _BLANKS | {"\n", "\t"}
+
+# Up to the last @: a password may hold one that should have been escaped.
+_USERINFO = re.compile(r"(://[^:@/\s]*):\S*@")
+_HOST = re.compile(r"(host(?:name)?:? ['\"])[^'\"\s]*@")
+_SECRET = re.compile(
+    r"((?:password|passwd|secret|sslkey)\w*\s*=\s*)('[^']*'|[^\s&'\"]+)", re.IGNORECASE
+)
+
+
+def safe(text: str) -> str:
+    r"""``text`` with every character escaped that could command a terminal or hide in it.
+
+    Those are controls other than ``\n`` and ``\t``, format characters (bidi, zero width),
+    surrogates, private and unassigned characters, line and paragraph separators. Joiners of
+    letters and emoji stay where Unicode gives them a meaning.
+    """
+    if text.isprintable() or text.replace("\n", "").isprintable():
+        return text
+    kept = joiners.meaningful(text)
+    return "".join(char if place in kept else _shown(char) for place, char in enumerate(text))
+
+
+def safe_part(text: str, start: int, stop: int) -> str:
+    """``safe`` of the characters from ``start`` to ``stop``, by what is around them."""
+    first = max(0, start - joiners.NEAR)
+    window = text[first : stop + joiners.NEAR]
+    kept = joiners.meaningful(window)
+    return "".join(
+        char if place in kept else _shown(char)
+        for place, char in enumerate(window)
+        if start <= first + place < stop
+    )
+
+
+def safe_line(text: str) -> str:
+    r"""``safe`` text on one line: ``\n`` and ``\t`` escaped too."""
+    return safe(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def safe_json(text: str) -> str:
+    r"""JSON text that is equal as JSON and safe as text: such characters as ``\uXXXX`` escapes.
+
+    Outside of strings JSON has none but line ends, which stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if _is_safe(char) else _json_escape(char) for char in text)
+
+
+def masked(text: str) -> str:
+    """``text`` without the passwords of the database URLs and connection strings in it."""
+    return _SECRET.sub(r"\1***", _HOST.sub(r"\1***@", _USERINFO.sub(r"\1:***@", text)))
+
+
+def visible(text: str) -> Iterator[str]:
+    """The characters that a reader sees, without blanks and without what ``safe`` escapes."""
+    return (char for char in text if not char.isspace() and _is_safe(char))
+
+
+def _is_safe(char: str) -> bool:
+    return char.isprintable() or char in _KEPT
+
+
+def _shown(char: str) -> str:
+    return char if _is_safe(char) else char.encode("unicode_escape").decode("ascii")
+
+
+def _json_escape(char: str) -> str:
+    code = ord(char)
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"

@@ -1,0 +1,268 @@
+"""What there is to print: for each kind of answer, its JSON object, its keys, its columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runreel.cli import time_arguments
+from runreel.cli.render import json_views
+from runreel.cli.render.output import Kind
+from runreel.cli.render.tables import Cell, Column, number
+from runreel.model.records import NOTE, RUN, STREAM_EVENT
+from runreel.model.selection import PROBLEMS
+
+if TYPE_CHECKING:
+    from runreel.doctor.checks import Check
+    from runreel.model.finding import Finding
+    from runreel.model.maintenance import Place, Recovered
+    from runreel.model.records import Difference, OpenRecording, PrunedRun, RunSummary, StoredEvent
+    from runreel.model.results import ToolCallList
+
+# How a verdict looks; it says so in words too.
+_VERDICT_STYLES = {"ok": "green", "warn": "yellow", "bad": "red"}
+
+# How a status looks; it says so in words too.
+_STYLES = {"success": "green", "failed": "red", "running": "yellow", "unknown": "dim"}
+_RECORDING_STYLES = {"open": "yellow", "closed": None, "interrupted": "red"}
+
+_ALIVE: dict[bool | None, Cell | None] = {
+    True: ("alive", "green"),
+    False: ("dead", "red"),
+    None: None,
+}
+
+
+def state_cell(run: RunSummary) -> Cell:
+    """The state, in its colour."""
+    return run.state, "red" if run.state in PROBLEMS else _STYLES[run.status_name]
+
+
+def recording_cell(run: RunSummary) -> Cell:
+    """The state of the recording, in its colour."""
+    return run.recording, _RECORDING_STYLES.get(run.recording)
+
+
+def calls_line(calls: ToolCallList) -> str:
+    """The calls as a program would write them."""
+    told = []
+    for call in calls:
+        if call.function is None:
+            told.append("?()")
+        else:
+            arguments = ", ".join(
+                f"{key}={json_views.text(value)}" for key, value in call.function.arguments.items()
+            )
+            told.append(f"{call.function.name}({arguments})")
+    return "; ".join(told)
+
+
+def _what(event: StoredEvent) -> str | None:
+    """What a person wants to know of the row."""
+    if event.error is not None:
+        return event.error
+    if event.tool_calls is not None:
+        return calls_line(event.tool_calls)
+    if event.added:
+        return event.added
+    if event.kind in (RUN, STREAM_EVENT):
+        return None if event.raw is None else ""
+    if event.kind == NOTE and isinstance(event.raw, dict):
+        return ", ".join(f"{key} {json_views.text(value)}" for key, value in event.raw.items())
+    return None if event.raw is None else json_views.text(event.raw)
+
+
+def _tokens(run: RunSummary) -> str | None:
+    return None if run.usage is None else number(run.usage.total_tokens)
+
+
+def _shown(value: object) -> str | None:
+    return (
+        value
+        if value is None or isinstance(value, str)
+        else json_views.text(json_views.plain(value))
+    )
+
+
+_RUN_FIELDS = (
+    "run_id",
+    "source",
+    "status",
+    "status_name",
+    "recording",
+    "state",
+    "assistant_id",
+    "thread_id",
+    "model",
+    "labels",
+    "created_by",
+    "created_at",
+    "requested_at",
+    "started_at",
+    "finished_at",
+    "first_text_ms",
+    "duration_ms",
+    "error.message",
+    "error.code",
+    "tool_calls",
+    "usage.input_text_tokens",
+    "usage.completion_tokens",
+    "usage.total_tokens",
+    "usage_details.cached_tokens",
+    "usage_details.reasoning_tokens",
+    "events",
+    "last_seq",
+)
+_EVENT_FIELDS = (
+    "run_id",
+    "seq",
+    "kind",
+    "type",
+    "source_index",
+    "at",
+    "elapsed_us",
+    "text",
+    "added",
+    "error",
+    "tool_calls",
+    "is_finished",
+)
+
+RUNS: Kind[RunSummary] = Kind(
+    "runs",
+    json_views.run,
+    _RUN_FIELDS,
+    (
+        Column("RUN", lambda run: run.run_id, shortest=16, middle=True),
+        Column("STATUS", state_cell),
+        Column("STARTED", lambda run: time_arguments.local(run.started_at), is_time=True),
+        Column("TOOK", lambda run: time_arguments.took(run.duration_ms), right=True, spare=True),
+        Column("TOKENS", _tokens, right=True, spare=True),
+        Column("MODEL", lambda run: run.model, shortest=10, spare=True, middle=True),
+        Column("RECORDING", recording_cell, spare=True),
+        Column("EVENTS", lambda run: number(run.events), right=True, spare=True),
+    ),
+)
+EVENTS: Kind[StoredEvent] = Kind(
+    "events",
+    json_views.event,
+    _EVENT_FIELDS,
+    (
+        Column("SEQ", lambda event: event.seq, right=True),
+        Column("AT", lambda event: time_arguments.local(event.at, precise=True), is_time=True),
+        Column("KIND", lambda event: event.kind, spare=True),
+        Column("TYPE", lambda event: event.type, shortest=12, middle=True),
+        Column("INDEX", lambda event: event.source_index, right=True, spare=True),
+        Column("WHAT", _what, shortest=12),
+    ),
+)
+RAW_EVENTS: Kind[StoredEvent] = Kind(
+    "events",
+    json_views.raw_event,
+    (*_EVENT_FIELDS, "raw"),
+    (*EVENTS.columns[:-1], Column("RAW", lambda event: json_views.text(event.raw), shortest=12)),
+)
+DIFFERENCES: Kind[Difference] = Kind(
+    "differences",
+    json_views.difference,
+    ("run_id", "column", "stored", "rebuilt"),
+    (
+        Column("RUN", lambda found: found.run_id, shortest=16, middle=True),
+        Column("COLUMN", lambda found: found.column),
+        Column("STORED", lambda found: _shown(found.stored), shortest=12),
+        Column("REBUILT", lambda found: _shown(found.rebuilt), shortest=12),
+    ),
+)
+_OPEN_FIELDS = (
+    "run_id",
+    "source",
+    "opened_at",
+    "host",
+    "pid",
+    "process_started",
+    "last_event_at",
+    "last_seq",
+    "alive",
+)
+OPEN_RECORDINGS: Kind[OpenRecording] = Kind(
+    "open recordings",
+    json_views.open_recording,
+    _OPEN_FIELDS,
+    (
+        Column("RUN", lambda told: told.run_id, shortest=16, middle=True),
+        Column("PROCESS", lambda told: _ALIVE[told.alive]),
+        Column("PID", lambda told: told.pid, right=True),
+        Column("LAST EVENT", lambda told: time_arguments.local(told.last_event_at), is_time=True),
+        Column(
+            "OPENED", lambda told: time_arguments.local(told.opened_at), spare=True, is_time=True
+        ),
+        Column("LAST SEQ", lambda told: told.last_seq, right=True, spare=True),
+        Column("SOURCE", lambda told: told.source, spare=True),
+        Column("HOST", lambda told: told.host, shortest=8, spare=True),
+    ),
+)
+RECOVERED: Kind[Recovered] = Kind(
+    "open recordings",
+    json_views.recovered,
+    (*_OPEN_FIELDS, "action", "reason"),
+    (
+        Column("RUN", lambda told: told.recording.run_id, shortest=16, middle=True),
+        Column("ACTION", lambda told: told.action),
+        Column("WHY", lambda told: told.reason, shortest=12),
+        Column(
+            "LAST EVENT",
+            lambda told: time_arguments.local(told.recording.last_event_at),
+            spare=True,
+            is_time=True,
+        ),
+        Column("SOURCE", lambda told: told.recording.source, spare=True),
+    ),
+)
+PRUNED_RUNS: Kind[PrunedRun] = Kind(
+    "runs",
+    json_views.pruned_run,
+    ("run_id", "action", "source", "status", "ended_at", "rows", "bytes", "why"),
+    (
+        Column("RUN", lambda run: run.run_id, shortest=16, middle=True),
+        Column("ACTION", lambda run: run.action),
+        Column("STATUS", lambda run: None if run.status is None else run.status.name),
+        Column("ENDED", lambda run: time_arguments.local(run.ended_at), is_time=True),
+        Column("ROWS", lambda run: number(run.rows), right=True, spare=3),
+        Column("BYTES", lambda run: number(run.bytes), right=True, spare=4),
+        Column("WHY", lambda run: run.why, shortest=12, spare=2),
+    ),
+)
+CHECKS: Kind[Check] = Kind(
+    "checks",
+    json_views.check,
+    ("check", "verdict", "found", "advice"),
+    (
+        Column("CHECK", lambda check: check.name),
+        Column("VERDICT", lambda check: (check.verdict, _VERDICT_STYLES[check.verdict])),
+        Column("FOUND", lambda check: check.found, shortest=12),
+        Column("WHAT TO DO", lambda check: check.advice or "", shortest=12),
+    ),
+)
+PLACES: Kind[Place] = Kind(
+    "places",
+    json_views.place,
+    ("run_id", "seq", "kind", "type", "where", "characters"),
+    (
+        Column("RUN", lambda found: found.run_id, shortest=16, middle=True),
+        Column("SEQ", lambda found: found.seq, right=True),
+        Column("KIND", lambda found: found.kind, spare=True),
+        Column("TYPE", lambda found: found.type),
+        Column("WHERE", lambda found: found.where, shortest=12),
+        Column("CHARACTERS", lambda found: number(found.characters), right=True),
+    ),
+)
+FINDINGS: Kind[Finding] = Kind(
+    "findings",
+    json_views.finding,
+    ("run_id", "seq", "what", "detail"),
+    (
+        Column("RUN", lambda found: found.run_id, shortest=16, middle=True),
+        Column("SEQ", lambda found: found.seq, right=True),
+        Column("WHAT", lambda found: found.what),
+        Column("DETAIL", lambda found: found.detail, shortest=12),
+    ),
+)

@@ -1,0 +1,42 @@
+"""A bar on stderr while something long goes on, where a person sees it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from runreel.cli.render import terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.progress import ProgressColumn
+
+    Step = Callable[[int, int | None], None]
+
+
+@contextmanager
+def bar(title: str, *, in_bytes: bool = False) -> Iterator[Step | None]:
+    """A function to call with what is done and what is to be done in all; None without a terminal.
+
+    Both are numbers of items, or of bytes.
+    """
+    if not terminal.notes_are_seen():
+        yield None
+        return
+    from rich import progress
+
+    count: list[ProgressColumn]
+    if in_bytes:
+        count = [progress.DownloadColumn(), progress.TransferSpeedColumn()]
+    else:
+        count = [progress.MofNCompleteColumn()]
+    columns = [progress.TextColumn("{task.description}"), progress.BarColumn(), *count]
+    with progress.Progress(
+        *columns,
+        progress.TimeRemainingColumn(),
+        console=terminal.notes_console(),
+        transient=True,
+    ) as shown:
+        task = shown.add_task(title, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)

@@ -1,0 +1,121 @@
+"""How a replay looks: what is printed of each event, and when."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from runreel.cli import time_arguments
+from runreel.cli.render import json_views, terminal
+from runreel.cli.render.escaping import safe_line
+from runreel.cli.render.joiners import settled
+from runreel.cli.render.list_views import calls_line
+from runreel.cli.render.output import json_line
+from runreel.replay.player import paced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runreel.model.records import StoredEvent
+    from runreel.model.timeline import Timeline
+
+# time.sleep refuses more than some centuries; a source's clock may claim them.
+_LONGEST = 10_000_000.0
+
+
+class Delta:
+    """Prints text as it grows, and what else happens in brackets on lines of its own."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._shown = 0
+        self._line_open = False
+
+    def show(self, event: StoredEvent) -> None:
+        """Print what the event added."""
+        if event.text is not None and event.text != self._text:
+            if not event.text.startswith(self._text):
+                self.end()
+                self._shown = 0
+            self._text = event.text
+            self._add(settled(event.text))
+        if event.tool_calls is not None:
+            self._say(f"tool calls: {calls_line(event.tool_calls)}", "cyan")
+        if event.error is not None:
+            self._say(f"error: {event.error}", "red")
+
+    def end(self) -> None:
+        """Print what was held back, and begin a new line, unless one is begun."""
+        self._add(len(self._text))
+        if self._line_open:
+            terminal.out("", flush=True)
+            self._line_open = False
+
+    def _add(self, stop: int) -> None:
+        if stop <= self._shown:
+            return
+        terminal.out_part(self._text, self._shown, stop)
+        self._line_open = self._text[stop - 1] != "\n"
+        self._shown = stop
+
+    def _say(self, text: str, style: str) -> None:
+        self.end()
+        terminal.out((f"[{safe_line(text)}]", style), flush=True)
+
+
+class Cumulative:
+    """Prints each event with the whole text so far."""
+
+    def show(self, event: StoredEvent) -> None:
+        """Print the event."""
+        at = time_arguments.local(event.at, precise=True)
+        terminal.out((f"--- {event.seq} {safe_line(event.type or event.kind)} {at}", "dim"))
+        if event.text is not None:
+            terminal.out(event.text)
+        if event.tool_calls is not None:
+            terminal.out((f"[tool calls: {safe_line(calls_line(event.tool_calls))}]", "cyan"))
+        if event.error is not None:
+            terminal.out((f"[error: {safe_line(event.error)}]", "red"))
+        terminal.flush()
+
+    def end(self) -> None:
+        """Nothing is left open."""
+
+
+class Lines:
+    """Prints each event as a line of JSON, the moment it comes."""
+
+    def show(self, event: StoredEvent) -> None:
+        """Print the event."""
+        terminal.out(json_line(json_views.event(event)), flush=True)
+
+    def end(self) -> None:
+        """Nothing is left open."""
+
+
+Renderer = Delta | Cumulative | Lines
+RENDERERS: dict[str, Callable[[], Renderer]] = {
+    "delta": Delta,
+    "cumulative": Cumulative,
+    "jsonl": Lines,
+}
+
+
+def play(
+    timeline: Timeline,
+    renderer: Renderer,
+    *,
+    speed: float = 1.0,
+    max_gap: float | None = None,
+    instant: bool = False,
+) -> None:
+    """Show each event when it is due. Late by a slow terminal, the next ones catch up."""
+    steps = paced(timeline, speed=speed, max_gap=max_gap, instant=instant)
+    due = time.monotonic()
+    try:
+        for pause, event in steps:
+            due += pause
+            time.sleep(min(max(0.0, due - time.monotonic()), _LONGEST))
+            renderer.show(event)
+    finally:
+        renderer.end()

@@ -1,0 +1,65 @@
+"""A usage report as it is printed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runreel.cli.commands.usage import GROUPS
+from runreel.cli.render import json_views, tables, terminal
+from runreel.cli.render.output import Kind
+from runreel.cli.render.tables import Column, number
+from runreel.model.records import UsageItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runreel.model.records import UsageReport
+
+_TIMED = GROUPS[:3]
+_COUNTS = ("runs", "known", "unknown", "input_text_tokens", "completion_tokens", "total_tokens")
+
+
+def show(report: UsageReport) -> None:
+    """Print a report for people, its totals and what they cover last."""
+    if not report.totals.runs:
+        return
+    total = UsageItem(("TOTAL", *("" for _ in report.by[1:])), report.totals)
+    tables.show(kind(report.by).columns, [*report.items, total])
+    terminal.out((_coverage(report), "dim"))
+
+
+def kind(by: tuple[str, ...]) -> Kind[UsageItem]:
+    """How the items of a report are printed."""
+    columns: list[Column[UsageItem]] = [
+        Column(group.upper() if group in GROUPS else group, _key(place), shortest=10, middle=True)
+        for place, group in enumerate(by)
+    ]
+    columns += (
+        Column("RUNS", lambda item: number(item.totals.runs), right=True),
+        Column("KNOWN", lambda item: number(item.totals.known), right=True, spare=4),
+        Column("UNKNOWN", lambda item: number(item.totals.unknown), right=True, spare=3),
+        Column("INPUT", lambda item: number(item.totals.input_text_tokens), right=True, spare=1),
+        Column(
+            "COMPLETION", lambda item: number(item.totals.completion_tokens), right=True, spare=2
+        ),
+        Column("TOTAL", lambda item: number(item.totals.total_tokens), right=True),
+    )
+    return Kind("runs", lambda item: json_views.usage_item(by, item), (*by, *_COUNTS), columns)
+
+
+def _key(place: int) -> Callable[[UsageItem], str | None]:
+    return lambda item: item.key[place]
+
+
+def whole(report: UsageReport) -> dict[str, Any]:
+    """A report as one JSON object."""
+    return {
+        "items": [json_views.usage_item(report.by, item) for item in report.items],
+        "totals": json_views.totals(report.totals),
+        "tz": report.tz,
+    }
+
+
+def _coverage(report: UsageReport) -> str:
+    told = f"Usage known for {number(report.totals.known)} of {number(report.totals.runs)} runs."
+    return f"{told} Time zone: {report.tz}." if set(report.by) & set(_TIMED) else told

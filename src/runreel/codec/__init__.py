@@ -1,0 +1,1 @@
+"""Values to stored payloads and back: JSON text, text deltas, masks, the secret filter."""

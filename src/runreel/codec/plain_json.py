@@ -1,0 +1,273 @@
+"""Words as plain JSON values and back: what projections keep and what the plain source writes."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from runreel.codec import json_text, token_counts
+from runreel.model.messages import (
+    NEWLINE,
+    Author,
+    Citation,
+    File,
+    FileChunk,
+    Message,
+    PartialMessage,
+    Resource,
+    SearchIndex,
+    UnknownSource,
+)
+from runreel.model.results import FunctionCall, RunResult, RunStreamEvent, ToolCall, ToolCallList
+from runreel.model.status import MessageStatus, RunStatus
+from runreel.model.timestamps import naive, rfc3339, to_micros
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from runreel.model.results import Usage
+
+R = TypeVar("R", bound=Resource)
+
+_TIMES = ("created_at", "updated_at", "expires_at")
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """``value`` if it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """``value`` if it is a JSON array, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_text(value: Any) -> str | None:
+    """``value`` if it is a string, else None."""
+    return value if isinstance(value, str) else None
+
+
+def as_labels(value: Any) -> dict[str, str] | None:
+    """The labels of a JSON object; None for any other value.
+
+    A label that is no string is spelled as JSON; one that is null is left out.
+
+    Raises:
+        BadValue: if a label is no JSON value, which only a program can make.
+    """
+    if not isinstance(value, dict):
+        return None
+    return {str(key): _label(label) for key, label in value.items() if label is not None}
+
+
+def _label(value: Any) -> str:
+    return value if isinstance(value, str) else json_text.dumps(value)
+
+
+def event_value(event: RunStreamEvent) -> dict[str, Any]:
+    """The plain value of a stream event."""
+    return _state_value(event)
+
+
+def result_value(result: RunResult) -> dict[str, Any]:
+    """The plain value of a result."""
+    value = _state_value(result)
+    if result.usage is not None:
+        value["usage"] = usage_value(result.usage)
+    return value
+
+
+def usage_value(usage: Usage | None) -> dict[str, int] | None:
+    """The three counts, or None where they are unknown."""
+    if usage is None:
+        return None
+    return {
+        "input_text_tokens": usage.input_text_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+    }
+
+
+def tool_calls_value(calls: ToolCallList | None) -> list[dict[str, Any]] | None:
+    """A list of ``{"id", "name", "arguments"}``; name and arguments None without a function."""
+    if calls is None:
+        return None
+    return [
+        {
+            "id": call.id,
+            "name": call.function and call.function.name,
+            "arguments": call.function and call.function.arguments,
+        }
+        for call in calls
+    ]
+
+
+def message_value(message: Message | PartialMessage) -> dict[str, Any]:
+    """Every field of a message; a partial one has its parts alone."""
+    if isinstance(message, PartialMessage):
+        return {"parts": list(message.parts)}
+    value: dict[str, Any] = {
+        "id": message.id,
+        "parts": list(message.parts),
+        "thread_id": message.thread_id,
+        "created_by": message.created_by,
+        "created_at": _time_value(message.created_at),
+        "labels": message.labels,
+        "author": {"id": message.author.id, "role": message.author.role},
+        "citations": citations_value(message.citations),
+        "status": message.status.name,
+    }
+    if message.finish_reason is not None:
+        value["finish_reason"] = message.finish_reason
+    return value
+
+
+def citations_value(citations: tuple[Citation, ...]) -> list[dict[str, Any]]:
+    """``[{"sources": […]}]``; resources whole."""
+    return [{"sources": [_source_value(source) for source in c.sources]} for c in citations]
+
+
+def result(value: Any) -> RunResult:
+    """The result that this plain value tells."""
+    value = as_object(value)
+    return RunResult(
+        status=RunStatus.coerce(value.get("type", 0)),
+        error=error(value),
+        tool_calls=tool_calls(value.get("tool_calls")),
+        _message=message(value),
+        usage=usage(value.get("usage")),
+    )
+
+
+def error(value: dict[str, Any]) -> str | None:
+    """The error's message: ``error`` itself or its ``message``."""
+    told = value.get("error")
+    if isinstance(told, dict):
+        told = told.get("message")
+    return as_text(told)
+
+
+def usage(value: Any) -> Usage | None:
+    """The usage in an object; None where it holds none that is understood as a whole."""
+    tally = token_counts.read(value, token_counts.PLAIN)
+    return None if tally is None else tally.usage
+
+
+def tool_calls(value: Any) -> ToolCallList | None:
+    """The calls that a list tells, None where it is empty or no list."""
+    calls = tuple(_tool_call(as_object(item)) for item in as_list(value))
+    return ToolCallList(calls) if calls else None
+
+
+def message(value: dict[str, Any]) -> Message | PartialMessage | None:
+    """The message of a plain value: ``message`` whole, ``parts`` or ``text``."""
+    whole = value.get("message")
+    if isinstance(whole, dict):
+        return _message(whole)
+    if isinstance(value.get("parts"), list):
+        return PartialMessage(tuple(value["parts"]), _separator=_separator_of(value))
+    if isinstance(value.get("text"), str):
+        return PartialMessage((value["text"],))
+    return None
+
+
+def _state_value(state: RunStreamEvent | RunResult) -> dict[str, Any]:
+    value: dict[str, Any] = {"type": state.status.name}
+    told = state._message  # noqa: SLF001 - a failed state refuses to show its message
+    if isinstance(told, Message):
+        value["message"] = message_value(told) | _separator(told)
+    elif told is not None and len(told.parts) == 1 and isinstance(told.parts[0], str):
+        value["text"] = told.parts[0]
+    elif told is not None:
+        value |= message_value(told) | _separator(told)
+    if state.error is not None:
+        value["error"] = state.error
+    if state.tool_calls is not None:
+        value["tool_calls"] = tool_calls_value(state.tool_calls)
+    return value
+
+
+def _message(value: dict[str, Any]) -> Message | PartialMessage:
+    parts = tuple(as_list(value.get("parts")))
+    if not value.keys() - {"parts", "separator"}:
+        return PartialMessage(parts, _separator=_separator_of(value))
+    author = as_object(value.get("author"))
+    return Message(
+        id=as_text(value.get("id")),
+        parts=parts,
+        thread_id=as_text(value.get("thread_id")),
+        created_by=as_text(value.get("created_by")),
+        created_at=naive(value.get("created_at")),
+        labels=as_labels(value.get("labels")),
+        author=Author(as_text(author.get("id")) or "", as_text(author.get("role")) or ""),
+        citations=tuple(
+            Citation(tuple(_source(as_object(source)) for source in as_list(cited.get("sources"))))
+            for cited in map(as_object, as_list(value.get("citations")))
+        ),
+        status=MessageStatus.coerce(value.get("status", 0)),
+        finish_reason=as_text(value.get("finish_reason")),
+        _separator=_separator_of(value),
+    )
+
+
+def _separator(message: Message | PartialMessage) -> dict[str, str]:
+    """The separator of a message's parts, where it is needed and not the usual one."""
+    separator = message._separator  # noqa: SLF001 - the SDK's messages have no such attribute
+    return {} if separator == NEWLINE or len(message.parts) < 2 else {"separator": separator}
+
+
+def _separator_of(value: dict[str, Any]) -> str:
+    separator = as_text(value.get("separator"))
+    return NEWLINE if separator is None else separator
+
+
+def _source_value(source: FileChunk | UnknownSource) -> dict[str, Any]:
+    if isinstance(source, UnknownSource):
+        return {"type": source.type, "text": source.text}
+    return {
+        "type": source.type,
+        "parts": list(source.parts),
+        "search_index": _resource_value(source.search_index),
+        "file": None if source.file is None else _resource_value(source.file),
+    }
+
+
+def _source(value: dict[str, Any]) -> FileChunk | UnknownSource:
+    if value.get("type") != "filechunk":
+        return UnknownSource(as_text(value.get("text")) or "")
+    file = value.get("file")
+    return FileChunk(
+        parts=tuple(as_list(value.get("parts"))),
+        search_index=_resource(SearchIndex, as_object(value.get("search_index"))),
+        file=None if file is None else _resource(File, as_object(file)),
+    )
+
+
+def _resource_value(resource: Resource) -> dict[str, Any]:
+    told = ((field.name, getattr(resource, field.name)) for field in fields(resource))
+    return {
+        name: _time_value(value) if name in _TIMES else value
+        for name, value in told
+        if value is not None
+    }
+
+
+def _resource(kind: type[R], value: dict[str, Any]) -> R:
+    known: dict[str, Any] = {field.name: as_text(value.get(field.name)) for field in fields(kind)}
+    known |= {name: naive(value.get(name)) for name in _TIMES}
+    known["labels"] = as_labels(value.get("labels"))
+    return kind(**known)
+
+
+def _tool_call(value: dict[str, Any]) -> ToolCall:
+    name = as_text(value.get("name"))
+    return ToolCall(
+        id=as_text(value.get("id")),
+        function=None if name is None else FunctionCall(name, as_object(value.get("arguments"))),
+    )
+
+
+def _time_value(moment: datetime | None) -> str | None:
+    if moment is None or moment.tzinfo is not None:
+        return None if moment is None else rfc3339(to_micros(moment))
+    return moment.isoformat(timespec="microseconds") + "Z"

@@ -1,0 +1,146 @@
+"""Files of recorded traffic, which are read twice, line by line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import ExitStack, contextmanager, nullcontext
+from io import SEEK_END
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from runreel.codec.json_text import MAX_DEPTH, dumps
+from runreel.importing import compression, file_kinds
+from runreel.importing.file_kinds import UTF8_BOM
+from runreel.model.errors import BadInput, UsageError
+from runreel.model.records import CONTEXT, NOTE
+from runreel.sources.line_parser import Line, parse, read_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+MAX_LINE = 64 * 1024 * 1024
+_BUFFER = 1024 * 1024
+
+
+class Input(NamedTuple):
+    """A file that can be read twice; ``copy`` is of one that cannot, or that is compressed.
+
+    ``refusal`` is why it holds no recorded traffic, None if it may hold some.
+    """
+
+    name: str
+    size: int
+    copy: IO[bytes] | None
+    refusal: str | None = None
+
+    def open(self) -> IO[bytes]:
+        """Its content, from the beginning."""
+        if self.copy is None:
+            return Path(self.name).open("rb", buffering=_BUFFER)
+        self.copy.seek(0)
+        return os.fdopen(os.dup(self.copy.fileno()), "rb", buffering=_BUFFER)
+
+
+@contextmanager
+def opened(paths: Sequence[str]) -> Iterator[list[Input]]:
+    """The files; ``-`` is standard input.
+
+    Raises:
+        UsageError: if one cannot be read.
+    """
+    with ExitStack() as copies:
+        yield [_input(path, copies) for path in paths]
+
+
+def _input(path: str, copies: ExitStack) -> Input:
+    try:
+        with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
+            copy = None
+            if path == "-" or not file.seekable():
+                copy = _copied(file, copies)
+            name = compression.format_of(_head(copy or file, compression.LONGEST_MAGIC))
+            if name is not None:
+                with compression.decompressed(copy or file, name) as content:
+                    copy = _copied(content, copies)
+            refusal = file_kinds.refusal(_head(copy or file, file_kinds.HEAD))
+            return Input(path, (copy or file).seek(0, SEEK_END), copy, refusal)
+    except BadInput as error:
+        return Input(path, 0, None, str(error))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _copied(file: IO[bytes], copies: ExitStack) -> IO[bytes]:
+    copy = copies.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+    shutil.copyfileobj(file, copy, _BUFFER)
+    return copy
+
+
+def _head(file: IO[bytes], size: int) -> bytes:
+    file.seek(0)
+    head = file.read(size)
+    file.seek(0)
+    return head
+
+
+def read(raw: bytes) -> Line | None:
+    """What a line tells, None where it tells nothing.
+
+    Raises:
+        BadInput: if it cannot be stored.
+    """
+    if len(raw) > MAX_LINE:
+        raise BadInput(f"the line is longer than {MAX_LINE >> 20} MiB")
+    line = parse(raw)
+    if line is not None and raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        dumps(line.value)  # found too deep here, before anything of its run is stored
+    return line
+
+
+def read_value(raw: bytes) -> dict[str, Any]:
+    """The JSON object of a line or of an event's data.
+
+    Raises:
+        BadInput: if it is none, or cannot be stored.
+    """
+    if len(raw) > MAX_LINE:
+        raise BadInput(f"the line is longer than {MAX_LINE >> 20} MiB")
+    value = read_object(raw)
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        dumps(value)
+    return value
+
+
+def is_of_one_run(line: Line) -> bool:
+    """Whether the line is an event of a run: not a note, nor a context that many may share."""
+    return line.kind != NOTE and (line.kind != CONTEXT or line.run_id is not None)
+
+
+def lines(file: IO[bytes]) -> Iterator[tuple[int, int, bytes]]:
+    """Each line of a file with its number and its place; a byte order mark is of none."""
+    number = place = 0
+    if file.read(len(UTF8_BOM)) == UTF8_BOM:
+        place = len(UTF8_BOM)
+    file.seek(place)
+    while raw := file.readline(MAX_LINE + 1):
+        number += 1
+        yield number, place, raw
+        place += len(raw)
+        while len(raw) > MAX_LINE and not raw.endswith(b"\n"):
+            raw = file.readline(MAX_LINE + 1)
+            place += len(raw)
+
+
+def reread(file: IO[bytes], places: list[int]) -> Iterator[Line]:
+    """The lines at these places once more."""
+    if not places:
+        return
+    here = file.tell()
+    for place in places:
+        file.seek(place)
+        if (line := read(file.readline(MAX_LINE))) is not None:
+            yield line
+    file.seek(here)

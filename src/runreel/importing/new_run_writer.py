@@ -1,0 +1,137 @@
+"""The rows of a run that the log does not have yet: drafted one behind the other, unasked."""
+
+from __future__ import annotations
+
+import time
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, Any
+
+from runreel.integrity import digest_chain
+from runreel.model.records import CLOSED, NOTE, STREAM_EVENT, EventRow
+from runreel.model.status import PARTIAL
+from runreel.projection import run_state
+from runreel.projection.projector import Fold
+from runreel.projection.run_state import IMPORT
+from runreel.recording import event_builder
+from runreel.recording.deduplication import Offer
+from runreel.recording.event_builder import Entry
+from runreel.sources.cumulative_lines import Growth
+
+if TYPE_CHECKING:
+    from runreel.codec.source_protocol import Reading
+    from runreel.projection.run_mapper import Projected
+    from runreel.sources.cumulative_lines import SpokenLine
+
+
+class NewRun:
+    """What a ``Recorder`` would append of an imported run, were the run new to the log.
+
+    ``rows`` are those that nobody has taken yet.
+    """
+
+    __slots__ = (
+        *("_begun", "_digest", "_flowing", "_fold", "_growth", "_index", "_owes", "_pieces"),
+        *("rows", "seq"),
+    )
+
+    def __init__(self, run_id: str, source: str) -> None:
+        self.rows: list[EventRow] = []
+        self.seq = -1
+        self._index = -1
+        self._fold = Fold(run_id, source)
+        self._digest = digest_chain.genesis(run_id)
+        self._begun = time.perf_counter_ns()
+        self._owes = False
+        self._growth = Growth()
+        # The run's text while pieces of it change nothing else, and how many of them the fold has
+        # not moved over yet: only where they lead matters to it.
+        self._flowing: str | None = None
+        self._pieces = 0
+
+    def offer(self, kind: str, value: Any) -> Offer | None:
+        """Draft the row of a source's event; None where the log has to be asked for it.
+
+        Raises:
+            BadValue: if it cannot be stored.
+        """
+        reader = self._fold.reader
+        number = reader.index_of(kind, value)
+        entries = [Entry(kind, reader.type_of(kind, value), number, value)]
+        missing = 0
+        if number is not None:
+            missing = number - self._index - 1
+            if missing < 0:
+                return None
+            if missing:
+                entries.insert(0, event_builder.gap(self._index + 1, number))
+        if self.seq < 0:
+            entries.insert(0, event_builder.opening(reader.name, IMPORT, {}, new=True))
+        reading = self._draft(entries)
+        if number is not None and kind == STREAM_EVENT:
+            self._index = number
+        unread = () if reading is None else reading.unread
+        return Offer(self.seq, new=True, missing=missing, unread=unread)
+
+    def speak(self, line: SpokenLine) -> bool:
+        """``offer`` for a line whose text goes on; False where that takes the whole line."""
+        growth, number = self._growth, line.number
+        if self.seq < 0 or number != self._index + 1:
+            return False
+        before = growth.text
+        piece = growth.more(line.text)
+        if piece is None and not growth.begin(line.text):
+            return False
+        self._index = number
+        if piece is not None and before == self._flowing:
+            self._pieces += 1
+            self._flowing = growth.text
+            self._piece(number, len(before), piece)
+        else:
+            value = self._fold.reader.envelope(PARTIAL, number, growth.text)
+            self._draft([Entry(STREAM_EVENT, PARTIAL, number, value)])
+        return True
+
+    def close(self) -> None:
+        """Draft the note that the run is complete, if there is anything of it."""
+        if self.seq >= 0:
+            self._draft([Entry(NOTE, CLOSED, None, {})])
+
+    def take(self) -> tuple[list[EventRow], Projected | None]:
+        """The rows, which are somebody else's from now on, and what lists show after them."""
+        self._settle()
+        rows, self.rows = self.rows, []
+        owes, self._owes = self._owes, False
+        return rows, self._fold.projected() if owes else None
+
+    def _draft(self, entries: list[Entry]) -> Reading | None:
+        """Draft rows for ``entries``; what the last of them means."""
+        fold = self._fold
+        self._settle()
+        made = event_builder.draft(fold, self._digest, entries, *self._now())
+        self._owes |= event_builder.move(fold, made)
+        self.rows += [draft.row for draft in made]
+        self._digest, self.seq = made[-1].row.digest, made[-1].row.seq
+        self._flowing = fold.transcript.text if run_state.flows(fold.state) else None
+        return made[-1].reading
+
+    def _piece(self, number: int, keep: int, piece: str) -> None:
+        """Draft the row of a piece: what ``drafts.draft`` makes of its event."""
+        self.seq += 1
+        at, elapsed = self._now()
+        run_id, seq, added = self._fold.run_id, self.seq, len(piece)
+        bound = (run_id, seq, STREAM_EVENT, PARTIAL, number, at, elapsed, keep, added)
+        row = event_builder.chained(self._digest, bound, encode_basestring(piece))
+        self._digest = row.digest
+        self.rows.append(row)
+
+    def _settle(self) -> None:
+        """Move the fold over the pieces, the last of which says what all of them say."""
+        if self._pieces and self._flowing is not None:
+            state = self._fold.state
+            state.last_seq += self._pieces - 1
+            state.events += self._pieces - 1
+            self._fold.flow(self._flowing)
+            self._pieces = 0
+
+    def _now(self) -> tuple[int, int]:
+        return time.time_ns() // 1_000, (time.perf_counter_ns() - self._begun) // 1_000

@@ -1,0 +1,1 @@
+"""Frozen types, statuses, errors and timestamps: the vocabulary that every package shares."""

@@ -1,0 +1,125 @@
+"""Checks of the arguments of public calls: a wrong type is refused in words, before any use."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import wraps
+from typing import Any, TypeVar, Union
+
+from runreel.model.errors import UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def checked(call: F) -> F:
+    """``call``, which refuses arguments that are not of the types of its signature.
+
+    A string is no sequence of strings, and True is no number. The members of what can be read
+    only once are not looked at.
+
+    Raises:
+        UsageError: from each call that has such an argument, before anything is done.
+    """
+    names = tuple(inspect.signature(call).parameters)
+    hints: dict[str, Any] = {}
+
+    @wraps(call)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if not hints:
+            # At the first call: the names of lazily imported types are resolved then.
+            hints.update(typing.get_type_hints(call))
+        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+            hint = hints.get(name, Any)
+            if not _fits(value, hint):
+                raise UsageError(
+                    f"{call.__name__}({name}=…) takes {_listed(_words(hint))}, not {_shown(value)}"
+                )
+        return call(*args, **kwargs)
+
+    return typing.cast("F", wrapper)
+
+
+def require(call: str, value: Any, type_: type, *, hint: str | None = None) -> None:
+    """Check that ``value``, an argument of ``call``, has a type.
+
+    Raises:
+        UsageError: if it has another.
+    """
+    if not isinstance(value, type_):
+        raise UsageError(f"{call} takes {_a(type_.__name__)}, not {_shown(value)}", hint=hint)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if hint is Any:
+        return True
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, one) for one in inner)
+    if hint in (int, float):
+        # A float may be given as an int, as for type checkers.
+        return isinstance(value, int | hint) and not isinstance(value, bool)
+    kind = origin or hint
+    return isinstance(value, kind) and (not _has_members(kind) or _all_fit(value, kind, inner))
+
+
+def _has_members(kind: Any) -> bool:
+    return kind is not Callable and issubclass(kind, Iterable) and not issubclass(kind, str)
+
+
+def _all_fit(value: Any, kind: type, inner: tuple[Any, ...]) -> bool:
+    if isinstance(value, Mapping) or issubclass(kind, Mapping):
+        return issubclass(kind, Mapping) and all(
+            _fits(name, inner[0]) and _fits(item, inner[1]) for name, item in value.items()
+        )
+    if isinstance(value, str | bytes):
+        return False
+    return not isinstance(value, Collection) or all(_fits(item, inner[0]) for item in value)
+
+
+def _words(hint: Any) -> list[str]:
+    """What a type takes, as alternatives."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (Union, types.UnionType):
+        return list(dict.fromkeys(word for one in inner for word in _words(one)))
+    if hint is types.NoneType:
+        return ["None"]
+    kind = origin or hint
+    if kind is Callable:
+        return ["a function"]
+    if not _has_members(kind):
+        return [_a(kind.__name__)]
+    of = " to ".join(" or ".join(_names(one)) for one in inner)
+    return [f"{_a(kind.__name__.lower())} of {of}"]
+
+
+def _names(hint: Any) -> list[str]:
+    if hint is Any:
+        return ["anything"]
+    found = typing.get_args(hint) or (hint,)
+    return ["None" if one is types.NoneType else one.__name__ for one in found]
+
+
+def _listed(words: list[str]) -> str:
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "None"
+    shown = _a(type(value).__name__)
+    if isinstance(value, list | tuple | set | frozenset) and value:
+        shown += f" of {_types(value)}"
+    elif isinstance(value, Mapping) and value:
+        shown += f" of {_types(value)} to {_types(value.values())}"
+    return shown
+
+
+def _types(values: Iterable[Any]) -> str:
+    return " or ".join(dict.fromkeys(type(value).__name__ for value in values))
+
+
+def _a(name: str) -> str:
+    return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"

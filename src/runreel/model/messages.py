@@ -1,0 +1,164 @@
+"""Messages and what stands in them: authors, citations and their sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003 - for typing.get_type_hints
+from typing import Any, Literal
+
+from runreel.model.errors import UsageError
+from runreel.model.status import MessageStatus  # noqa: TC001 - for typing.get_type_hints
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Author:
+    """Who wrote a message; ``role`` is ``USER`` or ``ASSISTANT`` at Yandex."""
+
+    id: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Resource:
+    """Plain data of a service's object that a message refers to; what was not said is None."""
+
+    id: str | None
+    folder_id: str | None = None
+    name: str | None = None
+    description: str | None = None
+    created_by: str | None = None
+    created_at: datetime | None = None
+    updated_by: str | None = None
+    updated_at: datetime | None = None
+    expires_at: datetime | None = None
+    labels: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class SearchIndex(Resource):
+    """The search index that a chunk was found in."""
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class File(Resource):
+    """The file that a chunk was cut from."""
+
+    mime_type: str | None = None
+
+
+NEWLINE = "\n"
+_make = object.__new__
+
+
+def _joined(parts: tuple[Any, ...], separator: str) -> str:
+    return separator.join(part for part in parts if isinstance(part, str))
+
+
+class _Parted:
+    """Something made of parts."""
+
+    parts: Any
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a string, which would be taken for parts of one character each."""
+        if isinstance(self.parts, str):
+            raise UsageError("parts is a tuple of parts, not a string", hint='Write ("text",).')
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class FileChunk(_Parted):
+    """A piece of a file that an answer was built on."""
+
+    parts: tuple[Any, ...]
+    search_index: SearchIndex
+    file: File | None
+
+    @property
+    def text(self) -> str:
+        """The string parts, joined with a newline."""
+        return _joined(self.parts, NEWLINE)
+
+    @property
+    def type(self) -> Literal["filechunk"]:
+        """Always ``filechunk``."""
+        return "filechunk"
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class UnknownSource:
+    """A source of a type that runreel does not know; the log has its raw JSON."""
+
+    text: str
+
+    @property
+    def type(self) -> Literal["unknown"]:
+        """Always ``unknown``."""
+        return "unknown"
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Citation:
+    """The sources that one piece of an answer was built on."""
+
+    sources: tuple[FileChunk | UnknownSource, ...]
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class PartialMessage(_Parted):
+    """A message that is still being written: the whole text so far."""
+
+    parts: tuple[Any, ...]
+    id: None = None
+    _separator: str = field(default=NEWLINE, compare=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The string parts, joined as their source joins them: by a newline, or by nothing."""
+        return _joined(self.parts, self._separator)
+
+
+_set_parts, _set_id, _set_separator = (
+    vars(PartialMessage)[name].__set__ for name in ("parts", "id", "_separator")
+)
+
+
+def partial(text: str) -> PartialMessage:
+    """``PartialMessage((text,))``, in half the time: each event of a stream makes one."""
+    made: PartialMessage = _make(PartialMessage)
+    _set_parts(made, (text,))
+    _set_id(made, None)
+    _set_separator(made, NEWLINE)
+    return made
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Message(_Parted):
+    """A finished message.
+
+    Empty strings and maps of the wire are None, ``created_at`` is naive UTC: both as in the SDK.
+    ``finish_reason`` is why the model stopped, in its server's word; None where it said none.
+    """
+
+    parts: tuple[Any, ...]
+    id: str | None
+    thread_id: str | None
+    created_by: str | None
+    created_at: datetime | None
+    labels: dict[str, str] | None
+    author: Author
+    citations: tuple[Citation, ...]
+    status: MessageStatus
+    finish_reason: str | None = None
+    _separator: str = field(default=NEWLINE, compare=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The string parts, joined as their source joins them: by a newline, or by nothing."""
+        return _joined(self.parts, self._separator)
+
+    @property
+    def role(self) -> str:
+        """The role of the author."""
+        return self.author.role

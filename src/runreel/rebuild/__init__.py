@@ -1,0 +1,1 @@
+"""Rebuild of projections from the log, and their comparison with it."""

@@ -1,0 +1,1 @@
+"""Recorders: append events to a run, with deduplication, group commit and error policy."""

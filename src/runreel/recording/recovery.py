@@ -1,0 +1,59 @@
+"""Recordings left open by a process that is gone: resumed where their source allows, else ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runreel.model.errors import RunPruned, SourceError
+from runreel.model.maintenance import Recovered
+from runreel.query import runs
+from runreel.recording.recorder import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from runreel.model.records import OpenRecording
+    from runreel.store.database import Database
+
+    Resume = Callable[[OpenRecording], None]
+
+GONE = "its process is gone"
+
+
+def recover(database: Database, resume: Resume | None = None) -> Iterator[Recovered]:
+    """Deal with each open recording whose process is gone; the others are left.
+
+    ``resume`` goes on listening to a run until it is over, or raises SourceError if it cannot.
+    Safe to run at any time, and by several at once.
+    """
+    with database.reading() as connection:
+        found = runs.open_recordings(connection)
+    for recording in found:
+        if recording.alive is None:
+            yield Recovered(recording, "left", f"it is recorded on {recording.host or 'a host'}")
+        elif recording.alive:
+            yield Recovered(recording, "left", "its process is at work")
+        else:
+            yield _finished(database, recording, resume)
+
+
+def _finished(database: Database, recording: OpenRecording, resume: Resume | None) -> Recovered:
+    try:
+        return _finish(database, recording, resume)
+    except RunPruned:
+        return Recovered(recording, "left", "it was ended and pruned meanwhile")
+
+
+def _finish(database: Database, recording: OpenRecording, resume: Resume | None) -> Recovered:
+    why = None
+    if resume is not None:
+        try:
+            resume(recording)
+        except SourceError as error:
+            why = str(error)
+        else:
+            return Recovered(recording, "resumed", None)
+    recorder = Recorder(database, recording.run_id, source=recording.source, via="recover")
+    if recorder.abandon(GONE):
+        return Recovered(recording, "interrupted", why)
+    return Recovered(recording, "left", "somebody else has ended it meanwhile")

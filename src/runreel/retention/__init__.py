@@ -1,0 +1,1 @@
+"""Redaction of payloads and pruning of runs."""

@@ -1,0 +1,239 @@
+"""Letting old runs go: of each, one row stays that says what went, when, by whom and why."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from runreel.model.errors import UsageError
+from runreel.model.identifiers import check_said
+from runreel.model.records import CLOSED, INTERRUPTED, NOTE, OPEN, PRUNED, EventRow, PrunedRun
+from runreel.model.timestamps import from_micros
+from runreel.projection import tombstone as tombstones
+from runreel.projection.projector import Fold
+from runreel.rebuild.comparison import DamagedRun, follow
+from runreel.recording import event_builder
+from runreel.recording.event_builder import Entry
+from runreel.store.events import event_log
+from runreel.store.projections import run_queries, run_table
+from runreel.store.schema import migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from runreel.model.selection import StatusChoice
+    from runreel.projection.run_mapper import Projected
+    from runreel.projection.run_state import RunState
+    from runreel.store.connection import Connection
+    from runreel.store.database import Database
+
+    Progress = Callable[[int, int], None]
+
+BATCH = 100
+# Whoever records waits while a batch goes, so one with long runs has fewer of them.
+ROWS = 2_000
+_PAGE = 500
+_AGAIN = "it was pruned before, and its usage kept until now"
+_MEANWHILE = "somebody else has recorded or pruned it meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which runs are to go: those that ended before a time in µs; ``status`` None is all.
+
+    With ``keep_usage`` what usage reports need stays. Without it, it also goes of runs that were
+    pruned with it before.
+    """
+
+    before: int
+    status: StatusChoice | None = None
+    keep_usage: bool = False
+    reason: str | None = None
+    actor: str | None = None
+
+    @property
+    def recordings(self) -> tuple[str, ...]:
+        """The states of recordings that may go."""
+        return (CLOSED, INTERRUPTED) if self.keep_usage else (CLOSED, INTERRUPTED, PRUNED)
+
+
+class _Plan(NamedTuple):
+    """What would become of a run: its tombstone, and what the projections are to have of it."""
+
+    run: PrunedRun
+    tombstone: EventRow
+    projected: Projected | None
+
+
+def prune(  # noqa: PLR0913 - how it is to be done
+    database: Database,
+    order: Order,
+    *,
+    dry_run: bool,
+    batch: int = BATCH,
+    progress: Progress | None = None,
+    clock: Callable[[], int] = time.time_ns,
+) -> Iterator[PrunedRun]:
+    """Let runs go, so many in a transaction; each is told once it is gone.
+
+    Whatever stops it in between leaves every run whole or gone, and it may be done again. What
+    goes is decided by the log itself. A run that is recorded meanwhile stays. ``progress`` is told
+    runs done and runs in all.
+
+    Raises:
+        UsageError: if a reason or an actor is not fit to be kept, or the batch is none.
+        LogError: if the database does not let it; what was told is gone.
+    """
+    check_said(order.reason, order.actor)
+    if batch < 1:
+        raise UsageError("a batch is of at least one run")
+    return _pruned(_Work(database, order, clock), 0 if dry_run else batch, progress)
+
+
+def _pruned(work: _Work, batch: int, progress: Progress | None) -> Iterator[PrunedRun]:
+    """Carry it out in batches; one of no runs is a dry run."""
+    held: list[_Plan] = []
+    total = work.count() if progress is not None else 0
+    for done, run_id in enumerate(work.candidates()):
+        if progress is not None:
+            progress(done, max(total, done))
+        found = work.look_at(run_id)
+        if isinstance(found, PrunedRun):
+            yield found
+        elif found is not None and not batch:
+            yield found.run
+        elif found is not None:
+            held.append(found)
+        if held and (len(held) == batch or sum(plan.run.rows for plan in held) >= ROWS):
+            yield from work.carry_out(held)
+            held = []
+    if held:
+        yield from work.carry_out(held)
+    if progress is not None:
+        progress(total, total)
+
+
+class _Work:
+    """What one pruning does to a log."""
+
+    def __init__(self, database: Database, order: Order, clock: Callable[[], int]) -> None:
+        self._database = database
+        self._order = order
+        self._clock = clock
+
+    def count(self) -> int:
+        """How many runs there are to look at."""
+        order = self._order
+        with self._database.reading() as connection:
+            return run_queries.count_ended(
+                connection, order.before, recordings=order.recordings, status=order.status
+            )
+
+    def candidates(self) -> Iterator[str]:
+        """The runs that are old enough by the projections, in the order of their ids."""
+        order, after = self._order, ""
+        while True:
+            with self._database.reading() as connection:
+                migrations.require_projections(connection)
+                page = run_queries.ended(
+                    connection,
+                    order.before,
+                    recordings=order.recordings,
+                    status=order.status,
+                    after=after,
+                    limit=_PAGE,
+                )
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1]
+
+    def look_at(self, run_id: str) -> _Plan | PrunedRun | None:
+        """What to do with a run by its log: a plan, why it stays, or None if it is not meant."""
+        folded, size, last = Fold(run_id), 0, None
+
+        def take(row: EventRow) -> None:
+            nonlocal size, last
+            folded.advance(row)
+            last = row
+            if row.payload is not None and row.redacted is None:
+                size += len(row.payload.encode())
+
+        try:
+            with self._database.reading() as connection:
+                follow(connection, run_id, take)
+        except DamagedRun as error:
+            return PrunedRun(run_id, "damaged", why=str(error))
+        return None if last is None else self._decide(folded, last, size)
+
+    def carry_out(self, plans: list[_Plan]) -> list[PrunedRun]:
+        """Let the runs go in one transaction, but for those that were recorded meanwhile."""
+        with self._database.writing() as connection, connection.transaction():
+            event_log.keep_out(connection)
+            gone = [_bury(connection, plan) for plan in plans]
+        return [
+            replace(plan.run, action="pruned")
+            if is_gone
+            else replace(plan.run, action="left", why=_MEANWHILE)
+            for plan, is_gone in zip(plans, gone, strict=True)
+        ]
+
+    def _decide(self, folded: Fold, last: EventRow, size: int) -> _Plan | PrunedRun | None:
+        state, order = folded.state, self._order
+        ended = last.at if state.finished_at is None else state.finished_at
+        again = state.recording == PRUNED
+        run = PrunedRun(
+            folded.run_id,
+            "prunable",
+            source=state.source,
+            status=state.status,
+            ended_at=from_micros(ended),
+            rows=1 if again else state.last_seq + 1,
+            bytes=size,
+            why=_AGAIN if again else None,
+        )
+        if state.last_seq != last.seq:
+            return PrunedRun(folded.run_id, "damaged", why=f"rows are missing before {last.seq}")
+        if state.recording == OPEN:
+            return replace(run, action="left", why="it is being recorded")
+        if ended >= order.before or not self._means(state):
+            return None
+        told = tombstones.told(
+            state, last.digest, reason=order.reason, actor=order.actor, keep_usage=order.keep_usage
+        )
+        entry = Entry(NOTE, PRUNED, None, told)
+        (made,) = event_builder.draft(folded, last.digest, [entry], self._clock() // 1_000, 0)
+        return _Plan(run, made.row, _projected(made.row))
+
+    def _means(self, state: RunState) -> bool:
+        """Whether the order means runs of this kind, and there is something of this one to go."""
+        order = self._order
+        recorded = state.recording in order.recordings and state.listed
+        return recorded and (
+            order.status is None or order.status.selects(state.status, state.recording)
+        )
+
+
+def _projected(tombstone: EventRow) -> Projected | None:
+    """What the projections are to have of a run of which this is left."""
+    anew = Fold(tombstone.run_id)
+    anew.take(tombstone)
+    return anew.projected() if anew.state.listed else None
+
+
+def _bury(connection: Connection, plan: _Plan) -> bool:
+    """Put a run's tombstone behind its last row, and remove what is before it.
+
+    False if another row has come there meanwhile; nothing is changed then.
+    """
+    run_id, seq, *_ = plan.tombstone
+    # A place that is taken would end Postgres' transaction, and so the batch.
+    free = event_log.head(connection, run_id) == seq - 1
+    if not free or not event_log.append(connection, [plan.tombstone]):
+        return False
+    event_log.remove(connection, run_id, seq)
+    run_table.delete(connection, run_id)
+    if plan.projected is not None:
+        run_table.save(connection, plan.projected)
+    return True

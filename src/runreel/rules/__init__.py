@@ -1,1 +1,0 @@
-"""Pure rules over words: no clock, no I/O, no database."""

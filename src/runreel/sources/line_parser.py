@@ -1,0 +1,208 @@
+"""One line of input as a source's event: which source, which run, what kind."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from runreel.codec.json_text import loads
+from runreel.codec.plain_json import as_object
+from runreel.model.errors import BadInput
+from runreel.model.records import CONTEXT, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.sources.sse import SSEParser, is_field
+from runreel.sources.yandex.proto_json import original, string
+
+YANDEX = "yandex-assistants"
+PLAIN = "plain"
+RESPONSES = "openai-responses"
+CHAT = "openai-chat"
+
+_WRAPPED = {"run": RUN, "stream_event": STREAM_EVENT, "tool_results": TOOL_RESULTS}
+_BARE_EVENT = frozenset(("eventType", "streamCursor", "partialMessage", "completedMessage"))
+_ORIGINAL_EVENT = frozenset(map(original, _BARE_EVENT))
+_RUN = frozenset(("assistantId", "threadId"))
+_ORIGINAL_RUN = frozenset(map(original, _RUN))
+_RESPONSE = "response"
+_COMPLETION = "chat.completion"
+_NAMES = {*StreamEvent.__members__, *RunStatus.__members__}
+# The text that ends a stream of chat completions; it is no JSON.
+DONE = b"[DONE]"
+
+
+class Line(NamedTuple):
+    """What a line tells.
+
+    ``run_id`` is None where the line does not say. A context line may belong to several runs:
+    those of ``assistant`` or of ``thread``. ``certain`` is whether no other source has events of
+    this shape; where it is false, the run's own source comes before ``source``.
+    """
+
+    source: str
+    kind: str
+    value: Any
+    run_id: str | None = None
+    assistant: str | None = None
+    thread: str | None = None
+    certain: bool = True
+
+
+def parse(raw: bytes) -> Line | None:
+    """The event of a JSON line or an SSE ``data:`` line; None where the line holds none.
+
+    Raises:
+        BadValue: if it is not JSON.
+        BadInput: if it is not the shape of any source's events.
+    """
+    text = raw.strip()
+    if is_field(text):
+        event = SSEParser().feed(text + b"\n\n")
+        text = event[0].data.strip() if event else b""
+    if not text or text == DONE:
+        return None
+    return recognised(read_object(text))
+
+
+def read_object(text: bytes) -> dict[str, Any]:
+    """The JSON object of ``text``.
+
+    Raises:
+        BadValue: if it is not JSON.
+        BadInput: if it is no object.
+    """
+    value = loads(text)
+    if not isinstance(value, dict):
+        raise BadInput("an event is a JSON object")
+    return value
+
+
+def recognised(value: dict[str, Any]) -> Line:
+    """The event that an object is by its shape.
+
+    Raises:
+        BadInput: if it is not the shape of any source's events.
+    """
+    return shape_of(value) or _refuse(value)
+
+
+def shape_of(value: dict[str, Any]) -> Line | None:
+    """The event that an object is by its shape; None where no source has that shape."""
+    return (
+        _wrapped(value)
+        or _bare(value)
+        or _responses(value)
+        or _chat(value)
+        or _plain(value)
+        or _error(value)
+    )
+
+
+def of_source(source: str, value: dict[str, Any]) -> Line:
+    """The event that an object is where its source is known: any object is one."""
+    if source == YANDEX:
+        line = _wrapped(value) or _bare(value)
+    elif source == PLAIN:
+        line = _plain(value)
+    else:
+        line = _responses(value) if source == RESPONSES else _chat(value)
+    return line or Line(source, STREAM_EVENT, value, _run_id(value))
+
+
+def _wrapped(line: dict[str, Any]) -> Line | None:
+    type_, data = line.get("type"), line.get("data")
+    if not isinstance(data, dict) or not isinstance(type_, str):
+        return None
+    if type_ == "assistant":
+        return Line(YANDEX, CONTEXT, data, assistant=_text(data, "id"))
+    if type_ == "message":
+        return Line(YANDEX, CONTEXT, data, thread=string(data, "threadId"))
+    kind = _WRAPPED.get(type_)
+    if kind is None:
+        return None
+    told = string(as_object(line.get("request")), "runId") or _run_id(line)
+    if kind == RUN:
+        return Line(YANDEX, RUN, data, _text(data, "id") or told, *_of_run(data))
+    return Line(YANDEX, kind, data, told)
+
+
+def _bare(line: dict[str, Any]) -> Line | None:
+    # The protos' own names are words that a plain line may use for something else.
+    plain = "type" in line or "kind" in line
+    if not _BARE_EVENT.isdisjoint(line) or not (plain or _ORIGINAL_EVENT.isdisjoint(line)):
+        return Line(YANDEX, STREAM_EVENT, line, _run_id(line))
+    own = _RUN if plain else _RUN | _ORIGINAL_RUN
+    if isinstance(line.get("state"), dict) and not own.isdisjoint(line):
+        return Line(YANDEX, RUN, line, _text(line, "id"), *_of_run(line))
+    return None
+
+
+def _responses(line: dict[str, Any]) -> Line | None:
+    """An event of a response or a response, which names no run unless ``run_id`` was added."""
+    run_id, type_ = _run_id(line), line.get("type")
+    if isinstance(type_, str) and type_.startswith("response."):
+        return Line(RESPONSES, STREAM_EVENT, line, run_id)
+    if line.get("object") == _RESPONSE:
+        return Line(RESPONSES, RUN, line, run_id)
+    if isinstance(type_, str) and "sequence_number" in line:
+        return Line(RESPONSES, STREAM_EVENT, line, run_id, certain=False)
+    return None
+
+
+def _chat(line: dict[str, Any]) -> Line | None:
+    """A chunk or a completion: many servers leave ``object`` out, or name it otherwise."""
+    object_, choices, run_id = line.get("object"), line.get("choices"), _run_id(line)
+    if object_ == _COMPLETION:
+        return Line(CHAT, RUN, line, run_id)
+    if isinstance(object_, str) and object_.startswith(_COMPLETION + "."):
+        return Line(CHAT, STREAM_EVENT, line, run_id)
+    if not isinstance(choices, list) or object_ not in (None, ""):
+        return None
+    said = [choice.keys() for choice in choices if isinstance(choice, dict)]
+    if len(said) < len(choices) or not all("delta" in keys or "message" in keys for keys in said):
+        return None
+    streamed = not said or any("delta" in keys for keys in said)
+    return Line(CHAT, STREAM_EVENT if streamed else RUN, line, run_id)
+
+
+def _error(line: dict[str, Any]) -> Line | None:
+    """An error that is all that a server says: several interfaces have the same."""
+    error = line.get("error")
+    has_error = isinstance(error, (dict, str)) and bool(error)
+    alone = line.keys() - {"run_id", "runId"} == {"error"}
+    if has_error or alone or line.get("type") == "error":
+        return Line(RESPONSES, STREAM_EVENT, line, _run_id(line), certain=False)
+    return None
+
+
+def _plain(line: dict[str, Any]) -> Line | None:
+    run_id = _run_id(line)
+    if "tool_results" in line:
+        return Line(PLAIN, TOOL_RESULTS, line, run_id)
+    kind, type_ = line.get("kind"), line.get("type")
+    if kind in (CONTEXT, TOOL_RESULTS, NOTE):
+        return Line(PLAIN, kind, line, run_id)
+    if not isinstance(type_, str) or type_ not in _NAMES:
+        return None
+    if kind is None:
+        kind = STREAM_EVENT if type_ in StreamEvent.__members__ else RUN
+    return Line(PLAIN, kind, line, run_id) if kind in (RUN, STREAM_EVENT) else None
+
+
+def _refuse(line: dict[str, Any]) -> Line:
+    keys = ", ".join(sorted(line)[:6])
+    raise BadInput(
+        f"no source's events look like this (keys: {keys})",
+        hint="`runreel record --help` shows the shapes.",
+    )
+
+
+def _of_run(data: dict[str, Any]) -> tuple[str | None, str | None]:
+    return string(data, "assistantId"), string(data, "threadId")
+
+
+def _run_id(line: dict[str, Any]) -> str | None:
+    return _text(line, "run_id") or _text(line, "runId")
+
+
+def _text(value: dict[str, Any], key: str) -> str | None:
+    text = value.get(key)
+    return text if isinstance(text, str) and text else None

@@ -1,0 +1,1 @@
+"""Source adapters for OpenAI's interfaces: Responses and chat completions."""

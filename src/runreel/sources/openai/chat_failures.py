@@ -1,0 +1,34 @@
+"""How a chat completion failed, wherever its server says so."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from runreel.sources.openai import values as oj
+
+_FAILING = frozenset(("error", "insufficient_system_resource"))
+
+
+class Failure(NamedTuple):
+    """The message and the code of an error, None where the server gave none."""
+
+    message: str | None
+    code: int | str | None
+
+
+def failure_of(value: dict[str, Any], reason: str | None) -> Failure | None:
+    """Why a chunk or completion is the end of a failed one; None if it is not."""
+    choices = value.get("choices")
+    if not choices or value.get("error"):
+        found = oj.body_error(value)
+        if found is not None:
+            return Failure(*found)
+    if type(choices) is list:
+        for choice in choices:
+            if type(choice) is dict:
+                for holder in (choice, choice.get("delta"), choice.get("message")):
+                    if type(holder) is dict and (error := holder.get("error")):
+                        return Failure(*oj.error(error))
+    if reason in _FAILING:
+        return Failure(f"the completion ended with the finish reason {reason}", reason)
+    return None

@@ -1,0 +1,305 @@
+"""Reads the JSON of chat completions: chunks of a stream, whole completions, requests.
+
+A run is one completion. Of several choices the first is read; the others stand in the log. Calls
+of tools come in pieces that are put together here, for no chunk has them whole. A completion that
+has failed stays failed, whatever its stream holds behind the error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runreel.codec import plain_json as pj
+from runreel.codec import token_counts
+from runreel.codec.source_protocol import START, Facts, Reading, Slot, SoFar, Telling
+from runreel.model.messages import PartialMessage
+from runreel.model.records import CONTEXT, RUN, STREAM_EVENT
+from runreel.model.results import RunResult, RunStreamEvent, UsageDetails
+from runreel.model.status import PARTIAL, MessageStatus, RunStatus, StreamEvent
+from runreel.model.timestamps import micros
+from runreel.sources.openai import chat_content, text_parts
+from runreel.sources.openai import tool_calls as chat_calls
+from runreel.sources.openai import values as oj
+from runreel.sources.openai.chat_failures import failure_of
+
+if TYPE_CHECKING:
+    from runreel.codec.token_counts import Tally
+    from runreel.model.messages import Message
+    from runreel.sources.openai.chat_failures import Failure
+    from runreel.sources.openai.text_parts import Spans
+    from runreel.sources.openai.tool_calls import Calls
+
+CHUNK = "chat.completion.chunk"
+# What a server sends behind the last chunk. It is no JSON: a row holds it as a string.
+DONE = "[DONE]"
+
+_CALLING = frozenset(("tool_calls", "function_call"))
+_STATUSES = {
+    **dict.fromkeys(("stop", *_CALLING), MessageStatus.COMPLETED),
+    **dict.fromkeys(("length", "max_tokens", "model_length"), MessageStatus.TRUNCATED),
+    "content_filter": MessageStatus.FILTERED_CONTENT,
+}
+
+
+class Memory(NamedTuple):
+    """What the chunks so far hold; ``ended``: the last has come, but for those with usage alone."""
+
+    id: str | None = None
+    created: int | None = None
+    model: str | None = None
+    spans: Spans = ()
+    calls: Calls = ()
+    usage: Tally | None = None
+    details: UsageDetails | None = None
+    failure: Failure | None = None
+    ended: bool = False
+
+
+class OpenAIChatReader:
+    """Chunks and objects of ``/v1/chat/completions``, of whichever server."""
+
+    name = "openai-chat"
+
+    def read(self, kind: str, value: Any, so_far: SoFar = START) -> Reading:
+        """What the row means."""
+        if kind == STREAM_EVENT and value == DONE:
+            return _marked(so_far.text, so_far.memory)
+        value = pj.as_object(value)
+        if kind == STREAM_EVENT:
+            return _chunk(value, so_far.text, so_far.memory)
+        if kind == RUN:
+            return _completion(value, so_far.memory)
+        if kind == CONTEXT:
+            return Reading(facts=_facts(value), memory=so_far.memory)
+        return Reading(memory=so_far.memory)
+
+    def type_of(self, kind: str, value: Any) -> str | None:
+        """The ``StreamEvent`` or ``RunStatus`` name; None for a chunk that means neither."""
+        value = pj.as_object(value)
+        choice = chat_content.choice_of(value)
+        if kind == RUN:
+            return _status(value, choice).name
+        if kind != STREAM_EVENT:
+            return None
+        reason = _reason(choice)
+        if failure_of(value, reason):
+            return StreamEvent.ERROR.name
+        if reason:
+            return _end(reason).name
+        return PARTIAL if chat_content.pieces(chat_content.message_of(choice)) else None
+
+    def index_of(self, _kind: str, _value: Any) -> int | None:
+        """None: chunks have no numbers."""
+        return None
+
+    def slots(self, value: Any) -> list[Slot]:
+        """The first choice's ``content`` and ``refusal``."""
+        choice = chat_content.choice_of(pj.as_object(value))
+        return chat_content.slots(chat_content.message_of(choice))
+
+    def telling(self, value: Any) -> Telling:
+        """A delta is appended; a message is the whole text."""
+        is_chunk = "delta" in chat_content.choice_of(pj.as_object(value))
+        return Telling.MORE if is_chunk else Telling.WHOLE
+
+    def envelope(self, type_: str | None, _source_index: int | None, text: str) -> Any:
+        """A piece of content."""
+        if type_ != PARTIAL:
+            return None
+        delta = {"content": text}
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
+        return {"object": CHUNK, "choices": [choice]}
+
+    def spoken(self, _value: Any) -> None:
+        """None: what tells pieces never tells the whole text."""
+        return
+
+
+reader = OpenAIChatReader()
+
+
+def ends(value: Any) -> bool:
+    """Whether nothing but the usage comes after a chunk."""
+    if value == DONE:
+        return True
+    value = pj.as_object(value)
+    reason = _reason(chat_content.choice_of(value))
+    return bool(reason or failure_of(value, reason))
+
+
+def _chunk(value: dict[str, Any], text: str, known: Memory | None) -> Reading:
+    memory = known or Memory()
+    choice = chat_content.choice_of(value)
+    delta, reason = chat_content.message_of(choice), _reason(choice)
+    pieces = chat_content.pieces(delta)
+    appended = "".join(pieces.values())
+    if "delta" not in choice and appended:
+        memory = memory._replace(spans=())
+    text = text if text.endswith(appended) else text + appended
+    after = _after(memory, value, delta, text, pieces)
+    failure = memory.failure or failure_of(value, reason)
+    ended = bool(reason or failure) or (memory.ended and not pieces)
+    if failure is not memory.failure or ended is not memory.ended:
+        after = after._replace(failure=failure, ended=ended)
+    event: RunStreamEvent | None = None
+    if failure and (pieces or reason or memory.failure is None):
+        event = _failed(failure, after, text)
+    elif reason:
+        event = _last(after, text, _end(reason), reason)
+    elif pieces:
+        said = PartialMessage(text_parts.parts(after.spans, text), _separator="")
+        event = RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=said)
+    return Reading(
+        event=event,
+        error_code=failure.code if event and failure else None,
+        usage=_increase(memory.usage, after.usage),
+        details=_details_increase(memory.details, after.details),
+        facts=_facts(value) if memory.model is None else None,
+        begins=known is None,
+        memory=after,
+        unread=_unread(value),
+    )
+
+
+def _marked(text: str, known: Memory | None) -> Reading:
+    """The end of a stream, which is news only where no chunk was the last."""
+    memory = known or Memory()
+    if memory.ended:
+        return Reading(memory=memory, marker=True)
+    end = StreamEvent.TOOL_CALLS if memory.calls else StreamEvent.DONE
+    return Reading(
+        event=_last(memory, text, end, None),
+        begins=known is None,
+        memory=memory._replace(ended=True),
+        marker=True,
+    )
+
+
+def _last(memory: Memory, text: str, end: StreamEvent, reason: str | None) -> RunStreamEvent:
+    parts = text_parts.parts(memory.spans, text)
+    message = None if memory.calls and not parts else _message(memory, parts, reason)
+    return RunStreamEvent(end, tool_calls=chat_calls.told(memory.calls), _message=message)
+
+
+def _failed(failure: Failure, memory: Memory, text: str) -> RunStreamEvent:
+    parts = text_parts.parts(memory.spans, text)
+    message = PartialMessage(parts, _separator="") if parts else None
+    return RunStreamEvent(StreamEvent.ERROR, error=failure.message, _message=message)
+
+
+def _after(
+    memory: Memory, value: dict[str, Any], delta: dict[str, Any], text: str, pieces: dict[str, str]
+) -> Memory:
+    grown, end = memory.spans, len(text) - sum(map(len, pieces.values()))
+    for key, piece in pieces.items():
+        end += len(piece)
+        grown = text_parts.grown(grown, text[:end], (chat_content.KEYS.index(key), 0), piece)
+    usage = chat_content.usage_of(value)
+    counts = token_counts.read(usage, token_counts.CHAT)
+    return Memory(
+        id=memory.id or pj.as_text(value.get("id")) or None,
+        created=memory.created or micros(value.get("created")),
+        model=memory.model or pj.as_text(value.get("model")) or None,
+        spans=grown,
+        calls=chat_calls.more(memory.calls, delta),
+        usage=memory.usage if counts is None else counts,
+        details=oj.details(usage, token_counts.CHAT) or memory.details,
+        failure=memory.failure,
+        ended=memory.ended,
+    )
+
+
+def _completion(value: dict[str, Any], known: Memory | None) -> Reading:
+    memory, choice = known or Memory(), chat_content.choice_of(value)
+    status, reason = _status(value, choice), _reason(choice)
+    failure = failure_of(value, reason)
+    said = chat_content.message_of(choice)
+    calls, parts = chat_calls.more((), said), chat_content.parts(said)
+    after = _after(memory, value, {}, "", {})
+    message: Message | PartialMessage | None = None
+    if failure is None and not (calls and not parts):
+        own = Memory(pj.as_text(value.get("id")), micros(value.get("created")))
+        message = _message(own, parts, reason) if choice else None
+    elif parts:
+        message = PartialMessage(parts, _separator="")
+    result = RunResult(
+        status,
+        failure.message if failure else None,
+        None if failure else chat_calls.told(calls),
+        _message=message,
+    )
+    return Reading(
+        result=result,
+        error_code=failure.code if failure else None,
+        usage=_increase(memory.usage, after.usage),
+        details=_details_increase(memory.details, after.details),
+        facts=_facts(value),
+        begins=known is None,
+        memory=after._replace(failure=failure, ended=True),
+        unread=_unread(value),
+    )
+
+
+def _message(memory: Memory, parts: tuple[str, ...], reason: str | None) -> Message:
+    return oj.message(
+        memory.id,
+        parts,
+        role="assistant",
+        status=_STATUSES.get(reason or "stop", MessageStatus.UNKNOWN),
+        created_at=memory.created,
+        finish_reason=reason,
+    )
+
+
+def _facts(value: dict[str, Any]) -> Facts:
+    return Facts(
+        created_by=pj.as_text(value.get("user")) or None,
+        model=pj.as_text(value.get("model")) or None,
+        created_at=micros(value.get("created")),
+        labels=pj.as_labels(value.get("metadata")) or None,
+    )
+
+
+def _status(completion: dict[str, Any], choice: dict[str, Any]) -> RunStatus:
+    reason = _reason(choice)
+    if failure_of(completion, reason):
+        return RunStatus.FAILED
+    if reason in _CALLING:
+        return RunStatus.TOOL_CALLS
+    if reason is None and choice and chat_calls.more((), chat_content.message_of(choice)):
+        return RunStatus.TOOL_CALLS
+    return RunStatus.COMPLETED if choice else RunStatus.UNKNOWN
+
+
+def _end(reason: str) -> StreamEvent:
+    # A call that the request forced ends with "stop": nobody waits for its result then.
+    return StreamEvent.TOOL_CALLS if reason in _CALLING else StreamEvent.DONE
+
+
+def _reason(choice: dict[str, Any]) -> str | None:
+    return pj.as_text(choice.get("finish_reason")) or None
+
+
+def _increase(before: Tally | None, now: Tally | None) -> Tally | None:
+    """What is to be added to the usage; some servers tell the total so far with each chunk."""
+    return None if now is None or now == before else now.minus(before)
+
+
+def _unread(value: dict[str, Any]) -> tuple[str, ...]:
+    """What of a chunk or completion is not understood."""
+    usage = chat_content.usage_of(value)
+    counts = None if usage is None else token_counts.read(usage, token_counts.CHAT)
+    return ("usage",) if counts is not None and counts.unread else ()
+
+
+def _details_increase(before: UsageDetails | None, now: UsageDetails | None) -> UsageDetails | None:
+    if now is None or before is None:
+        return now
+    if now == before:
+        return None
+    return UsageDetails(
+        None if now.cached_tokens is None else now.cached_tokens - (before.cached_tokens or 0),
+        None
+        if now.reasoning_tokens is None
+        else now.reasoning_tokens - (before.reasoning_tokens or 0),
+    )

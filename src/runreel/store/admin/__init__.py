@@ -1,0 +1,1 @@
+"""Backup, vacuum, statistics, health and durability of a database."""

@@ -1,0 +1,133 @@
+"""The form of a database's name: a URL, a path, or a text that is neither and is refused."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+from unicodedata import category
+from urllib.parse import unquote
+
+from runreel.model.errors import BadDatabaseUrl
+
+_DATABASES = "postgresql|postgres|sqlite|sqlite3|mysql|mariadb|mongodb|redis|oracle|mssql|file"
+# A scheme that lost its colon or a slash: `postgresql//h/db`, `postgresql+psycopg/h/db`.
+_SCHEME = re.compile(rf"(?:{_DATABASES})(?:\+\w+/|//)", re.IGNORECASE)
+# Words of a libpq connection string.
+_KEYWORDS = (
+    "host|hostaddr|port|dbname|user|password|passfile|service|options|application_name|sslmode"
+    "|sslcert|sslkey|sslpassword|sslrootcert|connect_timeout|target_session_attrs"
+)
+_DSN = re.compile(rf"(?:^|\s)(?:{_KEYWORDS})\s*=", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(?:^|/)[^/:@]*:[^/@]*@")
+_EXPLICIT = ("./", "../", "~", "/")
+
+_AUTHORITY = re.compile(r"(?P<user>[^:/?@]*(?::[^@/?]*)?@)?(?P<hosts>[^/?]*)")
+_HOST = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>[0-9]*))?")
+
+_PATH_HINT = "A path that holds such characters starts with ./ or /."
+
+
+class Hosts(NamedTuple):
+    """The servers of a Postgres URL as libpq's ``host`` and ``port``, and the URL without them."""
+
+    url: str
+    host: str
+    port: str
+
+
+def cleaned(text: str) -> str:
+    """``text`` without the line break at its end that a file of secrets leaves.
+
+    Raises:
+        BadDatabaseUrl: if it is empty or has control characters.
+    """
+    text = text.rstrip("\r\n")
+    if not text.strip():
+        raise BadDatabaseUrl("the database URL is empty")
+    if any(category(char) == "Cc" for char in text):
+        raise BadDatabaseUrl("the database URL has a line break or another control character")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise BadDatabaseUrl("the database URL has characters that no file name has") from None
+    return text
+
+
+def as_path(text: str) -> Path | None:
+    """The file that ``text`` names; None for a URL, which has ``://`` in it.
+
+    As in RFC 3986 a relative path has no colon in its first segment, so that a URL with a typing
+    error never becomes a file.
+
+    Raises:
+        BadDatabaseUrl: if it is neither, or a home directory that does not exist.
+    """
+    if "://" in text:
+        return None
+    if text in (":memory:", "file::memory:"):
+        raise memory()
+    if _DSN.search(text):
+        raise BadDatabaseUrl(
+            "connection strings of the form key=value are not supported",
+            hint="Write it as a URL: postgresql://USER@HOST:PORT/NAME.",
+        )
+    path = Path(text)
+    _refuse_broken_url(text, path)
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise BadDatabaseUrl(f"no home directory for {path.parts[0]!r}") from None
+
+
+def memory() -> BadDatabaseUrl:
+    """The error for a database in memory."""
+    return BadDatabaseUrl("a log in memory would be lost with the process: name a file")
+
+
+def unescaped_at() -> BadDatabaseUrl:
+    """The error for a password with an ``@`` in it."""
+    return BadDatabaseUrl("a password with an @ in it is written with %40")
+
+
+def hosts(url: str) -> Hosts | None:
+    """The servers of a Postgres URL in the forms that only libpq has; None for any other URL.
+
+    They are a list (``h1:5432,h2:5432``) and the folder of a socket (``%2Fvar%2Frun``).
+
+    Raises:
+        BadDatabaseUrl: if an item of the list is not ``HOST`` or ``HOST:PORT``.
+    """
+    scheme, _, rest = url.partition("://")
+    found = _AUTHORITY.match(rest)
+    assert found is not None  # noqa: S101 - every part of the pattern may be empty
+    listed = found["hosts"]
+    if "," not in listed and "%" not in listed:
+        return None
+    if "@" in listed:
+        raise unescaped_at()
+    names, ports = [], []
+    for item in listed.split(","):
+        one = _HOST.fullmatch(item)
+        if one is None:
+            raise BadDatabaseUrl("a list of servers is HOST:PORT,HOST:PORT")
+        names.append(unquote(one["v6"] or one["name"] or ""))
+        ports.append(one["port"] or "")
+    bare = f"{scheme}://{found['user'] or ''}{rest[found.end() :]}"
+    return Hosts(bare, ",".join(names), ",".join(ports) if any(ports) else "")
+
+
+def _refuse_broken_url(text: str, path: Path) -> None:
+    if text.startswith("//"):
+        broken = "@" in text
+    elif text.startswith(_EXPLICIT) or path.drive:
+        broken = False
+    else:
+        first = re.split(r"[/\\]", text, maxsplit=1)[0]
+        broken = bool(":" in first or _SCHEME.match(text) or _CREDENTIALS.search(text))
+    if broken:
+        raise BadDatabaseUrl(
+            "this looks like a database URL with a typing error, so it is not taken for a path",
+            hint=f"{BadDatabaseUrl.hint} {_PATH_HINT}",
+        )

@@ -1,0 +1,134 @@
+"""Connections to Postgres, from the pool of SQLAlchemy."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.exc import DisconnectionError
+
+from runreel.model.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+    from sqlalchemy import Connection as SAConnection
+
+    from runreel.store.database_url import Url
+    from runreel.store.drivers.sqlite import Room
+
+CONNECT_SECONDS = 10
+
+
+class PostgresHeld:
+    """A connection of the driver, held until it is closed or discarded; ``alchemy`` is the same."""
+
+    __slots__ = ("_engine", "_room", "alchemy", "driver", "url")
+
+    def __init__(self, engine: PostgresEngine, connection: SAConnection, room: Room | None) -> None:
+        self.url = engine.url
+        self.driver: Any = connection.connection.driver_connection
+        self.alchemy = connection
+        self._engine: PostgresEngine | None = engine
+        self._room = room
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._ours():
+            self.alchemy.close()
+            self._leave()
+
+    def discard(self) -> None:
+        """Close the connection, whatever state it is in."""
+        if self._ours():
+            with contextlib.suppress(Exception):
+                self.alchemy.invalidate()
+                self.alchemy.close()
+            self._leave()
+
+    def _ours(self) -> bool:
+        # A word on a connection of the parent's would end what that is in the middle of.
+        engine, self._engine = self._engine, None
+        return engine is not None and not engine.left
+
+    def _leave(self) -> None:
+        if self._room is not None:
+            self._room.leave()
+
+
+def _see_alive(driver: Any, _record: Any, _proxy: Any) -> None:
+    """Have the pool give another connection for one that lay idle and that the server has left.
+
+    To ask the server each time, as the pool would, takes as long as most answers.
+    """
+    if driver.closed:
+        raise DisconnectionError
+    waiting = select.poll()
+    waiting.register(driver.fileno(), select.POLLIN)
+    # A server that leaves says so, and its end of the wire is closed. Who says nothing is there.
+    if waiting.poll(0):
+        try:
+            driver.execute("SELECT 1")
+        except Exception as error:
+            raise DisconnectionError from error
+
+
+class PostgresEngine:
+    """Connections to one database, which commit each statement by themselves.
+
+    Raises:
+        MissingExtra: if the driver of Postgres is not installed.
+    """
+
+    def __init__(self, url: Url, *, kept: int, room: Room) -> None:
+        self.url = url
+        self.left = False
+        self._room = room
+        alchemy = cast("URL", url.alchemy)
+        # No prepared statements: they break behind a pooler that hands out server connections.
+        usual: dict[str, Any] = {"prepare_threshold": None, "connect_timeout": CONNECT_SECONDS}
+        arguments = {key: value for key, value in usual.items() if key not in alchemy.query}
+        try:
+            self._engine = create_engine(
+                alchemy,
+                pool_size=kept,
+                max_overflow=-1,
+                isolation_level="AUTOCOMMIT",
+                connect_args={**arguments, "client_encoding": "utf8"},
+                hide_parameters=True,
+            )
+        except ModuleNotFoundError:
+            raise MissingExtra(
+                "the driver for Postgres is not installed", hint="pip install 'runreel[postgres]'"
+            ) from None
+        event.listen(self._engine, "checkout", _see_alive)
+
+    def connect(self, *, reserved: bool = False) -> PostgresHeld:
+        """A connection that was given back, or a new one; ``reserved`` ones are not counted.
+
+        Raises:
+            DatabaseUnavailable: if too many are held.
+        """
+        room = None if reserved else self._room
+        if room is not None:
+            room.enter()
+        try:
+            return PostgresHeld(self, self._engine.connect(), room)
+        except BaseException:
+            if room is not None:
+                room.leave()
+            raise
+
+    def dispose(self) -> None:
+        """Close what is kept; what is held is closed when it comes back."""
+        self._engine.dispose()
+
+    def leave_parent(self) -> None:
+        """In a forked child: never use or close a connection of this engine again."""
+        self.left = True
+        _inherited.append(self._engine)
+
+
+# What a forked child never collects.
+_inherited: list[object] = []

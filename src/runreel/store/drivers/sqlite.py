@@ -1,0 +1,298 @@
+"""Connections to a file of SQLite: opened with the settings that a log needs, kept for reuse.
+
+Those to Postgres come from SQLAlchemy: see ``postgres_engine``. For a file that would be to wait
+for an import several times as long as for the answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+
+from runreel.store import fork_guard
+from runreel.store.database_url import file_uri, sqlite_path
+from runreel.store.drivers.errors import file_errors, too_many
+from runreel.store.drivers.log_file import LogFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Connection as SAConnection
+
+    from runreel.store.database_url import Url
+
+
+BUSY_SECONDS = 10.0
+CHECKPOINT_PAGES = 4_000
+
+# So many connections are open at most, and so many are kept when nobody uses them. Whoever wants
+# one more waits so long; a writer has one of its own.
+MOST = 64
+KEPT = 4
+WAIT_SECONDS = 30.0
+
+# "RREL": how a SQLite file says whose it is.
+APPLICATION_ID = 0x5252454C
+
+
+class Held(Protocol):
+    """A connection of a driver, held by whoever asked for it until it is closed or discarded."""
+
+    url: Url
+    driver: Any
+
+    @property
+    def alchemy(self) -> SAConnection | None:
+        """The same connection as SQLAlchemy holds it, if it does."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
+        ...
+
+    def discard(self) -> None:
+        """Close the connection, whatever state it is in."""
+        ...
+
+
+class Engine(Protocol):
+    """Connections to one database, which commit each statement by themselves. Thread-safe."""
+
+    def connect(self, *, reserved: bool = False) -> Held:
+        """A connection that was given back, or a new one; ``reserved`` ones are not counted.
+
+        Raises:
+            DatabaseUnavailable: if too many are held, or the file of the log has changed.
+        """
+        ...
+
+    def dispose(self) -> None:
+        """Close what is kept; what is held is closed when it comes back."""
+        ...
+
+    def leave_parent(self) -> None:
+        """In a forked child: never use or close a connection of this engine again."""
+        ...
+
+
+class Room:
+    """How many connections may be held at once."""
+
+    def __init__(self, url: Url) -> None:
+        self._url = url
+        self._left = threading.BoundedSemaphore(MOST)
+
+    def enter(self) -> None:
+        """Take the place of one.
+
+        Raises:
+            DatabaseUnavailable: if none becomes free.
+        """
+        if not self._left.acquire(timeout=WAIT_SECONDS):
+            raise too_many(self._url)
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._left.release()
+
+
+def create(url: Url, *, durability: str, file: LogFile | None = None) -> Engine:
+    """An engine of the database at ``url``; nothing is opened before it is needed.
+
+    ``file`` is what is known of a file of SQLite already.
+
+    Raises:
+        MissingExtra: if the driver of Postgres is not installed.
+    """
+    if url.postgres:
+        from runreel.store.drivers.postgres import PostgresEngine
+
+        return PostgresEngine(url, kept=KEPT, room=Room(url))
+    path = sqlite_path(url)
+    assert path is not None  # noqa: S101 - it is a URL of SQLite
+    return _SqliteEngine(url, durability=durability, file=file or LogFile(path.absolute()))
+
+
+class _SqliteHeld:
+    __slots__ = ("_engine", "_idle", "_room", "alchemy", "driver", "url")
+
+    def __init__(
+        self, engine: _SqliteEngine, driver: Any, idle: list[Any], room: Room | None
+    ) -> None:
+        self.alchemy = None
+        self.driver = driver
+        self.url = engine.url
+        self._engine: _SqliteEngine | None = engine
+        self._idle = idle
+        self._room = room
+
+    def close(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.take_back(self.driver, self._idle)
+            self._leave()
+
+    def discard(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.throw_away(self.driver)
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._room is not None:
+            self._room.leave()
+
+
+class _SqliteEngine:
+    """Like ``Engine``."""
+
+    def __init__(self, url: Url, *, durability: str, file: LogFile) -> None:
+        self.url = url
+        self.file = file
+        self._durability = durability
+        self._idle: list[Any] = []
+        self._room = Room(url)
+        # All that are open. A forked child leaves those of its parent alone.
+        self._open: set[Any] = set()
+        self._left = False
+
+    def connect(self, *, reserved: bool = False) -> Held:
+        room = None if reserved else self._room
+        if room is not None:
+            room.enter()
+        idle = self._idle
+        try:
+            driver = self._driver(idle)
+        except BaseException:
+            if room is not None:
+                room.leave()
+            raise
+        return _SqliteHeld(self, driver, idle, room)
+
+    def dispose(self) -> None:
+        idle, self._idle = self._idle, []
+        while idle:
+            self.throw_away(idle.pop())
+
+    def leave_parent(self) -> None:
+        self._left = True
+        fork_guard.keep_open(self._open)
+
+    def take_back(self, driver: sqlite3.Connection, idle: list[Any]) -> None:
+        """Keep a connection that ``connect`` gave, or close it."""
+        if self._left:
+            return
+        fresh = idle is self._idle and len(idle) < KEPT
+        with contextlib.suppress(sqlite3.Error):
+            driver.rollback()
+            if fresh:
+                idle.append(driver)
+                return
+        self.throw_away(driver)
+
+    def throw_away(self, driver: sqlite3.Connection) -> None:
+        """Close a connection that ``connect`` gave."""
+        if not self._left:
+            self.file.close(driver)
+            self._open.discard(driver)
+
+    def _driver(self, idle: list[Any]) -> sqlite3.Connection:
+        with contextlib.suppress(IndexError):
+            # Another thread may be faster.
+            driver: sqlite3.Connection = idle.pop()
+            try:
+                self.file.check()
+            except BaseException:
+                self.throw_away(driver)
+                raise
+            return driver
+        self.file.opening()
+        driver = _open_sqlite(self.url, self.file.path, self._durability)
+        self._open.add(driver)
+        self.file.opened()
+        return driver
+
+
+def wait_for_lock(driver: sqlite3.Connection, *, waits: bool) -> None:
+    """Whether a connection to SQLite waits for its lock, and moves the WAL into the file."""
+    busy, pages = (int(BUSY_SECONDS * 1_000), CHECKPOINT_PAGES) if waits else (0, 0)
+    driver.execute(f"PRAGMA busy_timeout = {busy}").close()
+    driver.execute(f"PRAGMA wal_autocheckpoint = {pages}").close()
+
+
+def _open_sqlite(url: Url, path: Path, durability: str) -> sqlite3.Connection:
+    if url.is_uri:
+        rest = "&".join(f"{key}={value}" for key, value in url.query if key != "uri")
+        # A working directory that changes does not lead to another file.
+        known = sqlite_path(url) == path
+        name = f"{url.database}?{rest}" if known else file_uri(path, rest)
+    else:
+        # Where there is no file, we make it ourselves or not at all.
+        name = file_uri(path, "mode=rw")
+    try:
+        return _sqlite_connection(name, durability)
+    except sqlite3.OperationalError:
+        if not _frozen(path):
+            raise
+        # SQLite wants to create a file beside it even to read, unless it is told this.
+        return _sqlite_connection(file_uri(path, "immutable=1"), durability)
+
+
+def _sqlite_connection(name: str, durability: str) -> sqlite3.Connection:
+    driver = sqlite3.connect(
+        name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True
+    )
+    try:
+        _sqlite_settings(driver, durability)
+    except sqlite3.Error:
+        driver.close()
+        raise
+    except UnicodeDecodeError as error:
+        # SQLite quotes what is damaged in its message, which the driver then cannot read.
+        driver.close()
+        raise sqlite3.DatabaseError("malformed database schema") from error
+    return driver
+
+
+def _frozen(path: Path) -> bool:
+    """Whether we can read a file, create none beside it, and nobody has it open for writing."""
+    wal = path.with_name(path.name + "-wal")
+    return (
+        os.access(path, os.R_OK)
+        and not os.access(path.parent, os.W_OK)
+        and not (wal.exists() and wal.stat().st_size)
+    )
+
+
+def make_private(path: Path) -> None:
+    """Create an empty file that only its owner can read, and its directory, if missing.
+
+    SQLite gives its -wal and -shm files the same permissions.
+    """
+    with file_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _sqlite_settings(driver: sqlite3.Connection, durability: str) -> None:
+    cursor = driver.cursor()
+    # A file that is not ours must not be touched, not even its journal mode.
+    ours = cursor.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
+    if ours and mode != "wal" and not cursor.execute("PRAGMA query_only").fetchone()[0]:
+        with contextlib.suppress(sqlite3.OperationalError):
+            cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA trusted_schema = OFF")
+    # What is erased or replaced leaves no copy in the unused parts of its page.
+    cursor.execute("PRAGMA secure_delete = ON")
+    # So that deleting triggers see what INSERT OR REPLACE deletes.
+    cursor.execute("PRAGMA recursive_triggers = ON")
+    # A checkpoint waits for the disk: with SQLite's 1,000 pages that was a fifth of all time.
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    cursor.close()

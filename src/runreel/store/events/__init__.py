@@ -1,0 +1,1 @@
+"""The event log: append, range reads, heads, ids, full scans, damage."""

@@ -1,0 +1,107 @@
+"""What a database says of its own soundness, and which of its errors tell of damage."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from typing import TYPE_CHECKING
+
+from runreel.store.drivers.sqlite import APPLICATION_ID
+from runreel.store.schema.migrations import VERSION_TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runreel.store.connection import Connection
+
+_META = {"database_id", "projection_version"}
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# What SQLite says when it is not the stored bytes that are wrong.
+_PASSING = (
+    sqlite3.SQLITE_ABORT,
+    sqlite3.SQLITE_AUTH,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_MISUSE,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+)
+# Postgres: damaged data or an internal error, a bad value, the system's input and output.
+_DAMAGED = ("XX", "22", "58")
+
+
+def file_problems(connection: Connection) -> Iterator[str]:
+    """What SQLite finds wrong in its file, and whether the file says that it is ours."""
+    if connection.postgres:
+        return
+    application = connection.one("PRAGMA application_id")[0]
+    if application != APPLICATION_ID:
+        yield f"the file says that it is of application {application}, not of {APPLICATION_ID}"
+    for (found,) in connection.execute("PRAGMA integrity_check"):
+        if found != "ok":
+            yield str(found)
+
+
+def meta_problems(connection: Connection) -> Iterator[str]:
+    """What is wrong with what the database says of itself."""
+    found = dict(connection.all("SELECT key, value FROM runreel_meta ORDER BY key"))
+    for key in sorted(_META - found.keys(), key=repr):
+        yield f"runreel_meta has lost its {key}"
+    for key in found.keys() - _META:
+        yield f"runreel_meta has a row {key!r} that is not runreel's"
+    told = found.get("database_id")
+    if told is not None and not _ID.fullmatch(told if isinstance(told, str) else ""):
+        yield f"the database's id is damaged: {told!r}"
+    revisions = connection.all(f"SELECT version_num FROM {VERSION_TABLE}")
+    if len(revisions) != 1:
+        yield f"{VERSION_TABLE} has {len(revisions)} rows"
+
+
+def damage(error: Exception) -> str | None:
+    """What is wrong with what is stored, where a driver says so; None for any other error."""
+    reason = " ".join(str(error).split())
+    if isinstance(error, UnicodeDecodeError):
+        return reason
+    if isinstance(error, sqlite3.ProgrammingError):
+        return None
+    if isinstance(error, sqlite3.Error):
+        # The extended code's low byte is the primary one; text that is no UTF-8 has none.
+        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+        return None if code in _PASSING else reason
+    if type(error).__module__.partition(".")[0] == "psycopg":
+        return reason if (getattr(error, "sqlstate", None) or "")[:2] in _DAMAGED else None
+    return None
+
+
+@contextlib.contextmanager
+def snapshot(connection: Connection) -> Iterator[None]:
+    """All reads inside see the log of one moment, until something has to ``begin_anew``."""
+    _begin(connection)
+    try:
+        yield
+    finally:
+        _end(connection)
+
+
+def begin_anew(connection: Connection) -> None:
+    """Leave a snapshot in which something could not be read, and take another."""
+    _end(connection)
+    _begin(connection)
+
+
+def _begin(connection: Connection) -> None:
+    if connection.postgres:
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    else:
+        connection.execute("BEGIN")
+
+
+def _end(connection: Connection) -> None:
+    # SQLite has rolled back by itself after some errors; a connection may be closed by now.
+    with contextlib.suppress(Exception):
+        connection.execute("ROLLBACK")

@@ -1,0 +1,227 @@
+"""The log: the only writer of ``events``, and its readers."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import partial
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from runreel.codec.json_text import loads
+from runreel.codec.plain_json import as_object
+from runreel.integrity.digest_chain import commitment
+from runreel.model.records import MASKED, NOTE, EventRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from runreel.store.connection import Connection
+
+COLUMNS = EventRow._fields
+_LIST = ", ".join(COLUMNS)
+
+# One statement, no lock: a trigger refuses a row whose predecessor is not the run's last.
+_MARKS = f"({', '.join('?' * len(COLUMNS))})"
+_APPEND_SQLITE = f"INSERT INTO events ({_LIST}) VALUES {_MARKS}"
+# Of many rows so many go into one statement: every SQLite takes that many parameters.
+_AT_ONCE = 50
+_APPEND_MANY_SQLITE = f"INSERT INTO events ({_LIST}) VALUES {', '.join([_MARKS] * _AT_ONCE)}"
+_TAKEN = (sqlite3.SQLITE_CONSTRAINT_TRIGGER, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+_READ = f"SELECT {_LIST} FROM events WHERE run_id = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
+_UNTOLD = ("elapsed", "salt", "digest")
+_LEAN = ", ".join(f"NULL AS {name}" if name in _UNTOLD else name for name in COLUMNS)
+_STRETCH = f"SELECT {_LEAN} FROM events WHERE {{}} ORDER BY run_id, seq LIMIT ?"
+_OF_MANY = _STRETCH.format("(run_id, seq) > (?, ?) AND run_id <= ?")
+# Of a log in partitions, this looks into one.
+_OF_ONE = _STRETCH.format("run_id = ? AND seq > ?")
+_ID, _SEQ, _PAYLOAD = map(COLUMNS.index, ("run_id", "seq", "payload"))
+_END = 2**63 - 1
+_LOCK_WAIT = "5s"
+_CHUNK = 1_000
+
+
+def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool = True) -> bool:
+    """Append rows, each right behind its predecessor; False if any lost its place to another.
+
+    Call it for several rows inside of a transaction, and roll that back where it answers False.
+    ``durable`` is whether Postgres waits for its disk; SQLite's connection knows by itself.
+    """
+    if connection.postgres:
+        from runreel.store.events import postgres_append
+
+        return postgres_append.append(connection, rows, durable=durable)
+    if len(rows) == 1:
+        return append_one(connection, rows[0])
+    try:
+        whole = len(rows) - len(rows) % _AT_ONCE
+        for start in range(0, whole, _AT_ONCE):
+            some = chain.from_iterable(rows[start : start + _AT_ONCE])
+            connection.execute(_APPEND_MANY_SQLITE, tuple(some))
+        if whole < len(rows):
+            connection.executemany(_APPEND_SQLITE, rows[whole:])
+    except sqlite3.IntegrityError as error:
+        return _lost(error)
+    return True
+
+
+def append_one(connection: Connection, row: EventRow, *, durable: bool = True) -> bool:
+    """Append one row; outside of a transaction it is committed by itself."""
+    if connection.postgres:
+        from runreel.store.events import postgres_append
+
+        return postgres_append.append_one(connection, row, durable=durable)
+    try:
+        connection.execute(_APPEND_SQLITE, row)
+    except sqlite3.IntegrityError as error:
+        return _lost(error)
+    return True
+
+
+def _lost(error: sqlite3.IntegrityError) -> bool:
+    """False where a row lost its place to another; whatever else is wrong is raised."""
+    if error.sqlite_errorcode in _TAKEN:
+        return False
+    raise error
+
+
+def holds(connection: Connection, row: EventRow) -> bool:
+    """Whether this very row is in the log."""
+    found = connection.one(
+        "SELECT digest FROM events WHERE run_id = ? AND seq = ?", (row.run_id, row.seq)
+    )
+    return found is not None and bytes(found[0]) == row.digest
+
+
+def read(
+    connection: Connection, run_id: str, *, start: int = 0, stop: int | None = None
+) -> Iterator[EventRow]:
+    """The rows of a run from ``start`` to before ``stop``, in order, chunk by chunk.
+
+    An erased row comes with what is left of its payload, if anything is.
+    """
+    end = _END if stop is None else min(stop, _END)
+    masks: dict[int, str] | None = None
+    while start < end:
+        chunk = connection.all(_READ, (run_id, start, end, _CHUNK))
+        for row in map(EventRow._make, chunk):
+            if row.payload is not None:
+                yield row
+                continue
+            if masks is None:
+                masks = stand_ins(connection, run_id)
+            yield row._replace(payload=masks.get(row.seq))
+        if len(chunk) < _CHUNK:
+            return
+        start = chunk[-1][1] + 1
+
+
+def stretch(connection: Connection, first: str, last: str) -> Iterator[tuple[str, list[Any]]]:
+    """The rows of all runs from ``first`` to ``last`` in order: a run, and its next rows.
+
+    They are as a fold needs them: ``elapsed``, ``salt`` and ``digest`` are None, and an erased row
+    comes with what is left of its payload, if anything is.
+    """
+    place = (first, -1)
+    sql, end = (_OF_ONE, ()) if first == last else (_OF_MANY, (last,))
+    while rows := connection.all(sql, (*place, *end, _CHUNK)):
+        for run_id, some in groupby(rows, key=itemgetter(_ID)):
+            yield run_id, legible(list(some), partial(stand_ins, connection, run_id))
+        if len(rows) < _CHUNK:
+            return
+        place = rows[-1][_ID], rows[-1][_SEQ]
+
+
+def legible(rows: list[Any], masks: Callable[[], dict[int, str]]) -> list[Any]:
+    """Rows of a run with what is left of erased payloads, asked for only if there are any."""
+    if all(row[_PAYLOAD] is not None for row in rows):
+        return rows
+    left = masks()
+    return [
+        EventRow._make(row)._replace(payload=left.get(row[_SEQ])) if row[_PAYLOAD] is None else row
+        for row in rows
+    ]
+
+
+def stand_ins(connection: Connection, run_id: str) -> dict[int, str]:
+    """What is left of a run's erased payloads, by seq: see ``rules.masks``."""
+    found: dict[int, str] = {}
+    for told in masked_notes(connection, run_id).values():
+        found |= told
+    return found
+
+
+def masked_notes(connection: Connection, run_id: str) -> dict[int, dict[int, str]]:
+    """The notes that say what is left of erased payloads, by their own seq."""
+    notes = connection.all(
+        "SELECT seq, payload FROM events WHERE run_id = ? AND kind = ? AND type = ?"
+        " AND payload IS NOT NULL ORDER BY seq",
+        (run_id, NOTE, MASKED),
+    )
+    found = {}
+    for seq, payload in notes:
+        told = as_object(as_object(loads(payload)).get("payloads"))
+        found[seq] = {int(of): text for of, text in told.items() if isinstance(text, str)}
+    return found
+
+
+def erased(connection: Connection, run_id: str) -> set[int]:
+    """The rows of a run whose payload is erased."""
+    sql = "SELECT seq FROM events WHERE run_id = ? AND payload IS NULL"
+    return {seq for (seq,) in connection.all(sql, (run_id,))}
+
+
+def erase(connection: Connection, run_id: str, seq: int) -> None:
+    """Erase a row's payload and salt, leaving the commitment; a note lists it already."""
+    payload, salt = connection.one(
+        "SELECT payload, salt FROM events WHERE run_id = ? AND seq = ?", (run_id, seq)
+    )
+    connection.execute(
+        "UPDATE events SET payload = NULL, salt = NULL, redacted = ?"
+        " WHERE run_id = ? AND seq = ? AND payload IS NOT NULL",
+        (commitment(bytes(salt), payload), run_id, seq),
+    )
+
+
+def keep_out(connection: Connection) -> None:
+    """Have whoever appends wait until the transaction has ended, as on SQLite they do anyway.
+
+    On Postgres a row that is being removed does not hold its place against an append that began
+    before.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: if somebody else holds the table for longer than we wait.
+    """
+    if connection.postgres:
+        # Whoever appends queues behind us, so we do not queue for long.
+        connection.execute("SELECT set_config('lock_timeout', ?, true)", (_LOCK_WAIT,))
+        connection.execute("LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE")
+
+
+def remove(connection: Connection, run_id: str, seq: int) -> int:
+    """Remove a run's rows before ``seq``, which is that of its tombstone; how many went."""
+    gone = connection.execute("DELETE FROM events WHERE run_id = ? AND seq < ?", (run_id, seq))
+    return int(gone.rowcount)
+
+
+def head(connection: Connection, run_id: str) -> int:
+    """The last seq of a run, -1 if it has none."""
+    row = connection.one("SELECT max(seq) FROM events WHERE run_id = ?", (run_id,))
+    return -1 if row[0] is None else int(row[0])
+
+
+def run_ids(connection: Connection, *, prefix: str = "", limit: int = _END) -> list[str]:
+    """The ids of runs that begin with ``prefix``, in order."""
+    after = prefix
+    found: list[str] = []
+    while len(found) < limit:
+        row = connection.one(_NEXT_RUN if found else _FIRST_RUN, (after,))
+        if row is None or not row[0].startswith(prefix):
+            return found
+        found.append(after := row[0])
+    return found
+
+
+# Skips from run to run along the primary key: the log may have millions of rows per run.
+_FIRST_RUN = "SELECT run_id FROM events WHERE run_id >= ? ORDER BY run_id LIMIT 1"
+_NEXT_RUN = "SELECT run_id FROM events WHERE run_id > ? ORDER BY run_id LIMIT 1"

@@ -1,0 +1,92 @@
+"""How rows get into the log on Postgres: one statement, one round trip, however many they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runreel.model.records import EventRow
+from runreel.store.drivers.postgres_arrays import array
+from runreel.store.drivers.postgres_prepared import Prepared
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runreel.store.connection import Connection
+
+_COLUMNS = EventRow._fields
+_LIST = ", ".join(_COLUMNS)
+_TEXT = ("run_id", "kind", "type", "payload")
+_BYTES = ("salt", "redacted", "digest")
+_TYPES = [
+    "text" if column in _TEXT else "bytea" if column in _BYTES else "bigint" for column in _COLUMNS
+]
+
+# Durability goes with the statement: a session's settings get lost behind a pooler.
+_DURABLE = (
+    "(SELECT current_setting('synchronous_commit') <> 'off'"
+    " OR set_config('synchronous_commit', 'on', true) = 'on')"
+)
+_LAZY = "(SELECT set_config('synchronous_commit', 'off', true) = 'off')"
+
+# A row goes in where its predecessor stands and its own place is free, in one statement. Parameters
+# are typed, for Postgres takes an untyped one in a SELECT for text.
+_ONE = (
+    f"INSERT INTO events ({_LIST})"
+    f" SELECT {', '.join(f'${n}::{type_}' for n, type_ in enumerate(_TYPES, 1))}"
+    " WHERE EXISTS (SELECT 1 FROM events WHERE run_id = $1 AND seq = $2 - 1)"
+    " AND {durability} ON CONFLICT DO NOTHING"
+)
+_FORMATS = [int(type_ == "bytea") for type_ in _TYPES]
+_ONE_DURABLE = Prepared(_ONE.format(durability=_DURABLE), _FORMATS)
+_ONE_LAZY = Prepared(_ONE.format(durability=_LAZY), _FORMATS)
+
+# Many go in all or none: where a place is taken the statement fails as a whole. A first row goes in
+# where nothing of its run stands: pruned runs have no row 0. A predecessor is asked for by a value,
+# not by EXISTS: that may become a join, which reads every partition.
+_MANY = (
+    f"INSERT INTO events ({_LIST})"
+    f" SELECT * FROM unnest({', '.join(f'${n}::{type_}[]' for n, type_ in enumerate(_TYPES, 1))})"
+    " WHERE NOT EXISTS (SELECT 1 FROM unnest($14::text[], $15::bigint[]) AS before (run_id, seq)"
+    " WHERE (SELECT 1 FROM events"
+    " WHERE events.run_id = before.run_id AND events.seq = before.seq) IS NULL)"
+    " AND NOT EXISTS (SELECT 1 FROM events WHERE run_id = ANY ($16::text[])) AND {durability}"
+)
+_ARRAYS = (*_TYPES, "text", "bigint", "text")
+_MANY_DURABLE = Prepared(_MANY.format(durability=_DURABLE), [1] * len(_ARRAYS))
+_MANY_LAZY = Prepared(_MANY.format(durability=_LAZY), [1] * len(_ARRAYS))
+
+
+def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool) -> bool:
+    """Append rows, all or none; False if a predecessor is missing or a place is taken."""
+    places = {(row.run_id, row.seq) for row in rows}
+    before = [
+        (row.run_id, row.seq - 1)
+        for row in rows
+        if row.seq and (row.run_id, row.seq - 1) not in places
+    ]
+    begun = [row.run_id for row in rows if not row.seq]
+    given = (*zip(*rows, strict=True), *(zip(*before, strict=True) if before else ((), ())), begun)
+    parameters = [array(type_, items) for type_, items in zip(_ARRAYS, given, strict=True)]
+    from psycopg.errors import UniqueViolation
+
+    statement = _MANY_DURABLE if durable else _MANY_LAZY
+    try:
+        # Not prepared: with so many rows to store it makes no difference.
+        return statement.run_unprepared(connection.driver, parameters) == len(rows)
+    except UniqueViolation:
+        return False
+
+
+def append_one(connection: Connection, row: EventRow, *, durable: bool) -> bool:
+    """Append one row; False if its predecessor is missing or its place is taken."""
+    if not row.seq:
+        return append(connection, [row], durable=durable)
+    statement = _ONE_DURABLE if durable else _ONE_LAZY
+    return connection.run_prepared(statement, list(map(_spelled, row))) == 1
+
+
+def _spelled(value: Any) -> bytes | None:
+    """A parameter as the protocol takes it: text in UTF-8, integers in digits, bytes as such."""
+    if type(value) is int:
+        return b"%d" % value
+    return value.encode() if type(value) is str else value

@@ -1,0 +1,101 @@
+"""Where the runs end: what a checkpoint holds of a log, and what it is compared with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from runreel.integrity.checkpoint_format import Head
+from runreel.model.errors import LogError
+from runreel.model.records import EventRow
+from runreel.store.events import event_log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from runreel.store.connection import Connection
+
+CHUNK = 200
+DIGEST_BYTES = 32
+
+_DAMAGED = "`runreel verify` tells what is wrong. Restore the log from a backup."
+
+# Skips from run to run along the primary key, in one statement for many runs.
+_HEADS = f"""
+WITH RECURSIVE ids (run_id, n) AS (
+  SELECT min(run_id), 1 FROM events WHERE run_id > ?
+  UNION ALL
+  SELECT (SELECT min(run_id) FROM events WHERE run_id > ids.run_id), n + 1 FROM ids
+   WHERE run_id IS NOT NULL AND n < {CHUNK}
+)
+SELECT run_id, seq, (SELECT digest FROM events AS e WHERE e.run_id = h.run_id AND e.seq = h.seq)
+  FROM (SELECT run_id, (SELECT max(seq) FROM events AS e WHERE e.run_id = ids.run_id) AS seq
+          FROM ids WHERE run_id IS NOT NULL) AS h
+ ORDER BY run_id
+"""
+_ASKED = "(CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS BIGINT))"
+# One text for every question, so that it is compiled once.
+_PLACES = f"""
+WITH asked (n, run_id, seq) AS (VALUES {", ".join([_ASKED] * CHUNK)})
+SELECT n, (SELECT digest FROM events AS e WHERE e.run_id = asked.run_id AND e.seq = asked.seq),
+       (SELECT max(seq) FROM events AS e WHERE e.run_id = asked.run_id)
+  FROM asked ORDER BY n
+"""
+_FIRST = f"SELECT {', '.join(event_log.COLUMNS)} FROM events WHERE run_id = ? ORDER BY seq LIMIT 1"
+
+
+class Place(NamedTuple):
+    """What the log has where a run once ended: the digest there, and its last seq now, or None."""
+
+    digest: bytes | None
+    last_seq: int | None
+
+
+def database_id(connection: Connection) -> str:
+    """What tells this database from every other; copies have the same.
+
+    Raises:
+        LogError: if it is gone.
+    """
+    row = connection.one("SELECT value FROM runreel_meta WHERE key = 'database_id'")
+    if row is None:
+        raise LogError("the database has lost its id; restore runreel_meta from a backup")
+    return str(row[0])
+
+
+def all_heads(connection: Connection) -> Iterator[Head]:
+    """The last row of every run, in the order of the ids' bytes.
+
+    Raises:
+        LogError: if one is damaged.
+    """
+    after = ""
+    while found := connection.all(_HEADS, (after,)):
+        for run_id, seq, stored in found:
+            digest = _bytes(stored)
+            if digest is None or len(digest) != DIGEST_BYTES:
+                raise LogError(f"row {seq} of run {run_id} is damaged", hint=_DAMAGED)
+            yield Head(run_id, int(seq), digest)
+        after = found[-1][0]
+        if len(found) < CHUNK:
+            return
+
+
+def places(connection: Connection, heads: Sequence[Head]) -> list[Place]:
+    """What stands at these places, at most ``CHUNK`` of them, in their order."""
+    asked = [*heads, *[heads[-1]] * (CHUNK - len(heads))]
+    parameters = [value for n, head in enumerate(asked) for value in (n, head.run_id, head.seq)]
+    found = connection.all(_PLACES, parameters)
+    return [Place(_bytes(digest), last) for _, digest, last in found[: len(heads)]]
+
+
+def first_row(connection: Connection, run_id: str) -> EventRow | None:
+    """The first row that a run has left."""
+    row = connection.one(_FIRST, (run_id,))
+    return None if row is None else EventRow._make(row)
+
+
+def _bytes(value: object) -> bytes | None:
+    """A digest as it is stored; in a damaged file it may be anything."""
+    if value is None:
+        return None
+    return bytes(value) if isinstance(value, bytes | memoryview) else repr(value).encode()

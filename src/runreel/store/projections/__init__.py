@@ -1,0 +1,1 @@
+"""Tables that are rebuilt from the log: runs, labels, usage rollups, and their queries."""

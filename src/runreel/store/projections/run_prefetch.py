@@ -1,0 +1,79 @@
+"""What the projections say of many runs, read at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runreel.projection.run_mapper import COLUMNS, named, ordered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from runreel.projection.run_mapper import Label
+    from runreel.store.connection import Connection
+
+_PAGE = 50
+_ROWS = f"SELECT {', '.join(COLUMNS)} FROM runs WHERE run_id"
+_LABELS = "SELECT run_id, key, value, started_at FROM run_labels WHERE run_id"
+_ID = COLUMNS.index("run_id")
+
+
+class Known(NamedTuple):
+    """What there is of a run: its row of ``runs`` by column names, and its labels in order."""
+
+    row: dict[str, Any] | None
+    labels: list[Label]
+
+
+def known(connection: Connection, run_ids: Sequence[str]) -> dict[str, Known]:
+    """What the projections say of each of these runs, which are few."""
+    one_of = f" IN ({', '.join('?' * len(run_ids))})"
+    # A run's labels change with its row alone: read behind it, they cannot be older.
+    rows = rows_of(connection, run_ids)
+    labels = _labels(connection.all(_LABELS + one_of, run_ids))
+    return {run_id: Known(rows.get(run_id), ordered(labels.get(run_id, ()))) for run_id in run_ids}
+
+
+def rows_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The rows of these runs, which are few, by column names; some may have none."""
+    one_of = f" IN ({', '.join('?' * len(run_ids))})"
+    return _rows(connection.all(_ROWS + one_of, run_ids))
+
+
+class Lookahead:
+    """The same of run after run, read ahead for whoever asks in the order of ids, once for each."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._first: str | None = None
+        # None: to the end.
+        self._last: str | None = None
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._labels: dict[str, list[Label]] = {}
+
+    def of(self, run_id: str) -> Known:
+        """What there is of a run."""
+        read = self._first is not None and self._first <= run_id
+        if not read or (self._last is not None and run_id > self._last):
+            self._read(run_id)
+        return Known(self._rows.pop(run_id, None), ordered(self._labels.pop(run_id, ())))
+
+    def _read(self, run_id: str) -> None:
+        self._first = None
+        rows = self._connection.all(f"{_ROWS} >= ? ORDER BY run_id LIMIT ?", (run_id, _PAGE))
+        last = rows[-1][_ID] if len(rows) == _PAGE else None
+        bound = (run_id,) if last is None else (run_id, last)
+        sql = f"{_LABELS} >= ?" if last is None else f"{_LABELS} >= ? AND run_id <= ?"
+        self._rows, self._labels = _rows(rows), _labels(self._connection.all(sql, bound))
+        self._first, self._last = run_id, last
+
+
+def _rows(found: Iterable[Sequence[Any]]) -> dict[str, dict[str, Any]]:
+    return {row[_ID]: named(row) for row in found}
+
+
+def _labels(found: Iterable[Sequence[Any]]) -> dict[str, list[Label]]:
+    labels: dict[str, list[Label]] = {}
+    for run_id, key, value, started_at in found:
+        labels.setdefault(run_id, []).append((key, value, started_at))
+    return labels

@@ -1,0 +1,135 @@
+"""Projections made anew beside the old ones, and moved into their place at once."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from runreel.projection.run_mapper import COLUMNS
+from runreel.store.projections import usage_rollup_check, usage_rollups
+from runreel.store.projections.usage_rollups import Counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    from runreel.store.connection import Connection
+    from runreel.store.projections.usage_rollup_check import Absent
+    from runreel.store.projections.usage_rollups import Wrong
+    from runreel.system.disk_queue import Spool
+
+_COLUMNS = {
+    "staged_ids": ("run_id",),
+    "staged_runs": COLUMNS,
+    "staged_labels": ("key", "value", "started_at", "run_id"),
+}
+_LIKE = {"staged_ids": "runs", "staged_runs": "runs", "staged_labels": "run_labels"}
+_HERE = "run_id IN (SELECT run_id FROM staged_ids)"
+
+
+@contextlib.contextmanager
+def room(connection: Connection) -> Iterator[None]:
+    """Room beside the projections for rows that will replace theirs."""
+    for table, columns in _COLUMNS.items():
+        like = f"SELECT {', '.join(columns)} FROM {_LIKE[table]} WHERE 1 = 0"
+        connection.execute(f"CREATE TEMPORARY TABLE {table} AS {like}")
+    try:
+        yield
+    except BaseException:
+        # A transaction that failed takes the room with it, and would hide the reason now.
+        if not connection.postgres:
+            _clear(connection)
+        raise
+    _clear(connection)
+
+
+@contextlib.contextmanager
+def attempt(connection: Connection) -> Iterator[None]:
+    """Reads that may fail without failing the transaction that they are in."""
+    if not connection.postgres:
+        yield
+        return
+    connection.execute("SAVEPOINT attempt")
+    try:
+        yield
+    except Exception:
+        connection.execute("ROLLBACK TO SAVEPOINT attempt")
+        raise
+    connection.execute("RELEASE SAVEPOINT attempt")
+
+
+def stage(
+    connection: Connection,
+    run_ids: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    labels: Sequence[Sequence[Any]],
+) -> None:
+    """Put rows and labels of runs beside the projections, which hold nothing else of these runs."""
+    _insert(connection, "staged_ids", [(run_id,) for run_id in run_ids])
+    _insert(connection, "staged_runs", rows)
+    _insert(connection, "staged_labels", labels)
+
+
+def place(connection: Connection, wrong: Spool[Wrong | Absent] | None) -> None:
+    """Move the staged rows into place, but for runs that were recorded or pruned meanwhile.
+
+    With ``wrong``, which is told where it did not, all usage adds up to what the runs do then: see
+    ``rollup_check.mend``. Else it does where it did before.
+    """
+    if connection.postgres:
+        # Readers go on; a writer waits, whose newer row would otherwise be replaced by ours.
+        connection.execute("LOCK TABLE runs IN EXCLUSIVE MODE")
+    connection.execute(
+        "DELETE FROM staged_ids WHERE run_id IN (SELECT r.run_id FROM runs AS r"
+        " JOIN staged_runs AS s ON s.run_id = r.run_id WHERE r.projected_seq > s.projected_seq AND"
+        " r.projected_seq <= (SELECT max(seq) FROM events WHERE events.run_id = r.run_id))"
+    )
+    connection.execute(
+        "DELETE FROM staged_ids WHERE run_id IN (SELECT s.run_id FROM staged_runs AS s"
+        " WHERE s.projected_seq < (SELECT min(seq) FROM events WHERE events.run_id = s.run_id))"
+    )
+    days = set() if wrong is not None else _right_days(connection)
+    _replace(connection)
+    if wrong is not None:
+        usage_rollup_check.mend(connection, wrong=wrong)
+    for day in days:
+        usage_rollup_check.mend(connection, day=day)
+
+
+def _right_days(connection: Connection) -> set[int]:
+    """The days of the runs that are replaced whose usage adds up to what their runs do."""
+    columns = ", ".join(Counted._fields)
+    days = set()
+    for table in ("runs", "staged_runs"):
+        rows = connection.all(f"SELECT {columns} FROM {table} WHERE {_HERE}")
+        days |= usage_rollups.days_of(map(Counted._make, rows))
+    return {day for day in days if not list(usage_rollup_check.differences(connection, day=day))}
+
+
+def _replace(connection: Connection) -> None:
+    for table in ("runs", "run_labels"):
+        connection.execute(f"DELETE FROM {table} WHERE {_HERE}")
+    for staged in ("staged_runs", "staged_labels"):
+        names = ", ".join(_COLUMNS[staged])
+        connection.execute(
+            f"INSERT INTO {_LIKE[staged]} ({names}) SELECT {names} FROM {staged} WHERE {_HERE}"
+        )
+
+
+def _insert(connection: Connection, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    if not rows:
+        return
+    names = ", ".join(_COLUMNS[table])
+    if not connection.postgres:
+        marks = ", ".join("?" * len(_COLUMNS[table]))
+        connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+        return
+    cursor = connection.driver.cursor()
+    with cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _clear(connection: Connection) -> None:
+    for table in _COLUMNS:
+        connection.execute(f"DROP TABLE IF EXISTS {table}")

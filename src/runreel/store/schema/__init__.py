@@ -1,0 +1,1 @@
+"""Tables, migrations, comparison with the database, partitions and roles."""

@@ -1,0 +1,236 @@
+"""The schema's state and its migrations. The only importer of Alembic, and only to migrate."""
+
+from __future__ import annotations
+
+import contextlib
+from importlib import resources
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runreel.model.errors import (
+    LogError,
+    NotOurDatabase,
+    ProjectionOutdated,
+    SchemaMissing,
+    SchemaTooNew,
+    SchemaTooOld,
+)
+from runreel.store import fork_guard
+from runreel.store.connection import Connection
+from runreel.store.drivers.sqlite import APPLICATION_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection as SAConnection
+
+    from runreel.store.database_url import Url
+    from runreel.store.drivers.sqlite import Engine
+
+# The revisions this code knows, oldest first; the last is the one it needs.
+REVISIONS = ("0001", "0002", "0003", "0004")
+HEAD = REVISIONS[-1]
+VERSION_TABLE = "runreel_version"
+
+# Raise it whenever the fold or the columns of a projection change their meaning.
+PROJECTION_VERSION = "2"
+
+# SQL for the version of the code that made the projections.
+VERSION = "(SELECT value FROM runreel_meta WHERE key = 'projection_version')"
+
+# In a transaction: what literals mean and how names are quoted, whatever the server's default is.
+USUAL_SETTINGS = (
+    "SELECT set_config('standard_conforming_strings', 'on', true),"
+    " set_config('quote_all_identifiers', 'off', true)"
+)
+
+_migrating = fork_guard.Lock()
+# Any constant will do, as long as it stays the same.
+_MIGRATION_LOCK = 0x72756E7265656C
+
+
+def current(connection: Connection) -> str | None:
+    """The revision of the database, None where runreel has no tables in it.
+
+    Raises:
+        NotOurDatabase: if it is a SQLite file with somebody else's tables.
+    """
+    if connection.postgres:
+        found = connection.one("SELECT to_regclass(?)", (VERSION_TABLE,))[0]
+        if found is None:
+            return None
+    else:
+        tables = {row[0] for row in connection.all("SELECT name FROM sqlite_master")}
+        if VERSION_TABLE not in tables:
+            foreign = connection.one("PRAGMA application_id")[0] not in (0, APPLICATION_ID)
+            if tables or foreign:
+                raise NotOurDatabase("this SQLite file holds something else than a runreel log")
+            return None
+    row = connection.one(f"SELECT version_num FROM {VERSION_TABLE}")
+    return None if row is None else str(row[0])
+
+
+def require(connection: Connection) -> None:
+    """See that the tables are those this code knows.
+
+    Raises:
+        SchemaMissing, SchemaTooOld, SchemaTooNew, NotOurDatabase: if they are not.
+    """
+    revision = current(connection)
+    if revision is None:
+        raise SchemaMissing("this database has no runreel tables")
+    _refuse_unknown(revision)
+    if revision != HEAD:
+        raise SchemaTooOld(f"this database is of revision {revision}, this runreel needs {HEAD}")
+
+
+def require_utf8(connection: Connection) -> None:
+    """See that the database can store every character, before tables are created in it.
+
+    Raises:
+        LogError: if a Postgres database has another encoding than UTF8.
+    """
+    if not connection.postgres:
+        return
+    (encoding,) = connection.one("SELECT current_setting('server_encoding')")
+    if encoding != "UTF8":
+        raise LogError(
+            f"the database has the encoding {encoding}, which cannot store every character",
+            hint="Nothing was changed. Create one with: createdb --encoding=UTF8"
+            " --template=template0 NAME",
+        )
+
+
+def require_projections(connection: Connection) -> None:
+    """See that the projections were made by code that means the same by them.
+
+    Raises:
+        ProjectionOutdated: if they were not.
+    """
+    check_projections(projection_version(connection))
+
+
+def check_projections(version: str | None) -> None:
+    """The same, once it is known which version of the code made them."""
+    if version != PROJECTION_VERSION:
+        raise ProjectionOutdated(
+            f"the projections are of version {version}; this runreel makes {PROJECTION_VERSION}"
+        )
+
+
+def projection_version(connection: Connection) -> str | None:
+    """The version of the code that made the projections."""
+    (version,) = connection.one(f"SELECT {VERSION}")
+    return None if version is None else str(version)
+
+
+def set_projection_version(connection: Connection) -> None:
+    """Record that the projections are what this code makes."""
+    if projection_version(connection) == PROJECTION_VERSION:
+        # A recorder may rebuild; only who upgrades may write to this table.
+        return
+    connection.execute(
+        "INSERT INTO runreel_meta (key, value) VALUES ('projection_version', ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (PROJECTION_VERSION,),
+    )
+
+
+def upgrade(engine: Engine, *, partitions: int | None = None) -> tuple[str | None, str]:
+    """Bring the schema up to date in one transaction; the revisions before and after.
+
+    The log of Postgres is put in so many partitions: see ``partitions.make``. Safe to run from
+    several processes at once: one migrates, the others find it done.
+
+    Raises:
+        SchemaTooNew: if it is of a revision that this code does not know; nothing is changed.
+        UsageError: if it has another number of partitions; nothing is changed.
+        LogError: if it is new and its encoding is not UTF8; nothing is changed.
+    """
+    from runreel.store.schema import partitions as partitioning
+
+    # Alembic keeps its context in a global.
+    with (
+        _migrating,
+        contextlib.closing(Connection(engine.connect())) as connection,
+        alchemy(connection) as sa,
+        connection.transaction(),
+    ):
+        if connection.postgres:
+            connection.execute(USUAL_SETTINGS)
+            connection.execute(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+        before = current(connection)
+        if before is None:
+            require_utf8(connection)
+        else:
+            _refuse_unknown(before)
+        migrate(sa, "head")
+        after = current(connection)
+        if partitions is not None:
+            partitioning.make(connection, partitions)
+    return before, str(after)
+
+
+@contextlib.contextmanager
+def alchemy(connection: Connection) -> Iterator[SAConnection]:
+    """The same connection as SQLAlchemy holds it, for Alembic; one of SQLite is closed then."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    held = connection.held.alchemy
+    if held is None:
+        held = create_engine(
+            "sqlite://",
+            creator=lambda: connection.driver,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+        ).connect()
+    # In a transaction of its own Alembic would end ours.
+    with held, held.begin():
+        yield held
+
+
+def migrate(connection: SAConnection, revision: str) -> None:
+    """Move the schema up to a revision, in the transaction that ``connection`` is in."""
+    from alembic import command
+
+    command.upgrade(_config(connection=connection), revision)
+
+
+def ddl(url: Url, *, partitions: int | None = None) -> str:
+    """The SQL that ``upgrade`` would run on an empty database of this kind."""
+    from alembic import command
+
+    out = StringIO()
+    with _migrating:
+        command.upgrade(_config(output=out, url=url), "head", sql=True)
+    if partitions is not None:
+        from runreel.store.schema import partitions as partitioning
+
+        out.write(partitioning.sql(partitions))
+    return out.getvalue()
+
+
+def migrations() -> Path:
+    """The folder of migrations: inside of the installed package, or the checkout's."""
+    installed = Path(str(resources.files("runreel"))) / "migrations"
+    if installed.is_dir():
+        return installed
+    return Path(__file__).parents[4] / "migrations"
+
+
+def _refuse_unknown(revision: str) -> None:
+    if revision not in REVISIONS:
+        raise SchemaTooNew(
+            f"this database is of revision {revision}; this runreel knows up to {HEAD}"
+        )
+
+
+def _config(**attributes: Any) -> Any:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
+    config.attributes.update(attributes)
+    return config

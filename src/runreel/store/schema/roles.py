@@ -1,0 +1,94 @@
+"""The roles of a log in Postgres, each with no more rights than its work needs, as SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runreel.model.errors import UsageError
+from runreel.store.schema.comparison import FUNCTIONS, RELATIONS
+
+_PROJECTIONS = ("runs", "run_labels", "usage_by_time", "usage_by_value")
+# Postgres cuts what is longer, silently.
+_LONGEST = 63
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The names of the roles, and of the schema that the tables are in."""
+
+    owner: str = "runreel_owner"
+    recorder: str = "runreel_recorder"
+    reader: str = "runreel_reader"
+    redactor: str = "runreel_redactor"
+    schema: str = "public"
+
+
+def sql(roles: Roles) -> str:
+    """A script that makes them, where they are not there yet; run again, it changes nothing.
+
+    Raises:
+        UsageError: if a name is none that Postgres takes, or two roles have the same.
+    """
+    names = (roles.owner, roles.recorder, roles.reader, roles.redactor)
+    owner, recorder, reader, redactor = map(_quoted, names)
+    home = _quoted(roles.schema)
+    if len(set(names)) < len(names):
+        raise UsageError("each role has a name of its own")
+    tables = ", ".join(f"{home}.{name}" for name in RELATIONS)
+    events, projections = f"{home}.events", ", ".join(f"{home}.{name}" for name in _PROJECTIONS)
+    writers = f"{recorder}, {redactor}"
+    lines = [
+        "-- To be run in the log's database by a superuser, and again after `runreel db upgrade`.",
+        "BEGIN;",
+        *map(_created, names),
+        "",
+        "-- The owner has the tables and runs `runreel db upgrade`. Nothing else should use it.",
+        f"GRANT USAGE, CREATE ON SCHEMA {home} TO {owner};",
+        *(f"ALTER TABLE {home}.{name} OWNER TO {owner};" for name in RELATIONS),
+        *(f"ALTER FUNCTION {home}.{name}() OWNER TO {owner};" for name in FUNCTIONS),
+        "",
+        "-- The others have what is said below, and nothing that they had before.",
+        f"REVOKE CREATE ON SCHEMA {home} FROM PUBLIC, {writers}, {reader};",
+        f"REVOKE ALL ON {tables} FROM PUBLIC, {writers}, {reader};",
+        f"GRANT USAGE ON SCHEMA {home} TO {writers}, {reader};",
+        f"GRANT SELECT ON {tables} TO {writers}, {reader};",
+        _of_partitions(events, owner, f"{writers}, {reader}"),
+        "",
+        "-- The recorder adds to the log and keeps the projections.",
+        f"GRANT INSERT ON {events} TO {writers};",
+        f"GRANT INSERT, UPDATE, DELETE ON {projections} TO {writers};",
+        "",
+        "-- The redactor may also erase payloads and prune runs, as far as the triggers let it.",
+        f"GRANT UPDATE (payload, salt, redacted), DELETE ON {events} TO {redactor};",
+        "COMMIT;",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _created(name: str) -> str:
+    known = f"EXISTS (SELECT FROM pg_roles WHERE rolname = {_literal(name)})"
+    body = f"BEGIN IF NOT {known} THEN CREATE ROLE {_quoted(name)}; END IF; END"
+    return f"DO {_literal(body)};"
+
+
+def _of_partitions(events: str, owner: str, readers: str) -> str:
+    """Partitions are the owner's; others only read them, as the guards do for whoever erases."""
+    parts = f"SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = {_literal(events)}"
+    steps = (
+        ("ALTER TABLE", f" OWNER TO {owner}"),
+        ("REVOKE ALL ON", f" FROM PUBLIC, {readers}"),
+        ("GRANT SELECT ON", f" TO {readers}"),
+    )
+    done = " ".join(f"EXECUTE '{what} ' || part || {_literal(how)};" for what, how in steps)
+    body = f"DECLARE part text; BEGIN FOR part IN {parts}::regclass LOOP {done} END LOOP; END"
+    return f"DO {_literal(body)};"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _quoted(name: str) -> str:
+    if not name or not name.isprintable() or len(name.encode()) > _LONGEST:
+        raise UsageError(f"{name!r} is no name for a role or schema of Postgres")
+    return '"' + name.replace('"', '""') + '"'

@@ -1,1 +1,0 @@
-"""The vocabulary: plain frozen types that every other floor speaks in."""
