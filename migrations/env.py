@@ -67,7 +67,7 @@ def run_alone() -> None:
 def migrate(url: Url) -> None:
     path = sqlite_path(url)
     if path is not None:
-        engines.make_private(path)
+        engines.create_owner_only(path)
     engine = engines.create(url, durability="full")
     with closing(Log(engine.connect())) as log, alchemy(log) as connection, log.transaction():
         if log.postgres:

@@ -75,7 +75,7 @@ def execute(reel: Reel, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
 def recount(reel: Reel) -> None:
     """Have usage add up to what the rows of ``runs`` say, whatever somebody made of them."""
     with reel.db.writing() as connection, connection.transaction():
-        usage_rollup_check.mend(connection)
+        usage_rollup_check.repair(connection)
 
 
 @contextlib.contextmanager

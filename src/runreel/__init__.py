@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from runreel.recording.session import Recording as Recording
     from runreel.api.reel import Reel as Reel
     from runreel.api.reel import open as open  # noqa: A004 - runreel.open reads as it should
-    from runreel.recording.deduplication import Offer as Offer
+    from runreel.recording.deduplication import AppendOutcome as AppendOutcome
     from runreel.model.finding import Finding as Finding
     from runreel.model.errors import (
         AmbiguousRun as AmbiguousRun,
@@ -80,7 +80,7 @@ if TYPE_CHECKING:
         StreamEvent as StreamEvent,
     )
     from runreel.model.timeline import Frame as Frame, Timeline as Timeline
-    from runreel.model.maintenance import Place as Place, Recovered as Recovered
+    from runreel.model.maintenance import RedactionMatch as RedactionMatch, Recovered as Recovered
 
 # isort: on
 

@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_read_leaves_no_backup(log: Reel, tmp_path: Path) 
 def test_a_copy_that_is_damaged_leaves_no_backup(
     log: Reel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = sqlite_backup.copy_into
+    real = sqlite_backup.backup_to
 
     def damage(connection: object, target: Path, **options: object) -> None:
         real(connection, target, **options)

@@ -9,8 +9,8 @@ import pytest
 
 import runreel
 from runreel.audit import checkpoints, signing
-from runreel.audit.checkpoint_files import Checkpoint, trusted
-from runreel.audit.checkpoints import Compared, checkpoint, compare_all
+from runreel.audit.checkpoint_files import Checkpoint, verify_chain
+from runreel.audit.checkpoints import ComparisonCounts, checkpoint, compare_all
 from runreel.model.errors import BadCheckpoint, BadKey, LogContradicted, LogError, UsageError
 from runreel.store.events import event_log, stream_heads
 from tests import logs
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runreel.api.reel import Reel
-    from runreel.audit.checkpoints import Made
+    from runreel.audit.checkpoints import CheckpointCreated
     from runreel.audit.signing import SigningKey
     from runreel.model.finding import Finding
 
@@ -30,12 +30,12 @@ NOW = 1_767_200_000_000_000
 RUNS = ("open-run", "run-done", "run-failed", "run-plain")
 
 
-def sign(reel: Reel, key: SigningKey, out: Path, **options: object) -> Made:
+def sign(reel: Reel, key: SigningKey, out: Path, **options: object) -> CheckpointCreated:
     return checkpoint(reel.db, out, key=key, now=NOW, **options)
 
 
 def found(
-    reel: Reel, key: SigningKey, *paths: Path, compared: Compared | None = None
+    reel: Reel, key: SigningKey, *paths: Path, compared: ComparisonCounts | None = None
 ) -> list[Finding]:
     with reel.db.reading() as connection:
         return list(compare_all(connection, paths, key.public, compared=compared))
@@ -56,9 +56,9 @@ def test_an_untouched_log_is_what_its_checkpoint_says(
     assert made.sha256 == hashlib.sha256(data).hexdigest()
     with told.db.reading() as connection:
         assert made.header.database_id == stream_heads.database_id(connection)
-    counts = Compared()
+    counts = ComparisonCounts()
     assert found(told, key, made.path, compared=counts) == []
-    assert counts == Compared(checkpoints=1, runs=4, pruned=0)
+    assert counts == ComparisonCounts(checkpoints=1, runs=4, pruned=0)
     assert [head.run_id for head in Checkpoint(made.path).heads()] == list(RUNS)
 
 
@@ -155,7 +155,7 @@ def test_many_runs_are_listed_once_each(reel: Reel, key: SigningKey, shelf: Path
     total = 2 * stream_heads.CHUNK + 1
     for number in range(total):
         reel.recording(f"run-{number:04}").append(stories.partial("x"))
-    counts = Compared()
+    counts = ComparisonCounts()
     assert sign(reel, key, shelf).runs == total
     assert found(reel, key, shelf, compared=counts) == []
     assert counts.runs == total
@@ -280,13 +280,13 @@ def test_pruned_runs_are_accepted_and_counted(told: Reel, key: SigningKey, shelf
     forging.note(told, "run-failed", "lost", {"events": 1})
     forging.prune(told, "run-done")
     forging.prune(told, "run-failed")
-    counts = Compared()
+    counts = ComparisonCounts()
     assert found(told, key, shelf, compared=counts) == []
-    assert counts == Compared(checkpoints=1, runs=4, pruned=2)
+    assert counts == ComparisonCounts(checkpoints=1, runs=4, pruned=2)
     assert sign(told, key, shelf).runs == 2
-    counts = Compared()
+    counts = ComparisonCounts()
     assert found(told, key, shelf, compared=counts) == []
-    assert counts == Compared(checkpoints=2, runs=6, pruned=2)
+    assert counts == ComparisonCounts(checkpoints=2, runs=6, pruned=2)
 
 
 @pytest.mark.parametrize(
@@ -380,14 +380,14 @@ def test_two_histories_of_one_number_are_told(
     told: Reel, key: SigningKey, shelf: Path, tmp_path: Path
 ) -> None:
     first, again = sign(told, key, shelf), tmp_path / "again.txt"
-    assert trusted([first.path, first.path, shelf], key.public)[0].sha256 == first.sha256
+    assert verify_chain([first.path, first.path, shelf], key.public)[0].sha256 == first.sha256
     stories.tell_done(told, "run-more")
     sign(told, key, again)
     with pytest.raises(BadCheckpoint, match="both number 1"):
-        trusted([first.path, again], key.public)
+        verify_chain([first.path, again], key.public)
     second = sign(told, key, tmp_path / "second.txt", previous=again)
     with pytest.raises(BadCheckpoint, match="does not follow"):
-        trusted([first.path, second.path], key.public)
+        verify_chain([first.path, second.path], key.public)
 
 
 def test_checkpoints_of_two_databases_do_not_go_together(
@@ -400,7 +400,7 @@ def test_checkpoints_of_two_databases_do_not_go_together(
         ours = sign(told, key, shelf)
         assert ours.header.number == 2, "the newest of this database is the previous one"
         with pytest.raises(BadCheckpoint, match="of two databases"):
-            trusted([shelf / "checkpoint-000001.txt", theirs.path], key.public)
+            verify_chain([shelf / "checkpoint-000001.txt", theirs.path], key.public)
 
 
 def test_a_previous_one_that_only_claims_its_key_is_refused(
@@ -427,7 +427,7 @@ def test_a_damaged_file_is_a_finding_and_not_an_error(
 
 def test_a_file_changed_while_it_is_read_is_told(told: Reel, key: SigningKey, shelf: Path) -> None:
     made = sign(told, key, shelf)
-    (opened,) = trusted([made.path], key.public)
+    (opened,) = verify_chain([made.path], key.public)
     data = made.path.read_bytes()
     made.path.write_bytes(data.replace(b"00", b"11", 1).replace(b"time 2", b"time 1"))
     with told.db.reading() as connection, pytest.raises(BadCheckpoint, match="was changed"):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runreel.audit.checkpoint_files import Paper, trusted
-from runreel.audit.checkpoints import Compared, checkpoint, compare_all
+from runreel.audit.checkpoint_files import CheckpointWriter, verify_chain
+from runreel.audit.checkpoints import ComparisonCounts, checkpoint, compare_all
 from runreel.integrity import checkpoint_format as rules
 from runreel.model.errors import BadCheckpoint
 from runreel.store.events import stream_heads
@@ -62,7 +62,7 @@ def of_the_whole(data: bytes) -> Iterator[bytes]:
 
 def signed(text: bytes, key: SigningKey, domain: bytes = rules.SIGNED) -> bytes:
     """The text of a checkpoint without its last line, signed."""
-    paper = Paper(_Nowhere())
+    paper = CheckpointWriter(_Nowhere())
     paper.write(text.decode())
     signature = key.sign(domain + paper.signed.digest())
     return text + rules.signature_text(signature).encode()
@@ -86,13 +86,13 @@ def test_every_change_of_a_checkpoint_is_refused(
 ) -> None:
     place = tmp_path / "forged.txt"
     place.write_bytes(genuine)
-    assert len(trusted([place], key.public)) == 1
+    assert len(verify_chain([place], key.public)) == 1
     forged = {*of_each_line(genuine), *of_the_whole(genuine)} - {genuine}
     assert len(forged) > 400
     for data in forged:
         place.write_bytes(data)
         with pytest.raises(BadCheckpoint):
-            trusted([place], key.public)
+            verify_chain([place], key.public)
     with told.db.reading() as connection:
         for data in list(forged)[:20]:
             place.write_bytes(data)
@@ -124,7 +124,7 @@ def test_only_the_key_signs_and_only_checkpoints(
     ):
         place.write_bytes(data)
         with pytest.raises(BadCheckpoint):
-            trusted([place], key.public)
+            verify_chain([place], key.public)
 
 
 def test_a_line_without_an_end_is_not_read_whole(key: SigningKey, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_line_without_an_end_is_not_read_whole(key: SigningKey, tmp_path: Path
     place.write_bytes(rules.FIRST_LINE + b'database "' + b"x" * 20_000_000)
     tracemalloc.start()
     with pytest.raises(BadCheckpoint):
-        trusted([place], key.public)
+        verify_chain([place], key.public)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1_000_000
@@ -143,13 +143,13 @@ def test_little_of_a_long_checkpoint_is_held(told: Reel, key: SigningKey, tmp_pa
     with told.db.reading() as connection:
         header = rules.Header(stream_heads.database_id(connection), 1, 1, None, True, key.public.id)
         with place.open("wb") as file:
-            paper = Paper(file)
+            paper = CheckpointWriter(file)
             paper.write(rules.header_text(header))
             for number in range(runs):
-                paper.write(rules.head_text(rules.Head(f"run-{number:08}", 9, bytes(32))))
+                paper.write(rules.head_text(rules.HeadEntry(f"run-{number:08}", 9, bytes(32))))
             paper.write(rules.count_text(runs))
             paper.sign(key.sign(rules.SIGNED + paper.signed.digest()))
-        counts = Compared()
+        counts = ComparisonCounts()
         list(compare_all(connection, [place], key.public))
         tracemalloc.start()
         missing = sum(1 for _ in compare_all(connection, [place], key.public, compared=counts))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runreel
-from runreel.audit.verify import Extent, verify
+from runreel.audit.verify import VerifiedCounts, verify
 from runreel.importing.import_files import import_files
 from runreel.integrity import digest_chain
 from runreel.model.errors import LogError, RunNotFound
@@ -39,7 +39,7 @@ def test_logs_of_every_shape_are_intact(reel: Reel, tmp_path: Path) -> None:
     import_files(reel.db, [traffic.write(tmp_path / "told.jsonl", lines)])
     service = [line for recording in real_runs.RECORDINGS.values() for line in recording]
     import_files(reel.db, [traffic.write(tmp_path / "service.jsonl", service)])
-    extent, told = Extent(), []
+    extent, told = VerifiedCounts(), []
     assert found(reel, extent=extent, progress=lambda *at: told.append(at)) == []
     events = len(logs.rows(reel))
     assert (extent.runs, extent.events) == (len(logs.run_ids(reel)), events)
@@ -49,7 +49,7 @@ def test_logs_of_every_shape_are_intact(reel: Reel, tmp_path: Path) -> None:
 def test_runs_can_be_verified_alone(reel: Reel) -> None:
     stories.tell_all(reel)
     logs.tamper(reel, "UPDATE events SET at = at + 1 WHERE run_id = 'run-failed' AND seq = 1")
-    extent = Extent()
+    extent = VerifiedCounts()
     assert found(reel, ["run-done", "run-plain"], extent=extent) == []
     assert extent.runs == 2
     assert ("run-failed", 1) in named(reel, ["run-failed"])
@@ -169,7 +169,7 @@ def test_what_postgres_cannot_read_takes_nothing_with_it(reel: Reel) -> None:
     )
     columns = ", ".join(EventRow._fields).replace("payload", "broken(run_id, seq, payload) payload")
     logs.execute(reel, f"CREATE VIEW events AS SELECT {columns} FROM events_itself")
-    extent = Extent()
+    extent = VerifiedCounts()
     told = [finding for finding in found(reel, extent=extent) if finding.what != "schema"]
     assert [(finding.run_id, finding.seq, finding.what) for finding in told] == [
         (RUN, 4, "unreadable"),

@@ -12,8 +12,8 @@ from runreel.codec import json_text
 from runreel.integrity import digest_chain
 from runreel.model.records import CLOSED, INTERRUPTED, NOTE, OPENED, RUN, STREAM_EVENT, EventRow
 from runreel.model.timestamps import to_micros
-from runreel.projection.projector import Fold
-from runreel.recording.event_builder import Entry, draft
+from runreel.projection.projector import RunProjector
+from runreel.recording.event_builder import EventInput, build_events
 from runreel.sources import reader_of
 from runreel.store.events.event_log import COLUMNS
 from tests.benchmarks import raw, workload
@@ -58,10 +58,10 @@ def streams(reel: Reel, events: int, *, projected: bool = True) -> int:
 def long_run(reel: Reel, events: int) -> str:
     """Fill a log with one run that says so many pieces of answers; its id."""
     run_id, reader = workload.run_id(0), reader_of(workload.SOURCE)
-    opened = Entry(NOTE, OPENED, None, {"source": workload.SOURCE, "via": "benchmark"})
+    opened = EventInput(NOTE, OPENED, None, {"source": workload.SOURCE, "via": "benchmark"})
     values = workload.partials(0, _TEXTS * workload.PIECES)
     said = (
-        Entry(STREAM_EVENT, reader.type_of(STREAM_EVENT, value), number, value)
+        EventInput(STREAM_EVENT, reader.type_of(STREAM_EVENT, value), number, value)
         for number, value in enumerate(itertools.islice(itertools.cycle(values), events))
     )
     entries = itertools.chain([opened], said)
@@ -115,22 +115,22 @@ def _drafted(run: workload.Told) -> list[EventRow]:
     """The rows of a run, at the time 0."""
     reader = reader_of(workload.SOURCE)
     entries = [
-        Entry(NOTE, OPENED, None, {"source": workload.SOURCE, "via": "benchmark"}),
+        EventInput(NOTE, OPENED, None, {"source": workload.SOURCE, "via": "benchmark"}),
         *(
-            Entry(kind, reader.type_of(kind, value), reader.index_of(kind, value), value)
+            EventInput(kind, reader.type_of(kind, value), reader.index_of(kind, value), value)
             for kind, value in run.events
         ),
-        Entry(NOTE, CLOSED, None, {}),
+        EventInput(NOTE, CLOSED, None, {}),
     ]
     return list(_drafts(run.run_id, entries))
 
 
-def _drafts(run_id: str, entries: Iterable[Entry]) -> Iterator[EventRow]:
-    fold = Fold(run_id, workload.SOURCE)
+def _drafts(run_id: str, entries: Iterable[EventInput]) -> Iterator[EventRow]:
+    fold = RunProjector(run_id, workload.SOURCE)
     for place, entry in enumerate(entries):
         time = place * 50 * _MILLISECOND
-        (made,) = draft(fold, b"", [entry], time, time)
-        fold.advance(made.row)
+        (made,) = build_events(fold, b"", [entry], time, time)
+        fold.apply_each(made.row)
         yield made.row
 
 

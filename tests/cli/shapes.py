@@ -82,7 +82,7 @@ ITEMS = {
 
 
 def validate(value: Any, name: str) -> None:
-    Draft202012Validator(json_schemas.schema_of(name)).validate(value)
+    Draft202012Validator(json_schemas.schema_for(name)).validate(value)
 
 
 def name_of(arguments: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 import runreel
 from runreel.cli.render import joiners
-from runreel.cli.render.escaping import safe, safe_line, safe_part
+from runreel.cli.render.escaping import escape, escape_line, safe_part
 from tests.cli.calls import on_terminal
 from tests.cli.stories import partial
 
@@ -64,15 +64,15 @@ MEANINGLESS = {
 @pytest.mark.parametrize("text", MEANINGFUL.values(), ids=MEANINGFUL)
 def test_a_joiner_with_a_meaning_is_printed(text: str) -> None:
     for around in (text, f"x {text} y", f"{text}\n", text * 3):
-        assert safe(around) == around
-        assert safe_line(around).replace("\\n", "\n") == around
+        assert escape(around) == around
+        assert escape_line(around).replace("\\n", "\n") == around
 
 
 @pytest.mark.parametrize("text", MEANINGLESS.values(), ids=MEANINGLESS)
 def test_a_joiner_without_a_meaning_is_escaped(text: str) -> None:
     for around in (text, f"x {text} y", f"{text}\n"):
-        assert ZWJ not in safe(around)
-        assert ZWNJ not in safe(around)
+        assert ZWJ not in escape(around)
+        assert ZWNJ not in escape(around)
 
 
 ALPHABET = sorted(set("".join([*MEANINGFUL.values(), *MEANINGLESS.values(), "ab \n\u202e\u200b"])))
@@ -94,7 +94,7 @@ def test_pieces_look_as_they_do_in_the_whole(text: str, data: st.DataObject) -> 
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=5)))
     places = [0, *cuts, len(text)]
     pieces = [safe_part(text, start, stop) for start, stop in itertools.pairwise(places)]
-    assert "".join(pieces) == safe(text)
+    assert "".join(pieces) == escape(text)
 
 
 @given(TEXTS)
@@ -110,7 +110,7 @@ def test_deltas_that_cut_an_emoji_print_it_whole(call_sqlite: Caller) -> None:
         for stop in range(1, len(text) + 1):
             recording.append(partial(text[:stop]))
     shown = call_sqlite.good("replay", "run", "--instant").out
-    assert shown == safe(text) + "\n"
+    assert shown == escape(text) + "\n"
     assert shown.count("\\u200d") == 1
 
 

@@ -177,13 +177,13 @@ def test_damaged_runs_stay_and_are_told(told: Caller) -> None:
 def test_what_is_gone_is_told_whatever_stops_it(
     told: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    carry_out = pruning._Work.carry_out
+    carry_out = pruning._Pruner.carry_out
 
     def interrupted(work: Any, plans: Any) -> Any:
         monkeypatch.setattr(event_log, "keep_out", lambda _: (_ for _ in ()).throw(Stop))
         return carry_out(work, plans)
 
-    monkeypatch.setattr(pruning._Work, "carry_out", interrupted)
+    monkeypatch.setattr(pruning._Pruner, "carry_out", interrupted)
     called = told("prune", *NOW, "--yes", "--batch", "1", "-o", "jsonl")
     # The first batch begins with an exception as well: nothing is gone, and nothing is told.
     assert (called.code, called.lines) == (130, [])
@@ -195,7 +195,7 @@ def test_what_is_gone_is_told_whatever_stops_it(
             raise Stop
         return carry_out(work, plans)
 
-    monkeypatch.setattr(pruning._Work, "carry_out", second)
+    monkeypatch.setattr(pruning._Pruner, "carry_out", second)
     called = told("prune", *NOW, "--yes", "--batch", "1", "-o", "jsonl")
     assert (called.code, [item["run_id"] for item in called.lines]) == (130, ["run-done"])
     monkeypatch.undo()

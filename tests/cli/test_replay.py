@@ -164,7 +164,7 @@ def test_a_slow_reader_does_not_make_the_replay_slower(
             recording.append(partial(text))
             time.sleep(0.02)
 
-    class Slow(replay_renderers.Delta):
+    class Slow(replay_renderers.DeltaRenderer):
         def show(self, event: runreel.StoredEvent) -> None:
             replay_renderers.time.sleep(0.5)
             super().show(event)

@@ -6,7 +6,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.cli.render.escaping import masked, safe, safe_json, safe_line
+from runreel.cli.render.escaping import escape, escape_json, escape_line, mask_passwords
 from tests.cli.stories import HARM
 
 HARMFUL = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -18,23 +18,23 @@ def is_harmful(char: str) -> bool:
 
 @given(st.text())
 def test_nothing_harmful_is_left(text: str) -> None:
-    assert not any(map(is_harmful, safe(text)))
+    assert not any(map(is_harmful, escape(text)))
 
 
 @given(st.text())
 def test_harmless_text_stays_as_it_is(text: str) -> None:
     harmless = "".join(char for char in text if not is_harmful(char))
-    assert safe(harmless) == harmless
+    assert escape(harmless) == harmless
 
 
 @given(st.text(), st.text())
 def test_pieces_are_as_safe_as_the_whole(one: str, other: str) -> None:
-    assert safe(one) + safe(other) == safe(one + other)
+    assert escape(one) + escape(other) == escape(one + other)
 
 
 @given(st.text())
 def test_a_line_is_one_line(text: str) -> None:
-    shown = safe_line(text)
+    shown = escape_line(text)
     assert len(shown.splitlines()) <= 1
     assert "\t" not in shown
 
@@ -46,7 +46,7 @@ def test_a_line_is_one_line(text: str) -> None:
     )
 )
 def test_json_is_safe_and_the_same_json(value: object) -> None:
-    told = safe_json(json.dumps(value, ensure_ascii=False, indent=2))
+    told = escape_json(json.dumps(value, ensure_ascii=False, indent=2))
     assert not any(map(is_harmful, told))
     assert json.loads(told) == value
 
@@ -56,18 +56,19 @@ def test_every_character_of_unicode_is_decided_by_its_category() -> None:
 
     for code in range(sys.maxunicode + 1):
         char = chr(code)
-        assert (safe(char) != char) == is_harmful(char), hex(code)
+        assert (escape(char) != char) == is_harmful(char), hex(code)
 
 
 def test_what_is_escaped_is_shown() -> None:
     assert (
-        safe("\x1b[31m\r\x9b\u202e\ud800\U000e0041") == "\\x1b[31m\\r\\x9b\\u202e\\ud800\\U000e0041"
+        escape("\x1b[31m\r\x9b\u202e\ud800\U000e0041")
+        == "\\x1b[31m\\r\\x9b\\u202e\\ud800\\U000e0041"
     )
     assert (
-        safe("tabs\tand\nlines, Привет, 世界, e\u0301, \u00a0")
+        escape("tabs\tand\nlines, Привет, 世界, e\u0301, \u00a0")
         == "tabs\tand\nlines, Привет, 世界, e\u0301, \u00a0"
     )
-    assert not any(map(is_harmful, safe(HARM)))
+    assert not any(map(is_harmful, escape(HARM)))
 
 
 def test_passwords_are_masked_in_every_form() -> None:
@@ -81,7 +82,7 @@ def test_passwords_are_masked_in_every_form() -> None:
         "PGPASSWORD=hush",
         "failed to resolve host 'hush@host': no such name",
     ):
-        assert "hu" not in masked(told), told
-        assert masked(masked(told)) == masked(told)
-    assert masked("postgresql://me@host:5432/db") == "postgresql://me@host:5432/db"
-    assert masked("write to me@host about it") == "write to me@host about it"
+        assert "hu" not in mask_passwords(told), told
+        assert mask_passwords(mask_passwords(told)) == mask_passwords(told)
+    assert mask_passwords("postgresql://me@host:5432/db") == "postgresql://me@host:5432/db"
+    assert mask_passwords("write to me@host about it") == "write to me@host about it"

@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 
 def test_the_schemas_are_schemas_and_describe_every_item() -> None:
-    Draft202012Validator.check_schema(json_schemas.everything())
+    Draft202012Validator.check_schema(json_schemas.all_schemas())
     assert (*json_schemas.DOCUMENTS, *json_schemas.ITEMS) == schema.NAMES
     for name in schema.NAMES:
-        told = json_schemas.schema_of(name)
+        told = json_schemas.schema_for(name)
         Draft202012Validator.check_schema(told)
         assert told["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
 def test_the_schemas_are_printed(call_sqlite: Caller) -> None:
     for name in schema.NAMES:
-        assert call_sqlite.bare("schema", name).json == json_schemas.schema_of(name)
+        assert call_sqlite.bare("schema", name).json == json_schemas.schema_for(name)
     everything = call_sqlite.bare("schema").json
-    assert everything == json_schemas.everything()
+    assert everything == json_schemas.all_schemas()
     assert {"run", "event", "usage_item", "command:runs", "command:show"} <= set(
         everything["$defs"]
     )
@@ -35,7 +35,7 @@ def test_the_schemas_are_printed(call_sqlite: Caller) -> None:
 
 
 def test_the_schemas_refuse_what_is_not_so(told_sqlite: Caller) -> None:
-    validator = Draft202012Validator(json_schemas.schema_of("run"))
+    validator = Draft202012Validator(json_schemas.schema_for("run"))
     run = told_sqlite.good("show", "run-done", "--json").json
     assert validator.is_valid(run)
     for wrong in (

@@ -133,7 +133,7 @@ def test_the_roles_of_postgres_are_printed_and_no_database_touched(call_sqlite: 
     url = "postgresql://nobody@localhost:1/x"
     told = call_sqlite.bare("--db", url, "db", "grants", "--reader", 'an "analyst"')
     assert told.code == 0
-    assert told.out == grants.sql(grants.Roles(reader='an "analyst"'))
+    assert told.out == grants.roles_sql(grants.Roles(reader='an "analyst"'))
     assert 'GRANT INSERT ON "public".events TO "runreel_recorder", "runreel_redactor";' in told.out
     assert call_sqlite.bare("--db", url, "db", "grants", "--reader", "\x1b[31m").code == 2
 

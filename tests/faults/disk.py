@@ -52,7 +52,7 @@ def fill(folder: str, number: int) -> str:
     """
     logging.disable()
     path = Path(folder) / "log.db"
-    pages = 24 if number % 2 else sqlite.CHECKPOINT_PAGES
+    pages = 24 if number % 2 else sqlite.WAL_CHECKPOINT_PAGES
     often = mock.patch.object(sqlite, "CHECKPOINT_PAGES", pages)
     with often, runreel.open(path) as reel:
         with room(number * STEP):

@@ -222,7 +222,7 @@ def test_cancellation_at_any_moment_leaves_what_the_program_saw(server, record, 
 def test_who_is_cancelled_while_saying_that_a_run_goes_on_says_that_it_does_not(
     server, record, reel, monkeypatch
 ):
-    real, claimed = run_resolver.recorder, threading.Event()
+    real, claimed = run_resolver.recorder_for, threading.Event()
 
     def slow(*told):
         made = real(*told)

@@ -18,7 +18,7 @@ from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import StreamEvent
 
 from runreel.capture.yandex.by_id import listen_by_id
 from runreel.capture.yandex.record import PROTOS
-from runreel.capture.yandex.recording_adapter import Store
+from runreel.capture.yandex.recording_adapter import RecordingAdapter
 from runreel.model.errors import MissingExtra, RunNotFound, SourceError, SourceMismatch
 from runreel.recording.recorder import Recorder
 from tests.live.assistants_script import (
@@ -95,8 +95,8 @@ def test_what_is_whole_needs_no_service(
         raise SystemExit
 
     with monkeypatch.context() as killed, pytest.raises(SystemExit):
-        killed.setattr(Store, "close", dies)
-        killed.setattr(Store, "interrupt", dies)
+        killed.setattr(RecordingAdapter, "close", dies)
+        killed.setattr(RecordingAdapter, "interrupt", dies)
         listen(reel, run_id)
     assert reel.run(run_id).recording == "open"
     monkeypatch.setenv("YC_API_ENDPOINT", "nobody.invalid:1")

@@ -8,7 +8,7 @@ from google.protobuf.json_format import MessageToDict
 from yandex_ai_studio_sdk import AIStudio, AsyncAIStudio
 
 from runreel.capture.yandex import record as yandex
-from runreel.capture.yandex.session import Patience
+from runreel.capture.yandex.session import RetryPolicy
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.live.assistants_service import AssistantsService
 
 # Short enough for tests, with time enough for a busy machine.
-QUICK = Patience(outage=5, unreachable=3, silence=8, lag=2, ask=5, pause=0.01, longest_pause=0.1)
+QUICK = RetryPolicy(outage=5, unreachable=3, silence=8, lag=2, ask=5, pause=0.01, longest_pause=0.1)
 
 
 def sdk(service: AssistantsService, **settings: Any) -> AIStudio:

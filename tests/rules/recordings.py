@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import strategies as st
 
-from runreel.codec.stream_codec import Transcript
+from runreel.codec.stream_codec import StreamCodec
 from runreel.model.records import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, EventRow
 from runreel.sources import SOURCES, reader_of
 from tests.strategies import tellings
@@ -28,11 +28,11 @@ CUMULATIVE = pytest.mark.parametrize("reader", [PLAIN, YANDEX], ids=lambda reade
 
 def write(reader: Any, told: Iterable[tuple[str, Any]]) -> list[EventRow]:
     """The rows that a recorder would write."""
-    transcript = Transcript(reader)
+    transcript = StreamCodec(reader)
     rows = []
     for seq, (kind, value) in enumerate(told):
         type_, index = reader.type_of(kind, value), reader.index_of(kind, value)
-        payload, keep, added, transcript.text = transcript.write(
+        payload, keep, added, transcript.text = transcript.encode(
             kind, type_, index, value, transcript.text
         )
         rows.append(
@@ -57,8 +57,8 @@ def write(reader: Any, told: Iterable[tuple[str, Any]]) -> list[EventRow]:
 
 def read(reader: Any, rows: Iterable[EventRow]) -> list[Any]:
     """The values of the rows."""
-    transcript = Transcript(reader)
-    return [transcript.read(row) for row in rows]
+    transcript = StreamCodec(reader)
+    return [transcript.decode(row) for row in rows]
 
 
 def content(parts: list[Any]) -> dict[str, Any]:

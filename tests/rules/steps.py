@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from runreel.codec.source_protocol import Facts, Reading
+from runreel.codec.source_protocol import Interpretation, RunMetadata
 from runreel.codec.token_counts import tally
 from runreel.model.messages import PartialMessage
 from runreel.model.records import RUN, STREAM_EVENT, RunSummary
 from runreel.model.results import FunctionCall, RunResult, RunStreamEvent, ToolCall, ToolCallList
 from runreel.model.status import RunStatus, StreamEvent
-from runreel.projection.run_state import RunState, advance, note, summary
+from runreel.projection.run_state import RunState, apply, apply_note, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ def opened(at: float = 0, **told: Any) -> Step:
 
 
 def noted(type_: str, at: float = 0, **told: Any) -> Step:
-    return lambda state: note(state, type_, moment(at), told)
+    return lambda state: apply_note(state, type_, moment(at), told)
 
 
 def streamed(name: str, at: float = 0, *, text: str | None = None, **told: Any) -> Step:
@@ -37,18 +37,20 @@ def streamed(name: str, at: float = 0, *, text: str | None = None, **told: Any) 
     reading["usage"] = tally(reading.get("usage"))
     message = None if text is None else PartialMessage((text,))
     event = RunStreamEvent(StreamEvent[name], _message=message, **told)
-    return lambda state: advance(state, STREAM_EVENT, moment(at), Reading(event=event, **reading))
+    return lambda state: apply(
+        state, STREAM_EVENT, moment(at), Interpretation(event=event, **reading)
+    )
 
 
 def got(name: str, at: float = 0, *, text: str | None = None, **told: Any) -> Step:
     reading = {key: told.pop(key) for key in ("error_code", "time", "facts") if key in told}
     message = None if text is None else PartialMessage((text,))
     result = RunResult(RunStatus[name], _message=message, **told)
-    return lambda state: advance(state, RUN, moment(at), Reading(result=result, **reading))
+    return lambda state: apply(state, RUN, moment(at), Interpretation(result=result, **reading))
 
 
-def other(kind: str, at: float = 0, facts: Facts | None = None) -> Step:
-    return lambda state: advance(state, kind, moment(at), Reading(facts=facts))
+def other(kind: str, at: float = 0, facts: RunMetadata | None = None) -> Step:
+    return lambda state: apply(state, kind, moment(at), Interpretation(metadata=facts))
 
 
 def moment(seconds: float) -> int:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from runreel.integrity.checkpoint_format import (
     MAX_LINE,
-    Head,
+    CheckpointParser,
+    HeadEntry,
     Header,
-    Reading,
     count_text,
     head_text,
     header_text,
@@ -26,20 +26,20 @@ LATER = Header(
 )
 
 
-def written(header: Header, heads: list[Head]) -> list[bytes]:
+def written(header: Header, heads: list[HeadEntry]) -> list[bytes]:
     text = header_text(header) + "".join(map(head_text, heads)) + count_text(len(heads))
     return (text + signature_text(b"\x07" * 64)).encode("ascii").splitlines(keepends=True)
 
 
-def read(lines: list[bytes]) -> tuple[Header, list[Head], bytes]:
-    reading = Reading(lines)
+def read(lines: list[bytes]) -> tuple[Header, list[HeadEntry], bytes]:
+    reading = CheckpointParser(lines)
     heads = list(reading.heads())
     assert reading.runs == len(heads)
     return reading.header, heads, reading.signature
 
 
 def test_a_checkpoint_is_written_so() -> None:
-    lines = written(LATER, [Head('a "b"\N{RIGHT-TO-LEFT OVERRIDE}', 12, DIGEST)])
+    lines = written(LATER, [HeadEntry('a "b"\N{RIGHT-TO-LEFT OVERRIDE}', 12, DIGEST)])
     assert b"".join(lines).decode() == (
         "runreel checkpoint 1\n"
         'database "0d6c1f0e"\n'
@@ -61,7 +61,8 @@ ids = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20
 @given(st.dictionaries(ids, st.integers(0, 2**63 - 1), max_size=8))
 def test_what_is_written_is_read(runs: dict[str, int]) -> None:
     heads = [
-        Head(run_id, seq, hashlib.sha256(run_id.encode()).digest()) for run_id, seq in runs.items()
+        HeadEntry(run_id, seq, hashlib.sha256(run_id.encode()).digest())
+        for run_id, seq in runs.items()
     ]
     heads.sort(key=lambda head: head.order)
     for header in (FIRST, LATER):
@@ -71,7 +72,7 @@ def test_what_is_written_is_read(runs: dict[str, int]) -> None:
 
 
 def test_the_longest_id_fits_into_a_line() -> None:
-    head = Head("\U0010ffff" * 200, 2**63 - 1, DIGEST)
+    head = HeadEntry("\U0010ffff" * 200, 2**63 - 1, DIGEST)
     assert len(head_text(head)) <= MAX_LINE
     assert read(written(FIRST, [head]))[1] == [head]
 
@@ -113,8 +114,8 @@ def line(run_id: str = "a", seq: str = "1", digest: str = DIGEST.hex(), end: str
     ],
 )
 def test_the_line_of_a_run_is_read_in_one_way_alone(damaged: bytes) -> None:
-    lines = written(FIRST, [Head("a", 1, DIGEST)])
-    assert read(lines)[1] == [Head("a", 1, DIGEST)]
+    lines = written(FIRST, [HeadEntry("a", 1, DIGEST)])
+    assert read(lines)[1] == [HeadEntry("a", 1, DIGEST)]
     lines[8] = damaged
     with pytest.raises(BadCheckpoint):
         read(lines)
@@ -155,24 +156,24 @@ def test_the_line_of_a_run_is_read_in_one_way_alone(damaged: bytes) -> None:
     ],
 )
 def test_the_rest_is_read_in_one_way_alone(old: bytes, new: bytes) -> None:
-    whole = b"".join(written(FIRST, [Head("a", 1, DIGEST)]))
+    whole = b"".join(written(FIRST, [HeadEntry("a", 1, DIGEST)]))
     assert old in whole
     with pytest.raises(BadCheckpoint):
         read(whole.replace(old, new, 1).splitlines(keepends=True))
 
 
 def test_runs_stand_in_their_order_and_once() -> None:
-    a, b = Head("a", 1, DIGEST), Head("b", 1, DIGEST)
+    a, b = HeadEntry("a", 1, DIGEST), HeadEntry("b", 1, DIGEST)
     read(written(FIRST, [a, b]))
     for heads in ([b, a], [a, a], [a, a._replace(seq=2)]):
         with pytest.raises(BadCheckpoint, match="out of order"):
             read(written(FIRST, heads))
     # By their bytes in UTF-8, not by UTF-16 as other languages sort.
-    read(written(FIRST, [Head("\uffee", 1, DIGEST), Head("\U00010000", 1, DIGEST)]))
+    read(written(FIRST, [HeadEntry("\uffee", 1, DIGEST), HeadEntry("\U00010000", 1, DIGEST)]))
 
 
 def test_nothing_may_be_missing_or_follow() -> None:
-    lines = written(FIRST, [Head("a", 1, DIGEST)])
+    lines = written(FIRST, [HeadEntry("a", 1, DIGEST)])
     for count in range(len(lines)):
         with pytest.raises(BadCheckpoint):
             read(lines[:count])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.audit.chain_verifier import Links, _Seqs
+from runreel.audit.chain_verifier import ChainVerifier, _Seqs
 from runreel.integrity import digest_chain
 from runreel.model.records import EventRow
 from tests.strategies import SOME
@@ -37,12 +37,12 @@ def run(count: int = 6, **columns: Any) -> list[EventRow]:
 def said(rows: list[EventRow]) -> list[tuple[int | None, str]]:
     """What is wrong with rows: seq and word."""
     told: list[tuple[int | None, str]] = []
-    links = Links("run-1", lambda seq, what, _: told.append((seq, what)))
+    links = ChainVerifier("run-1", lambda seq, what, _: told.append((seq, what)))
     for taken in rows:
         try:
-            links.take(taken)
+            links.check(taken)
         except Exception:  # noqa: BLE001 - as whoever calls it does
-            links.lose(taken)
+            links.lose_row(taken)
             told.append((taken.seq, "column"))
     links.end()
     return told

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from runreel.codec import secret_masking
 from runreel.codec.patterns import Pattern, TooSlow
-from runreel.codec.secret_masking import Masker, Masking
+from runreel.codec.secret_masking import SecretFilter, StreamSecretFilter
 from runreel.codec.stream_codec import PLACEHOLDER
-from runreel.codec.text_search import Wanted
+from runreel.codec.text_search import SearchPattern
 from runreel.model.errors import MissingExtra, UsageError
 
 ENDLESS = [r"(a+)+$", r"(a|a)*$", r"(?:a|aa)+$", r"^(\w+\s?)*$", r"([a-z]+)*\d", r"(.*a){12}b"]
@@ -54,16 +54,16 @@ def test_a_pattern_that_takes_too_long_is_given_up(pattern):
 @pytest.mark.parametrize("pattern", ["(", re.compile(b"a")])
 def test_what_is_no_pattern_for_text_is_refused(pattern):
     with pytest.raises(UsageError, match="no pattern"):
-        Masking([pattern])
+        SecretFilter([pattern])
     if not isinstance(pattern, str):
         with pytest.raises(UsageError, match="no pattern"):
-            Wanted(pattern)
+            SearchPattern(pattern)
 
 
 @pytest.mark.parametrize("text", ["eyJ-" * 25_000, "-----BEGIN " * 9_000, "bearer " * 15_000])
 def test_what_is_built_in_is_fast_on_any_text_without_the_package(monkeypatch, text):
     monkeypatch.setitem(sys.modules, "regex", None)
-    rules = Masking([secret_masking.SECRETS])
+    rules = SecretFilter([secret_masking.SECRETS])
     began = time.process_time()
     rules.spans(text, 0.5)
     assert time.process_time() - began < 2
@@ -71,17 +71,17 @@ def test_what_is_built_in_is_fast_on_any_text_without_the_package(monkeypatch, t
 
 def test_patterns_of_others_need_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "regex", None)
-    for make in (lambda: Masking(["a+"]), lambda: Wanted(re.compile("a+"))):
+    for make in (lambda: SecretFilter(["a+"]), lambda: SearchPattern(re.compile("a+"))):
         with pytest.raises(MissingExtra, match="regex") as raised:
             make()
         assert "runreel[patterns]" in str(raised.value.hint)
-    assert Wanted("a").spans("banana") == [(1, 2), (3, 4), (5, 6)]
+    assert SearchPattern("a").spans("banana") == [(1, 2), (3, 4), (5, 6)]
 
 
 def test_a_string_on_which_a_pattern_takes_too_long_is_masked_whole(monkeypatch):
     monkeypatch.setattr(secret_masking, "SECONDS", 0.1)
     reports = []
-    masker = Masker(Masking([r"(a+)+$", "secret"]), reports.append)
+    masker = StreamSecretFilter(SecretFilter([r"(a+)+$", "secret"]), reports.append)
     value = {"type": "note", "long": LONG, "delta": "a secret"}
     masked = {"type": "note", "long": PLACEHOLDER * len(LONG), "delta": "a " + PLACEHOLDER * 6}
     assert masker.apply(value) == masked
@@ -93,7 +93,7 @@ def test_a_string_on_which_a_pattern_takes_too_long_is_masked_whole(monkeypatch)
 
 def test_pieces_that_a_pattern_takes_too_long_on_cost_little(monkeypatch):
     monkeypatch.setattr(secret_masking, "SECONDS", 0.1)
-    masker = Masker(Masking([r"(a+)+$"]), lambda _: None)
+    masker = StreamSecretFilter(SecretFilter([r"(a+)+$"]), lambda _: None)
     began = time.process_time()
     for _ in range(40):
         masker.apply({"delta": "a" * 50 + "!"})

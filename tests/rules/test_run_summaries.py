@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.codec.source_protocol import Facts, Reading
+from runreel.codec.source_protocol import Interpretation, RunMetadata
 from runreel.codec.token_counts import NOT_UNDERSTOOD, tally
 from runreel.model.records import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, RunSummary
 from runreel.model.results import RunResult, RunStreamEvent, Usage, UsageDetails
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.timestamps import rfc3339
-from runreel.projection.run_state import RunState, advance, note, summary
+from runreel.projection.run_state import RunState, apply, apply_note, summary
 from tests.rules.steps import (
     CALLS,
     NOON,
@@ -34,9 +34,9 @@ from tests.strategies import MANY, SOME, messages, partial_messages, texts, tool
 def test_a_run_is_what_its_note_its_snapshots_and_its_context_say():
     told = of(
         opened(source="plain", assistant_id="a0", labels={"team": "blue", "env": "dev"}),
-        got("PENDING", facts=Facts(thread_id="t", created_by="me", labels={"env": "prod"})),
-        other(CONTEXT, facts=Facts(assistant_id="a", model="gpt://b1g/lite")),
-        other(CONTEXT, facts=Facts()),
+        got("PENDING", facts=RunMetadata(thread_id="t", created_by="me", labels={"env": "prod"})),
+        other(CONTEXT, facts=RunMetadata(assistant_id="a", model="gpt://b1g/lite")),
+        other(CONTEXT, facts=RunMetadata()),
     )
     assert (told.source, told.assistant_id, told.thread_id) == ("plain", "a", "t")
     assert (told.created_by, told.model) == ("me", "gpt://b1g/lite")
@@ -66,7 +66,7 @@ def test_the_recording_is_what_its_notes_say_and_not_the_status(notes, recording
 def test_the_summary_of_a_recorded_run_is_this():
     told = of(
         opened(0, source="plain", model="m", requested_at=rfc3339(seconds(-0.5))),
-        got("PENDING", 0.25, facts=Facts(created_at=moment(-1))),
+        got("PENDING", 0.25, facts=RunMetadata(created_at=moment(-1))),
         streamed("PARTIAL_MESSAGE", 1.5, text="He"),
         streamed("PARTIAL_MESSAGE", 2, text="Hello"),
         streamed("DONE", 3, text="Hello", time=moment(99)),
@@ -101,7 +101,7 @@ def test_the_summary_of_a_recorded_run_is_this():
 def test_an_imported_run_has_the_times_of_its_source():
     told = of(
         opened(1000, via="import"),
-        got("PENDING", 1000, facts=Facts(created_at=moment(1))),
+        got("PENDING", 1000, facts=RunMetadata(created_at=moment(1))),
         streamed("PARTIAL_MESSAGE", 1000, text="He"),
         streamed("DONE", 1000, text="Hello", time=moment(4)),
         got("COMPLETED", 1000, text="Hello", time=moment(5)),
@@ -144,7 +144,7 @@ def test_an_import_into_a_recorded_run_does_not_move_its_beginning():
 def test_a_copy_moves_on_by_itself():
     state = after(opened(labels={"a": "1"}))
     twin = state.copy()
-    other(CONTEXT, facts=Facts(model="m", labels={"b": "2"}))(twin)
+    other(CONTEXT, facts=RunMetadata(model="m", labels={"b": "2"}))(twin)
     noted("resumed", labels={"c": "3"})(twin)
     assert (state.model, state.labels, state.last_seq) == (None, {"a": "1"}, 0)
     assert (twin.model, twin.labels, twin.last_seq) == ("m", {"a": "1", "b": "2", "c": "3"}, 2)
@@ -160,7 +160,7 @@ _outcome: dict[str, Any] = {
 _times = st.none() | st.integers(NOON, NOON + 5)
 _names = st.sampled_from([None, None, "a", "b"])
 readings = st.builds(
-    Reading,
+    Interpretation,
     event=st.none() | st.builds(RunStreamEvent, status=st.sampled_from(StreamEvent), **_outcome),
     result=st.none()
     | st.builds(RunResult, status=st.sampled_from(RunStatus), usage=st.none() | usages, **_outcome),
@@ -171,7 +171,7 @@ readings = st.builds(
     error_code=st.none() | st.integers(0, 2) | texts,
     facts=st.none()
     | st.builds(
-        Facts,
+        RunMetadata,
         assistant_id=_names,
         thread_id=_names,
         created_by=_names,
@@ -200,10 +200,10 @@ def test_only_counts_move_where_nothing_is_said_to_have_changed(told):
     state = RunState()
     for kind, at, what in told:
         before = summary("run-1", state)
-        if isinstance(what, Reading):
-            changed = advance(state, kind, at, what)
+        if isinstance(what, Interpretation):
+            changed = apply(state, kind, at, what)
         else:
-            changed = note(state, kind, at, what)
+            changed = apply_note(state, kind, at, what)
         now = summary("run-1", state)
         assert now.last_seq == before.last_seq + 1
         if not changed:
@@ -215,26 +215,26 @@ def test_only_counts_move_where_nothing_is_said_to_have_changed(told):
 def test_what_is_absent_changes_nothing(told, how, data):
     state = RunState()
     for kind, at, reading in told:
-        advance(state, kind, at, reading)
+        apply(state, kind, at, reading)
     before, summed = state.copy(), counted_out(summary("run-1", state))
     event = RunStreamEvent(data.draw(st.sampled_from(StreamEvent)))
     result = RunResult(
         state.status if how == "same status" else data.draw(st.sampled_from(RunStatus))
     )
-    empty = Reading(memory=state.memory)
+    empty = Interpretation(memory=state.memory)
     if how == "time":
-        advance(state, data.draw(st.sampled_from([RUN, STREAM_EVENT, CONTEXT])), NOON + 9, empty)
+        apply(state, data.draw(st.sampled_from([RUN, STREAM_EVENT, CONTEXT])), NOON + 9, empty)
         assert counted_out(summary("run-1", state)) == summed
     elif how == "same status":
         finished = state.finished_at
-        advance(state, RUN, NOON + 9, empty._replace(result=result))
+        apply(state, RUN, NOON + 9, empty._replace(result=result))
         if finished is not None:
             assert counted_out(summary("run-1", state)) == summed
         assert (state.error, state.error_code) == (before.error, before.error_code)
         assert state.tool_calls == before.tool_calls
     else:
         said = {"event": event} if data.draw(st.booleans()) else {"result": result}
-        advance(state, RUN, NOON + 9, empty._replace(**said))
+        apply(state, RUN, NOON + 9, empty._replace(**said))
     for name in ("message", "usage", "details", "labels", "model", "assistant_id", "created_at"):
         assert getattr(state, name) == getattr(before, name), name
 
@@ -248,7 +248,7 @@ def counted_out(told: RunSummary) -> list[Any]:
 def test_the_events_of_the_stream_are_counted_and_no_other_rows(told):
     state = RunState()
     for kind, at, reading in told:
-        advance(state, kind, at, reading)
+        apply(state, kind, at, reading)
     assert state.events == sum(kind == STREAM_EVENT for kind, _, _ in told)
     assert state.last_seq == len(told) - 1
 
@@ -267,7 +267,7 @@ def test_a_longer_partial_message_is_no_change_to_a_list():
         streamed("PARTIAL_MESSAGE", 2, text="Hello", usage=Usage(1, 2, 1)),
         streamed("DONE", 2, text="Hello"),
         got("IN_PROGRESS", 2),
-        other(CONTEXT, facts=Facts(model="m")),
+        other(CONTEXT, facts=RunMetadata(model="m")),
     ],
 )
 def test_what_a_list_shows_is_a_change(step):

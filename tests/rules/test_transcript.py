@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runreel.codec import json_text, plain_json, text_delta
-from runreel.codec.stream_codec import Transcript
+from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import BadValue
 from runreel.model.records import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
 from tests.rules.recordings import (
@@ -82,7 +82,7 @@ def test_half_a_surrogate_pair_in_one_row_and_half_in_the_next_join():
 def test_a_row_tells_how_much_of_the_text_it_keeps_and_what_it_adds():
     value = {"eventType": "DONE", "completedMessage": {"content": content(["Hello, ", "world"])}}
     encoded = text_delta.encode(value, YANDEX, text="Hello there")
-    assert encoded == text_delta.Encoded(
+    assert encoded == text_delta.EncodedPayload(
         payload=(
             '{"+":", world","eventType":"DONE","completedMessage":'
             '{"content":{"content":[{"text":{"content":7}},{"text":{"content":5}}]}}}'
@@ -182,9 +182,9 @@ def test_skipping_rows_leads_to_the_text_that_reading_leads_to(reader, data):
         row._replace(payload=None) if data.draw(st.booleans()) else row
         for row in write(reader, data.draw(recordings(reader)))
     ]
-    reading, skipping = Transcript(reader), Transcript(reader)
+    reading, skipping = StreamCodec(reader), StreamCodec(reader)
     for row in rows:
-        reading.read(row)
+        reading.decode(row)
         skipping.skip(row)
         assert skipping.text == reading.text
 

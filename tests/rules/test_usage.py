@@ -7,7 +7,7 @@ import pytest
 
 from runreel.model.errors import UsageError
 from runreel.model.records import UsageItem, UsageTotals
-from runreel.projection.usage_periods import QUARTER, ahead, column_of, period, report
+from runreel.projection.usage_periods import QUARTER, column_of, period, report, utc_offsets
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,12 +37,12 @@ DAYS = [20_543, 20_544]  # the last of March 2026 and the day after it
     [("UTC", 0), ("Europe/Moscow", 3), ("Asia/Kathmandu", 5.75), ("America/New_York", -4)],
 )
 def test_a_time_zone_is_ahead_of_utc(name, hours):
-    assert ahead(ZoneInfo(name), DAYS) == [(quarter(2026, 3, 31), hours * 3_600)]
+    assert utc_offsets(ZoneInfo(name), DAYS) == [(quarter(2026, 3, 31), hours * 3_600)]
 
 
 def test_a_time_zone_s_clocks_are_turned_at_a_quarter():
     days = [day for day in range(20_454, 20_819) if day % 3 or day in (20_541, 20_751)]
-    assert ahead(ZoneInfo("Europe/Berlin"), days) == [
+    assert utc_offsets(ZoneInfo("Europe/Berlin"), days) == [
         (quarter(2026, 1, 2), 3_600),
         (quarter(2026, 3, 29, 1), 7_200),
         (quarter(2026, 10, 25, 1), 3_600),
@@ -52,7 +52,7 @@ def test_a_time_zone_s_clocks_are_turned_at_a_quarter():
 @pytest.mark.parametrize("name", ["UTC", "Asia/Tokyo", "America/New_York"])
 def test_the_calendar_s_ends_are_days_in_every_time_zone(name):
     first, last = quarter(1, 1, 1), quarter(9999, 12, 31, 23, 45)
-    told = ahead(ZoneInfo(name), [first // 96, last // 96])
+    told = utc_offsets(ZoneInfo(name), [first // 96, last // 96])
     seconds = dict(told)
     assert min(seconds) == first
     day = (first * 900 + seconds[first]) // 86_400

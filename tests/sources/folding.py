@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runreel.model.records import RUN, STREAM_EVENT
-from runreel.projection.projector import Fold
+from runreel.projection.projector import RunProjector
 from runreel.sources import reader_of
 from tests.rules.recordings import write
 
@@ -20,9 +20,9 @@ DONE = "[DONE]"
 
 def states(reader: Any, values: Iterable[Any], kind: str = STREAM_EVENT) -> list[RunState]:
     """The state after each of these values."""
-    fold, found = Fold("run-1", reader.name), []
+    fold, found = RunProjector("run-1", reader.name), []
     for row in write(reader, [(kind, value) for value in values]):
-        fold.take(row)
+        fold.apply(row)
         found.append(fold.state.copy())
     return found
 

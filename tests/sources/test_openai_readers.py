@@ -15,7 +15,7 @@ from runreel.codec.token_counts import NOT_UNDERSTOOD
 from runreel.model.records import STREAM_EVENT
 from runreel.model.results import Usage
 from runreel.model.status import RunStatus, StreamEvent
-from runreel.projection.projector import Fold
+from runreel.projection.projector import RunProjector
 from runreel.sources import reader_of
 from tests.live import openai_script as script
 from tests.rules.recordings import read, write
@@ -45,10 +45,10 @@ READERS = pytest.mark.parametrize("reader", [RESPONSES, CHAT], ids=lambda reader
 
 def folded(reader, rows, erased=()):
     """The events that rows mean, and the state after them."""
-    fold, events = Fold("run-1", reader.name), []
+    fold, events = RunProjector("run-1", reader.name), []
     for row in rows:
         gone = {"payload": None, "salt": None, "redacted": b"x"} if row.seq in erased else {}
-        events.append(fold.take(row._replace(**gone)).reading.event)
+        events.append(fold.apply(row._replace(**gone)).reading.event)
     return [event for event in events if event is not None], fold
 
 
@@ -218,7 +218,7 @@ def test_a_count_that_is_none_makes_the_usage_unknown_as_a_whole(count):
 
 def test_usage_that_a_response_reports_again_is_counted_once_it_is_understood():
     odd, good = {"input_tokens": None, "output_tokens": 1}, {"input_tokens": 2, "output_tokens": 1}
-    fold = Fold("run-1", "openai-responses")
+    fold = RunProjector("run-1", "openai-responses")
     for usage, expected in (
         (odd, None),
         (odd, None),
@@ -226,24 +226,26 @@ def test_usage_that_a_response_reports_again_is_counted_once_it_is_understood():
         (good, Usage(2, 3, 1)),
     ):
         value = script.response(usage=usage)
-        fold.move("run", None, 0, value, fold.read("run", value, ""))
+        fold.apply_reading("run", None, 0, value, fold.interpret("run", value, ""))
         assert fold.state.usage == expected
 
 
 def test_a_chat_stream_counts_the_usage_of_its_last_report():
-    fold = Fold("run-1", "openai-chat")
+    fold = RunProjector("run-1", "openai-chat")
     for made, expected in ((None, None), (5, Usage(9, 14, 5)), (4, Usage(9, 13, 4)), (-1, None)):
         value = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": made}}
-        fold.move("stream_event", None, 0, value, fold.read("stream_event", value, ""))
+        fold.apply_reading(
+            "stream_event", None, 0, value, fold.interpret("stream_event", value, "")
+        )
         assert fold.state.usage == expected
 
 
 @READERS
 def test_the_state_goes_with_the_stream(reader):
     statuses = []
-    fold = Fold("run-1", reader.name)
+    fold = RunProjector("run-1", reader.name)
     for row in written(reader, TOLD[reader]):
-        fold.take(row)
+        fold.apply(row)
         if not statuses or statuses[-1] is not fold.state.status:
             statuses.append(fold.state.status)
     progress, calls = RunStatus.IN_PROGRESS, RunStatus.TOOL_CALLS

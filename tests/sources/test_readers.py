@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from runreel.codec import json_text, source_protocol
 from runreel.codec.plain_json import result_value
-from runreel.codec.source_protocol import Facts, Reading
+from runreel.codec.source_protocol import Interpretation, RunMetadata
 from runreel.codec.token_counts import tally
 from runreel.model.errors import UsageError
 from runreel.model.records import CONTEXT, KINDS, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
@@ -41,7 +41,7 @@ TIME = 1_744_036_976_643_453
 @example(kind=RUN, value={"usage": {"total_tokens": 10**400, "totalTokens": "9" * 400}})
 def test_odd_json_never_raises_and_gives_words_that_can_be_kept(reader, kind, value):
     read = reader.read(kind, value)
-    assert isinstance(read, Reading)
+    assert isinstance(read, Interpretation)
     assert isinstance(reader.type_of(kind, value), (str, type(None)))
     index = reader.index_of(kind, value)
     assert index is None or 0 <= index < 2**63
@@ -67,7 +67,7 @@ def test_calls_nested_as_deeply_as_may_be_are_read(reader):
 @pytest.mark.parametrize("kind", [TOOL_RESULTS, NOTE, "of-the-future"])
 def test_rows_that_are_not_of_the_source_say_nothing(reader, kind):
     value = {"type": "DONE", "eventType": "DONE", "text": "x", "id": "r", "model": "m"}
-    assert reader.read(kind, value) == Reading()
+    assert reader.read(kind, value) == Interpretation()
     assert reader.type_of(kind, value) is None
     assert reader.index_of(kind, value) is None
 
@@ -106,7 +106,7 @@ def test_what_is_spoken_is_the_envelope_and_all_else_that_readers_say_agrees(rea
     assert json_text.canonical(value) == json_text.canonical(envelope)
     assert reader.type_of(STREAM_EVENT, value) == "PARTIAL_MESSAGE"
     assert reader.index_of(STREAM_EVENT, value) == index
-    assert reader.read(STREAM_EVENT, value) == source_protocol.spoken(text)
+    assert reader.read(STREAM_EVENT, value) == source_protocol.text_only_reading(text)
 
 
 @pytest.mark.parametrize("reader", [PLAIN, YANDEX])
@@ -208,10 +208,10 @@ def test_a_yandex_run_tells_of_itself():
             "usage": {"promptTokens": "12", "totalTokens": "20"},
         },
     )
-    assert read == Reading(
+    assert read == Interpretation(
         result=RunResult(RunStatus.FAILED, error="no model", usage=Usage(12, 20, 0)),
         error_code=13,
-        facts=Facts("a", "t", "me", None, TIME, {"env": "prod"}),
+        metadata=RunMetadata("a", "t", "me", None, TIME, {"env": "prod"}),
     )
 
 
@@ -225,9 +225,9 @@ def test_the_time_of_a_yandex_row_is_that_of_its_finished_message():
 def test_an_assistant_tells_its_runs_the_model_and_a_message_tells_them_nothing():
     assistant = {"id": "a", "modelUri": "gpt://b1g/yandexgpt/latest", "createdBy": "me"}
     message = {"id": "m", "threadId": "t", "createdBy": "me", "labels": {"a": "b"}}
-    model = Facts(assistant_id="a", model="gpt://b1g/yandexgpt/latest")
-    assert YANDEX.read(CONTEXT, assistant).facts == model
-    assert YANDEX.read(CONTEXT, message).facts == Facts()
+    model = RunMetadata(assistant_id="a", model="gpt://b1g/yandexgpt/latest")
+    assert YANDEX.read(CONTEXT, assistant).metadata == model
+    assert YANDEX.read(CONTEXT, message).metadata == RunMetadata()
 
 
 # -- plain -----------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ def test_a_plain_event_tells_all_that_its_keys_say():
     read = PLAIN.read(STREAM_EVENT, json.loads(line))
     assert (read.event.status, read.event.error) == (StreamEvent.ERROR, "cut")
     assert (read.error_code, read.time) == ("E1", TIME)
-    assert read.facts == Facts(model="m", created_at=TIME, labels={"n": "1"})
+    assert read.metadata == RunMetadata(model="m", created_at=TIME, labels={"n": "1"})
 
 
 @pytest.mark.parametrize(
@@ -297,5 +297,7 @@ def test_a_plain_state_tells_its_usage():
 
 
 def test_plain_context_tells_of_the_run():
-    assert PLAIN.read(CONTEXT, {"assistant_id": "a"}) == Reading(facts=Facts(assistant_id="a"))
-    assert PLAIN.read(CONTEXT, {"input": "hi", "labels": {}}) == Reading()
+    assert PLAIN.read(CONTEXT, {"assistant_id": "a"}) == Interpretation(
+        metadata=RunMetadata(assistant_id="a")
+    )
+    assert PLAIN.read(CONTEXT, {"input": "hi", "labels": {}}) == Interpretation()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runreel.model.records import STREAM_EVENT
-from runreel.sources.cumulative_lines import Growth
+from runreel.sources.cumulative_lines import CumulativeText
 from runreel.sources.line_cursor import LineCursor
 from runreel.sources.line_parser import parse
 from runreel.sources.yandex.reader import reader
@@ -40,7 +40,7 @@ def event(number: int, text: str) -> dict:
 
 def check(raws: list[bytes]) -> int:
     """See that each line that is read so says what it says in full; how many there are."""
-    cursor, growth, found = LineCursor(), Growth(), 0
+    cursor, growth, found = LineCursor(), CumulativeText(), 0
     current: str | None = None
     for raw in raws:
         line = cursor.cumulative(raw)
@@ -162,7 +162,7 @@ def test_a_frame_that_fits_two_places_is_not_gone_by():
 
 
 def test_a_text_that_begins_anew_is_told_whole():
-    growth = Growth()
+    growth = CumulativeText()
     assert [growth.more(told) for told in (b'"a"', b'"a\\n"', b'"ab"', b'"b', b"7")] == [
         *("a", "\n", None, None, None)
     ]

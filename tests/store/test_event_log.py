@@ -10,7 +10,7 @@ import pytest
 
 from runreel.model.errors import LogError
 from runreel.model.records import EventRow
-from runreel.store.connection import Connection, GiveUp
+from runreel.store.connection import Connection, RollbackTransaction
 from runreel.store.database import Database
 from runreel.store.events import event_log, stream_ids
 
@@ -48,7 +48,7 @@ def test_a_row_with_no_run_before_it_is_refused(database: Database) -> None:
     with database.writing() as connection:
         assert not event_log.append(connection, [row(1)])
         assert seqs(connection) == []
-        assert event_log.head(connection, "run") == -1
+        assert event_log.last_position(connection, "run") == -1
 
 
 def test_several_rows_are_stored_together_or_not_at_all(database: Database) -> None:
@@ -56,7 +56,7 @@ def test_several_rows_are_stored_together_or_not_at_all(database: Database) -> N
         event_log.append(connection, [row(0)])
         with connection.transaction():
             if not event_log.append(connection, [row(1), row(3), row(4)]):
-                raise GiveUp
+                raise RollbackTransaction
         assert seqs(connection) == [0]
         with connection.transaction():
             assert event_log.append(connection, [row(1), row(2), row(0, run_id="other")])
@@ -84,7 +84,7 @@ def test_two_appenders_in_any_order_leave_a_gapless_run(
                 heads[who] += 1
                 stored += 1
             else:
-                heads[who] = event_log.head(connections[who], "run")
+                heads[who] = event_log.last_position(connections[who], "run")
         assert seqs(a) == list(range(stored))
 
 
@@ -93,7 +93,7 @@ def test_threads_that_race_for_each_row_store_it_once(database: Database) -> Non
 
     def work(mine: list[int]) -> None:
         with database.reading() as connection:
-            while (seq := event_log.head(connection, "run") + 1) < 60:
+            while (seq := event_log.last_position(connection, "run") + 1) < 60:
                 if event_log.append(connection, [row(seq)]):
                     mine.append(seq)
 

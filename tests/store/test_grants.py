@@ -117,7 +117,7 @@ class Granted:
 
     def grant(self) -> None:
         with self.log.connected() as client:
-            client.execute(grants.sql(grants.Roles(**self.names)))
+            client.execute(grants.roles_sql(grants.Roles(**self.names)))
 
     def url(self, role: str) -> str:
         url = make_url(self.log.url).set(username=self.names[role], password=PASSWORD)
@@ -309,9 +309,9 @@ def test_granting_again_takes_back_what_was_granted_beside(granted: Granted) -> 
 def test_a_name_that_postgres_would_not_take_as_it_is_is_refused(name: str) -> None:
     for role in (*NAMES, "schema"):
         with pytest.raises(UsageError, match="is no name"):
-            grants.sql(grants.Roles(**{role: name}))
+            grants.roles_sql(grants.Roles(**{role: name}))
 
 
 def test_two_roles_have_two_names() -> None:
     with pytest.raises(UsageError, match="name of its own"):
-        grants.sql(grants.Roles(owner="one", reader="one"))
+        grants.roles_sql(grants.Roles(owner="one", reader="one"))

@@ -19,7 +19,7 @@ import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
 from runreel.model.errors import DatabaseUnavailable, RecordingError
 from runreel.model.records import STREAM_EVENT
-from runreel.recording.group_commit import Unit, committer_of
+from runreel.recording.group_commit import AppendUnit, committer_of
 from runreel.recording.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def append_in_a_loop(reel: Reel, recording: Recording) -> None:
 def append_in_a_group(reel: Reel, recording: Recording) -> None:
     made = [Recorder(reel.db, f"of-group-{n}", source="plain", via="test") for n in range(3)]
     value = {"type": "PARTIAL_MESSAGE", "text": "a"}
-    units: list[Unit] = [next(one._appending(STREAM_EVENT, value)) for one in made]
+    units: list[AppendUnit] = [next(one._append_steps(STREAM_EVENT, value)) for one in made]
     outcomes = committer_of(reel.db).commit_all(units)
     assert all(isinstance(outcome, DatabaseUnavailable) for outcome in outcomes)
     raise outcomes[0]

@@ -10,15 +10,15 @@ from runreel.model.messages import PartialMessage
 from runreel.model.results import FunctionCall, RunResult, ToolCall, ToolCallList, Usage
 from runreel.model.status import RunStatus
 from runreel.projection import run_state
-from runreel.projection.run_mapper import Projected, encode_result, pack, row_of
+from runreel.projection.run_mapper import RunProjection, compress_result, encode_result, to_row
 from runreel.projection.run_state import RunState
 
 TEXT = "Hello, world"
 TOLD = RunResult(RunStatus.COMPLETED, _message=PartialMessage((TEXT,)), usage=Usage(1, 3, 2))
 
 
-def projected(result: RunResult, text: str = TEXT, *, seq: int = 0) -> Projected:
-    return Projected(run_state.summary("run", RunState(last_seq=seq)), result, text)
+def projected(result: RunResult, text: str = TEXT, *, seq: int = 0) -> RunProjection:
+    return RunProjection(run_state.summary("run", RunState(last_seq=seq)), result, text)
 
 
 def calls(argument: Any) -> RunResult:
@@ -27,12 +27,12 @@ def calls(argument: Any) -> RunResult:
 
 
 def test_a_result_that_is_the_same_still_is_not_packed_again():
-    before = pack(projected(TOLD))
+    before = compress_result(projected(TOLD))
     state = RunState(status=TOLD.status, message=TOLD.message, usage=TOLD.usage)
-    now = pack(projected(state.result, seq=1), before)
-    assert now.packed is before.packed
+    now = compress_result(projected(state.result, seq=1), before)
+    assert now.compressed_result is before.compressed_result
     assert now.summary.last_seq == 1
-    assert row_of(now) == row_of(projected(TOLD, seq=1))
+    assert to_row(now) == to_row(projected(TOLD, seq=1))
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,6 @@ def test_a_result_that_is_the_same_still_is_not_packed_again():
     ids=["text", "usage", "float", "bool"],
 )
 def test_a_result_that_is_another_is_packed_anew(before, now):
-    before = pack(before)
-    assert before.packed != encode_result(now)
-    assert pack(now, before).packed == encode_result(now)
+    before = compress_result(before)
+    assert before.compressed_result != encode_result(now)
+    assert compress_result(now, before).compressed_result == encode_result(now)

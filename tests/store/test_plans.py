@@ -77,7 +77,7 @@ def many(shared_url: str) -> Iterator[Database]:
                 [list(one.values()) for one in rows],
             )
             connection.executemany("INSERT INTO run_labels VALUES (?, ?, ?, ?)", labels)
-            usage_rollup_check.mend(connection)
+            usage_rollup_check.repair(connection)
         connection.execute("ANALYZE")
     yield database
     database.close()

@@ -55,7 +55,7 @@ def upgraded_to(url: str, revision: str) -> None:
     """Make a log as it was at an earlier revision."""
     path = sqlite_path(parse_url(url))
     if path is not None:
-        engines.make_private(path)
+        engines.create_owner_only(path)
     engine = engines.create(parse_url(url), durability="full")
     connection = Connection(engine.connect())
     with schema.alchemy(connection) as sa, connection.transaction():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runreel.system import disk_queue
-from runreel.system.disk_queue import Spool
+from runreel.system.disk_queue import DiskQueue
 
 
 @pytest.mark.parametrize("in_memory", [1, disk_queue._IN_MEMORY])
@@ -13,7 +13,7 @@ from runreel.system.disk_queue import Spool
 def test_values_come_back_in_their_order(count: int, in_memory: int, monkeypatch) -> None:
     monkeypatch.setattr(disk_queue, "_IN_MEMORY", in_memory)
     values = [(n, f"value {n}", None) for n in range(count)]
-    with Spool[tuple[int, str, None]]() as aside:
+    with DiskQueue[tuple[int, str, None]]() as aside:
         aside.extend(iter(values[:10]))
         aside.extend(iter(values[10:]))
         assert list(aside) == values

@@ -228,8 +228,8 @@ def test_every_spelling_of_proto_json_reads_alike(how, kind_proto):
     usual, other = protos.to_json(proto), protos.to_json(proto, **how)
     ours, theirs = reader.read(kind, usual), reader.read(kind, other)
     assert (told(ours.event), told(ours.result)) == (told(theirs.event), told(theirs.result))
-    assert (ours.facts, ours.time, ours.error_code) == (
-        theirs.facts,
+    assert (ours.metadata, ours.time, ours.error_code) == (
+        theirs.metadata,
         theirs.time,
         theirs.error_code,
     )

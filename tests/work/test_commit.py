@@ -15,7 +15,7 @@ from runreel import RunStreamEvent, StreamEvent
 from runreel.model.errors import LogError
 from runreel.model.messages import PartialMessage
 from runreel.model.records import STREAM_EVENT
-from runreel.recording.group_commit import Unit, committer_of
+from runreel.recording.group_commit import AppendUnit, committer_of
 from runreel.recording.recorder import Recorder
 from runreel.store.connection import Connection
 
@@ -134,16 +134,18 @@ def test_a_commit_that_fails_or_seems_to_loses_and_doubles_nothing(
     assert_whole(reel)
 
 
-def bad_unit(reel: Reel) -> Unit:
+def bad_unit(reel: Reel) -> AppendUnit:
     """Rows that the database refuses."""
     recorder = Recorder(reel.db, "bad", source="plain", via="test")
-    unit = next(recorder._appending(STREAM_EVENT, partial(1)))
+    unit = next(recorder._append_steps(STREAM_EVENT, partial(1)))
     rows = [row._replace(kind="no such kind") for row in unit.rows]
-    return Unit(rows, None)
+    return AppendUnit(rows, None)
 
 
-def good_units(reel: Reel) -> list[Unit]:
-    return [next(recorder._appending(STREAM_EVENT, partial(1))) for recorder in recorders(reel, 3)]
+def good_units(reel: Reel) -> list[AppendUnit]:
+    return [
+        next(recorder._append_steps(STREAM_EVENT, partial(1))) for recorder in recorders(reel, 3)
+    ]
 
 
 def test_a_bad_unit_fails_alone_in_a_group(reel: Reel) -> None:
@@ -170,7 +172,7 @@ def test_in_a_loop_only_the_caller_of_the_bad_unit_hears_of_it(reel: Reel) -> No
 def test_threads_that_wait_behind_a_bad_unit_are_served(reel: Reel) -> None:
     outcomes: dict[str, object] = {}
 
-    def work(name: str, unit: Unit) -> None:
+    def work(name: str, unit: AppendUnit) -> None:
         try:
             outcomes[name] = committer_of(reel.db).commit(unit)
         except LogError as error:

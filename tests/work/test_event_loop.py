@@ -191,7 +191,7 @@ def test_no_reading_and_no_wait_for_a_commit_is_in_the_loops_own_thread(
 
 def test_a_task_that_is_cancelled_while_its_commit_fails_is_cancelled(reel: Reel) -> None:
     """And does not go on with an error that its recording puts up with."""
-    from runreel.recording.error_policy import Keeper
+    from runreel.recording.error_policy import GuardedRecorder
 
     failing = threading.Event()
 
@@ -201,7 +201,7 @@ def test_a_task_that_is_cancelled_while_its_commit_fails_is_cancelled(reel: Reel
         raise DatabaseUnavailable("gone")
 
     async def main(patch: pytest.MonkeyPatch) -> None:
-        keeper = Keeper(recorder(reel), "warn")
+        keeper = GuardedRecorder(recorder(reel), "warn")
         await keeper.aoffer(STREAM_EVENT, partial(1))
         for way in ("write", "writing"):
             patch.setattr(Database, way, slow_failure)

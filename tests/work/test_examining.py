@@ -12,8 +12,8 @@ from runreel.codec.json_text import dumps
 from runreel.importing.import_files import import_files
 from runreel.model.results import RunStreamEvent
 from runreel.model.status import StreamEvent
-from runreel.projection.projector import DamagedRow, Fold
-from runreel.rebuild.comparison import DamagedRun, examine, follow
+from runreel.projection.projector import DamagedRow, RunProjector
+from runreel.rebuild.comparison import DamagedRun, compare_runs, for_each_row
 from runreel.store.events import event_log, stream_ids
 from tests import logs, real_runs, traffic
 
@@ -50,11 +50,11 @@ def rows_of(reel: Reel, run_id: str) -> list[Any]:
 def test_rows_at_once_fold_to_what_they_do_one_by_one(told: Reel, at_once: int) -> None:
     for run_id in logs.run_ids(told):
         rows = rows_of(told, run_id)
-        one_by_one, together = Fold(run_id), Fold(run_id)
+        one_by_one, together = RunProjector(run_id), RunProjector(run_id)
         for start in range(0, len(rows), at_once):
             some = rows[start : start + at_once]
-            shown = [row.seq for row in some if one_by_one.take(row).changed]
-            assert together.follow(some) == max(shown, default=-1)
+            shown = [row.seq for row in some if one_by_one.apply(row).changed]
+            assert together.apply_rows(some) == max(shown, default=-1)
             assert together.state == one_by_one.state
             assert together.transcript.now == one_by_one.transcript.now
 
@@ -65,7 +65,7 @@ def test_runs_read_together_are_what_they_are_alone(told: Reel, chunk: int, monk
     run_ids = logs.run_ids(told)
     found: dict[str, list[Any]] = {}
     with told.db.reading() as connection:
-        for run_id, rows in event_log.stretch(connection, run_ids[1], run_ids[-2]):
+        for run_id, rows in event_log.read_range(connection, run_ids[1], run_ids[-2]):
             found.setdefault(run_id, []).extend(rows)
     assert list(found) == run_ids[1:-1]
     for run_id, rows in found.items():
@@ -79,7 +79,7 @@ def test_pieces_have_all_runs_and_leave_none_out_between(told: Reel, monkeypatch
     monkeypatch.setattr(stream_ids, "_PAGE", 5)
     logs.execute(told, "INSERT INTO run_labels VALUES ('team', 'x', 0, 'nowhere')")
     with told.db.reading() as connection:
-        pieces = list(stream_ids.pieces(connection, 2))
+        pieces = list(stream_ids.id_batches(connection, 2))
     logs.execute(told, "DELETE FROM run_labels WHERE run_id = 'nowhere'")
     assert pieces.pop() == ["nowhere"]
     assert [run_id for piece in pieces for run_id in piece] == logs.run_ids(told)
@@ -99,7 +99,7 @@ def own(db_url: str) -> Iterator[Reel]:
 
 def test_a_run_that_began_in_between_is_passed_over(own: Reel) -> None:
     with own.db.reading() as connection:
-        found = examine(connection, ODD)
+        found = compare_runs(connection, ODD)
     assert [(run.run_id, run.differences, run.damage) for run in found] == [
         (run_id, [], None) for run_id in ODD
     ]
@@ -111,22 +111,22 @@ def test_a_damaged_run_takes_none_of_its_neighbours_with_it(own: Reel) -> None:
     change = "UPDATE events SET payload = ? WHERE run_id = 'run-05' AND seq = 1"
     logs.tamper(own, change, ("{",))
     with own.db.reading() as connection:
-        found = {run.run_id: run for run in examine(connection, ODD)}
+        found = {run.run_id: run for run in compare_runs(connection, ODD)}
     with own.db.reading() as connection, pytest.raises(DamagedRun, match="row 1 of run run-05"):
-        follow(connection, "run-05", Fold("run-05").advance)
+        for_each_row(connection, "run-05", RunProjector("run-05").apply_each)
     logs.tamper(own, change, (payload,))
     assert list(found) == ODD
     assert found["run-05"].damage is not None
-    assert (found["run-05"].damage.seq, found["run-05"].due) == (1, None)
+    assert (found["run-05"].damage.seq, found["run-05"].expected) == (1, None)
     assert [run_id for run_id, run in found.items() if run.differences] == ["run-03"]
-    assert found["run-03"].due is not None
-    assert found["run-03"].due.named["model"] is None
+    assert found["run-03"].expected is not None
+    assert found["run-03"].expected.named["model"] is None
     assert [wrong.run_id for wrong in own.rebuild()] == ["run-03", "run-05"]
 
 
 def test_a_damaged_piece_of_text_is_named_in_the_middle_of_others() -> None:
     """The rows of a text are gone over faster than others, and looked at no less."""
-    fold = Fold("run", "yandex-assistants")
+    fold = RunProjector("run", "yandex-assistants")
     columns: dict[str, Any] = {
         "run_id": "run",
         "kind": "stream_event",
@@ -148,8 +148,8 @@ def test_a_damaged_piece_of_text_is_named_in_the_middle_of_others() -> None:
         )
         for seq in range(6)
     ]
-    assert Fold("run", "yandex-assistants").follow(rows) == 0
+    assert RunProjector("run", "yandex-assistants").apply_rows(rows) == 0
     rows[4] = rows[4]._replace(payload='"a" "b"')
     with pytest.raises(DamagedRow, match="row 4 of run run") as caught:
-        fold.follow(rows)
+        fold.apply_rows(rows)
     assert caught.value.row == rows[4]

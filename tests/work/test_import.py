@@ -92,7 +92,7 @@ def test_a_stream_delivered_twice_over_is_imported_in_time_that_grows_with_it(re
     events = [run.partial(f"{n} " * n) for n in range(400)]
     doubled = [run.pending(), *(event for event in events for _ in range(2))]
     looked = 0
-    look = Recorder._look
+    look = Recorder._read_rows
 
     def counted(recorder):
         nonlocal looked

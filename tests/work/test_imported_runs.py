@@ -11,7 +11,7 @@ import runreel
 from runreel.importing import batch, input_files
 from runreel.importing.batch import Batch
 from runreel.importing.import_files import import_files
-from runreel.importing.new_run_writer import NewRun
+from runreel.importing.new_run_writer import NewRunWriter
 from runreel.recording.recorder import Recorder
 from runreel.store.events import stream_ids
 from tests import logs, real_runs, traffic
@@ -157,9 +157,9 @@ def test_what_a_new_run_was_offered_counts_where_the_log_is_asked(reel, tmp_path
 
 
 def test_a_draft_of_nothing_is_nothing():
-    run = NewRun("run-1", "yandex-assistants")
+    run = NewRunWriter("run-1", "yandex-assistants")
     run.close()
-    assert run.take() == ([], None)
+    assert run.drain() == ([], None)
 
 
 def test_runs_are_found_that_the_log_has(reel, tmp_path):
@@ -167,5 +167,5 @@ def test_runs_are_found_that_the_log_has(reel, tmp_path):
     lines = [line for name in names for line in traffic.streamed(name)]
     import_files(reel.db, [traffic.write(tmp_path / "f.jsonl", lines)])
     with reel.db.reading() as connection:
-        assert stream_ids.logged(connection, [*names, "run-2", "\U0001f600"]) == set(names)
-        assert stream_ids.logged(connection, []) == set()
+        assert stream_ids.existing(connection, [*names, "run-2", "\U0001f600"]) == set(names)
+        assert stream_ids.existing(connection, []) == set()

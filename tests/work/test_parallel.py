@@ -11,7 +11,7 @@ import pytest
 
 from runreel.importing.import_files import import_files
 from runreel.rebuild import worker_pool
-from runreel.rebuild.worker_pool import HelperLost, others
+from runreel.rebuild.worker_pool import WorkerLost, workers
 from runreel.store.events import event_log, stream_ids
 from tests import logs, traffic
 
@@ -41,26 +41,26 @@ def nap(connection: Connection) -> None:
 
 
 def test_pieces_come_back_in_order_and_between_them_what_else_was_asked(told: Reel) -> None:
-    with others(told.db, 3) as processes, told.db.reading() as connection:
-        asked = processes.begin(run_ids)
-        pieces = list(stream_ids.pieces(connection, 7))
-        found = [[run.run_id for run in runs] for runs in processes.examined(pieces)]
+    with workers(told.db, 3) as processes, told.db.reading() as connection:
+        asked = processes.start(run_ids)
+        pieces = list(stream_ids.id_batches(connection, 7))
+        found = [[run.run_id for run in runs] for runs in processes.compared(pieces)]
         assert found == pieces
         assert [run_id for piece in pieces for run_id in piece] == RUNS
         assert asked() == RUNS
 
 
 def test_one_job_is_nobody_else() -> None:
-    with others(None, 1) as processes:  # type: ignore[arg-type] - nobody asks it anything
+    with workers(None, 1) as processes:  # type: ignore[arg-type] - nobody asks it anything
         assert processes is None
 
 
 def test_an_error_is_raised_where_the_answer_is_awaited_and_the_next_is_answered(
     told: Reel,
 ) -> None:
-    with others(told.db, 2) as processes:
-        wrong = processes.begin(operator.methodcaller("execute", "SELECT nowhere FROM runs"))
-        right = processes.begin(partial(event_log.head, run_id=RUNS[0]))
+    with workers(told.db, 2) as processes:
+        wrong = processes.start(operator.methodcaller("execute", "SELECT nowhere FROM runs"))
+        right = processes.start(partial(event_log.last_position, run_id=RUNS[0]))
         with pytest.raises(Exception, match="nowhere"):
             wrong()
         assert right() > 0
@@ -69,15 +69,15 @@ def test_an_error_is_raised_where_the_answer_is_awaited_and_the_next_is_answered
 def test_a_process_that_has_ended_is_told_of(told: Reel, monkeypatch) -> None:
     monkeypatch.setattr(worker_pool, "_BEGIN", "import os; os._exit(3)")
     for check in (True, False):
-        with pytest.raises(HelperLost, match="has ended") as caught:
+        with pytest.raises(WorkerLost, match="has ended") as caught:
             told.rebuild(check=check, jobs=2)
         assert "-j 1" in str(caught.value.hint)
 
 
 def test_whoever_leaves_early_leaves_no_process_behind(told: Reel) -> None:
     began = time.monotonic()
-    with others(told.db, 2) as processes:
-        processes.begin(nap)
+    with workers(told.db, 2) as processes:
+        processes.start(nap)
         (helper,) = processes._helpers
     assert helper._process.returncode is not None
     assert time.monotonic() - began < 50

@@ -224,7 +224,7 @@ def test_checkpoints_made_before_still_verify(
         checkpoints.checkpoint(told.db, shelf, key=key, now=now)
 
     def compared() -> tuple[list[Any], int]:
-        counts = checkpoints.Compared()
+        counts = checkpoints.ComparisonCounts()
         paths = sorted(shelf.iterdir())
         with told.db.reading() as connection:
             found = checkpoints.compare_all(connection, paths, key.public, compared=counts)

@@ -55,9 +55,9 @@ def test_what_is_interrupted_between_batches_can_be_done_again(reel: Reel) -> No
 def test_a_batch_of_long_runs_is_shorter(reel: Reel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pruning, "ROWS", 8)
     sizes: list[int] = []
-    carry_out = pruning._Work.carry_out
+    carry_out = pruning._Pruner.carry_out
     monkeypatch.setattr(
-        pruning._Work,
+        pruning._Pruner,
         "carry_out",
         lambda work, plans: (sizes.append(len(plans)), carry_out(work, plans))[1],
     )
@@ -181,7 +181,7 @@ def roles(db_url: str) -> Iterator[Callable[[str], str]]:
     names = {name: f"{name}_{tag}" for name in ("owner", "recorder", "reader", "redactor")}
     listed = ", ".join(names.values())
     with psycopg.connect(db_url, autocommit=True) as client:
-        client.execute(grants.sql(grants.Roles(**names)))
+        client.execute(grants.roles_sql(grants.Roles(**names)))
         for name in names.values():
             client.execute(f"ALTER ROLE {name} LOGIN")
         try:

@@ -20,8 +20,8 @@ from runreel.model.selection import RunFilter, choose
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.projection import run_mapper
 from runreel.projection import usage_periods as usages
-from runreel.projection.run_mapper import Projected
-from runreel.store.connection import GiveUp
+from runreel.projection.run_mapper import RunProjection
+from runreel.store.connection import RollbackTransaction
 from runreel.store.projections import run_table, usage_queries, usage_rollup_check, usage_rollups
 from tests import logs
 from tests.strategies import SOME
@@ -116,7 +116,7 @@ class Kept:
     runs: dict[str, RunSummary] = field(default_factory=dict)
 
     def save(self, told: list[RunSummary]) -> None:
-        run_table.save(self.connection, *(Projected(one, _RESULT, "") for one in told))
+        run_table.save(self.connection, *(RunProjection(one, _RESULT, "") for one in told))
         for one in {run.run_id: run for run in told}.values():
             before = self.runs.get(one.run_id)
             if before is None or before.last_seq <= one.last_seq:
@@ -160,7 +160,7 @@ def value_of(run: RunSummary, name: str) -> str | None:
         return run.labels.get(name.removeprefix("label:"))
     if name == "status":
         return run.status.name
-    return run_mapper.key(getattr(run, usages.COLUMNS[name]))
+    return run_mapper.index_key(getattr(run, usages.COLUMNS[name]))
 
 
 def lets_through(chosen: RunFilter, run: RunSummary) -> bool:
@@ -208,14 +208,14 @@ def test_a_report_is_that_of_the_runs_whatever_was_written_and_is_asked(empty, w
             columns = [usages.column_of(name) for name in by if name not in usages.TIMES]
             ahead = None
             if any(name in usages.TIMES for name in by):
-                ahead = usages.ahead(ZoneInfo(zone), usage_queries.days(connection, within))
+                ahead = usages.utc_offsets(ZoneInfo(zone), usage_queries.days(connection, within))
             rows = usage_queries.usage(connection, columns, within, ahead=ahead)
             assert usages.report(by, rows, tz_name=zone) == kept.report(by, within, zone)
         for run_id in list(kept.runs):
             kept.delete(run_id)
         left = connection.one("SELECT count(*) FROM usage_by_value")
         assert left[0] == 0, "what a run was about is gone with it"
-        raise GiveUp
+        raise RollbackTransaction
 
 
 # -- Logs of one's own -----------------------------------------------------------------------------
@@ -246,7 +246,8 @@ def everything(reel: Reel) -> list[Any]:
     return [
         logs.execute(
             reel,
-            f"SELECT {columns}, {usage_rollups.SUMS} FROM {table} GROUP BY {columns} ORDER BY {columns}",
+            f"SELECT {columns}, {usage_rollups.SUMS} FROM {table} GROUP BY {columns}"
+            f" ORDER BY {columns}",
         )
         for table, columns in (("usage_by_time", "span, start"), ("usage_by_value", key))
     ]

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 
 from runreel.model.arguments import checked
 from runreel.model.finding import Finding
-from runreel.model.maintenance import Place, Recovered
+from runreel.model.maintenance import Recovered, RedactionMatch
 from runreel.model.records import Difference, OpenRecording, PrunedRun
 from runreel.model.run_filter import Status, Time
 from runreel.store.admin.vacuum import Space
 from runreel.store.database import Database
 
 
-class Upkeep:
+class MaintenanceMixin:
     """The part of a ``Reel`` that looks after its log.
 
     What it does is imported by whoever does it: a command that lists runs has no use for it.
@@ -66,10 +66,10 @@ class Upkeep:
         """
         from runreel.rebuild.comparison import DamagedRun
         from runreel.rebuild.rebuild import differences
-        from runreel.rebuild.worker_pool import others
+        from runreel.rebuild.worker_pool import workers
 
         damaged: list[Finding] = []
-        with others(self.db, jobs) as processes:
+        with workers(self.db, jobs) as processes:
             found = list(
                 differences(
                     self.db,
@@ -94,7 +94,7 @@ class Upkeep:
         actor: str,
         seqs: Sequence[int] = (),
         dry_run: bool = False,
-    ) -> Iterator[Place]:
+    ) -> Iterator[RedactionMatch]:
         """Erase a text, or what a pattern matches, wherever it stands in these runs; each place.
 
         Run by run, as the iterator is read; None is every run. ``seqs`` are whole rows of a run
@@ -105,10 +105,10 @@ class Upkeep:
             UsageError: if a run has no such row, or there is nothing to look for.
             LogError: if the database does not let it.
         """
-        from runreel.codec.text_search import Wanted
+        from runreel.codec.text_search import SearchPattern
         from runreel.retention import redaction
 
-        look = None if wanted is None else Wanted(wanted)
+        look = None if wanted is None else SearchPattern(wanted)
         if dry_run:
             yield from redaction.find(self.db, run_ids, wanted=look, seqs=seqs)
         else:
@@ -145,7 +145,7 @@ class Upkeep:
         from runreel.model.timestamps import to_micros
         from runreel.retention import pruning
 
-        order = pruning.Order(
+        order = pruning.PruneRequest(
             to_micros(moment("before", before, now=datetime.now(UTC))),
             status_choice(statuses or None),
             keep_usage,

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import runreel
-from runreel.api.maintenance import Upkeep
+from runreel.api.maintenance import MaintenanceMixin
 from runreel.model.arguments import checked
 from runreel.model.errors import UsageError
 from runreel.model.records import Listing, Page, RunSummary, StoredEvent, UsageReport
@@ -24,10 +24,10 @@ from runreel.model.run_filter import Days, Status, Time, event_types, moment, ru
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.timeline import Timeline
 from runreel.store.database import Database
-from runreel.system.default_location import located
+from runreel.system.default_location import default_url
 
 if TYPE_CHECKING:
-    from runreel.codec.secret_masking import Masking, Rule
+    from runreel.codec.secret_masking import SecretFilter, SecretPattern
 
 
 @checked
@@ -60,7 +60,7 @@ def open(  # noqa: A001, PLR0913 - runreel.open reads as it should
     if patience < 0:
         raise UsageError("patience is a number of seconds from 0")
     database = Database(
-        located(url),
+        default_url(url),
         durability=durability,
         create=create,
         patience=patience,
@@ -69,13 +69,13 @@ def open(  # noqa: A001, PLR0913 - runreel.open reads as it should
     return Reel(database, on_error=on_error)
 
 
-def _masking(rules: Sequence[Rule]) -> Masking:
-    from runreel.codec.secret_masking import Masking
+def _masking(rules: Sequence[SecretPattern]) -> SecretFilter:
+    from runreel.codec.secret_masking import SecretFilter
 
-    return Masking(rules)
+    return SecretFilter(rules)
 
 
-class Reel(Upkeep):
+class Reel(MaintenanceMixin):
     """A log of runs. A context manager; may be shared by threads, and used by forked children."""
 
     def __init__(self, database: Database, *, on_error: str = "raise") -> None:
@@ -429,7 +429,9 @@ class Reel(Upkeep):
         with self.db.reading() as connection:
             migrations.require_projections(connection)
             chosen = queries.with_stale(connection, chosen)
-            ahead = usages.ahead(place, usage_queries.days(connection, chosen)) if timed else None
+            ahead = (
+                usages.utc_offsets(place, usage_queries.days(connection, chosen)) if timed else None
+            )
             rows = usage_queries.usage(connection, columns, chosen, ahead=ahead)
         return usages.report(by, rows, tz_name=name)
 

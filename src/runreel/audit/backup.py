@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
-from runreel.audit.verify import Extent, verify
+from runreel.audit.verify import VerifiedCounts, verify
 from runreel.model.errors import AuditError, UsageError
 from runreel.store import database_url
 from runreel.store.admin import sqlite_backup
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]
 
-_TOLD = 20
+_PROGRESS_STEPS = 20
 
 
 class Backup(NamedTuple):
@@ -52,9 +52,9 @@ def backup(database: Database, path: Path, *, progress: Progress | None = None) 
             "runreel backs up SQLite files only",
             hint=f"Run {_pg_dump(database, path)}. pg_dump asks for the password by itself.",
         )
-    with atomic_files.appearing(path) as hidden:
+    with atomic_files.atomic_create(path) as hidden:
         with database.reading() as connection:
-            sqlite_backup.copy_into(connection, hidden, progress=_written(progress))
+            sqlite_backup.backup_to(connection, hidden, progress=_written(progress))
         size = hidden.stat().st_size
         extent, wrong, told = _verified(hidden, _read(progress, size))
     return Backup(path, size, extent.runs, extent.events, wrong, tuple(told))
@@ -75,10 +75,10 @@ def _read(progress: Progress | None, size: int) -> Progress | None:
     )
 
 
-def _verified(path: Path, progress: Progress | None) -> tuple[Extent, int, list[Finding]]:
+def _verified(path: Path, progress: Progress | None) -> tuple[VerifiedCounts, int, list[Finding]]:
     uri = database_url.file_uri(path, "mode=ro&immutable=1&uri=true")
     copy = Database(f"sqlite:///{uri}", create=False)
-    extent, wrong, told = Extent(), 0, []
+    extent, wrong, told = VerifiedCounts(), 0, []
     try:
         with copy.reading() as connection:
             for finding in verify(connection, progress=progress, extent=extent):
@@ -88,7 +88,7 @@ def _verified(path: Path, progress: Progress | None) -> tuple[Extent, int, list[
                         hint="Nothing was kept of it. Is the disk sound?",
                     )
                 wrong += 1
-                if wrong <= _TOLD:
+                if wrong <= _PROGRESS_STEPS:
                     told.append(finding)
     finally:
         copy.close()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Row = tuple[Any, ...]
     # Hears of a row's seq (None: of the run), a word for programs and a sentence.
-    Say = Callable[[int | None, str, str], None]
+    Report = Callable[[int | None, str, str], None]
 
 _KINDS = frozenset(KINDS)
 _DIGEST_BYTES = 32
@@ -25,7 +25,7 @@ _SEQ, _KIND, _TYPE, _PAYLOAD, _SALT, _REDACTED, _DIGEST = (
 )
 
 
-class Links:
+class ChainVerifier:
     """A run's chain, followed from row to row; what is wrong is said at once.
 
     Each row is checked against the digest that stands in the one before it, so that one change
@@ -34,7 +34,7 @@ class Links:
 
     __slots__ = ("_due", "_erased", "_next", "_previous", "_pruned", "_say", "_unlisted")
 
-    def __init__(self, run_id: str, say: Say) -> None:
+    def __init__(self, run_id: str, say: Report) -> None:
         self._say = say
         self._next = 0
         self._previous: bytes | None = digest_chain.genesis(run_id)
@@ -45,15 +45,15 @@ class Links:
         self._erased = _Seqs()
         self._unlisted = _Seqs()
 
-    def take(self, row: Row) -> None:
+    def check(self, row: Row) -> None:
         """Look at the row that comes next. Columns of a wrong type may raise anything."""
         run_id, seq, kind, type_, index, at, elapsed, keep, added, payload, salt, gone, digest = row
         if seq != self._next:
-            self._misplaced(row)
+            self._check_position(row)
         self._next = seq + 1
         previous, self._previous = self._previous, digest
         if payload is None or salt is None or gone is not None or len(salt) != _SALT_BYTES:
-            committed = self._odd(row)
+            committed = self._check_columns(row)
         else:
             committed = digest_chain.commitment(salt, payload)
         if previous is not None:
@@ -61,9 +61,9 @@ class Links:
                 previous, run_id, seq, kind, type_, index, at, elapsed, keep, added, committed
             )
             if due != digest:
-                self._broken(row, due, committed)
+                self._check_digest(row, due, committed)
         if kind == NOTE:
-            self._note(row)
+            self._check_note(row)
         elif self._pruned is not None:
             self._say(seq, "tombstone", "an event behind the tombstone of a pruned run")
         if kind not in _KINDS:
@@ -74,14 +74,14 @@ class Links:
         for seq in self._unlisted:
             self._say(seq, "redaction", "the payload is gone, and no note tells of its redaction")
 
-    def lose(self, row: Row) -> None:
+    def lose_row(self, row: Row) -> None:
         """Go on behind a row that ``take`` could not understand."""
         seq, digest = row[_SEQ], row[_DIGEST]
         self._previous = digest if _is_digest(digest) else None
         if type(seq) is int:
             self._next = seq + 1
 
-    def _misplaced(self, row: Row) -> None:
+    def _check_position(self, row: Row) -> None:
         seq = row[_SEQ]
         if type(seq) is not int:
             raise TypeError(f"seq is {seq!r}")
@@ -102,7 +102,7 @@ class Links:
             self._say(seq, "gap", f"{gone} missing before it")
         self._previous = None if stone is None else stone.digest
 
-    def _odd(self, row: Row) -> bytes:
+    def _check_columns(self, row: Row) -> bytes:
         """The commitment of a row that is erased, or wrong."""
         seq, payload, salt, redacted = row[_SEQ], row[_PAYLOAD], row[_SALT], row[_REDACTED]
         if payload is salt is None and _is_digest(redacted):
@@ -115,7 +115,7 @@ class Links:
         self._say(seq, "columns", "payload, salt and redacted do not go together")
         return redacted if _is_digest(redacted) else digest_chain.commitment(salt, payload)
 
-    def _broken(self, row: Row, due: bytes, committed: bytes) -> None:
+    def _check_digest(self, row: Row, due: bytes, committed: bytes) -> None:
         before, self._due = self._due, due
         bound = EventRow._make(row)[:9]
         if before is not None and digest_chain.digest(before, *bound, committed) == row[_DIGEST]:
@@ -126,7 +126,7 @@ class Links:
         if not _is_digest(row[_DIGEST]):
             self._previous = due
 
-    def _note(self, row: Row) -> None:
+    def _check_note(self, row: Row) -> None:
         seq, type_, payload = row[_SEQ], row[_TYPE], row[_PAYLOAD]
         if type_ == PRUNED and self._pruned != seq:
             self._say(seq, "tombstone", "rows that it says were pruned still stand")

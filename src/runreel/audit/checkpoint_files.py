@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 from runreel.audit.signing import PublicKey
 from runreel.integrity import checkpoint_format as rules
-from runreel.integrity.checkpoint_format import Head, Reading
+from runreel.integrity.checkpoint_format import CheckpointParser, HeadEntry
 from runreel.model.errors import BadCheckpoint
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         self.path = path
         with _opened(path) as lines:
-            reading = Reading(lines)
+            reading = CheckpointParser(lines)
             for _ in reading.heads():
                 pass
         self.header = reading.header
@@ -40,19 +40,19 @@ class Checkpoint:
         said = self.header.key_id == key.id
         return said and key.verify(self._signature, rules.SIGNED + self._signed)
 
-    def heads(self) -> Iterator[Head]:
+    def heads(self) -> Iterator[HeadEntry]:
         """The runs and where they ended, in the order of their ids' bytes, from the file again.
 
         Raises:
             BadCheckpoint: in the end, if it is not the same file any more.
         """
         with _opened(self.path) as lines:
-            yield from Reading(lines).heads()
+            yield from CheckpointParser(lines).heads()
         if lines.whole.hexdigest() != self.sha256:
             raise BadCheckpoint(f"{self.path} was changed while it was read")
 
 
-class Paper:
+class CheckpointWriter:
     """Writes the lines of a checkpoint: ``signed`` is what its key signs, ``whole`` its name."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -75,7 +75,7 @@ class Paper:
         self._file.write(line)
 
 
-def trusted(paths: Iterable[Path], key: PublicKey) -> list[Checkpoint]:
+def verify_chain(paths: Iterable[Path], key: PublicKey) -> list[Checkpoint]:
     """The checkpoints in their order, each by the key in force: ``key``, or who follows on it.
 
     A directory stands for the checkpoints in it.
@@ -93,24 +93,24 @@ def trusted(paths: Iterable[Path], key: PublicKey) -> list[Checkpoint]:
                 hint="It proves nothing, unless that is not the key of the first checkpoint given.",
             )
         if before is not None:
-            _see_that_they_belong_together(before, found)
+            _check_same_chain(before, found)
         if found.header.next_key is not None:
             force = PublicKey(bytes.fromhex(found.header.next_key))
         before = found
     return ordered
 
 
-def latest(folder: Path, database_id: str) -> Checkpoint | None:
+def newest(folder: Path, database_id: str) -> Checkpoint | None:
     """The newest checkpoint of a database in a directory, by its number.
 
     Raises:
         BadCheckpoint: if that is damaged.
     """
-    told = [(path, number) for path, name, number in _told(folder) if name == database_id]
+    told = [(path, number) for path, name, number in _checkpoints_in(folder) if name == database_id]
     return Checkpoint(max(told, key=lambda item: item[1])[0]) if told else None
 
 
-def lineage_of(previous: Checkpoint, key: PublicKey) -> list[Checkpoint]:
+def chain_to_full(previous: Checkpoint, key: PublicKey) -> list[Checkpoint]:
     """``previous`` and those before it, back to the last full one; none if one is missing.
 
     They are looked for in its directory, and are by ``key`` all of them.
@@ -128,7 +128,7 @@ def lineage_of(previous: Checkpoint, key: PublicKey) -> list[Checkpoint]:
 
 def _before(checkpoint: Checkpoint) -> Checkpoint | None:
     header = checkpoint.header
-    for path, database_id, number in _told(checkpoint.path.parent):
+    for path, database_id, number in _checkpoints_in(checkpoint.path.parent):
         if (database_id, number) == (header.database_id, header.number - 1):
             try:
                 found = Checkpoint(path)
@@ -139,7 +139,7 @@ def _before(checkpoint: Checkpoint) -> Checkpoint | None:
     return None
 
 
-def _see_that_they_belong_together(before: Checkpoint, found: Checkpoint) -> None:
+def _check_same_chain(before: Checkpoint, found: Checkpoint) -> None:
     old, new = before.header, found.header
     if old.database_id != new.database_id:
         raise BadCheckpoint(f"{before.path} and {found.path} are of two databases")
@@ -156,13 +156,13 @@ def _inside(path: Path) -> list[Path]:
     with _errors(path):
         if not path.is_dir():
             return [path]
-    found = [inner for inner, _, _ in _told(path)]
+    found = [inner for inner, _, _ in _checkpoints_in(path)]
     if not found:
         raise BadCheckpoint(f"there is no checkpoint in {path}")
     return found
 
 
-def _told(folder: Path) -> Iterator[tuple[Path, str, int]]:
+def _checkpoints_in(folder: Path) -> Iterator[tuple[Path, str, int]]:
     """Every file of a directory that begins as a checkpoint, its database and its number."""
     with _errors(folder):
         files = sorted(path for path in folder.iterdir() if path.is_file())
@@ -172,13 +172,13 @@ def _told(folder: Path) -> Iterator[tuple[Path, str, int]]:
             continue
         with _opened(path) as lines:
             try:
-                header = Reading(lines).header
+                header = CheckpointParser(lines).header
             except BadCheckpoint:
                 continue
         yield path, header.database_id, header.number
 
 
-class _Lines:
+class _HashedLines:
     """The lines of a file, hashed as they are read: all of them, and all but the last."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -196,10 +196,10 @@ class _Lines:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[_Lines]:
+def _opened(path: Path) -> Iterator[_HashedLines]:
     try:
         with _errors(path), path.open("rb") as file:
-            yield _Lines(file)
+            yield _HashedLines(file)
     except BadCheckpoint as error:
         if str(path) in str(error):
             raise

@@ -13,7 +13,13 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from runreel.audit.checkpoint_files import Checkpoint, Paper, latest, lineage_of, trusted
+from runreel.audit.checkpoint_files import (
+    Checkpoint,
+    CheckpointWriter,
+    chain_to_full,
+    newest,
+    verify_chain,
+)
 from runreel.integrity import checkpoint_format as rules
 from runreel.integrity.checkpoint_format import Header
 from runreel.model.errors import BadCheckpoint, BadKey, LogContradicted
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runreel.audit.signing import PublicKey, SigningKey
-    from runreel.integrity.checkpoint_format import Head
+    from runreel.integrity.checkpoint_format import HeadEntry
     from runreel.store.connection import Connection
     from runreel.store.database import Database
 
@@ -39,7 +45,7 @@ _NAMED = 5
 _ENDS = ("truncated", "deleted")
 
 
-class Made(NamedTuple):
+class CheckpointCreated(NamedTuple):
     """A checkpoint that was written; ``sha256`` is that of the file, in hexadecimal digits."""
 
     path: Path
@@ -58,7 +64,7 @@ def checkpoint(  # noqa: PLR0913 - what a checkpoint says
     previous: Path | None = None,
     full: bool = False,
     next_key: PublicKey | None = None,
-) -> Made:
+) -> CheckpointCreated:
     """Put a checkpoint into the new file ``out``, or into the directory that it is.
 
     In a directory the newest one of this database is ``previous``, unless another is named.
@@ -74,12 +80,12 @@ def checkpoint(  # noqa: PLR0913 - what a checkpoint says
     with database.reading() as connection:
         before = None if previous is None else Checkpoint(previous)
         if before is None and in_folder:
-            before = latest(out, stream_heads.database_id(connection))
-        lineage = [] if before is None else lineage_of(before, key.public)
+            before = newest(out, stream_heads.database_id(connection))
+        lineage = [] if before is None else chain_to_full(before, key.public)
         number = 1 if before is None else before.header.number + 1
         path = out / f"checkpoint-{number:06}.txt" if in_folder else out
         with (
-            atomic_files.appearing(path) as hidden,
+            atomic_files.atomic_create(path) as hidden,
             atomic_files.errors(path),
             hidden.open("wb") as file,
         ):
@@ -93,7 +99,7 @@ def checkpoint(  # noqa: PLR0913 - what a checkpoint says
                 full=full,
                 next_key=next_key,
             )
-    return Made(path, header, runs, digest, None if next_key is None else next_key.id)
+    return CheckpointCreated(path, header, runs, digest, None if next_key is None else next_key.id)
 
 
 def make(  # noqa: PLR0913 - what a checkpoint says
@@ -129,19 +135,19 @@ def make(  # noqa: PLR0913 - what a checkpoint says
         next_key=None if next_key is None else next_key.raw.hex(),
     )
     if previous is not None:
-        _see_that_it_follows(previous, header, key.public)
-    paper, runs = Paper(file), 0
+        _check_successor(previous, header, key.public)
+    paper, runs = CheckpointWriter(file), 0
     paper.write(rules.header_text(header))
     for runs, head in enumerate(_to_list(connection, lineage, full=header.full), 1):  # noqa: B007
         paper.write(rules.head_text(head))
     paper.write(rules.count_text(runs))
-    durability.settle(connection)
+    durability.wait_durable(connection)
     paper.sign(key.sign(rules.SIGNED + paper.signed.digest()))
     return header, runs, paper.whole.hexdigest()
 
 
 @dataclass(slots=True)
-class Compared:
+class ComparisonCounts:
     """How much was held against a log; ``pruned`` are runs of which a tombstone is left."""
 
     checkpoints: int = 0
@@ -154,7 +160,7 @@ def compare_all(
     paths: Iterable[Path],
     key: PublicKey,
     *,
-    compared: Compared | None = None,
+    compared: ComparisonCounts | None = None,
 ) -> Iterator[Finding]:
     """Everything in which a log is not what these checkpoints say, which ``key`` has to vouch for.
 
@@ -162,7 +168,7 @@ def compare_all(
     along. However many runs they list, little of them is held at a time.
     """
     try:
-        yield from compare(connection, trusted(paths, key), compared=compared)
+        yield from compare(connection, verify_chain(paths, key), compared=compared)
     except BadCheckpoint as error:
         yield Finding(None, None, "checkpoint", str(error))
     except Exception as error:
@@ -173,10 +179,13 @@ def compare_all(
 
 
 def compare(
-    connection: Connection, checkpoints: Iterable[Checkpoint], *, compared: Compared | None = None
+    connection: Connection,
+    checkpoints: Iterable[Checkpoint],
+    *,
+    compared: ComparisonCounts | None = None,
 ) -> Iterator[Finding]:
     """Everything in which a log is not what these checkpoints, which are trusted, say it was."""
-    counts = compared or Compared()
+    counts = compared or ComparisonCounts()
     ends_missing = anything_newer = False
     for checkpoint in checkpoints:
         counts.checkpoints += 1
@@ -188,11 +197,11 @@ def compare(
             return
         # What a checkpoint of changes lists is newer than what the ones before it do.
         has_news = ends_missing and not header.full
-        for head, place in _places(connection, checkpoint):
+        for head, place in _head_states(connection, checkpoint):
             counts.runs += 1
             if place.digest == head.digest:
                 anything_newer |= has_news or place.last_seq != head.seq
-            elif (told := wrong(connection, head, place)) is None:
+            elif (told := mismatch(connection, head, place)) is None:
                 counts.pruned += 1
                 anything_newer = True
             else:
@@ -204,20 +213,22 @@ def compare(
         yield Finding(None, None, "rolled_back", detail)
 
 
-def _places(
+def _head_states(
     connection: Connection, checkpoint: Checkpoint
-) -> Iterator[tuple[Head, stream_heads.Place]]:
+) -> Iterator[tuple[HeadEntry, stream_heads.HeadState]]:
     told = checkpoint.heads()
     while chunk := list(islice(told, stream_heads.CHUNK)):
-        yield from zip(chunk, stream_heads.places(connection, chunk), strict=True)
+        yield from zip(chunk, stream_heads.lookup_heads(connection, chunk), strict=True)
 
 
-def _finding(number: int, head: Head | None, what: str, detail: str) -> Finding:
+def _finding(number: int, head: HeadEntry | None, what: str, detail: str) -> Finding:
     run_id, seq = (None, None) if head is None else (head.run_id, head.seq)
     return Finding(run_id, seq, what, f"checkpoint {number}: {detail}")
 
 
-def wrong(connection: Connection, head: Head, place: stream_heads.Place) -> tuple[str, str] | None:
+def mismatch(
+    connection: Connection, head: HeadEntry, place: stream_heads.HeadState
+) -> tuple[str, str] | None:
     """What happened to a run whose row at ``head`` is not what it was; None if it was pruned.
 
     A word for programs, and a sentence.
@@ -237,7 +248,7 @@ def wrong(connection: Connection, head: Head, place: stream_heads.Place) -> tupl
     return None
 
 
-def _see_that_it_follows(previous: Checkpoint, header: Header, key: PublicKey) -> None:
+def _check_successor(previous: Checkpoint, header: Header, key: PublicKey) -> None:
     before = previous.header
     if before.database_id != header.database_id:
         raise BadCheckpoint(f"{previous.path} is of another database")
@@ -257,13 +268,13 @@ def _see_that_it_follows(previous: Checkpoint, header: Header, key: PublicKey) -
 
 def _to_list(
     connection: Connection, lineage: Sequence[Checkpoint], *, full: bool
-) -> Iterator[Head]:
+) -> Iterator[HeadEntry]:
     """The heads that a checkpoint lists: all, or those that are not what ``lineage`` says."""
     differing: list[str] = []
-    for old, new in _joined(_known(lineage), stream_heads.all_heads(connection)):
+    for old, new in _joined(_known(lineage), stream_heads.stream_heads(connection)):
         if old is not None and new != old:
-            (place,) = stream_heads.places(connection, [old])
-            if place.digest != old.digest and (found := wrong(connection, old, place)):
+            (place,) = stream_heads.lookup_heads(connection, [old])
+            if place.digest != old.digest and (found := mismatch(connection, old, place)):
                 differing.append(f"{old.run_id} ({found[0]})")
         if new is not None and (full or new != old):
             yield new
@@ -274,19 +285,21 @@ def _to_list(
         )
 
 
-def _known(lineage: Sequence[Checkpoint]) -> Iterator[Head]:
+def _known(lineage: Sequence[Checkpoint]) -> Iterator[HeadEntry]:
     """The latest head of each run; ``lineage`` begins with the newest checkpoint."""
     told = (_tagged(found.heads(), age) for age, found in enumerate(lineage))
     for _, same in groupby(heapq.merge(*told), key=itemgetter(0)):
         yield next(same)[2]
 
 
-def _joined(old: Iterable[Head], new: Iterable[Head]) -> Iterator[tuple[Head | None, Head | None]]:
+def _joined(
+    old: Iterable[HeadEntry], new: Iterable[HeadEntry]
+) -> Iterator[tuple[HeadEntry | None, HeadEntry | None]]:
     """Run by run what was and what is."""
     for _, same in groupby(heapq.merge(_tagged(old, 0), _tagged(new, 1)), key=itemgetter(0)):
         found = {side: head for _, side, head in same}
         yield found.get(0), found.get(1)
 
 
-def _tagged(told: Iterable[Head], tag: int) -> Iterator[tuple[bytes, int, Head]]:
-    return ((head.order, tag, head) for head in told)
+def _tagged(heads: Iterable[HeadEntry], tag: int) -> Iterator[tuple[bytes, int, HeadEntry]]:
+    return ((head.order, tag, head) for head in heads)

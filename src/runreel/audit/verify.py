@@ -12,16 +12,16 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from runreel.audit.chain_verifier import Links
+from runreel.audit.chain_verifier import ChainVerifier
 from runreel.model.finding import Finding
 from runreel.projection.projector import DamagedRow
-from runreel.rebuild.comparison import Beside
+from runreel.rebuild.comparison import ProjectionComparer
 from runreel.rebuild.rebuild import require
 from runreel.store.events import damage as integrity
 from runreel.store.events import event_log, stream_ids
 from runreel.store.events.full_scan import Unreadable, count, scan
 from runreel.store.projections import run_prefetch
-from runreel.store.projections.run_prefetch import Lookahead
+from runreel.store.projections.run_prefetch import ProjectionPrefetch
 from runreel.store.schema import comparison, migrations
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from runreel.store.connection import Connection
     from runreel.store.events.full_scan import Row
-    from runreel.store.projections.run_prefetch import Known
+    from runreel.store.projections.run_prefetch import StoredProjection
 
     Progress = Callable[[int, int], None]
 
@@ -37,7 +37,7 @@ _SHOWN = 60
 
 
 @dataclass(slots=True)
-class Extent:
+class VerifiedCounts:
     """How much of a log was looked at."""
 
     runs: int = 0
@@ -49,7 +49,7 @@ def verify(
     run_ids: Sequence[str] | None = None,
     *,
     progress: Progress | None = None,
-    extent: Extent | None = None,
+    extent: VerifiedCounts | None = None,
 ) -> Iterator[Finding]:
     """Everything that is wrong with a log, or with some of its runs; nothing if it is intact.
 
@@ -66,13 +66,13 @@ def verify(
     require(connection, run_ids or ())
     yield from _database(connection, whole=run_ids is None)
     with integrity.snapshot(connection):
-        audit = _Audit(connection, extent or Extent())
+        audit = _Audit(connection, extent or VerifiedCounts())
         if progress is not None:
-            audit.tell(progress, run_ids)
+            audit.report_progress(progress, run_ids)
         yield from audit.version()
         if run_ids is None:
             yield from audit.runs(None)
-            yield from audit.strays()
+            yield from audit.orphan_projections()
         for run_id in run_ids or ():
             yield from audit.runs(run_id)
         audit.step(0)
@@ -100,21 +100,21 @@ def _reason(error: Exception) -> str:
 class _Audit:
     """One pass over the rows of runs, and over what the projections say of them."""
 
-    def __init__(self, connection: Connection, extent: Extent) -> None:
+    def __init__(self, connection: Connection, extent: VerifiedCounts) -> None:
         self._connection = connection
         self._extent = extent
         self._progress: Progress | None = None
         self._total = 0
         self._projected = True
-        self._ahead = Lookahead(connection)
+        self._ahead = ProjectionPrefetch(connection)
 
-    def tell(self, progress: Progress, run_ids: Sequence[str] | None) -> None:
+    def report_progress(self, progress: Progress, run_ids: Sequence[str] | None) -> None:
         """Tell of the progress from now on."""
         self._progress = progress
         try:
             self._total = count(self._connection, run_ids)
         except Exception as error:  # noqa: BLE001 - raised again unless it tells of damage
-            self._lost(error)
+            self._damaged_while_reading(error)
         self.step(0)
 
     def step(self, events: int) -> None:
@@ -130,7 +130,7 @@ class _Audit:
         try:
             version = migrations.projection_version(self._connection)
         except Exception as error:  # noqa: BLE001 - raised again unless it tells of damage
-            version = self._lost(error)
+            version = self._damaged_while_reading(error)
         if version != ours:
             self._projected = False
             detail = f"they are of version {version}, not {ours}, and were not compared"
@@ -142,47 +142,49 @@ class _Audit:
         for name, parts in groupby(scan(self._connection, run_id), key=itemgetter(0)):
             yield from self._run(name, (part for _, part in parts))
         if run_id is not None and name is None:
-            yield _stray(run_id)
+            yield _orphan(run_id)
 
-    def strays(self) -> Iterator[Finding]:
+    def orphan_projections(self) -> Iterator[Finding]:
         """What only the projections know."""
         try:
-            yield from map(_stray, stream_ids.strays(self._connection))
+            yield from map(_orphan, stream_ids.orphan_projections(self._connection))
         except Exception as error:  # noqa: BLE001 - raised again unless it tells of damage
-            detail = f"not all can be read: {self._lost(error)}"
+            detail = f"not all can be read: {self._damaged_while_reading(error)}"
             yield Finding(None, None, "projections", detail)
 
     def _run(self, run_id: Any, parts: Iterable[list[Row] | Unreadable]) -> Iterator[Finding]:
-        run = _Run(run_id, partial(event_log.stand_ins, self._connection, run_id))
+        run = _Run(run_id, partial(event_log.masked_payloads, self._connection, run_id))
         self._extent.runs += run_id is not None
         if run.links is not None and self._projected:
             try:
-                run.beside = Beside(run_id, self._known(run_id))
+                run.beside = ProjectionComparer(run_id, self._known(run_id))
             except Exception as error:  # noqa: BLE001 - raised again unless it tells of damage
-                run.say(None, "projection", f"it cannot be read: {self._lost(error)}")
+                run.add_finding(
+                    None, "projection", f"it cannot be read: {self._damaged_while_reading(error)}"
+                )
         for part in parts:
             if isinstance(part, Unreadable):
                 run.give_up(part)
             else:
-                run.take(part)
+                run.check_rows(part)
                 self.step(len(part))
             yield from run.found
             run.found.clear()
         run.end()
         yield from run.found
 
-    def _known(self, run_id: str) -> Known:
+    def _known(self, run_id: str) -> StoredProjection:
         try:
             return self._ahead.of(run_id)
         except Exception as error:  # noqa: BLE001 - raised again unless it tells of damage
             # It may be another run's that cannot be read.
-            self._lost(error)
-            return run_prefetch.known(self._connection, [run_id])[run_id]
+            self._damaged_while_reading(error)
+            return run_prefetch.stored_projections(self._connection, [run_id])[run_id]
 
-    def _lost(self, error: Exception) -> str:
+    def _damaged_while_reading(self, error: Exception) -> str:
         """The damage that an error tells of; reading goes on in another snapshot."""
         reason = _reason(error)
-        integrity.begin_anew(self._connection)
+        integrity.restart_snapshot(self._connection)
         return reason
 
 
@@ -201,46 +203,48 @@ class _Run:
         self._masks: dict[int, str] | None = None
         self._intact = True
         self.found: list[Finding] = []
-        self.beside: Beside | None = None
+        self.beside: ProjectionComparer | None = None
         # It may be of any type, or no UTF-8.
         known = isinstance(run_id, str) and self._name == run_id
-        self.links = Links(run_id, self.say) if known else None
+        self.links = ChainVerifier(run_id, self.add_finding) if known else None
 
-    def say(self, seq: Any, what: str, detail: str) -> None:
+    def add_finding(self, seq: Any, what: str, detail: str) -> None:
         """Add a finding."""
         self._intact = False
         place = seq if type(seq) is int else None
         self.found.append(Finding(self._name, place, what, detail))
 
-    def take(self, rows: list[Row]) -> None:
+    def check_rows(self, rows: list[Row]) -> None:
         """Look at the rows that come next; whatever is in them is a finding at the worst."""
         if self.links is None:
             for row in rows:
-                self.say(row[1], "column", "run_id is no text")
+                self.add_finding(row[1], "column", "run_id is no text")
             return
-        broken = self._follow(rows)
+        broken = self._apply_rows(rows)
         if broken is None:
-            self._take(self.links, rows)
+            self._check_links(self.links, rows)
             return
         for row in rows:
-            self._take(self.links, [row])
+            self._check_links(self.links, [row])
             if row[1] == broken[0]:
                 self._damaged(*broken)
         if broken[0] is None:
             self._damaged(*broken)
 
-    def _take(self, links: Links, rows: Iterable[Row]) -> None:
-        take, found = links.take, self.found
+    def _check_links(self, links: ChainVerifier, rows: Iterable[Row]) -> None:
+        take, found = links.check, self.found
         for row in rows:
             before = len(found)
             try:
                 take(row)
             except Exception as error:  # noqa: BLE001 - columns may hold anything
-                links.lose(row)
+                links.lose_row(row)
                 if len(found) == before:
-                    self.say(row[1], "column", f"a value is not what it should be: {_short(error)}")
+                    self.add_finding(
+                        row[1], "column", f"a value is not what it should be: {_short(error)}"
+                    )
 
-    def _follow(self, rows: list[Row]) -> tuple[Any, BaseException] | None:
+    def _apply_rows(self, rows: list[Row]) -> tuple[Any, BaseException] | None:
         """Move what the projections are compared with along; the row that it stopped at, and why.
 
         None for the row: it is one of these.
@@ -248,7 +252,7 @@ class _Run:
         if self.beside is None:
             return None
         try:
-            self.beside.follow(event_log.legible(rows, self._stand_ins))
+            self.beside.apply_rows(event_log.with_masked_payloads(rows, self._masked_payloads))
         except DamagedRow as error:
             self.beside = None
             return error.row.seq, error.__cause__ or error
@@ -257,7 +261,7 @@ class _Run:
             return None, error
         return None
 
-    def _stand_ins(self) -> dict[int, str]:
+    def _masked_payloads(self) -> dict[int, str]:
         if self._masks is None:
             self._masks = self._look()
         return self._masks
@@ -266,7 +270,7 @@ class _Run:
         """Take note that no more of the run, or of the log, can be read."""
         self.links = self.beside = None
         what = "whatever comes behind" if row.run_id is None else "the rest of the run"
-        self.say(row.seq, "unreadable", f"{what} cannot be read: {row.reason}")
+        self.add_finding(row.seq, "unreadable", f"{what} cannot be read: {row.reason}")
 
     def end(self) -> None:
         """Compare what is left to compare when there are no more rows."""
@@ -277,14 +281,16 @@ class _Run:
         try:
             for wrong in self.beside.compared().differences:
                 told, due = _short(wrong.stored), _short(wrong.rebuilt)
-                self.say(None, "projection", f"{wrong.column} is {told}, by the log it is {due}")
+                self.add_finding(
+                    None, "projection", f"{wrong.column} is {told}, by the log it is {due}"
+                )
         except Exception as error:  # noqa: BLE001 - as above
             self._damaged(None, error)
 
     def _damaged(self, seq: Any, error: BaseException) -> None:
         # What is said to be changed need not make sense; the rest has to.
         if self._intact:
-            self.say(seq, "damaged", f"it cannot be decoded: {_short(error)}")
+            self.add_finding(seq, "damaged", f"it cannot be decoded: {_short(error)}")
 
 
 def _name(run_id: Any) -> str | None:
@@ -293,7 +299,7 @@ def _name(run_id: Any) -> str | None:
     return run_id.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _stray(run_id: str) -> Finding:
+def _orphan(run_id: str) -> Finding:
     return Finding(run_id, None, "stray", "the projections know the run, the log does not")
 
 

@@ -63,7 +63,7 @@ GROUPS = {
 OTHERS = "Shells and programs"
 
 
-class App:
+class CliContext:
     """What the options of the root command say; the ``obj`` of every context."""
 
     __slots__ = ("db", "verbose")
@@ -73,7 +73,7 @@ class App:
         self.verbose = False
 
 
-class Lazy(click.Group):
+class LazyGroup(click.Group):
     """A group of the commands in ``COMMANDS`` that imports only the one that is asked for."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -98,7 +98,7 @@ class Lazy(click.Group):
         """The command that ``args`` begin with."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
-            ctx.fail(f"There is no command {name!r}.{_near(name)}")
+            ctx.fail(f"There is no command {name!r}.{_suggestion(name)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -123,7 +123,7 @@ class Lazy(click.Group):
 
 @click.group(
     NAME,
-    cls=Lazy,
+    cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
     epilog="\b\nExamples:\n"
     "  runreel demo\n"
@@ -154,7 +154,7 @@ def root(ctx: click.Context, db: str | None, color: str, *, verbose: bool) -> No
 
     RUN is the id of a run, a unique prefix of one, or `latest`.
     """
-    app = ctx.ensure_object(App)
+    app = ctx.ensure_object(CliContext)
     app.db, app.verbose = db, verbose
     terminal.choose_color(color)
     ctx.color = None if color == "auto" else color == "always"
@@ -175,7 +175,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; its exit code. Whatever goes wrong has been told on stderr."""
     try:
-        code = _explained(list(arguments))
+        code = _run_reporting_errors(list(arguments))
         terminal.flush()
     except BrokenPipeError:
         terminal.abandon()
@@ -188,27 +188,27 @@ def main(arguments: Sequence[str]) -> int:
     return code
 
 
-def _explained(arguments: list[str]) -> int:
-    app = App()
+def _run_reporting_errors(arguments: list[str]) -> int:
+    app = CliContext()
     try:
-        code = _invoked(arguments, app)
+        code = _invoke(arguments, app)
         terminal.flush()
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return error_reporting.explain_interrupt()
+        return error_reporting.report_interrupt()
     except click.ClickException as error:
-        return error_reporting.explain_usage(error)
+        return error_reporting.report_usage_error(error)
     except RunreelError as error:
-        return error_reporting.explain(error, verbose=app.verbose)
+        return error_reporting.report_error(error, verbose=app.verbose)
     except BrokenPipeError:
         raise
     except Exception:  # noqa: BLE001 - the last resort, and it tells everything
-        return error_reporting.explain_bug()
+        return error_reporting.report_bug()
     return code
 
 
-def _invoked(arguments: list[str], app: App) -> int:
+def _invoke(arguments: list[str], app: CliContext) -> int:
     wanted = os.environ.get(COMPLETE)
     if wanted:
         from click.shell_completion import shell_complete
@@ -222,7 +222,7 @@ def _invoked(arguments: list[str], app: App) -> int:
     return 0
 
 
-def _near(name: str) -> str:
+def _suggestion(name: str) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name, COMMANDS)

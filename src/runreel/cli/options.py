@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 from runreel.cli.commands import completion
-from runreel.cli.main import App
+from runreel.cli.main import CliContext
 from runreel.cli.render import terminal
 
 if TYPE_CHECKING:
@@ -91,12 +91,12 @@ def opened(*, create: bool = False) -> Iterator[Reel]:
     from runreel.api.reel import open as open_reel
     from runreel.cli import configuration as settings
 
-    app = click.get_current_context().ensure_object(App)
+    app = click.get_current_context().ensure_object(CliContext)
     choice = settings.database(app.db)
     rules = settings.mask() if create else ()
     with terminal.noting_warnings(), open_reel(choice.name, create=create, mask=rules) as log:
         if choice.project is not None:
-            terminal.note((f"Log: {log.url_shown}, from {choice.project}.", "dim"))
+            terminal.write_notice((f"Log: {log.url_shown}, from {choice.project}.", "dim"))
         yield log
 
 

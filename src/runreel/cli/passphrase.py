@@ -30,7 +30,7 @@ def option(command: Command) -> Command:
     )(command)
 
 
-def given(file: str | None) -> bytes | None:
+def read_passphrase(file: str | None) -> bytes | None:
     """What the file, else the environment says; None if neither says anything.
 
     Raises:
@@ -46,7 +46,7 @@ def given(file: str | None) -> bytes | None:
         raise BadKey(f"cannot read the passphrase in {file}: {error.strerror}") from error
 
 
-def asked(prompt: str) -> bytes | None:
+def ask_passphrase(prompt: str) -> bytes | None:
     """What a person types, who does not see it; None where there is no person."""
     if sys.stdin is None or not sys.stdin.isatty():
         return None

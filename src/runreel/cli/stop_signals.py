@@ -57,7 +57,7 @@ def stopping() -> Iterator[None]:
     try:
         yield
     except Terminated as error:
-        terminal.note(f"Stopped by {error}.")
+        terminal.write_notice(f"Stopped by {error}.")
         raise click.exceptions.Exit(_SIGNALLED + error.number) from None
     finally:
         for number, handler in before.items():

@@ -34,7 +34,7 @@ def zone() -> tuple[tzinfo | None, str]:
     return found
 
 
-def asked() -> str | None:
+def chosen_zone() -> str | None:
     """The name of the zone that was asked for, None if none was."""
     place, name = zone()
     return None if place is None else name
@@ -51,7 +51,7 @@ def local(moment: datetime | None, *, precise: bool = False) -> str | None:
     return here.replace(tzinfo=None).isoformat(" ", "milliseconds" if precise else "seconds")
 
 
-def took(milliseconds: float | None) -> str | None:
+def duration_text(milliseconds: float | None) -> str | None:
     """A duration in the unit that suits it."""
     if milliseconds is None:
         return None

@@ -60,7 +60,7 @@ def dumps(value: Any) -> str:
         text = "".join(_quick(value, 0))
     except (RecursionError, TypeError, ValueError):
         # The slower one tells the reason.
-        text = _spelled(_strict, value)
+        text = _encoded(_strict, value)
     _bound(value, MAX_DEPTH, text)
     if text.isascii():
         return text
@@ -73,7 +73,7 @@ def canonical(value: Any) -> bytes:
     Raises:
         BadValue: if it is no JSON value.
     """
-    return _spelled(_sorted, value).encode()
+    return _encoded(_sorted, value).encode()
 
 
 def sorted_bytes(value: Any) -> bytes:
@@ -116,7 +116,7 @@ def _finite(text: str) -> float:
     return number
 
 
-def _spelled(encode: Callable[[Any], str], value: Any) -> str:
+def _encoded(encode: Callable[[Any], str], value: Any) -> str:
     try:
         return encode(value)
     except RecursionError:

@@ -5,35 +5,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runreel.codec.json_text import canonical, dumps, loads
-from runreel.codec.source_protocol import Telling
+from runreel.codec.source_protocol import TextMode
 from runreel.codec.stream_codec import PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from runreel.codec.source_protocol import Shape
-    from runreel.codec.text_search import Hit
+    from runreel.codec.source_protocol import PayloadShape
+    from runreel.codec.text_search import Match
 
     Spans = Iterable[tuple[int, int]]
 
 
-def masked(text: str, spans: Spans) -> str:
+def mask_text(text: str, spans: Spans) -> str:
     """``text`` with the characters of ``spans`` put out."""
     for start, end in spans:
         text = text[:start] + PLACEHOLDER * (end - start) + text[end:]
     return text
 
 
-def stand_in(payload: str, hits: Sequence[Hit]) -> str:
+def masked_payload(payload: str, hits: Sequence[Match]) -> str:
     """A stored payload with all that was found in it put out; it reads like the one it is of."""
     value = loads(payload)
     # Names last, and the deepest first: they are on the way to the others.
     for hit in sorted(hits, key=_names_last):
-        value = _put_out(value, hit.path, hit.spans)
+        value = _mask_at(value, hit.path, hit.spans)
     return dumps(value)
 
 
-def covers(mask: Any, value: Any) -> bool:
+def matches_mask(mask: Any, value: Any) -> bool:
     """Whether ``mask`` is ``value``, but for the characters that are put out."""
     if isinstance(mask, str) and PLACEHOLDER in mask:
         text = value if isinstance(value, str) else str(value)
@@ -42,36 +42,41 @@ def covers(mask: Any, value: Any) -> bool:
         )
     if isinstance(mask, dict) and isinstance(value, dict):
         return len(mask) == len(value) and all(
-            any(covers(key, other) and covers(item, told) for other, told in value.items())
+            any(
+                matches_mask(key, other) and matches_mask(item, told)
+                for other, told in value.items()
+            )
             if PLACEHOLDER in key
-            else key in value and covers(item, value[key])
+            else key in value and matches_mask(item, value[key])
             for key, item in mask.items()
         )
     if isinstance(mask, list) and isinstance(value, list):
-        return len(mask) == len(value) and all(map(covers, mask, value))
+        return len(mask) == len(value) and all(map(matches_mask, mask, value))
     return canonical(mask) == canonical(value)
 
 
-def veiled(value: Any, shape: Shape, text: str, hidden: Spans) -> Any:
+def remask(value: Any, shape: PayloadShape, text: str, hidden: Spans) -> Any:
     """``value`` with those characters put out that repeat what was erased of the run's ``text``.
 
     A message that tells the text again would bring back what was erased of it.
     """
     slots, telling = shape.slots(value), shape.telling(value)
     parts = [slot.container[slot.key] for slot in slots]
-    if telling not in (Telling.WHOLE, Telling.AGAIN) or not all(isinstance(p, str) for p in parts):
+    if telling not in (TextMode.CUMULATIVE, TextMode.REPEAT) or not all(
+        isinstance(p, str) for p in parts
+    ):
         return value
     told = "".join(parts)
-    start = max(0, len(text) - len(told)) if telling is Telling.AGAIN else 0
+    start = max(0, len(text) - len(told)) if telling is TextMode.REPEAT else 0
     spans = [(low - start, high - start) for low, high in hidden if low >= start]
     spans = [(low, min(high, len(told))) for low, high in spans if low < len(told)]
     known = text[start : start + len(told)]
-    if not spans or not covers(known[: spans[-1][1]], told[: spans[-1][1]]):
+    if not spans or not matches_mask(known[: spans[-1][1]], told[: spans[-1][1]]):
         return value
-    return _told_anew(value, shape, masked(told, spans))
+    return _repeated_spans(value, shape, mask_text(told, spans))
 
 
-def _told_anew(value: Any, shape: Shape, told: str) -> Any:
+def _repeated_spans(value: Any, shape: PayloadShape, told: str) -> Any:
     """A copy of ``value`` whose text parts, of the same lengths, are those of ``told``."""
     twin = loads(dumps(value))
     for slot in shape.slots(twin):
@@ -80,18 +85,18 @@ def _told_anew(value: Any, shape: Shape, told: str) -> Any:
     return twin
 
 
-def _names_last(hit: Hit) -> tuple[bool, int]:
+def _names_last(hit: Match) -> tuple[bool, int]:
     return (bool(hit.path) and hit.path[-1] is None, -len(hit.path))
 
 
-def _put_out(value: Any, path: tuple[str | int | None, ...], spans: Spans) -> Any:
+def _mask_at(value: Any, path: tuple[str | int | None, ...], spans: Spans) -> Any:
     if not path:
-        return masked(value if isinstance(value, str) else str(value), spans)
+        return mask_text(value if isinstance(value, str) else str(value), spans)
     key, rest = path[0], path[1:]
     if rest == (None,):
-        name = masked(str(key), spans)
+        name = mask_text(str(key), spans)
         while name in value:
             name += PLACEHOLDER
         return {name if old == key else old: item for old, item in value.items()}
-    value[key] = _put_out(value[key], rest, spans)
+    value[key] = _mask_at(value[key], rest, spans)
     return value

@@ -11,14 +11,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from runreel.codec.masks import masked
+from runreel.codec.masks import mask_text
 from runreel.codec.patterns import Pattern, Spans, TooSlow
 from runreel.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    Rule = str | re.Pattern[str] | Callable[[str], str]
+    SecretPattern = str | re.Pattern[str] | Callable[[str], str]
 
 # Keys and tokens as the services spell them that hand them out.
 SECRETS = "secrets"
@@ -43,7 +43,7 @@ _REACH = 4_000
 _NAMES = ("type", "item_id", "output_index", "content_index", "index")
 
 
-class Masking:
+class SecretFilter:
     """The rules: names of built-in patterns (``secrets``), patterns, and functions of a string.
 
     Raises:
@@ -51,7 +51,7 @@ class Masking:
         MissingExtra: if one is a pattern and ``regex`` is not installed.
     """
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[SecretPattern]) -> None:
         self._patterns: list[Pattern] = []
         self._functions: list[Callable[[str], str]] = []
         for rule in rules:
@@ -78,13 +78,13 @@ class Masking:
         return text
 
 
-class Masker:
+class StreamSecretFilter:
     """Applies the rules to one run's values in their order; ``hits`` counts what was masked.
 
     ``report`` is called with what to say when a pattern first takes too long.
     """
 
-    def __init__(self, masking: Masking, report: Callable[[str], None]) -> None:
+    def __init__(self, masking: SecretFilter, report: Callable[[str], None]) -> None:
         self._masking = masking
         self._report = report
         self._seconds = SECONDS
@@ -114,7 +114,7 @@ class Masker:
             self._tails[stream] = whole[-_REACH:]
         spans = [(max(a, begin) - begin, b - begin) for a, b in self._spans(whole)]
         spans = [span for span in spans if span[0] < span[1]]
-        told = self._masking.replaced(masked(text, spans))
+        told = self._masking.replaced(mask_text(text, spans))
         self.hits += len(spans) or int(told != text)
         return told
 

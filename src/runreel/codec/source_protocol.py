@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 _PARTIAL = StreamEvent.PARTIAL_MESSAGE
 
 
-class Slot(NamedTuple):
+class TextSlot(NamedTuple):
     """A place in a JSON value where a piece of the run's text stands: ``container[key]``."""
 
     container: Any
     key: Any
 
 
-class Telling(Enum):
+class TextMode(Enum):
     """How the pieces of text in an event belong to the run's text."""
 
-    WHOLE = "they are all of it"
-    MORE = "they come behind it"
-    AGAIN = "they are the end of it, told once more"
-    ANEW = "a new text begins, with nothing yet"
+    CUMULATIVE = "they are all of it"
+    DELTA = "they come behind it"
+    REPEAT = "they are the end of it, told once more"
+    RESTART = "a new text begins, with nothing yet"
 
 
-class SoFar(NamedTuple):
+class ReadContext(NamedTuple):
     """What a reader of pieces goes by.
 
     ``text`` is the run's text after the event that is read; ``memory`` is what the reading before
@@ -47,10 +47,10 @@ class SoFar(NamedTuple):
     memory: Any = None
 
 
-START = SoFar()
+START = ReadContext()
 
 
-class Facts(NamedTuple):
+class RunMetadata(NamedTuple):
     """What an event says of its run as a whole; None is not said. Times are µs since the epoch.
 
     ``response_id`` is the id by which the source goes on with the run; ``requested_at`` is when the
@@ -67,7 +67,7 @@ class Facts(NamedTuple):
     requested_at: int | None = None
 
 
-class Reading(NamedTuple):
+class Interpretation(NamedTuple):
     """What one stored event means.
 
     ``event`` is what a stream event is to the SDK's users; ``result`` is what a Run snapshot says
@@ -84,46 +84,46 @@ class Reading(NamedTuple):
     usage: Tally | None = None
     details: UsageDetails | None = None
     error_code: int | str | None = None
-    facts: Facts | None = None
+    metadata: RunMetadata | None = None
     time: int | None = None
-    begins: bool = False
+    starts_response: bool = False
     memory: Any = None
     total: Tally | None = None
     unread: tuple[str, ...] = ()
     marker: bool = False
 
 
-def spoken(text: str) -> Reading:
+def text_only_reading(text: str) -> Interpretation:
     """What a partial message means that has one part and says nothing else."""
-    return Reading(RunStreamEvent(_PARTIAL, None, None, partial(text)))
+    return Interpretation(RunStreamEvent(_PARTIAL, None, None, partial(text)))
 
 
-def flows(reading: Reading | None) -> bool:
+def accepts_text_fast_path(reading: Interpretation | None) -> bool:
     """Whether this, of a partial message, says nothing but the text; None: see ``spoken``."""
     return reading is None or (
         reading.event is not None
-        and reading.facts is None
+        and reading.metadata is None
         and reading.usage is None
         and reading.details is None
         and reading.result is None
         and reading.time is None
         and reading.total is None
-        and not reading.begins
+        and not reading.starts_response
         and not reading.unread
     )
 
 
-class Shape(Protocol):
+class PayloadShape(Protocol):
     """Where the text stands in a source's events, and what its commonest event looks like."""
 
-    def slots(self, value: Any) -> list[Slot]:
+    def slots(self, value: Any) -> list[TextSlot]:
         """The places of the message's text parts in ``value``, in order.
 
         A text part is a string; once lifted, its length.
         """
         ...
 
-    def telling(self, value: Any, /) -> Telling:
+    def telling(self, value: Any, /) -> TextMode:
         """How what stands in the slots of ``value`` belongs to the run's text."""
         ...
 
@@ -144,12 +144,12 @@ class Shape(Protocol):
         ...
 
 
-class Reader(Shape, Protocol):
+class SourceAdapter(PayloadShape, Protocol):
     """Reads one source's events. Pure: needs no vendor package, never raises on odd JSON."""
 
     name: str
 
-    def read(self, kind: str, value: Any, so_far: SoFar = START, /) -> Reading:
+    def read(self, kind: str, value: Any, so_far: ReadContext = START, /) -> Interpretation:
         """What ``value``, stored as ``kind``, means."""
         ...
 

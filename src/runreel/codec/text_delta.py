@@ -23,19 +23,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from runreel.codec.json_text import SURROGATE, dumps, loads
-from runreel.codec.source_protocol import Telling
+from runreel.codec.source_protocol import TextMode
 from runreel.model.errors import BadValue
 from runreel.model.status import PARTIAL
 
 if TYPE_CHECKING:
-    from runreel.codec.source_protocol import Shape, Slot
+    from runreel.codec.source_protocol import PayloadShape, TextSlot
 
 APPENDED = "+"
 
 _fast_text = msgspec.json.Decoder(str).decode
 
 
-class Encoded(NamedTuple):
+class EncodedPayload(NamedTuple):
     """A value ready for its row, and the run's text after it."""
 
     payload: str
@@ -44,14 +44,19 @@ class Encoded(NamedTuple):
     text: str
 
 
-def is_spoken(keep: int | None, payload: str | None) -> bool:
+def is_text_only(keep: int | None, payload: str | None) -> bool:
     """Whether a row holds nothing but text: its event is the envelope of its source."""
     return keep is not None and payload is not None and payload.startswith('"')
 
 
 def encode(
-    value: Any, shape: Shape, *, text: str, type_: str | None = None, index: int | None = None
-) -> Encoded:
+    value: Any,
+    shape: PayloadShape,
+    *,
+    text: str,
+    type_: str | None = None,
+    index: int | None = None,
+) -> EncodedPayload:
     """``value`` as a payload, its text told as a difference to ``text``, the run's text so far.
 
     Raises:
@@ -59,33 +64,33 @@ def encode(
     """
     spoken = shape.spoken(value) if type_ == PARTIAL else None
     if spoken is not None and spoken[0] == index:
-        encoded = spell(spoken[1], text)
+        encoded = encode_text(spoken[1], text)
         if encoded is not None:
             return encoded
     slots, telling = shape.slots(value), shape.telling(value)
     parts = [container[key] for container, key in slots]
     told = None
-    if (slots or telling is Telling.ANEW) and APPENDED not in value:
-        told = _told(parts, text, telling)
+    if (slots or telling is TextMode.RESTART) and APPENDED not in value:
+        told = _delta_of(parts, text, telling)
     if told is None:
-        return Encoded(dumps(value), None, None, text)
+        return EncodedPayload(dumps(value), None, None, text)
     new, keep, lengths = told
     appended = new[keep:]
-    if telling is Telling.MORE:
+    if telling is TextMode.DELTA:
         rest = _difference(value, shape.envelope(type_, index, appended))
         if rest is not None and not shape.slots(rest):
-            return Encoded(dumps({APPENDED: appended, **rest}), keep, len(appended), new)
+            return EncodedPayload(dumps({APPENDED: appended, **rest}), keep, len(appended), new)
     elif value == shape.envelope(type_, index, new):
-        return Encoded(dumps(appended), keep, len(appended), new)
+        return EncodedPayload(dumps(appended), keep, len(appended), new)
     _fill(slots, lengths)
     try:
         payload = dumps({APPENDED: appended, **value})
     finally:
         _fill(slots, parts)
-    return Encoded(payload, keep, len(appended), new)
+    return EncodedPayload(payload, keep, len(appended), new)
 
 
-def spell(spoken: str, text: str) -> Encoded | None:
+def encode_text(spoken: str, text: str) -> EncodedPayload | None:
     """An envelope around ``spoken``, the whole text now, as a difference to ``text``.
 
     None where it holds a lone surrogate, which takes more care.
@@ -94,13 +99,13 @@ def spell(spoken: str, text: str) -> Encoded | None:
     piece = spoken[keep:]
     if not piece.isascii() and SURROGATE.search(piece):
         return None
-    return Encoded(encode_basestring(piece), keep, len(piece), spoken)
+    return EncodedPayload(encode_basestring(piece), keep, len(piece), spoken)
 
 
 def decode(  # noqa: PLR0913 - a row's columns, and the text before it
     payload: str,
     keep: int | None,
-    shape: Shape,
+    shape: PayloadShape,
     *,
     text: str,
     type_: str | None = None,
@@ -111,8 +116,8 @@ def decode(  # noqa: PLR0913 - a row's columns, and the text before it
     Raises:
         BadValue: if the payload is not what this codec writes.
     """
-    if is_spoken(keep, payload):
-        new = text[:keep] + spoken(payload)
+    if is_text_only(keep, payload):
+        new = text[:keep] + text_only_payload(payload)
         value = shape.envelope(type_, index, new)
         if value is None:
             raise BadValue("the payload is damaged: it has no envelope")
@@ -132,7 +137,7 @@ def decode(  # noqa: PLR0913 - a row's columns, and the text before it
     return value, new
 
 
-def spoken(payload: str) -> str:
+def text_only_payload(payload: str) -> str:
     """The text that a row holds which holds nothing else: see ``is_spoken``.
 
     Raises:
@@ -157,7 +162,7 @@ def appended(payload: str) -> str:
     return text
 
 
-def reopen(payload: str, shape: Shape, *, text: str) -> Any:
+def reopen(payload: str, shape: PayloadShape, *, text: str) -> Any:
     """The value of a payload that was lifted from a ``text`` which it ends with.
 
     Raises:
@@ -173,17 +178,17 @@ def reopen(payload: str, shape: Shape, *, text: str) -> Any:
     return decode(payload, length - len(appended(payload)), shape, text=text)[0]
 
 
-def _told(parts: list[Any], text: str, telling: Telling) -> tuple[str, int, list[int]] | None:
+def _delta_of(parts: list[Any], text: str, telling: TextMode) -> tuple[str, int, list[int]] | None:
     """The text after ``parts``, how much it has of ``text``, and the parts' lengths.
 
     None where lengths cannot tell the parts apart again.
     """
     # What is told most is told first: how a message ends repeats the text, and pieces are short.
-    if telling is Telling.WHOLE and parts == [text]:
+    if telling is TextMode.CUMULATIVE and parts == [text]:
         return text, len(text), [len(text)]
     if not all(isinstance(part, str) for part in parts):
         return None
-    if telling is Telling.MORE and len(parts) == 1 and parts[0].isascii():
+    if telling is TextMode.DELTA and len(parts) == 1 and parts[0].isascii():
         return text + parts[0], len(text), [len(parts[0])]
     told = "".join(parts)
     new, keep = _joined(text, told, telling)
@@ -197,11 +202,11 @@ def _told(parts: list[Any], text: str, telling: Telling) -> tuple[str, int, list
     return (new, keep, lengths) if sum(lengths) == len(told) else None
 
 
-def _joined(text: str, told: str, telling: Telling) -> tuple[str, int]:
+def _joined(text: str, told: str, telling: TextMode) -> tuple[str, int]:
     """The text after ``told``, and how much it has of the one before."""
-    if telling is Telling.AGAIN and text.endswith(told):
+    if telling is TextMode.REPEAT and text.endswith(told):
         return text, len(text)
-    if telling in (Telling.MORE, Telling.AGAIN):
+    if telling in (TextMode.DELTA, TextMode.REPEAT):
         return text + told, len(text)
     return told, _common(text, told)
 
@@ -213,11 +218,11 @@ def _difference(value: dict[str, Any], envelope: dict[str, Any] | None) -> dict[
     return {
         key: item
         for key, item in value.items()
-        if key not in envelope or not _same(item, envelope[key])
+        if key not in envelope or not _equal(item, envelope[key])
     }
 
 
-def _same(one: Any, other: Any) -> bool:
+def _equal(one: Any, other: Any) -> bool:
     """Whether two JSON values are spelled alike: 1, 1.0 and true are not."""
     kind = type(one)
     if kind is not type(other):
@@ -226,9 +231,9 @@ def _same(one: Any, other: Any) -> bool:
         return bool(one == other)
     if isinstance(one, dict):
         alike = one.keys() == other.keys()
-        return alike and all(_same(item, other[key]) for key, item in one.items())
+        return alike and all(_equal(item, other[key]) for key, item in one.items())
     if isinstance(one, list):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(_equal, one, other))
     return repr(one) == repr(other) if isinstance(one, float) else bool(one == other)
 
 
@@ -236,12 +241,12 @@ def _paired(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
-def _fill(slots: list[Slot], values: list[Any]) -> None:
+def _fill(slots: list[TextSlot], values: list[Any]) -> None:
     for (container, key), value in zip(slots, values, strict=True):
         container[key] = value
 
 
-def _restore(slots: list[Slot], text: str) -> None:
+def _restore(slots: list[TextSlot], text: str) -> None:
     start = len(text) - sum(container[key] for container, key in slots)
     if start < 0:
         raise BadValue("the payload is damaged: its text is longer than all text")

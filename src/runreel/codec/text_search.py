@@ -32,7 +32,7 @@ _ESCAPE = re.compile(r"\\u[0-9a-f]{4}")
 _NAMES = ("type", "item_id", "id", "output_index", "content_index", "index")
 
 
-class Wanted:
+class SearchPattern:
     """What is looked for: a text, in every way that JSON and URLs spell it, or a pattern.
 
     Raises:
@@ -62,7 +62,7 @@ class Wanted:
         return [span for span in found if span[0] < span[1]]
 
 
-class Hit(NamedTuple):
+class Match(NamedTuple):
     """A place in a row: ``path`` to a string of its payload, which it has ``spans`` of.
 
     A path that ends with None leads to the name of a key.
@@ -73,17 +73,17 @@ class Hit(NamedTuple):
     spans: frozenset[tuple[int, int]]
 
 
-class Search:
+class StreamSearch:
     """Goes through a run's rows in order; ``hits`` afterwards are all places, row by row."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: SearchPattern) -> None:
         self._wanted = wanted
-        self._text = _Told(wanted)
-        self._pieces: dict[tuple[Any, ...], _Told] = {}
+        self._text = _SearchableText(wanted)
+        self._pieces: dict[tuple[Any, ...], _SearchableText] = {}
         self._found: dict[tuple[int, tuple[Any, ...]], set[tuple[int, int]]] = {}
         self._last: EventRow | None = None
 
-    def take(self, row: EventRow) -> None:
+    def feed(self, row: EventRow) -> None:
         """Look at the row that comes next.
 
         Raises:
@@ -100,18 +100,18 @@ class Search:
             return
         if row.payload is None:
             if row.keep is not None:
-                self._text.tell(row.keep, " " * (row.added or 0), row.seq, None)
+                self._text.append(row.keep, " " * (row.added or 0), row.seq, None)
             return
         value = loads(row.payload)
         if row.keep is not None:
             path: Path = () if isinstance(value, str) else (APPENDED,)
             piece = value if isinstance(value, str) else value.pop(APPENDED)
-            self._keep(self._text.tell(row.keep, piece, row.seq, path))
+            self._keep(self._text.append(row.keep, piece, row.seq, path))
         if not (row.keep is not None and isinstance(value, str)):
             self._walk(row.seq, value, (), ())
 
     @property
-    def hits(self) -> list[Hit]:
+    def hits(self) -> list[Match]:
         """Every place, in order.
 
         Raises:
@@ -122,7 +122,7 @@ class Search:
         except TooSlow as slow:
             raise self._gives_up(slow) from None
         found = sorted(self._found.items(), key=lambda item: item[0][0])
-        return [Hit(seq, path, frozenset(spans)) for (seq, path), spans in found]
+        return [Match(seq, path, frozenset(spans)) for (seq, path), spans in found]
 
     def _gives_up(self, slow: TooSlow) -> UsageError:
         row = self._last
@@ -155,9 +155,9 @@ class Search:
             stream = (tuple(key for key in path if isinstance(key, str)), repr(names))
             told = self._pieces.get(stream)
             if told is None:
-                told = self._pieces[stream] = _Told(self._wanted)
+                told = self._pieces[stream] = _SearchableText(self._wanted)
             told.forget()
-            self._keep(told.tell(len(told.text), text, seq, path))
+            self._keep(told.append(len(told.text), text, seq, path))
 
     def _mark(self, seq: int, path: tuple[Any, ...], spans: Spans) -> None:
         if spans:
@@ -168,17 +168,17 @@ class Search:
             self._found.setdefault((seq, path), set()).add(span)
 
 
-class _Told:
+class _SearchableText:
     """A text that rows tell piece by piece, and which row told which part of it."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: SearchPattern) -> None:
         self._wanted = wanted
         self.text = ""
         # Where each piece begins, and whose it is: row, path, place of its first character.
         self._starts: list[int] = []
         self._owners: list[tuple[int, Path | None, int]] = []
 
-    def tell(
+    def append(
         self, keep: int, piece: str, seq: int, path: Path | None
     ) -> Iterator[tuple[int, Path, tuple[int, int]]]:
         """Go on behind ``keep`` characters; the places where what is wanted stands now."""
@@ -239,7 +239,7 @@ def _spellings(text: str) -> list[str]:
     return sorted((one for one in found if one), key=len, reverse=True)
 
 
-def shown(hit: Hit) -> str:
+def path_text(hit: Match) -> str:
     """A path for people: ``text`` for the run's own."""
     if hit.path in ((), (APPENDED,)):
         return "text"

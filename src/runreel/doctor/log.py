@@ -55,7 +55,7 @@ def _guards(connection: Connection, _: int) -> Iterator[Check]:
     yield Check(
         "guards",
         BAD,
-        _some(found),
+        _listed(found),
         "Somebody took them away: `runreel verify` says whether the log is intact. A log from"
         " `runreel backup` has them.",
     )
@@ -85,7 +85,7 @@ def _recordings(connection: Connection, now: int) -> Iterator[Check]:
     yield Check(
         "open recordings",
         WARN,
-        f"{len(stuck)} that nobody goes on with: {_some(stuck)}",
+        f"{len(stuck)} that nobody goes on with: {_listed(stuck)}",
         "`runreel recover` ends those of dead processes of this host.",
     )
 
@@ -104,7 +104,7 @@ def _clock(connection: Connection, _: int) -> Iterator[Check]:
     yield Check(
         "clock",
         WARN,
-        f"it went back by more than 5 minutes: {_some([_named(row) for row in found])}",
+        f"it went back by more than 5 minutes: {_listed([_named(row) for row in found])}",
         "The order of the log is right, its times are not. Set the recorder's clock by NTP.",
     )
 
@@ -117,7 +117,7 @@ def _future(connection: Connection, now: int) -> Iterator[Check]:
     yield Check(
         "future",
         WARN,
-        f"times that have not come yet: {_some([_named(row) for row in found])}",
+        f"times that have not come yet: {_listed([_named(row) for row in found])}",
         "The clock of the recorder was wrong, or ours is. Set both by NTP.",
     )
 
@@ -135,6 +135,6 @@ EXAMINERS: dict[str, Callable[[Connection, int], Iterable[Check]]] = {
 }
 
 
-def _some(told: list[str]) -> str:
+def _listed(told: list[str]) -> str:
     more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
     return f"{'; '.join(told[:_NAMED])}{more}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from runreel.model.errors import RunPruned
-from runreel.recording.group_commit import Unit, committer_of
+from runreel.recording.group_commit import AppendUnit, committer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runreel.model.records import EventRow
-    from runreel.projection.run_mapper import Projected
+    from runreel.projection.run_mapper import RunProjection
     from runreel.recording.recorder import Recorder
     from runreel.store.database import Database
 
@@ -20,16 +20,16 @@ ROWS = 1_000
 WEIGHT = 8_000_000
 
 
-class Holder(Protocol):
+class PendingRun(Protocol):
     """A run that holds rows back."""
 
     run_id: str
 
-    def take(self) -> tuple[list[EventRow], Projected | None]:
+    def drain(self) -> tuple[list[EventRow], RunProjection | None]:
         """The rows, to commit them, and what lists show after them."""
         ...
 
-    def again(self, rows: list[EventRow], /) -> None:
+    def retry(self, rows: list[EventRow], /) -> None:
         """Offer once more what rows hold that were not stored: somebody else was faster."""
         ...
 
@@ -44,9 +44,9 @@ class Batch:
         self._database = database
         self.pruned: set[str] = set()
         self._count = self._weight = 0
-        self._held: dict[str, Holder] = {}
+        self._held: dict[str, PendingRun] = {}
 
-    def hold(self, run: Holder, row: EventRow) -> None:
+    def hold(self, run: PendingRun, row: EventRow) -> None:
         """Have a run's rows committed with the others', of which this is the last."""
         held = self._held.get(run.run_id)
         if held is not run:
@@ -57,13 +57,13 @@ class Batch:
         self._count += 1
         self._weight += len(row.payload or "")
 
-    def add(self, recorder: Recorder, unit: Unit, redo: Callable[[], object] | None) -> None:
+    def add(self, recorder: Recorder, unit: AppendUnit, redo: Callable[[], object] | None) -> None:
         """Take rows; ``redo`` offers their event again where another recorder was faster."""
         held = self._held.get(recorder.run_id)
-        if not isinstance(held, _Held) or held.recorder is not recorder:
+        if not isinstance(held, _RecorderBatch) or held.recorder is not recorder:
             if held is not None:
                 self.flush()
-            held = self._held[recorder.run_id] = _Held(recorder)
+            held = self._held[recorder.run_id] = _RecorderBatch(recorder)
         held.rows += unit.rows
         self._count += len(unit.rows)
         self._weight += sum((row.keep or 0) + len(row.payload or "") for row in unit.rows)
@@ -89,23 +89,23 @@ class Batch:
         self._held, self._count, self._weight = {}, 0, 0
         if not held:
             return
-        units = [Unit(*run.take()) for run in held]
+        units = [AppendUnit(*run.drain()) for run in held]
         outcomes = committer_of(self._database).commit_all(units)
         for run, unit, outcome in zip(held, units, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 raise outcome
             if not outcome:
-                self._again(run, unit)
+                self._retry(run, unit)
 
-    def _again(self, run: Holder, unit: Unit) -> None:
+    def _retry(self, run: PendingRun, unit: AppendUnit) -> None:
         """Somebody else records this run: each of its events by itself, from now on."""
         try:
-            run.again(unit.rows)
+            run.retry(unit.rows)
         except RunPruned:
             self.pruned.add(run.run_id)
 
 
-class _Held:
+class _RecorderBatch:
     """What is held back of a run that has a recorder."""
 
     __slots__ = ("recorder", "redo", "rows", "run_id")
@@ -116,11 +116,11 @@ class _Held:
         self.rows: list[EventRow] = []
         self.redo: list[Callable[[], object]] = []
 
-    def take(self) -> tuple[list[EventRow], Projected | None]:
-        owes, self.recorder.owes_projection = self.recorder.owes_projection, False
+    def drain(self) -> tuple[list[EventRow], RunProjection | None]:
+        owes, self.recorder.projection_pending = self.recorder.projection_pending, False
         return self.rows, self.recorder.projected() if owes else None
 
-    def again(self, _: list[EventRow]) -> None:
+    def retry(self, _: list[EventRow]) -> None:
         self.recorder.batch = None
         self.recorder.opened = False
         self.recorder.reload()

@@ -7,17 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runreel.importing import input_files
-from runreel.importing.importer import Importer, tell
+from runreel.importing.importer import Importer, count_outcome
 from runreel.importing.payloads import Payload, error_body, read_payloads
-from runreel.importing.prescan import Ends, Survey
+from runreel.importing.prescan import ImportPrescan, LastLineIndex
 from runreel.model.errors import BadInput, RunreelError
 from runreel.model.identifiers import check_run_id
 from runreel.model.import_report import Problem, Report
 from runreel.model.records import OPEN, STREAM_EVENT
 from runreel.model.status import RunStatus
-from runreel.projection.projector import Fold
+from runreel.projection.projector import RunProjector
 from runreel.query import runs as queries
-from runreel.recording.error_policy import Keeper
+from runreel.recording.error_policy import GuardedRecorder
 from runreel.recording.recorder import Recorder
 from runreel.sources.line_parser import CHAT, DONE, RESPONSES, Line, of_source, recognised, shape_of
 from runreel.sources.openai.completions import Completion
@@ -54,7 +54,7 @@ def import_files(
         UsageError: if a file cannot be opened.
         LogError: if the database fails; runs stored before stay.
     """
-    report, ends = Report(), Ends()
+    report, ends = Report(), LastLineIndex()
     with input_files.opened(paths) as files:
         done = sum(source.size for source in files)
         step = _step(progress, done * 2)
@@ -104,7 +104,7 @@ def record_lines(  # noqa: PLR0913 - what a user can say of a run
     recording = _LineRecording(database, run_id, source, identity or {})
     try:
         for payload, arrival in read_payloads(lines):
-            recording.take(payload, arrival)
+            recording.add(payload, arrival)
             if on_event is not None:
                 on_event(recording.report)
         recording.end()
@@ -124,7 +124,7 @@ class _LineRecording:
         self._database = database
         self._run_id = run_id
         self._named = source is not None
-        self._known = source or self._logged()
+        self._known = source or self._stored_source()
         self._identity = identity
         self._clock = ArrivalClock()
         self._recorder: Recorder | None = None
@@ -132,7 +132,7 @@ class _LineRecording:
         self._held: list[tuple[Payload, Arrival | None]] = []
         self._done = self._ending = False
 
-    def take(self, payload: Payload, arrival: Arrival | None) -> None:
+    def add(self, payload: Payload, arrival: Arrival | None) -> None:
         """Store an event, or hold it until the source of the run is known."""
         if payload.is_empty:
             return
@@ -182,7 +182,7 @@ class _LineRecording:
                 # Whether the last note was stored is unknown.
                 recorder.reload()
         if recorder.state.recording == OPEN:
-            Keeper(recorder).interrupt(reason)
+            GuardedRecorder(recorder).interrupt(reason)
 
     def _finish(self) -> None:
         """The stream says that it is over: a row says so where no event before did."""
@@ -243,7 +243,7 @@ class _LineRecording:
             self._completion.take(line.kind, line.value)
         offer = recorder.offer(line.kind, line.value)
         self._done = False
-        tell(self.report, offer, "-", payload.number, self._run_id)
+        count_outcome(self.report, offer, "-", payload.number, self._run_id)
 
     def _begin(self, source: str) -> Recorder:
         recorder = self._recorder = Recorder(
@@ -264,22 +264,22 @@ class _LineRecording:
                         self._completion.take(event.kind, event.raw)
         return recorder
 
-    def _logged(self) -> str | None:
+    def _stored_source(self) -> str | None:
         """The source of the run in the log; None where the log has no such run."""
         with self._database.reading() as connection:
             for row in event_log.read(connection, self._run_id, stop=1):
-                fold = Fold(self._run_id)
-                fold.take(row)
+                fold = RunProjector(self._run_id)
+                fold.apply(row)
                 return fold.state.source or None
         return None
 
 
-def _scanned(source: input_files.Input, ends: Ends) -> Survey:
+def _scanned(source: input_files.Input, ends: LastLineIndex) -> ImportPrescan:
     with source.open() as file:
-        return Survey(source.name, file, ends)
+        return ImportPrescan(source.name, file, ends)
 
 
-def _empty(surveys: list[Survey]) -> list[str]:
+def _empty(surveys: list[ImportPrescan]) -> list[str]:
     """What is reported of files without any event."""
     if not surveys:
         return []

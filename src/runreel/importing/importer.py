@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
 
-    from runreel.importing.prescan import Ends, Survey
-    from runreel.recording.deduplication import Offer
-    from runreel.sources.cumulative_lines import SpokenLine
+    from runreel.importing.prescan import ImportPrescan, LastLineIndex
+    from runreel.recording.deduplication import AppendOutcome
+    from runreel.sources.cumulative_lines import CumulativeLine
     from runreel.sources.line_parser import Line
     from runreel.store.database import Database
 
@@ -31,7 +31,7 @@ OPEN_RUNS = 500
 _ASKED = 500
 
 
-class _Early(NamedTuple):
+class _SuspendedRun(NamedTuple):
     """A run that is not open; ``offered`` is None where it never was."""
 
     offered: Counter[bytes] | None
@@ -44,7 +44,7 @@ class _File:
 
     __slots__ = ("contexts", "cursor", "file", "survey")
 
-    def __init__(self, file: IO[bytes], survey: Survey, cursor: LineCursor) -> None:
+    def __init__(self, file: IO[bytes], survey: ImportPrescan, cursor: LineCursor) -> None:
         self.file, self.survey, self.cursor = file, survey, cursor
         self.contexts = Contexts()
 
@@ -52,7 +52,7 @@ class _File:
 class Importer:
     """Stores the lines of files, each as soon as there are enough of them; ``finish`` it."""
 
-    def __init__(self, database: Database, report: Report, ends: Ends) -> None:
+    def __init__(self, database: Database, report: Report, ends: LastLineIndex) -> None:
         self._database = database
         self._report = report
         self._ends = ends
@@ -60,7 +60,7 @@ class Importer:
         self._lines = 0
         self._open: OrderedDict[str, ImportedRun] = OrderedDict()
         # Runs that were closed before their end, and what was offered of them.
-        self._early: dict[str, _Early] = {}
+        self._early: dict[str, _SuspendedRun] = {}
         self._spoke: ImportedRun | None = None
         # Those that were closed since the last commit.
         self._ended: list[ImportedRun] = []
@@ -69,14 +69,16 @@ class Importer:
         self._asked: set[str] = set()
         self._logged: set[str] = set()
 
-    def store(self, file: IO[bytes], survey: Survey, progress: Callable[[int, int], None]) -> None:
+    def store(
+        self, file: IO[bytes], survey: ImportPrescan, progress: Callable[[int, int], None]
+    ) -> None:
         """Store a file's lines, but for those of the runs that are bad."""
         bad, cursor = survey.bad, LineCursor()
         source = _File(file, survey, cursor)
         for number, place, raw in input_files.lines(file):
             self._lines += 1
             event = cursor.cumulative(raw)
-            if event is None or not self._speak(event.run_id or cursor.run_id, event, bad):
+            if event is None or not self._append_text(event.run_id or cursor.run_id, event, bad):
                 self._store_line(source, number, place, raw)
             elif event.run_id is not None:
                 cursor.run_id = event.run_id
@@ -122,10 +124,10 @@ class Importer:
             were = "run was pruned and stays" if pruned == 1 else "runs were pruned and stay"
             self._notice(f"{pruned:,} {were} so")
 
-    def _speak(self, run_id: str | None, line: SpokenLine, bad: set[str]) -> bool:
+    def _append_text(self, run_id: str | None, line: CumulativeLine, bad: set[str]) -> bool:
         """Store a line of text that goes on; False where it takes the whole line."""
         run = None if run_id is None or run_id in bad else self._open.get(run_id)
-        if run is None or run.source != line.source or not run.speak(line):
+        if run is None or run.source != line.source or not run.append_text(line):
             return False
         if run is not self._spoke:
             self._open.move_to_end(run.run_id)
@@ -153,8 +155,8 @@ class Importer:
                 self._end(run_id)
         else:
             if line.kind == RUN:
-                run.end = max(run.end, self._ends.of_context(line))
-            tell(self._report, offer, name, number, run_id)
+                run.end = max(run.end, self._ends.last_context_line_of(line))
+            count_outcome(self._report, offer, name, number, run_id)
 
     def _run(self, run_id: str, source: str) -> ImportedRun:
         run = self._open.get(run_id)
@@ -168,7 +170,9 @@ class Importer:
         if self._batch.holds(run_id):
             # It was closed too early; what is asked of the log next includes its rows.
             self._flush()
-        early = self._early.pop(run_id, None) or _Early(None, self._ends.of(run_id))
+        early = self._early.pop(run_id, None) or _SuspendedRun(
+            None, self._ends.last_line_of(run_id)
+        )
         new = early.offered is None and self._is_new(run_id)
         run = ImportedRun(
             self._database, self._batch, run_id, source, new=new, offered=early.offered
@@ -183,7 +187,7 @@ class Importer:
         if run_id not in self._asked:
             self._asked = {run_id, *islice(self._upcoming, _ASKED)}
             with self._database.reading() as connection:
-                self._logged = stream_ids.logged(connection, self._asked)
+                self._logged = stream_ids.existing(connection, self._asked)
         # Only a recorder masks.
         new = run_id not in self._logged and self._database.masking is None
         self._logged.add(run_id)
@@ -194,7 +198,7 @@ class Importer:
         self._flush()
         for run_id in list(islice(self._open, OPEN_RUNS // 2)):
             run = self._open[run_id]
-            self._early[run_id] = _Early(run.offered(), run.end, run.touched)
+            self._early[run_id] = _SuspendedRun(run.offered(), run.end, run.touched)
             self._close(run_id)
 
     def _end_if_over(self, run_id: str) -> None:
@@ -224,7 +228,9 @@ class Importer:
             self._report.notices.append(text)
 
 
-def tell(report: Report, offer: Offer, name: str, number: int, run_id: str) -> None:
+def count_outcome(
+    report: Report, offer: AppendOutcome, name: str, number: int, run_id: str
+) -> None:
     """Report what became of an event that a line of a file told."""
     report.count(new=offer.new, conflict=offer.conflict)
     if offer.unread:

@@ -12,7 +12,7 @@ from runreel.model.identifiers import check_new_id
 from runreel.model.import_report import Problem
 from runreel.model.records import CONTEXT
 from runreel.sources import reader_of
-from runreel.sources.cumulative_lines import Growth, SpokenLine
+from runreel.sources.cumulative_lines import CumulativeLine, CumulativeText
 from runreel.sources.line_cursor import LineCursor
 from runreel.sources.line_parser import YANDEX
 from runreel.sources.line_times import require_times
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from runreel.sources.line_parser import Line
 
 
-class Ends:
+class LastLineIndex:
     """Behind which line files have nothing more of a run, lines being counted over all of them."""
 
     def __init__(self) -> None:
@@ -35,19 +35,19 @@ class Ends:
         """The runs in the order in which they are first told."""
         return iter(self._runs)
 
-    def tell(self, run_id: str) -> None:
+    def mark(self, run_id: str) -> None:
         """The line that is counted is of this run."""
         self._runs[run_id] = self.lines
 
-    def tell_context(self, line: Line) -> None:
+    def mark_context(self, line: Line) -> None:
         """The line that is counted is of the runs of an assistant or a thread."""
         self._contexts[line.assistant, line.thread] = self.lines
 
-    def of(self, run_id: str) -> int:
+    def last_line_of(self, run_id: str) -> int:
         """The last line that is this run's own."""
         return self._runs.get(run_id, 0)
 
-    def of_context(self, line: Line) -> int:
+    def last_context_line_of(self, line: Line) -> int:
         """The last line about the assistant or the thread of a run that ``line`` tells of."""
         return max(
             self._contexts.get((line.assistant, None), 0),
@@ -55,10 +55,10 @@ class Ends:
         )
 
 
-class Survey:
+class ImportPrescan:
     """The prescan of a file: which runs are ``bad``, to be left untouched, and why."""
 
-    def __init__(self, name: str, file: IO[bytes], ends: Ends) -> None:
+    def __init__(self, name: str, file: IO[bytes], ends: LastLineIndex) -> None:
         self.bad: set[str] = set()
         self.problems: list[Problem] = []
         self.name = name
@@ -81,16 +81,16 @@ class Survey:
         return self._cursor.run_id is None and not self.problems
 
     def _scan(self, file: IO[bytes]) -> None:
-        cursor, growth = self._cursor, Growth()
+        cursor, growth = self._cursor, CumulativeText()
         for number, _, raw in input_files.lines(file):
             self._ends.lines += 1
-            line: Line | SpokenLine | None = None
+            line: Line | CumulativeLine | None = None
             try:
                 event = cursor.cumulative(raw)
                 if event is not None and growth.goes_on(event.text):
                     run_id = self._placed
                     if run_id and run_id == cursor.run_id and event.run_id in (None, run_id):
-                        self._ends.tell(run_id)
+                        self._ends.mark(run_id)
                     else:
                         line = event
                         self._place(line)
@@ -102,11 +102,11 @@ class Survey:
                         raise BadInput(why)
                     require_times(line)
                 elif line is not None and line.kind == CONTEXT:
-                    self._ends.tell_context(line)
+                    self._ends.mark_context(line)
             except BadInput as error:
                 self._blame(number, raw, line, str(error))
 
-    def _place(self, line: Line | SpokenLine) -> None:
+    def _place(self, line: Line | CumulativeLine) -> None:
         self._placed = None
         run_id = self._cursor.move(line)
         if run_id is None:
@@ -119,10 +119,10 @@ class Survey:
         elif source != line.source:
             raise BadInput(f"run {run_id} is told by {source} and by {line.source}")
         if run_id not in self.bad:
-            self._ends.tell(run_id)
+            self._ends.mark(run_id)
             self._placed = run_id if line.source == YANDEX else None
 
-    def _blame(self, number: int, raw: bytes, line: Line | SpokenLine | None, why: str) -> None:
+    def _blame(self, number: int, raw: bytes, line: Line | CumulativeLine | None, why: str) -> None:
         run_id = self._cursor.skip(raw) if line is None else self._cursor.run_id
         if line is None and run_id is None:
             self._unattributed[number] = why

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from runreel.importing.new_run_writer import NewRun
+from runreel.importing.new_run_writer import NewRunWriter
 from runreel.model.records import CLOSED, NOTE
-from runreel.projection.projector import Fold
+from runreel.projection.projector import RunProjector
 from runreel.projection.run_state import IMPORT
 from runreel.recording.deduplication import fingerprint
 from runreel.recording.recorder import Recorder
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from runreel.importing.batch import Batch
     from runreel.model.records import EventRow
-    from runreel.projection.run_mapper import Projected
-    from runreel.recording.deduplication import Offer
-    from runreel.sources.cumulative_lines import SpokenLine
+    from runreel.projection.run_mapper import RunProjection
+    from runreel.recording.deduplication import AppendOutcome
+    from runreel.sources.cumulative_lines import CumulativeLine
     from runreel.store.database import Database
 
 
@@ -49,15 +49,15 @@ class ImportedRun:
         self._database = database
         self._batch = batch
         self._offered: Counter[bytes] = Counter() if offered is None else offered
-        self._new: NewRun | None = None
+        self._new: NewRunWriter | None = None
         self._recorder: Recorder | None = None
         if new:
-            self._new = NewRun(run_id, source)
+            self._new = NewRunWriter(run_id, source)
         else:
             self._recorder = self._record(batch)
         self.was_empty = self._recorder is None or self._recorder.last_seq < 0
 
-    def offer(self, kind: str, value: Any) -> Offer:
+    def offer(self, kind: str, value: Any) -> AppendOutcome:
         """Store a source's event unless the log has it already: see ``Recorder.offer``."""
         if self._new is not None and (offer := self._new.offer(kind, value)) is not None:
             self.touched = True
@@ -68,9 +68,9 @@ class ImportedRun:
         self.touched |= recorder.opened
         return offer
 
-    def speak(self, line: SpokenLine) -> bool:
+    def append_text(self, line: CumulativeLine) -> bool:
         """``offer`` for a line whose text goes on; False where that takes the whole line."""
-        if self._new is None or not self._new.speak(line):
+        if self._new is None or not self._new.append_text(line):
             return False
         self.touched = True
         self._batch.hold(self, self._new.rows[-1])
@@ -90,11 +90,11 @@ class ImportedRun:
             self._offered = self._count(self._told(self._new.seq + 1, ()))
         return self._offered
 
-    def take(self) -> tuple[list[EventRow], Projected | None]:
+    def drain(self) -> tuple[list[EventRow], RunProjection | None]:
         """The rows that are held back, to commit them, and what lists show after them."""
-        return ([], None) if self._new is None else self._new.take()
+        return ([], None) if self._new is None else self._new.drain()
 
-    def again(self, rows: list[EventRow]) -> None:
+    def retry(self, rows: list[EventRow]) -> None:
         """Offer once more what these rows hold: somebody else was faster.
 
         Raises:
@@ -134,13 +134,13 @@ class ImportedRun:
 
     def _told(self, stop: int, rows: Iterable[EventRow]) -> Iterator[tuple[EventRow, Any]]:
         """The rows of the log to before ``stop`` and those behind them, with their values."""
-        fold = Fold(self.run_id)
+        fold = RunProjector(self.run_id)
         if stop:
             with self._database.reading() as connection:
                 for row in event_log.read(connection, self.run_id, stop=stop):
-                    yield row, fold.take(row).value
+                    yield row, fold.apply(row).value
         for row in rows:
-            yield row, fold.take(row).value
+            yield row, fold.apply(row).value
 
     @staticmethod
     def _count(told: Iterable[tuple[EventRow, Any]]) -> Counter[bytes]:

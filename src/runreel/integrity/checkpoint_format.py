@@ -71,7 +71,7 @@ class Header:
         return "full" if self.full else "changes"
 
 
-class Head(NamedTuple):
+class HeadEntry(NamedTuple):
     """Where a run ended: its last row's seq and digest."""
 
     run_id: str
@@ -98,7 +98,7 @@ def header_text(header: Header) -> str:
     )
 
 
-def head_text(head: Head) -> str:
+def head_text(head: HeadEntry) -> str:
     """The line of one run."""
     return f"{_quoted(head.run_id)} {head.seq} {head.digest.hex()}\n"
 
@@ -113,7 +113,7 @@ def signature_text(signature: bytes) -> str:
     return f"signature {signature.hex()}\n"
 
 
-class Reading:
+class CheckpointParser:
     """The lines of a checkpoint, read one by one: ``header``, then ``heads()``, then the rest.
 
     Raises:
@@ -126,7 +126,7 @@ class Reading:
         self.runs = 0
         self.signature = b""
 
-    def heads(self) -> Iterator[Head]:
+    def heads(self) -> Iterator[HeadEntry]:
         """The runs in order; ``runs`` and ``signature`` are known behind the last."""
         before = b""
         for raw in self._lines:
@@ -180,12 +180,12 @@ def _header(raw: bytes) -> Header:
     return header
 
 
-def _head(line: str) -> Head:
+def _head(line: str) -> HeadEntry:
     found = _HEAD.fullmatch(line)
     if found is None:
         raise BadCheckpoint("the line of a run is damaged")
     run_id, seq, digest = found.groups()
-    head = Head(_unquoted(run_id), int(seq), bytes.fromhex(digest))
+    head = HeadEntry(_unquoted(run_id), int(seq), bytes.fromhex(digest))
     if head.seq > _LAST_SEQ or not 0 < len(head.run_id) <= MAX_RUN_ID or head_text(head) != line:
         raise BadCheckpoint("the line of a run is not as runreel writes it")
     return head

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from runreel.model.records import OpenRecording  # noqa: TC001 - for typing.get_type_hints
 
 
-class Place(NamedTuple):
+class RedactionMatch(NamedTuple):
     """Where something to be erased stands; ``where`` is a path into the row's JSON or ``text``."""
 
     run_id: str

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta  # noqa: TC003 - for typing.get_type_hints
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from runreel.model.results import RunStreamEvent, ToolCallList, Usage, UsageDetails
+from runreel.model.results import (  # noqa: TC001 - for typing.get_type_hints
+    RunStreamEvent,
+    ToolCallList,
+    Usage,
+    UsageDetails,
+)
 from runreel.model.status import RunStatus, StreamEvent
 
 T = TypeVar("T")

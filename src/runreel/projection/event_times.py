@@ -16,7 +16,7 @@ EVEN_GAP = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class EventTiming:
     """What is known of when an event happened: µs, each on a clock of its own.
 
     ``elapsed`` is since its recording session began, None where that says nothing (an import);
@@ -29,7 +29,7 @@ class Beat:
     source: int | None
 
 
-def moments(beats: Sequence[Beat]) -> tuple[list[int], Clock]:
+def event_times(beats: Sequence[EventTiming]) -> tuple[list[int], Clock]:
     """µs since the first event for each, never falling, and whose clock that is.
 
     Recorded events keep their monotonic times, with the wall clock between sessions. Imported ones
@@ -59,7 +59,7 @@ def wall(received: Sequence[int], known: Mapping[int, int]) -> list[int]:
     return [begin + time for time in _spread(len(received), times)]
 
 
-def pauses(
+def delays(
     times: Iterable[int], *, speed: float = 1.0, max_gap: float | None = None
 ) -> Iterator[float]:
     """Seconds to wait before each event: gaps up to ``max_gap`` seconds, divided by ``speed``."""
@@ -70,7 +70,7 @@ def pauses(
         last = time
 
 
-def _recorded(beats: Sequence[Beat]) -> list[int]:
+def _recorded(beats: Sequence[EventTiming]) -> list[int]:
     times: list[int] = []
     first = previous = beats[0]
     start = 0

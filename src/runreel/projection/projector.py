@@ -6,22 +6,22 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from runreel.codec import json_text, text_delta
-from runreel.codec.source_protocol import Reading, SoFar, spoken
-from runreel.codec.stream_codec import Transcript
+from runreel.codec.source_protocol import Interpretation, ReadContext, text_only_reading
+from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import BadValue, LogError
 from runreel.model.messages import partial
 from runreel.model.records import NOTE, OPENED, PRUNED, EventRow, StoredEvent
 from runreel.model.status import PARTIAL
 from runreel.model.timestamps import from_micros
 from runreel.projection import run_state, tombstone
-from runreel.projection.run_mapper import Projected
+from runreel.projection.run_mapper import RunProjection
 from runreel.projection.run_state import RunState
 from runreel.sources import reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from runreel.codec.source_protocol import Reader
+    from runreel.codec.source_protocol import SourceAdapter
     from runreel.model.messages import PartialMessage
     from runreel.model.results import RunStreamEvent
 
@@ -33,14 +33,14 @@ _TYPE, _KEEP, _PAYLOAD, _REDACTED = map(
 )
 
 
-class Told(NamedTuple):
+class ProjectedRow(NamedTuple):
     """What one row holds and means; ``changed`` is whether a list of runs shows it.
 
     ``reading`` is None where the row holds nothing but text: see ``reading.spoken``.
     """
 
     value: Any
-    reading: Reading | None
+    reading: Interpretation | None
     changed: bool
 
 
@@ -54,7 +54,7 @@ class DamagedRow(LogError):
         super().__init__(f"row {row.seq} of run {row.run_id} is damaged: {error}")
 
 
-class Fold:
+class RunProjector:
     """One run's state and text, moved along its rows from the first on."""
 
     __slots__ = ("reader", "run_id", "state", "transcript")
@@ -62,17 +62,17 @@ class Fold:
     def __init__(self, run_id: str, source: str | None = None) -> None:
         self.run_id = run_id
         self.state = RunState()
-        self.reader: Reader
-        self.transcript: Transcript
+        self.reader: SourceAdapter
+        self.transcript: StreamCodec
         if source is not None:
             self.use(source)
 
     def use(self, source: str) -> None:
         """Read the run's events as this source's."""
         self.reader = reader_of(source)
-        self.transcript = Transcript(self.reader, "")
+        self.transcript = StreamCodec(self.reader, "")
 
-    def take(self, row: EventRow) -> Told:
+    def apply(self, row: EventRow) -> ProjectedRow:
         """Move over a row of the log.
 
         Raises:
@@ -81,10 +81,10 @@ class Fold:
         if (
             row.type == PARTIAL
             and row.redacted is None
-            and text_delta.is_spoken(row.keep, row.payload)
-            and self.flows
+            and text_delta.is_text_only(row.keep, row.payload)
+            and self.accepts_text_fast_path
         ):
-            return self._spoken(row)
+            return self._text_only_text(row)
         try:
             if row.kind == NOTE:
                 value: Any = None if row.payload is None else json_text.loads(row.payload)
@@ -92,34 +92,36 @@ class Fold:
                     self.use(value["source"])
                 elif row.type == PRUNED:
                     # Whatever was read of the run before is gone.
-                    self.state = tombstone.remains(value)
+                    self.state = tombstone.state_from_tombstone(value)
                     self.use(self.state.source)
             else:
-                value = self.transcript.read(row)
+                value = self.transcript.decode(row)
             text = self.transcript.text
         except (BadValue, AttributeError, KeyError, TypeError) as error:
             raise DamagedRow(row, error) from error
-        reading = self.read(row.kind, value, text)
-        return Told(value, reading, self.move(row.kind, row.type, row.at, value, reading))
+        reading = self.interpret(row.kind, value, text)
+        return ProjectedRow(
+            value, reading, self.apply_reading(row.kind, row.type, row.at, value, reading)
+        )
 
-    def _spoken(self, row: EventRow) -> Told:
+    def _text_only_text(self, row: EventRow) -> ProjectedRow:
         """Move over a row that holds nothing but text, and flows."""
         try:
-            value = self.transcript.read(row)
+            value = self.transcript.decode(row)
         except (BadValue, TypeError) as error:
             raise DamagedRow(row, error) from error
-        self.flow(self.transcript.text)
-        return Told(value, None, False)  # noqa: FBT003 - nothing that a list shows
+        self.apply_text(self.transcript.text)
+        return ProjectedRow(value, None, False)  # noqa: FBT003 - nothing that a list shows
 
-    def advance(self, row: EventRow) -> bool:
+    def apply_each(self, row: EventRow) -> bool:
         """Like ``take`` for whoever needs the state alone: whether a list of runs shows the row.
 
         Raises:
             DamagedRow: if the row is damaged.
         """
-        return self.follow((row,)) >= 0
+        return self.apply_rows((row,)) >= 0
 
-    def follow(self, rows: Sequence[Row]) -> int:
+    def apply_rows(self, rows: Sequence[Row]) -> int:
         """Move over rows of the log; the seq of the last of them that a list of runs shows, or -1.
 
         They have the columns of ``EventRow``; ``elapsed``, ``salt`` and ``digest`` are not needed.
@@ -129,16 +131,16 @@ class Fold:
         """
         shown, place = -1, 0
         while place < len(rows):
-            if self.flows and (end := self._glide(rows, place)) > place:
+            if self.accepts_text_fast_path and (end := self._apply_text_rows(rows, place)) > place:
                 place = end
                 continue
             row = EventRow._make(rows[place])
-            if self.take(row).changed:
+            if self.apply(row).changed:
                 shown = row.seq
             place += 1
         return shown
 
-    def _glide(self, rows: Sequence[Row], start: int) -> int:
+    def _apply_text_rows(self, rows: Sequence[Row], start: int) -> int:
         """Move over rows as long as they hold nothing but text; where that ends."""
         text, place = self.transcript.text, start
         while place < len(rows):
@@ -146,10 +148,10 @@ class Fold:
             keep, payload = row[_KEEP], row[_PAYLOAD]
             if row[_TYPE] != PARTIAL or row[_REDACTED] is not None:
                 break
-            if not text_delta.is_spoken(keep, payload):
+            if not text_delta.is_text_only(keep, payload):
                 break
             try:
-                piece = text_delta.spoken(payload)
+                piece = text_delta.text_only_payload(payload)
                 # Nothing is copied where a piece is added to the end.
                 if keep == len(text):
                     text += piece
@@ -159,45 +161,49 @@ class Fold:
                 raise DamagedRow(EventRow._make(row), error) from error
             place += 1
         if place > start:
-            self.flow(text)
+            self.apply_text(text)
             self.state.last_seq += place - start - 1
             self.state.events += place - start - 1
         return place
 
     @property
-    def flows(self) -> bool:
+    def accepts_text_fast_path(self) -> bool:
         """Whether a partial message that says nothing else changes nothing that a list shows."""
-        return run_state.flows(self.state) and not self.transcript.hidden
+        return run_state.accepts_text_fast_path(self.state) and not self.transcript.masked_spans
 
-    def flow(self, text: str, reading: Reading | None = None) -> None:
+    def apply_text(self, text: str, reading: Interpretation | None = None) -> None:
         """Move over such a partial message; ``text`` is the run's text after it."""
         self.transcript.text = text
         if reading is None:
-            run_state.flow(self.state, partial(text))
+            run_state.apply_text(self.state, partial(text))
         else:
             said = cast("RunStreamEvent", reading.event)._message  # noqa: SLF001 - it is partial
-            run_state.flow(self.state, cast("PartialMessage", said), reading.memory)
+            run_state.apply_text(self.state, cast("PartialMessage", said), reading.memory)
 
-    def read(self, kind: str, value: Any, text: str) -> Reading:
+    def interpret(self, kind: str, value: Any, text: str) -> Interpretation:
         """What the next value means; ``text`` is the run's text after it."""
         memory = self.state.memory
         if kind == NOTE or value is None:
-            return Reading(memory=memory)
-        return self.reader.read(kind, value, SoFar(text, memory))
+            return Interpretation(memory=memory)
+        return self.reader.read(kind, value, ReadContext(text, memory))
 
-    def move(self, kind: str, type_: str | None, at: int, value: Any, reading: Reading) -> bool:
+    def apply_reading(
+        self, kind: str, type_: str | None, at: int, value: Any, reading: Interpretation
+    ) -> bool:
         """Move the state over a row; whether anything changed that a list of runs shows."""
         if kind == NOTE:
-            return run_state.note(self.state, type_, at, value)
-        return run_state.advance(self.state, kind, at, reading)
+            return run_state.apply_note(self.state, type_, at, value)
+        return run_state.apply(self.state, kind, at, reading)
 
-    def projected(self) -> Projected:
+    def projection(self) -> RunProjection:
         """The state as the projections keep it."""
         summary = run_state.summary(self.run_id, self.state)
-        return Projected(summary, self.state.result, self.transcript.text)
+        return RunProjection(summary, self.state.result, self.transcript.text)
 
 
-def stored_event(row: EventRow, value: Any, reading: Reading | None, text: str) -> StoredEvent:
+def stored_event(
+    row: EventRow, value: Any, reading: Interpretation | None, text: str
+) -> StoredEvent:
     """A row as a reader of the log sees it; ``text`` is the run's text after it.
 
     ``reading`` is None where the row holds nothing but text.
@@ -206,7 +212,7 @@ def stored_event(row: EventRow, value: Any, reading: Reading | None, text: str) 
     shown = (run_id, seq, kind, type_, index, from_micros(at), timedelta(0, 0, elapsed))
     added = None if keep is None else text[keep:]
     if reading is None:
-        return StoredEvent(*shown, spoken(text).event, value, text, added)
+        return StoredEvent(*shown, text_only_reading(text).event, value, text, added)
     told = reading.event or reading.result
     if told is None:
         return StoredEvent(*shown, None, value, added=added)
@@ -215,9 +221,9 @@ def stored_event(row: EventRow, value: Any, reading: Reading | None, text: str) 
     return StoredEvent(*shown, reading.event, value, said, added, told.error, told.tool_calls)
 
 
-def fold(run_id: str, rows: Iterable[EventRow]) -> Fold:
+def fold(run_id: str, rows: Iterable[EventRow]) -> RunProjector:
     """The state of a run after these rows, which begin with its first."""
-    folded = Fold(run_id)
+    folded = RunProjector(run_id)
     for row in rows:
-        folded.advance(row)
+        folded.apply_each(row)
     return folded

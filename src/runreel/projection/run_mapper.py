@@ -49,7 +49,7 @@ _KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Projected:
+class RunProjection:
     """One row of ``runs`` as words; ``text`` is the run's text as of the same event.
 
     ``packed`` is the result as ``encode_result`` tells it, where that is known already.
@@ -58,7 +58,7 @@ class Projected:
     summary: RunSummary
     result: RunResult
     text: str
-    packed: bytes | None = None
+    compressed_result: bytes | None = None
 
 
 def ordered(labels: Iterable[Label]) -> list[Label]:
@@ -66,7 +66,7 @@ def ordered(labels: Iterable[Label]) -> list[Label]:
     return sorted(labels, key=repr)
 
 
-def differing(stored: dict[str, Any], projected: Projected) -> Iterator[tuple[str, Any, Any]]:
+def differing(stored: dict[str, Any], projected: RunProjection) -> Iterator[tuple[str, Any, Any]]:
     """The columns in which a row is not what it should be: name, the row's value, the right one.
 
     A result is compared unpacked: equal states may be compressed unequally.
@@ -82,27 +82,27 @@ def differing(stored: dict[str, Any], projected: Projected) -> Iterator[tuple[st
 
 def label_rows(summary: RunSummary) -> list[Label]:
     """The labels as their own table holds them, in order."""
-    stored = {str(key(name)): str(key(value)) for name, value in summary.labels.items()}
+    stored = {str(index_key(name)): str(index_key(value)) for name, value in summary.labels.items()}
     started_at = to_micros(summary.started_at)
     return ordered((name, value, started_at) for name, value in stored.items())
 
 
-def row_of(projected: Projected) -> tuple[Any, ...]:
+def to_row(projected: RunProjection) -> tuple[Any, ...]:
     """The values of a row, in the order of its columns."""
-    return _row(projected, projected.packed or encode_result(projected))
+    return _row(projected, projected.compressed_result or encode_result(projected))
 
 
-def named_row_of(projected: Projected) -> dict[str, Any]:
+def to_dict(projected: RunProjection) -> dict[str, Any]:
     """The values of a row by column names."""
-    return named(row_of(projected))
+    return as_dict(to_row(projected))
 
 
-def named(row: Sequence[Any]) -> dict[str, Any]:
+def as_dict(row: Sequence[Any]) -> dict[str, Any]:
     """The values of a row of ``COLUMNS`` by their names."""
     return dict(zip(COLUMNS, row, strict=True))
 
 
-def _row(projected: Projected, result: bytes) -> tuple[Any, ...]:
+def _row(projected: RunProjection, result: bytes) -> tuple[Any, ...]:
     told = projected.summary
     usage, details = told.usage, told.usage_details
     calls = plain_json.tool_calls_value(told.tool_calls)
@@ -111,12 +111,12 @@ def _row(projected: Projected, result: bytes) -> tuple[Any, ...]:
         told.source,
         told.status.name,
         told.recording,
-        key(told.assistant_id),
-        key(told.thread_id),
-        storable(told.created_by),
-        key(told.model),
+        index_key(told.assistant_id),
+        index_key(told.thread_id),
+        clean_text(told.created_by),
+        index_key(told.model),
         json_text.dumps(told.labels) if told.labels else None,
-        storable(None if told.error is None else told.error.message),
+        clean_text(None if told.error is None else told.error.message),
         None if told.error is None or told.error.code is None else json_text.dumps(told.error.code),
         None if calls is None else json_text.dumps(calls),
         _micros(told.created_at),
@@ -128,7 +128,7 @@ def _row(projected: Projected, result: bytes) -> tuple[Any, ...]:
         usage and usage.total_tokens,
         details and details.cached_tokens,
         details and details.reasoning_tokens,
-        key(told.response_id),
+        index_key(told.response_id),
         told.events,
         result,
         told.last_seq,
@@ -136,23 +136,23 @@ def _row(projected: Projected, result: bytes) -> tuple[Any, ...]:
     )
 
 
-def storable(text: str | None) -> str | None:
+def clean_text(text: str | None) -> str | None:
     """``text`` as both databases take it; the log has it exactly."""
     if text is None or text.isprintable():
         return text
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def key(text: str | None) -> str | None:
+def index_key(text: str | None) -> str | None:
     """``text`` as indexes of both databases take it: what is long is cut, and told apart."""
-    text = storable(text)
+    text = clean_text(text)
     if text is None or len(text) <= _KEPT:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     return f"{text[: _KEPT - 17]}\N{HORIZONTAL ELLIPSIS}{digest}"
 
 
-def summary_of(row: Sequence[Any]) -> RunSummary:
+def row_to_summary(row: Sequence[Any]) -> RunSummary:
     """The words of a row of ``SUMMARY``.
 
     Raises:
@@ -232,18 +232,18 @@ def _labels(text: str) -> Any:
         return json_text.loads(text)
 
 
-def encode_result(projected: Projected) -> bytes:
+def encode_result(projected: RunProjection) -> bytes:
     """A result as compressed plain JSON, the text that stands in the log lifted out of it."""
     # Results are short: to clear the usual window and tables would take most of the time.
     packer = zlib.compressobj(6, zlib.DEFLATED, _WINDOW, _MEMORY)
     return packer.compress(_result_payload(projected)) + packer.flush()
 
 
-def pack(now: Projected, before: Projected | None = None) -> Projected:
+def compress_result(now: RunProjection, before: RunProjection | None = None) -> RunProjection:
     """``now`` with its result packed; that of ``before``, if it is the same still."""
     if before is None or now.text is not before.text or not _same(now.result, before.result):
-        return Projected(now.summary, now.result, now.text, encode_result(now))
-    return Projected(now.summary, now.result, now.text, before.packed)
+        return RunProjection(now.summary, now.result, now.text, encode_result(now))
+    return RunProjection(now.summary, now.result, now.text, before.compressed_result)
 
 
 def _same(one: RunResult, other: RunResult) -> bool:
@@ -265,7 +265,7 @@ def decode_result(run_id: str, data: bytes, text: str) -> RunResult:
         raise _damaged(run_id) from error
 
 
-def _result_payload(projected: Projected) -> bytes:
+def _result_payload(projected: RunProjection) -> bytes:
     value = plain_json.result_value(projected.result)
     return text_delta.encode(value, _SHAPE, text=projected.text).payload.encode()
 

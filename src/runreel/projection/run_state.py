@@ -34,7 +34,7 @@ from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.timestamps import duration_ms, first_text_ms, from_micros, micros
 
 if TYPE_CHECKING:
-    from runreel.codec.source_protocol import Facts, Reading
+    from runreel.codec.source_protocol import Interpretation, RunMetadata
     from runreel.codec.token_counts import Tally
     from runreel.model.messages import Message, PartialMessage
     from runreel.model.results import RunStreamEvent, ToolCallList, Usage, UsageDetails
@@ -77,9 +77,9 @@ class RunState:
     tool_calls: ToolCallList | None = None
     message: Message | PartialMessage | None = None
     usage: Usage | None = None
-    settled: bool = False
-    live: bool = True
-    timed: bool = True
+    is_final_by_get: bool = False
+    has_live_clock: bool = True
+    has_start_time: bool = True
     assistant_id: str | None = None
     thread_id: str | None = None
     created_by: str | None = None
@@ -94,7 +94,7 @@ class RunState:
     details: UsageDetails | None = None
     response_id: str | None = None
     memory: Any = None
-    listed: bool = True
+    has_projection: bool = True
     tally: Tally | None = None
     noted: frozenset[str] = frozenset()
     clocked: bool = False
@@ -119,21 +119,21 @@ class RunState:
 _columns = attrgetter(*(column.name for column in fields(RunState)))
 
 
-def advance(state: RunState, kind: str, at: int, reading: Reading) -> bool:
+def apply(state: RunState, kind: str, at: int, reading: Interpretation) -> bool:
     """Move ``state`` over the next row; whether anything changed that a list of runs shows."""
     state.last_seq += 1
     _clock(state, kind, reading.time)
     if kind == STREAM_EVENT and not reading.marker:
         state.events += 1
     state.memory = reading.memory
-    changed = reading.facts is not None and _learn(state, reading.facts)
-    if reading.begins:
-        _begin(state, at)
+    changed = reading.metadata is not None and _apply_metadata(state, reading.metadata)
+    if reading.starts_response:
+        _restart(state, at)
         changed = True
     if reading.event is not None:
-        changed |= _stream(state, reading.event, at, reading)
+        changed |= _apply_stream_event(state, reading.event, at, reading)
     if reading.result is not None:
-        changed |= _snapshot(state, reading.result, at, reading)
+        changed |= _apply_run_snapshot(state, reading.result, at, reading)
     if reading.usage is not None:
         _count(state, reading.usage.plus(state.tally))
         changed = True
@@ -144,42 +144,42 @@ def advance(state: RunState, kind: str, at: int, reading: Reading) -> bool:
         state.details = token_counts.both(state.details, reading.details)
         changed = True
     if kind == TOOL_RESULTS and state.status is RunStatus.TOOL_CALLS:
-        _become(state, RunStatus.IN_PROGRESS, at, None)
+        _set_status(state, RunStatus.IN_PROGRESS, at, None)
         changed = True
-    changed |= _start(state, _own_time(state, reading))
+    changed |= _set_start_time(state, _own_time(state, reading))
     return changed or kind == RUN
 
 
-def flows(state: RunState) -> bool:
+def accepts_text_fast_path(state: RunState) -> bool:
     """Whether a partial message that says nothing else changes nothing that a list shows."""
     return (
         state.status is _IN_PROGRESS
         and state.error is None
         and state.error_code is None
         and state.tool_calls is None
-        and not state.settled
-        and (state.first_text_at is not None or not state.live)
+        and not state.is_final_by_get
+        and (state.first_text_at is not None or not state.has_live_clock)
     )
 
 
-def flow(state: RunState, message: PartialMessage, memory: Any = None) -> None:
+def apply_text(state: RunState, message: PartialMessage, memory: Any = None) -> None:
     """Move ``state``, which flows, over a partial message that says nothing else."""
     state.last_seq += 1
     state.events += 1
     state.message, state.memory = message, memory
 
 
-def note(state: RunState, type_: str | None, at: int, value: Any) -> bool:
+def apply_note(state: RunState, type_: str | None, at: int, value: Any) -> bool:
     """Move ``state`` over a note of the recorder; whether anything changed that a list shows."""
     state.last_seq += 1
     value = as_object(value)
     if type_ in (OPENED, RESUMED):
         state.recording = OPEN
-        state.live = value.get("via") != IMPORT and not state.clocked
+        state.has_live_clock = value.get("via") != IMPORT and not state.clocked
         if type_ == OPENED:
             state.source = str(value.get("source") or "")
             by_lines = value.get("via") == LINES and state.source == PLAIN
-            state.started_at, state.timed = at, state.live and not by_lines
+            state.started_at, state.has_start_time = at, state.has_live_clock and not by_lines
             state.requested_at = micros(value.get("requested_at"))
         labels = value.get("labels")
         if isinstance(labels, dict):
@@ -224,7 +224,7 @@ def summary(run_id: str, state: RunState) -> RunSummary:
     )
 
 
-def _learn(state: RunState, facts: Facts) -> bool:
+def _apply_metadata(state: RunState, facts: RunMetadata) -> bool:
     changed = False
     for name in ("assistant_id", "thread_id", "created_by", "model", "response_id"):
         told = getattr(facts, name)
@@ -241,46 +241,48 @@ def _learn(state: RunState, facts: Facts) -> bool:
         state.created_at = facts.created_at
         changed = True
     if facts.created_at is not None:
-        changed |= _start(state, facts.created_at)
+        changed |= _set_start_time(state, facts.created_at)
     return changed
 
 
-def _own_time(state: RunState, reading: Reading) -> int | None:
+def _own_time(state: RunState, reading: Interpretation) -> int | None:
     """The time that an event says of itself or, in an import, of the request."""
-    if reading.time is not None or reading.facts is None or state.live:
+    if reading.time is not None or reading.metadata is None or state.has_live_clock:
         return reading.time
-    return reading.facts.requested_at
+    return reading.metadata.requested_at
 
 
-def _start(state: RunState, time: int | None) -> bool:
+def _set_start_time(state: RunState, time: int | None) -> bool:
     """Begin an imported run at the first time that its source gives."""
-    if state.timed or time is None:
+    if state.has_start_time or time is None:
         return False
-    state.started_at, state.timed = time, True
+    state.started_at, state.has_start_time = time, True
     return True
 
 
 def _clock(state: RunState, kind: str, time: int | None) -> None:
     """Decide with the first line of a program whether the run goes by the times of its lines."""
-    if state.timed or not state.live or kind not in (RUN, STREAM_EVENT):
+    if state.has_start_time or not state.has_live_clock or kind not in (RUN, STREAM_EVENT):
         return
     if time is None:
-        state.timed = True
+        state.has_start_time = True
     else:
-        state.live, state.clocked = False, True
+        state.has_live_clock, state.clocked = False, True
 
 
 def _count(state: RunState, tally: Tally) -> None:
     state.tally, state.usage = tally, tally.usage
 
 
-def _stream(state: RunState, event: RunStreamEvent, at: int, reading: Reading) -> bool:
+def _apply_stream_event(
+    state: RunState, event: RunStreamEvent, at: int, reading: Interpretation
+) -> bool:
     status = _STREAMED.get(event.status)
     changed = False
     if state.first_text_at is None and event._message is not None:  # noqa: SLF001
         state.first_text_at = _time_of_first_text(state, at, reading.time)
         changed = state.first_text_at is not None
-    if status is None or state.settled:
+    if status is None or state.is_final_by_get:
         return changed
     before = (state.status, state.error, state.error_code, state.tool_calls)
     _outcome(state, status, event, at, reading)
@@ -290,26 +292,28 @@ def _stream(state: RunState, event: RunStreamEvent, at: int, reading: Reading) -
 
 def _time_of_first_text(state: RunState, at: int, time: int | None) -> int | None:
     """When the text of an event came that follows none whose time is known."""
-    if state.live:
+    if state.has_live_clock:
         return at
     # The times inside the events of services are of something else than the text.
     return time if state.source == PLAIN and state.message is None else None
 
 
-def _begin(state: RunState, at: int) -> None:
-    state.settled = False
+def _restart(state: RunState, at: int) -> None:
+    state.is_final_by_get = False
     state.message = state.error = state.error_code = None
-    _become(state, RunStatus.IN_PROGRESS, at, None)
+    _set_status(state, RunStatus.IN_PROGRESS, at, None)
 
 
-def _snapshot(state: RunState, result: RunResult, at: int, reading: Reading) -> bool:
+def _apply_run_snapshot(
+    state: RunState, result: RunResult, at: int, reading: Interpretation
+) -> bool:
     final = result.status in _FINAL
     total = token_counts.tally(result.usage)
     if total is not None and reading.total is None:
         _count(state, total)
     if state.status in _FINAL and not final:
         return True
-    state.settled = final
+    state.is_final_by_get = final
     _outcome(state, result.status, result, at, reading)
     return True
 
@@ -319,11 +323,11 @@ def _outcome(
     status: RunStatus,
     told: RunStreamEvent | RunResult,
     at: int,
-    reading: Reading,
+    reading: Interpretation,
 ) -> None:
     """Take in a status and what comes with it; of what is absent, all stays that fits it."""
     stays, calls = status is state.status, state.tool_calls
-    _become(state, status, at, reading.time)
+    _set_status(state, status, at, reading.time)
     if told._message is not None:  # noqa: SLF001 - a failed state refuses to show it
         state.message = told._message  # noqa: SLF001
     if not stays or told.error is not None or reading.error_code is not None:
@@ -333,10 +337,10 @@ def _outcome(
     state.tool_calls = calls
 
 
-def _become(state: RunState, status: RunStatus, at: int, time: int | None) -> None:
+def _set_status(state: RunState, status: RunStatus, at: int, time: int | None) -> None:
     if status in _FINAL:
         if state.status not in _FINAL or state.finished_at is None:
-            state.finished_at = at if state.live else time
+            state.finished_at = at if state.has_live_clock else time
     else:
         state.finished_at = None
         state.tool_calls = None

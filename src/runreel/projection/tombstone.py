@@ -59,7 +59,7 @@ def is_tombstone(row: EventRow) -> bool:
     return row.kind == NOTE and row.type == PRUNED
 
 
-def told(
+def tombstone_value(
     state: RunState, digest: bytes, *, reason: str | None, actor: str | None, keep_usage: bool
 ) -> dict[str, Any]:
     """What the tombstone of a run says that ends in ``state``, by a row of this digest."""
@@ -74,7 +74,7 @@ def told(
     return value | {"kept": _kept(state)} if keep_usage else value
 
 
-def remains(value: Any) -> RunState:
+def state_from_tombstone(value: Any) -> RunState:
     """The state that a tombstone leaves of its run, as of the last row that went.
 
     Raises:
@@ -82,7 +82,10 @@ def remains(value: Any) -> RunState:
     """
     kept = value.get("kept")
     state = RunState(
-        source=value["source"], recording=PRUNED, last_seq=value["seq"], listed=kept is not None
+        source=value["source"],
+        recording=PRUNED,
+        last_seq=value["seq"],
+        has_projection=kept is not None,
     )
     if kept is None:
         return state
@@ -98,7 +101,7 @@ def remains(value: Any) -> RunState:
     return state
 
 
-def epitaph(row: EventRow) -> str:
+def pruned_message(row: EventRow) -> str:
     """That the run of a tombstone was pruned: when, by whom and why."""
     try:
         value = plain_json.as_object(json_text.loads(row.payload or "{}"))

@@ -46,7 +46,7 @@ def column_of(grouping: str) -> str:
         ) from None
 
 
-def ahead(tz: tzinfo | None, days: Iterable[int]) -> list[tuple[int, int]]:
+def utc_offsets(tz: tzinfo | None, days: Iterable[int]) -> list[tuple[int, int]]:
     """From which quarter on a time zone is how many seconds ahead of UTC.
 
     Quarters of an hour and days of UTC are counted since the epoch. Of times that are in none of

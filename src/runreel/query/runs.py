@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.codec.json_text import loads
 from runreel.codec.plain_json import as_object
-from runreel.codec.stream_codec import Transcript
+from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import AmbiguousRun, BadInput, RunNotFound, UsageError
 from runreel.model.identifiers import LATEST, check_asked_id, check_run_id
 from runreel.model.records import NOTE, OPEN, OPENED, RESUMED, Listing, OpenRecording, Page
 from runreel.model.selection import UNFINISHED, RunFilter
 from runreel.model.timestamps import from_micros, to_micros
 from runreel.projection import event_times, run_mapper
-from runreel.projection.projector import Fold, fold, stored_event
-from runreel.projection.run_mapper import Projected
-from runreel.projection.tombstone import epitaph, is_tombstone
+from runreel.projection.projector import RunProjector, fold, stored_event
+from runreel.projection.run_mapper import RunProjection
+from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.sources import reader_of, thoughts
 from runreel.store.events import event_log, stream_heads
 from runreel.store.projections import run_queries, run_table
@@ -67,7 +67,7 @@ def listing(
 
 
 def list_runs(
-    connection: Connection, chosen: RunFilter, *, limit: int = 20, after: str | None = None
+    connection: Connection, run_filter: RunFilter, *, limit: int = 20, after: str | None = None
 ) -> Page[RunSummary]:
     """The runs that ``chosen`` lets through, newest first; ``limit`` 0 is all.
 
@@ -76,8 +76,10 @@ def list_runs(
     """
     as_of = datetime.now(UTC)
     position = None if after is None else _position(after)
-    chosen = with_stale(connection, chosen)
-    found = run_queries.page(connection, chosen, limit=limit + 1 if limit else 0, after=position)
+    run_filter = with_stale(connection, run_filter)
+    found = run_queries.page(
+        connection, run_filter, limit=limit + 1 if limit else 0, after=position
+    )
     items = [
         # Most runs of a log have ended: what is known of them is known at once.
         item
@@ -110,7 +112,7 @@ def resolve(connection: Connection, text: str) -> str:
         AmbiguousRun: if several begin so.
     """
     check_asked_id(text)
-    if text and event_log.head(connection, text) >= 0:
+    if text and event_log.last_position(connection, text) >= 0:
         return text
     if text == LATEST:
         newest = list_runs(connection, RunFilter(), limit=1).items
@@ -137,7 +139,7 @@ def require_kept(connection: Connection, run_id: str) -> None:
     """
     first = stream_heads.first_row(connection, run_id)
     if first is not None and is_tombstone(first):
-        raise RunNotFound(epitaph(first), hint=_STILL_COUNTED)
+        raise RunNotFound(pruned_message(first), hint=_STILL_COUNTED)
 
 
 def require_logged(connection: Connection, run_id: str) -> int:
@@ -147,13 +149,13 @@ def require_logged(connection: Connection, run_id: str) -> int:
         RunNotFound: if the log has no such run, or it was pruned.
     """
     require_kept(connection, run_id)
-    head = event_log.head(connection, run_id)
+    head = event_log.last_position(connection, run_id)
     if head < 0:
         raise RunNotFound(f"no run is called {run_id!r}")
     return head
 
 
-def state(connection: Connection, run_id: str, at: int | datetime | None = None) -> Projected:
+def state(connection: Connection, run_id: str, at: int | datetime | None = None) -> RunProjection:
     """A run's summary and result, now or after the row or at the time of ``at``.
 
     Raises:
@@ -162,7 +164,7 @@ def state(connection: Connection, run_id: str, at: int | datetime | None = None)
     """
     check_asked_id(run_id)
     require_kept(connection, run_id)
-    head = event_log.head(connection, run_id)
+    head = event_log.last_position(connection, run_id)
     if at is None:
         migrations.require_projections(connection)
         kept = run_table.load(connection, run_id)
@@ -177,9 +179,9 @@ def state(connection: Connection, run_id: str, at: int | datetime | None = None)
         stop = at + 1
     folded = fold(run_id, event_log.read(connection, run_id, stop=stop))
     if folded.state.last_seq >= head >= 0:
-        return _judged(connection, folded.projected())
+        return _judged(connection, folded.projection())
     if folded.state.last_seq >= 0:
-        return folded.projected()
+        return folded.projection()
     if head >= 0:
         raise RunNotFound(
             f"run {run_id} had no events then", hint="`runreel show` says when it started."
@@ -225,9 +227,9 @@ def paged_events(
 def _events(
     run_id: str, rows: Iterable[EventRow], start: int, types: frozenset[str] | None
 ) -> Iterator[StoredEvent]:
-    folded = Fold(run_id)
+    folded = RunProjector(run_id)
     for row in rows:
-        told = folded.take(row)
+        told = folded.apply(row)
         if row.seq >= start and (types is None or row.type in types or row.kind in types):
             yield stored_event(row, told.value, told.reading, folded.transcript.text)
 
@@ -254,13 +256,13 @@ def reasoning(connection: Connection, run_id: str, stop: int) -> str | None:
 
     Its parts are separated by an empty line.
     """
-    folded = Fold(run_id)
+    folded = RunProjector(run_id)
     parts: dict[tuple[int, ...], str] = {}
     for row in event_log.read(connection, run_id, stop=stop):
-        value, reading, _ = folded.take(row)
+        value, reading, _ = folded.apply(row)
         if reading is None:
             continue
-        if reading.begins:
+        if reading.starts_response:
             parts.clear()
         found = list(thoughts(folded.reader.name, row.kind, value))
         if reading.result is not None and found:
@@ -276,14 +278,14 @@ def open_recordings(connection: Connection) -> list[OpenRecording]:
     return [_open_recording(connection, item) for item in reversed(page)]
 
 
-def _reopened(connection: Connection, summary: RunSummary, result: bytes) -> Projected:
+def _reopened(connection: Connection, summary: RunSummary, result: bytes) -> RunProjection:
     """What a row of the projections says, with the text that the log alone has."""
-    transcript = Transcript(reader_of(summary.source))
+    transcript = StreamCodec(reader_of(summary.source))
     # No further than the result has read: the run may have grown since.
     for row in event_log.read(connection, summary.run_id, stop=summary.last_seq + 1):
         transcript.skip(row)
     text = transcript.text
-    return Projected(summary, run_mapper.decode_result(summary.run_id, result, text), text)
+    return RunProjection(summary, run_mapper.decode_result(summary.run_id, result, text), text)
 
 
 def _open_recording(connection: Connection, item: RunSummary) -> OpenRecording:
@@ -320,16 +322,16 @@ def _alive(opened: dict[str, Any]) -> bool | None:
 
 def _rows_until(connection: Connection, run_id: str, at: int) -> int:
     """How many rows a run had at a time by its own clock: see ``pacing.wall``."""
-    folded = Fold(run_id)
+    folded = RunProjector(run_id)
     received: list[int] = []
     known: dict[int, int] = {}
     for row in event_log.read(connection, run_id):
-        reading = folded.take(row).reading
+        reading = folded.apply(row).reading
         received.append(row.at)
-        time = row.at if folded.state.live else None if reading is None else reading.time
+        time = row.at if folded.state.has_live_clock else None if reading is None else reading.time
         if time is not None:
             known[row.seq] = time
-    if folded.state.timed and received:
+    if folded.state.has_start_time and received:
         known.setdefault(0, folded.state.started_at)
     return bisect_right(event_times.wall(received, known), at)
 
@@ -339,7 +341,7 @@ def _is_gone(note: str | None) -> bool:
     return _alive(_note(note)) is False
 
 
-def _judged(connection: Connection, projected: Projected) -> Projected:
+def _judged(connection: Connection, projected: RunProjection) -> RunProjection:
     """The same with whether the run is stale."""
     summary = projected.summary
     if summary.recording != OPEN or summary.status not in UNFINISHED:

@@ -11,7 +11,7 @@ from runreel.model.errors import LogError
 from runreel.model.finding import Finding
 from runreel.model.records import Difference
 from runreel.projection import run_mapper
-from runreel.projection.projector import DamagedRow, Fold
+from runreel.projection.projector import DamagedRow, RunProjector
 from runreel.store.events import damage as integrity
 from runreel.store.events import event_log
 from runreel.store.projections import run_prefetch
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from runreel.model.records import EventRow
-    from runreel.projection.run_mapper import Label, Projected
+    from runreel.projection.run_mapper import Label, RunProjection
     from runreel.store.connection import Connection
-    from runreel.store.projections.run_prefetch import Known
+    from runreel.store.projections.run_prefetch import StoredProjection
 
     # What reads are done inside of that may fail.
     Attempt = Callable[[Connection], AbstractContextManager[Any]]
@@ -44,7 +44,7 @@ class DamagedRun(LogError):
         )
 
 
-class Due(NamedTuple):
+class ExpectedProjection(NamedTuple):
     """What the projections are to hold of a run: its row of ``runs``, and its labels."""
 
     row: tuple[Any, ...]
@@ -53,10 +53,10 @@ class Due(NamedTuple):
     @property
     def named(self) -> dict[str, Any]:
         """The row by column names."""
-        return run_mapper.named(self.row)
+        return run_mapper.as_dict(self.row)
 
 
-class Examined(NamedTuple):
+class RunComparison(NamedTuple):
     """A run beside its log: what differs, what the projections are to hold, or what is damaged.
 
     ``due`` is None if nothing differs, or if they are to have nothing of the run.
@@ -64,11 +64,11 @@ class Examined(NamedTuple):
 
     run_id: str
     differences: list[Difference]
-    due: Due | None
+    expected: ExpectedProjection | None
     damage: Finding | None = None
 
 
-class Beside:
+class ProjectionComparer:
     """The fold of a run, moved along its rows, beside what the projections say of the run.
 
     Their row may lag behind the log by events that a list does not show, and by no others.
@@ -76,14 +76,14 @@ class Beside:
 
     __slots__ = ("_fold", "_known", "_owed", "_seq", "_then")
 
-    def __init__(self, run_id: str, known: Known) -> None:
-        self._fold = Fold(run_id)
+    def __init__(self, run_id: str, known: StoredProjection) -> None:
+        self._fold = RunProjector(run_id)
         self._known = known
         self._seq = -1 if known.row is None else known.row["projected_seq"]
         self._owed = -1
-        self._then: Projected | None = None
+        self._then: RunProjection | None = None
 
-    def follow(self, rows: Sequence[Any]) -> None:
+    def apply_rows(self, rows: Sequence[Any]) -> None:
         """Move over the rows that come next, as ``Fold.follow`` does.
 
         Raises:
@@ -92,67 +92,71 @@ class Beside:
         if self._known.row is not None and (end := bisect_right(rows, self._seq, key=_seq)):
             self._move(rows[:end])
             if _seq(rows[end - 1]) == self._seq:
-                self._then = self._fold.projected()
+                self._then = self._fold.projection()
             rows = rows[end:]
         self._move(rows)
 
-    def compared(self) -> Examined:
+    def compared(self) -> RunComparison:
         """Where the projections are not what the rows so far say."""
         run_id, (row, labels) = self._fold.run_id, self._known
         if not self._has_row:
             found = [Difference(run_id, "*", row or labels, None)] if row or labels else []
-            return Examined(run_id, found, None)
+            return RunComparison(run_id, found, None)
         if row is None:
             return self._differing([Difference(run_id, "*", None, "a row")])
         lags = self._then is not None and self._seq >= self._owed
-        expected = self._then if self._then is not None and lags else self._fold.projected()
+        expected = self._then if self._then is not None and lags else self._fold.projection()
         found = [Difference(run_id, *wrong) for wrong in run_mapper.differing(row, expected)]
         expected_labels = run_mapper.label_rows(expected.summary)
         # SQLite may hold a number of another type, which Python calls equal.
         if repr(labels) != repr(expected_labels):
             found.append(Difference(run_id, "labels", labels, expected_labels))
-        return self._differing(found) if found else Examined(run_id, found, None)
+        return self._differing(found) if found else RunComparison(run_id, found, None)
 
     def _move(self, rows: Sequence[Any]) -> None:
-        self._owed = max(self._owed, self._fold.follow(rows))
+        self._owed = max(self._owed, self._fold.apply_rows(rows))
 
-    def _differing(self, found: list[Difference]) -> Examined:
-        projected = self._fold.projected()
+    def _differing(self, found: list[Difference]) -> RunComparison:
+        projected = self._fold.projection()
         labels = run_mapper.label_rows(projected.summary)
-        return Examined(self._fold.run_id, found, Due(run_mapper.row_of(projected), labels))
+        return RunComparison(
+            self._fold.run_id, found, ExpectedProjection(run_mapper.to_row(projected), labels)
+        )
 
     @property
     def _has_row(self) -> bool:
         state = self._fold.state
-        return state.last_seq >= 0 and state.listed
+        return state.last_seq >= 0 and state.has_projection
 
 
-def examine(
+def compare_runs(
     connection: Connection,
     run_ids: list[str],
     *,
     attempt: Attempt = contextlib.nullcontext,
-) -> list[Examined]:
+) -> list[RunComparison]:
     """Runs that are neighbours in the log, compared with it while nobody moved them."""
     try:
         with attempt(connection):
             return compared(connection, run_ids)
     except DamagedRun as error:
         if len(run_ids) == 1:
-            return [Examined(run_ids[0], [], None, error.finding)]
+            return [RunComparison(run_ids[0], [], None, error.finding)]
     # What is damaged takes nothing with it.
-    return [one for run_id in run_ids for one in examine(connection, [run_id], attempt=attempt)]
+    return [
+        one for run_id in run_ids for one in compare_runs(connection, [run_id], attempt=attempt)
+    ]
 
 
-def compared(connection: Connection, run_ids: list[str]) -> list[Examined]:
+def compared(connection: Connection, run_ids: list[str]) -> list[RunComparison]:
     """Like ``examine``.
 
     Raises:
         DamagedRun: if one is damaged, as far as can be told of many.
     """
-    known = run_prefetch.known(connection, run_ids)
-    besides = {run_id: Beside(run_id, known[run_id]) for run_id in run_ids}
-    _follow(connection, besides)
+    known = run_prefetch.stored_projections(connection, run_ids)
+    besides = {run_id: ProjectionComparer(run_id, known[run_id]) for run_id in run_ids}
+    _compare_rows(connection, besides)
     found = [beside.compared() for beside in besides.values()]
     wrong = [run.run_id for run in found if run.differences]
     now = run_prefetch.rows_of(connection, wrong) if wrong else {}
@@ -160,7 +164,7 @@ def compared(connection: Connection, run_ids: list[str]) -> list[Examined]:
     return [compared(connection, [run.run_id])[0] if run.run_id in moved else run for run in found]
 
 
-def _follow(connection: Connection, besides: dict[str, Beside]) -> None:
+def _compare_rows(connection: Connection, besides: dict[str, ProjectionComparer]) -> None:
     """Move each along the rows of its run.
 
     Raises:
@@ -168,16 +172,16 @@ def _follow(connection: Connection, besides: dict[str, Beside]) -> None:
     """
     run_id, seq = min(besides), -1
     try:
-        for run_id, rows in event_log.stretch(connection, min(besides), max(besides)):
+        for run_id, rows in event_log.read_range(connection, min(besides), max(besides)):
             seq = _seq(rows[-1])
             # Others may have begun in between.
             if run_id in besides:
-                besides[run_id].follow(rows)
+                besides[run_id].apply_rows(rows)
     except Exception as error:
         raise _damaged(run_id, seq, error) from error
 
 
-def follow(connection: Connection, run_id: str, take: Callable[[EventRow], object]) -> None:
+def for_each_row(connection: Connection, run_id: str, take: Callable[[EventRow], object]) -> None:
     """Hand each row of a run to ``take``, in order.
 
     Raises:

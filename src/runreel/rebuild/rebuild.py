@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runreel.model.errors import RunNotFound
 from runreel.model.identifiers import check_asked_id
 from runreel.model.records import Difference
-from runreel.rebuild.comparison import DamagedRun, Examined, compared, examine
+from runreel.rebuild.comparison import DamagedRun, RunComparison, compare_runs, compared
 from runreel.store.events import damage as integrity
 from runreel.store.events import event_log, stream_ids
 from runreel.store.projections import (
@@ -20,24 +20,28 @@ from runreel.store.projections import (
     usage_rollups,
 )
 from runreel.store.schema import migrations
-from runreel.system.disk_queue import Spool
+from runreel.system.disk_queue import DiskQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from runreel.model.finding import Finding
     from runreel.rebuild.comparison import Attempt
-    from runreel.rebuild.worker_pool import Others
+    from runreel.rebuild.worker_pool import WorkerPool
     from runreel.store.connection import Connection
     from runreel.store.database import Database
-    from runreel.store.projections.usage_rollup_check import Absent
-    from runreel.store.projections.usage_rollups import Counted, Move, Wrong
+    from runreel.store.projections.usage_rollup_check import MissingRollup
+    from runreel.store.projections.usage_rollups import (
+        ContributionChange,
+        RollupMismatch,
+        UsageContribution,
+    )
 
     Progress = Callable[[int, int], None]
     # What happens to a run whose log is damaged; it is left as it is.
     OnDamage = Callable[[Finding], None]
     # What looks at pieces of the log; the answers are in order.
-    Look = Callable[[Iterable[list[str]]], Iterator[list[Examined]]]
+    CompareBatches = Callable[[Iterable[list[str]]], Iterator[list[RunComparison]]]
 
 # So many runs are read at once: fewer take more statements, more take more memory.
 _PIECE = 50
@@ -51,7 +55,7 @@ def require(connection: Connection, run_ids: Iterable[str]) -> None:
     """
     for run_id in run_ids:
         check_asked_id(run_id)
-        known = event_log.head(connection, run_id) >= 0 or run_prefetch.rows_of(
+        known = event_log.last_position(connection, run_id) >= 0 or run_prefetch.rows_of(
             connection, [run_id]
         )
         if not known:
@@ -63,7 +67,7 @@ def differences(  # noqa: PLR0913 - how to look, and whom to tell
     run_ids: Sequence[str] | None = None,
     *,
     check_only: bool = False,
-    others: Others | None = None,
+    others: WorkerPool | None = None,
     progress: Progress | None = None,
     on_damage: OnDamage | None = None,
 ) -> Iterator[Difference]:
@@ -85,7 +89,7 @@ def check(
     *,
     progress: Progress | None = None,
     on_damage: OnDamage | None = None,
-    others: Others | None = None,
+    others: WorkerPool | None = None,
 ) -> Iterator[Difference]:
     """Where the projections are not what the log says, run by run.
 
@@ -96,11 +100,11 @@ def check(
     """
     wrong = []
     whole = run_ids is None
-    adds_up = others.begin(usage_rollup_check.adds_up) if others and whole else None
-    look = others.examined if others else partial(one_by_one, connection)
-    for runs in _told(connection, run_ids, progress, look):
+    adds_up = others.start(usage_rollup_check.is_consistent) if others and whole else None
+    look = others.compared if others else partial(one_by_one, connection)
+    for runs in _compared_batches(connection, run_ids, progress, look):
         for run in runs:
-            _take_care(run, on_damage)
+            _handle_damage(run, on_damage)
             if run.differences:
                 wrong.append(run.run_id)
             yield from run.differences
@@ -114,7 +118,7 @@ def rebuild(
     *,
     progress: Progress | None = None,
     on_damage: OnDamage | None = None,
-    others: Others | None = None,
+    others: WorkerPool | None = None,
 ) -> Iterator[Difference]:
     """Make the projections what the log says, in one step for whoever reads; what differed.
 
@@ -125,28 +129,28 @@ def rebuild(
         DamagedRun: if a run's log is damaged and nobody takes care of that; nothing is changed.
     """
     whole = connection.transaction() if connection.postgres else contextlib.nullcontext()
-    wrong: Spool[Wrong | Absent]
-    with Spool() as wrong:
-        with whole, staged_rebuild.room(connection):
-            alone = partial(one_by_one, connection, attempt=staged_rebuild.attempt)
-            look = others.examined if others else alone
-            for runs in _told(connection, run_ids, progress, look):
+    wrong: DiskQueue[RollupMismatch | MissingRollup]
+    with DiskQueue() as wrong:
+        with whole, staged_rebuild.staging_tables(connection):
+            alone = partial(one_by_one, connection, attempt=staged_rebuild.savepoint)
+            look = others.compared if others else alone
+            for runs in _compared_batches(connection, run_ids, progress, look):
                 for run in runs:
-                    _take_care(run, on_damage)
+                    _handle_damage(run, on_damage)
                 _stage(connection, [run for run in runs if run.differences])
                 for run in runs:
                     yield from run.differences
             place = contextlib.nullcontext() if connection.postgres else connection.transaction()
             with place:
-                staged_rebuild.place(connection, None if run_ids is not None else wrong)
+                staged_rebuild.swap_in(connection, None if run_ids is not None else wrong)
                 if run_ids is None:
                     migrations.set_projection_version(connection)
-        yield from map(_of_usage, wrong)
+        yield from map(_usage_difference, wrong)
 
 
-def _stage(connection: Connection, runs: list[Examined]) -> None:
-    due = [(run.run_id, run.due) for run in runs if run.due is not None]
-    staged_rebuild.stage(
+def _stage(connection: Connection, runs: list[RunComparison]) -> None:
+    due = [(run.run_id, run.expected) for run in runs if run.expected is not None]
+    staged_rebuild.stage_rows(
         connection,
         [run.run_id for run in runs],
         [it.row for _, it in due],
@@ -159,37 +163,40 @@ def one_by_one(
     pieces: Iterable[list[str]],
     *,
     attempt: Attempt = contextlib.nullcontext,
-) -> Iterator[list[Examined]]:
+) -> Iterator[list[RunComparison]]:
     """Each piece of the log examined, in order; ``attempt`` is what it is done inside of."""
     for run_ids in pieces:
-        yield examine(connection, run_ids, attempt=attempt)
+        yield compare_runs(connection, run_ids, attempt=attempt)
 
 
 def _usage(connection: Connection, run_ids: Iterable[str]) -> Iterator[Difference]:
     """Where usage is not what runs add up to, once those that are wrong are what the log says."""
-    moves: list[Move] = []
+    moves: list[ContributionChange] = []
     with integrity.snapshot(connection):
         for run_id in run_ids:
             (run,) = compared(connection, [run_id])
             if run.differences:
                 stood = run_prefetch.rows_of(connection, [run_id]).get(run_id)
-                moves.append((_counted(stood), _counted(run.due and run.due.named)))
-        yield from map(_of_usage, usage_rollup_check.differences(connection, moves))
+                moves.append((_counted(stood), _counted(run.expected and run.expected.named)))
+        yield from map(_usage_difference, usage_rollup_check.differences(connection, moves))
 
 
-def _counted(row: dict[str, Any] | None) -> Counted | None:
+def _counted(row: dict[str, Any] | None) -> UsageContribution | None:
     return None if row is None else run_table.counted(row)
 
 
-def _of_usage(wrong: Wrong | Absent) -> Difference:
-    if isinstance(wrong, usage_rollup_check.Absent):
-        return Difference("*", wrong.name, None, f"{wrong.due} rows")
+def _usage_difference(wrong: RollupMismatch | MissingRollup) -> Difference:
+    if isinstance(wrong, usage_rollup_check.MissingRollup):
+        return Difference("*", wrong.name, None, f"{wrong.expected} rows")
     return Difference(
-        "*", wrong.bucket.name, usage_rollups.totals(wrong.stored), usage_rollups.totals(wrong.due)
+        "*",
+        wrong.bucket.name,
+        usage_rollups.totals(wrong.stored),
+        usage_rollups.totals(wrong.expected),
     )
 
 
-def _take_care(run: Examined, on_damage: OnDamage | None) -> None:
+def _handle_damage(run: RunComparison, on_damage: OnDamage | None) -> None:
     if run.damage is None:
         return
     if on_damage is None:
@@ -197,12 +204,15 @@ def _take_care(run: Examined, on_damage: OnDamage | None) -> None:
     on_damage(run.damage)
 
 
-def _told(
-    connection: Connection, run_ids: Sequence[str] | None, progress: Progress | None, look: Look
-) -> Iterator[list[Examined]]:
+def _compared_batches(
+    connection: Connection,
+    run_ids: Sequence[str] | None,
+    progress: Progress | None,
+    look: CompareBatches,
+) -> Iterator[list[RunComparison]]:
     """The runs that were looked at, piece by piece, each told to ``progress``."""
     if run_ids is None:
-        looked = look(stream_ids.pieces(connection, _PIECE))
+        looked = look(stream_ids.id_batches(connection, _PIECE))
     else:
         looked = look([run_id] for run_id in run_ids)
     if progress is None:

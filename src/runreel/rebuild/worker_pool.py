@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import IO, TypeVar
 
-    from runreel.rebuild.comparison import Examined
+    from runreel.rebuild.comparison import RunComparison
     from runreel.store.connection import Connection
     from runreel.store.database import Database
 
     T = TypeVar("T")
     # The answer that is awaited, an error, or None where none can come.
-    _Turn = SimpleQueue[Any]
+    _Result = SimpleQueue[Any]
 
 # So many pieces each of the other processes has, and so many are under way or wait for their turn
 # in all.
@@ -42,57 +42,57 @@ _BEGIN = (
 )
 
 
-class HelperLost(LogError):
+class WorkerLost(LogError):
     """A process that looked at runs has ended, and nobody told it to."""
 
     hint = "It may have been killed for want of memory. `-j 1` does without."
 
 
 @contextmanager
-def others(database: Database, jobs: int) -> Iterator[Others | None]:
+def workers(database: Database, jobs: int) -> Iterator[WorkerPool | None]:
     """The other processes, where this one is to be one of ``jobs``; None if it is alone."""
     if jobs == 1:
         yield None
         return
-    helpers: list[_Helper] = []
+    helpers: list[_Worker] = []
     try:
-        helpers.extend(_Helper(database.url.text) for _ in range(jobs - 1))
-        yield Others(database, helpers)
+        helpers.extend(_Worker(database.url.text) for _ in range(jobs - 1))
+        yield WorkerPool(database, helpers)
     finally:
         for helper in helpers:
             helper.end()
 
 
-class Others:
+class WorkerPool:
     """Processes that work beside this one, each with a connection of its own."""
 
-    def __init__(self, database: Database, helpers: Sequence[_Helper]) -> None:
+    def __init__(self, database: Database, helpers: Sequence[_Worker]) -> None:
         self._database = database
         self._helpers = helpers
 
-    def begin(self, work: Callable[[Connection], T]) -> Callable[[], T]:
+    def start(self, work: Callable[[Connection], T]) -> Callable[[], T]:
         """Have one of them work; what is answered waits for what comes of it."""
         turn = self._helpers[0].ask(work)
         return partial(_answer, turn)
 
-    def examined(self, pieces: Iterable[list[str]]) -> Iterator[list[Examined]]:
+    def compared(self, pieces: Iterable[list[str]]) -> Iterator[list[RunComparison]]:
         """Pieces of the log examined, in order; this process does what the others do not.
 
         Each run is seen as it stands when somebody comes to it.
         """
-        from runreel.rebuild.comparison import examine
+        from runreel.rebuild.comparison import compare_runs
 
         more = iter(pieces)
-        turns: deque[_Turn] = deque()
+        turns: deque[_Result] = deque()
         with self._database.reading() as connection:
             while True:
                 room = len(turns) < _MOST
-                free = min(self._helpers, key=_Helper.waiting)
+                free = min(self._helpers, key=_Worker.waiting)
                 if room and free.waiting() < _AHEAD and (piece := next(more, None)):
-                    turns.append(free.ask(partial(_examine, piece)))
+                    turns.append(free.ask(partial(_compare, piece)))
                 elif room and turns and turns[0].empty() and (piece := next(more, None)):
-                    own: _Turn = SimpleQueue()
-                    own.put(examine(connection, piece))
+                    own: _Result = SimpleQueue()
+                    own.put(compare_runs(connection, piece))
                     turns.append(own)
                 elif turns:
                     yield _answer(turns.popleft())
@@ -100,26 +100,26 @@ class Others:
                     return
 
 
-def _examine(run_ids: list[str], connection: Connection) -> list[Examined]:
-    from runreel.rebuild.comparison import examine
+def _compare(run_ids: list[str], connection: Connection) -> list[RunComparison]:
+    from runreel.rebuild.comparison import compare_runs
 
-    return examine(connection, run_ids)
+    return compare_runs(connection, run_ids)
 
 
-def _answer(turn: _Turn) -> Any:
+def _answer(turn: _Result) -> Any:
     found = turn.get()
     if found is None:
-        raise HelperLost("a process that was looking at runs has ended")
+        raise WorkerLost("a process that was looking at runs has ended")
     if isinstance(found, Exception):
         raise found
     return found
 
 
-class _Helper:
+class _Worker:
     """Another process; it does what it is asked in the order in which it is asked."""
 
     def __init__(self, url: str) -> None:
-        self._turns: deque[_Turn] = deque()
+        self._turns: deque[_Result] = deque()
         self._lost = False
         told = [sys.executable, "-P", "-c", _BEGIN]
         self._process = subprocess.Popen(told, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - it is us
@@ -133,9 +133,9 @@ class _Helper:
         """How much it has still to do."""
         return len(self._turns)
 
-    def ask(self, work: Callable[[Connection], Any]) -> _Turn:
+    def ask(self, work: Callable[[Connection], Any]) -> _Result:
         """Have it work; None comes where it cannot answer any more."""
-        turn: _Turn = SimpleQueue()
+        turn: _Result = SimpleQueue()
         self._turns.append(turn)
         self._send(work)
         if self._lost:
@@ -186,7 +186,7 @@ def serve(url: str, asks: IO[bytes]) -> None:
     os.dup2(2, 1)
     asked: SimpleQueue[Any] = SimpleQueue()
     Thread(target=_queue, args=(asks, asked), daemon=True).start()
-    from runreel.rebuild.comparison import examine  # noqa: F401 - while nothing has been asked
+    from runreel.rebuild.comparison import compare_runs  # noqa: F401 - while nothing has been asked
     from runreel.store.database import Database
 
     with closing(Database(url, create=False)) as database:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec.json_text import dumps, sorted_bytes
-from runreel.codec.masks import covers
+from runreel.codec.masks import matches_mask
 from runreel.codec.plain_json import as_object
 from runreel.model.records import CONFLICT, NOTE, STREAM_EVENT
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from runreel.model.records import EventRow
 
-    Look = Callable[[], Iterable[tuple[EventRow, Any]]]
+    ReadRows = Callable[[], Iterable[tuple[EventRow, Any]]]
 
 
-class Offer(NamedTuple):
+class AppendOutcome(NamedTuple):
     """What became of a source's value: the row that holds it, and whether it is a new one.
 
     ``conflict`` is whether that row holds another telling of the same event; ``missing`` counts
@@ -34,14 +34,14 @@ class Offer(NamedTuple):
     unread: tuple[str, ...] = ()
 
 
-class Held(NamedTuple):
+class KnownEvent(NamedTuple):
     """A numbered event's row; ``print`` is None once its content is erased."""
 
     seq: int
     print: bytes | None
 
 
-class Erased(NamedTuple):
+class ErasedEvent(NamedTuple):
     """A row without a number whose content is erased, and what is left of it."""
 
     kind: str
@@ -49,12 +49,12 @@ class Erased(NamedTuple):
     mask: Any
 
 
-class Seen:
+class KnownEvents:
     """The events of a run by the source's number, the others by content and count."""
 
     def __init__(self) -> None:
-        self.rows: dict[int, Held] = {}
-        self.erased: dict[int, Erased] = {}
+        self.rows: dict[int, KnownEvent] = {}
+        self.erased: dict[int, ErasedEvent] = {}
         self._places: defaultdict[bytes, list[int]] = defaultdict(list)
         self._conflicts: set[tuple[int, bytes]] = set()
 
@@ -68,9 +68,9 @@ class Seen:
             return
         content = None if row.redacted is not None else fingerprint(row.kind, value)
         if row.source_index is not None:
-            self.rows.setdefault(row.source_index, Held(row.seq, content))
+            self.rows.setdefault(row.source_index, KnownEvent(row.seq, content))
         elif content is None:
-            self.erased[row.seq] = Erased(row.kind, row.type, value)
+            self.erased[row.seq] = ErasedEvent(row.kind, row.type, value)
         else:
             self._places[content].append(row.seq)
 
@@ -84,12 +84,12 @@ class Seen:
         held = self.rows[index].print
         return held is None or held == fingerprint(STREAM_EVENT, value)
 
-    def noted(self, index: int, value: Any) -> bool:
+    def conflict_at(self, index: int, value: Any) -> bool:
         """Whether this other telling of the event is noted already."""
         return (index, fingerprint(STREAM_EVENT, value)) in self._conflicts
 
 
-class Matcher:
+class Deduplicator:
     """Finds the row that an offered event already is.
 
     Events that the source numbers are known by their number, others by content and count: the n-th
@@ -97,30 +97,30 @@ class Matcher:
     an event may be an old one; ``offered`` counts the offers of each content.
     """
 
-    def __init__(self, look: Look, offered: Counter[bytes]) -> None:
+    def __init__(self, look: ReadRows, offered: Counter[bytes]) -> None:
         self.index = -1
         self._look = look
         self._offered = offered
         self._fresh = False
-        self._seen: Seen | None = None
+        self._seen: KnownEvents | None = None
         # Where the last offered event was found, and the erased rows that were found already.
         self._last = -1
         self._met: set[int] = set()
 
-    def start(self) -> None:
+    def assume_empty(self) -> None:
         """The log holds nothing of the run yet: what comes is new, until a number comes again."""
         self._fresh = True
 
-    def bypass(self) -> None:
+    def assume_duplicates(self) -> None:
         """A row is about to be appended without being offered: its equal is not new then."""
         self._fresh = False
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Others have appended: look again before the next answer."""
         self._fresh = False
         self._seen = None
 
-    def mark(self, row: EventRow, value: Any) -> None:
+    def add(self, row: EventRow, value: Any) -> None:
         """Take in a row that was appended."""
         if row.kind == STREAM_EVENT and row.source_index is not None:
             self.index = max(self.index, row.source_index)
@@ -146,7 +146,9 @@ class Matcher:
     def _may_be_old(self, number: int | None) -> bool:
         return not self._fresh if number is None else number <= self.index
 
-    def find(self, kind: str, type_: str | None, number: int | None, value: Any) -> Offer | None:
+    def find(
+        self, kind: str, type_: str | None, number: int | None, value: Any
+    ) -> AppendOutcome | None:
         """The row that the event is, None if it is new to the log.
 
         Raises:
@@ -157,16 +159,16 @@ class Matcher:
         # A fingerprint does not tell what is no JSON value.
         dumps(value)
         if number is None:
-            return self._by_content(Erased(kind, type_, value))
+            return self._by_content(ErasedEvent(kind, type_, value))
         seen = self._known()
         held = seen.rows.get(number)
         if held is None:
             return None
         if seen.equal(number, value):
-            return Offer(held.seq, new=False)
-        return Offer(held.seq, new=not seen.noted(number, value), conflict=True)
+            return AppendOutcome(held.seq, new=False)
+        return AppendOutcome(held.seq, new=not seen.conflict_at(number, value), conflict=True)
 
-    def _by_content(self, offered: Erased) -> Offer | None:
+    def _by_content(self, offered: ErasedEvent) -> AppendOutcome | None:
         seen, content = self._known(), fingerprint(offered.kind, offered.mask)
         seq = seen.nth(content, self._offered[content] + 1)
         if seq is None and seen.erased:
@@ -174,9 +176,9 @@ class Matcher:
         if seq is None:
             return None
         self._last = seq
-        return Offer(seq, new=False)
+        return AppendOutcome(seq, new=False)
 
-    def _among_erased(self, erased: dict[int, Erased], offered: Erased) -> int | None:
+    def _among_erased(self, erased: dict[int, ErasedEvent], offered: ErasedEvent) -> int | None:
         """The first erased row, not found before, that the event can be.
 
         Of a row that is gone altogether its place alone tells: right behind the last one found.
@@ -185,15 +187,15 @@ class Matcher:
             if seq in self._met or (row.kind, row.type) != (offered.kind, offered.type):
                 continue
             follows = row.mask is None and seq == self._last + 1
-            if follows or (row.mask is not None and covers(row.mask, offered.mask)):
+            if follows or (row.mask is not None and matches_mask(row.mask, offered.mask)):
                 self._met.add(seq)
                 return seq
         return None
 
-    def _known(self) -> Seen:
+    def _known(self) -> KnownEvents:
         if self._seen is None:
             self._fresh = False
-            self._seen = Seen()
+            self._seen = KnownEvents()
             for row, value in self._look():
                 self._seen.add(row, value)
         return self._seen

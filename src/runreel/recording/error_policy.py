@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from runreel.model.records import StoredEvent
-    from runreel.recording.deduplication import Offer
+    from runreel.recording.deduplication import AppendOutcome
     from runreel.recording.recorder import Recorder
 
 _log = logging.getLogger("runreel")
@@ -25,7 +25,7 @@ _PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
 
 
-class Keeper:
+class GuardedRecorder:
     """A recorder that does with failures what the user wants: ``raise`` or ``warn``.
 
     ``recorder`` may be what makes it, asked when there is something to store, and asked anew for
@@ -56,7 +56,7 @@ class Keeper:
             RunreelError: if it cannot be made.
         """
         if self._recorder is None:
-            self._recorder = self._made()
+            self._recorder = self._opened()
         return self._recorder
 
     @property
@@ -71,29 +71,29 @@ class Keeper:
             RecordingError: if it cannot be stored (with ``warn``: answers None).
         """
         try:
-            self.tell_lost()
+            self.report_drops()
             return self.recorder.append(kind, value)
         except RunreelError as error:
             self.failed(error, event)
             return None
 
-    def offer(self, kind: str, value: Any, event: Any = None) -> Offer | None:
+    def offer(self, kind: str, value: Any, event: Any = None) -> AppendOutcome | None:
         """Store a source's value unless the log has it; ``event`` is what the caller knows it as.
 
         Raises:
             RecordingError: if it cannot be stored (with ``warn``: answers None).
         """
         try:
-            self.tell_lost()
+            self.report_drops()
             return self.warn_unread(self.recorder.offer(kind, value))
         except RunreelError as error:
             self.failed(error, value if event is None else event)
             return None
 
-    async def aoffer(self, kind: str, value: Any, event: Any = None) -> Offer | None:
+    async def aoffer(self, kind: str, value: Any, event: Any = None) -> AppendOutcome | None:
         """Like ``offer``, in an event loop."""
         try:
-            await self._atell_lost()
+            await self._areport_drops()
             return self.warn_unread(await (await self.arecorder()).aoffer(kind, value))
         except RunreelError as error:
             self.failed(error, value if event is None else event)
@@ -106,28 +106,28 @@ class Keeper:
             RunreelError: if that cannot be stored (with ``warn``: is logged).
         """
         with self._ending(quiet=self.warns):
-            self.tell_lost()
+            self.report_drops()
             if self._recorder is not None:
                 self._recorder.close()
 
     async def aclose(self) -> None:
         """Like ``close``, in an event loop."""
         with self._ending(quiet=self.warns):
-            await self._atell_lost()
+            await self._areport_drops()
             if self._recorder is not None:
                 await self._recorder.aclose()
 
     def interrupt(self, reason: str) -> None:
         """Say that the recording was cut short. Never raises: the caller has troubles already."""
         with self._ending(quiet=True):
-            self.tell_lost()
+            self.report_drops()
             if self._recorder is not None:
                 self._recorder.interrupt(reason)
 
     async def ainterrupt(self, reason: str) -> None:
         """Like ``interrupt``, in an event loop."""
         with self._ending(quiet=True):
-            await self._atell_lost()
+            await self._areport_drops()
             if self._recorder is not None:
                 await self._recorder.ainterrupt(reason)
 
@@ -141,7 +141,7 @@ class Keeper:
             await loops.held(loops.in_thread(lambda: self.recorder))
         return self.recorder
 
-    def _made(self) -> Recorder:
+    def _opened(self) -> Recorder:
         deadline, pause = time.monotonic() + self._patience, _PAUSE
         while True:
             try:
@@ -152,18 +152,18 @@ class Keeper:
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def tell_lost(self) -> None:
+    def report_drops(self) -> None:
         """Note in the log how many events it lacks, if that is not told yet."""
         if self._untold:
             self.recorder.note(LOST, {"events": self._untold})
             self._untold = 0
 
-    async def _atell_lost(self) -> None:
+    async def _areport_drops(self) -> None:
         if self._untold:
             await (await self.arecorder()).anote(LOST, {"events": self._untold})
             self._untold = 0
 
-    def warn_unread(self, offer: Offer) -> Offer:
+    def warn_unread(self, offer: AppendOutcome) -> AppendOutcome:
         """Log once what is not understood of an offered event, and return the offer."""
         for what in offer.unread:
             if what not in self._misread:

@@ -9,17 +9,17 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
-from runreel.codec.secret_masking import Masker
+from runreel.codec.secret_masking import StreamSecretFilter
 from runreel.model.errors import LogError
 from runreel.model.identifiers import check_new_id, check_run_id
 from runreel.model.records import CLOSED, INTERRUPTED, NOTE, OPEN, EventRow, StoredEvent
-from runreel.projection.projector import Fold, stored_event
+from runreel.projection.projector import RunProjector, stored_event
 from runreel.projection.run_state import IMPORT
 from runreel.recording import event_builder
-from runreel.recording.deduplication import Offer
-from runreel.recording.event_builder import Draft, Entry
-from runreel.recording.group_commit import Unit, committer_of
-from runreel.recording.run_head import Tail
+from runreel.recording.deduplication import AppendOutcome
+from runreel.recording.event_builder import EventInput, NewEvent
+from runreel.recording.group_commit import AppendUnit, committer_of
+from runreel.recording.run_head import StreamHead
 from runreel.store import fork_guard
 from runreel.store.events import event_log
 from runreel.system import loops
@@ -27,7 +27,7 @@ from runreel.system import loops
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from runreel.projection.run_mapper import Projected
+    from runreel.projection.run_mapper import RunProjection
     from runreel.projection.run_state import RunState
     from runreel.store.database import Database
     from runreel.system.loops import Pending
@@ -38,16 +38,16 @@ _log = logging.getLogger("runreel")
 
 # What appending consists of: units to commit, answered by whether they are stored, and readings of
 # the log to make.
-Steps: TypeAlias = "Generator[Unit | Callable[[], object], bool, T]"
+Steps: TypeAlias = "Generator[AppendUnit | Callable[[], object], bool, T]"
 
 # How often an append is tried anew after another recorder of the run was faster.
-_RACES = 100
+_MAX_APPEND_ATTEMPTS = 100
 
 
-class Stage(Protocol):
+class BatchSink(Protocol):
     """Holds the rows of several recorders back, to commit them together."""
 
-    def add(self, recorder: Recorder, unit: Unit, redo: Callable[[], object] | None) -> None:
+    def add(self, recorder: Recorder, unit: AppendUnit, redo: Callable[[], object] | None) -> None:
         """Take rows; ``redo`` offers their event again where another recorder was faster."""
         ...
 
@@ -74,7 +74,7 @@ class Recorder:
         source: str,
         via: str,
         identity: dict[str, Any] | None = None,
-        batch: Stage | None = None,
+        batch: BatchSink | None = None,
         offered: Counter[bytes] | None = None,
         lenient: bool = False,
         clock: Callable[[], int] = time.time_ns,
@@ -84,10 +84,12 @@ class Recorder:
         self.run_id = run_id
         self.database = database
         self.opened = False
-        self.owes_projection = False
+        self.projection_pending = False
         self.source = source
         self._via = via
-        self._masker = Masker(database.masking, self._too_slow) if database.masking else None
+        self._masker = (
+            StreamSecretFilter(database.masking, self._too_slow) if database.masking else None
+        )
         self.batch = batch
         self._clock, self._timer, self._begun = clock, timer, timer()
         self._offered: Counter[bytes] = Counter() if offered is None else offered
@@ -114,7 +116,7 @@ class Recorder:
         self._tail = self.database.patiently(self._read)
         self._stale = False
 
-    def _read(self) -> Tail:
+    def _read(self) -> StreamHead:
         tail = self._new_tail()
         with self.database.reading() as connection:
             tail.catch_up(event_log.read(connection, self.run_id))
@@ -122,7 +124,7 @@ class Recorder:
                 check_new_id(self.run_id)
             # An interrupt in the middle of the first commit may leave it stored.
             if not self.opened and self._first is not None:
-                self.opened = event_log.holds(connection, self._first)
+                self.opened = event_log.contains(connection, self._first)
         tail.begin()
         return tail
 
@@ -155,15 +157,15 @@ class Recorder:
 
     def append(self, kind: str, value: Any) -> StoredEvent:
         """Append a new event, whatever the log has already."""
-        self._tail.matcher.bypass()
-        return stored_event(*self._run(self._appending(kind, self._masked(value))))
+        self._tail.matcher.assume_duplicates()
+        return stored_event(*self._drive(self._append_steps(kind, self._masked(value))))
 
     async def aappend(self, kind: str, value: Any) -> StoredEvent:
         """Like ``append``, sharing commits with whatever else is ready in the event loop."""
-        self._tail.matcher.bypass()
-        return stored_event(*await self._arun(self._appending(kind, self._masked(value))))
+        self._tail.matcher.assume_duplicates()
+        return stored_event(*await self._adrive(self._append_steps(kind, self._masked(value))))
 
-    def offer(self, kind: str, value: Any) -> Offer:
+    def offer(self, kind: str, value: Any) -> AppendOutcome:
         """Append a source's event unless the log has it already.
 
         Events that the source numbers are known by their number, others by content and count: the
@@ -171,35 +173,35 @@ class Recorder:
         kept as a note, the first stays.
         """
         value = self._masked(value)
-        return self._run(self._offering(kind, value), lambda: self._again(kind, value))
+        return self._drive(self._offer_steps(kind, value), lambda: self._retry(kind, value))
 
-    async def aoffer(self, kind: str, value: Any) -> Offer:
+    async def aoffer(self, kind: str, value: Any) -> AppendOutcome:
         """Like ``offer``, sharing commits with whatever else is ready in the event loop."""
-        return await self._arun(self._offering(kind, self._masked(value)))
+        return await self._adrive(self._offer_steps(kind, self._masked(value)))
 
     def note(self, type_: str, value: dict[str, Any]) -> None:
         """Append a note of the recorder's own."""
-        self._run(self._noting(type_, value))
+        self._drive(self._note_steps(type_, value))
 
     async def anote(self, type_: str, value: dict[str, Any]) -> None:
         """Like ``note``, in an event loop."""
-        await self._arun(self._noting(type_, value))
+        await self._adrive(self._note_steps(type_, value))
 
     def close(self) -> None:
         """Say that the recording is complete; nothing is said where nothing was stored."""
-        self._run(self._ending(CLOSED, {}), self.close)
+        self._drive(self._end_steps(CLOSED, {}), self.close)
 
     async def aclose(self) -> None:
         """Like ``close``, in an event loop."""
-        await self._arun(self._ending(CLOSED, {}))
+        await self._adrive(self._end_steps(CLOSED, {}))
 
     def interrupt(self, reason: str) -> None:
         """Say that the recording was cut short, and why."""
-        self._run(self._ending(INTERRUPTED, {"reason": reason}))
+        self._drive(self._end_steps(INTERRUPTED, {"reason": reason}))
 
     async def ainterrupt(self, reason: str) -> None:
         """Like ``interrupt``, in an event loop."""
-        await self._arun(self._ending(INTERRUPTED, {"reason": reason}))
+        await self._adrive(self._end_steps(INTERRUPTED, {"reason": reason}))
 
     def begin(self, free: Callable[[], bool]) -> bool:
         """Begin the session with the note that says so, while it is ``free``; False if it is not.
@@ -211,26 +213,26 @@ class Recorder:
 
     def abandon(self, reason: str) -> bool:
         """End, as interrupted, a recording that its own process cannot; False if it has ended."""
-        note = Entry(NOTE, INTERRUPTED, None, {"reason": reason})
+        note = EventInput(NOTE, INTERRUPTED, None, {"reason": reason})
         return self._only_if(lambda: self.state.recording == OPEN, lambda: note)
 
-    def _only_if(self, condition: Callable[[], bool], entry: Callable[[], Entry]) -> bool:
+    def _only_if(self, condition: Callable[[], bool], entry: Callable[[], EventInput]) -> bool:
         """Append an entry where a condition holds right before it; whether it did."""
-        steps = self._deciding(lambda: [entry()] if condition() else [], opens=False)
-        return bool(self._run(steps))
+        steps = self._decide_steps(lambda: [entry()] if condition() else [], opens=False)
+        return bool(self._drive(steps))
 
-    def projected(self) -> Projected:
+    def projected(self) -> RunProjection:
         """What lists show of the run."""
         return self._tail.projected()
 
-    def _run(self, steps: Steps[T], redo: Callable[[], object] | None = None) -> T:
+    def _drive(self, steps: Steps[T], redo: Callable[[], object] | None = None) -> T:
         """Go through ``steps``: commit each unit and make each reading that they ask for."""
         stored: Any = None  # what starts a generator
         with self._turn:
             try:
                 while True:
                     step = steps.send(stored)
-                    if not isinstance(step, Unit):
+                    if not isinstance(step, AppendUnit):
                         step()
                     elif self.batch is None:
                         stored = committer_of(self.database).commit(step)
@@ -244,7 +246,7 @@ class Recorder:
                 self._stale = True
                 raise
 
-    async def _arun(self, steps: Steps[T]) -> T:
+    async def _adrive(self, steps: Steps[T]) -> T:
         """Like ``_run``, with the readings in a thread.
 
         A cancelled task leaves once it is known what became of the rows.
@@ -257,7 +259,7 @@ class Recorder:
                 while True:
                     step = steps.send(stored)
                     pending: Pending[Any]
-                    if isinstance(step, Unit):
+                    if isinstance(step, AppendUnit):
                         pending = committer_of(self.database).acommit(step)
                     else:
                         pending = loops.in_thread(step)
@@ -276,83 +278,83 @@ class Recorder:
                     raise cancelled from error
                 raise
 
-    def _appending(self, kind: str, value: Any) -> Steps[Draft]:
-        piece = self._piece(kind, value)
-        if piece is not None and (yield Unit([piece.row], None)):
-            self._tail.follow(piece)
+    def _append_steps(self, kind: str, value: Any) -> Steps[NewEvent]:
+        piece = self._text_delta(kind, value)
+        if piece is not None and (yield AppendUnit([piece.row], None)):
+            self._tail.commit_text_row(piece)
             return piece
         entry = self._tail.entry(kind, value)
-        made = yield from self._deciding(lambda: [entry])
+        made = yield from self._decide_steps(lambda: [entry])
         return made[-1]
 
-    def _noting(self, type_: str, value: dict[str, Any]) -> Steps[list[Draft]]:
-        return self._deciding(lambda: [Entry(NOTE, type_, None, value)])
+    def _note_steps(self, type_: str, value: dict[str, Any]) -> Steps[list[NewEvent]]:
+        return self._decide_steps(lambda: [EventInput(NOTE, type_, None, value)])
 
-    def _offering(self, kind: str, value: Any) -> Steps[Offer]:
-        piece = self._piece(kind, value)
+    def _offer_steps(self, kind: str, value: Any) -> Steps[AppendOutcome]:
+        piece = self._text_delta(kind, value)
         if (
             piece is not None
             and self._tail.matcher.is_next(piece.row.source_index)
-            and (yield Unit([piece.row], None))
+            and (yield AppendUnit([piece.row], None))
         ):
-            self._tail.follow(piece)
+            self._tail.commit_text_row(piece)
             if piece.row.source_index is None:
                 self._tail.count(kind, value)
-            return Offer(piece.row.seq, True)  # noqa: FBT003 - it is new
-        return (yield from self._matching(self._tail.entry(kind, value)))
+            return AppendOutcome(piece.row.seq, True)  # noqa: FBT003 - it is new
+        return (yield from self._match_steps(self._tail.entry(kind, value)))
 
-    def _matching(self, entry: Entry) -> Steps[Offer]:
-        known: Offer | None = None
+    def _match_steps(self, entry: EventInput) -> Steps[AppendOutcome]:
+        known: AppendOutcome | None = None
         told, missing = entry, 0
 
-        def decide() -> list[Entry]:
+        def decide() -> list[EventInput]:
             nonlocal known, missing, told
-            told, matcher = self._tail.veiled(entry), self._tail.matcher
+            told, matcher = self._tail.remasked(entry), self._tail.matcher
             known, missing = matcher.find(*told), 0
             if known is not None and not known.new:
                 return []
             if known is not None:
-                return [event_builder.conflict(told, known.seq)]
+                return [event_builder.conflict_note(told, known.seq)]
             missing = matcher.missing(told.number)
             if missing and told.number is not None:
-                return [event_builder.gap(told.number - missing, told.number), told]
+                return [event_builder.gap_note(told.number - missing, told.number), told]
             return [told]
 
-        made = yield from self._deciding(decide, compared=entry)
+        made = yield from self._decide_steps(decide, compared=entry)
         if entry.number is None:
             self._tail.count(told.kind, told.value)
         if known is not None:
             return known
         unread = () if made[-1].reading is None else made[-1].reading.unread
-        return Offer(made[-1].row.seq, new=True, missing=missing, unread=unread)
+        return AppendOutcome(made[-1].row.seq, new=True, missing=missing, unread=unread)
 
-    def _ending(self, type_: str, value: dict[str, Any]) -> Steps[None]:
+    def _end_steps(self, type_: str, value: dict[str, Any]) -> Steps[None]:
         if self._stale:
             yield self.reload
         if not self.opened and self._via == IMPORT:
             # What an import that was cut short left open ends with the one that finds it complete.
-            self.opened = self.state.recording == OPEN and not self.state.live
+            self.opened = self.state.recording == OPEN and not self.state.has_live_clock
         if self.opened:
             hits = {} if self._masker is None else {"masked": self._masker.hits}
-            yield from self._noting(type_, value | hits)
+            yield from self._note_steps(type_, value | hits)
             self.opened = False
 
-    def _piece(self, kind: str, value: Any) -> Draft | None:
-        return None if self._stale or not self.opened else self._tail.piece(kind, value)
+    def _text_delta(self, kind: str, value: Any) -> NewEvent | None:
+        return None if self._stale or not self.opened else self._tail.text_delta(kind, value)
 
-    def _deciding(
+    def _decide_steps(
         self,
-        decide: Callable[[], list[Entry]],
+        decide: Callable[[], list[EventInput]],
         *,
         opens: bool = True,
-        compared: Entry | None = None,
-    ) -> Steps[list[Draft]]:
+        compared: EventInput | None = None,
+    ) -> Steps[list[NewEvent]]:
         """Append what ``decide`` answers, again whenever another recorder was faster.
 
         If it ``opens``, it begins the session, should that not have begun. ``compared`` is the
         entry that ``decide`` looks for in the log.
         """
-        for _ in range(_RACES):
+        for _ in range(_MAX_APPEND_ATTEMPTS):
             if self._stale:
                 yield self.reload
             if compared is not None and self._tail.matcher.reads(compared.number):
@@ -362,25 +364,25 @@ class Recorder:
                 return []
             if opens and not self.opened:
                 entries = [self._opening(), *entries]
-            made = self._tail.draft(entries)
-            changed, back = self._tail.move(made)
-            self.owes_projection |= changed
+            made = self._tail.build(entries)
+            changed, back = self._tail.apply(made)
+            self.projection_pending |= changed
             rows = [draft.row for draft in made]
             self._first = self._first if self.opened else rows[0]
             shown = self._tail.projected() if changed and not self.batch else None
-            if (yield Unit(rows, shown)):
+            if (yield AppendUnit(rows, shown)):
                 self.opened |= opens
-                self._tail.settle(made)
+                self._tail.mark_stored(made)
                 return made
             back()
             yield self._catch_up
         raise LogError(f"others append to run {self.run_id} faster than this process can")
 
-    def _again(self, kind: str, value: Any) -> None:
+    def _retry(self, kind: str, value: Any) -> None:
         """Offer once more what was thought to be stored and is not."""
         if self._tail.number(kind, value) is None:
             self._tail.count(kind, value, back=True)
-        self._run(self._offering(kind, value))
+        self._drive(self._offer_steps(kind, value))
 
     def _masked(self, value: Any) -> Any:
         return value if self._masker is None else self._masker.apply(value)
@@ -391,12 +393,12 @@ class Recorder:
             *(report, self.last_seq, self.run_id),
         )
 
-    def _now(self) -> tuple[int, int]:
+    def _timestamps(self) -> tuple[int, int]:
         return self._clock() // 1_000, (self._timer() - self._begun) // 1_000
 
-    def _opening(self) -> Entry:
+    def _opening(self) -> EventInput:
         new = self.last_seq < 0
-        return event_builder.opening(self.source, self._via, self._identity, new=new)
+        return event_builder.opened_note(self.source, self._via, self._identity, new=new)
 
     def _catch_up(self) -> None:
         """Move over the rows that others appended."""
@@ -404,15 +406,21 @@ class Recorder:
             rows = event_log.read(connection, self.run_id, start=self.last_seq + 1)
             self._stale |= not self._tail.catch_up(rows)
 
-    def _new_tail(self) -> Tail:
-        return Tail(self.run_id, self.source, look=self._look, offered=self._offered, now=self._now)
+    def _new_tail(self) -> StreamHead:
+        return StreamHead(
+            self.run_id,
+            self.source,
+            look=self._read_rows,
+            offered=self._offered,
+            now=self._timestamps,
+        )
 
-    def _look(self) -> Iterator[tuple[EventRow, Any]]:
+    def _read_rows(self) -> Iterator[tuple[EventRow, Any]]:
         """What the log holds of the run, event by event."""
         if self.batch is not None:
             self.batch.flush()
-        reading = Fold(self.run_id)
+        reading = RunProjector(self.run_id)
         with self.database.reading() as connection:
             for row in event_log.read(connection, self.run_id, stop=self.last_seq + 1):
-                value = reading.take(row).value
+                value = reading.apply(row).value
                 yield self._tail.numbered(row, value), value

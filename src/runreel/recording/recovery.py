@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Resume = Callable[[OpenRecording], None]
 
-GONE = "its process is gone"
+PROCESS_GONE = "its process is gone"
 
 
 def recover(database: Database, resume: Resume | None = None) -> Iterator[Recovered]:
@@ -54,6 +54,6 @@ def _finish(database: Database, recording: OpenRecording, resume: Resume | None)
         else:
             return Recovered(recording, "resumed", None)
     recorder = Recorder(database, recording.run_id, source=recording.source, via="recover")
-    if recorder.abandon(GONE):
+    if recorder.abandon(PROCESS_GONE):
         return Recovered(recording, "interrupted", why)
     return Recovered(recording, "left", "somebody else has ended it meanwhile")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.codec.masks import veiled
-from runreel.codec.source_protocol import flows
+from runreel.codec.masks import remask
+from runreel.codec.source_protocol import accepts_text_fast_path
 from runreel.integrity import digest_chain
 from runreel.model.errors import RunPruned, SourceMismatch
 from runreel.model.records import NOTE, REDACTED, RUN, STREAM_EVENT
 from runreel.model.status import PARTIAL
-from runreel.projection.projector import Fold
-from runreel.projection.run_mapper import pack
-from runreel.projection.tombstone import epitaph, is_tombstone
+from runreel.projection.projector import RunProjector
+from runreel.projection.run_mapper import compress_result
+from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.recording import event_builder
-from runreel.recording.deduplication import Matcher, fingerprint
-from runreel.recording.event_builder import Draft, Entry
+from runreel.recording.deduplication import Deduplicator, fingerprint
+from runreel.recording.event_builder import EventInput, NewEvent
 from runreel.sources import reader_of
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from runreel.model.records import EventRow
-    from runreel.projection.run_mapper import Projected
+    from runreel.projection.run_mapper import RunProjection
     from runreel.projection.run_state import RunState
-    from runreel.recording.deduplication import Look
+    from runreel.recording.deduplication import ReadRows
 
 
-class Tail:
+class StreamHead:
     """A run up to its last row: its state and text, its digest, what was offered of it.
 
     ``look`` reads the rows of the run again; ``offered`` counts the offers of each content; ``now``
@@ -40,27 +40,27 @@ class Tail:
         run_id: str,
         source: str,
         *,
-        look: Look,
+        look: ReadRows,
         offered: Counter[bytes],
         now: Callable[[], tuple[int, int]],
     ) -> None:
         self.source = source
         self.reader = reader_of(source)
-        self.matcher = Matcher(look, offered)
+        self.matcher = Deduplicator(look, offered)
         self._offered = offered
         self._now = now
-        self._fold = Fold(run_id)
+        self._fold = RunProjector(run_id)
         self._digest = digest_chain.genesis(run_id)
-        self._shown: Projected | None = None
+        self._shown: RunProjection | None = None
 
     @property
     def state(self) -> RunState:
         """The run's state."""
         return self._fold.state
 
-    def projected(self) -> Projected:
+    def projected(self) -> RunProjection:
         """What lists show of the run; its result is packed, for nobody should wait for that."""
-        self._shown = pack(self._fold.projected(), self._shown)
+        self._shown = compress_result(self._fold.projection(), self._shown)
         return self._shown
 
     def catch_up(self, rows: Iterable[EventRow]) -> bool:
@@ -72,11 +72,11 @@ class Tail:
         same = True
         for row in rows:
             if is_tombstone(row):
-                raise RunPruned(epitaph(row))
-            value = self._fold.take(row).value
+                raise RunPruned(pruned_message(row))
+            value = self._fold.apply(row).value
             self._digest = row.digest
-            self.matcher.mark(self.numbered(row, value), value)
-            self.matcher.forget()
+            self.matcher.add(self.numbered(row, value), value)
+            self.matcher.invalidate()
             # What was erased of the rows before must not come back from our memory of them.
             same &= row.kind != NOTE or row.type != REDACTED
         return same
@@ -90,15 +90,15 @@ class Tail:
         state = self._fold.state
         if state.last_seq < 0:
             self._fold.use(self.source)
-            self.matcher.start()
+            self.matcher.assume_empty()
         elif state.source != self.source:
             raise SourceMismatch(
                 f"run {self._fold.run_id} is recorded from {state.source}, not from {self.source}"
             )
 
-    def entry(self, kind: str, value: Any) -> Entry:
+    def entry(self, kind: str, value: Any) -> EventInput:
         """A value of the source as something to append."""
-        return Entry(kind, self.reader.type_of(kind, value), self.number(kind, value), value)
+        return EventInput(kind, self.reader.type_of(kind, value), self.number(kind, value), value)
 
     def number(self, kind: str, value: Any) -> int | None:
         """The source's own number of a value, None where it has none."""
@@ -119,56 +119,58 @@ class Tail:
         else:
             self._offered[content] += 1
 
-    def piece(self, kind: str, value: Any) -> Draft | None:
+    def text_delta(self, kind: str, value: Any) -> NewEvent | None:
         """The next row, of an event that tells more text and nothing else; None of any other.
 
         Most events are such, so this is the shortest way: ``follow`` it once it is stored.
         """
-        if kind != STREAM_EVENT or not self._fold.flows:
+        if kind != STREAM_EVENT or not self._fold.accepts_text_fast_path:
             return None
         told = self.reader.spoken(value)
         if told is not None:
-            return event_builder.spoken(self._fold, self._digest, value, *told, *self._now())
+            return event_builder.build_text_event(
+                self._fold, self._digest, value, *told, *self._now()
+            )
         entry = self.entry(kind, value)
-        made = self.draft([entry])[0] if entry.type == PARTIAL else None
-        return made if made is not None and flows(made.reading) else None
+        made = self.build([entry])[0] if entry.type == PARTIAL else None
+        return made if made is not None and accepts_text_fast_path(made.reading) else None
 
-    def follow(self, piece: Draft) -> None:
+    def commit_text_row(self, piece: NewEvent) -> None:
         """Move over a piece that is stored."""
-        self._fold.flow(piece.text, piece.reading)
+        self._fold.apply_text(piece.text, piece.reading)
         self._digest = piece.row.digest
-        self.matcher.mark(piece.row, piece.value)
+        self.matcher.add(piece.row, piece.value)
 
-    def draft(self, entries: Iterable[Entry]) -> list[Draft]:
+    def build(self, entries: Iterable[EventInput]) -> list[NewEvent]:
         """The next rows."""
-        if self._fold.transcript.hidden:
-            entries = map(self.veiled, entries)
-        return event_builder.draft(self._fold, self._digest, entries, *self._now())
+        if self._fold.transcript.masked_spans:
+            entries = map(self.remasked, entries)
+        return event_builder.build_events(self._fold, self._digest, entries, *self._now())
 
-    def veiled(self, entry: Entry) -> Entry:
+    def remasked(self, entry: EventInput) -> EventInput:
         """The entry without what was erased of the run's text, should it tell that again."""
         transcript = self._fold.transcript
-        if not transcript.hidden or entry.kind not in (STREAM_EVENT, RUN):
+        if not transcript.masked_spans or entry.kind not in (STREAM_EVENT, RUN):
             return entry
-        value = veiled(entry.value, self.reader, transcript.text, transcript.hidden)
+        value = remask(entry.value, self.reader, transcript.text, transcript.masked_spans)
         return entry if value is entry.value else entry._replace(value=value)
 
-    def move(self, made: list[Draft]) -> tuple[bool, Callable[[], None]]:
+    def apply(self, made: list[NewEvent]) -> tuple[bool, Callable[[], None]]:
         """Move over rows that are about to be stored.
 
         Answers whether they change anything that a list of runs shows, and how to come back.
         """
         fold = self._fold
         state, then = fold.state.copy(), fold.transcript.now
-        changed = event_builder.move(fold, made)
+        changed = event_builder.apply_events(fold, made)
 
         def back() -> None:
             fold.state, fold.transcript.now = state, then
 
         return changed, back
 
-    def settle(self, made: list[Draft]) -> None:
+    def mark_stored(self, made: list[NewEvent]) -> None:
         """Remember the rows that were moved over, now that they are stored."""
         self._digest = made[-1].row.digest
         for row, value, _, _ in made:
-            self.matcher.mark(row, value)
+            self.matcher.add(row, value)

@@ -12,8 +12,8 @@ from runreel.model.errors import RunreelError, SourceConflict, UsageError
 from runreel.model.records import RUN, STREAM_EVENT, TOOL_RESULTS, StoredEvent
 from runreel.model.results import RunResult, RunStreamEvent
 from runreel.projection.run_state import PLAIN
-from runreel.recording.deduplication import Offer  # noqa: TC001 - for typing.get_type_hints
-from runreel.recording.error_policy import Keeper
+from runreel.recording.deduplication import AppendOutcome  # noqa: TC001 - for typing.get_type_hints
+from runreel.recording.error_policy import GuardedRecorder
 from runreel.recording.recorder import Recorder  # noqa: TC001 - for typing.get_type_hints
 
 _log = logging.getLogger("runreel")
@@ -36,7 +36,7 @@ class Recording:
 
     def __init__(self, recorder: Recorder, *, on_error: str = "raise") -> None:
         self._recorder = recorder
-        self._keeper = Keeper(recorder, on_error)
+        self._keeper = GuardedRecorder(recorder, on_error)
 
     @property
     def run_id(self) -> str:
@@ -72,7 +72,7 @@ class Recording:
         arguments.require("tool_results", results, list)
         return self._keeper.append(TOOL_RESULTS, {"tool_results": results}, results)
 
-    def offer(self, kind: str, value: Any, *, strict: bool = False) -> Offer:
+    def offer(self, kind: str, value: Any, *, strict: bool = False) -> AppendOutcome:
         """Store a source's own JSON value, unless the log has it already.
 
         Where the log has the event with other content, that stays, and the value is stored as a
@@ -96,13 +96,13 @@ class Recording:
 
     def close(self) -> None:
         """Say that the recording is complete."""
-        self._keeper.tell_lost()
+        self._keeper.report_drops()
         self._recorder.close()
 
     def interrupt(self, reason: str) -> None:
         """Say that the recording was cut short, and why."""
         arguments.require("interrupt", reason, str)
-        self._keeper.tell_lost()
+        self._keeper.report_drops()
         self._recorder.interrupt(reason)
 
     def _require_plain(self, call: str) -> None:

@@ -11,8 +11,8 @@ from runreel.model.identifiers import check_asked_id
 from runreel.model.records import NOTE, OPENED, RESUMED, STREAM_EVENT
 from runreel.model.timeline import Timeline
 from runreel.projection import event_times
-from runreel.projection.event_times import Beat
-from runreel.projection.projector import Fold
+from runreel.projection.event_times import EventTiming
+from runreel.projection.projector import RunProjector
 from runreel.query import runs as queries
 from runreel.store.events import event_log
 from runreel.system import loops
@@ -34,24 +34,24 @@ def timeline(
         RunNotFound: if the log has no such run.
     """
     check_asked_id(run_id)
-    beats: list[Beat] = []
-    folded, session, end = Fold(run_id), 0, -1
+    beats: list[EventTiming] = []
+    folded, session, end = RunProjector(run_id), 0, -1
     with database.reading() as connection:
         queries.require_kept(connection, run_id)
         for row in event_log.read(connection, run_id, stop=stop):
-            reading = folded.take(row).reading
+            reading = folded.apply(row).reading
             end = row.seq
             if row.kind == NOTE and row.type in (OPENED, RESUMED):
                 session += 1
             elif row.kind == STREAM_EVENT and row.seq >= start:
-                elapsed = row.elapsed if folded.state.live else None
+                elapsed = row.elapsed if folded.state.has_live_clock else None
                 # The run's creation is when its first event could have come.
                 first = folded.state.created_at if not beats else None
                 time = None if reading is None else reading.time
-                beats.append(Beat(elapsed, session, row.at, time or first))
-        if end < 0 and event_log.head(connection, run_id) < 0:
+                beats.append(EventTiming(elapsed, session, row.at, time or first))
+        if end < 0 and event_log.last_position(connection, run_id) < 0:
             raise RunNotFound(f"no run is called {run_id!r}")
-    times, clock = event_times.moments(beats)
+    times, clock = event_times.event_times(beats)
 
     def read() -> Iterator[StoredEvent]:
         for event in queries.paged_events(database, run_id, start=start, stop=end + 1):
@@ -74,7 +74,7 @@ def replay(
     Raises:
         UsageError: if ``speed`` or ``max_gap`` is out of range.
     """
-    for pause, event in paced(found, speed=speed, max_gap=max_gap, instant=instant):
+    for pause, event in timed_events(found, speed=speed, max_gap=max_gap, instant=instant):
         if pause:
             sleep(pause)
         if event.event is not None:
@@ -94,7 +94,9 @@ async def areplay(
         UsageError: as ``replay``, and where something other than asyncio runs the task.
     """
     loops.running()
-    steps = paced(await asyncio.to_thread(found), speed=speed, max_gap=max_gap, instant=instant)
+    steps = timed_events(
+        await asyncio.to_thread(found), speed=speed, max_gap=max_gap, instant=instant
+    )
     while (step := await asyncio.to_thread(next, steps, None)) is not None:
         pause, event = step
         if pause:
@@ -103,7 +105,7 @@ async def areplay(
             yield event.event
 
 
-def paced(
+def timed_events(
     found: Timeline, *, speed: float = 1.0, max_gap: float | None = None, instant: bool = False
 ) -> Iterator[tuple[float, StoredEvent]]:
     """Each event with the seconds to wait before it.
@@ -115,6 +117,6 @@ def paced(
         raise UsageError("the speed of a replay is a number above 0")
     if max_gap is not None and not max_gap >= 0:
         raise UsageError("the longest gap of a replay is a number of seconds from 0")
-    pauses = event_times.pauses(found.times, speed=speed, max_gap=max_gap)
+    pauses = event_times.delays(found.times, speed=speed, max_gap=max_gap)
     for pause, frame in zip(pauses, found.frames, strict=False):
         yield (0.0 if instant else pause), frame.event

@@ -11,10 +11,10 @@ from runreel.model.identifiers import check_said
 from runreel.model.records import CLOSED, INTERRUPTED, NOTE, OPEN, PRUNED, EventRow, PrunedRun
 from runreel.model.timestamps import from_micros
 from runreel.projection import tombstone as tombstones
-from runreel.projection.projector import Fold
-from runreel.rebuild.comparison import DamagedRun, follow
+from runreel.projection.projector import RunProjector
+from runreel.rebuild.comparison import DamagedRun, for_each_row
 from runreel.recording import event_builder
-from runreel.recording.event_builder import Entry
+from runreel.recording.event_builder import EventInput
 from runreel.store.events import event_log
 from runreel.store.projections import run_queries, run_table
 from runreel.store.schema import migrations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from runreel.model.selection import StatusChoice
-    from runreel.projection.run_mapper import Projected
+    from runreel.projection.run_mapper import RunProjection
     from runreel.projection.run_state import RunState
     from runreel.store.connection import Connection
     from runreel.store.database import Database
@@ -39,7 +39,7 @@ _MEANWHILE = "somebody else has recorded or pruned it meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PruneRequest:
     """Which runs are to go: those that ended before a time in µs; ``status`` None is all.
 
     With ``keep_usage`` what usage reports need stays. Without it, it also goes of runs that were
@@ -58,17 +58,17 @@ class Order:
         return (CLOSED, INTERRUPTED) if self.keep_usage else (CLOSED, INTERRUPTED, PRUNED)
 
 
-class _Plan(NamedTuple):
+class _PrunePlan(NamedTuple):
     """What would become of a run: its tombstone, and what the projections are to have of it."""
 
     run: PrunedRun
     tombstone: EventRow
-    projected: Projected | None
+    projected: RunProjection | None
 
 
 def prune(  # noqa: PLR0913 - how it is to be done
     database: Database,
-    order: Order,
+    order: PruneRequest,
     *,
     dry_run: bool,
     batch: int = BATCH,
@@ -88,17 +88,17 @@ def prune(  # noqa: PLR0913 - how it is to be done
     check_said(order.reason, order.actor)
     if batch < 1:
         raise UsageError("a batch is of at least one run")
-    return _pruned(_Work(database, order, clock), 0 if dry_run else batch, progress)
+    return _pruned(_Pruner(database, order, clock), 0 if dry_run else batch, progress)
 
 
-def _pruned(work: _Work, batch: int, progress: Progress | None) -> Iterator[PrunedRun]:
+def _pruned(work: _Pruner, batch: int, progress: Progress | None) -> Iterator[PrunedRun]:
     """Carry it out in batches; one of no runs is a dry run."""
-    held: list[_Plan] = []
+    held: list[_PrunePlan] = []
     total = work.count() if progress is not None else 0
     for done, run_id in enumerate(work.candidates()):
         if progress is not None:
             progress(done, max(total, done))
-        found = work.look_at(run_id)
+        found = work.plan_run(run_id)
         if isinstance(found, PrunedRun):
             yield found
         elif found is not None and not batch:
@@ -114,10 +114,10 @@ def _pruned(work: _Work, batch: int, progress: Progress | None) -> Iterator[Prun
         progress(total, total)
 
 
-class _Work:
+class _Pruner:
     """What one pruning does to a log."""
 
-    def __init__(self, database: Database, order: Order, clock: Callable[[], int]) -> None:
+    def __init__(self, database: Database, order: PruneRequest, clock: Callable[[], int]) -> None:
         self._database = database
         self._order = order
         self._clock = clock
@@ -149,29 +149,29 @@ class _Work:
                 return
             after = page[-1]
 
-    def look_at(self, run_id: str) -> _Plan | PrunedRun | None:
+    def plan_run(self, run_id: str) -> _PrunePlan | PrunedRun | None:
         """What to do with a run by its log: a plan, why it stays, or None if it is not meant."""
-        folded, size, last = Fold(run_id), 0, None
+        folded, size, last = RunProjector(run_id), 0, None
 
         def take(row: EventRow) -> None:
             nonlocal size, last
-            folded.advance(row)
+            folded.apply_each(row)
             last = row
             if row.payload is not None and row.redacted is None:
                 size += len(row.payload.encode())
 
         try:
             with self._database.reading() as connection:
-                follow(connection, run_id, take)
+                for_each_row(connection, run_id, take)
         except DamagedRun as error:
             return PrunedRun(run_id, "damaged", why=str(error))
         return None if last is None else self._decide(folded, last, size)
 
-    def carry_out(self, plans: list[_Plan]) -> list[PrunedRun]:
+    def carry_out(self, plans: list[_PrunePlan]) -> list[PrunedRun]:
         """Let the runs go in one transaction, but for those that were recorded meanwhile."""
         with self._database.writing() as connection, connection.transaction():
-            event_log.keep_out(connection)
-            gone = [_bury(connection, plan) for plan in plans]
+            event_log.lock_appends(connection)
+            gone = [_replace_with_tombstone(connection, plan) for plan in plans]
         return [
             replace(plan.run, action="pruned")
             if is_gone
@@ -179,7 +179,9 @@ class _Work:
             for plan, is_gone in zip(plans, gone, strict=True)
         ]
 
-    def _decide(self, folded: Fold, last: EventRow, size: int) -> _Plan | PrunedRun | None:
+    def _decide(
+        self, folded: RunProjector, last: EventRow, size: int
+    ) -> _PrunePlan | PrunedRun | None:
         state, order = folded.state, self._order
         ended = last.at if state.finished_at is None else state.finished_at
         again = state.recording == PRUNED
@@ -197,39 +199,41 @@ class _Work:
             return PrunedRun(folded.run_id, "damaged", why=f"rows are missing before {last.seq}")
         if state.recording == OPEN:
             return replace(run, action="left", why="it is being recorded")
-        if ended >= order.before or not self._means(state):
+        if ended >= order.before or not self._is_due(state):
             return None
-        told = tombstones.told(
+        told = tombstones.tombstone_value(
             state, last.digest, reason=order.reason, actor=order.actor, keep_usage=order.keep_usage
         )
-        entry = Entry(NOTE, PRUNED, None, told)
-        (made,) = event_builder.draft(folded, last.digest, [entry], self._clock() // 1_000, 0)
-        return _Plan(run, made.row, _projected(made.row))
+        entry = EventInput(NOTE, PRUNED, None, told)
+        (made,) = event_builder.build_events(
+            folded, last.digest, [entry], self._clock() // 1_000, 0
+        )
+        return _PrunePlan(run, made.row, _projected(made.row))
 
-    def _means(self, state: RunState) -> bool:
+    def _is_due(self, state: RunState) -> bool:
         """Whether the order means runs of this kind, and there is something of this one to go."""
         order = self._order
-        recorded = state.recording in order.recordings and state.listed
+        recorded = state.recording in order.recordings and state.has_projection
         return recorded and (
             order.status is None or order.status.selects(state.status, state.recording)
         )
 
 
-def _projected(tombstone: EventRow) -> Projected | None:
+def _projected(tombstone: EventRow) -> RunProjection | None:
     """What the projections are to have of a run of which this is left."""
-    anew = Fold(tombstone.run_id)
-    anew.take(tombstone)
-    return anew.projected() if anew.state.listed else None
+    anew = RunProjector(tombstone.run_id)
+    anew.apply(tombstone)
+    return anew.projection() if anew.state.has_projection else None
 
 
-def _bury(connection: Connection, plan: _Plan) -> bool:
+def _replace_with_tombstone(connection: Connection, plan: _PrunePlan) -> bool:
     """Put a run's tombstone behind its last row, and remove what is before it.
 
     False if another row has come there meanwhile; nothing is changed then.
     """
     run_id, seq, *_ = plan.tombstone
     # A place that is taken would end Postgres' transaction, and so the batch.
-    free = event_log.head(connection, run_id) == seq - 1
+    free = event_log.last_position(connection, run_id) == seq - 1
     if not free or not event_log.append(connection, [plan.tombstone]):
         return False
     event_log.remove(connection, run_id, seq)

@@ -13,23 +13,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runreel.codec.json_text import dumps
-from runreel.codec.masks import stand_in
-from runreel.codec.text_search import Search, Wanted, shown
+from runreel.codec.masks import masked_payload
+from runreel.codec.text_search import SearchPattern, StreamSearch, path_text
 from runreel.model.errors import LogError, RunNotFound, UsageError
 from runreel.model.identifiers import check_said
-from runreel.model.maintenance import Place
+from runreel.model.maintenance import RedactionMatch
 from runreel.model.records import MASKED, NOTE, OPENED, PRUNED, REDACTED, EventRow
-from runreel.projection.projector import Fold, fold
+from runreel.projection.projector import RunProjector, fold
 from runreel.recording import event_builder
-from runreel.recording.event_builder import Entry
-from runreel.store.connection import GiveUp
+from runreel.recording.event_builder import EventInput
+from runreel.store.connection import RollbackTransaction
 from runreel.store.events import event_log, stream_ids
 from runreel.store.projections import run_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from runreel.codec.text_search import Hit
+    from runreel.codec.text_search import Match
     from runreel.store.connection import Connection
     from runreel.store.database import Database
 
@@ -42,16 +42,16 @@ class _Plan:
     """What a redaction will do to a run: stand-ins by seq (None: nothing stays), and where."""
 
     masks: dict[int, str | None] = field(default_factory=dict)
-    places: list[Place] = field(default_factory=list)
+    places: list[RedactionMatch] = field(default_factory=list)
 
 
 def find(
     database: Database,
     run_ids: Iterable[str] | None,
     *,
-    wanted: Wanted | None = None,
+    wanted: SearchPattern | None = None,
     seqs: Sequence[int] = (),
-) -> Iterator[Place]:
+) -> Iterator[RedactionMatch]:
     """The places that ``redact`` would erase, run by run, in order; None is every run.
 
     Raises:
@@ -68,9 +68,9 @@ def redact(  # noqa: PLR0913 - what is to be said of a redaction
     *,
     reason: str,
     actor: str,
-    wanted: Wanted | None = None,
+    wanted: SearchPattern | None = None,
     seqs: Sequence[int] = (),
-) -> Iterator[Place]:
+) -> Iterator[RedactionMatch]:
     """Erase what ``find`` finds, each run in one transaction; the places that were erased.
 
     Raises:
@@ -86,18 +86,18 @@ def _all(database: Database) -> Iterator[str]:
     page = [""]
     while page:
         with database.reading() as connection:
-            page = stream_ids.logged_after(connection, page[-1])
+            page = stream_ids.ids_after(connection, page[-1])
         yield from page
 
 
 def _redact(  # noqa: PLR0913, PLR0917 - as above
     database: Database,
     run_id: str,
-    wanted: Wanted | None,
+    wanted: SearchPattern | None,
     seqs: Sequence[int],
     reason: str,
     actor: str,
-) -> list[Place]:
+) -> list[RedactionMatch]:
     survey = _Survey(run_id, wanted, seqs)
     for _ in range(_TRIES):
         # Searching takes as long as the pattern does, and recorders append meanwhile.
@@ -106,9 +106,9 @@ def _redact(  # noqa: PLR0913, PLR0917 - as above
             return plan.places
         with database.writing() as connection, connection.transaction():
             if not survey.still_true(connection):
-                raise GiveUp
+                raise RollbackTransaction
             if not _carry_out(connection, run_id, plan, reason, actor):
-                raise GiveUp
+                raise RollbackTransaction
             return plan.places
     raise LogError(f"others append to run {run_id} faster than this process can")
 
@@ -116,7 +116,7 @@ def _redact(  # noqa: PLR0913, PLR0917 - as above
 class _Survey:
     """What is to be erased of a run, found without keeping others from it."""
 
-    def __init__(self, run_id: str, wanted: Wanted | None, seqs: Sequence[int]) -> None:
+    def __init__(self, run_id: str, wanted: SearchPattern | None, seqs: Sequence[int]) -> None:
         self._run_id = run_id
         self._wanted = wanted
         self._seqs = frozenset(seqs)
@@ -146,11 +146,11 @@ class _Survey:
             self._begin()
             return False
         last = self._last
-        head = event_log.head(connection, self._run_id)
-        return last is not None and head == last.seq and event_log.holds(connection, last)
+        head = event_log.last_position(connection, self._run_id)
+        return last is not None and head == last.seq and event_log.contains(connection, last)
 
     def _begin(self) -> None:
-        self._search = None if self._wanted is None else Search(self._wanted)
+        self._search = None if self._wanted is None else StreamSearch(self._wanted)
         self._last: EventRow | None = None
         self._gone: set[int] = set()
         self._whole = _Plan()
@@ -168,7 +168,7 @@ class _Survey:
             if row.seq in self._seqs:
                 _erase_whole(self._whole, row)
             if self._search is not None:
-                self._search.take(row)
+                self._search.feed(row)
         if self._last is None:
             raise RunNotFound(f"no run is called {self._run_id!r}")
         missing = self._seqs - {place.seq for place in self._whole.places}
@@ -176,7 +176,7 @@ class _Survey:
             raise UsageError(f"run {self._run_id} has no row {min(missing)}")
         return None
 
-    def _hits(self) -> Sequence[Hit]:
+    def _hits(self) -> Sequence[Match]:
         return () if self._search is None else self._search.hits
 
 
@@ -187,21 +187,21 @@ def _erase_whole(plan: _Plan, row: EventRow) -> None:
         raise UsageError(f"row {row.seq} of run {row.run_id} is erased already")
     stays = None
     if row.kind == NOTE and row.type == OPENED and row.seq == 0:
-        source = Fold(row.run_id)
-        source.take(row)
+        source = RunProjector(row.run_id)
+        source.apply(row)
         # Without its source the rest could not be read.
         stays = dumps({"source": source.state.source})
     plan.masks[row.seq] = stays
     size = len(row.payload or "")
-    plan.places.append(Place(row.run_id, row.seq, row.kind, row.type, "*", size))
+    plan.places.append(RedactionMatch(row.run_id, row.seq, row.kind, row.type, "*", size))
 
 
 def _masked(
-    connection: Connection, run_id: str, hits: Sequence[Hit], whole: Mapping[int, object]
+    connection: Connection, run_id: str, hits: Sequence[Match], whole: Mapping[int, object]
 ) -> _Plan | None:
     """Stand-ins for the rows of ``hits`` that are not erased as a whole; None if one is gone."""
     plan = _Plan()
-    by_row: defaultdict[int, list[Hit]] = defaultdict(list)
+    by_row: defaultdict[int, list[Match]] = defaultdict(list)
     for hit in hits:
         if hit.seq not in whole:
             by_row[hit.seq].append(hit)
@@ -213,31 +213,33 @@ def _masked(
             continue
         if row.payload is None:
             return None
-        plan.masks[row.seq] = stand_in(row.payload, by_row[row.seq])
+        plan.masks[row.seq] = masked_payload(row.payload, by_row[row.seq])
         for hit in by_row[row.seq]:
             size = sum(end - start for start, end in hit.spans)
-            plan.places.append(Place(run_id, row.seq, row.kind, row.type, shown(hit), size))
+            plan.places.append(
+                RedactionMatch(run_id, row.seq, row.kind, row.type, path_text(hit), size)
+            )
     return plan if len(plan.masks) == len(by_row) else None
 
 
 def _carry_out(connection: Connection, run_id: str, plan: _Plan, reason: str, actor: str) -> bool:
     """Append the notes, erase the rows, project anew; False if another appended meanwhile."""
-    folded = Fold(run_id)
+    folded = RunProjector(run_id)
     digest = b""
     for row in event_log.read(connection, run_id):
-        folded.advance(row)
+        folded.apply_each(row)
         digest = row.digest
     masks, seqs = _with_those_before(connection, run_id, plan)
-    entries = [Entry(NOTE, MASKED, None, {"payloads": masks})] if masks else []
+    entries = [EventInput(NOTE, MASKED, None, {"payloads": masks})] if masks else []
     told = {"seqs": seqs, "reason": reason, "actor": actor}
-    entries.append(Entry(NOTE, REDACTED, None, told))
-    made = event_builder.draft(folded, digest, entries, time.time_ns() // 1_000, 0)
+    entries.append(EventInput(NOTE, REDACTED, None, told))
+    made = event_builder.build_events(folded, digest, entries, time.time_ns() // 1_000, 0)
     if not event_log.append(connection, [draft.row for draft in made]):
         return False
     for seq in seqs:
         event_log.erase(connection, run_id, seq)
     anew = fold(run_id, event_log.read(connection, run_id))
-    run_table.save(connection, anew.projected(), anyway=True)
+    run_table.save(connection, anew.projection(), force=True)
     return True
 
 

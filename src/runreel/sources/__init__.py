@@ -10,7 +10,7 @@ from runreel.model.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runreel.codec.source_protocol import Reader
+    from runreel.codec.source_protocol import SourceAdapter
     from runreel.sources.openai.reasoning import Thought
 
 # The names stand in every log: never change one.
@@ -24,7 +24,7 @@ _READERS = {
 SOURCES = tuple(sorted(_READERS))
 
 
-def reader_of(source: str) -> Reader:
+def reader_of(source: str) -> SourceAdapter:
     """The reader of this source's events.
 
     Raises:
@@ -36,7 +36,7 @@ def reader_of(source: str) -> Reader:
         raise UsageError(
             f"no source is called {source!r}", hint=f"Sources: {', '.join(SOURCES)}."
         ) from None
-    return cast("Reader", import_module(module).reader)
+    return cast("SourceAdapter", import_module(module).reader)
 
 
 def thoughts(source: str, kind: str, value: Any) -> Iterable[Thought]:

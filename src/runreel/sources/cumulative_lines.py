@@ -14,7 +14,7 @@ import msgspec
 from runreel.sources.line_parser import YANDEX
 
 
-class SpokenLine(msgspec.Struct, gc=False):
+class CumulativeLine(msgspec.Struct, gc=False):
     """A partial message of one part that says nothing else: the envelope of its source.
 
     ``text`` is a JSON string as it stands in the line, if a ``Growth`` takes it for one.
@@ -26,7 +26,7 @@ class SpokenLine(msgspec.Struct, gc=False):
     text: bytes
 
 
-class Growth:
+class CumulativeText:
     """A text that is told again and again, each time with something behind it."""
 
     __slots__ = ("_raw", "text")
@@ -58,7 +58,7 @@ class Growth:
         return self.more(told) is not None or self.begin(told)
 
 
-def spoken(raw: bytes) -> SpokenLine | None:
+def parse_cumulative(raw: bytes) -> CumulativeLine | None:
     """What a line tells that is such an event, None for any other line."""
     try:
         line = _decode_line(raw)
@@ -72,7 +72,7 @@ def spoken(raw: bytes) -> SpokenLine | None:
     if number is None or not (raw[:start].isascii() and raw[end:].isascii()):
         return None
     run_id = line.request.runId or line.run_id or line.runId or None
-    return SpokenLine(YANDEX, run_id, number, text)
+    return CumulativeLine(YANDEX, run_id, number, text)
 
 
 def _place(raw: bytes, text: bytes) -> tuple[int, int]:
@@ -84,15 +84,15 @@ def _place(raw: bytes, text: bytes) -> tuple[int, int]:
     return start, start + len(text)
 
 
-def frame_of(raw: bytes, line: SpokenLine) -> Frame:
+def frame_of(raw: bytes, line: CumulativeLine) -> Frame:
     """The bytes around the number and the text of a line, ``NO_FRAME`` where they are ambiguous."""
     start, end = _place(raw, line.text)
     head, key, rest = raw[:start].partition(b'"currentEventIdx"')
     before, index, middle = rest.partition(b"%d" % line.number)
     frame = (head + key + before, middle, raw[end:], line.run_id)
     # The bytes found may be others than those that were read: another line shows it.
-    probe = spoken(frame[0] + b"1234567" + middle + b'"..."' + frame[2])
-    expected = SpokenLine(YANDEX, line.run_id, 1234567, b'"..."')
+    probe = parse_cumulative(frame[0] + b"1234567" + middle + b'"..."' + frame[2])
+    expected = CumulativeLine(YANDEX, line.run_id, 1234567, b'"..."')
     return frame if index and middle and probe == expected else NO_FRAME
 
 

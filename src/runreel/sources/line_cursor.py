@@ -6,7 +6,13 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from runreel.sources.cumulative_lines import NO_FRAME, SpokenLine, event_number, frame_of, spoken
+from runreel.sources.cumulative_lines import (
+    NO_FRAME,
+    CumulativeLine,
+    event_number,
+    frame_of,
+    parse_cumulative,
+)
 from runreel.sources.line_parser import YANDEX
 
 if TYPE_CHECKING:
@@ -34,20 +40,20 @@ class LineCursor:
         # bytes name. Without its own run it would hand one run's events to another.
         self._frame = NO_FRAME
 
-    def cumulative(self, raw: bytes) -> SpokenLine | None:
+    def cumulative(self, raw: bytes) -> CumulativeLine | None:
         """The line as a cumulative text event, None for any other line; the cursor stays."""
         head, middle, tail, run_id = self._frame
         if raw.startswith(head) and raw.endswith(tail):
             index, _, text = raw[len(head) : -len(tail)].partition(middle)
             number = event_number(index)
             if number is not None:
-                return SpokenLine(YANDEX, run_id, number, text)
-        line = spoken(raw)
+                return CumulativeLine(YANDEX, run_id, number, text)
+        line = parse_cumulative(raw)
         if line is not None and line.run_id in (None, self.run_id):
             self._frame = frame_of(raw, line)
         return line
 
-    def move(self, line: Line | SpokenLine) -> str | None:
+    def move(self, line: Line | CumulativeLine) -> str | None:
         """Move to a line and return its run, None where no line has named one yet."""
         if line.run_id is not None:
             self.run_id = line.run_id

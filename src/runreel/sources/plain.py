@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.codec import plain_json as pj
 from runreel.codec import token_counts
-from runreel.codec.source_protocol import START, Facts, Reading, Slot, SoFar, Telling
+from runreel.codec.source_protocol import (
+    START,
+    Interpretation,
+    ReadContext,
+    RunMetadata,
+    TextMode,
+    TextSlot,
+)
 from runreel.model.records import CONTEXT, RUN, STREAM_EVENT
 from runreel.model.results import RunResult, RunStreamEvent
 from runreel.model.status import PARTIAL, RunStatus, StreamEvent
@@ -30,13 +37,13 @@ class PlainReader:
 
     name = "plain"
 
-    def read(self, kind: str, value: Any, _so_far: SoFar = START) -> Reading:
+    def read(self, kind: str, value: Any, _so_far: ReadContext = START) -> Interpretation:
         """What the row means."""
         value = pj.as_object(value)
         if kind == CONTEXT:
-            return Reading(facts=_facts(value), unread=_unread(value, None))
+            return Interpretation(metadata=_metadata(value), unread=_unread(value, None))
         if kind not in (STREAM_EVENT, RUN):
-            return Reading()
+            return Interpretation()
         event: RunStreamEvent | None = None
         result: RunResult | None = None
         if kind == STREAM_EVENT:
@@ -51,11 +58,11 @@ class PlainReader:
         tally = token_counts.read(value.get("usage"), token_counts.PLAIN)
         # A result has the usage that is understood.
         in_result = tally is None or (result is not None and not tally.unread)
-        return Reading(
+        return Interpretation(
             event=event,
             result=result,
             error_code=_code(value),
-            facts=_facts(value),
+            metadata=_metadata(value),
             time=micros(value.get("at")),
             total=None if in_result else tally,
             unread=_unread(value, tally),
@@ -75,20 +82,20 @@ class PlainReader:
             return None
         return index
 
-    def slots(self, value: Any) -> list[Slot]:
+    def slots(self, value: Any) -> list[TextSlot]:
         """``text``, or the strings among ``parts`` or ``message.parts``."""
         if not isinstance(value, dict):
             return []
         if type(value.get("text")) in (str, int):
-            return [Slot(value, "text")]
+            return [TextSlot(value, "text")]
         parts = value.get("parts", pj.as_object(value.get("message")).get("parts"))
         if not isinstance(parts, list):
             return []
-        return [Slot(parts, key) for key, part in enumerate(parts) if type(part) in (str, int)]
+        return [TextSlot(parts, key) for key, part in enumerate(parts) if type(part) in (str, int)]
 
-    def telling(self, _value: Any) -> Telling:
+    def telling(self, _value: Any) -> TextMode:
         """The whole text: each message repeats it."""
-        return Telling.WHOLE
+        return TextMode.CUMULATIVE
 
     def envelope(self, type_: str | None, source_index: int | None, text: str) -> Any:
         """A PARTIAL_MESSAGE with its text alone."""
@@ -109,11 +116,11 @@ class PlainReader:
 
 reader = PlainReader()
 
-_NO_FACTS = Facts()
+_NO_FACTS = RunMetadata()
 
 
-def _facts(value: dict[str, Any]) -> Facts | None:
-    facts = Facts(
+def _metadata(value: dict[str, Any]) -> RunMetadata | None:
+    facts = RunMetadata(
         assistant_id=pj.as_text(value.get("assistant_id")) or None,
         thread_id=pj.as_text(value.get("thread_id")) or None,
         created_by=pj.as_text(value.get("created_by")) or None,

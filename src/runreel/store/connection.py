@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from runreel.store.drivers.postgres_prepared import Prepared
-    from runreel.store.drivers.sqlite import Held
+    from runreel.store.drivers.sqlite import PooledConnection
 
 
 @lru_cache(maxsize=512)
@@ -26,7 +26,7 @@ class NotPreparedError(Exception):
     """A statement is not prepared on the server that we got this time; nothing has happened."""
 
 
-class GiveUp(Exception):
+class RollbackTransaction(Exception):
     """Raised inside of a transaction: roll it back and go on behind it."""
 
 
@@ -40,7 +40,7 @@ class Connection:
 
     __slots__ = ("_broken", "_prepared", "driver", "held", "postgres", "url", "waits")
 
-    def __init__(self, held: Held) -> None:
+    def __init__(self, held: PooledConnection) -> None:
         self.url = held.url
         self.postgres = held.url.postgres
         self.driver: Any = held.driver
@@ -109,7 +109,7 @@ class Connection:
         except BaseException as error:
             if os.getpid() == process:
                 self._rollback()
-            if isinstance(error, GiveUp):
+            if isinstance(error, RollbackTransaction):
                 return
             raise
         if os.getpid() != process:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from runreel.codec.secret_masking import Masking
+    from runreel.codec.secret_masking import SecretFilter
     from runreel.store.admin.vacuum import Space
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class Database(Connections):
         durability: str = "full",
         create: bool = True,
         patience: float = 0.0,
-        masking: Masking | None = None,
+        masking: SecretFilter | None = None,
     ) -> None:
         super().__init__(url, durability=durability)
         self.patience = patience
@@ -81,7 +81,7 @@ class Database(Connections):
         self._check_partitions(partitions)
         with driver_errors.our_errors(self.url):
             if self._path is not None:
-                self._see_file(self._path)
+                self._check_file(self._path)
             with self.reading(checked=False) as connection:
                 migrations.current(connection)
             with in_use(), self._lock:
@@ -118,7 +118,7 @@ class Database(Connections):
         from runreel.store.admin import statistics
 
         with self.reading() as connection:
-            return statistics.of(connection, self._path)
+            return statistics.statistics(connection, self._path)
 
     def size(self) -> int:
         """The bytes that the log takes: see ``space.size``."""
@@ -137,7 +137,7 @@ class Database(Connections):
     def _check(self) -> None:
         with self._lock:
             if self._path is not None:
-                self._see_file(self._path)
+                self._check_file(self._path)
             connection = Connection(self._engine_now().connect())
             try:
                 migrations.require(connection)
@@ -175,7 +175,7 @@ class Database(Connections):
                 *(self.shown, before, after),
             )
 
-    def _see_file(self, path: Path) -> None:
+    def _check_file(self, path: Path) -> None:
         if is_file(path, self.shown) and path.stat().st_size:
             return
         refuse_left_behind(path)
@@ -183,4 +183,4 @@ class Database(Connections):
             return
         if not self._create:
             raise missing(self.shown)
-        engines.make_private(path)
+        engines.create_owner_only(path)

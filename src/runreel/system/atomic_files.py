@@ -18,7 +18,7 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.E
 
 
 @contextlib.contextmanager
-def appearing(path: Path) -> Iterator[Path]:
+def atomic_create(path: Path) -> Iterator[Path]:
     """An empty file beside ``path`` that takes its name in the end, on the disk and never over it.
 
     Only its owner can read it. If the block is left by an exception it vanishes.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 ENVIRONMENT = "RUNREEL_DB"
 
 
-def located(url: str | os.PathLike[str] | None) -> str:
+def default_url(url: str | os.PathLike[str] | None) -> str:
     """``url``, else the value of RUNREEL_DB, else a file in the user's data directory.
 
     Raises:

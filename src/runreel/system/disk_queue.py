@@ -17,7 +17,7 @@ _IN_MEMORY = 1_000_000
 _AT_ONCE = 500
 
 
-class Spool(AbstractContextManager["Spool[T]"], Generic[T]):
+class DiskQueue(AbstractContextManager["DiskQueue[T]"], Generic[T]):
     """Values in the order in which they came, little of which is held in memory.
 
     A context manager: they are gone afterwards.

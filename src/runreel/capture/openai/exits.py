@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine
 
-    from runreel.capture.openai.response_recording import Take
-    from runreel.capture.openai.sse_tap import Wire
+    from runreel.capture.openai.response_recording import ResponseRecording
+    from runreel.capture.openai.sse_tap import SseTap
 
-LEFT = "the program stopped reading"
+ABANDONED = "the program stopped reading"
 # How long, in seconds, a blocking program waits for a recording to end that it has dropped.
-_PARTING = 1.0
+_ABANDONED_HINT = 1.0
 
 _log = logging.getLogger("runreel")
 # Tasks that close streams which nobody holds any more.
@@ -32,7 +32,7 @@ class Exit:
     no closing any more.
     """
 
-    def __init__(self, stream: Any, take: Take, wire: Wire) -> None:
+    def __init__(self, stream: Any, take: ResponseRecording, wire: SseTap) -> None:
         self.reader: object = None
         self.closed = False
         self._stream = stream
@@ -40,27 +40,27 @@ class Exit:
         self._wire = wire
         self._pid = os.getpid()
 
-    async def leave(self, reason: str) -> None:
+    async def abandon(self, reason: str) -> None:
         """Close both because the program does so."""
-        await self._run(self._shut(self._take.end(reason), quiet=False))
+        await self._run(self._close_stream(self._take.end(reason), quiet=False))
 
     async def leave_for(self, ending: Coroutine[Any, Any, None]) -> None:
         """Close both because of an error, which the caller raises; ``ending`` ends the recording.
 
         What closing the client's stream fails with is logged.
         """
-        await self._run(self._shut(ending, quiet=True))
+        await self._run(self._close_stream(ending, quiet=True))
 
     def reader_dropped(self, reader: object) -> None:
         """End the recording of a stream that a loop has stopped reading; another may go on."""
         if self.reader is reader:
-            self._part(closes=False)
+            self._finish(closes=False)
 
     def dropped(self) -> None:
         """Close both of a stream that the program holds no more."""
         # A forked child has its own copy of what its parent reads.
         if os.getpid() == self._pid:
-            self._part(closes=not self.closed)
+            self._finish(closes=not self.closed)
 
     async def _run(self, steps: Coroutine[Any, Any, None]) -> None:
         await steps
@@ -68,13 +68,15 @@ class Exit:
     async def _close(self) -> None:
         self._stream.close()
 
-    def _part(self, *, closes: bool) -> None:
+    def _finish(self, *, closes: bool) -> None:
         # The garbage collector may have called us from within a commit, which must go on.
-        thread = self._take.part(LEFT, self._stream.close if closes else None, daemon=True)
+        thread = self._take.end_in_thread(
+            ABANDONED, self._stream.close if closes else None, daemon=True
+        )
         if thread is not None:
-            thread.join(_PARTING)
+            thread.join(_ABANDONED_HINT)
 
-    async def _shut(self, ending: Coroutine[Any, Any, None], *, quiet: bool) -> None:
+    async def _close_stream(self, ending: Coroutine[Any, Any, None], *, quiet: bool) -> None:
         self.closed = True
         try:
             await self._close()
@@ -89,7 +91,7 @@ class Exit:
 class AsyncExit(Exit):
     """The same for an asynchronous stream; both are closed even if the task is cancelled again."""
 
-    def __init__(self, stream: Any, take: Take, wire: Wire) -> None:
+    def __init__(self, stream: Any, take: ResponseRecording, wire: SseTap) -> None:
         super().__init__(stream, take, wire)
         self._loop = loops.current()
 
@@ -112,12 +114,12 @@ class AsyncExit(Exit):
 
     def _part(self, *, closes: bool) -> None:
         # The thread outlives the event loop, which may be about to end.
-        thread = self._take.part(LEFT, None, daemon=False)
+        thread = self._take.end_in_thread(ABANDONED, None, daemon=False)
         if closes and self._loop is not None:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._close_soon, self._loop)
         if thread is not None and loops.current() is None:
-            thread.join(_PARTING)
+            thread.join(_ABANDONED_HINT)
 
     def _close_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         task = loop.create_task(self._close())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.capture.openai import request as requests
 from runreel.capture.openai import sse_tap as wires
-from runreel.capture.openai.response_recording import CHAT, RESPONSES, Take
+from runreel.capture.openai.response_recording import CHAT, RESPONSES, ResponseRecording
 from runreel.capture.openai.streams import (
     RecordedAsyncHelper,
     RecordedAsyncManager,
@@ -72,7 +72,7 @@ def recorded(
         )
     if _asynchronous(source):
         loops.refuse_others()
-    take = partial(_take, database, request, {"on_error": on_error, "labels": labels})
+    take = partial(_recording_of, database, request, {"on_error": on_error, "labels": labels})
     for name in (kind.__name__ for kind in type(source).__mro__):
         if name in _STREAMS:
             return _stream(_STREAMS[name], take, source, source)
@@ -83,7 +83,7 @@ def recorded(
             return manager(source, partial(_helper, helper, take))
         if name in _FINISHED:
             made = take(_FINISHED[name], {}, blocking=True, again=True)
-            completed(made.keep_whole(_said(source), source))
+            completed(made.store_finished(_model_of(source), source))
             return source
     raise UsageError(
         f"runreel does not know how to record openai's {type(source).__name__}",
@@ -110,29 +110,31 @@ def _stream(kind: Any, take: Any, stream: Any, shown: Any) -> Any:
             f"runreel does not know how to record what comes from {path}",
             hint="Streams of responses and of chat completions.",
         )
-    wire = wires.Wire(stream)
+    wire = wires.SseTap(stream)
     made = take(
         source,
-        wires.sent(stream),
+        wires.sent_request(stream),
         blocking=not wire.asynchronous,
-        id_=wires.asked_id(stream),
-        again=not wires.creates(stream),
+        id_=wires.requested_id(stream),
+        again=not wires.is_creation(stream),
     )
     return kind(shown, made, wire)
 
 
-def _take(
+def _recording_of(
     database: Database,
     request: dict[str, Any] | None,
     options: dict[str, Any],
     source: str,
     sent: dict[str, Any],
     **known: Any,
-) -> Take:
-    return Take(database, source, requests.asked(request, sent), **options, **known)
+) -> ResponseRecording:
+    return ResponseRecording(
+        database, source, requests.capture_request(request, sent), **options, **known
+    )
 
 
-def _said(model: Any) -> dict[str, Any]:
+def _model_of(model: Any) -> dict[str, Any]:
     """The JSON that an object of the client was made from, as far as the object has kept it."""
     value: dict[str, Any] = model.to_dict(mode="json", warnings=False)
     for item in map(pj.as_object, value.get("output") or value.get("choices") or ()):

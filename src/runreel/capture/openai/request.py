@@ -18,7 +18,7 @@ _SECRETS = frozenset(("authorization", "headers"))
 _ANSWERS = frozenset(("function_call_output", "custom_tool_call_output"))
 
 
-class Asked(NamedTuple):
+class CapturedRequest(NamedTuple):
     """What is known of a request.
 
     ``context`` is the request as it is kept, if at all; ``previous`` the response that is to be
@@ -27,30 +27,30 @@ class Asked(NamedTuple):
 
     context: dict[str, Any] | None
     previous: str | None
-    answers: list[Any]
+    tool_results: list[Any]
 
 
-def asked(request: dict[str, Any] | None, sent: dict[str, Any]) -> Asked:
+def capture_request(request: dict[str, Any] | None, sent: dict[str, Any]) -> CapturedRequest:
     """What the program says of its ``request``, and what of it the client has ``sent``."""
-    context = None if request is None else kept(request)
+    context = None if request is None else redacted_request(request)
     told = sent or context or {}
     previous = pj.as_text(told.get("previous_response_id")) or None
-    return Asked(context, previous, answers(told) if previous else [])
+    return CapturedRequest(context, previous, tool_results_of(told) if previous else [])
 
 
-def kept(request: dict[str, Any]) -> dict[str, Any]:
+def redacted_request(request: dict[str, Any]) -> dict[str, Any]:
     """The request as JSON: objects of the client as what it sends, classes by their names."""
     asked = {
         key: _json(value)
         for key, value in request.items()
-        if key not in _SENDING and not _left_out(value)
+        if key not in _SENDING and not _is_omitted(value)
     }
     if isinstance(asked.get("tools"), list):
-        asked["tools"] = [_harmless(tool) for tool in asked["tools"]]
+        asked["tools"] = [_without_secrets(tool) for tool in asked["tools"]]
     return asked
 
 
-def answers(request: dict[str, Any]) -> list[Any]:
+def tool_results_of(request: dict[str, Any]) -> list[Any]:
     """What a kept request sends back for the calls of tools before it."""
     items = map(pj.as_object, pj.as_list(request.get("input")))
     return [item for item in items if pj.as_text(item.get("type")) in _ANSWERS]
@@ -60,9 +60,9 @@ def _json(value: Any) -> Any:
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     if isinstance(value, dict):
-        return {str(key): _json(item) for key, item in value.items() if not _left_out(item)}
+        return {str(key): _json(item) for key, item in value.items() if not _is_omitted(item)}
     if isinstance(value, (list, tuple)):
-        return [_json(item) for item in value if not _left_out(item)]
+        return [_json(item) for item in value if not _is_omitted(item)]
     if isinstance(value, type):
         return value.__name__
     dump = getattr(value, "model_dump", None)
@@ -71,11 +71,11 @@ def _json(value: Any) -> Any:
     return str(value)
 
 
-def _left_out(value: Any) -> bool:
+def _is_omitted(value: Any) -> bool:
     return type(value).__name__ in ("NotGiven", "Omit")
 
 
-def _harmless(tool: Any) -> Any:
+def _without_secrets(tool: Any) -> Any:
     if not isinstance(tool, dict) or tool.get("type") != "mcp":
         return tool
     return {key: item for key, item in tool.items() if key not in _SECRETS}

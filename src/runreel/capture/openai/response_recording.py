@@ -14,14 +14,14 @@ from runreel.codec import plain_json as pj
 from runreel.codec.json_text import loads
 from runreel.model.errors import BadValue, RecordingError
 from runreel.model.records import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
-from runreel.recording.error_policy import Keeper
+from runreel.recording.error_policy import GuardedRecorder
 from runreel.sources.openai import chat_reader, responses_reader
 from runreel.system import loops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from runreel.capture.openai.request import Asked
+    from runreel.capture.openai.request import CapturedRequest
     from runreel.recording.recorder import Recorder
     from runreel.store.database import Database
 
@@ -34,7 +34,7 @@ _log = logging.getLogger("runreel")
 _ENDS = {RESPONSES: responses_reader.ends, CHAT: chat_reader.ends}
 
 
-class Pen(Protocol):
+class AsyncRecorder(Protocol):
     """What a take is written with."""
 
     async def aoffer(self, kind: str, value: Any, event: Any) -> object:
@@ -50,7 +50,7 @@ class Pen(Protocol):
         ...
 
 
-class Take:
+class ResponseRecording:
     """What a client's stream tells, stored value by value, and how the recording ends.
 
     ``id_`` is the response's id where it is known beforehand, ``again`` whether the same response
@@ -62,7 +62,7 @@ class Take:
         self,
         database: Database,
         source: str,
-        asked: Asked,
+        asked: CapturedRequest,
         *,
         labels: dict[str, str] | None,
         on_error: str,
@@ -75,28 +75,28 @@ class Take:
         self._database = database
         self._asked = asked
         self._labels = labels
-        self._told = runs.Told(source, id_, asked.previous, again)
+        self._told = runs.ResponseIdentity(source, id_, asked.previous, again)
         self._begun = False
         self._over = False
-        self._keeper = Keeper(self._recorder, on_error, database.patience)
-        self._pen: Pen = _Blocking(self._keeper) if blocking else self._keeper
+        self._keeper = GuardedRecorder(self._recorder, on_error, database.patience)
+        self._pen: AsyncRecorder = _SyncRecorder(self._keeper) if blocking else self._keeper
         self._pid = os.getpid()
         self._blocking = blocking
         self._parting: threading.Thread | None = None
 
-    async def keep(self, wire: Iterable[str], event: Any) -> None:
+    async def store_event(self, wire: Iterable[str], event: Any) -> None:
         """Store what came on the wire for ``event``.
 
         Raises:
             RecordingError: if it cannot be stored.
         """
-        await self._parted()
+        await self._ended_recorder()
         for kind, value in self._rows(wire, event):
             await self._pen.aoffer(kind, value, event)
 
-    async def keep_whole(self, value: dict[str, Any], event: Any) -> None:
+    async def store_finished(self, value: dict[str, Any], event: Any) -> None:
         """Store a finished response, which is all that there is of it."""
-        self._learn(value)
+        self._identify(value)
         for kind, row in self._values(RUN, value):
             await self._pen.aoffer(kind, row, event)
         self._over = True
@@ -105,7 +105,7 @@ class Take:
     async def fail(self, wire: Iterable[str], error: BaseException) -> None:
         """The client's stream has raised: store what it raised it for, and end the recording."""
         try:
-            await self.keep(_readable(wire), error)
+            await self.store_event(_readable(wire), error)
         except RecordingError:
             _log.exception("what a stream of %s failed with could not be stored", self.source)
         finally:
@@ -113,10 +113,10 @@ class Take:
 
     async def end(self, reason: str) -> None:
         """Close the recording; as interrupted, and why, if the stream's last event has not come."""
-        await self._parted()
+        await self._ended_recorder()
         await self._end(self._pen, reason)
 
-    def part(
+    def end_in_thread(
         self, reason: str, close: Callable[[], object] | None, *, daemon: bool
     ) -> threading.Thread | None:
         """Like ``end``, in a thread, where nothing can be awaited; None if nothing is to be done.
@@ -127,7 +127,7 @@ class Take:
             return None
 
         def steps() -> None:
-            completed(self._end(_Blocking(self._keeper), reason))
+            completed(self._end(_SyncRecorder(self._keeper), reason))
             if close is not None:
                 close()
 
@@ -141,7 +141,7 @@ class Take:
         self._parting = thread
         return thread
 
-    async def _parted(self) -> None:
+    async def _ended_recorder(self) -> None:
         thread = self._parting
         if thread is not None and thread is not threading.current_thread():
             self._parting = None
@@ -150,7 +150,7 @@ class Take:
             else:
                 await loops.held(loops.in_thread(thread.join))
 
-    async def _end(self, pen: Pen, reason: str) -> None:
+    async def _end(self, pen: AsyncRecorder, reason: str) -> None:
         ending, self.open = self.open, False
         # A forked child has its own copy of what its parent records.
         if ending and os.getpid() == self._pid:
@@ -165,7 +165,7 @@ class Take:
                 self._keeper.failed(error, event)
         if not self._begun:
             for value in values:
-                self._learn(pj.as_object(value))
+                self._identify(pj.as_object(value))
         for value in values:
             if value != DONE or (self.source == CHAT and not self._over):
                 yield from self._values(STREAM_EVENT, value)
@@ -177,12 +177,12 @@ class Take:
             self._begun = True
             if self._asked.context is not None:
                 yield CONTEXT, self._asked.context
-            if self._asked.answers:
-                yield TOOL_RESULTS, {"tool_results": self._asked.answers}
+            if self._asked.tool_results:
+                yield TOOL_RESULTS, {"tool_results": self._asked.tool_results}
         self._over = self._over or _ENDS[self.source](value)
         yield kind, value
 
-    def _learn(self, value: dict[str, Any]) -> None:
+    def _identify(self, value: dict[str, Any]) -> None:
         response = pj.as_object(value.get("response") if "response" in value else value)
         id_ = self._told.id or pj.as_text(response.get("id"))
         previous = self._told.previous
@@ -191,13 +191,13 @@ class Take:
         self._told = self._told._replace(id=id_, previous=previous)
 
     def _recorder(self) -> Recorder:
-        return runs.recorder(self._database, self._told, self._labels)
+        return runs.recorder_for(self._database, self._told, self._labels)
 
 
-class _Blocking:
+class _SyncRecorder:
     """A pen for threads that may wait: its coroutines never suspend."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: GuardedRecorder) -> None:
         self._keeper = keeper
 
     async def aoffer(self, kind: str, value: Any, event: Any) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from runreel.store.database import Database
 
 
-class Told(NamedTuple):
+class ResponseIdentity(NamedTuple):
     """What is known of a response or completion when it begins: its id, that of the one before.
 
     ``again`` is whether it may have been recorded before, in part or whole.
@@ -35,15 +35,17 @@ class Told(NamedTuple):
     again: bool
 
 
-class Place(NamedTuple):
+class ResolvedRun(NamedTuple):
     """A run, and what of it is known to be no part of what comes now; None: it may be all."""
 
     run_id: str
     before: Counter[bytes] | None = None
-    goes_on: bool = False
+    continues: bool = False
 
 
-def recorder(database: Database, told: Told, labels: dict[str, str] | None) -> Recorder:
+def recorder_for(
+    database: Database, told: ResponseIdentity, labels: dict[str, str] | None
+) -> Recorder:
     """The recorder of the run that a response or completion belongs to.
 
     Of several responses that go on from one, the run goes on with the one whose recorder is the
@@ -51,8 +53,8 @@ def recorder(database: Database, told: Told, labels: dict[str, str] | None) -> R
     """
     identity: dict[str, Any] = {"labels": labels} if labels else {}
     with database.reading() as connection:
-        place = _place(connection, told)
-    if place.goes_on:
+        place = _resolve(connection, told)
+    if place.continues:
         continuation = Recorder(
             database,
             place.run_id,
@@ -61,32 +63,32 @@ def recorder(database: Database, told: Told, labels: dict[str, str] | None) -> R
             identity={**identity, "after": told.previous, "response": told.id},
             offered=place.before,
         )
-        if continuation.begin(lambda: not _taken(database, place.run_id, told)):
+        if continuation.begin(lambda: not _is_taken(database, place.run_id, told)):
             return continuation
         with database.reading() as connection:
-            place = _place(connection, told._replace(previous=None))
+            place = _resolve(connection, told._replace(previous=None))
     return Recorder(database, place.run_id, source=told.source, via="live", identity=identity)
 
 
-def _place(connection: Connection, told: Told) -> Place:
+def _resolve(connection: Connection, told: ResponseIdentity) -> ResolvedRun:
     own = run_id(told.source, told.id)
     if told.again and told.id is not None:
         known = run_queries.run_of_response(connection, told.source, told.id)
-        if known is not None or event_log.head(connection, own) >= 0:
-            return Place(known or own)
+        if known is not None or event_log.last_position(connection, own) >= 0:
+            return ResolvedRun(known or own)
     before = told.previous and run_queries.run_of_response(connection, told.source, told.previous)
     if before:
         stored = queries.events(connection, before)
         rows = ((row.kind, row.raw) for row in stored if row.kind != NOTE)
         counts = Counter(fingerprint(kind, raw) for kind, raw in rows if raw is not None)
-        return Place(before, counts, goes_on=True)
-    if not told.again and event_log.head(connection, own) >= 0:
+        return ResolvedRun(before, counts, continues=True)
+    if not told.again and event_log.last_position(connection, own) >= 0:
         # A server that calls all that it makes by one name.
         own = run_id(told.source, None)
-    return Place(own)
+    return ResolvedRun(own)
 
 
-def _taken(database: Database, run_id: str, told: Told) -> bool:
+def _is_taken(database: Database, run_id: str, told: ResponseIdentity) -> bool:
     """Whether another response goes on from the same one, as the run's notes say."""
     with database.reading() as connection:
         for row in event_log.read(connection, run_id):

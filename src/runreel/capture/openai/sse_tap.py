@@ -23,7 +23,7 @@ _RUN_OUT = 1.0
 _NO_CHOICES = re.compile(r'"choices"\s*:\s*\[\s*\]')
 
 
-class Wire:
+class SseTap:
     """The texts that a ``Stream`` or, ``asynchronous``, an ``AsyncStream`` reads.
 
     They are JSON, but for the ``[DONE]`` at the end. Chunks that come before the one with the
@@ -40,9 +40,9 @@ class Wire:
         if self._events is None:
             raise unknown_version()
         self.asynchronous = hasattr(stream, "__anext__")
-        stream._iter_events = self._ahear if self.asynchronous else self._hear  # noqa: SLF001
+        stream._iter_events = self._aiter_events if self.asynchronous else self._iter_events  # noqa: SLF001
 
-    def heard(self) -> list[str]:
+    def received(self) -> list[str]:
         """What was read since this was asked last.
 
         Raises:
@@ -69,7 +69,7 @@ class Wire:
                     pass
         self._texts.clear()
 
-    def _hear(self) -> Iterator[Any]:
+    def _iter_events(self) -> Iterator[Any]:
         self._silent, held = False, []
         for event in self._events():
             held.append(event)
@@ -78,7 +78,7 @@ class Wire:
                 held.clear()
         yield from held
 
-    async def _ahear(self) -> AsyncIterator[Any]:
+    async def _aiter_events(self) -> AsyncIterator[Any]:
         self._silent, held = False, []
         async for event in self._events():
             held.append(event)
@@ -112,17 +112,17 @@ def path(stream: Any) -> str:
     return str(stream.response.request.url.path)
 
 
-def creates(stream: Any) -> bool:
+def is_creation(stream: Any) -> bool:
     """Whether the stream is of something new, rather than of something known once more."""
     return bool(stream.response.request.method == "POST")
 
 
-def asked_id(stream: Any) -> str | None:
+def requested_id(stream: Any) -> str | None:
     """The id of the response that a stream was asked for by."""
-    return None if creates(stream) else path(stream).rstrip("/").rpartition("/")[2] or None
+    return None if is_creation(stream) else path(stream).rstrip("/").rpartition("/")[2] or None
 
 
-def sent(stream: Any) -> dict[str, Any]:
+def sent_request(stream: Any) -> dict[str, Any]:
     """What was asked for, as the client has sent it."""
     with suppress(Exception):  # a body that cannot be read again tells nothing
         return pj.as_object(json.loads(stream.response.request.content))

@@ -6,7 +6,7 @@ import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
-from runreel.capture.openai.exits import LEFT, AsyncExit, Exit
+from runreel.capture.openai.exits import ABANDONED, AsyncExit, Exit
 from runreel.capture.openai.response_recording import CUT
 from runreel.capture.sync_bridge import completed
 from runreel.system import loops
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from types import TracebackType
 
-    from runreel.capture.openai.response_recording import Take
-    from runreel.capture.openai.sse_tap import Wire
+    from runreel.capture.openai.response_recording import ResponseRecording
+    from runreel.capture.openai.sse_tap import SseTap
 
 _END = object()
 
@@ -26,7 +26,7 @@ class _Recorded:
 
     _exit: Exit
 
-    def __init__(self, stream: Any, take: Take, wire: Wire) -> None:
+    def __init__(self, stream: Any, take: ResponseRecording, wire: SseTap) -> None:
         self._stream = stream
         self._take = take
         self._wire = wire
@@ -42,10 +42,10 @@ class _Recorded:
         try:
             event = await ahead()
         except BaseException as error:
-            await self._exit.leave_for(self._take.fail(self._wire.heard(), error))
+            await self._exit.leave_for(self._take.fail(self._wire.received(), error))
             raise
         try:
-            await self._take.keep(self._wire.heard(), event)
+            await self._take.store_event(self._wire.received(), event)
             if event is _END:
                 self._exit.closed = True
                 await self._take.end(CUT)
@@ -68,7 +68,7 @@ class RecordedStream(_Recorded):
         return next(self._stream, _END)
 
     def __iter__(self) -> Iterator[Any]:
-        return _Reader(self, self._exit)
+        return _StreamIterator(self, self._exit)
 
     def __enter__(self) -> Self:
         return self
@@ -79,11 +79,11 @@ class RecordedStream(_Recorded):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        completed(self._exit.leave(LEFT if kind is None else kind.__name__))
+        completed(self._exit.abandon(ABANDONED if kind is None else kind.__name__))
 
     def close(self) -> None:
         """Close the connection; the recording ends here."""
-        completed(self._exit.leave(LEFT))
+        completed(self._exit.abandon(ABANDONED))
 
 
 class RecordedHelper(RecordedStream):
@@ -119,7 +119,7 @@ class RecordedAsyncStream(_Recorded):
         return event
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        return _AsyncReader(self, self._exit)
+        return _AsyncStreamIterator(self, self._exit)
 
     async def __aenter__(self) -> Self:
         self._exit.entered()
@@ -131,11 +131,11 @@ class RecordedAsyncStream(_Recorded):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._exit.leave(LEFT if kind is None else kind.__name__)
+        await self._exit.abandon(ABANDONED if kind is None else kind.__name__)
 
     async def close(self) -> None:
         """Close the connection; the recording ends here."""
-        await self._exit.leave(LEFT)
+        await self._exit.abandon(ABANDONED)
 
     async def aclose(self) -> None:
         """Like ``close``."""
@@ -223,7 +223,7 @@ class RecordedAsyncManager:
                 await self._recorded.__aexit__(kind, error, traceback)
 
 
-class _Reader:
+class _StreamIterator:
     """One loop over a stream: dropped half-way, it ends the recording."""
 
     def __init__(self, stream: RecordedStream, exit_: Exit) -> None:
@@ -240,7 +240,7 @@ class _Reader:
         return next(self._stream)
 
 
-class _AsyncReader:
+class _AsyncStreamIterator:
     """The asynchronous twin of ``_Reader``."""
 
     def __init__(self, stream: RecordedAsyncStream, exit_: AsyncExit) -> None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.capture.yandex.record import PROTOS, SOURCE, require
 from runreel.model.import_report import Report
-from runreel.recording.error_policy import Keeper
+from runreel.recording.error_policy import GuardedRecorder
 from runreel.recording.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from runreel.capture.yandex.session import Patience
+    from runreel.capture.yandex.session import RetryPolicy
     from runreel.store.database import Database
 
 # The variables that a key may stand in, the first that is set, and what it is called then.
@@ -34,7 +34,7 @@ def listen_by_id(
     *,
     identity: dict[str, Any] | None = None,
     on_event: Callable[[Report], None] | None = None,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
 ) -> Report:
     """Record a run until it is over, going on where the log ends.
 
@@ -47,12 +47,12 @@ def listen_by_id(
             without a word; what was heard until then is stored.
     """
     require(*PROTOS)
-    from runreel.capture.yandex.grpc_client import hear
+    from runreel.capture.yandex.grpc_client import listen
 
     recorder = Recorder(database, run_id, source=SOURCE, via="live", identity=identity)
     new = recorder.last_seq < 0
     report = Report(source=SOURCE)
-    for offer in hear(database, Keeper(recorder), os.environ, patience):
+    for offer in listen(database, GuardedRecorder(recorder), os.environ, patience):
         report.lines += 1
         if offer is not None:
             report.count(new=offer.new, conflict=offer.conflict)

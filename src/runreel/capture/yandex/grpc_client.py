@@ -20,16 +20,16 @@ from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServi
 from runreel.capture.sync_bridge import blocking
 from runreel.capture.yandex.by_id import KEYS, authorization
 from runreel.capture.yandex.listener import Listener
-from runreel.capture.yandex.recording_adapter import Store
-from runreel.capture.yandex.sdk_client import no_message, unreadable
-from runreel.capture.yandex.session import Patience, Session
+from runreel.capture.yandex.recording_adapter import RecordingAdapter
+from runreel.capture.yandex.sdk_client import invalid_message_error, is_unreadable
+from runreel.capture.yandex.session import RetryPolicy, Session
 from runreel.model.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from runreel.recording.deduplication import Offer
-    from runreel.recording.error_policy import Keeper
+    from runreel.recording.deduplication import AppendOutcome
+    from runreel.recording.error_policy import GuardedRecorder
     from runreel.store.database import Database
 
 _ENDPOINT = "api.cloud.yandex.net:443"
@@ -39,26 +39,26 @@ _LISTEN_SECONDS = 60.0
 _OFF = "The Assistants service was switched off in January 2026: only servers like it answer."
 
 
-def hear(
+def listen(
     database: Database,
-    keeper: Keeper,
+    keeper: GuardedRecorder,
     environment: Mapping[str, str],
-    patience: Patience | None = None,
-) -> Iterator[Offer | None]:
+    patience: RetryPolicy | None = None,
+) -> Iterator[AppendOutcome | None]:
     """What becomes of each value that the service tells of a run, until the run is over.
 
     Raises:
         SourceError: if the service does not let us listen to its end.
     """
     run_id = keeper.recorder.run_id
-    patience = patience or Patience()
-    kept: deque[Offer | None] = deque()
-    with _in_words(run_id), ExitStack() as closing:
+    patience = patience or RetryPolicy()
+    kept: deque[AppendOutcome | None] = deque()
+    with _message_for(run_id), ExitStack() as closing:
         # Connected only when asked: what the log has whole needs no service.
-        wire = ChannelWire(
+        wire = GrpcClient(
             run_id, lambda: closing.enter_context(_connected(environment, patience.ask))
         )
-        session = Session(wire, _TellingStore(keeper, kept.append), patience=patience)
+        session = Session(wire, _ReportingStore(keeper, kept.append), patience=patience)
         listener = Listener(database, session, wire, lambda event: event, answers=False)
         for _ in blocking(listener.events(None, _LISTEN_SECONDS)):
             while kept:
@@ -66,16 +66,18 @@ def hear(
     yield from kept
 
 
-class _TellingStore(Store):
+class _ReportingStore(RecordingAdapter):
     """A store that tells what became of each value."""
 
-    def __init__(self, keeper: Keeper, tell: Callable[[Offer | None], None]) -> None:
+    def __init__(
+        self, keeper: GuardedRecorder, tell: Callable[[AppendOutcome | None], None]
+    ) -> None:
         super().__init__(keeper)
         self._tell = tell
 
     async def offer(
         self, kind: str, value: Any, shown: Callable[[], Any] = lambda: None
-    ) -> Offer | None:
+    ) -> AppendOutcome | None:
         """Like ``Store.offer``."""
         offer = await super().offer(kind, value, shown)
         self._tell(offer)
@@ -89,7 +91,7 @@ class Connection(NamedTuple):
     metadata: list[tuple[str, str]]
 
 
-class ChannelWire:
+class GrpcClient:
     """Calls that block; its coroutines never suspend."""
 
     def __init__(self, run_id: str, connect: Callable[[], Connection]) -> None:
@@ -176,7 +178,7 @@ def _address(channel: Any, seconds: float) -> str | None:
 
 
 @contextmanager
-def _in_words(run_id: str) -> Iterator[None]:
+def _message_for(run_id: str) -> Iterator[None]:
     """What gRPC raises, as errors of ours."""
     try:
         yield
@@ -185,8 +187,8 @@ def _in_words(run_id: str) -> Iterator[None]:
 
 
 def _translated(error: Any, run_id: str) -> SourceError:
-    if unreadable(error):
-        return no_message()
+    if is_unreadable(error):
+        return invalid_message_error()
     code, details = error.code(), " ".join(str(error.details()).split())
     if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
         return SourceError(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import grpc
 
 from runreel.capture.yandex import proto_json as protos
-from runreel.capture.yandex.sdk_client import sound
-from runreel.capture.yandex.session import Waiting
+from runreel.capture.yandex.sdk_client import require_message
+from runreel.capture.yandex.session import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _RETRY = "yc-ml-sdk-retry"
 
 
-class Way(NamedTuple):
+class CallRoute(NamedTuple):
     """How a call of the program's went out: another one can go the same way."""
 
     continuation: Continuation
@@ -31,16 +31,16 @@ class Way(NamedTuple):
     metadata: tuple[Any, ...]
 
     @classmethod
-    def of(cls, continuation: Continuation, details: Any) -> Way:
+    def from_call(cls, continuation: Continuation, details: Any) -> CallRoute:
         """The way of a call that is about to go out: what is behind it may change its metadata."""
         return cls(continuation, details, tuple(details.metadata or ()))
 
-    async def go(self, request: Any) -> Any:
+    async def send(self, request: Any) -> Any:
         """The same call with this request."""
         details = self.details._replace(metadata=grpc.aio.Metadata(*self.metadata))
         return await self.continuation(details, request)
 
-    async def ask(self, method: str, request: Any, seconds: float) -> Any:
+    async def call(self, method: str, request: Any, seconds: float) -> Any:
         """Another call, once, with an answer of the same kind."""
         metadata = grpc.aio.Metadata(*self.metadata)
         if _RETRY in metadata:
@@ -50,13 +50,13 @@ class Way(NamedTuple):
         return await (await self.continuation(details, request))
 
 
-class Stream:
+class ResumedStream:
     """A run's events for as long as they come: when a call's deadline passes, another goes on.
 
     ``way`` is the way of all of them, ``call`` the one that is heard now.
     """
 
-    def __init__(self, way: Way, request: Any, call: Any) -> None:
+    def __init__(self, way: CallRoute, request: Any, call: Any) -> None:
         self.way = way
         self.call = call
         self._request = request
@@ -68,19 +68,19 @@ class Stream:
         Raises:
             grpc.RpcError: as the SDK would, but for deadlines while the run goes on.
         """
-        waiting = Waiting(session.patience)
+        waiting = Backoff(session.patience)
         while True:
             try:
                 async for event in self.call:
-                    yield sound(event)
+                    yield require_message(event)
                     waiting.renew()
                     index = protos.index_of(event)
                     self._next = self._next if index is None else max(self._next, index + 1)
             except grpc.RpcError as error:
-                if not await _goes_on(error, session, waiting):
+                if not await _resumes(error, session, waiting):
                     raise
                 await session.wire.sleep(waiting.pause())
-                self.call = await self.way.go(self._rest())
+                self.call = await self.way.send(self._rest())
             else:
                 return
 
@@ -92,10 +92,10 @@ class Stream:
         return request
 
 
-class Told:
+class RecordedCall:
     """A call like that of a stream, but for the events; to cancel it is to stop listening."""
 
-    def __init__(self, stream: Stream, events: Any) -> None:
+    def __init__(self, stream: ResumedStream, events: Any) -> None:
         self._stream = stream
         self._events = events
         self._closing: asyncio.Task[None] | None = None
@@ -121,13 +121,13 @@ class Told:
 
 
 # grpcio asks what it gets back from an interceptor whether it is a call or a mere iterator.
-grpc.aio.UnaryStreamCall.register(Told)
+grpc.aio.UnaryStreamCall.register(RecordedCall)
 
 
-async def _goes_on(error: Any, session: Session, waiting: Waiting) -> bool:
+async def _resumes(error: Any, session: Session, waiting: Backoff) -> bool:
     """Whether it was no more than a deadline, and there is patience left."""
     if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
         return False
-    if await session.peek() is not None:
+    if await session.try_fetch_run() is not None:
         waiting.alive()
     return not waiting.over

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from runreel.capture.yandex import record
 
 if TYPE_CHECKING:
-    from runreel.capture.yandex.session import Patience
+    from runreel.capture.yandex.session import RetryPolicy
     from runreel.store.database import Database
 
 
 def interceptors(
-    database: Database, on_error: str = "raise", patience: Patience | None = None
+    database: Database, on_error: str = "raise", patience: RetryPolicy | None = None
 ) -> list[Any]:
     """For ``AIStudio(interceptors=…)`` or ``AsyncAIStudio``: each object gets a list of its own.
 
@@ -20,6 +20,6 @@ def interceptors(
         MissingExtra: if the SDK is not installed, or is one without assistants.
     """
     record.require()
-    from runreel.capture.yandex.interceptors import made
+    from runreel.capture.yandex.interceptors import create
 
-    return made(database, on_error, patience)
+    return create(database, on_error, patience)

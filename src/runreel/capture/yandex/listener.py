@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import grpc
 
 from runreel.capture.yandex import proto_json as protos
-from runreel.capture.yandex.sdk_client import passing
-from runreel.capture.yandex.session import Waiting
+from runreel.capture.yandex.sdk_client import is_transient
+from runreel.capture.yandex.session import Backoff
 from runreel.model.errors import RunNotFound, SourceError
 from runreel.model.records import NOTE, SENT, STREAM_EVENT
 from runreel.model.status import StreamEvent
@@ -19,7 +19,7 @@ from runreel.query import runs
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
-    from runreel.capture.yandex.sdk_client import Ear
+    from runreel.capture.yandex.sdk_client import EventSource
     from runreel.capture.yandex.session import Session
     from runreel.model.records import StoredEvent
     from runreel.store.database import Database
@@ -29,7 +29,7 @@ _ENDS = (StreamEvent.DONE.name, StreamEvent.ERROR.name)
 _STOPPED = "the program stopped listening"
 
 
-class Tail(NamedTuple):
+class LastEvent(NamedTuple):
     """The last stream event in the log, and whether tool results were sent after it."""
 
     row: StoredEvent | None = None
@@ -47,7 +47,7 @@ class Listener:
         self,
         database: Database,
         session: Session,
-        ear: Ear,
+        ear: EventSource,
         shown: Callable[[Any], Any],
         *,
         answers: bool = True,
@@ -68,24 +68,24 @@ class Listener:
         session = self._session
         resumes, self._first = self._first and start is None, False
         try:
-            await session.begin()
+            await session.on_start()
             source = self._new(seconds) if resumes else self._from(start or 0, seconds)
             async with aclosing(source) as events:
                 async for event in events:
                     yield self._shown(event)
         except BaseException as error:
-            await session.cut(reason(error))
+            await session.listener_failed(reason(error))
             raise
-        session.done()
+        session.listener_finished()
 
     async def _new(self, seconds: float) -> AsyncGenerator[Any, None]:
         session = self._session
         start = session.store.index + 1
-        tail = await session.store.ask(self._tail, Tail()) if start else Tail()
+        tail = await session.store.ask(self._last_event, LastEvent()) if start else LastEvent()
         if _ends(tail.row):
-            await session.ended()
+            await session.on_end()
             return
-        if await self._asks_again(tail):
+        if await self._is_unanswered(tail):
             yield _proto(tail.row)
         async with aclosing(self._live(start, seconds)) as events:
             async for event in events:
@@ -93,10 +93,10 @@ class Listener:
 
     async def _from(self, start: int, seconds: float) -> AsyncGenerator[Any, None]:
         session = self._session
-        async with aclosing(session.store.read(self._logged(start))) as rows:
+        async with aclosing(session.store.read(self._stored_events(start))) as rows:
             async for row in rows:
                 if _ends(row):
-                    await session.ended()
+                    await session.on_end()
                 if row.raw is not None:
                     yield _proto(row)
                 if _ends(row):
@@ -107,7 +107,7 @@ class Listener:
                 yield event
 
     async def _live(self, start: int, seconds: float) -> AsyncGenerator[Any, None]:
-        session, waiting = self._session, Waiting(self._session.patience)
+        session, waiting = self._session, Backoff(self._session.patience)
         # The log is to have them all, also those before ``start``.
         first = min(start, session.store.index + 1)
         told: set[int] = set()
@@ -116,7 +116,7 @@ class Listener:
             stream = self._ear.listen(max(told, default=first - 1) + 1, seconds)
             try:
                 async for event in stream:
-                    await session.keep_event(event, partial(self._shown, event))
+                    await session.store_event(event, partial(self._shown, event))
                     index = protos.index_of(event)
                     if index is not None and (index < first or index in told):
                         continue
@@ -130,26 +130,26 @@ class Listener:
                     if protos.ends(event):
                         return
             except grpc.RpcError as broken:
-                if not passing(broken):
+                if not is_transient(broken):
                     raise
                 error = broken
             finally:
                 await session.store.to_end(stream.aclose())
-            if await self._over(waiting, error, came=came):
+            if await self._on_stream_end(waiting, error, came=came):
                 return
             await session.wire.sleep(waiting.pause())
 
     async def _prepare(self, event: Any) -> None:
         """Store what belongs to an event before the program sees it, for it may leave then."""
         if protos.ends(event):
-            await self._session.ended()
+            await self._session.on_end()
         elif event.event_type == protos.TOOL_CALLS:
-            await self._session.called()
+            await self._session.on_tool_calls()
 
-    async def _over(self, waiting: Waiting, error: Any, *, came: bool) -> bool:
+    async def _on_stream_end(self, waiting: Backoff, error: Any, *, came: bool) -> bool:
         """Whether a stream that has stopped before the run's last event is not to be resumed."""
         session = self._session
-        run = await session.peek()
+        run = await session.try_fetch_run()
         if run is not None:
             waiting.alive()
         if run is not None and error is None:
@@ -165,16 +165,16 @@ class Listener:
             raise error
         raise _stalled(session.wire.run_id, run) from error
 
-    async def _asks_again(self, tail: Tail) -> bool:
+    async def _is_unanswered(self, tail: LastEvent) -> bool:
         """Whether the last event is a tool call that still waits for its answer."""
         run = self._session.run
         if tail.row is None or tail.row.type != _CALLS or tail.row.raw is None:
             return False
         if run is None or not protos.waiting(run):
             return False
-        return not tail.sent or not await self._session.moved_on(run)
+        return not tail.sent or not await self._session.has_changed(run)
 
-    def _tail(self) -> Tail:
+    def _last_event(self) -> LastEvent:
         last: StoredEvent | None = None
         sent = False
         with self._database.reading() as connection:
@@ -182,9 +182,9 @@ class Listener:
                 if row.kind == STREAM_EVENT:
                     last, sent = row, False
                 sent = sent or (row.kind == NOTE and row.type == SENT)
-        return Tail(last, sent)
+        return LastEvent(last, sent)
 
-    def _logged(self, start: int) -> Iterator[StoredEvent]:
+    def _stored_events(self, start: int) -> Iterator[StoredEvent]:
         """The events in the log from number ``start`` on, as far as there is no gap."""
         early: dict[int, StoredEvent] = {}
         with self._database.reading() as connection, suppress(RunNotFound):

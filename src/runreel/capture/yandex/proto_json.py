@@ -22,7 +22,7 @@ def to_json(proto: Any) -> dict[str, Any]:
     try:
         value: dict[str, Any] = MessageToDict(proto)
     except SerializeToJsonError:
-        value = _what_json_can_tell(proto)
+        value = _without_unknown_fields(proto)
     else:
         if not _has_unknown_fields(proto):
             return value
@@ -76,7 +76,7 @@ def _has_unknown_fields(proto: Any) -> bool:
     return bool(known.ByteSize() != proto.ByteSize())
 
 
-def _what_json_can_tell(proto: Any) -> dict[str, Any]:
+def _without_unknown_fields(proto: Any) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for field, _ in proto.ListFields():
         alone = type(proto)()

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.model.errors import MissingExtra, UsageError
 from runreel.model.records import INTERRUPTED
-from runreel.recording.error_policy import Keeper
+from runreel.recording.error_policy import GuardedRecorder
 from runreel.recording.recorder import Recorder
 from runreel.sources.yandex.reader import reader
 from runreel.system import loops
 
 if TYPE_CHECKING:
-    from runreel.capture.yandex.session import Patience
+    from runreel.capture.yandex.session import RetryPolicy
     from runreel.store.database import Database
 
 SOURCE = reader.name
@@ -32,7 +32,7 @@ def recorded(  # noqa: PLR0913 - what can be said of a recording
     on_error: str = "raise",
     labels: dict[str, str] | None = None,
     assistant: Any = None,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
 ) -> Any:
     """A ``Run`` or ``AsyncRun`` like ``run``, whose events are stored before they are yielded.
 
@@ -48,32 +48,32 @@ def recorded(  # noqa: PLR0913 - what can be said of a recording
     from yandex_ai_studio_sdk._runs.run import AsyncRun, Run
 
     from runreel.capture.yandex import recorded_runs
-    from runreel.capture.yandex.recording_adapter import AsyncStore, Store
-    from runreel.capture.yandex.sdk_client import AsyncWire, BlockingWire
-    from runreel.capture.yandex.session import Patience, Session
+    from runreel.capture.yandex.recording_adapter import AsyncRecordingAdapter, RecordingAdapter
+    from runreel.capture.yandex.sdk_client import AsyncSdkClient, BlockingSdkClient
+    from runreel.capture.yandex.session import RetryPolicy, Session
 
     if not isinstance(run, AsyncRun | Run):
         raise UsageError(f"this is no run of the Yandex SDK: {type(run).__name__}")
     told = {"assistant_id": run.assistant_id, "thread_id": run.thread_id, "labels": labels}
     identity = {key: value for key, value in told.items() if value}
     make = partial(Recorder, database, run.id, source=SOURCE, via="live", identity=identity)
-    keeper = Keeper(make, on_error, database.patience)
+    keeper = GuardedRecorder(make, on_error, database.patience)
     sdk = run._sdk  # noqa: SLF001 - a run has no public way to its service
     if asynchronous := isinstance(run, AsyncRun):
         loops.refuse_others()
-    store = AsyncStore(keeper) if asynchronous else Store(keeper)
+    store = AsyncRecordingAdapter(keeper) if asynchronous else RecordingAdapter(keeper)
     # Asked now, so that a run which cannot be recorded is refused at once; an event loop asks
     # later, in a thread.
     halfway = None if asynchronous else store.state.recording == INTERRUPTED
-    wire: AsyncWire | BlockingWire
-    wire = AsyncWire(sdk, run.id) if asynchronous else BlockingWire(sdk, run.id)
+    wire: AsyncSdkClient | BlockingSdkClient
+    wire = AsyncSdkClient(sdk, run.id) if asynchronous else BlockingSdkClient(sdk, run.id)
     session = Session(
         wire,
         store,
         assistant_id=run.assistant_id,
         context=None if assistant is None else _context(assistant),
         halfway=halfway,
-        patience=patience or Patience(),
+        patience=patience or RetryPolicy(),
     )
     return recorded_runs.watched(run, database, session, wire)
 

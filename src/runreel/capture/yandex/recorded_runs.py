@@ -13,7 +13,7 @@ from yandex_ai_studio_sdk._tools.tool_result import tool_results_to_proto
 from runreel.capture import exit_hooks
 from runreel.capture.sync_bridge import blocking, completed
 from runreel.capture.yandex.listener import Listener
-from runreel.capture.yandex.tool_results import Answers
+from runreel.capture.yandex.tool_results import ToolResultSubmission
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -26,7 +26,7 @@ class RecordedRun(Run):  # type: ignore[misc]  # the SDK has no types for us
     """A ``Run`` that is recorded."""
 
     _session: Session
-    _answers: Answers
+    _answers: ToolResultSubmission
     _listener: Listener
 
     def listen(
@@ -37,7 +37,7 @@ class RecordedRun(Run):  # type: ignore[misc]  # the SDK has no types for us
         None begins where the log ends, the next time at the beginning.
         """
         events = blocking(self._listener.events(events_start_idx, timeout))
-        return exit_hooks.half_read(events)
+        return exit_hooks.close_at_exit(events)
 
     __iter__ = listen
 
@@ -52,7 +52,7 @@ class RecordedRun(Run):  # type: ignore[misc]  # the SDK has no types for us
     async def _get_run(self, *, timeout: float = 60) -> Any:  # noqa: ASYNC109 - the SDK's
         run = await super()._get_run(timeout=timeout)
         # This is the SDK's event loop, which is there for all threads: the log is not its business.
-        await asyncio.to_thread(lambda: completed(self._session.keep_run(run)))
+        await asyncio.to_thread(lambda: completed(self._session.store_run(run)))
         return run
 
 
@@ -60,7 +60,7 @@ class RecordedAsyncRun(AsyncRun):  # type: ignore[misc]  # as above
     """An ``AsyncRun`` that is recorded."""
 
     _session: Session
-    _answers: Answers
+    _answers: ToolResultSubmission
     _listener: Listener
 
     def listen(
@@ -89,7 +89,7 @@ class RecordedAsyncRun(AsyncRun):  # type: ignore[misc]  # as above
 
     async def _get_run(self, *, timeout: float = 60) -> Any:  # noqa: ASYNC109 - the SDK's
         run = await super()._get_run(timeout=timeout)
-        await self._session.keep_run(run)
+        await self._session.store_run(run)
         return run
 
 
@@ -98,14 +98,14 @@ def watched(run: Any, database: Database, session: Session, wire: Any) -> Any:
     twin: Any = object.__new__(RecordedAsyncRun if isinstance(run, AsyncRun) else RecordedRun)
     vars(twin).update(vars(run))
     sdk = run._sdk  # noqa: SLF001 - what the SDK makes its own events with
-    twin._session, twin._answers = session, Answers(session, wire)  # noqa: SLF001
+    twin._session, twin._answers = session, ToolResultSubmission(session, wire)  # noqa: SLF001
     twin._listener = Listener(  # noqa: SLF001
         database,
         session,
         wire,
         lambda event: RunStreamEvent._from_proto(proto=event, sdk=sdk),  # noqa: SLF001
     )
-    exit_hooks.recording(session)
+    exit_hooks.register(session)
     return twin
 
 

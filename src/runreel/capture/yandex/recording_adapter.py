@@ -17,8 +17,8 @@ from runreel.system import loops
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 
-    from runreel.recording.deduplication import Offer
-    from runreel.recording.error_policy import Keeper
+    from runreel.recording.deduplication import AppendOutcome
+    from runreel.recording.error_policy import GuardedRecorder
     from runreel.recording.recorder import Recorder
 
 T = TypeVar("T")
@@ -32,10 +32,10 @@ def _nothing() -> None:
     return None
 
 
-class Store:
+class RecordingAdapter:
     """One run's recording, shared by the threads of a program. Its coroutines never suspend."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: GuardedRecorder) -> None:
         self._keeper = keeper
         # A generator that the garbage collector closes may come back in the thread that is here.
         self._lock = threading.RLock()
@@ -54,7 +54,7 @@ class Store:
 
     async def offer(
         self, kind: str, value: Any, shown: Callable[[], Any] = _nothing
-    ) -> Offer | None:
+    ) -> AppendOutcome | None:
         """Store a value unless the log has it; None where it is lost and that is put up with.
 
         Raises:
@@ -156,10 +156,10 @@ class Store:
             return None
 
 
-class AsyncStore(Store):
+class AsyncRecordingAdapter(RecordingAdapter):
     """The same for the tasks of an event loop, which share commits and never wait for them."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: GuardedRecorder) -> None:
         super().__init__(keeper)
         self._turn = asyncio.Lock()
 
@@ -178,7 +178,7 @@ class AsyncStore(Store):
 
     async def offer(
         self, kind: str, value: Any, shown: Callable[[], Any] = _nothing
-    ) -> Offer | None:
+    ) -> AppendOutcome | None:
         """Like ``Store.offer``."""
         try:
             async with self._turn:

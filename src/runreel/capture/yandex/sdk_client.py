@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PASSING = frozenset(
+_TRANSIENT = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -46,17 +46,17 @@ _PASSING = frozenset(
 _UNREADABLE = "Exception deserializing response!"
 
 
-def passing(error: Any) -> bool:
+def is_transient(error: Any) -> bool:
     """Whether the same call may well succeed a little later."""
-    return error.code() in _PASSING and not unreadable(error)
+    return error.code() in _TRANSIENT and not is_unreadable(error)
 
 
-def unreadable(error: Any) -> bool:
+def is_unreadable(error: Any) -> bool:
     """Whether what came was no message of the API."""
     return bool(error.details() == _UNREADABLE)
 
 
-def no_message() -> SourceError:
+def invalid_message_error() -> SourceError:
     """The error that it was none."""
     return SourceError(
         "the service sends something that is no message of the Assistants API",
@@ -64,10 +64,10 @@ def no_message() -> SourceError:
     )
 
 
-def sound(message: Any) -> Any:
+def require_message(message: Any) -> Any:
     """The message, which grpcio's asynchronous half makes None where the bytes were none."""
     if message is None:
-        raise no_message()
+        raise invalid_message_error()
     return message
 
 
@@ -83,7 +83,7 @@ class Stream(Protocol):
         ...
 
 
-class Questions(Protocol):
+class RunService(Protocol):
     """What the service can be asked about one run; ``grpc.RpcError`` where it does not answer."""
 
     run_id: str
@@ -101,7 +101,7 @@ class Questions(Protocol):
         ...
 
 
-class Ear(Protocol):
+class EventSource(Protocol):
     """What listens to the run."""
 
     def listen(self, start: int, seconds: float) -> Stream:
@@ -109,12 +109,12 @@ class Ear(Protocol):
         ...
 
 
-class AsyncWire:
+class AsyncSdkClient:
     """Calls in the event loop that one is in."""
 
     def __init__(self, sdk: Any, run_id: str) -> None:
         self.run_id = run_id
-        self._client = _quiet(sdk._client)  # noqa: SLF001 - the SDK shows no protos otherwise
+        self._client = _without_sdk_interceptors(sdk._client)  # noqa: SLF001 - the SDK shows no protos otherwise
 
     async def listen(self, start: int, seconds: float) -> AsyncGenerator[Any, None]:
         """The events from number ``start`` on, for at most ``seconds``."""
@@ -126,7 +126,7 @@ class AsyncWire:
                 )
                 async with aclosing(told) as events:
                     async for event in events:
-                        yield sound(event)
+                        yield require_message(event)
         except asyncio.CancelledError:
             # When the service cancels, this looks the same, and is no more than an early end.
             task = asyncio.current_task()
@@ -168,10 +168,10 @@ class AsyncWire:
             told = await self._client.call_service(
                 stub.Get, request, timeout=seconds, expected_type=answer
             )
-            return sound(told)
+            return require_message(told)
 
 
-class BlockingWire:
+class BlockingSdkClient:
     """Calls in the SDK's own event loop, for which the calling thread waits.
 
     Its coroutines never suspend.
@@ -179,7 +179,7 @@ class BlockingWire:
 
     def __init__(self, sdk: Any, run_id: str) -> None:
         self.run_id = run_id
-        self._calls = AsyncWire(sdk, run_id)
+        self._calls = AsyncSdkClient(sdk, run_id)
         self._loop: asyncio.AbstractEventLoop = sdk._get_event_loop()  # noqa: SLF001
 
     def listen(self, start: int, seconds: float) -> Stream:
@@ -238,7 +238,7 @@ def _wait(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) ->
 _quieted: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
-def _quiet(client: Any) -> Any:
+def _without_sdk_interceptors(client: Any) -> Any:
     """The SDK's client, with the user's interceptors but without the SDK's own.
 
     Its retries tell events twice, and its call log makes grpcio report errors that are none.

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from runreel.capture.yandex import proto_json as protos
-from runreel.capture.yandex.sdk_client import passing
+from runreel.capture.yandex.sdk_client import is_transient
 from runreel.model.errors import RunreelError, SourceError
 from runreel.model.records import CONTEXT, INTERRUPTED, OPEN, RUN, STREAM_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runreel.capture.yandex.recording_adapter import Store
-    from runreel.capture.yandex.sdk_client import Questions
+    from runreel.capture.yandex.recording_adapter import RecordingAdapter
+    from runreel.capture.yandex.sdk_client import RunService
 
 _log = logging.getLogger("runreel")
 
@@ -28,7 +28,7 @@ _HALFWAY = "the stream was not heard to its end"
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long we go on, in seconds, before the service's trouble becomes the program's.
 
     ``outage``: without any sign of life; ``unreachable``: the same where there never was one;
@@ -45,10 +45,10 @@ class Patience:
     longest_pause: float = 10.0
 
 
-class Waiting:
+class Backoff:
     """One wait for the next event: when to try again, when to give up."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: RetryPolicy) -> None:
         self._patience = patience
         self.renew()
         self._met = False
@@ -86,13 +86,13 @@ class Session:
 
     def __init__(  # noqa: PLR0913 - what is known of it beforehand
         self,
-        wire: Questions,
-        store: Store,
+        wire: RunService,
+        store: RecordingAdapter,
         *,
         assistant_id: str | None = None,
         context: dict[str, Any] | None = None,
         halfway: bool | None = False,
-        patience: Patience = Patience(),
+        patience: RetryPolicy = RetryPolicy(),
     ) -> None:
         self.wire = wire
         self.store = store
@@ -106,57 +106,59 @@ class Session:
         self._halfway = halfway
         self._listeners = 0
 
-    async def begin(self) -> None:
+    async def on_start(self) -> None:
         """Store what the run is and what it is about, if it is not over and known already.
 
         Raises:
             grpc.RpcError: if the service refuses; that it cannot be reached is found out later.
         """
-        self.join()
+        self.listener_started()
         await self._prepare()
-        if self.run is not None or self.store.state.settled:
+        if self.run is not None or self.store.state.is_final_by_get:
             return
         try:
-            await self.look()
+            await self.fetch_run()
         except grpc.RpcError as error:
-            if not passing(error):
+            if not is_transient(error):
                 raise
 
-    def join(self) -> None:
+    def listener_started(self) -> None:
         """Somebody begins to listen."""
         self._listeners += 1
 
-    async def look(self) -> Any:
+    async def fetch_run(self) -> Any:
         """The run as the service has it now, stored."""
         run = await self.wire.get(self.patience.ask)
-        await self.keep_run(run)
+        await self.store_run(run)
         return run
 
-    async def peek(self) -> Any:
+    async def try_fetch_run(self) -> Any:
         """The same, None where the service cannot be asked."""
         try:
-            return await self.look()
+            return await self.fetch_run()
         except (grpc.RpcError, SourceError):
             return None
 
-    async def look_until(self, told: Callable[[Any], bool]) -> bool:
+    async def poll_until(self, told: Callable[[Any], bool]) -> bool:
         """Ask until ``told`` holds of the run, a little while; whether it did."""
-        waiting = Waiting(Patience(outage=self.patience.lag, silence=self.patience.lag, pause=0.05))
+        waiting = Backoff(
+            RetryPolicy(outage=self.patience.lag, silence=self.patience.lag, pause=0.05)
+        )
         waiting.alive()
         while True:
             try:
-                if told(await self.look()):
+                if told(await self.fetch_run()):
                     return True
             except SourceError:
                 return False
             except grpc.RpcError as error:
-                if not passing(error):
+                if not is_transient(error):
                     return False
             if waiting.over:
                 return False
             await self.wire.sleep(waiting.pause())
 
-    async def keep_run(self, run: Any) -> None:
+    async def store_run(self, run: Any) -> None:
         """Store a telling of the run, unless it is the one before."""
         await self._prepare()
         self.run = run
@@ -164,12 +166,12 @@ class Session:
         if value != self._kept_run:
             await self.store.offer(RUN, value)
             self._kept_run = value
-        await self._keep_context()
+        await self._store_context()
         if protos.final(run) and not self._listeners:
             # That the result is known does not make a stream whole that was left in the middle.
             await (self.store.interrupt(_HALFWAY) if self._halfway else self.store.close())
 
-    async def keep_event(self, event: Any, shown: Callable[[], Any]) -> None:
+    async def store_event(self, event: Any, shown: Callable[[], Any]) -> None:
         """Store an event; ``shown`` makes what the program would have seen, should that fail."""
         offer = await self.store.offer(STREAM_EVENT, protos.to_json(event), shown)
         if offer is not None and offer.conflict and offer.new:
@@ -179,32 +181,32 @@ class Session:
                 self.wire.run_id,
             )
 
-    async def called(self) -> None:
+    async def on_tool_calls(self) -> None:
         """The stream has told of tool calls: store the state that goes with them."""
         self.answered = False
-        await self.look_until(lambda run: not protos.going_on(run))
+        await self.poll_until(lambda run: not protos.going_on(run))
 
-    async def ended(self) -> None:
+    async def on_end(self) -> None:
         """The stream has told its last event: store the final state, and that this is all."""
-        if not self.store.state.settled:
-            await self.look_until(protos.final)
+        if not self.store.state.is_final_by_get:
+            await self.poll_until(protos.final)
         await self.store.close()
         self._halfway = False
 
-    async def refused(self) -> None:
+    async def on_refused(self) -> None:
         """The service has not taken tool results: a run that is over has nothing more to come."""
         if self.run is not None and protos.final(self.run) and not self._listeners:
             await self.store.close()
 
-    async def moved_on(self, before: Any) -> bool:
+    async def has_changed(self, before: Any) -> bool:
         """Whether the service no longer tells of the run what it told ``before``."""
-        return await self.look_until(lambda run: run != before)
+        return await self.poll_until(lambda run: run != before)
 
-    def leave(self, reason: str) -> None:
+    def close_on_exit(self, reason: str) -> None:
         """Say that the recording ends here, without a word to the service."""
         self.store.interrupt_now(reason)
 
-    async def cut(self, reason: str) -> None:
+    async def listener_failed(self, reason: str) -> None:
         """One who listened was cut short."""
         self._listeners -= 1
         # The one who was cut short hears of that, not of a log that cannot even be opened.
@@ -214,7 +216,7 @@ class Session:
                     self._halfway = self.store.index >= 0 and self.store.state.recording == OPEN
                 await self.store.interrupt(reason)
 
-    def done(self) -> None:
+    def listener_finished(self) -> None:
         """One who listened has heard all."""
         self._listeners -= 1
 
@@ -224,7 +226,7 @@ class Session:
             await self.store.ready()
             self._halfway = self.store.state.recording == INTERRUPTED
 
-    async def _keep_context(self) -> None:
+    async def _store_context(self) -> None:
         if self._context_kept:
             return
         self._context_kept = True

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from runreel.capture.yandex.session import Session
 
 
-class Sender(Protocol):
+class ToolResultSender(Protocol):
     """A way for tool results to the service."""
 
     async def submit(self, request: Any, seconds: float) -> None:
@@ -23,10 +23,10 @@ class Sender(Protocol):
         ...
 
 
-class Answers:
+class ToolResultSubmission:
     """The answers that this program gives to the tool calls of one run."""
 
-    def __init__(self, session: Session, sender: Sender) -> None:
+    def __init__(self, session: Session, sender: ToolResultSender) -> None:
         self._session = session
         self._sender = sender
 
@@ -45,20 +45,20 @@ class Answers:
             await self._sender.submit(request, seconds)
         except grpc.RpcError:
             # They may well have arrived although the call was cut or ran out of time.
-            if not await session.moved_on(before):
+            if not await session.has_changed(before):
                 raise
             await self._mark_sent(seq)
         else:
             await self._mark_sent(seq)
             # What asks for the run next is not to be told the calls that were just answered.
-            await session.moved_on(before)
+            await session.has_changed(before)
 
     async def _asking_run(self) -> Any:
         """The run, which waits for tool results."""
         session = self._session
         known = session.run is not None and protos.waiting(session.run) and not session.answered
-        if not known and not await session.look_until(lambda run: not protos.going_on(run)):
-            await session.look()
+        if not known and not await session.poll_until(lambda run: not protos.going_on(run)):
+            await session.fetch_run()
         if not protos.waiting(session.run):
             raise SourceError(
                 f"run {session.wire.run_id} waits for no tool results: it is"

@@ -46,12 +46,14 @@ def backup_command(reel: Reel, *, file: str, output: Output) -> None:
         "wrong": made.wrong,
     }
     if output.is_table:
-        tables.show_facts(
+        tables.print_facts(
             (name.capitalize(), value if isinstance(value, str) else f"{value:,}")
             for name, value in told.items()
         )
     else:
         output.object(told)
     if made.wrong:
-        terminal.note("The copy is what the log is, and that is not intact: see `runreel verify`.")
+        terminal.write_notice(
+            "The copy is what the log is, and that is not intact: see `runreel verify`."
+        )
         raise click.exceptions.Exit(1)

@@ -13,7 +13,7 @@ from runreel.cli.render import terminal
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
-    from runreel.audit.checkpoints import Made
+    from runreel.audit.checkpoints import CheckpointCreated
     from runreel.audit.signing import SigningKey
     from runreel.cli.render.output import Output
 
@@ -81,23 +81,23 @@ def checkpoint_command(  # noqa: PLR0913 - one for each option
         full=full,
         next_key=None if next_key is None else signing.load_public(Path(next_key)),
     )
-    _show(_told(made), output)
+    _print(_as_json(made), output)
 
 
 def _key(path: Path, passphrase_file: str | None) -> SigningKey:
     from runreel.audit import signing
 
     def passphrase_of() -> bytes | None:
-        told = passphrase.given(passphrase_file)
-        return passphrase.asked(f"Passphrase of {path.name}: ") if told is None else told
+        told = passphrase.read_passphrase(passphrase_file)
+        return passphrase.ask_passphrase(f"Passphrase of {path.name}: ") if told is None else told
 
     key = signing.load(path, passphrase_of)
     if signing.is_exposed(path):
-        terminal.note(f"Others can read the key: chmod 600 {path}")
+        terminal.write_notice(f"Others can read the key: chmod 600 {path}")
     return key
 
 
-def _told(made: Made) -> dict[str, object]:
+def _as_json(made: CheckpointCreated) -> dict[str, object]:
     header = made.header
     return {
         "file": str(made.path),
@@ -111,14 +111,14 @@ def _told(made: Made) -> dict[str, object]:
     }
 
 
-def _show(told: dict[str, object], output: Output) -> None:
+def _print(told: dict[str, object], output: Output) -> None:
     from runreel.cli.render import tables
 
     if not output.is_table:
         output.object(told)
         return
     shown = ((title, told[name]) for name, title in _TITLES.items() if told[name] is not None)
-    tables.show_facts((title, str(value)) for title, value in shown)
+    tables.print_facts((title, str(value)) for title, value in shown)
 
 
 _TITLES = {

@@ -49,7 +49,7 @@ def completion_command(ctx: click.Context, shell: str) -> None:
     assert kind is not None  # noqa: S101 - click has all three
     # Not the shell's own method: bash's would start bash to ask for its version.
     script = ShellComplete.source(kind(ctx.find_root().command, {}, NAME, COMPLETE))
-    terminal.out(script, end="")
+    terminal.write(script, end="")
 
 
 def run_ids(

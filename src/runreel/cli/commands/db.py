@@ -67,18 +67,18 @@ def upgrade(reel: Reel, partitions: int | None) -> None:
 
     before, after = reel.db.upgrade(partitions=partitions)
     if before == after:
-        terminal.out(f"{reel.url_shown}: revision {after} already.")
+        terminal.write(f"{reel.url_shown}: revision {after} already.")
     else:
-        terminal.out(f"{reel.url_shown}: revision {before or 'none'} -> {after}.")
+        terminal.write(f"{reel.url_shown}: revision {before or 'none'} -> {after}.")
     if partitions is not None:
-        terminal.out(f"Partitions: {partitions}.")
+        terminal.write(f"Partitions: {partitions}.")
     with reel.db.reading() as connection:
         not_compared = comparison.not_compared(connection)
         found = comparison.differences(connection)
     if not_compared is not None:
-        terminal.note(f"Not compared: the tables and their triggers; {not_compared}.")
+        terminal.write_notice(f"Not compared: the tables and their triggers; {not_compared}.")
     for difference in found:
-        terminal.note(f"Not as it should be: {difference}.")
+        terminal.write_notice(f"Not as it should be: {difference}.")
     if found:
         raise click.exceptions.Exit(1)
 
@@ -90,7 +90,7 @@ def current(reel: Reel, *, output: Output) -> None:
     """Print the revision of the tables; a dash where there are none."""
     revision = reel.db.current()
     if output.is_table:
-        terminal.out(revision or "-")
+        terminal.write(revision or "-")
     else:
         output.object({"revision": revision})
 
@@ -106,7 +106,7 @@ runreel --db postgresql://me@host/log db sql | psql
 @options.reel()
 def sql(reel: Reel, partitions: int | None) -> None:
     """Print the DDL for this kind of database without connecting to one."""
-    terminal.out(reel.db.sql(partitions=partitions), end="")
+    terminal.write(reel.db.sql(partitions=partitions), end="")
 
 
 @db_command.command(
@@ -134,7 +134,7 @@ def grants(reel: Reel, **names: str) -> None:
             "SQLite has no roles: a user who can write the file can write all of it",
             hint="Only its owner can read the file. Roles need --db postgresql://...",
         )
-    terminal.out_exact(store.sql(store.Roles(**names)))
+    terminal.write_raw(store.roles_sql(store.Roles(**names)))
 
 
 @db_command.command("status", epilog=options.examples("runreel db status --json"))
@@ -146,7 +146,7 @@ def status(reel: Reel, *, output: Output) -> None:
 
     told = {"database": reel.url_shown, **reel.db.status()}
     if output.is_table:
-        tables.show_facts(_facts(told))
+        tables.print_facts(_facts(told))
     else:
         output.object(told)
 

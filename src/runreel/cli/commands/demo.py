@@ -15,7 +15,7 @@ from runreel.system.default_location import data_directory
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
-    from runreel.cli.main import App
+    from runreel.cli.main import CliContext
 
 
 @click.command(
@@ -27,7 +27,7 @@ runreel --db try.db demo --fast
 )
 @click.option("--fast", is_flag=True, help="Make no pauses.")
 @click.pass_obj
-def demo_command(app: App, *, fast: bool) -> None:
+def demo_command(app: CliContext, *, fast: bool) -> None:
     """Record a scripted run, show it, replay it, count it.
 
     The run is named demo-<time> and labelled app=demo. It goes into a log of its own, demo.db in
@@ -55,7 +55,7 @@ def _update(reel: Reel) -> None:
         migrations.check_projections(version)
     except ProjectionOutdated:
         reel.rebuild()
-        terminal.note(f"Rebuilt {reel.url_shown}: another version of runreel made it.")
+        terminal.write_notice(f"Rebuilt {reel.url_shown}: another version of runreel made it.")
 
 
 def _demonstrate(reel: Reel, prefix: str, *, fast: bool) -> None:
@@ -64,27 +64,29 @@ def _demonstrate(reel: Reel, prefix: str, *, fast: bool) -> None:
     from runreel.cli.render import replay_renderers, run_detail, usage_table
 
     run_id = f"demo-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"
-    _say(f"Recording {run_id} to {reel.url_shown}", None)
+    _print_step(f"Recording {run_id} to {reel.url_shown}", None)
     demo_scenario.record(reel, run_id, pause=0.0 if fast else 1.0)
 
-    _say("The recorded run", f"{prefix}show latest")
+    _print_step("The recorded run", f"{prefix}show latest")
     summary, result = reel.state(run_id)
-    run_detail.show(summary, result, content=False)
+    run_detail.print_run(summary, result, content=False)
 
-    _say("Its stream again, four times as fast", f"{prefix}replay latest --speed 4")
-    replay_renderers.play(reel.timeline(run_id), replay_renderers.Delta(), speed=4, instant=fast)
+    _print_step("Its stream again, four times as fast", f"{prefix}replay latest --speed 4")
+    replay_renderers.play(
+        reel.timeline(run_id), replay_renderers.DeltaRenderer(), speed=4, instant=fast
+    )
 
-    _say("The tokens of all demo runs", f"{prefix}usage --by model --label app=demo")
-    usage_table.show(reel.usage(("model",), labels=demo_scenario.LABELS))
+    _print_step("The tokens of all demo runs", f"{prefix}usage --by model --label app=demo")
+    usage_table.print_usage(reel.usage(("model",), labels=demo_scenario.LABELS))
 
-    _say("Try next", None)
+    _print_step("Try next", None)
     for command in ("runs", "events latest", "show latest --at 5 --content"):
-        terminal.out(f"  runreel {prefix}{command}")
-    terminal.out("  runreel --help")
+        terminal.write(f"  runreel {prefix}{command}")
+    terminal.write("  runreel --help")
 
 
-def _say(title: str, command: str | None) -> None:
-    terminal.out("")
+def _print_step(title: str, command: str | None) -> None:
+    terminal.write("")
     shown = "" if command is None else f"   $ runreel {command}"
-    terminal.out((f"== {title}", "bold cyan"), (shown, "dim"))
-    terminal.out("")
+    terminal.write((f"== {title}", "bold cyan"), (shown, "dim"))
+    terminal.write("")

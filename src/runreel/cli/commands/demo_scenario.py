@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from runreel.cli.render import terminal
-from runreel.cli.render.replay_renderers import Delta
+from runreel.cli.render.replay_renderers import DeltaRenderer
 from runreel.model.messages import Author, Message, PartialMessage
 from runreel.model.results import (
     FunctionCall,
@@ -44,7 +44,7 @@ _THINKING = 0.4
 
 def record(reel: Reel, run_id: str, *, pause: float) -> None:
     """Record the script, printing each piece once it is stored; ``pause`` scales the waiting."""
-    seen = Delta()
+    seen = DeltaRenderer()
     with reel.recording(
         run_id,
         assistant_id=ASSISTANT,
@@ -53,30 +53,32 @@ def record(reel: Reel, run_id: str, *, pause: float) -> None:
         labels=LABELS,
         requested_at=datetime.now(UTC),
     ) as recording:
-        terminal.out(("> ", "dim"), (QUESTION, "bold"))
+        terminal.write(("> ", "dim"), (QUESTION, "bold"))
         recording.result(RunResult(RunStatus.PENDING))
         _stream(recording, LOOKING, seen, pause)
-        _keep(recording, RunStreamEvent(StreamEvent.TOOL_CALLS, None, ToolCallList((CALL,))), seen)
+        _append(
+            recording, RunStreamEvent(StreamEvent.TOOL_CALLS, None, ToolCallList((CALL,))), seen
+        )
         time.sleep(_THINKING * pause)
         recording.tool_results(ANSWERED)
         _stream(recording, ANSWER, seen, pause)
         message = _message(run_id)
-        _keep(recording, RunStreamEvent(StreamEvent.DONE, _message=message), seen)
+        _append(recording, RunStreamEvent(StreamEvent.DONE, _message=message), seen)
         recording.result(RunResult(RunStatus.COMPLETED, _message=message, usage=USAGE))
     seen.end()
 
 
-def _stream(recording: Recording, text: str, seen: Delta, pause: float) -> None:
+def _stream(recording: Recording, text: str, seen: DeltaRenderer, pause: float) -> None:
     """The text as a model writes it, some words at a time."""
     time.sleep(_THINKING * pause)
     words = text.split(" ")
     for count in range(2, len(words) + 2, 2):
         told = PartialMessage((" ".join(words[:count]),))
-        _keep(recording, RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=told), seen)
+        _append(recording, RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=told), seen)
         time.sleep(_PAUSE * pause)
 
 
-def _keep(recording: Recording, event: RunStreamEvent, seen: Delta) -> None:
+def _append(recording: Recording, event: RunStreamEvent, seen: DeltaRenderer) -> None:
     """Store an event, then show it: never the other way round."""
     stored = recording.append(event)
     if stored is not None:

@@ -37,7 +37,7 @@ def keygen_command(*, file: str, ask: bool, passphrase_file: str | None, output:
     from runreel.audit import signing
     from runreel.cli.render import tables
 
-    locked = _asked() if ask else passphrase.given(passphrase_file)
+    locked = _asked() if ask else passphrase.read_passphrase(passphrase_file)
     key = signing.generate(Path(file), locked)
     told = {
         "key_id": key.id,
@@ -47,18 +47,18 @@ def keygen_command(*, file: str, ask: bool, passphrase_file: str | None, output:
     }
     if output.is_table:
         shown = {"Key": key.id, "Private key": file, "Public key": str(told["public_file"])}
-        tables.show_facts(shown.items())
+        tables.print_facts(shown.items())
     else:
         output.object(told)
 
 
 def _asked() -> bytes:
-    told = passphrase.asked("Passphrase: ")
+    told = passphrase.ask_passphrase("Passphrase: ")
     if told is None:
         raise BadKey(
             "there is no terminal to ask for a passphrase",
             hint=f"Put it in a file (--passphrase-file) or in {passphrase.ENVIRONMENT}.",
         )
-    if told != passphrase.asked("Once more: "):
+    if told != passphrase.ask_passphrase("Once more: "):
         raise BadKey("these are two passphrases", hint="Nothing was made. Try again.")
     return told

@@ -102,11 +102,11 @@ def prune_command(  # noqa: PLR0913 - the options
                     progress=step,
                 )
             )
-        if purge or report.went:
+        if purge or report.on_pruned:
             report.space = reel.release(purge=purge)._replace(before=size)
     finally:
         # Whatever has stopped it, what is gone is told.
-        report.show(output)
+        report.print(output)
     output.found("runs", len(report.found))
     held = report.space is not None and report.space.held
     if held or any(run.action == "damaged" for run in report.found):
@@ -123,11 +123,11 @@ class _Report:
     space: Space | None = None
 
     @property
-    def went(self) -> int:
+    def on_pruned(self) -> int:
         """How many runs are gone."""
         return sum(run.action == PRUNED for run in self.found)
 
-    def show(self, output: Output) -> None:
+    def print(self, output: Output) -> None:
         """Print the runs, and what they come to."""
         from runreel.cli.render.list_views import PRUNED_RUNS
 
@@ -136,7 +136,7 @@ class _Report:
             self._conclude()
 
     def _totals(self) -> dict[str, Any]:
-        counted = self._counted()
+        counted = self._progress()
         space = self.space
         return {
             "dry_run": self.dry_run,
@@ -148,7 +148,7 @@ class _Report:
             "as_of": rfc3339(self.as_of),
         }
 
-    def _counted(self) -> list[PrunedRun]:
+    def _progress(self) -> list[PrunedRun]:
         action = "prunable" if self.dry_run else PRUNED
         return [run for run in self.found if run.action == action]
 
@@ -157,26 +157,26 @@ class _Report:
         counts = f"Runs: {told['runs']:,}. Rows: {told['rows']:,}."
         counts += f" Bytes of payload: {told['bytes']:,}."
         if self.dry_run:
-            terminal.note(f"{counts} Nothing is pruned yet: add --yes.")
+            terminal.write_notice(f"{counts} Nothing is pruned yet: add --yes.")
         else:
-            terminal.note(("Pruned. ", "bold"), counts)
+            terminal.write_notice(("Pruned. ", "bold"), counts)
         stayed = Counter(run.action for run in self.found)
         for action in ("left", "damaged"):
             if stayed[action]:
-                terminal.note(f"Not pruned, {action}: {stayed[action]:,}.")
+                terminal.write_notice(f"Not pruned, {action}: {stayed[action]:,}.")
         if self.space is not None:
             _conclude_space(self.space)
 
 
 def _conclude_space(space: Space) -> None:
-    terminal.note(f"Bytes before {space.before:,}, after {space.after:,}.")
+    terminal.write_notice(f"Bytes before {space.before:,}, after {space.after:,}.")
     if space.unused:
-        terminal.note(
+        terminal.write_notice(
             f"Of these, {space.unused:,} stay in the file, for what is recorded next:"
             " --purge gives them back."
         )
     for holder in space.left:
-        terminal.note(f"Still holds old bytes: {holder}.")
+        terminal.write_notice(f"Still holds old bytes: {holder}.")
 
 
 def _login() -> str | None:

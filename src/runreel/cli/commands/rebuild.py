@@ -64,7 +64,7 @@ def rebuild_command(
 
     as_of = datetime.now(UTC)
     damaged: list[Finding] = []
-    with worker_pool.others(reel.db, jobs) as others:
+    with worker_pool.workers(reel.db, jobs) as others:
         from runreel.cli.render import progress
         from runreel.cli.render.list_views import DIFFERENCES
         from runreel.rebuild import rebuild
@@ -72,7 +72,7 @@ def rebuild_command(
         with reel.db.reading() as connection:
             chosen = resolved(connection, runs)
         with progress.bar("Checking" if check else "Rebuilding") as step:
-            differences = begun(
+            differences = prefetched(
                 rebuild.differences(
                     reel.db,
                     chosen,
@@ -85,9 +85,11 @@ def rebuild_command(
         count = output.items(DIFFERENCES, differences, as_of=as_of)
     for broken in damaged:
         where = f"row {broken.seq} of run {broken.run_id}"
-        terminal.note(("Damaged: ", "bold red"), f"{where}: {broken.detail}. It was left as it is.")
+        terminal.write_notice(
+            ("Damaged: ", "bold red"), f"{where}: {broken.detail}. It was left as it is."
+        )
     if count and not check:
-        terminal.note("The projections were mended.")
+        terminal.write_notice("The projections were mended.")
     if damaged or (count and check):
         raise click.exceptions.Exit(1)
 
@@ -97,7 +99,7 @@ def resolved(connection: Connection, runs: Iterable[str]) -> list[str] | None:
     return list(dict.fromkeys(_resolved(connection, run) for run in runs)) or None
 
 
-def begun(items: Iterator[T]) -> Iterator[T]:
+def prefetched(items: Iterator[T]) -> Iterator[T]:
     """The same items, of which many have been looked for already."""
     return chain(list(islice(items, _FIRST)), items)
 

@@ -96,7 +96,7 @@ def record_command(
             from runreel.importing.import_files import record_lines
 
             report = record_lines(reel.db, lines, run_id=run_id, source=source, identity=known)
-    _tell(report, output, f"Run {run_id}. {_events(report)}", file)
+    _print_report(report, output, f"Run {run_id}. {_events(report)}", file)
 
 
 def _listen(reel: Reel, run_id: str, source: str | None, told: dict[str, Any]) -> Report:
@@ -146,7 +146,7 @@ def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> Non
             reel.db, files, progress=step and (lambda done, total, _: step(done, total))
         )
     runs = f"Runs: {report.runs_new:,} new, {report.runs_touched:,} touched."
-    _tell(report, output, f"{runs} {_events(report)}")
+    _print_report(report, output, f"{runs} {_events(report)}")
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def _lines(file: str) -> Iterator[Iterable[bytes | Arrival]]:
         if sys.stdin is None:
             raise UsageError("standard input is closed")
         if sys.stdin.isatty():
-            terminal.note(("Reading from the terminal; Ctrl-D ends.", "dim"))
+            terminal.write_notice(("Reading from the terminal; Ctrl-D ends.", "dim"))
         yield _readable(standard_input.arrivals() or sys.stdin.buffer, "standard input")
         return
     from pathlib import Path
@@ -176,12 +176,12 @@ def _readable(lines: Iterable[T], name: str) -> Iterator[T]:
         raise UsageError(f"cannot read {name}: {error.strerror}") from error
 
 
-def _tell(report: Report, output: Output, told: str, file: str | None = None) -> None:
+def _print_report(report: Report, output: Output, told: str, file: str | None = None) -> None:
     for notice in report.notices:
-        terminal.note(notice)
+        terminal.write_notice(notice)
     _show_problems(report, file)
     if output.is_table:
-        terminal.out(told)
+        terminal.write(told)
     else:
         output.object(_value(report, file))
     if report.problems or report.cut:
@@ -197,11 +197,11 @@ def _show_problems(report: Report, file: str | None) -> None:
         counts[name] += 1
         if counts[name] <= SHOWN_PROBLEMS:
             run = "" if problem.run_id is None else f" (run {problem.run_id})"
-            terminal.note((f"{name}:{problem.line}: ", "bold"), f"{problem.message}{run}")
+            terminal.write_notice((f"{name}:{problem.line}: ", "bold"), f"{problem.message}{run}")
     for name, count in counts.items():
         if count > SHOWN_PROBLEMS:
             more = count - SHOWN_PROBLEMS
-            terminal.note((f"{name}: ", "bold"), f"{more:,} more; --json lists all of them")
+            terminal.write_notice((f"{name}: ", "bold"), f"{more:,} more; --json lists all of them")
 
 
 def _events(report: Report) -> str:

@@ -43,10 +43,10 @@ def recover_command(reel: Reel, *, list_: bool, output: Output) -> None:
     if list_:
         output.items(OPEN_RECORDINGS, reel.recoverable(), as_of=now)
     else:
-        output.items(RECOVERED, list(reel.recover(_resume(reel))), as_of=now)
+        output.items(RECOVERED, list(reel.recover(_resumer(reel))), as_of=now)
 
 
-def _resume(reel: Reel) -> Resume | None:
+def _resumer(reel: Reel) -> Resume | None:
     from runreel.capture.yandex.by_id import authorization, listen_by_id
     from runreel.capture.yandex.record import SOURCE
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
 
-_BEYOND = (
+_OUT_OF_REACH = (
     "Not reached: backups, replicas, exports, archived logs of the server, snapshots of disks."
 )
 
@@ -74,7 +74,7 @@ def redact_command(  # noqa: PLR0913 - the options
 
     as_of = datetime.now(UTC)
     wanted = _wanted(match, regex, seqs)
-    chosen = _chosen(reel, runs, seqs, all_runs=all_runs)
+    chosen = _selected(reel, runs, seqs, all_runs=all_runs)
     who = actor or getpass.getuser()
     places = reel.redact(chosen, wanted, seqs=seqs, reason=reason, actor=who, dry_run=not yes)
 
@@ -83,21 +83,21 @@ def redact_command(  # noqa: PLR0913 - the options
 
     count = output.report(PLACES, places, "places", rest)
     if not count:
-        terminal.note("Nothing was found.")
+        terminal.write_notice("Nothing was found.")
     elif not yes:
-        terminal.note(f"Places: {count:,}. Nothing is erased yet: add --yes.")
+        terminal.write_notice(f"Places: {count:,}. Nothing is erased yet: add --yes.")
     if yes and (count or purge):
         _release(reel, purge=purge)
 
 
 def _release(reel: Reel, *, purge: bool) -> None:
     space = reel.release(purge=purge)
-    terminal.note(f"Bytes before {space.before:,}, after {space.after:,}.")
+    terminal.write_notice(f"Bytes before {space.before:,}, after {space.after:,}.")
     for holder in space.left:
-        terminal.note(f"Still holds old bytes: {holder}.")
+        terminal.write_notice(f"Still holds old bytes: {holder}.")
     if not purge:
-        terminal.note("With --purge the database is rewritten without unused pages.")
-    terminal.note(_BEYOND)
+        terminal.write_notice("With --purge the database is rewritten without unused pages.")
+    terminal.write_notice(_OUT_OF_REACH)
     if space.held:
         raise click.exceptions.Exit(1)
 
@@ -118,7 +118,7 @@ def _wanted(
         raise UsageError(f"--regex is no pattern: {error}") from None
 
 
-def _chosen(
+def _selected(
     reel: Reel, runs: tuple[str, ...], seqs: tuple[int, ...], *, all_runs: bool
 ) -> Iterable[str] | None:
     if bool(runs) == all_runs:

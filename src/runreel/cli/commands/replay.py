@@ -78,11 +78,11 @@ def replay_command(  # noqa: PLR0913 - one for each option
 
     timeline = reel.timeline(reel.resolve(run), start=start, stop=stop)
     if not timeline.times:
-        terminal.note("No stream events.")
+        terminal.write_notice("No stream events.")
         return
     clock = _CLOCKS[timeline.clock]
     if clock and not instant:
-        terminal.note((clock, "dim"))
+        terminal.write_notice((clock, "dim"))
     while True:
         replay_renderers.play(
             timeline,

@@ -54,5 +54,5 @@ def schema_command(name: str | None) -> None:
     """
     from runreel.cli.render import json_schemas, output
 
-    told = json_schemas.everything() if name is None else json_schemas.schema_of(name)
-    terminal.out(output.json_text(told))
+    told = json_schemas.all_schemas() if name is None else json_schemas.schema_for(name)
+    terminal.write(output.json_text(told))

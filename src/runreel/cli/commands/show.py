@@ -53,7 +53,7 @@ def show_command(
     summary, result = reel.state(reel.resolve(run), at)
     reasoning = reel.reasoning(summary.run_id, summary.last_seq) if content else None
     if output.is_table:
-        run_detail.show(summary, result, content=content, reasoning=reasoning)
+        run_detail.print_run(summary, result, content=content, reasoning=reasoning)
         return
     output.object(
         json_views.run(summary) | (json_views.content(result, reasoning) if content else {})

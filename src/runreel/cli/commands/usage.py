@@ -44,11 +44,11 @@ def usage_command(reel: Reel, by: tuple[str, ...], *, output: Output, **question
     from runreel.cli import time_arguments
     from runreel.cli.render import usage_table
 
-    report = reel.usage(tuple(dict.fromkeys(by)), tz=time_arguments.asked(), **question)
+    report = reel.usage(tuple(dict.fromkeys(by)), tz=time_arguments.chosen_zone(), **question)
     if output.format == "json":
-        output.object(usage_table.whole(report))
+        output.object(usage_table.totals_row(report))
     elif output.is_table:
-        usage_table.show(report)
+        usage_table.print_usage(report)
     else:
         output.lines(usage_table.kind(report.by), report.items)
     output.found("runs", report.totals.runs)

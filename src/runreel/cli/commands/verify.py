@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runreel.api.reel import Reel
-    from runreel.audit.verify import Extent
+    from runreel.audit.verify import VerifiedCounts
     from runreel.cli.render.output import Output
     from runreel.model.finding import Finding
     from runreel.store.connection import Connection
 
 _FILES = click.Path(exists=True)
-_UNSEEN = (
+_NOT_COVERED = (
     "Not seen without a checkpoint: an end that was cut off, a run that is gone,"
     " an older copy, a chain made anew."
 )
@@ -78,12 +78,12 @@ def verify_command(
     from runreel.model.timestamps import rfc3339
     from runreel.store.schema import comparison, migrations
 
-    witnesses = _witnesses(runs, checkpoints, public_key)
-    as_of, extent = datetime.now(UTC), audit.Extent()
+    witnesses = _checkpoint_comparison(runs, checkpoints, public_key)
+    as_of, extent = datetime.now(UTC), audit.VerifiedCounts()
 
     def rest(count: int) -> dict[str, Any]:
         told = {"intact": not count, "runs": extent.runs, "events": extent.events}
-        held = None if witnesses is None else witnesses.told()
+        held = None if witnesses is None else witnesses.summary()
         return told | {"checkpoints": held, "as_of": rfc3339(as_of)}
 
     # As it is: a file that is missing is not created, an old one not brought up to date.
@@ -94,60 +94,66 @@ def verify_command(
         chosen = rebuild.resolved(connection, runs)
         with progress.bar("Verifying") as step:
             looking = audit.verify(connection, chosen, progress=step, extent=extent)
-            findings = rebuild.begun(looking)
+            findings = rebuild.prefetched(looking)
             if witnesses is not None:
                 findings = chain(findings, witnesses.findings(connection))
         count = output.report(list_views.FINDINGS, findings, "findings", rest)
     _conclude(extent, count, witnesses, all_=chosen is None)
     if not_compared is not None:
-        terminal.note(f"Not compared: the tables and their triggers; {not_compared}.")
+        terminal.write_notice(f"Not compared: the tables and their triggers; {not_compared}.")
     if count:
         raise click.exceptions.Exit(1)
 
 
-class _Witnesses:
+class _CheckpointComparison:
     """The checkpoints to hold against the log, and who has to vouch for them."""
 
     def __init__(self, files: tuple[str, ...], public_key: str) -> None:
-        from runreel.audit.checkpoints import Compared
+        from runreel.audit.checkpoints import ComparisonCounts
         from runreel.audit.signing import load_public
 
         self._paths = [Path(file) for file in files]
         self._key = load_public(Path(public_key))
-        self.compared = Compared()
+        self.compared = ComparisonCounts()
 
     def findings(self, connection: Connection) -> Iterator[Finding]:
         from runreel.audit.checkpoints import compare_all
 
         return compare_all(connection, self._paths, self._key, compared=self.compared)
 
-    def told(self) -> dict[str, int]:
+    def summary(self) -> dict[str, int]:
         held = self.compared
         return {"checkpoints": held.checkpoints, "runs": held.runs, "pruned": held.pruned}
 
 
-def _witnesses(
+def _checkpoint_comparison(
     runs: tuple[str, ...], checkpoints: tuple[str, ...], public_key: str | None
-) -> _Witnesses | None:
+) -> _CheckpointComparison | None:
     if public_key is None and not checkpoints:
         return None
     if public_key is None or not checkpoints:
         raise click.UsageError("--checkpoint and --public-key go together.")
     if runs:
         raise click.UsageError("Checkpoints are held against the whole log: name no runs.")
-    return _Witnesses(checkpoints, public_key)
+    return _CheckpointComparison(checkpoints, public_key)
 
 
-def _conclude(extent: Extent, count: int, witnesses: _Witnesses | None, *, all_: bool) -> None:
+def _conclude(
+    extent: VerifiedCounts, count: int, witnesses: _CheckpointComparison | None, *, all_: bool
+) -> None:
     verdict = ("Not intact", "bold red") if count else ("Intact", "bold green")
     found = f", {count:,} findings" if count else ""
-    terminal.note(verdict, f": {extent.runs:,} runs, {extent.events:,} events{found}.")
+    terminal.write_notice(verdict, f": {extent.runs:,} runs, {extent.events:,} events{found}.")
     if witnesses is not None:
         held = witnesses.compared
         pruned = f", {held.pruned:,} of them pruned since" if held.pruned else ""
-        terminal.note(
+        terminal.write_notice(
             f"Held against {held.checkpoints:,} checkpoints: {held.runs:,} ends of runs{pruned}."
         )
-        terminal.note(("Not seen: what happened to what came after the last of them.", "dim"))
+        terminal.write_notice(
+            ("Not seen: what happened to what came after the last of them.", "dim")
+        )
         return
-    terminal.note((_UNSEEN if all_ else f"Of the runs named alone. {_UNSEEN}", "dim"))
+    terminal.write_notice(
+        (_NOT_COVERED if all_ else f"Of the runs named alone. {_NOT_COVERED}", "dim")
+    )

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from runreel.cli.render import json_views
-from runreel.cli.render.escaping import visible
+from runreel.cli.render.escaping import visible_chars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,9 +30,9 @@ def row(value: dict[str, Any], fields: Iterable[str]) -> str:
     return _line(_cell(_pick(value, field)) for field in fields)
 
 
-def defused(text: str) -> str:
+def escape_formula(text: str) -> str:
     """``text`` with an apostrophe before it where a spreadsheet would take it for a formula."""
-    first = next(visible(text), "")
+    first = next(visible_chars(text), "")
     harmful = first in _FORMULA or text[:1] in _BREAKS
     return f"'{text}" if text and harmful and not _NUMBER.fullmatch(text) else text
 
@@ -48,10 +48,10 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return defused(value)
+        return escape_formula(value)
     if isinstance(value, (int, float)):
         return json_views.text(value)
-    return defused(json_views.text(value))
+    return escape_formula(json_views.text(value))
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ _SECRET = re.compile(
 )
 
 
-def safe(text: str) -> str:
+def escape(text: str) -> str:
     r"""``text`` with every character escaped that could command a terminal or hide in it.
 
     Those are controls other than ``\n`` and ``\t``, format characters (bidi, zero width),
@@ -32,7 +32,7 @@ def safe(text: str) -> str:
     if text.isprintable() or text.replace("\n", "").isprintable():
         return text
     kept = joiners.meaningful(text)
-    return "".join(char if place in kept else _shown(char) for place, char in enumerate(text))
+    return "".join(char if place in kept else _escaped(char) for place, char in enumerate(text))
 
 
 def safe_part(text: str, start: int, stop: int) -> str:
@@ -41,18 +41,18 @@ def safe_part(text: str, start: int, stop: int) -> str:
     window = text[first : stop + joiners.NEAR]
     kept = joiners.meaningful(window)
     return "".join(
-        char if place in kept else _shown(char)
+        char if place in kept else _escaped(char)
         for place, char in enumerate(window)
         if start <= first + place < stop
     )
 
 
-def safe_line(text: str) -> str:
+def escape_line(text: str) -> str:
     r"""``safe`` text on one line: ``\n`` and ``\t`` escaped too."""
-    return safe(text).replace("\n", "\\n").replace("\t", "\\t")
+    return escape(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def safe_json(text: str) -> str:
+def escape_json(text: str) -> str:
     r"""JSON text that is equal as JSON and safe as text: such characters as ``\uXXXX`` escapes.
 
     Outside of strings JSON has none but line ends, which stay.
@@ -62,12 +62,12 @@ def safe_json(text: str) -> str:
     return "".join(char if _is_safe(char) else _json_escape(char) for char in text)
 
 
-def masked(text: str) -> str:
+def mask_passwords(text: str) -> str:
     """``text`` without the passwords of the database URLs and connection strings in it."""
     return _SECRET.sub(r"\1***", _HOST.sub(r"\1***@", _USERINFO.sub(r"\1:***@", text)))
 
 
-def visible(text: str) -> Iterator[str]:
+def visible_chars(text: str) -> Iterator[str]:
     """The characters that a reader sees, without blanks and without what ``safe`` escapes."""
     return (char for char in text if not char.isspace() and _is_safe(char))
 
@@ -76,7 +76,7 @@ def _is_safe(char: str) -> bool:
     return char.isprintable() or char in _KEPT
 
 
-def _shown(char: str) -> str:
+def _escaped(char: str) -> str:
     return char if _is_safe(char) else char.encode("unicode_escape").decode("ascii")
 
 

@@ -317,13 +317,13 @@ ITEMS = (
 )
 
 
-def schema_of(name: str) -> Schema:
+def schema_for(name: str) -> Schema:
     """The schema of one command's output, or of one item."""
     own = DOCUMENTS.get(name) or _ref(name)
     return {"$schema": _DRAFT, "title": f"runreel {name}", **own, "$defs": DEFINITIONS}
 
 
-def everything() -> Schema:
+def all_schemas() -> Schema:
     """All schemas as the definitions of one document, items and commands each by their names."""
     return {
         "$schema": _DRAFT,

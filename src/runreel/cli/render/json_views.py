@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from runreel.cli.render.escaping import safe_json
+from runreel.cli.render.escaping import escape_json
 from runreel.codec import plain_json
 from runreel.model.messages import UnknownSource
 from runreel.model.timestamps import rfc3339
@@ -14,7 +14,7 @@ from runreel.model.timestamps import rfc3339
 if TYPE_CHECKING:
     from runreel.doctor.checks import Check
     from runreel.model.finding import Finding
-    from runreel.model.maintenance import Place, Recovered
+    from runreel.model.maintenance import Recovered, RedactionMatch
     from runreel.model.messages import Citation, FileChunk
     from runreel.model.records import (
         Difference,
@@ -34,7 +34,7 @@ _MICROSECOND = timedelta(microseconds=1)
 def text(value: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
     """``value`` as JSON, exactly, in characters that any terminal takes."""
     told = json.dumps(value, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
-    return safe_json(told)
+    return escape_json(told)
 
 
 def run(told: RunSummary) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def check(told: Check) -> dict[str, Any]:
     }
 
 
-def place(told: Place) -> dict[str, Any]:
+def place(told: RedactionMatch) -> dict[str, Any]:
     """Where something to be erased stands."""
     return told._asdict()
 

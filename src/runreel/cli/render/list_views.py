@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from runreel.cli import time_arguments
 from runreel.cli.render import json_views
-from runreel.cli.render.output import Kind
-from runreel.cli.render.tables import Cell, Column, number
+from runreel.cli.render.output import ListView
+from runreel.cli.render.tables import Column, TableCell, number
 from runreel.model.records import NOTE, RUN, STREAM_EVENT
 from runreel.model.selection import PROBLEMS
 
 if TYPE_CHECKING:
     from runreel.doctor.checks import Check
     from runreel.model.finding import Finding
-    from runreel.model.maintenance import Place, Recovered
+    from runreel.model.maintenance import Recovered, RedactionMatch
     from runreel.model.records import Difference, OpenRecording, PrunedRun, RunSummary, StoredEvent
     from runreel.model.results import ToolCallList
 
@@ -25,19 +25,19 @@ _VERDICT_STYLES = {"ok": "green", "warn": "yellow", "bad": "red"}
 _STYLES = {"success": "green", "failed": "red", "running": "yellow", "unknown": "dim"}
 _RECORDING_STYLES = {"open": "yellow", "closed": None, "interrupted": "red"}
 
-_ALIVE: dict[bool | None, Cell | None] = {
+_ALIVE: dict[bool | None, TableCell | None] = {
     True: ("alive", "green"),
     False: ("dead", "red"),
     None: None,
 }
 
 
-def state_cell(run: RunSummary) -> Cell:
+def state_cell(run: RunSummary) -> TableCell:
     """The state, in its colour."""
     return run.state, "red" if run.state in PROBLEMS else _STYLES[run.status_name]
 
 
-def recording_cell(run: RunSummary) -> Cell:
+def recording_cell(run: RunSummary) -> TableCell:
     """The state of the recording, in its colour."""
     return run.recording, _RECORDING_STYLES.get(run.recording)
 
@@ -56,7 +56,7 @@ def calls_line(calls: ToolCallList) -> str:
     return "; ".join(told)
 
 
-def _what(event: StoredEvent) -> str | None:
+def _event_line(event: StoredEvent) -> str | None:
     """What a person wants to know of the row."""
     if event.error is not None:
         return event.error
@@ -127,7 +127,7 @@ _EVENT_FIELDS = (
     "is_finished",
 )
 
-RUNS: Kind[RunSummary] = Kind(
+RUNS: ListView[RunSummary] = ListView(
     "runs",
     json_views.run,
     _RUN_FIELDS,
@@ -135,14 +135,19 @@ RUNS: Kind[RunSummary] = Kind(
         Column("RUN", lambda run: run.run_id, shortest=16, middle=True),
         Column("STATUS", state_cell),
         Column("STARTED", lambda run: time_arguments.local(run.started_at), is_time=True),
-        Column("TOOK", lambda run: time_arguments.took(run.duration_ms), right=True, spare=True),
+        Column(
+            "TOOK",
+            lambda run: time_arguments.duration_text(run.duration_ms),
+            right=True,
+            spare=True,
+        ),
         Column("TOKENS", _tokens, right=True, spare=True),
         Column("MODEL", lambda run: run.model, shortest=10, spare=True, middle=True),
         Column("RECORDING", recording_cell, spare=True),
         Column("EVENTS", lambda run: number(run.events), right=True, spare=True),
     ),
 )
-EVENTS: Kind[StoredEvent] = Kind(
+EVENTS: ListView[StoredEvent] = ListView(
     "events",
     json_views.event,
     _EVENT_FIELDS,
@@ -152,16 +157,16 @@ EVENTS: Kind[StoredEvent] = Kind(
         Column("KIND", lambda event: event.kind, spare=True),
         Column("TYPE", lambda event: event.type, shortest=12, middle=True),
         Column("INDEX", lambda event: event.source_index, right=True, spare=True),
-        Column("WHAT", _what, shortest=12),
+        Column("WHAT", _event_line, shortest=12),
     ),
 )
-RAW_EVENTS: Kind[StoredEvent] = Kind(
+RAW_EVENTS: ListView[StoredEvent] = ListView(
     "events",
     json_views.raw_event,
     (*_EVENT_FIELDS, "raw"),
     (*EVENTS.columns[:-1], Column("RAW", lambda event: json_views.text(event.raw), shortest=12)),
 )
-DIFFERENCES: Kind[Difference] = Kind(
+DIFFERENCES: ListView[Difference] = ListView(
     "differences",
     json_views.difference,
     ("run_id", "column", "stored", "rebuilt"),
@@ -183,7 +188,7 @@ _OPEN_FIELDS = (
     "last_seq",
     "alive",
 )
-OPEN_RECORDINGS: Kind[OpenRecording] = Kind(
+OPEN_RECORDINGS: ListView[OpenRecording] = ListView(
     "open recordings",
     json_views.open_recording,
     _OPEN_FIELDS,
@@ -200,7 +205,7 @@ OPEN_RECORDINGS: Kind[OpenRecording] = Kind(
         Column("HOST", lambda told: told.host, shortest=8, spare=True),
     ),
 )
-RECOVERED: Kind[Recovered] = Kind(
+RECOVERED: ListView[Recovered] = ListView(
     "open recordings",
     json_views.recovered,
     (*_OPEN_FIELDS, "action", "reason"),
@@ -217,7 +222,7 @@ RECOVERED: Kind[Recovered] = Kind(
         Column("SOURCE", lambda told: told.recording.source, spare=True),
     ),
 )
-PRUNED_RUNS: Kind[PrunedRun] = Kind(
+PRUNED_RUNS: ListView[PrunedRun] = ListView(
     "runs",
     json_views.pruned_run,
     ("run_id", "action", "source", "status", "ended_at", "rows", "bytes", "why"),
@@ -231,7 +236,7 @@ PRUNED_RUNS: Kind[PrunedRun] = Kind(
         Column("WHY", lambda run: run.why, shortest=12, spare=2),
     ),
 )
-CHECKS: Kind[Check] = Kind(
+CHECKS: ListView[Check] = ListView(
     "checks",
     json_views.check,
     ("check", "verdict", "found", "advice"),
@@ -242,7 +247,7 @@ CHECKS: Kind[Check] = Kind(
         Column("WHAT TO DO", lambda check: check.advice or "", shortest=12),
     ),
 )
-PLACES: Kind[Place] = Kind(
+PLACES: ListView[RedactionMatch] = ListView(
     "places",
     json_views.place,
     ("run_id", "seq", "kind", "type", "where", "characters"),
@@ -255,7 +260,7 @@ PLACES: Kind[Place] = Kind(
         Column("CHARACTERS", lambda found: number(found.characters), right=True),
     ),
 )
-FINDINGS: Kind[Finding] = Kind(
+FINDINGS: ListView[Finding] = ListView(
     "findings",
     json_views.finding,
     ("run_id", "seq", "what", "detail"),

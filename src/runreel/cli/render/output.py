@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[T]):
+class ListView(Generic[T]):
     """What there is to print: ``noun`` in the plural, its JSON object, the keys of that."""
 
     noun: str
@@ -43,7 +43,7 @@ class Output:
 
     def items(
         self,
-        kind: Kind[T],
+        kind: ListView[T],
         items: Iterable[T],
         *,
         as_of: datetime,
@@ -57,13 +57,13 @@ class Output:
         rest = {"next": next_, "as_of": rfc3339(as_of)}
         count = self.report(kind, items, "items", lambda _: rest)
         if next_ is not None and self.format != "json":
-            terminal.note(f"There are more: {option} {next_}")
+            terminal.write_notice(f"There are more: {option} {next_}")
         self.found(kind.noun, count)
         return count
 
     def report(
         self,
-        kind: Kind[T],
+        kind: ListView[T],
         items: Iterable[T],
         name: str,
         rest: Callable[[int], dict[str, Any]],
@@ -82,52 +82,52 @@ class Output:
         if count:
             return
         if self.is_table:
-            terminal.note(f"No {noun}.")
+            terminal.write_notice(f"No {noun}.")
         if self.fail_empty:
             raise Exit(1)
 
     def object(self, value: dict[str, Any]) -> None:
         """Print one JSON object; its table is up to the caller."""
         if self.format == "json":
-            terminal.out(_json(value, indent=2))
+            terminal.write(_json(value, indent=2))
         elif self.format == "jsonl":
-            terminal.out(_json(value))
+            terminal.write(_json(value))
         else:
-            terminal.out_exact(csv_rows.header(value))
-            terminal.out_exact(csv_rows.row(value, value))
+            terminal.write_raw(csv_rows.header(value))
+            terminal.write_raw(csv_rows.row(value, value))
 
-    def lines(self, kind: Kind[T], items: Iterable[T]) -> int:
+    def lines(self, kind: ListView[T], items: Iterable[T]) -> int:
         """Print a list in another format than JSON; how long it is."""
         if self.is_table:
-            return tables.show(kind.columns, items)
+            return tables.print_table(kind.columns, items)
         count = 0
         if self.format == "csv":
-            terminal.out_exact(csv_rows.header(kind.fields))
+            terminal.write_raw(csv_rows.header(kind.fields))
         for count, item in enumerate(items, 1):  # noqa: B007 - how many there were
             value = kind.value(item)
             if self.format == "csv":
-                terminal.out_exact(csv_rows.row(value, kind.fields))
+                terminal.write_raw(csv_rows.row(value, kind.fields))
             else:
-                terminal.out(_json(value))
+                terminal.write(_json(value))
         return count
 
     def _envelope(
         self,
-        kind: Kind[T],
+        kind: ListView[T],
         items: Iterable[T],
         name: str,
         rest: Callable[[int], dict[str, Any]],
     ) -> int:
         """The items of a long list are not held in memory: each is written as it comes."""
         count = 0
-        terminal.out(f'{{\n  "{name}": [', end="")
+        terminal.write(f'{{\n  "{name}": [', end="")
         for count, item in enumerate(items, 1):
             told = _json(kind.value(item), indent=2).replace("\n", "\n    ")
-            terminal.out("," if count > 1 else "", "\n    ", told, end="")
-        terminal.out("\n  ]" if count else "]", end="")
+            terminal.write("," if count > 1 else "", "\n    ", told, end="")
+        terminal.write("\n  ]" if count else "]", end="")
         for key, value in rest(count).items():
-            terminal.out(f',\n  "{key}": ', _json(value, indent=2).replace("\n", "\n  "), end="")
-        terminal.out("\n}")
+            terminal.write(f',\n  "{key}": ', _json(value, indent=2).replace("\n", "\n  "), end="")
+        terminal.write("\n}")
         return count
 
 

@@ -21,7 +21,7 @@ def bar(title: str, *, in_bytes: bool = False) -> Iterator[Step | None]:
 
     Both are numbers of items, or of bytes.
     """
-    if not terminal.notes_are_seen():
+    if not terminal.notices_are_visible():
         yield None
         return
     from rich import progress
@@ -35,7 +35,7 @@ def bar(title: str, *, in_bytes: bool = False) -> Iterator[Step | None]:
     with progress.Progress(
         *columns,
         progress.TimeRemainingColumn(),
-        console=terminal.notes_console(),
+        console=terminal.notice_console(),
         transient=True,
     ) as shown:
         task = shown.add_task(title, total=None)

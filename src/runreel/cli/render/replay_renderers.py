@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from runreel.cli import time_arguments
 from runreel.cli.render import json_views, terminal
-from runreel.cli.render.escaping import safe_line
+from runreel.cli.render.escaping import escape_line
 from runreel.cli.render.joiners import settled
 from runreel.cli.render.list_views import calls_line
 from runreel.cli.render.output import json_line
-from runreel.replay.player import paced
+from runreel.replay.player import timed_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LONGEST = 10_000_000.0
 
 
-class Delta:
+class DeltaRenderer:
     """Prints text as it grows, and what else happens in brackets on lines of its own."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Delta:
         """Print what was held back, and begin a new line, unless one is begun."""
         self._add(len(self._text))
         if self._line_open:
-            terminal.out("", flush=True)
+            terminal.write("", flush=True)
             self._line_open = False
 
     def _add(self, stop: int) -> None:
@@ -60,44 +60,44 @@ class Delta:
 
     def _say(self, text: str, style: str) -> None:
         self.end()
-        terminal.out((f"[{safe_line(text)}]", style), flush=True)
+        terminal.write((f"[{escape_line(text)}]", style), flush=True)
 
 
-class Cumulative:
+class CumulativeRenderer:
     """Prints each event with the whole text so far."""
 
     def show(self, event: StoredEvent) -> None:
         """Print the event."""
         at = time_arguments.local(event.at, precise=True)
-        terminal.out((f"--- {event.seq} {safe_line(event.type or event.kind)} {at}", "dim"))
+        terminal.write((f"--- {event.seq} {escape_line(event.type or event.kind)} {at}", "dim"))
         if event.text is not None:
-            terminal.out(event.text)
+            terminal.write(event.text)
         if event.tool_calls is not None:
-            terminal.out((f"[tool calls: {safe_line(calls_line(event.tool_calls))}]", "cyan"))
+            terminal.write((f"[tool calls: {escape_line(calls_line(event.tool_calls))}]", "cyan"))
         if event.error is not None:
-            terminal.out((f"[error: {safe_line(event.error)}]", "red"))
+            terminal.write((f"[error: {escape_line(event.error)}]", "red"))
         terminal.flush()
 
     def end(self) -> None:
         """Nothing is left open."""
 
 
-class Lines:
+class JsonRenderer:
     """Prints each event as a line of JSON, the moment it comes."""
 
     def show(self, event: StoredEvent) -> None:
         """Print the event."""
-        terminal.out(json_line(json_views.event(event)), flush=True)
+        terminal.write(json_line(json_views.event(event)), flush=True)
 
     def end(self) -> None:
         """Nothing is left open."""
 
 
-Renderer = Delta | Cumulative | Lines
+Renderer = DeltaRenderer | CumulativeRenderer | JsonRenderer
 RENDERERS: dict[str, Callable[[], Renderer]] = {
-    "delta": Delta,
-    "cumulative": Cumulative,
-    "jsonl": Lines,
+    "delta": DeltaRenderer,
+    "cumulative": CumulativeRenderer,
+    "jsonl": JsonRenderer,
 }
 
 
@@ -110,7 +110,7 @@ def play(
     instant: bool = False,
 ) -> None:
     """Show each event when it is due. Late by a slow terminal, the next ones catch up."""
-    steps = paced(timeline, speed=speed, max_gap=max_gap, instant=instant)
+    steps = timed_events(timeline, speed=speed, max_gap=max_gap, instant=instant)
     due = time.monotonic()
     try:
         for pause, event in steps:

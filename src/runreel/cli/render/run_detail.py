@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runreel.cli import time_arguments
 from runreel.cli.render import tables, terminal
-from runreel.cli.render.escaping import safe_line
+from runreel.cli.render.escaping import escape_line
 from runreel.cli.render.list_views import calls_line, recording_cell, state_cell
 from runreel.cli.render.tables import number
 from runreel.model.messages import FileChunk, Message
@@ -14,34 +14,36 @@ from runreel.model.messages import FileChunk, Message
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.cli.render.tables import Cell
+    from runreel.cli.render.tables import TableCell
     from runreel.model.messages import Citation, UnknownSource
     from runreel.model.records import RunError, RunSummary
     from runreel.model.results import RunResult, Usage, UsageDetails
 
 
-def show(
+def print_run(
     summary: RunSummary, result: RunResult, *, content: bool, reasoning: str | None = None
 ) -> None:
     """Print a run for people."""
-    tables.show_facts((*_facts(summary), *_ending(result)))
+    tables.print_facts((*_facts(summary), *_ending(result)))
     if summary.tool_calls is not None:
         _section("Tool calls")
         for call in summary.tool_calls:
             told = calls_line(type(summary.tool_calls)((call,)))
-            terminal.out("  ", safe_line(told), ("" if call.id is None else f"  {call.id}", "dim"))
+            terminal.write(
+                "  ", escape_line(told), ("" if call.id is None else f"  {call.id}", "dim")
+            )
     if not result.is_failed:
-        _show_citations(result.citations, content=content)
+        _print_citations(result.citations, content=content)
     if reasoning is not None:
         _section("Reasoning")
-        terminal.out((reasoning, "dim"))
+        terminal.write((reasoning, "dim"))
     if content:
         _section("Text before the failure" if result.is_failed else "Text")
         text = result.text_so_far
-        terminal.out((tables.UNKNOWN, "dim") if text is None else text)
+        terminal.write((tables.UNKNOWN, "dim") if text is None else text)
 
 
-def _facts(run: RunSummary) -> Iterator[tuple[str, str | Cell | None]]:
+def _facts(run: RunSummary) -> Iterator[tuple[str, str | TableCell | None]]:
     state, style = state_cell(run)
     status = "" if run.status.name.lower() == state else f" ({run.status.name})"
     yield "Run", (run.run_id, "bold")
@@ -60,13 +62,13 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, str | Cell | None]]:
     yield "Started", time_arguments.local(run.started_at)
     yield "First text", _after(run.first_text_ms)
     yield "Finished", time_arguments.local(run.finished_at)
-    yield "Took", time_arguments.took(run.duration_ms)
+    yield "Took", time_arguments.duration_text(run.duration_ms)
     yield "Time zone", time_arguments.zone()[1]
     yield "Events", f"{number(run.events)} in the stream, {number(run.last_seq + 1)} rows"
     yield "Usage", _usage(run.usage, run.usage_details)
 
 
-def _ending(result: RunResult) -> Iterator[tuple[str, str | Cell | None]]:
+def _ending(result: RunResult) -> Iterator[tuple[str, str | TableCell | None]]:
     """The finish reason of an answer that did not simply end."""
     message = None if result.is_failed else result.message
     reason = message.finish_reason if isinstance(message, Message) else None
@@ -74,16 +76,16 @@ def _ending(result: RunResult) -> Iterator[tuple[str, str | Cell | None]]:
         yield "Finish reason", reason
 
 
-def _show_citations(citations: tuple[Citation, ...], *, content: bool) -> None:
+def _print_citations(citations: tuple[Citation, ...], *, content: bool) -> None:
     if not citations:
         return
     _section("Citations")
     for place, citation in enumerate(citations, 1):
         for source in citation.sources:
-            terminal.out(f"  [{place}] ", safe_line(_source_line(source)))
+            terminal.write(f"  [{place}] ", escape_line(_source_line(source)))
             if content and isinstance(source, FileChunk):
                 for line in source.text.splitlines() or [""]:
-                    terminal.out("      ", (line, "dim"))
+                    terminal.write("      ", (line, "dim"))
 
 
 def _source_line(source: FileChunk | UnknownSource) -> str:
@@ -95,8 +97,8 @@ def _source_line(source: FileChunk | UnknownSource) -> str:
 
 
 def _section(title: str) -> None:
-    terminal.out("")
-    terminal.out((title, "bold"))
+    terminal.write("")
+    terminal.write((title, "bold"))
 
 
 def _error(error: RunError) -> str:
@@ -105,7 +107,7 @@ def _error(error: RunError) -> str:
 
 
 def _after(milliseconds: float | None) -> str | None:
-    return None if milliseconds is None else f"after {time_arguments.took(milliseconds)}"
+    return None if milliseconds is None else f"after {time_arguments.duration_text(milliseconds)}"
 
 
 def _usage(usage: Usage | None, details: UsageDetails | None) -> str | None:
@@ -115,10 +117,10 @@ def _usage(usage: Usage | None, details: UsageDetails | None) -> str | None:
     reasoned = None if details is None else details.reasoning_tokens
     return (
         f"{number(usage.total_tokens)} tokens:"
-        f" {number(usage.input_text_tokens)} in{_of_them(cached, 'cached')},"
-        f" {number(usage.completion_tokens)} out{_of_them(reasoned, 'reasoning')}"
+        f" {number(usage.input_text_tokens)} in{_share(cached, 'cached')},"
+        f" {number(usage.completion_tokens)} out{_share(reasoned, 'reasoning')}"
     )
 
 
-def _of_them(tokens: int | None, what: str) -> str:
+def _share(tokens: int | None, what: str) -> str:
     return f" ({number(tokens)} {what})" if tokens else ""

@@ -11,15 +11,15 @@ from rich.cells import cell_len, set_cell_size
 
 from runreel.cli import time_arguments
 from runreel.cli.render import terminal
-from runreel.cli.render.escaping import safe_line
+from runreel.cli.render.escaping import escape_line
 from runreel.cli.render.joiners import JOINERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 T = TypeVar("T")
-Cell = tuple[str, str | None]
-Grid = list[list[Cell]]
+TableCell = tuple[str, str | None]
+Grid = list[list[TableCell]]
 
 UNKNOWN = "-"
 # So many rows share their columns' widths; more would have to be held in memory.
@@ -37,7 +37,7 @@ class Column(Generic[T]):
     """
 
     title: str
-    cell: Callable[[T], str | int | Cell | None]
+    cell: Callable[[T], str | int | TableCell | None]
     right: bool = False
     shortest: int = 0
     spare: int = 0
@@ -45,34 +45,34 @@ class Column(Generic[T]):
     is_time: bool = False
 
 
-def show(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> int:
+def print_table(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> int:
     """Print a table; how many rows it has."""
     count, cut, left = 0, False, iter(rows)
     shown = list(columns)
     while chunk := list(islice(left, _CHUNK)):
         if terminal.is_terminal():
             grid = _grid(shown, chunk, most=terminal.width())
-            places = _roomy(shown, grid)
+            places = _without_spare_columns(shown, grid)
             shown = [shown[place] for place in places]
             grid, pieces = _fitted(shown, [[row[place] for place in places] for row in grid])
             cut |= pieces
             # Rather wider than the terminal than with half a number.
-            terminal.out_rich(_drawn(shown, grid), columns=_width(_widths(shown, grid)))
+            terminal.write_rich(_drawn(shown, grid), columns=_width(_widths(shown, grid)))
         else:
             for line in _plain(columns, _grid(columns, chunk), title=not count):
-                terminal.out(*line)
+                terminal.write(*line)
         count += len(chunk)
     if cut or len(shown) < len(columns):
-        _say_cut([_title(column) for column in columns if column not in shown])
+        _print_cut_notice([_title(column) for column in columns if column not in shown])
     return count
 
 
-def show_facts(facts: Iterable[tuple[str, str | Cell | None]]) -> None:
+def print_facts(facts: Iterable[tuple[str, str | TableCell | None]]) -> None:
     """Print names and their values, one below the other."""
     told = [(name, _cell(value)) for name, value in facts]
     width = max((len(name) for name, _ in told), default=0) + _GAP
     for name, value in told:
-        terminal.out((name.ljust(width), "dim"), value)
+        terminal.write((name.ljust(width), "dim"), value)
 
 
 def number(value: int | None) -> str | None:
@@ -93,18 +93,18 @@ def _grid(columns: Sequence[Column[Any]], rows: Iterable[Any], *, most: int | No
 
 def _title(column: Column[Any]) -> str:
     # Labels make titles, and anybody makes labels.
-    return safe_line(
+    return escape_line(
         f"{column.title} ({time_arguments.zone()[1]})" if column.is_time else column.title
     )
 
 
-def _cell(value: str | int | Cell | None, most: int | None = None) -> Cell:
+def _cell(value: str | int | TableCell | None, most: int | None = None) -> TableCell:
     if value is None:
         return UNKNOWN, "dim"
     text, style = value if isinstance(value, tuple) else (str(value), None)
     if most is not None and len(text) > most:
         text = text[:most].rstrip(JOINERS) + _ellipsis()
-    return safe_line(text), style
+    return escape_line(text), style
 
 
 def _ellipsis() -> str:
@@ -146,7 +146,7 @@ def _width(widths: Iterable[int]) -> int:
     return sum(told) + _GAP * (len(told) - 1)
 
 
-def _roomy(columns: Sequence[Column[Any]], grid: Grid) -> list[int]:
+def _without_spare_columns(columns: Sequence[Column[Any]], grid: Grid) -> list[int]:
     """The places of the columns that the terminal has room for."""
     widths = _widths(columns, grid)
     kept = list(range(len(columns)))
@@ -182,7 +182,7 @@ def _fitted(columns: Sequence[Column[Any]], grid: Grid) -> tuple[Grid, bool]:
     return fitted, fitted != grid
 
 
-def _short(cell: Cell, width: int, *, middle: bool) -> Cell:
+def _short(cell: TableCell, width: int, *, middle: bool) -> TableCell:
     text, style = cell
     if cell_len(text) <= width:
         return cell
@@ -205,9 +205,9 @@ def _end(text: str, width: int) -> str:
     return text[start:]
 
 
-def _say_cut(hidden: list[str]) -> None:
+def _print_cut_notice(hidden: list[str]) -> None:
     left_out = f" Left out: {', '.join(hidden)}." if hidden else ""
-    terminal.note(("Shortened to fit; -o json has it whole." + left_out, "dim"))
+    terminal.write_notice(("Shortened to fit; -o json has it whole." + left_out, "dim"))
 
 
 def _drawn(columns: Sequence[Column[Any]], grid: Grid) -> Any:

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from runreel.cli.render.escaping import masked, safe, safe_part
+from runreel.cli.render.escaping import escape, mask_passwords, safe_part
 from runreel.model.errors import RunreelError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def choose_color(choice: str) -> None:
     _chosen = choice
 
 
-def out(*pieces: Piece, end: str = "\n", flush: bool = False) -> None:
+def write(*pieces: Piece, end: str = "\n", flush: bool = False) -> None:
     """Print a result."""
     _write(sys.stdout, _text(sys.stdout, pieces) + end, flush=flush)
 
@@ -51,12 +51,12 @@ def out_part(text: str, start: int, stop: int) -> None:
     _write(sys.stdout, safe_part(text, start, stop), flush=True)
 
 
-def out_exact(text: str) -> None:
+def write_raw(text: str) -> None:
     """Print a result for another program: as it is, unless a terminal would see it."""
-    _write(sys.stdout, safe(text) if is_terminal() else text, flush=False)
+    _write(sys.stdout, escape(text) if is_terminal() else text, flush=False)
 
 
-def out_rich(renderable: RenderableType, *, columns: int) -> None:
+def write_rich(renderable: RenderableType, *, columns: int) -> None:
     """Print what rich draws, so many columns wide; the texts in it have to be safe already."""
     console = _console(sys.stdout, columns)
     with console.capture() as capture:
@@ -64,12 +64,12 @@ def out_rich(renderable: RenderableType, *, columns: int) -> None:
     _write(sys.stdout, capture.get(), flush=False)
 
 
-def notes_console() -> Console:
+def notice_console() -> Console:
     """For what rich keeps drawing anew on stderr."""
     return _console(sys.stderr, width())
 
 
-def note(*pieces: Piece, end: str = "\n") -> None:
+def write_notice(*pieces: Piece, end: str = "\n") -> None:
     """Print something that is no result, on stderr."""
     # Whoever reads both in one window reads them in their order.
     flush()
@@ -80,7 +80,7 @@ def ask_hidden(prompt: str) -> str:
     """What a person types behind ``prompt`` and nobody sees."""
     from getpass import getpass
 
-    return getpass(safe(prompt), stream=sys.stderr)
+    return getpass(escape(prompt), stream=sys.stderr)
 
 
 class _Notes(logging.Handler):
@@ -89,7 +89,7 @@ class _Notes(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
         reason = "" if error is None else f": {error}"
-        note(("Warning: ", "yellow"), masked(f"{record.getMessage()}{reason}"))
+        write_notice(("Warning: ", "yellow"), mask_passwords(f"{record.getMessage()}{reason}"))
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def is_terminal() -> bool:
     return _is_terminal(sys.stdout)
 
 
-def notes_are_seen() -> bool:
+def notices_are_visible() -> bool:
     """Whether a person reads the notes, and so a progress bar."""
     return _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
 
@@ -167,8 +167,8 @@ def _console(stream: IO[str], columns: int) -> Console:
 def _text(stream: IO[str] | None, pieces: tuple[Piece, ...]) -> str:
     told = [(piece, None) if isinstance(piece, str) else piece for piece in pieces]
     if not any(style for _, style in told) or not colored(stream):
-        return safe("".join([text for text, _ in told]))
-    return "".join(_painted(safe(text), style) if style else safe(text) for text, style in told)
+        return escape("".join([text for text, _ in told]))
+    return "".join(_painted(escape(text), style) if style else escape(text) for text, style in told)
 
 
 def _painted(text: str, style: str) -> str:

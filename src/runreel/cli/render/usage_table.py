@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.cli.commands.usage import GROUPS
 from runreel.cli.render import json_views, tables, terminal
-from runreel.cli.render.output import Kind
+from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column, number
 from runreel.model.records import UsageItem
 
@@ -19,16 +19,16 @@ _TIMED = GROUPS[:3]
 _COUNTS = ("runs", "known", "unknown", "input_text_tokens", "completion_tokens", "total_tokens")
 
 
-def show(report: UsageReport) -> None:
+def print_usage(report: UsageReport) -> None:
     """Print a report for people, its totals and what they cover last."""
     if not report.totals.runs:
         return
     total = UsageItem(("TOTAL", *("" for _ in report.by[1:])), report.totals)
-    tables.show(kind(report.by).columns, [*report.items, total])
-    terminal.out((_coverage(report), "dim"))
+    tables.print_table(kind(report.by).columns, [*report.items, total])
+    terminal.write((_coverage(report), "dim"))
 
 
-def kind(by: tuple[str, ...]) -> Kind[UsageItem]:
+def kind(by: tuple[str, ...]) -> ListView[UsageItem]:
     """How the items of a report are printed."""
     columns: list[Column[UsageItem]] = [
         Column(group.upper() if group in GROUPS else group, _key(place), shortest=10, middle=True)
@@ -44,14 +44,14 @@ def kind(by: tuple[str, ...]) -> Kind[UsageItem]:
         ),
         Column("TOTAL", lambda item: number(item.totals.total_tokens), right=True),
     )
-    return Kind("runs", lambda item: json_views.usage_item(by, item), (*by, *_COUNTS), columns)
+    return ListView("runs", lambda item: json_views.usage_item(by, item), (*by, *_COUNTS), columns)
 
 
 def _key(place: int) -> Callable[[UsageItem], str | None]:
     return lambda item: item.key[place]
 
 
-def whole(report: UsageReport) -> dict[str, Any]:
+def totals_row(report: UsageReport) -> dict[str, Any]:
     """A report as one JSON object."""
     return {
         "items": [json_views.usage_item(report.by, item) for item in report.items],

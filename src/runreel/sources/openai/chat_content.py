@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runreel.codec import plain_json as pj
-from runreel.codec.source_protocol import Slot
+from runreel.codec.source_protocol import TextSlot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,13 +42,13 @@ def usage_of(value: dict[str, Any]) -> Any:
     return usage
 
 
-def slots(message: dict[str, Any]) -> list[Slot]:
+def slots(message: dict[str, Any]) -> list[TextSlot]:
     """The places of a message's text, in order."""
     found = []
     for key in KEYS:
         said = message.get(key)
         if type(said) in _LENGTH_OR_TEXT:
-            found.append(Slot(message, key))
+            found.append(TextSlot(message, key))
         elif type(said) is list:
             found += _part_slots(said)
     return found
@@ -80,9 +80,9 @@ def _text(said: Any) -> str:
     return "".join(text for text in texts if type(text) is str)
 
 
-def _part_slots(content: list[Any]) -> Iterator[Slot]:
+def _part_slots(content: list[Any]) -> Iterator[TextSlot]:
     for part in content:
         if type(part) is dict:
             key = next((key for key in _PART_KEYS if type(part.get(key)) in _LENGTH_OR_TEXT), None)
             if key is not None:
-                yield Slot(part, key)
+                yield TextSlot(part, key)

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec import plain_json as pj
 from runreel.codec import token_counts
-from runreel.codec.source_protocol import START, Facts, Reading, Slot, SoFar, Telling
+from runreel.codec.source_protocol import (
+    START,
+    Interpretation,
+    ReadContext,
+    RunMetadata,
+    TextMode,
+    TextSlot,
+)
 from runreel.model.messages import PartialMessage
 from runreel.model.records import CONTEXT, RUN, STREAM_EVENT
 from runreel.model.results import RunResult, RunStreamEvent, UsageDetails
@@ -60,7 +67,7 @@ class OpenAIChatReader:
 
     name = "openai-chat"
 
-    def read(self, kind: str, value: Any, so_far: SoFar = START) -> Reading:
+    def read(self, kind: str, value: Any, so_far: ReadContext = START) -> Interpretation:
         """What the row means."""
         if kind == STREAM_EVENT and value == DONE:
             return _marked(so_far.text, so_far.memory)
@@ -70,8 +77,8 @@ class OpenAIChatReader:
         if kind == RUN:
             return _completion(value, so_far.memory)
         if kind == CONTEXT:
-            return Reading(facts=_facts(value), memory=so_far.memory)
-        return Reading(memory=so_far.memory)
+            return Interpretation(metadata=_metadata(value), memory=so_far.memory)
+        return Interpretation(memory=so_far.memory)
 
     def type_of(self, kind: str, value: Any) -> str | None:
         """The ``StreamEvent`` or ``RunStatus`` name; None for a chunk that means neither."""
@@ -92,15 +99,15 @@ class OpenAIChatReader:
         """None: chunks have no numbers."""
         return None
 
-    def slots(self, value: Any) -> list[Slot]:
+    def slots(self, value: Any) -> list[TextSlot]:
         """The first choice's ``content`` and ``refusal``."""
         choice = chat_content.choice_of(pj.as_object(value))
         return chat_content.slots(chat_content.message_of(choice))
 
-    def telling(self, value: Any) -> Telling:
+    def telling(self, value: Any) -> TextMode:
         """A delta is appended; a message is the whole text."""
         is_chunk = "delta" in chat_content.choice_of(pj.as_object(value))
-        return Telling.MORE if is_chunk else Telling.WHOLE
+        return TextMode.DELTA if is_chunk else TextMode.CUMULATIVE
 
     def envelope(self, type_: str | None, _source_index: int | None, text: str) -> Any:
         """A piece of content."""
@@ -127,7 +134,7 @@ def ends(value: Any) -> bool:
     return bool(reason or failure_of(value, reason))
 
 
-def _chunk(value: dict[str, Any], text: str, known: Memory | None) -> Reading:
+def _chunk(value: dict[str, Any], text: str, known: Memory | None) -> Interpretation:
     memory = known or Memory()
     choice = chat_content.choice_of(value)
     delta, reason = chat_content.message_of(choice), _reason(choice)
@@ -149,27 +156,27 @@ def _chunk(value: dict[str, Any], text: str, known: Memory | None) -> Reading:
     elif pieces:
         said = PartialMessage(text_parts.parts(after.spans, text), _separator="")
         event = RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=said)
-    return Reading(
+    return Interpretation(
         event=event,
         error_code=failure.code if event and failure else None,
-        usage=_increase(memory.usage, after.usage),
+        usage=_usage_increase(memory.usage, after.usage),
         details=_details_increase(memory.details, after.details),
-        facts=_facts(value) if memory.model is None else None,
-        begins=known is None,
+        metadata=_metadata(value) if memory.model is None else None,
+        starts_response=known is None,
         memory=after,
         unread=_unread(value),
     )
 
 
-def _marked(text: str, known: Memory | None) -> Reading:
+def _marked(text: str, known: Memory | None) -> Interpretation:
     """The end of a stream, which is news only where no chunk was the last."""
     memory = known or Memory()
     if memory.ended:
-        return Reading(memory=memory, marker=True)
+        return Interpretation(memory=memory, marker=True)
     end = StreamEvent.TOOL_CALLS if memory.calls else StreamEvent.DONE
-    return Reading(
+    return Interpretation(
         event=_last(memory, text, end, None),
-        begins=known is None,
+        starts_response=known is None,
         memory=memory._replace(ended=True),
         marker=True,
     )
@@ -178,7 +185,7 @@ def _marked(text: str, known: Memory | None) -> Reading:
 def _last(memory: Memory, text: str, end: StreamEvent, reason: str | None) -> RunStreamEvent:
     parts = text_parts.parts(memory.spans, text)
     message = None if memory.calls and not parts else _message(memory, parts, reason)
-    return RunStreamEvent(end, tool_calls=chat_calls.told(memory.calls), _message=message)
+    return RunStreamEvent(end, tool_calls=chat_calls.tool_call_list(memory.calls), _message=message)
 
 
 def _failed(failure: Failure, memory: Memory, text: str) -> RunStreamEvent:
@@ -201,7 +208,7 @@ def _after(
         created=memory.created or micros(value.get("created")),
         model=memory.model or pj.as_text(value.get("model")) or None,
         spans=grown,
-        calls=chat_calls.more(memory.calls, delta),
+        calls=chat_calls.with_delta(memory.calls, delta),
         usage=memory.usage if counts is None else counts,
         details=oj.details(usage, token_counts.CHAT) or memory.details,
         failure=memory.failure,
@@ -209,12 +216,12 @@ def _after(
     )
 
 
-def _completion(value: dict[str, Any], known: Memory | None) -> Reading:
+def _completion(value: dict[str, Any], known: Memory | None) -> Interpretation:
     memory, choice = known or Memory(), chat_content.choice_of(value)
     status, reason = _status(value, choice), _reason(choice)
     failure = failure_of(value, reason)
     said = chat_content.message_of(choice)
-    calls, parts = chat_calls.more((), said), chat_content.parts(said)
+    calls, parts = chat_calls.with_delta((), said), chat_content.parts(said)
     after = _after(memory, value, {}, "", {})
     message: Message | PartialMessage | None = None
     if failure is None and not (calls and not parts):
@@ -225,16 +232,16 @@ def _completion(value: dict[str, Any], known: Memory | None) -> Reading:
     result = RunResult(
         status,
         failure.message if failure else None,
-        None if failure else chat_calls.told(calls),
+        None if failure else chat_calls.tool_call_list(calls),
         _message=message,
     )
-    return Reading(
+    return Interpretation(
         result=result,
         error_code=failure.code if failure else None,
-        usage=_increase(memory.usage, after.usage),
+        usage=_usage_increase(memory.usage, after.usage),
         details=_details_increase(memory.details, after.details),
-        facts=_facts(value),
-        begins=known is None,
+        metadata=_metadata(value),
+        starts_response=known is None,
         memory=after._replace(failure=failure, ended=True),
         unread=_unread(value),
     )
@@ -251,8 +258,8 @@ def _message(memory: Memory, parts: tuple[str, ...], reason: str | None) -> Mess
     )
 
 
-def _facts(value: dict[str, Any]) -> Facts:
-    return Facts(
+def _metadata(value: dict[str, Any]) -> RunMetadata:
+    return RunMetadata(
         created_by=pj.as_text(value.get("user")) or None,
         model=pj.as_text(value.get("model")) or None,
         created_at=micros(value.get("created")),
@@ -266,7 +273,7 @@ def _status(completion: dict[str, Any], choice: dict[str, Any]) -> RunStatus:
         return RunStatus.FAILED
     if reason in _CALLING:
         return RunStatus.TOOL_CALLS
-    if reason is None and choice and chat_calls.more((), chat_content.message_of(choice)):
+    if reason is None and choice and chat_calls.with_delta((), chat_content.message_of(choice)):
         return RunStatus.TOOL_CALLS
     return RunStatus.COMPLETED if choice else RunStatus.UNKNOWN
 
@@ -280,7 +287,7 @@ def _reason(choice: dict[str, Any]) -> str | None:
     return pj.as_text(choice.get("finish_reason")) or None
 
 
-def _increase(before: Tally | None, now: Tally | None) -> Tally | None:
+def _usage_increase(before: Tally | None, now: Tally | None) -> Tally | None:
     """What is to be added to the usage; some servers tell the total so far with each chunk."""
     return None if now is None or now == before else now.minus(before)
 

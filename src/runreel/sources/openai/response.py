@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec import plain_json as pj
-from runreel.codec.source_protocol import Facts
+from runreel.codec.source_protocol import RunMetadata
 from runreel.model.messages import (
     Citation,
     File,
@@ -17,7 +17,7 @@ from runreel.model.messages import (
 )
 from runreel.model.status import MessageStatus, RunStatus
 from runreel.model.timestamps import micros
-from runreel.sources.openai import items as items
+from runreel.sources.openai import items
 from runreel.sources.openai import values as oj
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ def outcome(response: dict[str, Any], status: str | None = None) -> Outcome:
     return Outcome(told, message=message if told is RunStatus.COMPLETED else None)
 
 
-def facts(response: dict[str, Any], *, first: bool) -> Facts:
+def metadata(response: dict[str, Any], *, first: bool) -> RunMetadata:
     """What it says of its run, which was created when its ``first`` response was."""
-    return Facts(
+    return RunMetadata(
         assistant_id=_assistant(response),
         thread_id=_conversation(response),
         created_by=pj.as_text(response.get("user")) or None,
@@ -73,9 +73,9 @@ def facts(response: dict[str, Any], *, first: bool) -> Facts:
     )
 
 
-def request_facts(request: dict[str, Any]) -> Facts:
+def request_metadata(request: dict[str, Any]) -> RunMetadata:
     """What the request for a response says of its run."""
-    return Facts(
+    return RunMetadata(
         assistant_id=_assistant(request),
         model=pj.as_text(request.get("model")) or None,
         labels=pj.as_labels(request.get("metadata")) or None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec import plain_json as pj
 from runreel.codec import token_counts
-from runreel.codec.source_protocol import START, Reading, Slot, SoFar, Telling
+from runreel.codec.source_protocol import START, Interpretation, ReadContext, TextMode, TextSlot
 from runreel.model.messages import PartialMessage
 from runreel.model.records import CONTEXT, RUN, STREAM_EVENT
 from runreel.model.results import RunResult, RunStreamEvent
@@ -93,7 +93,7 @@ class OpenAIResponsesReader:
 
     name = "openai-responses"
 
-    def read(self, kind: str, value: Any, so_far: SoFar = START) -> Reading:
+    def read(self, kind: str, value: Any, so_far: ReadContext = START) -> Interpretation:
         """What the row means."""
         value, memory = pj.as_object(value), so_far.memory or Memory()
         if kind == STREAM_EVENT:
@@ -101,8 +101,8 @@ class OpenAIResponsesReader:
         if kind == RUN:
             return _response(value, memory)
         if kind == CONTEXT:
-            return Reading(facts=responses.request_facts(value), memory=so_far.memory)
-        return Reading(memory=so_far.memory)
+            return Interpretation(metadata=responses.request_metadata(value), memory=so_far.memory)
+        return Interpretation(memory=so_far.memory)
 
     def type_of(self, kind: str, value: Any) -> str | None:
         """The ``StreamEvent`` or ``RunStatus`` name; None for an event that means neither."""
@@ -122,7 +122,7 @@ class OpenAIResponsesReader:
         """None: each response of a chain numbers its events anew, and some servers number none."""
         return None
 
-    def slots(self, value: Any) -> list[Slot]:
+    def slots(self, value: Any) -> list[TextSlot]:
         """The delta; of what repeats deltas, the text of each text and refusal part."""
         value = pj.as_object(value)
         type_ = _type(value)
@@ -138,14 +138,14 @@ class OpenAIResponsesReader:
             return _item_slots(value.get("item"))
         return [] if "type" in value else _response_slots(value)
 
-    def telling(self, value: Any) -> Telling:
+    def telling(self, value: Any) -> TextMode:
         """Deltas tell more, what ends them tells it again; a whole response stands for itself."""
         type_ = _type(pj.as_object(value))
         if type_ == CREATED:
-            return Telling.ANEW
+            return TextMode.RESTART
         if type_ in _DELTAS:
-            return Telling.MORE
-        return Telling.AGAIN if type_ else Telling.WHOLE
+            return TextMode.DELTA
+        return TextMode.REPEAT if type_ else TextMode.CUMULATIVE
 
     def envelope(self, type_: str | None, _source_index: int | None, text: str) -> Any:
         """A piece of the first part."""
@@ -173,21 +173,21 @@ def ends(value: Any) -> bool:
     return _is_error(value) or _type(value) in _ENDS
 
 
-def _event(value: dict[str, Any], text: str, memory: Memory) -> Reading:
+def _event(value: dict[str, Any], text: str, memory: Memory) -> Interpretation:
     if piece := _piece(value):
         return _grown(*piece, text, memory)
     if _is_error(value):
         return _failed(value, memory)
     type_, response = _type(value), _response_of(value)
     if type_ in _GOING_ON:
-        return Reading(
-            facts=responses.facts(response, first=memory.response is None),
+        return Interpretation(
+            metadata=responses.metadata(response, first=memory.response is None),
             time=responses.created(response),
-            begins=memory.is_new(response),
+            starts_response=memory.is_new(response),
             memory=memory.moved(response),
         )
     if openai_items.shows_items(type_):
-        return Reading(memory=memory._replace(items=openai_items.after(memory.items, value)))
+        return Interpretation(memory=memory._replace(items=openai_items.after(memory.items, value)))
     if end := _ENDS.get(type_):
         if not pj.as_list(response.get("output")):
             response = {**response, "output": openai_items.output(memory.items, memory.spans, text)}
@@ -196,42 +196,42 @@ def _event(value: dict[str, Any], text: str, memory: Memory) -> Reading:
             _STREAMED[told.status], told.error, told.tool_calls, _message=told.message
         )
         return _counted(response, memory, event=event, error_code=told.error_code)
-    return Reading(memory=memory)
+    return Interpretation(memory=memory)
 
 
-def _failed(value: dict[str, Any], memory: Memory) -> Reading:
+def _failed(value: dict[str, Any], memory: Memory) -> Interpretation:
     message, code = oj.body_error(value) or oj.error(value)
     event = RunStreamEvent(StreamEvent.ERROR, error=message)
-    return Reading(event=event, error_code=code, memory=memory)
+    return Interpretation(event=event, error_code=code, memory=memory)
 
 
-def _grown(part: Part, more: str, text: str, memory: Memory) -> Reading:
+def _grown(part: Part, more: str, text: str, memory: Memory) -> Interpretation:
     text = text if text.endswith(more) else text + more
     grown = text_parts.grown(memory.spans, text, part, more)
     message = PartialMessage(text_parts.parts(grown, text), None, "")
     event = RunStreamEvent(_PARTIAL, None, None, message)
     # Most events are deltas, and ``_replace`` takes several times as long.
     after = Memory(memory.response, memory.counted, grown, memory.misread, memory.items)
-    return Reading(event, memory=after)
+    return Interpretation(event, memory=after)
 
 
-def _response(response: dict[str, Any], memory: Memory) -> Reading:
+def _response(response: dict[str, Any], memory: Memory) -> Interpretation:
     told = responses.outcome(response)
     result = RunResult(told.status, told.error, told.tool_calls, _message=told.message)
     return _counted(response, memory, result=result, error_code=told.error_code)
 
 
-def _counted(response: dict[str, Any], memory: Memory, **told: Any) -> Reading:
+def _counted(response: dict[str, Any], memory: Memory, **told: Any) -> Interpretation:
     """The reading of a response, with its usage unless that is counted already."""
     usage = response.get("usage")
     after, added = memory.moved(response).counting(response)
     counted = responses.id_of(response) in memory.counted
-    return Reading(
+    return Interpretation(
         usage=added,
         details=None if counted else oj.details(usage, token_counts.RESPONSES),
-        facts=responses.facts(response, first=memory.response is None),
+        metadata=responses.metadata(response, first=memory.response is None),
         time=micros(response.get("completed_at")) or responses.created(response),
-        begins=memory.is_new(response),
+        starts_response=memory.is_new(response),
         memory=after,
         unread=("usage",) if added is not None and added.unread > 0 else (),
         **told,
@@ -273,21 +273,21 @@ def _number(value: Any) -> int:
     return value if type(value) is int else 0
 
 
-def _slot(holder: dict[str, Any], key: str) -> list[Slot]:
-    return [Slot(holder, key)] if type(holder.get(key)) in (str, int) else []
+def _slot(holder: dict[str, Any], key: str) -> list[TextSlot]:
+    return [TextSlot(holder, key)] if type(holder.get(key)) in (str, int) else []
 
 
-def _part_slots(part: Any) -> list[Slot]:
+def _part_slots(part: Any) -> list[TextSlot]:
     part = pj.as_object(part)
     return next((slots for key in responses.TEXT_KEYS if (slots := _slot(part, key))), [])
 
 
-def _item_slots(item: Any) -> list[Slot]:
+def _item_slots(item: Any) -> list[TextSlot]:
     item = pj.as_object(item)
     if item.get("type") != "message":
         return []
     return [slot for part in pj.as_list(item.get("content")) for slot in _part_slots(part)]
 
 
-def _response_slots(response: dict[str, Any]) -> list[Slot]:
+def _response_slots(response: dict[str, Any]) -> list[TextSlot]:
     return [slot for item in pj.as_list(response.get("output")) for slot in _item_slots(item)]

@@ -22,7 +22,7 @@ class Call(NamedTuple):
 Calls = tuple[Call, ...]
 
 
-def more(calls: Calls, said: dict[str, Any]) -> Calls:
+def with_delta(calls: Calls, said: dict[str, Any]) -> Calls:
     """The calls after a delta, or a whole message, has told of them."""
     items = [pj.as_object(item) for item in pj.as_list(said.get("tool_calls"))]
     if isinstance(said.get("function_call"), dict):
@@ -32,7 +32,7 @@ def more(calls: Calls, said: dict[str, Any]) -> Calls:
     return calls
 
 
-def told(calls: Calls) -> ToolCallList | None:
+def tool_call_list(calls: Calls) -> ToolCallList | None:
     """The calls as the model meant them."""
     if not calls:
         return None

@@ -10,7 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runreel.codec import token_counts
-from runreel.codec.source_protocol import START, Facts, Reading, Slot, SoFar, Telling
+from runreel.codec.source_protocol import (
+    START,
+    Interpretation,
+    ReadContext,
+    RunMetadata,
+    TextMode,
+    TextSlot,
+)
 from runreel.model.import_report import KEYS
 from runreel.model.messages import PartialMessage
 from runreel.model.records import CONTEXT, RUN, STREAM_EVENT
@@ -48,12 +55,12 @@ class YandexAssistantsReader:
 
     name = "yandex-assistants"
 
-    def read(self, kind: str, value: Any, _so_far: SoFar = START) -> Reading:
+    def read(self, kind: str, value: Any, _so_far: ReadContext = START) -> Interpretation:
         """What the row means."""
         value = as_mapping(value)
         if kind == STREAM_EVENT:
             completed = mapping(value, "completedMessage")
-            return Reading(
+            return Interpretation(
                 event=stream_event(value),
                 error_code=_error_code(value),
                 time=micros(get(completed, "createdAt")),
@@ -62,8 +69,8 @@ class YandexAssistantsReader:
         if kind == RUN:
             return _run(value)
         if kind == CONTEXT:
-            return Reading(facts=_context_facts(value))
-        return Reading()
+            return Interpretation(metadata=_context_metadata(value))
+        return Interpretation()
 
     def type_of(self, kind: str, value: Any) -> str | None:
         """The ``StreamEvent`` or ``RunStatus`` name."""
@@ -84,7 +91,7 @@ class YandexAssistantsReader:
         index = integer(get(cursor, "currentEventIdx"))
         return index if index is not None and index >= 0 else None
 
-    def slots(self, value: Any) -> list[Slot]:
+    def slots(self, value: Any) -> list[TextSlot]:
         """The ``content`` of each text part of the partial or completed message."""
         if not isinstance(value, dict):
             return []
@@ -93,16 +100,16 @@ class YandexAssistantsReader:
             holder = mapping(value, "state") if "state" in value else value
             content = mapping(holder, "completedMessage").get("content")
         return [
-            Slot(part["text"], "content")
+            TextSlot(part["text"], "content")
             for part in repeated(as_mapping(content), "content")
             if isinstance(part, dict)
             and isinstance(part.get("text"), dict)
             and type(part["text"].get("content")) in (str, int)
         ]
 
-    def telling(self, _value: Any) -> Telling:
+    def telling(self, _value: Any) -> TextMode:
         """The whole text: each message repeats it."""
-        return Telling.WHOLE
+        return TextMode.CUMULATIVE
 
     def envelope(self, type_: str | None, source_index: int | None, text: str) -> Any:
         """A PARTIAL_MESSAGE of one part."""
@@ -163,24 +170,24 @@ def _result(state: dict[str, Any], total: Tally | None) -> RunResult:
     )
 
 
-def _run(value: dict[str, Any]) -> Reading:
+def _run(value: dict[str, Any]) -> Interpretation:
     state, total = mapping(value, "state"), _total(value)
     completed = mapping(state, "completedMessage")
     unread = [*_unread(value, _RUN_FIELDS), *_unread(state, _STATE_FIELDS)]
     unread += _unread(completed, _MESSAGE_FIELDS)
     misread = total is not None and total.unread > 0
-    return Reading(
+    return Interpretation(
         result=_result(state, total),
         error_code=_error_code(state),
-        facts=_run_facts(value),
+        metadata=_run_metadata(value),
         time=micros(get(completed, "createdAt")),
         total=total if misread else None,
         unread=(*unread, "usage") if misread else tuple(unread),
     )
 
 
-def _run_facts(value: dict[str, Any]) -> Facts:
-    return Facts(
+def _run_metadata(value: dict[str, Any]) -> RunMetadata:
+    return RunMetadata(
         assistant_id=string(value, "assistantId"),
         thread_id=string(value, "threadId"),
         created_by=string(value, "createdBy"),
@@ -189,10 +196,10 @@ def _run_facts(value: dict[str, Any]) -> Facts:
     )
 
 
-def _context_facts(value: dict[str, Any]) -> Facts:
+def _context_metadata(value: dict[str, Any]) -> RunMetadata:
     # Of the things a run is about, only its assistant tells of the run itself: which model.
     model = string(value, "modelUri")
-    return Facts(assistant_id=string(value, "id"), model=model) if model else Facts()
+    return RunMetadata(assistant_id=string(value, "id"), model=model) if model else RunMetadata()
 
 
 def _tool_calls(holder: dict[str, Any]) -> ToolCallList | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
 
 
-def settle(connection: Connection) -> None:
+def wait_durable(connection: Connection) -> None:
     """Wait until every row that could be read before survives a power loss.
 
     Writers of ``normal`` durability do not wait themselves.

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 _RUNS = 200
 _ROWS = 50_000
-_TOLD = 10
+_REPORTED = 10
 
 # The newest runs are enough: who has a wrong clock has it now.
 _SAMPLE = f"""
@@ -21,11 +21,11 @@ _BACK = f"""
 SELECT run_id, seq, at
   FROM (SELECT run_id, seq, at, lag(at) OVER (PARTITION BY run_id ORDER BY seq) AS before
           FROM ({_SAMPLE}) AS sample) AS steps
- WHERE at < before - ? ORDER BY run_id, seq LIMIT {_TOLD}
+ WHERE at < before - ? ORDER BY run_id, seq LIMIT {_REPORTED}
 """
 _AFTER = f"""
 SELECT run_id, seq, at FROM ({_SAMPLE}) AS sample
- WHERE at > ? ORDER BY run_id, seq LIMIT {_TOLD}
+ WHERE at > ? ORDER BY run_id, seq LIMIT {_REPORTED}
 """
 _SERVER = """
 SELECT current_setting('server_version'), current_setting('server_version_num')::int,

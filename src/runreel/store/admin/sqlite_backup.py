@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _STEPS = 100_000
 
 
-def copy_into(
+def backup_to(
     connection: Connection, target: Path, *, progress: Callable[[int, int], None] | None = None
 ) -> None:
     """Write the log of one moment into an empty file, without what was deleted from it.

@@ -17,7 +17,7 @@ _POSTGRES_SETTINGS = ("server_version", "server_encoding", "synchronous_commit",
 _TABLES = ("events", "runs", "run_labels")
 
 
-def of(connection: Connection, path: Path | None) -> dict[str, Any]:
+def statistics(connection: Connection, path: Path | None) -> dict[str, Any]:
     """Revision, rows by table, sizes in bytes and the settings that matter."""
     return {
         "backend": "postgresql" if connection.postgres else "sqlite",

@@ -67,7 +67,7 @@ def too_many(url: Url) -> DatabaseUnavailable:
 
 def _postgres_error(error: BaseException, name: str) -> LogError:
     state = getattr(error, "sqlstate", None)
-    reason = _without_passwords(" ".join(str(error).split()))
+    reason = without_passwords(" ".join(str(error).split()))
     if state is None or state[:2] in ("08", "28", "3D", "53", "57"):
         return DatabaseUnavailable(f"cannot use {name}: {reason}")
     for states, kind, what in _POSTGRES_ERRORS:
@@ -110,7 +110,8 @@ def _sqlite_error(error: sqlite3.Error, name: str) -> LogError:
     return LogError(f"{name} refused: {error}")
 
 
-def _without_passwords(text: str) -> str:
+def without_passwords(text: str) -> str:
+    """The text with the values of passwords and secrets replaced."""
     words = []
     for word in text.split(" "):
         key, equals, _ = word.partition("=")

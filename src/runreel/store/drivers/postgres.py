@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10
 
 
-class PostgresHeld:
+class PostgresConnection:
     """A connection of the driver, held until it is closed or discarded; ``alchemy`` is the same."""
 
     __slots__ = ("_engine", "_room", "alchemy", "driver", "url")
@@ -57,7 +57,7 @@ class PostgresHeld:
             self._room.leave()
 
 
-def _see_alive(driver: Any, _record: Any, _proxy: Any) -> None:
+def _check_alive(driver: Any, _record: Any, _proxy: Any) -> None:
     """Have the pool give another connection for one that lay idle and that the server has left.
 
     To ask the server each time, as the pool would, takes as long as most answers.
@@ -102,9 +102,9 @@ class PostgresEngine:
             raise MissingExtra(
                 "the driver for Postgres is not installed", hint="pip install 'runreel[postgres]'"
             ) from None
-        event.listen(self._engine, "checkout", _see_alive)
+        event.listen(self._engine, "checkout", _check_alive)
 
-    def connect(self, *, reserved: bool = False) -> PostgresHeld:
+    def connect(self, *, reserved: bool = False) -> PostgresConnection:
         """A connection that was given back, or a new one; ``reserved`` ones are not counted.
 
         Raises:
@@ -114,7 +114,7 @@ class PostgresEngine:
         if room is not None:
             room.enter()
         try:
-            return PostgresHeld(self, self._engine.connect(), room)
+            return PostgresConnection(self, self._engine.connect(), room)
         except BaseException:
             if room is not None:
                 room.leave()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 BUSY_SECONDS = 10.0
-CHECKPOINT_PAGES = 4_000
+WAL_CHECKPOINT_PAGES = 4_000
 
 # So many connections are open at most, and so many are kept when nobody uses them. Whoever wants
 # one more waits so long; a writer has one of its own.
@@ -38,7 +38,7 @@ WAIT_SECONDS = 30.0
 APPLICATION_ID = 0x5252454C
 
 
-class Held(Protocol):
+class PooledConnection(Protocol):
     """A connection of a driver, held by whoever asked for it until it is closed or discarded."""
 
     url: Url
@@ -61,7 +61,7 @@ class Held(Protocol):
 class Engine(Protocol):
     """Connections to one database, which commit each statement by themselves. Thread-safe."""
 
-    def connect(self, *, reserved: bool = False) -> Held:
+    def connect(self, *, reserved: bool = False) -> PooledConnection:
         """A connection that was given back, or a new one; ``reserved`` ones are not counted.
 
         Raises:
@@ -116,7 +116,7 @@ def create(url: Url, *, durability: str, file: LogFile | None = None) -> Engine:
     return _SqliteEngine(url, durability=durability, file=file or LogFile(path.absolute()))
 
 
-class _SqliteHeld:
+class _SqliteConnection:
     __slots__ = ("_engine", "_idle", "_room", "alchemy", "driver", "url")
 
     def __init__(
@@ -159,7 +159,7 @@ class _SqliteEngine:
         self._open: set[Any] = set()
         self._left = False
 
-    def connect(self, *, reserved: bool = False) -> Held:
+    def connect(self, *, reserved: bool = False) -> PooledConnection:
         room = None if reserved else self._room
         if room is not None:
             room.enter()
@@ -170,7 +170,7 @@ class _SqliteEngine:
             if room is not None:
                 room.leave()
             raise
-        return _SqliteHeld(self, driver, idle, room)
+        return _SqliteConnection(self, driver, idle, room)
 
     def dispose(self) -> None:
         idle, self._idle = self._idle, []
@@ -218,7 +218,7 @@ class _SqliteEngine:
 
 def wait_for_lock(driver: sqlite3.Connection, *, waits: bool) -> None:
     """Whether a connection to SQLite waits for its lock, and moves the WAL into the file."""
-    busy, pages = (int(BUSY_SECONDS * 1_000), CHECKPOINT_PAGES) if waits else (0, 0)
+    busy, pages = (int(BUSY_SECONDS * 1_000), WAL_CHECKPOINT_PAGES) if waits else (0, 0)
     driver.execute(f"PRAGMA busy_timeout = {busy}").close()
     driver.execute(f"PRAGMA wal_autocheckpoint = {pages}").close()
 
@@ -267,7 +267,7 @@ def _frozen(path: Path) -> bool:
     )
 
 
-def make_private(path: Path) -> None:
+def create_owner_only(path: Path) -> None:
     """Create an empty file that only its owner can read, and its directory, if missing.
 
     SQLite gives its -wal and -shm files the same permissions.
@@ -294,5 +294,5 @@ def _sqlite_settings(driver: sqlite3.Connection, durability: str) -> None:
     # So that deleting triggers see what INSERT OR REPLACE deletes.
     cursor.execute("PRAGMA recursive_triggers = ON")
     # A checkpoint waits for the disk: with SQLite's 1,000 pages that was a fifth of all time.
-    cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {WAL_CHECKPOINT_PAGES}")
     cursor.close()

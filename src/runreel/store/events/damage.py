@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _META = {"database_id", "projection_version"}
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What SQLite says when it is not the stored bytes that are wrong.
-_PASSING = (
+_TRANSIENT = (
     sqlite3.SQLITE_ABORT,
     sqlite3.SQLITE_AUTH,
     sqlite3.SQLITE_BUSY,
@@ -72,7 +72,7 @@ def damage(error: Exception) -> str | None:
     if isinstance(error, sqlite3.Error):
         # The extended code's low byte is the primary one; text that is no UTF-8 has none.
         code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-        return None if code in _PASSING else reason
+        return None if code in _TRANSIENT else reason
     if type(error).__module__.partition(".")[0] == "psycopg":
         return reason if (getattr(error, "sqlstate", None) or "")[:2] in _DAMAGED else None
     return None
@@ -88,7 +88,7 @@ def snapshot(connection: Connection) -> Iterator[None]:
         _end(connection)
 
 
-def begin_anew(connection: Connection) -> None:
+def restart_snapshot(connection: Connection) -> None:
     """Leave a snapshot in which something could not be read, and take another."""
     _end(connection)
     _begin(connection)

@@ -27,14 +27,14 @@ _APPEND_SQLITE = f"INSERT INTO events ({_LIST}) VALUES {_MARKS}"
 # Of many rows so many go into one statement: every SQLite takes that many parameters.
 _AT_ONCE = 50
 _APPEND_MANY_SQLITE = f"INSERT INTO events ({_LIST}) VALUES {', '.join([_MARKS] * _AT_ONCE)}"
-_TAKEN = (sqlite3.SQLITE_CONSTRAINT_TRIGGER, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+_CONFLICT_CODES = (sqlite3.SQLITE_CONSTRAINT_TRIGGER, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 _READ = f"SELECT {_LIST} FROM events WHERE run_id = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
-_UNTOLD = ("elapsed", "salt", "digest")
-_LEAN = ", ".join(f"NULL AS {name}" if name in _UNTOLD else name for name in COLUMNS)
-_STRETCH = f"SELECT {_LEAN} FROM events WHERE {{}} ORDER BY run_id, seq LIMIT ?"
-_OF_MANY = _STRETCH.format("(run_id, seq) > (?, ?) AND run_id <= ?")
+_OMITTED = ("elapsed", "salt", "digest")
+_PROJECTION_COLUMNS = ", ".join(f"NULL AS {name}" if name in _OMITTED else name for name in COLUMNS)
+_RANGE = f"SELECT {_PROJECTION_COLUMNS} FROM events WHERE {{}} ORDER BY run_id, seq LIMIT ?"
+_OF_MANY = _RANGE.format("(run_id, seq) > (?, ?) AND run_id <= ?")
 # Of a log in partitions, this looks into one.
-_OF_ONE = _STRETCH.format("run_id = ? AND seq > ?")
+_OF_ONE = _RANGE.format("run_id = ? AND seq > ?")
 _ID, _SEQ, _PAYLOAD = map(COLUMNS.index, ("run_id", "seq", "payload"))
 _END = 2**63 - 1
 _LOCK_WAIT = "5s"
@@ -61,7 +61,7 @@ def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool = 
         if whole < len(rows):
             connection.executemany(_APPEND_SQLITE, rows[whole:])
     except sqlite3.IntegrityError as error:
-        return _lost(error)
+        return _is_append_conflict(error)
     return True
 
 
@@ -74,18 +74,18 @@ def append_one(connection: Connection, row: EventRow, *, durable: bool = True) -
     try:
         connection.execute(_APPEND_SQLITE, row)
     except sqlite3.IntegrityError as error:
-        return _lost(error)
+        return _is_append_conflict(error)
     return True
 
 
-def _lost(error: sqlite3.IntegrityError) -> bool:
+def _is_append_conflict(error: sqlite3.IntegrityError) -> bool:
     """False where a row lost its place to another; whatever else is wrong is raised."""
-    if error.sqlite_errorcode in _TAKEN:
+    if error.sqlite_errorcode in _CONFLICT_CODES:
         return False
     raise error
 
 
-def holds(connection: Connection, row: EventRow) -> bool:
+def contains(connection: Connection, row: EventRow) -> bool:
     """Whether this very row is in the log."""
     found = connection.one(
         "SELECT digest FROM events WHERE run_id = ? AND seq = ?", (row.run_id, row.seq)
@@ -109,14 +109,14 @@ def read(
                 yield row
                 continue
             if masks is None:
-                masks = stand_ins(connection, run_id)
+                masks = masked_payloads(connection, run_id)
             yield row._replace(payload=masks.get(row.seq))
         if len(chunk) < _CHUNK:
             return
         start = chunk[-1][1] + 1
 
 
-def stretch(connection: Connection, first: str, last: str) -> Iterator[tuple[str, list[Any]]]:
+def read_range(connection: Connection, first: str, last: str) -> Iterator[tuple[str, list[Any]]]:
     """The rows of all runs from ``first`` to ``last`` in order: a run, and its next rows.
 
     They are as a fold needs them: ``elapsed``, ``salt`` and ``digest`` are None, and an erased row
@@ -126,13 +126,16 @@ def stretch(connection: Connection, first: str, last: str) -> Iterator[tuple[str
     sql, end = (_OF_ONE, ()) if first == last else (_OF_MANY, (last,))
     while rows := connection.all(sql, (*place, *end, _CHUNK)):
         for run_id, some in groupby(rows, key=itemgetter(_ID)):
-            yield run_id, legible(list(some), partial(stand_ins, connection, run_id))
+            yield (
+                run_id,
+                with_masked_payloads(list(some), partial(masked_payloads, connection, run_id)),
+            )
         if len(rows) < _CHUNK:
             return
         place = rows[-1][_ID], rows[-1][_SEQ]
 
 
-def legible(rows: list[Any], masks: Callable[[], dict[int, str]]) -> list[Any]:
+def with_masked_payloads(rows: list[Any], masks: Callable[[], dict[int, str]]) -> list[Any]:
     """Rows of a run with what is left of erased payloads, asked for only if there are any."""
     if all(row[_PAYLOAD] is not None for row in rows):
         return rows
@@ -143,7 +146,7 @@ def legible(rows: list[Any], masks: Callable[[], dict[int, str]]) -> list[Any]:
     ]
 
 
-def stand_ins(connection: Connection, run_id: str) -> dict[int, str]:
+def masked_payloads(connection: Connection, run_id: str) -> dict[int, str]:
     """What is left of a run's erased payloads, by seq: see ``rules.masks``."""
     found: dict[int, str] = {}
     for told in masked_notes(connection, run_id).values():
@@ -183,7 +186,7 @@ def erase(connection: Connection, run_id: str, seq: int) -> None:
     )
 
 
-def keep_out(connection: Connection) -> None:
+def lock_appends(connection: Connection) -> None:
     """Have whoever appends wait until the transaction has ended, as on SQLite they do anyway.
 
     On Postgres a row that is being removed does not hold its place against an append that began
@@ -204,7 +207,7 @@ def remove(connection: Connection, run_id: str, seq: int) -> int:
     return int(gone.rowcount)
 
 
-def head(connection: Connection, run_id: str) -> int:
+def last_position(connection: Connection, run_id: str) -> int:
     """The last seq of a run, -1 if it has none."""
     row = connection.one("SELECT max(seq) FROM events WHERE run_id = ?", (run_id,))
     return -1 if row[0] is None else int(row[0])

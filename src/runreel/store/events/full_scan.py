@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.store.events.damage import begin_anew, damage
+from runreel.store.events.damage import damage, restart_snapshot
 from runreel.store.events.event_log import COLUMNS
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def scan(
     Little of it is held. Use it inside of a snapshot. Where a run cannot be read on, the next that
     can be found is.
     """
-    place = _Place(connection, run_id)
+    place = _ScanPosition(connection, run_id)
     try:
         while True:
             try:
@@ -63,10 +63,10 @@ def scan(
                 reason = _recovered(connection, error)
             else:
                 return
-            if reason is None or place.be_careful():
-                place.go_on()
+            if reason is None or place.switch_to_single_row():
+                place.resume_after()
             else:
-                for broken in place.skip(reason):
+                for broken in place.skip_run(reason):
                     yield broken.run_id, broken
                 if place.over:
                     return
@@ -82,7 +82,7 @@ def count(connection: Connection, run_ids: Sequence[str] | None = None) -> int:
     return sum(int(connection.one(sql, (run_id,))[0]) for run_id in run_ids)
 
 
-class _Place:
+class _ScanPosition:
     """Where a scan has come to; ``last`` is the row that was read since it began or went on.
 
     It goes on behind ``_after``; seq -1 is a run's beginning. ``_passed`` is the greatest run that
@@ -114,7 +114,7 @@ class _Place:
         sql = _SELECT + (f" WHERE {' AND '.join(where)}" if where else "") + _ORDER
         return _fetched(self._connection, sql, parameters, most=1 if self._careful else _FETCH)
 
-    def be_careful(self) -> bool:
+    def switch_to_single_row(self) -> bool:
         """Read so that what fails takes nothing with it; False if that is done already.
 
         That is row by row, and of SQLite, text that is no UTF-8 with surrogates.
@@ -132,12 +132,12 @@ class _Place:
         if not self._connection.postgres:
             self._driver.text_factory = self._usual
 
-    def go_on(self) -> None:
+    def resume_after(self) -> None:
         """Continue behind the row that was read last."""
         if self.last is not None:
             self._after = (self.last[0], self.last[1])
 
-    def skip(self, reason: str) -> Iterator[Unreadable]:
+    def skip_run(self, reason: str) -> Iterator[Unreadable]:
         """Name what cannot be read, and continue with the next run that is known of."""
         # SQLite's text stays as it is read: it costs little.
         self._careful = False
@@ -172,7 +172,7 @@ def _recovered(connection: Connection, error: Exception) -> str | None:
     reason = damage(error)
     if reason is None and getattr(error, "sqlstate", None) not in _CURSOR_GONE:
         raise error
-    begin_anew(connection)
+    restart_snapshot(connection)
     return reason
 
 

@@ -82,10 +82,10 @@ def append_one(connection: Connection, row: EventRow, *, durable: bool) -> bool:
     if not row.seq:
         return append(connection, [row], durable=durable)
     statement = _ONE_DURABLE if durable else _ONE_LAZY
-    return connection.run_prepared(statement, list(map(_spelled, row))) == 1
+    return connection.run_prepared(statement, list(map(_to_wire, row))) == 1
 
 
-def _spelled(value: Any) -> bytes | None:
+def _to_wire(value: Any) -> bytes | None:
     """A parameter as the protocol takes it: text in UTF-8, integers in digits, bytes as such."""
     if type(value) is int:
         return b"%d" % value

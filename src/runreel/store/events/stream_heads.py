@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from runreel.integrity.checkpoint_format import Head
+from runreel.integrity.checkpoint_format import HeadEntry
 from runreel.model.errors import LogError
 from runreel.model.records import EventRow
 from runreel.store.events import event_log
@@ -43,7 +43,7 @@ SELECT n, (SELECT digest FROM events AS e WHERE e.run_id = asked.run_id AND e.se
 _FIRST = f"SELECT {', '.join(event_log.COLUMNS)} FROM events WHERE run_id = ? ORDER BY seq LIMIT 1"
 
 
-class Place(NamedTuple):
+class HeadState(NamedTuple):
     """What the log has where a run once ended: the digest there, and its last seq now, or None."""
 
     digest: bytes | None
@@ -62,7 +62,7 @@ def database_id(connection: Connection) -> str:
     return str(row[0])
 
 
-def all_heads(connection: Connection) -> Iterator[Head]:
+def stream_heads(connection: Connection) -> Iterator[HeadEntry]:
     """The last row of every run, in the order of the ids' bytes.
 
     Raises:
@@ -74,18 +74,18 @@ def all_heads(connection: Connection) -> Iterator[Head]:
             digest = _bytes(stored)
             if digest is None or len(digest) != DIGEST_BYTES:
                 raise LogError(f"row {seq} of run {run_id} is damaged", hint=_DAMAGED)
-            yield Head(run_id, int(seq), digest)
+            yield HeadEntry(run_id, int(seq), digest)
         after = found[-1][0]
         if len(found) < CHUNK:
             return
 
 
-def places(connection: Connection, heads: Sequence[Head]) -> list[Place]:
+def lookup_heads(connection: Connection, heads: Sequence[HeadEntry]) -> list[HeadState]:
     """What stands at these places, at most ``CHUNK`` of them, in their order."""
     asked = [*heads, *[heads[-1]] * (CHUNK - len(heads))]
     parameters = [value for n, head in enumerate(asked) for value in (n, head.run_id, head.seq)]
     found = connection.all(_PLACES, parameters)
-    return [Place(_bytes(digest), last) for _, digest, last in found[: len(heads)]]
+    return [HeadState(_bytes(digest), last) for _, digest, last in found[: len(heads)]]
 
 
 def first_row(connection: Connection, run_id: str) -> EventRow | None:

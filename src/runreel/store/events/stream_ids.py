@@ -52,24 +52,24 @@ def count(connection: Connection) -> int:
     return int(logged + connection.one(_COUNT_STRAYS)[0])
 
 
-def pieces(connection: Connection, most: int) -> Iterator[list[str]]:
+def id_batches(connection: Connection, most: int) -> Iterator[list[str]]:
     """The ids of all runs of the log in order, some at a time, then those of ``strays`` one by one.
 
     Between the first and the last of a piece there are no others in the log.
     """
     after = ""
-    while page := logged_after(connection, after):
+    while page := ids_after(connection, after):
         yield from (page[start : start + most] for start in range(0, len(page), most))
         after = page[-1]
-    yield from ([run_id] for run_id in strays(connection))
+    yield from ([run_id] for run_id in orphan_projections(connection))
 
 
-def logged_after(connection: Connection, run_id: str) -> list[str]:
+def ids_after(connection: Connection, run_id: str) -> list[str]:
     """The next ids of runs of the log behind ``run_id``, in order; none at the end."""
     return [row[0] for row in connection.all(_PAGE_OF_LOGGED, (run_id, _PAGE))]
 
 
-def strays(connection: Connection) -> Iterator[str]:
+def orphan_projections(connection: Connection) -> Iterator[str]:
     """The ids that projections or labels have and the log has not, in order."""
     after = ""
     while page := connection.all(_PAGE_OF_PROJECTED, (after, _PAGE, after, _PAGE, _PAGE)):
@@ -77,7 +77,7 @@ def strays(connection: Connection) -> Iterator[str]:
         after = page[-1][0]
 
 
-def logged(connection: Connection, run_ids: Iterable[str]) -> set[str]:
+def existing(connection: Connection, run_ids: Iterable[str]) -> set[str]:
     """Those of these runs that the log has anything of."""
     asked = json.dumps(list(run_ids))
     sql = _ASKED_POSTGRES if connection.postgres else _ASKED_SQLITE

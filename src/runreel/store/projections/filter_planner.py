@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from runreel.model.selection import RunFilter
     from runreel.store.connection import Connection
-    from runreel.store.projections.predicates import Condition
+    from runreel.store.projections.predicates import Predicate
 
     Where = tuple[list[str], list[Any]]
 
@@ -29,13 +29,13 @@ _MANY = 1_000
 _PARTS = 50
 
 
-class Led(NamedTuple):
+class FilterPlan(NamedTuple):
     """Conditions on ``tables``, the first of which leads; a list is ordered by ``place``."""
 
     tables: str
-    place: tuple[str, str]
-    conditions: Sequence[Condition]
-    chosen: RunFilter
+    order_columns: tuple[str, str]
+    conditions: Sequence[Predicate]
+    run_filter: RunFilter
     postgres: bool
 
     def where(self) -> Where:
@@ -56,21 +56,21 @@ class Led(NamedTuple):
         sql, values = [lead], [*parameters]
         plus = "" if self.postgres else "+"
         for one in self.conditions[1:]:
-            sql.append(one.beside.format(*self.place, plus))
+            sql.append(one.filter_sql.format(*self.order_columns, plus))
             values += one.parameters
         rest, more = self._rest()
         return sql + rest, values + more
 
     def _rest(self) -> Where:
         """What has no index, and the times."""
-        sql, values = _times(self.chosen, self.place[0])
-        for text, parameters in predicates.unindexed(self.chosen, postgres=self.postgres):
+        sql, values = _times(self.run_filter, self.order_columns[0])
+        for text, parameters in predicates.unindexed(self.run_filter, postgres=self.postgres):
             sql.append(text)
             values += parameters
         return sql, values
 
 
-def led(connection: Connection, chosen: RunFilter) -> Led:
+def plan_filter(connection: Connection, chosen: RunFilter) -> FilterPlan:
     """The conditions of a filter, the one that the fewest runs meet first."""
     found = [*predicates.indexed(chosen, postgres=connection.postgres)]
     # A server knows how common each value of a column is, and does not know it of labels.
@@ -80,10 +80,10 @@ def led(connection: Connection, chosen: RunFilter) -> Led:
     tables = found[0].tables if found else "runs AS r"
     leader = tables[tables.index(" AS ") + 4]
     place = f"{leader}.started_at", f"{leader}.run_id"
-    return Led(tables, place, found, chosen, connection.postgres)
+    return FilterPlan(tables, place, found, chosen, connection.postgres)
 
 
-def _counted(connection: Connection, found: Sequence[Condition], chosen: RunFilter) -> list[int]:
+def _counted(connection: Connection, found: Sequence[Predicate], chosen: RunFilter) -> list[int]:
     """How many runs meet each condition in the time that is asked for, up to ``_MANY``."""
     parts, parameters = [], []
     for one in found:

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.model.records import CLOSED, INTERRUPTED, OPEN
-from runreel.projection.run_mapper import key, storable
+from runreel.projection.run_mapper import clean_text, index_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,7 +33,7 @@ class Option(NamedTuple):
     parameters: tuple[Any, ...]
 
 
-class Condition(NamedTuple):
+class Predicate(NamedTuple):
     """A condition that may lead: as its options one by one, or ``together``.
 
     ``beside`` is the same where another condition leads, a format of that one's place (0, 1) and
@@ -42,12 +42,12 @@ class Condition(NamedTuple):
 
     options: tuple[Option, ...]
     together: str
-    beside: str
+    filter_sql: str
     parameters: tuple[Any, ...]
     tables: str = _RUNS
 
 
-def indexed(chosen: RunFilter, *, postgres: bool) -> Iterator[Condition]:
+def indexed(chosen: RunFilter, *, postgres: bool) -> Iterator[Predicate]:
     """What may lead, and what few runs use to meet before what many do."""
     yield from _equal("thread_id", chosen.thread)
     yield from _equal("assistant_id", chosen.assistant)
@@ -78,49 +78,49 @@ def unindexed(chosen: RunFilter, *, postgres: bool) -> Iterator[tuple[str, list[
         # Both change the case of ASCII letters alone.
         part = 'strpos(lower({} COLLATE "C"), ?) > 0' if postgres else "instr(lower({}), ?) > 0"
         both = f"{part.format('r.error')} OR {part.format('r.error_code')}"
-        texts = [_lower(storable(text) or "") for text in chosen.error_contains]
+        texts = [_lower(clean_text(text) or "") for text in chosen.error_contains]
         yield (
             f"({' OR '.join([both] * len(texts))})",
             [one for text in texts for one in (text,) * 2],
         )
 
 
-def _equal(column: str, values: Sequence[str]) -> Iterator[Condition]:
+def _equal(column: str, values: Sequence[str]) -> Iterator[Predicate]:
     if values:
-        yield _any_of(f"r.{column}", [*dict.fromkeys(map(key, values))])
+        yield _any_of(f"r.{column}", [*dict.fromkeys(map(index_key, values))])
 
 
-def _any_of(column: str, values: Sequence[str | None], *, also: str = "") -> Condition:
+def _any_of(column: str, values: Sequence[str | None], *, also: str = "") -> Predicate:
     """``also`` are words of the index, needed to lead by it."""
     options = tuple(Option(f"{column} = ?{also}", (value,)) for value in values)
     several = "= ?" if len(values) == 1 else f"IN ({_marks(values)})"
-    return Condition(
+    return Predicate(
         options, f"{column} {several}{also}", f"{{2}}{column} {several}", tuple(values)
     )
 
 
-def _recording(values: Sequence[str]) -> Iterator[Condition]:
+def _recording(values: Sequence[str]) -> Iterator[Predicate]:
     yield _any_of("r.recording", values, also=" AND r.recording <> 'closed'")
 
 
-def _label(name: str, values: Sequence[str]) -> Condition:
-    stored = [*dict.fromkeys(map(key, values))]
+def _label(name: str, values: Sequence[str]) -> Predicate:
+    stored = [*dict.fromkeys(map(index_key, values))]
     several = "= ?" if len(stored) == 1 else f"IN ({_marks(stored)})"
-    return Condition(
+    return Predicate(
         tuple(
-            Option(f"l.key = ? AND l.value = ?{VALUE_OF_LABEL}", (key(name), value))
+            Option(f"l.key = ? AND l.value = ?{VALUE_OF_LABEL}", (index_key(name), value))
             for value in stored
         ),
         f"l.key = ? AND l.value {several}{VALUE_OF_LABEL}",
         f"(SELECT 1 FROM run_labels AS o WHERE o.key = ? AND o.value {several}"
         " AND o.started_at = {0} AND o.run_id = {1}) IS NOT NULL",
-        (key(name), *stored),
+        (index_key(name), *stored),
         BY_LABEL,
     )
 
 
-def _bare(sql: str) -> Condition:
-    return Condition((Option(_leading(sql), ()),), _leading(sql), sql, ())
+def _bare(sql: str) -> Predicate:
+    return Predicate((Option(_leading(sql), ()),), _leading(sql), sql, ())
 
 
 def _leading(beside: str) -> str:
@@ -128,12 +128,12 @@ def _leading(beside: str) -> str:
     return beside.format("", "", "")
 
 
-def _status(choice: StatusChoice, stale: Sequence[str], *, postgres: bool) -> Condition:
+def _status(choice: StatusChoice, stale: Sequence[str], *, postgres: bool) -> Predicate:
     if not choice.needs_stale and not choice.interrupted and choice.whole:
         return _any_of("r.status", _names(choice.whole))
     found = [*_options(choice, stale, postgres=postgres)] or [("1 = 0", ())]
     beside = f"({' OR '.join(sql for sql, _ in found)})"
-    return Condition(
+    return Predicate(
         tuple(Option(_leading(sql), parameters) for sql, parameters in found),
         _leading(beside),
         beside,

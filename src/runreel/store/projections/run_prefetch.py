@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.projection.run_mapper import COLUMNS, named, ordered
+from runreel.projection.run_mapper import COLUMNS, as_dict, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,20 +18,25 @@ _LABELS = "SELECT run_id, key, value, started_at FROM run_labels WHERE run_id"
 _ID = COLUMNS.index("run_id")
 
 
-class Known(NamedTuple):
+class StoredProjection(NamedTuple):
     """What there is of a run: its row of ``runs`` by column names, and its labels in order."""
 
     row: dict[str, Any] | None
     labels: list[Label]
 
 
-def known(connection: Connection, run_ids: Sequence[str]) -> dict[str, Known]:
+def stored_projections(
+    connection: Connection, run_ids: Sequence[str]
+) -> dict[str, StoredProjection]:
     """What the projections say of each of these runs, which are few."""
     one_of = f" IN ({', '.join('?' * len(run_ids))})"
     # A run's labels change with its row alone: read behind it, they cannot be older.
     rows = rows_of(connection, run_ids)
     labels = _labels(connection.all(_LABELS + one_of, run_ids))
-    return {run_id: Known(rows.get(run_id), ordered(labels.get(run_id, ()))) for run_id in run_ids}
+    return {
+        run_id: StoredProjection(rows.get(run_id), ordered(labels.get(run_id, ())))
+        for run_id in run_ids
+    }
 
 
 def rows_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -40,7 +45,7 @@ def rows_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[st
     return _rows(connection.all(_ROWS + one_of, run_ids))
 
 
-class Lookahead:
+class ProjectionPrefetch:
     """The same of run after run, read ahead for whoever asks in the order of ids, once for each."""
 
     def __init__(self, connection: Connection) -> None:
@@ -51,12 +56,12 @@ class Lookahead:
         self._rows: dict[str, dict[str, Any]] = {}
         self._labels: dict[str, list[Label]] = {}
 
-    def of(self, run_id: str) -> Known:
+    def of(self, run_id: str) -> StoredProjection:
         """What there is of a run."""
         read = self._first is not None and self._first <= run_id
         if not read or (self._last is not None and run_id > self._last):
             self._read(run_id)
-        return Known(self._rows.pop(run_id, None), ordered(self._labels.pop(run_id, ())))
+        return StoredProjection(self._rows.pop(run_id, None), ordered(self._labels.pop(run_id, ())))
 
     def _read(self, run_id: str) -> None:
         self._first = None
@@ -69,7 +74,7 @@ class Lookahead:
 
 
 def _rows(found: Iterable[Sequence[Any]]) -> dict[str, dict[str, Any]]:
-    return {row[_ID]: named(row) for row in found}
+    return {row[_ID]: as_dict(row) for row in found}
 
 
 def _labels(found: Iterable[Sequence[Any]]) -> dict[str, list[Label]]:

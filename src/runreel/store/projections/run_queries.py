@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.model.records import PRUNED
 from runreel.model.selection import UNFINISHED, RunFilter
-from runreel.projection.run_mapper import SUMMARY, key, summary_of
+from runreel.projection.run_mapper import SUMMARY, index_key, row_to_summary
 from runreel.store.projections import predicates
-from runreel.store.projections.filter_planner import led
+from runreel.store.projections.filter_planner import plan_filter
 from runreel.store.schema import migrations
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runreel.model.records import RunSummary
     from runreel.model.selection import StatusChoice
     from runreel.store.connection import Connection
-    from runreel.store.projections.filter_planner import Led, Where
+    from runreel.store.projections.filter_planner import FilterPlan, Where
 
 _COLUMNS = ", ".join((*(f"r.{column}" for column in SUMMARY), migrations.VERSION))
 _SESSION = (
@@ -41,16 +41,16 @@ def page(
     Raises:
         ProjectionOutdated: if these rows mean something else to this code.
     """
-    sql, parameters = _listed(led(connection, chosen), limit, after)
+    sql, parameters = _listed(plan_filter(connection, chosen), limit, after)
     rows = connection.all(sql, parameters)
     # Each row tells the version, so that a server is asked once.
     migrations.check_projections(rows[0][-1] if rows else migrations.projection_version(connection))
-    return [summary_of(row[:-1]) for row in rows]
+    return [row_to_summary(row[:-1]) for row in rows]
 
 
-def _listed(asked: Led, limit: int, after: tuple[int, str] | None) -> tuple[str, list[Any]]:
+def _listed(asked: FilterPlan, limit: int, after: tuple[int, str] | None) -> tuple[str, list[Any]]:
     """The statement of a page, and its parameters: of several parts, the first of their rows."""
-    order = f" ORDER BY {' DESC, '.join(asked.place)} DESC"
+    order = f" ORDER BY {' DESC, '.join(asked.order_columns)} DESC"
     only: tuple[str, list[Any]] = (" LIMIT ?", [limit]) if limit else ("", [])
     parts, parameters = [], []
     for part in asked.parts():
@@ -65,14 +65,14 @@ def _listed(asked: Led, limit: int, after: tuple[int, str] | None) -> tuple[str,
     return sql, [*parameters, *only[1]]
 
 
-def _behind(asked: Led, part: Where, after: tuple[int, str] | None) -> Where:
+def _behind(asked: FilterPlan, part: Where, after: tuple[int, str] | None) -> Where:
     """The conditions of a part, of rows behind a position; pruned runs have to be asked for."""
     where, values = part
-    if not asked.chosen.recording:
+    if not asked.run_filter.recording:
         where.append("r.recording <> ?")
         values.append(PRUNED)
     if after is not None:
-        where.append(f"({', '.join(asked.place)}) < (?, ?)")
+        where.append(f"({', '.join(asked.order_columns)}) < (?, ?)")
         values += after
     return where, values
 
@@ -81,7 +81,7 @@ def count(
     connection: Connection, chosen: RunFilter, *, after: tuple[int, str] | None = None
 ) -> int:
     """How many runs all pages of a list behind the position ``after`` have together."""
-    asked = led(connection, chosen)
+    asked = plan_filter(connection, chosen)
     where, parameters = _behind(asked, asked.where(), after)
     sql = f"SELECT count(*) FROM {asked.tables}{where_clause(where)}"
     return int(connection.one(sql, parameters)[0])
@@ -164,7 +164,7 @@ def run_of_response(connection: Connection, source: str, response_id: str) -> st
     row = connection.one(
         "SELECT run_id FROM runs WHERE response_id = ? AND source = ?"
         " ORDER BY started_at DESC, run_id DESC LIMIT 1",
-        (key(response_id), source),
+        (index_key(response_id), source),
     )
     return None if row is None else str(row[0])
 

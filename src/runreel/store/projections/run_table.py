@@ -7,17 +7,17 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from runreel.projection.run_mapper import COLUMNS, SUMMARY, label_rows, named_row_of, summary_of
+from runreel.projection.run_mapper import COLUMNS, SUMMARY, label_rows, row_to_summary, to_dict
 from runreel.store.projections import usage_rollups
-from runreel.store.projections.usage_rollups import Counted
+from runreel.store.projections.usage_rollups import UsageContribution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runreel.model.records import RunSummary
-    from runreel.projection.run_mapper import Label, Projected
+    from runreel.projection.run_mapper import Label, RunProjection
     from runreel.store.connection import Connection
-    from runreel.store.projections.usage_rollups import Move
+    from runreel.store.projections.usage_rollups import ContributionChange
 
 _LIST = ", ".join(COLUMNS)
 
@@ -28,26 +28,28 @@ INDEXED = (
 )
 _FREE = tuple(column for column in COLUMNS[1:] if column not in INDEXED)
 # What has to be known of a row that stands there before another takes its place.
-_KNOWN = tuple(dict.fromkeys(("run_id", "projected_seq", "labels", *Counted._fields, *INDEXED)))
-_STOOD = f"SELECT {', '.join(_KNOWN)} FROM runs WHERE run_id "
-_STOOD_ONE = f"{_STOOD}= ?"
-_counted = itemgetter(*Counted._fields)
+_KNOWN = tuple(
+    dict.fromkeys(("run_id", "projected_seq", "labels", *UsageContribution._fields, *INDEXED))
+)
+_CURRENT = f"SELECT {', '.join(_KNOWN)} FROM runs WHERE run_id "
+_CURRENT_ONE = f"{_CURRENT}= ?"
+_counted = itemgetter(*UsageContribution._fields)
 _INSERT = f"INSERT INTO runs ({_LIST}) VALUES ({', '.join('?' * len(COLUMNS))})"
 
 
-def save(connection: Connection, *projected: Projected, anyway: bool = False) -> None:
+def save(connection: Connection, *projected: RunProjection, force: bool = False) -> None:
     """Write runs' rows and labels, but for rows that have read further (or ``anyway``).
 
     Call it last in a transaction: what usage adds up to is moved along.
     """
     latest = {one.summary.run_id: one for one in projected}
-    stood = _stood(connection, sorted(latest))
-    moves: list[Move] = []
+    stood = _current_rows(connection, sorted(latest))
+    moves: list[ContributionChange] = []
     writes: defaultdict[str, list[Sequence[Any]]] = defaultdict(list)
     for run_id, one in latest.items():
-        row, before = named_row_of(one), stood.get(run_id)
+        row, before = to_dict(one), stood.get(run_id)
         # Recorders fold the log themselves; whichever has read further is right.
-        if before and not anyway and before["projected_seq"] > row["projected_seq"]:
+        if before and not force and before["projected_seq"] > row["projected_seq"]:
             continue
         sql, values = _write(before, row)
         writes[sql].append(values)
@@ -56,20 +58,20 @@ def save(connection: Connection, *projected: Projected, anyway: bool = False) ->
         moves.append((counted(before) if before else None, counted(row)))
     for sql, rows in writes.items():
         _execute(connection, sql, rows)
-    usage_rollups.move(connection, moves)
+    usage_rollups.apply_changes(connection, moves)
 
 
 def delete(connection: Connection, run_id: str) -> None:
     """Remove a run's row and labels."""
-    stood = _stood(connection, [run_id])
+    stood = _current_rows(connection, [run_id])
     connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
     connection.execute("DELETE FROM run_labels WHERE run_id = ?", (run_id,))
-    usage_rollups.move(connection, [(counted(row), None) for row in stood.values()])
+    usage_rollups.apply_changes(connection, [(counted(row), None) for row in stood.values()])
 
 
-def counted(row: dict[str, Any]) -> Counted:
+def counted(row: dict[str, Any]) -> UsageContribution:
     """What usage adds up of a row by column names."""
-    return Counted._make(_counted(row))
+    return UsageContribution._make(_counted(row))
 
 
 def load(connection: Connection, run_id: str) -> tuple[RunSummary, bytes] | None:
@@ -77,15 +79,15 @@ def load(connection: Connection, run_id: str) -> tuple[RunSummary, bytes] | None
     row = connection.one(
         f"SELECT {', '.join(SUMMARY)}, result FROM runs WHERE run_id = ?", (run_id,)
     )
-    return None if row is None else (summary_of(row[:-1]), bytes(row[-1]))
+    return None if row is None else (row_to_summary(row[:-1]), bytes(row[-1]))
 
 
-def _stood(connection: Connection, run_ids: list[str]) -> dict[str, dict[str, Any]]:
+def _current_rows(connection: Connection, run_ids: list[str]) -> dict[str, dict[str, Any]]:
     """What is known of the rows that stand there; nobody else changes them from now on."""
     if connection.postgres:
-        rows = connection.all(f"{_STOOD}= ANY (?) ORDER BY run_id FOR UPDATE", (run_ids,))
+        rows = connection.all(f"{_CURRENT}= ANY (?) ORDER BY run_id FOR UPDATE", (run_ids,))
     else:
-        rows = [row for run_id in run_ids for row in connection.all(_STOOD_ONE, (run_id,))]
+        rows = [row for run_id in run_ids for row in connection.all(_CURRENT_ONE, (run_id,))]
     return {row[0]: dict(zip(_KNOWN, row, strict=True)) for row in rows}
 
 

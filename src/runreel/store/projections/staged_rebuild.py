@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from runreel.projection.run_mapper import COLUMNS
 from runreel.store.projections import usage_rollup_check, usage_rollups
-from runreel.store.projections.usage_rollups import Counted
+from runreel.store.projections.usage_rollups import UsageContribution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
     from runreel.store.connection import Connection
-    from runreel.store.projections.usage_rollup_check import Absent
-    from runreel.store.projections.usage_rollups import Wrong
-    from runreel.system.disk_queue import Spool
+    from runreel.store.projections.usage_rollup_check import MissingRollup
+    from runreel.store.projections.usage_rollups import RollupMismatch
+    from runreel.system.disk_queue import DiskQueue
 
 _COLUMNS = {
     "staged_ids": ("run_id",),
@@ -28,7 +28,7 @@ _HERE = "run_id IN (SELECT run_id FROM staged_ids)"
 
 
 @contextlib.contextmanager
-def room(connection: Connection) -> Iterator[None]:
+def staging_tables(connection: Connection) -> Iterator[None]:
     """Room beside the projections for rows that will replace theirs."""
     for table, columns in _COLUMNS.items():
         like = f"SELECT {', '.join(columns)} FROM {_LIKE[table]} WHERE 1 = 0"
@@ -44,7 +44,7 @@ def room(connection: Connection) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def attempt(connection: Connection) -> Iterator[None]:
+def savepoint(connection: Connection) -> Iterator[None]:
     """Reads that may fail without failing the transaction that they are in."""
     if not connection.postgres:
         yield
@@ -58,7 +58,7 @@ def attempt(connection: Connection) -> Iterator[None]:
     connection.execute("RELEASE SAVEPOINT attempt")
 
 
-def stage(
+def stage_rows(
     connection: Connection,
     run_ids: Sequence[str],
     rows: Sequence[Sequence[Any]],
@@ -70,7 +70,9 @@ def stage(
     _insert(connection, "staged_labels", labels)
 
 
-def place(connection: Connection, wrong: Spool[Wrong | Absent] | None) -> None:
+def swap_in(
+    connection: Connection, wrong: DiskQueue[RollupMismatch | MissingRollup] | None
+) -> None:
     """Move the staged rows into place, but for runs that were recorded or pruned meanwhile.
 
     With ``wrong``, which is told where it did not, all usage adds up to what the runs do then: see
@@ -91,18 +93,18 @@ def place(connection: Connection, wrong: Spool[Wrong | Absent] | None) -> None:
     days = set() if wrong is not None else _right_days(connection)
     _replace(connection)
     if wrong is not None:
-        usage_rollup_check.mend(connection, wrong=wrong)
+        usage_rollup_check.repair(connection, wrong=wrong)
     for day in days:
-        usage_rollup_check.mend(connection, day=day)
+        usage_rollup_check.repair(connection, day=day)
 
 
 def _right_days(connection: Connection) -> set[int]:
     """The days of the runs that are replaced whose usage adds up to what their runs do."""
-    columns = ", ".join(Counted._fields)
+    columns = ", ".join(UsageContribution._fields)
     days = set()
     for table in ("runs", "staged_runs"):
         rows = connection.all(f"SELECT {columns} FROM {table} WHERE {_HERE}")
-        days |= usage_rollups.days_of(map(Counted._make, rows))
+        days |= usage_rollups.days_of(map(UsageContribution._make, rows))
     return {day for day in days if not list(usage_rollup_check.differences(connection, day=day))}
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.model.selection import RunFilter, StatusChoice
 from runreel.model.timestamps import to_micros
-from runreel.projection.run_mapper import key
+from runreel.projection.run_mapper import index_key
 from runreel.store.projections import usage_rollups
-from runreel.store.projections.filter_planner import led
+from runreel.store.projections.filter_planner import plan_filter
 from runreel.store.projections.run_queries import where_clause
 from runreel.store.projections.usage_rollups import (
     COUNTS,
@@ -17,8 +17,8 @@ from runreel.store.projections.usage_rollups import (
     DIMENSIONS,
     HOUR,
     MICROS,
-    PART,
     QUARTER,
+    TOKEN_LIMB,
     TOKENS,
 )
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from runreel.store.connection import Connection
-    from runreel.store.projections.filter_planner import Led
+    from runreel.store.projections.filter_planner import FilterPlan
 
     Statement = tuple[str, list[Any]]
     # From a start up to but not another; None is without end.
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     # From which start on a time zone is how many seconds ahead of UTC, in order.
     Ahead = Sequence[tuple[int, int]]
 
-_PARTS = (f"r.{tokens} {operator} {PART}" for tokens in TOKENS for operator in ("/", "%"))
+_PARTS = (f"r.{tokens} {operator} {TOKEN_LIMB}" for tokens in TOKENS for operator in ("/", "%"))
 _OF_RUNS = ", ".join(
     ("count(*)", "count(r.total_tokens)", *(f"coalesce(sum({part}), 0)" for part in _PARTS))
 )
@@ -58,7 +58,7 @@ class _Asked(NamedTuple):
 
     columns: Sequence[str]
     chosen: RunFilter
-    led: Led
+    led: FilterPlan
     ahead: Ahead | None
 
 
@@ -94,7 +94,7 @@ def usage(
     time zone is told that is so many seconds ``ahead``, then runs, known, input, completion, total.
     Sums are exact whatever their size. A group may come in several rows.
     """
-    asked = _Asked(columns, chosen, led(connection, chosen), ahead)
+    asked = _Asked(columns, chosen, plan_filter(connection, chosen), ahead)
     statements = [*_added_up(asked)] or [_of_runs(asked)]
     # One statement sees one moment.
     sql = " UNION ALL ".join(text for text, _ in statements)
@@ -150,7 +150,7 @@ def _dimension(asked: _Asked) -> tuple[str, tuple[str | None, ...]] | None:
     if chosen != kept or len(columns) > 1 or len(found) > 1 or not found.issubset(DIMENSIONS):
         return None
     dimension = next(iter(found), "")
-    return dimension, tuple(dict.fromkeys(map(key, values.get(dimension, ()))))
+    return dimension, tuple(dict.fromkeys(map(index_key, values.get(dimension, ()))))
 
 
 def _longest(dimension: str, ahead: Ahead | None) -> int:
@@ -219,7 +219,7 @@ def _of_runs(asked: _Asked, *also: str) -> Statement:
                 f" LEFT JOIN run_labels AS g{number}"
                 f" ON g{number}.run_id = r.run_id AND g{number}.key = ?"
             )
-            joined.append(key(column.removeprefix("label:")))
+            joined.append(index_key(column.removeprefix("label:")))
             columns.append(f"g{number}.value")
         else:
             columns.append(f"r.{column}")
@@ -251,5 +251,7 @@ def _summed(row: Sequence[Any]) -> tuple[Any, ...]:
     runs, known, *parts = row[width:]
     if not known:
         return (*row[:width], int(runs), 0, None, None, None)
-    sums = (int(high) * PART + int(low) for high, low in zip(parts[::2], parts[1::2], strict=True))
+    sums = (
+        int(high) * TOKEN_LIMB + int(low) for high, low in zip(parts[::2], parts[1::2], strict=True)
+    )
     return (*row[:width], int(runs), int(known), *sums)

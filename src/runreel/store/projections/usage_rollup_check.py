@@ -13,12 +13,12 @@ from runreel.store.projections.usage_rollups import (
     COUNTS,
     DAY,
     MICROS,
-    PART,
     SPANS,
     SUMS,
+    TOKEN_LIMB,
     TOKENS,
-    Bucket,
-    Wrong,
+    RollupBucket,
+    RollupMismatch,
     changes,
     floored,
     row_of,
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runreel.store.connection import Connection
-    from runreel.store.projections.usage_rollups import Move
-    from runreel.system.disk_queue import Spool
+    from runreel.store.projections.usage_rollups import ContributionChange
+    from runreel.system.disk_queue import DiskQueue
 
     Row = tuple[Any, ...]
 
@@ -40,7 +40,7 @@ _OF_ONE = (
     *(
         f"coalesce({part}, 0)"
         for name in TOKENS
-        for part in (f"{name} / {PART}", f"{name} % {PART}")
+        for part in (f"{name} / {TOKEN_LIMB}", f"{name} % {TOKEN_LIMB}")
     ),
 )
 _PLACE = "span, start, value, named"
@@ -51,18 +51,18 @@ _STAGED = (
     + ", ".join(f"{name} AS {side}_{name}" for side in ("stored", "due") for name in COUNTS)
     + " FROM usage_by_value WHERE 1 = 0"
 )
-_KEY = len(Bucket._fields)
+_KEY = len(RollupBucket._fields)
 _SIDE = _KEY + len(COUNTS)
 _AT_ONCE = 1_000
 _of = attrgetter("bucket")
 _dimension = attrgetter("bucket.dimension")
 
 
-class Absent(NamedTuple):
+class MissingRollup(NamedTuple):
     """A dimension of which nothing is stored at all, and how many buckets there are to be."""
 
     dimension: str
-    due: int
+    expected: int
 
     @property
     def name(self) -> str:
@@ -71,8 +71,8 @@ class Absent(NamedTuple):
 
 
 def differences(
-    connection: Connection, moves: Iterable[Move] = (), *, day: int | None = None
-) -> Iterator[Wrong | Absent]:
+    connection: Connection, moves: Iterable[ContributionChange] = (), *, day: int | None = None
+) -> Iterator[RollupMismatch | MissingRollup]:
     """The buckets that do not hold what the runs add up to, of a day or of all, in order.
 
     ``moves`` are rows of ``runs`` that are not what they should be, and what they should be. Call
@@ -80,19 +80,22 @@ def differences(
     """
     for dimension, found in groupby(_differing(connection, moves, day), key=_dimension):
         if _holds_nothing(connection, dimension):
-            yield Absent(dimension, sum(1 for _ in found))
+            yield MissingRollup(dimension, sum(1 for _ in found))
         else:
             yield from found
 
 
-def adds_up(connection: Connection) -> bool:
+def is_consistent(connection: Connection) -> bool:
     """Whether usage is what the runs add up to."""
     with damage.snapshot(connection):
         return next(differences(connection), None) is None
 
 
-def mend(
-    connection: Connection, *, day: int | None = None, wrong: Spool[Wrong | Absent] | None = None
+def repair(
+    connection: Connection,
+    *,
+    day: int | None = None,
+    wrong: DiskQueue[RollupMismatch | MissingRollup] | None = None,
 ) -> None:
     """Have usage add up to what the runs do, of a day or in all.
 
@@ -101,12 +104,12 @@ def mend(
     """
     connection.execute(_STAGED)
     for dimension in sorted(SPANS):
-        found: Iterable[Wrong | Absent]
+        found: Iterable[RollupMismatch | MissingRollup]
         if _holds_nothing(connection, dimension):
-            filled = _fill(connection, dimension, day)
-            found = [Absent(dimension, filled)] if filled else []
+            filled = _insert_missing(connection, dimension, day)
+            found = [MissingRollup(dimension, filled)] if filled else []
         else:
-            found = _correct(connection, dimension, day)
+            found = _rewrite_wrong(connection, dimension, day)
         if wrong is not None:
             wrong.extend(found)
     connection.execute("DROP TABLE staged_usage")
@@ -117,11 +120,11 @@ def _holds_nothing(connection: Connection, dimension: str) -> bool:
     return connection.one(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1") is None
 
 
-def _fill(connection: Connection, dimension: str, day: int | None) -> int:
+def _insert_missing(connection: Connection, dimension: str, day: int | None) -> int:
     """Make all buckets of a dimension that has none; how many."""
     table, key, _ = _rows_of(dimension)
     place = _PLACE if dimension else "span, start"
-    due, parts = _due(connection, dimension, day)
+    due, parts = _expected_sql(connection, dimension, day)
     what = f"'{dimension}', {place}" if dimension else place
     sql = (
         f"INSERT INTO {table} ({key}, slot, {', '.join(COUNTS)}) {due}"
@@ -131,7 +134,9 @@ def _fill(connection: Connection, dimension: str, day: int | None) -> int:
     return int(connection.execute(sql).rowcount)
 
 
-def _correct(connection: Connection, dimension: str, day: int | None) -> Iterator[Wrong]:
+def _rewrite_wrong(
+    connection: Connection, dimension: str, day: int | None
+) -> Iterator[RollupMismatch]:
     """Make all buckets of a dimension what they should be; those that were not."""
     sql = f"SELECT '{dimension}', wrong.* FROM ({_unequal(connection, dimension, day)}) AS wrong"
     connection.execute(f"INSERT INTO staged_usage {sql}")
@@ -146,9 +151,11 @@ def _correct(connection: Connection, dimension: str, day: int | None) -> Iterato
     return map(_wrong_of, _streamed(connection, f"SELECT * {those} ORDER BY {_PLACE}"))
 
 
-def _differing(connection: Connection, moves: Iterable[Move], day: int | None) -> Iterator[Wrong]:
+def _differing(
+    connection: Connection, moves: Iterable[ContributionChange], day: int | None
+) -> Iterator[RollupMismatch]:
     more = changes(moves)
-    moved = (Wrong(bucket, (), ()) for bucket in sorted(more))
+    moved = (RollupMismatch(bucket, (), ()) for bucket in sorted(more))
     for bucket, some in groupby(heapq.merge(_found(connection, day), moved, key=_of), key=_of):
         _, stored, due = next(some)
         if not stored:
@@ -156,14 +163,14 @@ def _differing(connection: Connection, moves: Iterable[Move], day: int | None) -
         if bucket in more:
             due = tuple(map(sum, zip(due, more[bucket], strict=True)))
         if stored != due:
-            yield Wrong(bucket, stored, due)
+            yield RollupMismatch(bucket, stored, due)
 
 
-def _wrong_of(row: Row) -> Wrong:
-    return Wrong(Bucket._make(row[:_KEY]), row[_KEY:_SIDE], row[_SIDE:])
+def _wrong_of(row: Row) -> RollupMismatch:
+    return RollupMismatch(RollupBucket._make(row[:_KEY]), row[_KEY:_SIDE], row[_SIDE:])
 
 
-def _found(connection: Connection, day: int | None) -> Iterator[Wrong]:
+def _found(connection: Connection, day: int | None) -> Iterator[RollupMismatch]:
     """The buckets that do not hold what the rows of ``runs`` add up to, in order."""
     for dimension in sorted(SPANS):
         sql = f"{_unequal(connection, dimension, day)} ORDER BY {_PLACE}"
@@ -185,8 +192,8 @@ def _streamed(connection: Connection, sql: str) -> Iterator[Row]:
 
 def _unequal(connection: Connection, dimension: str, day: int | None) -> str:
     """SQL for the buckets of a dimension that do not hold what the runs add up to."""
-    due, parts = _due(connection, dimension, day)
-    sides = [f"SELECT 0 AS side, kept.* FROM ({_kept(dimension, day)}) AS kept"]
+    due, parts = _expected_sql(connection, dimension, day)
+    sides = [f"SELECT 0 AS side, kept.* FROM ({_stored_sql(dimension, day)}) AS kept"]
     sides += [f"SELECT 1, each_one.* FROM ({part}) AS each_one" for part in parts]
     told = [
         [f"sum(CASE side WHEN {side} THEN {name} ELSE 0 END)" for name in COUNTS] for side in (0, 1)
@@ -206,7 +213,7 @@ def _rows_of(dimension: str) -> tuple[str, str, str]:
     return "usage_by_value", f"dimension, {_PLACE}", f"dimension = '{dimension}' AND {spans}"
 
 
-def _kept(dimension: str, day: int | None) -> str:
+def _stored_sql(dimension: str, day: int | None) -> str:
     """SQL for what buckets hold."""
     table, _, where = _rows_of(dimension)
     if day is not None:
@@ -215,7 +222,7 @@ def _kept(dimension: str, day: int | None) -> str:
     return f"SELECT {place}, {', '.join(COUNTS)} FROM {table} WHERE {where}"
 
 
-def _due(connection: Connection, dimension: str, day: int | None) -> tuple[str, list[str]]:
+def _expected_sql(connection: Connection, dimension: str, day: int | None) -> tuple[str, list[str]]:
     """SQL for what buckets should hold: what goes before a query, and its parts to be added up."""
     shortest, *longer = SPANS[dimension]
     each = _of_each(dimension, shortest, day, binary=connection.postgres)
@@ -248,7 +255,7 @@ def _of_each(dimension: str, span: int, day: int | None, *, binary: bool) -> str
     return f"SELECT {bucket}, {counts} FROM runs WHERE {where}"
 
 
-def _stored(connection: Connection, bucket: Bucket) -> tuple[int, ...]:
+def _stored(connection: Connection, bucket: RollupBucket) -> tuple[int, ...]:
     table, key, values = row_of(bucket)
     where = " AND ".join(f"{name} = ?" for name in key)
     found = connection.one(f"SELECT {SUMS} FROM {table} WHERE {where}", values)

@@ -30,7 +30,7 @@ _MINUTE = len("1970-01-01T00:00")
 _NAMES = {QUARTER: "quarter", HOUR: "hour", DAY: "day"}
 
 # A sum of 64-bit counts can be wider: SQLite fails then. The two parts of a count never add up so.
-PART = 1_000_000_000
+TOKEN_LIMB = 1_000_000_000
 TOKENS = ("input_text_tokens", "completion_tokens", "total_tokens")
 COUNTS = (
     *("runs", "known", "input_high", "input_low"),
@@ -39,7 +39,7 @@ COUNTS = (
 SUMS = ", ".join(f"sum({name})" for name in COUNTS)
 
 
-class Counted(NamedTuple):
+class UsageContribution(NamedTuple):
     """The columns of a row of ``runs`` that its usage is added up by, and its usage."""
 
     recording: str
@@ -53,7 +53,7 @@ class Counted(NamedTuple):
     total_tokens: int | None
 
 
-class Bucket(NamedTuple):
+class RollupBucket(NamedTuple):
     """Runs that began within ``span`` quarters from ``start`` on, counted since 1970.
 
     Those of one value of a dimension, or of none where it is not ``named``; dimension ``""`` is
@@ -77,21 +77,21 @@ class Bucket(NamedTuple):
         return f"usage_by_value {when} {self.dimension} {value}"
 
 
-class Wrong(NamedTuple):
+class RollupMismatch(NamedTuple):
     """A bucket that does not hold what it should: see ``COUNTS``."""
 
-    bucket: Bucket
+    bucket: RollupBucket
     stored: tuple[int, ...]
-    due: tuple[int, ...]
+    expected: tuple[int, ...]
 
 
 # A row of ``runs`` as it was and as it is; None: there is none.
-Move = tuple[Counted | None, Counted | None]
-Changes = dict[Bucket, list[int]]
-_TIME_KEY, _VALUE_KEY = ("span", "start"), Bucket._fields
+ContributionChange = tuple[UsageContribution | None, UsageContribution | None]
+Changes = dict[RollupBucket, list[int]]
+_TIME_KEY, _VALUE_KEY = ("span", "start"), RollupBucket._fields
 
 
-def changes(moves: Iterable[Move]) -> Changes:
+def changes(moves: Iterable[ContributionChange]) -> Changes:
     """What is to be added to which buckets when rows of ``runs`` change from one to the other."""
     found: Changes = defaultdict(lambda: [0] * len(COUNTS))
     for before, after in moves:
@@ -106,7 +106,7 @@ def changes(moves: Iterable[Move]) -> Changes:
     return {bucket: sums for bucket, sums in found.items() if any(sums)}
 
 
-def move(connection: Connection, moves: Iterable[Move]) -> None:
+def apply_changes(connection: Connection, moves: Iterable[ContributionChange]) -> None:
     """Follow rows of ``runs`` that have just been changed from one to the other.
 
     Call it last in a transaction that keeps others from these rows.
@@ -137,13 +137,13 @@ def totals(counts: Sequence[int]) -> dict[str, int] | None:
     return {
         "runs": runs,
         "known": known,
-        "input_text_tokens": given_high * PART + given_low,
-        "completion_tokens": made_high * PART + made_low,
-        "total_tokens": all_high * PART + all_low,
+        "input_text_tokens": given_high * TOKEN_LIMB + given_low,
+        "completion_tokens": made_high * TOKEN_LIMB + made_low,
+        "total_tokens": all_high * TOKEN_LIMB + all_low,
     }
 
 
-def days_of(rows: Iterable[Counted]) -> set[int]:
+def days_of(rows: Iterable[UsageContribution]) -> set[int]:
     """The days that runs are counted in, as the starts of their buckets."""
     return {row.started_at // MICROS // DAY * DAY for row in rows}
 
@@ -159,32 +159,32 @@ def floored(number: str, by: int) -> str:
     return f"({number} / {by} - CASE WHEN {number} % {by} < 0 THEN 1 ELSE 0 END)"
 
 
-def _buckets(row: Counted) -> Iterator[Bucket]:
+def _buckets(row: UsageContribution) -> Iterator[RollupBucket]:
     quarter = row.started_at // MICROS
     for dimension, spans in SPANS.items():
         value = getattr(row, dimension) if dimension else ""
         for span in spans:
             start = quarter // span * span
-            yield Bucket(dimension, span, start, value or "", int(value is not None))
+            yield RollupBucket(dimension, span, start, value or "", int(value is not None))
 
 
-def _of_one(row: Counted) -> list[int]:
+def _of_one(row: UsageContribution) -> list[int]:
     counts = [1, int(row.total_tokens is not None)]
     for told in (row.input_text_tokens, row.completion_tokens, row.total_tokens):
         tokens = told or 0
-        high, low = divmod(abs(tokens), PART)
+        high, low = divmod(abs(tokens), TOKEN_LIMB)
         counts += (high, low) if tokens >= 0 else (-high, -low)
     return counts
 
 
-def row_of(bucket: Bucket) -> tuple[str, tuple[str, ...], tuple[Any, ...]]:
+def row_of(bucket: RollupBucket) -> tuple[str, tuple[str, ...], tuple[Any, ...]]:
     """The table that a bucket is in, and its key there."""
     if bucket.dimension:
         return "usage_by_value", _VALUE_KEY, bucket
     return "usage_by_time", _TIME_KEY, (bucket.span, bucket.start)
 
 
-def _add(connection: Connection, rows: list[tuple[Bucket, list[int]]]) -> None:
+def _add(connection: Connection, rows: list[tuple[RollupBucket, list[int]]]) -> None:
     """Add counts to buckets, in their order; those that are not there are made."""
     if connection.postgres:
         from runreel.store.projections import usage_rollups_postgres

@@ -31,7 +31,7 @@ RELATIONS = (*TABLES, schema.VERSION_TABLE, *VIEWS)
 FUNCTIONS = ("runreel_guard_update", "runreel_guard_delete", "runreel_guard_truncate")
 
 # How a table or view is (under ""), and each thing that it has. A first line is told to people.
-Facts = dict[tuple[str, str], str]
+SchemaObjects = dict[tuple[str, str], str]
 
 
 def differences(connection: Connection) -> list[str]:
@@ -90,12 +90,12 @@ def _is_of_schema(error: Any) -> bool:
     return (getattr(error, "sqlstate", None) or "")[:2] in ("0A", "22", "25", "42", "XX")
 
 
-def _sqlite(connection: Connection) -> tuple[Facts, Facts]:
+def _sqlite(connection: Connection) -> tuple[SchemaObjects, SchemaObjects]:
     return _sqlite_facts(connection.all), _sqlite_expected(connection.url)
 
 
 @cache
-def _sqlite_expected(url: Url) -> Facts:
+def _sqlite_expected(url: Url) -> SchemaObjects:
     scratch = sqlite3.connect(":memory:")
     try:
         scratch.executescript(schema.ddl(url))
@@ -104,8 +104,8 @@ def _sqlite_expected(url: Url) -> Facts:
         scratch.close()
 
 
-def _sqlite_facts(ask: Callable[[str], Iterable[Any]]) -> Facts:
-    facts: Facts = {}
+def _sqlite_facts(ask: Callable[[str], Iterable[Any]]) -> SchemaObjects:
+    facts: SchemaObjects = {}
     for kind, name, relation, sql in ask(_MASTER):
         thing = "" if kind in ("table", "view") else f"{kind} {name}"
         # A damaged file may hold anything as its SQL.
@@ -137,7 +137,7 @@ SELECT lower(m.name), c.name,
 """
 
 
-def _postgres(connection: Connection) -> tuple[Facts, Facts]:
+def _postgres(connection: Connection) -> tuple[SchemaObjects, SchemaObjects]:
     with _taken_back(connection):
         (home,) = connection.one(_HOME)
         number = partitions.count(connection)
@@ -156,7 +156,7 @@ def _postgres(connection: Connection) -> tuple[Facts, Facts]:
         return found, dict(_of_each_partition(expected, number or 0))
 
 
-def _of_each_partition(facts: Facts, number: int) -> Iterator[tuple[tuple[str, str], str]]:
+def _of_each_partition(facts: SchemaObjects, number: int) -> Iterator[tuple[tuple[str, str], str]]:
     """Facts with those of the first partition told of each."""
     first = partitions.name(0)
     for (relation, thing), told in facts.items():
@@ -184,7 +184,7 @@ def _search(connection: Connection, path: str) -> None:
     connection.execute("SELECT set_config('search_path', ?, true)", (path,))
 
 
-def _postgres_facts(connection: Connection, oids: Any) -> Facts:
+def _postgres_facts(connection: Connection, oids: Any) -> SchemaObjects:
     return {(name, thing): told for name, thing, told in connection.all(_FACTS, tuple(oids))}
 
 

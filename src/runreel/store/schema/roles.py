@@ -23,7 +23,7 @@ class Roles:
     schema: str = "public"
 
 
-def sql(roles: Roles) -> str:
+def roles_sql(roles: Roles) -> str:
     """A script that makes them, where they are not there yet; run again, it changes nothing.
 
     Raises:
