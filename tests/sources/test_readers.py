@@ -98,7 +98,7 @@ def test_only_partial_messages_have_an_envelope(reader, type_):
 @example(value={"type": "PARTIAL_MESSAGE", "text": "a", "source_index": 1.0})
 @example(value={"type": 1, "text": "a"})
 def test_what_is_spoken_is_the_envelope_and_all_else_that_readers_say_agrees(reader, value):
-    spoken = reader.spoken(value)
+    spoken = reader.parse_text_only(value)
     if spoken is None:
         return
     index, text = spoken
@@ -112,7 +112,7 @@ def test_what_is_spoken_is_the_envelope_and_all_else_that_readers_say_agrees(rea
 @pytest.mark.parametrize("reader", [PLAIN, YANDEX])
 @pytest.mark.parametrize("index", [0, 7, 2**63 - 1])
 def test_the_envelope_of_whole_texts_is_spoken(reader, index):
-    assert reader.spoken(reader.envelope("PARTIAL_MESSAGE", index, "Hi")) == (index, "Hi")
+    assert reader.parse_text_only(reader.envelope("PARTIAL_MESSAGE", index, "Hi")) == (index, "Hi")
 
 
 def test_each_source_has_the_reader_of_its_name():

@@ -60,7 +60,7 @@ def remask(value: Any, shape: PayloadShape, text: str, hidden: Spans) -> Any:
 
     A message that tells the text again would bring back what was erased of it.
     """
-    slots, telling = shape.slots(value), shape.telling(value)
+    slots, telling = shape.slots(value), shape.text_mode(value)
     parts = [slot.container[slot.key] for slot in slots]
     if telling not in (TextMode.CUMULATIVE, TextMode.REPEAT) or not all(
         isinstance(p, str) for p in parts

@@ -99,7 +99,7 @@ def text_only_reading(text: str) -> Interpretation:
 
 
 def accepts_text_fast_path(reading: Interpretation | None) -> bool:
-    """Whether this, of a partial message, says nothing but the text; None: see ``spoken``."""
+    """True if a partial message changes nothing but the text; None: see ``parse_text_only``."""
     return reading is None or (
         reading.event is not None
         and reading.metadata is None
@@ -123,7 +123,7 @@ class PayloadShape(Protocol):
         """
         ...
 
-    def telling(self, value: Any, /) -> TextMode:
+    def text_mode(self, value: Any, /) -> TextMode:
         """How what stands in the slots of ``value`` belongs to the run's text."""
         ...
 
@@ -132,11 +132,11 @@ class PayloadShape(Protocol):
 
         None where there is no such event. A row whose event equals it stores the text alone; one
         that tells MORE stores beside its text only what differs. Where it tells the WHOLE text it
-        is a PARTIAL_MESSAGE, and ``reading.spoken`` is all that it means.
+        is a PARTIAL_MESSAGE, and ``parse_text_only`` is all that it means.
         """
         ...
 
-    def spoken(self, value: Any, /) -> tuple[int | None, str] | None:
+    def parse_text_only(self, value: Any, /) -> tuple[int | None, str] | None:
         """Index and text of a stream event that equals its envelope, where that is the WHOLE text.
 
         None for any other event.

@@ -62,12 +62,12 @@ def encode(
     Raises:
         BadValue: if it is no JSON value.
     """
-    spoken = shape.spoken(value) if type_ == PARTIAL else None
+    spoken = shape.parse_text_only(value) if type_ == PARTIAL else None
     if spoken is not None and spoken[0] == index:
         encoded = encode_text(spoken[1], text)
         if encoded is not None:
             return encoded
-    slots, telling = shape.slots(value), shape.telling(value)
+    slots, telling = shape.slots(value), shape.text_mode(value)
     parts = [container[key] for container, key in slots]
     told = None
     if (slots or telling is TextMode.RESTART) and APPENDED not in value:

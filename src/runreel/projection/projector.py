@@ -36,7 +36,7 @@ _TYPE, _KEEP, _PAYLOAD, _REDACTED = map(
 class ProjectedRow(NamedTuple):
     """What one row holds and means; ``changed`` is whether a list of runs shows it.
 
-    ``reading`` is None where the row holds nothing but text: see ``reading.spoken``.
+    ``reading`` is None where the row holds nothing but text: see ``parse_text_only``.
     """
 
     value: Any

@@ -47,7 +47,7 @@ class EventInput(NamedTuple):
 class NewEvent(NamedTuple):
     """A row ready to be appended, with what it was made of and the run's text after it.
 
-    ``reading`` is None where the row holds nothing but text: see ``reading.spoken``.
+    ``reading`` is None where the row holds nothing but text: see ``parse_text_only``.
     """
 
     row: EventRow

@@ -126,7 +126,7 @@ class StreamHead:
         """
         if kind != STREAM_EVENT or not self._fold.accepts_text_fast_path:
             return None
-        told = self.reader.spoken(value)
+        told = self.reader.parse_text_only(value)
         if told is not None:
             return event_builder.build_text_event(
                 self._fold, self._digest, value, *told, *self._now()

@@ -93,7 +93,7 @@ class PlainReader:
             return []
         return [TextSlot(parts, key) for key, part in enumerate(parts) if type(part) in (str, int)]
 
-    def telling(self, _value: Any) -> TextMode:
+    def text_mode(self, _value: Any) -> TextMode:
         """The whole text: each message repeats it."""
         return TextMode.CUMULATIVE
 
@@ -106,7 +106,7 @@ class PlainReader:
             value["source_index"] = source_index
         return value
 
-    def spoken(self, value: Any) -> tuple[int | None, str] | None:
+    def parse_text_only(self, value: Any) -> tuple[int | None, str] | None:
         """``source_index`` and ``text``."""
         if type(value) is not dict or not isinstance(text := value.get("text"), str):
             return None

@@ -112,7 +112,7 @@ class AsyncExit(Exit):
         finally:
             await self._wire.run_out()
 
-    def _part(self, *, closes: bool) -> None:
+    def _finish(self, *, closes: bool) -> None:
         # The thread outlives the event loop, which may be about to end.
         thread = self._take.end_in_thread(ABANDONED, None, daemon=False)
         if closes and self._loop is not None:

@@ -104,7 +104,7 @@ class OpenAIChatReader:
         choice = chat_content.choice_of(pj.as_object(value))
         return chat_content.slots(chat_content.message_of(choice))
 
-    def telling(self, value: Any) -> TextMode:
+    def text_mode(self, value: Any) -> TextMode:
         """A delta is appended; a message is the whole text."""
         is_chunk = "delta" in chat_content.choice_of(pj.as_object(value))
         return TextMode.DELTA if is_chunk else TextMode.CUMULATIVE
@@ -117,7 +117,7 @@ class OpenAIChatReader:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
         return {"object": CHUNK, "choices": [choice]}
 
-    def spoken(self, _value: Any) -> None:
+    def parse_text_only(self, _value: Any) -> None:
         """None: what tells pieces never tells the whole text."""
         return
 

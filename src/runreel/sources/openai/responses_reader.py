@@ -138,7 +138,7 @@ class OpenAIResponsesReader:
             return _item_slots(value.get("item"))
         return [] if "type" in value else _response_slots(value)
 
-    def telling(self, value: Any) -> TextMode:
+    def text_mode(self, value: Any) -> TextMode:
         """Deltas tell more, what ends them tells it again; a whole response stands for itself."""
         type_ = _type(pj.as_object(value))
         if type_ == CREATED:
@@ -159,7 +159,7 @@ class OpenAIResponsesReader:
             "logprobs": [],
         }
 
-    def spoken(self, _value: Any) -> None:
+    def parse_text_only(self, _value: Any) -> None:
         """None: what tells pieces never tells the whole text."""
         return
 

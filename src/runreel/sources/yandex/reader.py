@@ -107,7 +107,7 @@ class YandexAssistantsReader:
             and type(part["text"].get("content")) in (str, int)
         ]
 
-    def telling(self, _value: Any) -> TextMode:
+    def text_mode(self, _value: Any) -> TextMode:
         """The whole text: each message repeats it."""
         return TextMode.CUMULATIVE
 
@@ -122,7 +122,7 @@ class YandexAssistantsReader:
             "partialMessage": {"content": [{"text": {"content": text}}]},
         }
 
-    def spoken(self, value: Any) -> tuple[int | None, str] | None:
+    def parse_text_only(self, value: Any) -> tuple[int | None, str] | None:
         """The cursor's number and the content of the only part."""
         try:
             text = value["partialMessage"]["content"][0]["text"]["content"]
