@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from runreel.integrity import digest_chain
-from runreel.model.records import CONTEXT, NOTE, EventRow
+from runreel.model.events import CONTEXT, NOTE, EventRow
 from runreel.model.timestamps import to_micros
 from runreel.projection.tombstone import is_tombstone, tombstone_of
 from runreel.recording.recorder import Recorder

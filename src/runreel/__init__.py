@@ -41,7 +41,8 @@ if TYPE_CHECKING:
         SourceMismatch as SourceMismatch,
         UsageError as UsageError,
     )
-    from runreel.model.records import (
+    from runreel.model.events import StoredEvent as StoredEvent
+    from runreel.model.runs import (
         Difference as Difference,
         Listing as Listing,
         OpenRecording as OpenRecording,
@@ -49,7 +50,8 @@ if TYPE_CHECKING:
         PrunedRun as PrunedRun,
         RunError as RunError,
         RunSummary as RunSummary,
-        StoredEvent as StoredEvent,
+    )
+    from runreel.model.usage import (
         UsageItem as UsageItem,
         UsageReport as UsageReport,
         UsageTotals as UsageTotals,
@@ -87,7 +89,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "recording.session": ("Recording",),
     "api.reel": ("Reel", "open"),
-    "recording.deduplication": ("Offer",),
+    "recording.deduplication": ("AppendOutcome",),
     "model.finding": ("Finding",),
     "model.errors": (
         "AmbiguousRun",
@@ -117,7 +119,8 @@ _HOMES = {
         "SourceMismatch",
         "UsageError",
     ),
-    "model.records": (
+    "model.events": ("StoredEvent",),
+    "model.runs": (
         "Difference",
         "Listing",
         "OpenRecording",
@@ -125,11 +128,8 @@ _HOMES = {
         "PrunedRun",
         "RunError",
         "RunSummary",
-        "StoredEvent",
-        "UsageItem",
-        "UsageReport",
-        "UsageTotals",
     ),
+    "model.usage": ("UsageItem", "UsageReport", "UsageTotals"),
     "model.messages": (
         "Author",
         "Citation",
@@ -151,7 +151,7 @@ _HOMES = {
     ),
     "model.status": ("BaseRunStatus", "MessageStatus", "RunStatus", "StreamEvent"),
     "model.timeline": ("Frame", "Timeline"),
-    "model.maintenance": ("Place", "Recovered"),
+    "model.maintenance": ("RedactionMatch", "Recovered"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

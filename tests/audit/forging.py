@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from runreel.integrity import digest_chain
-from runreel.model.records import NOTE, PRUNED, REDACTED, EventRow
+from runreel.model.events import NOTE, PRUNED, REDACTED, EventRow
 from tests import logs
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import BigInteger, LargeBinary
 
 import runreel
-from runreel.model.records import KINDS
+from runreel.model.events import KINDS
 from runreel.store.events.event_log import COLUMNS
 from runreel.store.schema import tables
 from tests import logs

@@ -12,7 +12,7 @@ from runreel.audit.verify import VerifiedCounts, verify
 from runreel.importing.import_files import import_files
 from runreel.integrity import digest_chain
 from runreel.model.errors import LogError, RunNotFound
-from runreel.model.records import EventRow
+from runreel.model.events import EventRow
 from tests import logs, real_runs, traffic
 from tests.audit import forging
 from tests.audit.verified import found, named, whats

@@ -9,7 +9,7 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from runreel.model.records import STREAM_EVENT
+from runreel.model.events import STREAM_EVENT
 from tests.benchmarks import measure, workload
 from tests.benchmarks.bench import DATABASES, DURABILITIES, POSTGRES, SQLITE
 from tests.benchmarks.measure import Sample

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.codec import json_text
 from runreel.integrity import digest_chain
-from runreel.model.records import CLOSED, INTERRUPTED, NOTE, OPENED, RUN, STREAM_EVENT, EventRow
+from runreel.model.events import CLOSED, INTERRUPTED, NOTE, OPENED, RUN, STREAM_EVENT, EventRow
 from runreel.model.timestamps import to_micros
 from runreel.projection.projector import RunProjector
 from runreel.recording.event_builder import EventInput, build_events

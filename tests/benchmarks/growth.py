@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
-from runreel.model.records import STREAM_EVENT
+from runreel.model.events import STREAM_EVENT
 from tests.benchmarks import filling, measure, raw, workload
 from tests.benchmarks.bench import DATABASES, SQLITE, command
 from tests.benchmarks.page import Goal, Row, Section, latency, megabytes

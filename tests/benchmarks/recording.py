@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from runreel.model.records import STREAM_EVENT
+from runreel.model.events import STREAM_EVENT
 from runreel.store.events import event_log
 from tests.benchmarks import measure, peers, raw, workload
 from tests.benchmarks.bench import DATABASES, DRIVERS, DURABILITIES, POSTGRES, SQLITE

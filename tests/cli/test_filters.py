@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import runreel
-from runreel.model import records
+from runreel.model import events
 from runreel.model.selection import STATES
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.system import process_identity
@@ -81,7 +81,7 @@ def test_events_may_be_of_several_types_and_kinds_in_either_case(told: Caller) -
         return [(row["kind"], row["type"]) for row in lines]
 
     everything = rows()
-    for name in records.EVENT_TYPES:
+    for name in events.EVENT_TYPES:
         expected = [row for row in everything if name in row]
         assert rows("--type", name) == rows("--type", name.upper()) == expected
         assert rows("--type", name.lower()) == expected
@@ -94,18 +94,18 @@ def test_events_may_be_of_several_types_and_kinds_in_either_case(told: Caller) -
 
 
 def test_every_type_that_rows_have_is_one_that_they_are_selected_by() -> None:
-    notes = {value for name, value in vars(records).items() if name in _NAMES_OF_NOTES}
-    assert set(records.NOTES) == notes
-    assert {*records.KINDS, *StreamEvent.__members__, *RunStatus.__members__, *notes} == set(
-        records.EVENT_TYPES
+    notes = {value for name, value in vars(events).items() if name in _NAMES_OF_NOTES}
+    assert set(events.NOTES) == notes
+    assert {*events.KINDS, *StreamEvent.__members__, *RunStatus.__members__, *notes} == set(
+        events.EVENT_TYPES
     )
 
 
 # Each word in capitals of the module that is a text and neither a kind nor a state.
 _NAMES_OF_NOTES = {
     name
-    for name, value in vars(records).items()
-    if name.isupper() and isinstance(value, str) and value not in (*records.KINDS, records.OPEN)
+    for name, value in vars(events).items()
+    if name.isupper() and isinstance(value, str) and value not in (*events.KINDS, events.OPEN)
 }
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from runreel.model.records import RUN, STREAM_EVENT
+from runreel.model.events import RUN, STREAM_EVENT
 from runreel.recording.recorder import Recorder
 from runreel.store.database import Database
 

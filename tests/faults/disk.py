@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runreel.api.reel import Reel
-    from runreel.model.records import StoredEvent
+    from runreel.model.events import StoredEvent
     from runreel.recording.session import Recording
 
 # In steps that meet the making of the tables, the write-ahead log and the file itself.

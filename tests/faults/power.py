@@ -17,7 +17,7 @@ from unittest import mock
 import runreel
 from runreel import RunResult, RunStatus, RunStreamEvent, StreamEvent, Usage
 from runreel.model.errors import RunNotFound, RunreelError
-from runreel.model.records import CLOSED, PRUNED
+from runreel.model.events import CLOSED, PRUNED
 from runreel.recording.recorder import Recorder
 from runreel.store.drivers import sqlite
 from tests.cli.stories import partial
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runreel.api.reel import Reel
-    from runreel.model.records import StoredEvent
+    from runreel.model.events import StoredEvent
 
 CARD = "4111-1111-1111-1111"
 # So few that a program of a few commits meets checkpoints in the middle of them.

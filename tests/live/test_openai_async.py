@@ -11,7 +11,7 @@ import pytest
 
 from runreel.capture.openai import run_resolver
 from runreel.model.errors import RecordingError, UsageError
-from runreel.model.records import INTERRUPTED
+from runreel.model.events import INTERRUPTED
 from runreel.model.status import RunStatus
 from tests.live import openai_script as script
 from tests.live.sse_server import Answer, Pause

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from runreel.model.records import CONTEXT, STREAM_EVENT, TOOL_RESULTS
+from runreel.model.events import CONTEXT, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.results import Usage, UsageDetails
 from runreel.model.status import RunStatus
 from tests.live import openai_script as script

@@ -7,7 +7,7 @@ import gc
 import openai
 import pytest
 
-from runreel.model.records import CONTEXT, INTERRUPTED
+from runreel.model.events import CONTEXT, INTERRUPTED
 from runreel.model.results import Usage, UsageDetails
 from runreel.model.status import MessageStatus, RunStatus
 from tests.live import openai_script as script

@@ -13,7 +13,7 @@ import threading
 import openai
 import pytest
 
-from runreel.model.records import INTERRUPTED
+from runreel.model.events import INTERRUPTED
 from runreel.model.status import RunStatus
 from tests.live import openai_script as script
 from tests.live.sse_server import Pause

@@ -10,7 +10,7 @@ import pytest
 
 import runreel
 from runreel.model.errors import RecordingError, SourceMismatch, UsageError
-from runreel.model.records import INTERRUPTED
+from runreel.model.events import INTERRUPTED
 from tests.live import openai_script as script
 from tests.live.sse_server import Answer
 from tests.live.told import break_the_log, kept, notes

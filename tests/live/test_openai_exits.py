@@ -13,7 +13,7 @@ import pytest
 
 from runreel.capture.openai import sse_tap
 from runreel.model.errors import RecordingError
-from runreel.model.records import INTERRUPTED
+from runreel.model.events import INTERRUPTED
 from runreel.recording.group_commit import Committer
 from tests.live import openai_script as script
 from tests.live.sse_server import Answer, Pause

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runreel.model.records import CONTEXT, RUN, TOOL_RESULTS
+from runreel.model.events import CONTEXT, RUN, TOOL_RESULTS
 from runreel.model.results import Usage
 from runreel.model.status import RunStatus
 from tests.live import openai_script as script

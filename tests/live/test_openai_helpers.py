@@ -7,7 +7,7 @@ import asyncio
 import openai
 import pytest
 
-from runreel.model.records import INTERRUPTED
+from runreel.model.events import INTERRUPTED
 from tests.live import openai_script as script
 from tests.live.told import kept, notes
 from tests.strategies import exact

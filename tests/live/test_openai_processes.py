@@ -8,7 +8,7 @@ import textwrap
 import threading
 from collections import defaultdict
 
-from runreel.model.records import CONTEXT, RESUMED, TOOL_RESULTS
+from runreel.model.events import CONTEXT, RESUMED, TOOL_RESULTS
 from runreel.model.results import Usage
 from runreel.model.status import RunStatus
 from tests.live import openai_script as script

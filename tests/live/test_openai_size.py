@@ -7,7 +7,7 @@ import random
 import pytest
 
 from runreel.model.errors import MissingExtra
-from runreel.model.records import STREAM_EVENT
+from runreel.model.events import STREAM_EVENT
 from tests import logs
 from tests.live import openai_script as script
 from tests.live.told import kept

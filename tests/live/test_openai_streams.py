@@ -7,8 +7,8 @@ import json
 import pytest
 
 from runreel.model.errors import UsageError
+from runreel.model.events import CONTEXT
 from runreel.model.messages import FileChunk, UnknownSource
-from runreel.model.records import CONTEXT
 from runreel.model.results import Usage, UsageDetails
 from runreel.model.status import MessageStatus, RunStatus, StreamEvent
 from tests.live import openai_script as script

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from runreel.model.errors import SourceMismatch
-from runreel.model.records import INTERRUPTED
+from runreel.model.events import INTERRUPTED
 from runreel.recording.group_commit import Committer
 from runreel.recording.recorder import Recorder
 from runreel.store.database import Database

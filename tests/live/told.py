@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runreel.model.errors import DatabaseUnavailable
-from runreel.model.records import NOTE, STREAM_EVENT
+from runreel.model.events import NOTE, STREAM_EVENT
 
 if TYPE_CHECKING:
     import pytest

@@ -12,7 +12,7 @@ from runreel.capture.yandex.session import RetryPolicy
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
-    from runreel.model.records import StoredEvent
+    from runreel.model.events import StoredEvent
     from tests.live.assistants_script import Script
     from tests.live.assistants_service import AssistantsService
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from runreel.codec.stream_codec import StreamCodec
-from runreel.model.records import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, EventRow
+from runreel.model.events import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, EventRow
 from runreel.sources import SOURCES, reader_of
 from tests.strategies import tellings
 

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.codec.source_protocol import Interpretation, RunMetadata
 from runreel.codec.token_counts import tally
+from runreel.model.events import RUN, STREAM_EVENT
 from runreel.model.messages import PartialMessage
-from runreel.model.records import RUN, STREAM_EVENT, RunSummary
 from runreel.model.results import FunctionCall, RunResult, RunStreamEvent, ToolCall, ToolCallList
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.projection.run_state import RunState, apply, apply_note, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from runreel.model.runs import RunSummary
 
     Step = Callable[[RunState], bool]
 

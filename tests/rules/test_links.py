@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runreel.audit.chain_verifier import ChainVerifier, _Seqs
 from runreel.integrity import digest_chain
-from runreel.model.records import EventRow
+from runreel.model.events import EventRow
 from tests.strategies import SOME
 
 SALT = b"0123456789abcdef"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from runreel.codec import json_text
 from runreel.model.errors import BadValue
-from runreel.model.records import CONFLICT, CONTEXT, NOTE, RUN, STREAM_EVENT, EventRow
+from runreel.model.events import CONFLICT, CONTEXT, NOTE, RUN, STREAM_EVENT, EventRow
 from runreel.recording.deduplication import (
     AppendOutcome,
     Deduplicator,

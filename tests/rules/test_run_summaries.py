@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from runreel.codec.source_protocol import Interpretation, RunMetadata
 from runreel.codec.token_counts import NOT_UNDERSTOOD, tally
-from runreel.model.records import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, RunSummary
+from runreel.model.events import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.results import RunResult, RunStreamEvent, Usage, UsageDetails
+from runreel.model.runs import RunSummary
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.timestamps import rfc3339
 from runreel.projection.run_state import RunState, apply, apply_note, summary

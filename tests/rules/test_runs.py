@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from runreel.model.records import TOOL_RESULTS, RunError
+from runreel.model.events import TOOL_RESULTS
 from runreel.model.results import Usage, UsageDetails
+from runreel.model.runs import RunError
 from runreel.model.status import RunStatus
 from tests.rules.steps import (
     CALLS,

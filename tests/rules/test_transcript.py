@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from runreel.codec import json_text, plain_json, text_delta
 from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import BadValue
-from runreel.model.records import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
+from runreel.model.events import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
 from tests.rules.recordings import (
     CUMULATIVE,
     PLAIN,

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from runreel.model.errors import UsageError
-from runreel.model.records import UsageItem, UsageTotals
+from runreel.model.usage import UsageItem, UsageTotals
 from runreel.projection.usage_periods import QUARTER, column_of, period, report, utc_offsets
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ import pytest
 import runreel
 from runreel import PartialMessage, RunResult, RunStatus, RunStreamEvent, StreamEvent, Usage
 from runreel.importing.import_files import import_files
-from runreel.model.records import STREAM_EVENT
+from runreel.model.events import STREAM_EVENT
 from runreel.recording.recorder import Recorder
 from runreel.store.database import Database
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.model.records import RUN, STREAM_EVENT
+from runreel.model.events import RUN, STREAM_EVENT
 from runreel.projection.projector import RunProjector
 from runreel.sources import reader_of
 from tests.rules.recordings import write

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runreel.codec import json_text
 from runreel.codec.plain_json import result_value
 from runreel.codec.token_counts import NOT_UNDERSTOOD
-from runreel.model.records import STREAM_EVENT
+from runreel.model.events import STREAM_EVENT
 from runreel.model.results import Usage
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.projection.projector import RunProjector

@@ -15,7 +15,7 @@ from runreel.codec.plain_json import result_value
 from runreel.codec.source_protocol import Interpretation, RunMetadata
 from runreel.codec.token_counts import tally
 from runreel.model.errors import UsageError
-from runreel.model.records import CONTEXT, KINDS, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
+from runreel.model.events import CONTEXT, KINDS, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.results import RunResult, RunStreamEvent, Usage
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.sources import SOURCES, reader_of

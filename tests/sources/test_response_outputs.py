@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.model.records import RUN
+from runreel.model.events import RUN
 from runreel.model.status import RunStatus
 from tests.live import openai_script as script
 from tests.rules.recordings import read

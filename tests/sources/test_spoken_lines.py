@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.model.records import STREAM_EVENT
+from runreel.model.events import STREAM_EVENT
 from runreel.sources.cumulative_lines import CumulativeText
 from runreel.sources.line_cursor import LineCursor
 from runreel.sources.line_parser import parse

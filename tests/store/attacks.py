@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from runreel.model.records import EventRow
+from runreel.model.events import EventRow
 from runreel.store.database import Database
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runreel.model.errors import LogError
-from runreel.model.records import EventRow
+from runreel.model.events import EventRow
 from runreel.store.connection import Connection, RollbackTransaction
 from runreel.store.database import Database
 from runreel.store.events import event_log, stream_ids

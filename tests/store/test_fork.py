@@ -15,7 +15,7 @@ import pytest
 import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
 from runreel.model.errors import LogError
-from runreel.model.records import CLOSED, OPENED, RESUMED
+from runreel.model.events import CLOSED, OPENED, RESUMED
 from runreel.query import runs as queries
 from runreel.store import fork_guard
 from tests import logs

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from runreel.model.errors import LogError
-from runreel.model.records import EventRow
+from runreel.model.events import EventRow
 from runreel.store.database import Database
 from runreel.store.events import event_log
 from tests.store.attacks import ALL, COLUMNS, NEW, OTHER, VALUES, Attack, Log, note

@@ -18,7 +18,7 @@ import pytest
 import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
 from runreel.model.errors import DatabaseUnavailable, RecordingError
-from runreel.model.records import STREAM_EVENT
+from runreel.model.events import STREAM_EVENT
 from runreel.recording.group_commit import AppendUnit, committer_of
 from runreel.recording.recorder import Recorder
 

@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 import runreel
 from runreel import RunResult, RunStatus, Usage
 from runreel.model.errors import LogError, NotOurDatabase, SchemaMissing, SchemaTooNew, SchemaTooOld
-from runreel.model.records import EventRow
+from runreel.model.events import EventRow
 from runreel.store.connection import Connection
 from runreel.store.database import Database
 from runreel.store.database_url import parse_url, sqlite_path

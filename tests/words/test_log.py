@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from runreel.model.records import Page, UsageTotals
+from runreel.model.runs import Page
+from runreel.model.usage import UsageTotals
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

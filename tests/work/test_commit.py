@@ -13,8 +13,8 @@ import pytest
 
 from runreel import RunStreamEvent, StreamEvent
 from runreel.model.errors import LogError
+from runreel.model.events import STREAM_EVENT
 from runreel.model.messages import PartialMessage
-from runreel.model.records import STREAM_EVENT
 from runreel.recording.group_commit import AppendUnit, committer_of
 from runreel.recording.recorder import Recorder
 from runreel.store.connection import Connection

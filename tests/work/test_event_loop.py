@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runreel.model.errors import DatabaseUnavailable
-from runreel.model.records import STREAM_EVENT
+from runreel.model.events import STREAM_EVENT
 from runreel.recording.group_commit import Committer
 from runreel.recording.recorder import Recorder
 from runreel.store.database import Database

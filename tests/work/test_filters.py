@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import runreel
 from runreel.model.errors import UsageError
+from runreel.model.events import RECORDINGS
 from runreel.model.messages import PartialMessage
-from runreel.model.records import RECORDINGS
 from runreel.model.results import RunResult, RunStreamEvent, Usage
 from runreel.model.selection import STATES, choose, state_of
 from runreel.model.status import RunStatus, StreamEvent
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runreel.api.reel import Reel
-    from runreel.model.records import RunSummary
+    from runreel.model.runs import RunSummary
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 MODELS, TEAMS, ENVS, THREADS = (

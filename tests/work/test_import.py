@@ -15,7 +15,7 @@ import pytest
 import runreel
 from runreel.importing.import_files import import_files
 from runreel.model.errors import UsageError
-from runreel.model.records import CONTEXT
+from runreel.model.events import CONTEXT
 from runreel.recording.recorder import Recorder
 from tests import logs, real_runs, traffic
 

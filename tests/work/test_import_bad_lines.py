@@ -9,7 +9,7 @@ import pytest
 import runreel
 from runreel.importing import input_files
 from runreel.importing.import_files import import_files
-from runreel.model.records import CONFLICT, GAP
+from runreel.model.events import CONFLICT, GAP
 from tests import logs, traffic
 
 GOOD = traffic.streamed("good", thread="thread-good")

@@ -10,8 +10,8 @@ import pytest
 
 from runreel.importing.import_files import import_files, record_lines
 from runreel.model.errors import BadValue, ProjectionOutdated, UsageError
+from runreel.model.events import NOT_UNDERSTOOD, RUN, STREAM_EVENT
 from runreel.model.messages import PartialMessage
-from runreel.model.records import NOT_UNDERSTOOD, RUN, STREAM_EVENT
 from runreel.model.results import RunResult, RunStreamEvent, Usage
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.sources import reader_of

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from runreel.importing.import_files import record_lines
-from runreel.model.records import STREAM_EVENT
+from runreel.model.events import STREAM_EVENT
 from runreel.model.results import Usage
 from runreel.model.status import RunStatus
 from tests.live import openai_script as script

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import runreel
 from runreel.importing.import_files import CUT, record_lines
-from runreel.model.records import NOTE, STREAM_EVENT
+from runreel.model.events import NOTE, STREAM_EVENT
 from runreel.model.status import RunStatus
 from runreel.sources import SOURCES
 from runreel.system.arrivals import Arrival

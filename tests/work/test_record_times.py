@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runreel.importing.import_files import import_files, record_lines
-from runreel.model.records import NOTE
+from runreel.model.events import NOTE
 from runreel.system.arrivals import Arrival, ArrivalClock, Arrivals
 
 START = datetime(2025, 6, 1, 10, tzinfo=UTC)

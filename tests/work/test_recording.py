@@ -28,8 +28,8 @@ from runreel.model.errors import (
     SourceMismatch,
     UsageError,
 )
+from runreel.model.events import GAP, LOST
 from runreel.model.messages import Author, Citation, Message, PartialMessage, UnknownSource
-from runreel.model.records import GAP, LOST
 from runreel.model.results import (
     FunctionCall,
     RunResult,

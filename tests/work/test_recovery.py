@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from runreel.api.reel import Reel
     from runreel.model.maintenance import Recovered
-    from runreel.model.records import OpenRecording
+    from runreel.model.runs import OpenRecording
 
 PROGRAM = """
 import os, signal, sys, runreel

@@ -17,8 +17,8 @@ from runreel.audit import verify as audit
 from runreel.codec.stream_codec import PLACEHOLDER
 from runreel.importing.import_files import import_files, record_lines
 from runreel.model.errors import RunNotFound, UsageError
+from runreel.model.events import STREAM_EVENT
 from runreel.model.messages import PartialMessage
-from runreel.model.records import STREAM_EVENT
 from runreel.model.results import RunResult, RunStreamEvent, Usage
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.recording.recorder import Recorder

@@ -14,7 +14,7 @@ import pytest
 import runreel
 from runreel.codec import secret_masking, text_search
 from runreel.model.errors import UsageError
-from runreel.model.records import STREAM_EVENT
+from runreel.model.events import STREAM_EVENT
 from runreel.recording.recorder import Recorder
 from tests import logs
 

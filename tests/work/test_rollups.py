@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runreel
-from runreel.model.records import RunError, RunSummary
 from runreel.model.results import RunResult, RunStreamEvent, Usage
+from runreel.model.runs import RunError, RunSummary
 from runreel.model.selection import RunFilter, choose
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.projection import run_mapper

@@ -11,9 +11,9 @@ import pytest
 import runreel
 from runreel.importing.import_files import import_files
 from runreel.model.errors import UsageError
-from runreel.model.records import UsageTotals
 from runreel.model.results import RunResult, RunStreamEvent, Usage
 from runreel.model.status import RunStatus, StreamEvent
+from runreel.model.usage import UsageTotals
 from tests import logs, real_runs, traffic
 
 MADE_UP = {

@@ -15,7 +15,7 @@ import pytest
 import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
 from runreel.model.errors import DatabaseLocked, DatabaseUnavailable, LogError, RecordingError
-from runreel.model.records import STREAM_EVENT
+from runreel.model.events import STREAM_EVENT
 from runreel.recording.group_commit import committer_of
 from runreel.recording.recorder import Recorder
 from runreel.store.drivers import sqlite as engines

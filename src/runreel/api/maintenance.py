@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from runreel.model.arguments import checked
 from runreel.model.finding import Finding
 from runreel.model.maintenance import Recovered, RedactionMatch
-from runreel.model.records import Difference, OpenRecording, PrunedRun
 from runreel.model.run_filter import Status, Time
+from runreel.model.runs import Difference, OpenRecording, PrunedRun
 from runreel.store.admin.vacuum import Space
 from runreel.store.database import Database
 

@@ -18,11 +18,13 @@ import runreel
 from runreel.api.maintenance import MaintenanceMixin
 from runreel.model.arguments import checked
 from runreel.model.errors import UsageError
-from runreel.model.records import Listing, Page, RunSummary, StoredEvent, UsageReport
+from runreel.model.events import StoredEvent
 from runreel.model.results import RunResult, RunStreamEvent
 from runreel.model.run_filter import Days, Status, Time, event_types, moment, run_filter
+from runreel.model.runs import Listing, Page, RunSummary
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.timeline import Timeline
+from runreel.model.usage import UsageReport
 from runreel.store.database import Database
 from runreel.system.default_location import default_url
 

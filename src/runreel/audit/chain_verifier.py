@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.codec import json_text
 from runreel.integrity import digest_chain
-from runreel.model.records import KINDS, NOTE, PRUNED, REDACTED, EventRow
+from runreel.model.events import KINDS, NOTE, PRUNED, REDACTED, EventRow
 from runreel.projection.tombstone import tombstone_of
 
 if TYPE_CHECKING:

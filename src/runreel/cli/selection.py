@@ -11,7 +11,7 @@ import click
 from runreel.cli import options
 from runreel.cli.options import MAX_SEQ, TEXT
 from runreel.model.errors import UsageError
-from runreel.model.records import EVENT_TYPES, RECORDINGS
+from runreel.model.events import EVENT_TYPES, RECORDINGS
 from runreel.model.selection import STATES, Interval
 from runreel.model.status import RunStatus
 from runreel.sources import SOURCES

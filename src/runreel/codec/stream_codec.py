@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from runreel.codec import json_text, text_delta
-from runreel.model.records import RUN, STREAM_EVENT, EventRow
+from runreel.model.events import RUN, STREAM_EVENT, EventRow
 
 if TYPE_CHECKING:
     from runreel.codec.source_protocol import PayloadShape

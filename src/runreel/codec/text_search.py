@@ -12,12 +12,12 @@ from runreel.codec.json_text import loads
 from runreel.codec.patterns import Pattern, Spans, TooSlow
 from runreel.codec.text_delta import APPENDED
 from runreel.model.errors import UsageError
-from runreel.model.records import MASKED, NOTE, PRUNED, REDACTED
+from runreel.model.events import MASKED, NOTE, PRUNED, REDACTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.model.records import EventRow
+    from runreel.model.events import EventRow
 
 Path = tuple[str | int, ...]
 

@@ -14,7 +14,7 @@ from runreel.store.schema import comparison, migrations
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from runreel.model.records import OpenRecording
+    from runreel.model.runs import OpenRecording
     from runreel.store.connection import Connection
 
 _NAMED = 3

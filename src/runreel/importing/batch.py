@@ -10,7 +10,7 @@ from runreel.recording.group_commit import AppendUnit, committer_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runreel.model.records import EventRow
+    from runreel.model.events import EventRow
     from runreel.projection.run_mapper import RunProjection
     from runreel.recording.recorder import Recorder
     from runreel.store.database import Database

@@ -11,9 +11,9 @@ from runreel.importing.importer import Importer, count_outcome
 from runreel.importing.payloads import Payload, error_body, read_payloads
 from runreel.importing.prescan import ImportPrescan, LastLineIndex
 from runreel.model.errors import BadInput, RunreelError
+from runreel.model.events import OPEN, STREAM_EVENT
 from runreel.model.identifiers import check_run_id
 from runreel.model.import_report import Problem, Report
-from runreel.model.records import OPEN, STREAM_EVENT
 from runreel.model.status import RunStatus
 from runreel.projection.projector import RunProjector
 from runreel.query import runs as queries

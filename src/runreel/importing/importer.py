@@ -10,8 +10,8 @@ from runreel.importing import input_files
 from runreel.importing.batch import Batch
 from runreel.importing.run_import import ImportedRun
 from runreel.model.errors import BadInput, RunPruned, RunreelError
+from runreel.model.events import NOTE, RUN
 from runreel.model.import_report import Problem, Report
-from runreel.model.records import NOTE, RUN
 from runreel.sources.line_cursor import LineCursor
 from runreel.sources.shared_contexts import Contexts
 from runreel.store.events import stream_ids

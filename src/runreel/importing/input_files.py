@@ -15,7 +15,7 @@ from runreel.codec.json_text import MAX_DEPTH, dumps
 from runreel.importing import compression, file_kinds
 from runreel.importing.file_kinds import UTF8_BOM
 from runreel.model.errors import BadInput, UsageError
-from runreel.model.records import CONTEXT, NOTE
+from runreel.model.events import CONTEXT, NOTE
 from runreel.sources.line_parser import Line, parse, read_object
 
 if TYPE_CHECKING:

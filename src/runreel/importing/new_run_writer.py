@@ -7,7 +7,7 @@ from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from runreel.integrity import digest_chain
-from runreel.model.records import CLOSED, NOTE, STREAM_EVENT, EventRow
+from runreel.model.events import CLOSED, NOTE, STREAM_EVENT, EventRow
 from runreel.model.status import PARTIAL
 from runreel.projection import run_state
 from runreel.projection.projector import RunProjector

@@ -8,9 +8,9 @@ from runreel.importing import input_files
 from runreel.importing.attribution import Attribution, RunLine, attribute
 from runreel.importing.file_kinds import refuse_output
 from runreel.model.errors import BadInput
+from runreel.model.events import CONTEXT
 from runreel.model.identifiers import check_new_id
 from runreel.model.import_report import Problem
-from runreel.model.records import CONTEXT
 from runreel.sources import reader_of
 from runreel.sources.cumulative_lines import CumulativeLine, CumulativeText
 from runreel.sources.line_cursor import LineCursor

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from runreel.importing.new_run_writer import NewRunWriter
-from runreel.model.records import CLOSED, NOTE
+from runreel.model.events import CLOSED, NOTE
 from runreel.projection.projector import RunProjector
 from runreel.projection.run_state import IMPORT
 from runreel.recording.deduplication import fingerprint
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runreel.importing.batch import Batch
-    from runreel.model.records import EventRow
+    from runreel.model.events import EventRow
     from runreel.projection.run_mapper import RunProjection
     from runreel.recording.deduplication import AppendOutcome
     from runreel.sources.cumulative_lines import CumulativeLine

@@ -24,7 +24,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.errors import BadCheckpoint
-from runreel.model.records import MAX_RUN_ID
+from runreel.model.events import MAX_RUN_ID
 from runreel.model.timestamps import micros, rfc3339
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from unicodedata import category
 
 from runreel.model.errors import BadInput, RunNotFound, UsageError
-from runreel.model.records import MAX_RUN_ID
+from runreel.model.events import MAX_RUN_ID
 
 # The word that stands for the newest run wherever a run is named.
 LATEST = "latest"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from runreel.model.records import OpenRecording  # noqa: TC001 - for typing.get_type_hints
+from runreel.model.runs import OpenRecording  # noqa: TC001 - for typing.get_type_hints
 
 
 class RedactionMatch(NamedTuple):

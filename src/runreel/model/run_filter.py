@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.model import periods
 from runreel.model.errors import UsageError
-from runreel.model.records import EVENT_TYPES, RECORDINGS
+from runreel.model.events import EVENT_TYPES, RECORDINGS
 from runreel.model.selection import STATES, Interval, RunFilter, choose
 from runreel.model.status import RunStatus, StreamEvent
 

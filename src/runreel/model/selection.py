@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
-from runreel.model.records import INTERRUPTED, OPEN
+from runreel.model.events import INTERRUPTED, OPEN
 from runreel.model.status import RunStatus
 
 if TYPE_CHECKING:

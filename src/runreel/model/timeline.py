@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator  # noqa: TC003 - for typing.get_t
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from runreel.model.records import StoredEvent  # noqa: TC001 - for typing.get_type_hints
+from runreel.model.events import StoredEvent  # noqa: TC001 - for typing.get_type_hints
 
 Clock = Literal["recorded", "source", "even"]
 

@@ -9,8 +9,8 @@ from runreel.codec import json_text, text_delta
 from runreel.codec.source_protocol import Interpretation, ReadContext, text_only_reading
 from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import BadValue, LogError
+from runreel.model.events import NOTE, OPENED, PRUNED, EventRow, StoredEvent
 from runreel.model.messages import partial
-from runreel.model.records import NOTE, OPENED, PRUNED, EventRow, StoredEvent
 from runreel.model.status import PARTIAL
 from runreel.model.timestamps import from_micros
 from runreel.projection import run_state, tombstone

@@ -13,9 +13,9 @@ import msgspec
 
 from runreel.codec import json_text, plain_json, text_delta
 from runreel.model.errors import BadValue, LogError, UsageError
-from runreel.model.records import RunError, RunSummary
 from runreel.model.results import RunResult, UsageDetails
 from runreel.model.results import usage as usage_of
+from runreel.model.runs import RunError, RunSummary
 from runreel.model.status import RunStatus
 from runreel.model.timestamps import duration_ms, first_text_ms, from_micros, to_micros
 from runreel.sources import reader_of

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.codec import token_counts
 from runreel.codec.plain_json import as_list, as_object
-from runreel.model.records import (
+from runreel.model.events import (
     CLOSED,
     INTERRUPTED,
     NOT_UNDERSTOOD,
@@ -26,10 +26,9 @@ from runreel.model.records import (
     RUN,
     STREAM_EVENT,
     TOOL_RESULTS,
-    RunError,
-    RunSummary,
 )
 from runreel.model.results import RunResult
+from runreel.model.runs import RunError, RunSummary
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.timestamps import duration_ms, first_text_ms, from_micros, micros
 

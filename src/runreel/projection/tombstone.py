@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runreel.codec import json_text, plain_json
 from runreel.integrity import digest_chain
 from runreel.model.errors import BadValue
-from runreel.model.records import NOTE, PRUNED
+from runreel.model.events import NOTE, PRUNED
 from runreel.model.results import UsageDetails
 from runreel.model.status import RunStatus
 from runreel.model.timestamps import from_micros
 from runreel.projection.run_state import RunState
 
 if TYPE_CHECKING:
-    from runreel.model.records import EventRow
+    from runreel.model.events import EventRow
 
 # What usage is reported by, beside the labels; times are µs.
 _KEPT = (

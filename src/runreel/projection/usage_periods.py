@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from runreel.model.errors import UsageError
-from runreel.model.records import UsageItem, UsageReport, UsageTotals
+from runreel.model.usage import UsageItem, UsageReport, UsageTotals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -12,8 +12,9 @@ from runreel.codec.json_text import loads
 from runreel.codec.plain_json import as_object
 from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import AmbiguousRun, BadInput, RunNotFound, UsageError
+from runreel.model.events import NOTE, OPEN, OPENED, RESUMED
 from runreel.model.identifiers import LATEST, check_asked_id, check_run_id
-from runreel.model.records import NOTE, OPEN, OPENED, RESUMED, Listing, OpenRecording, Page
+from runreel.model.runs import Listing, OpenRecording, Page
 from runreel.model.selection import UNFINISHED, RunFilter
 from runreel.model.timestamps import from_micros, to_micros
 from runreel.projection import event_times, run_mapper
@@ -29,7 +30,8 @@ from runreel.system import process_identity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from runreel.model.records import EventRow, RunSummary, StoredEvent
+    from runreel.model.events import EventRow, StoredEvent
+    from runreel.model.runs import RunSummary
     from runreel.store.connection import Connection
     from runreel.store.database import Database
 

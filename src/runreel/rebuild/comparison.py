@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.model.errors import LogError
 from runreel.model.finding import Finding
-from runreel.model.records import Difference
+from runreel.model.runs import Difference
 from runreel.projection import run_mapper
 from runreel.projection.projector import DamagedRow, RunProjector
 from runreel.store.events import damage as integrity
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from runreel.model.records import EventRow
+    from runreel.model.events import EventRow
     from runreel.projection.run_mapper import Label, RunProjection
     from runreel.store.connection import Connection
     from runreel.store.projections.run_prefetch import StoredProjection

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.model.errors import RunNotFound
 from runreel.model.identifiers import check_asked_id
-from runreel.model.records import Difference
+from runreel.model.runs import Difference
 from runreel.rebuild.comparison import DamagedRun, RunComparison, compare_runs, compared
 from runreel.store.events import damage as integrity
 from runreel.store.events import event_log, stream_ids

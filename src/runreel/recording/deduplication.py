@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runreel.codec.json_text import dumps, sorted_bytes
 from runreel.codec.masks import matches_mask
 from runreel.codec.plain_json import as_object
-from runreel.model.records import CONFLICT, NOTE, STREAM_EVENT
+from runreel.model.events import CONFLICT, NOTE, STREAM_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from runreel.model.records import EventRow
+    from runreel.model.events import EventRow
 
     ReadRows = Callable[[], Iterable[tuple[EventRow, Any]]]
 

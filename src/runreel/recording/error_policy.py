@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from runreel.model.errors import DatabaseReadOnly, DatabaseUnavailable, RecordingError, RunreelError
-from runreel.model.records import LOST
+from runreel.model.events import LOST
 from runreel.system import loops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from runreel.model.records import StoredEvent
+    from runreel.model.events import StoredEvent
     from runreel.recording.deduplication import AppendOutcome
     from runreel.recording.recorder import Recorder
 

@@ -10,7 +10,7 @@ from runreel.codec.source_protocol import Interpretation
 from runreel.codec.source_protocol import text_only_reading as only_text
 from runreel.codec.text_delta import encode_text, is_text_only
 from runreel.integrity import digest_chain
-from runreel.model.records import (
+from runreel.model.events import (
     CONFLICT,
     GAP,
     NOT_UNDERSTOOD,

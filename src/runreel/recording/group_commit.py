@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
-    from runreel.model.records import EventRow
+    from runreel.model.events import EventRow
     from runreel.projection.run_mapper import RunProjection
     from runreel.store.connection import Connection
     from runreel.store.database import Database

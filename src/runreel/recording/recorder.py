@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 from runreel.codec.secret_masking import StreamSecretFilter
 from runreel.model.errors import LogError
+from runreel.model.events import CLOSED, INTERRUPTED, NOTE, OPEN, EventRow, StoredEvent
 from runreel.model.identifiers import check_new_id, check_run_id
-from runreel.model.records import CLOSED, INTERRUPTED, NOTE, OPEN, EventRow, StoredEvent
 from runreel.projection.projector import RunProjector, stored_event
 from runreel.projection.run_state import IMPORT
 from runreel.recording import event_builder

@@ -12,7 +12,7 @@ from runreel.recording.recorder import Recorder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from runreel.model.records import OpenRecording
+    from runreel.model.runs import OpenRecording
     from runreel.store.database import Database
 
     Resume = Callable[[OpenRecording], None]

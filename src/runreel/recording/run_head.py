@@ -8,7 +8,7 @@ from runreel.codec.masks import remask
 from runreel.codec.source_protocol import accepts_text_fast_path
 from runreel.integrity import digest_chain
 from runreel.model.errors import RunPruned, SourceMismatch
-from runreel.model.records import NOTE, REDACTED, RUN, STREAM_EVENT
+from runreel.model.events import NOTE, REDACTED, RUN, STREAM_EVENT
 from runreel.model.status import PARTIAL
 from runreel.projection.projector import RunProjector
 from runreel.projection.run_mapper import compress_result
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterable
 
-    from runreel.model.records import EventRow
+    from runreel.model.events import EventRow
     from runreel.projection.run_mapper import RunProjection
     from runreel.projection.run_state import RunState
     from runreel.recording.deduplication import ReadRows

@@ -9,7 +9,7 @@ from typing import Any, Self
 from runreel.codec import plain_json
 from runreel.model import arguments
 from runreel.model.errors import RunreelError, SourceConflict, UsageError
-from runreel.model.records import RUN, STREAM_EVENT, TOOL_RESULTS, StoredEvent
+from runreel.model.events import RUN, STREAM_EVENT, TOOL_RESULTS, StoredEvent
 from runreel.model.results import RunResult, RunStreamEvent
 from runreel.projection.run_state import PLAIN
 from runreel.recording.deduplication import AppendOutcome  # noqa: TC001 - for typing.get_type_hints

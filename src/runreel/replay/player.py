@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from runreel.model.errors import RunNotFound, UsageError
+from runreel.model.events import NOTE, OPENED, RESUMED, STREAM_EVENT
 from runreel.model.identifiers import check_asked_id
-from runreel.model.records import NOTE, OPENED, RESUMED, STREAM_EVENT
 from runreel.model.timeline import Timeline
 from runreel.projection import event_times
 from runreel.projection.event_times import EventTiming
@@ -20,7 +20,7 @@ from runreel.system import loops
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from runreel.model.records import StoredEvent
+    from runreel.model.events import StoredEvent
     from runreel.model.results import RunStreamEvent
     from runreel.store.database import Database
 

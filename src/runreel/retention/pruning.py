@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.errors import UsageError
+from runreel.model.events import CLOSED, INTERRUPTED, NOTE, OPEN, PRUNED, EventRow
 from runreel.model.identifiers import check_said
-from runreel.model.records import CLOSED, INTERRUPTED, NOTE, OPEN, PRUNED, EventRow, PrunedRun
+from runreel.model.runs import PrunedRun
 from runreel.model.timestamps import from_micros
 from runreel.projection import tombstone as tombstones
 from runreel.projection.projector import RunProjector

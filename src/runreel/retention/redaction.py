@@ -16,9 +16,9 @@ from runreel.codec.json_text import dumps
 from runreel.codec.masks import masked_payload
 from runreel.codec.text_search import SearchPattern, StreamSearch, path_text
 from runreel.model.errors import LogError, RunNotFound, UsageError
+from runreel.model.events import MASKED, NOTE, OPENED, PRUNED, REDACTED, EventRow
 from runreel.model.identifiers import check_said
 from runreel.model.maintenance import RedactionMatch
-from runreel.model.records import MASKED, NOTE, OPENED, PRUNED, REDACTED, EventRow
 from runreel.projection.projector import RunProjector, fold
 from runreel.recording import event_builder
 from runreel.recording.event_builder import EventInput

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from runreel.codec.json_text import loads
 from runreel.codec.plain_json import as_object
 from runreel.model.errors import BadInput
-from runreel.model.records import CONTEXT, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
+from runreel.model.events import CONTEXT, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.sources.sse import SSEParser, is_field
 from runreel.sources.yandex.proto_json import original, string

@@ -21,7 +21,7 @@ from runreel.codec.source_protocol import (
     TextMode,
     TextSlot,
 )
-from runreel.model.records import CONTEXT, RUN, STREAM_EVENT
+from runreel.model.events import CONTEXT, RUN, STREAM_EVENT
 from runreel.model.results import RunResult, RunStreamEvent
 from runreel.model.status import PARTIAL, RunStatus, StreamEvent
 from runreel.model.timestamps import is_unreadable, micros

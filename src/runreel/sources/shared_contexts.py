@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from runreel.model.records import RUN
+from runreel.model.events import RUN
 
 if TYPE_CHECKING:
     from runreel.sources.line_parser import Line

@@ -13,7 +13,7 @@ from runreel.capture.sync_bridge import completed
 from runreel.codec import plain_json as pj
 from runreel.codec.json_text import loads
 from runreel.model.errors import BadValue, RecordingError
-from runreel.model.records import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
+from runreel.model.events import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.recording.error_policy import GuardedRecorder
 from runreel.sources.openai import chat_reader, responses_reader
 from runreel.system import loops

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runreel.codec import plain_json as pj
 from runreel.codec.json_text import loads
 from runreel.model.errors import BadInput
+from runreel.model.events import NOTE, RESUMED
 from runreel.model.identifiers import check_new_id
-from runreel.model.records import NOTE, RESUMED
 from runreel.query import runs as queries
 from runreel.recording.deduplication import fingerprint
 from runreel.recording.recorder import Recorder

@@ -19,7 +19,7 @@ from runreel.capture.yandex.record import SOURCE
 from runreel.capture.yandex.recording_adapter import AsyncRecordingAdapter
 from runreel.capture.yandex.session import RetryPolicy, Session
 from runreel.model.errors import SourceError
-from runreel.model.records import SENT, TOOL_RESULTS
+from runreel.model.events import SENT, TOOL_RESULTS
 from runreel.recording.error_policy import GuardedRecorder
 from runreel.recording.recorder import Recorder
 

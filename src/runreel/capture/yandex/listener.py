@@ -12,7 +12,7 @@ from runreel.capture.yandex import proto_json as protos
 from runreel.capture.yandex.sdk_client import is_transient
 from runreel.capture.yandex.session import Backoff
 from runreel.model.errors import RunNotFound, SourceError
-from runreel.model.records import NOTE, SENT, STREAM_EVENT
+from runreel.model.events import NOTE, SENT, STREAM_EVENT
 from runreel.model.status import StreamEvent
 from runreel.query import runs
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from runreel.capture.yandex.sdk_client import EventSource
     from runreel.capture.yandex.session import Session
-    from runreel.model.records import StoredEvent
+    from runreel.model.events import StoredEvent
     from runreel.store.database import Database
 
 _CALLS = StreamEvent.TOOL_CALLS.name

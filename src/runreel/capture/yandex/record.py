@@ -7,7 +7,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 from runreel.model.errors import MissingExtra, UsageError
-from runreel.model.records import INTERRUPTED
+from runreel.model.events import INTERRUPTED
 from runreel.recording.error_policy import GuardedRecorder
 from runreel.recording.recorder import Recorder
 from runreel.sources.yandex.reader import reader

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from runreel.capture.sync_bridge import completed
 from runreel.model.errors import LogError, RecordingError, RunreelError
-from runreel.model.records import CLOSED
+from runreel.model.events import CLOSED
 from runreel.projection.run_state import RunState
 from runreel.system import loops
 

@@ -14,7 +14,7 @@ import grpc
 from runreel.capture.yandex import proto_json as protos
 from runreel.capture.yandex.sdk_client import is_transient
 from runreel.model.errors import RunreelError, SourceError
-from runreel.model.records import CONTEXT, INTERRUPTED, OPEN, RUN, STREAM_EVENT
+from runreel.model.events import CONTEXT, INTERRUPTED, OPEN, RUN, STREAM_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import AttachRunRequest
 
 from runreel.capture.yandex import proto_json as protos
 from runreel.model.errors import SourceError
-from runreel.model.records import SENT, TOOL_RESULTS
+from runreel.model.events import SENT, TOOL_RESULTS
 
 if TYPE_CHECKING:
     from runreel.capture.yandex.session import Session

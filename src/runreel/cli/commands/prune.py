@@ -12,13 +12,13 @@ import click
 
 from runreel.cli import options, selection
 from runreel.cli.render import terminal
-from runreel.model.records import PRUNED
+from runreel.model.events import PRUNED
 from runreel.model.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
-    from runreel.model.records import PrunedRun
+    from runreel.model.runs import PrunedRun
     from runreel.store.admin.vacuum import Space
 
 _BATCH = 100

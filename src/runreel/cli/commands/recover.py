@@ -14,7 +14,7 @@ from runreel.model.errors import SourceError
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
-    from runreel.model.records import OpenRecording
+    from runreel.model.runs import OpenRecording
     from runreel.recording.recovery import Resume
 
 

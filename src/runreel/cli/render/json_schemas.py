@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runreel.model.records import KINDS, RECORDINGS
+from runreel.model.events import KINDS, RECORDINGS
 from runreel.model.selection import STATES
 from runreel.model.status import RunStatus
 

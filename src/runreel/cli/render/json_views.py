@@ -13,20 +13,13 @@ from runreel.model.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from runreel.doctor.checks import Check
+    from runreel.model.events import StoredEvent
     from runreel.model.finding import Finding
     from runreel.model.maintenance import Recovered, RedactionMatch
     from runreel.model.messages import Citation, FileChunk
-    from runreel.model.records import (
-        Difference,
-        OpenRecording,
-        PrunedRun,
-        RunError,
-        RunSummary,
-        StoredEvent,
-        UsageItem,
-        UsageTotals,
-    )
     from runreel.model.results import RunResult, UsageDetails
+    from runreel.model.runs import Difference, OpenRecording, PrunedRun, RunError, RunSummary
+    from runreel.model.usage import UsageItem, UsageTotals
 
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -8,15 +8,16 @@ from runreel.cli import time_arguments
 from runreel.cli.render import json_views
 from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column, TableCell, number
-from runreel.model.records import NOTE, RUN, STREAM_EVENT
+from runreel.model.events import NOTE, RUN, STREAM_EVENT
 from runreel.model.selection import PROBLEMS
 
 if TYPE_CHECKING:
     from runreel.doctor.checks import Check
+    from runreel.model.events import StoredEvent
     from runreel.model.finding import Finding
     from runreel.model.maintenance import Recovered, RedactionMatch
-    from runreel.model.records import Difference, OpenRecording, PrunedRun, RunSummary, StoredEvent
     from runreel.model.results import ToolCallList
+    from runreel.model.runs import Difference, OpenRecording, PrunedRun, RunSummary
 
 # How a verdict looks; it says so in words too.
 _VERDICT_STYLES = {"ok": "green", "warn": "yellow", "bad": "red"}

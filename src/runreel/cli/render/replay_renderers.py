@@ -16,7 +16,7 @@ from runreel.replay.player import timed_events
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runreel.model.records import StoredEvent
+    from runreel.model.events import StoredEvent
     from runreel.model.timeline import Timeline
 
 # time.sleep refuses more than some centuries; a source's clock may claim them.

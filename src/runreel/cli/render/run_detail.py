@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from runreel.cli.render.tables import TableCell
     from runreel.model.messages import Citation, UnknownSource
-    from runreel.model.records import RunError, RunSummary
     from runreel.model.results import RunResult, Usage, UsageDetails
+    from runreel.model.runs import RunError, RunSummary
 
 
 def print_run(

@@ -8,12 +8,12 @@ from runreel.cli.commands.usage import GROUPS
 from runreel.cli.render import json_views, tables, terminal
 from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column, number
-from runreel.model.records import UsageItem
+from runreel.model.usage import UsageItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runreel.model.records import UsageReport
+    from runreel.model.usage import UsageReport
 
 _TIMED = GROUPS[:3]
 _COUNTS = ("runs", "known", "unknown", "input_text_tokens", "completion_tokens", "total_tokens")

@@ -19,8 +19,8 @@ from runreel.codec.source_protocol import (
     TextMode,
     TextSlot,
 )
+from runreel.model.events import CONTEXT, RUN, STREAM_EVENT
 from runreel.model.messages import PartialMessage
-from runreel.model.records import CONTEXT, RUN, STREAM_EVENT
 from runreel.model.results import RunResult, RunStreamEvent, UsageDetails
 from runreel.model.status import PARTIAL, MessageStatus, RunStatus, StreamEvent
 from runreel.model.timestamps import micros

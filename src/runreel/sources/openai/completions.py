@@ -6,7 +6,7 @@ from typing import Any
 
 from runreel.codec import plain_json as pj
 from runreel.model.errors import BadInput
-from runreel.model.records import RUN, STREAM_EVENT
+from runreel.model.events import RUN, STREAM_EVENT
 
 # So many chunks of one id show that a server gives all chunks of a completion the same.
 _STABLE = 2

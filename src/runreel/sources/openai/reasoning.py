@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec import plain_json as pj
-from runreel.model.records import RUN, STREAM_EVENT
+from runreel.model.events import RUN, STREAM_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runreel.codec import plain_json as pj
 from runreel.codec import token_counts
 from runreel.codec.source_protocol import START, Interpretation, ReadContext, TextMode, TextSlot
+from runreel.model.events import CONTEXT, RUN, STREAM_EVENT
 from runreel.model.messages import PartialMessage
-from runreel.model.records import CONTEXT, RUN, STREAM_EVENT
 from runreel.model.results import RunResult, RunStreamEvent
 from runreel.model.status import PARTIAL, RunStatus, StreamEvent
 from runreel.model.timestamps import micros

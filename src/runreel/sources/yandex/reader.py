@@ -18,9 +18,9 @@ from runreel.codec.source_protocol import (
     TextMode,
     TextSlot,
 )
+from runreel.model.events import CONTEXT, RUN, STREAM_EVENT
 from runreel.model.import_report import KEYS
 from runreel.model.messages import PartialMessage
-from runreel.model.records import CONTEXT, RUN, STREAM_EVENT
 from runreel.model.results import FunctionCall, RunResult, RunStreamEvent, ToolCall, ToolCallList
 from runreel.model.status import PARTIAL, RunStatus, StreamEvent
 from runreel.model.timestamps import is_unreadable, micros

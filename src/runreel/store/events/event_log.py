@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runreel.codec.json_text import loads
 from runreel.codec.plain_json import as_object
 from runreel.integrity.digest_chain import commitment
-from runreel.model.records import MASKED, NOTE, EventRow
+from runreel.model.events import MASKED, NOTE, EventRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.model.records import EventRow
+from runreel.model.events import EventRow
 from runreel.store.drivers.postgres_arrays import array
 from runreel.store.drivers.postgres_prepared import Prepared
 

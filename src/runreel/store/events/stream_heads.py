@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.integrity.checkpoint_format import HeadEntry
 from runreel.model.errors import LogError
-from runreel.model.records import EventRow
+from runreel.model.events import EventRow
 from runreel.store.events import event_log
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.model.records import CLOSED, INTERRUPTED, OPEN
+from runreel.model.events import CLOSED, INTERRUPTED, OPEN
 from runreel.projection.run_mapper import clean_text, index_key
 
 if TYPE_CHECKING:

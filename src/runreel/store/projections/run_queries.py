@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.model.records import PRUNED
+from runreel.model.events import PRUNED
 from runreel.model.selection import UNFINISHED, RunFilter
 from runreel.projection.run_mapper import SUMMARY, index_key, row_to_summary
 from runreel.store.projections import predicates
@@ -14,7 +14,7 @@ from runreel.store.schema import migrations
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runreel.model.records import RunSummary
+    from runreel.model.runs import RunSummary
     from runreel.model.selection import StatusChoice
     from runreel.store.connection import Connection
     from runreel.store.projections.filter_planner import FilterPlan, Where

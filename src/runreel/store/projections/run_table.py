@@ -14,7 +14,7 @@ from runreel.store.projections.usage_rollups import UsageContribution
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runreel.model.records import RunSummary
+    from runreel.model.runs import RunSummary
     from runreel.projection.run_mapper import Label, RunProjection
     from runreel.store.connection import Connection
     from runreel.store.projections.usage_rollups import ContributionChange

@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.model.records import OPEN
+from runreel.model.events import OPEN
 from runreel.store.events import damage
 from runreel.store.projections.usage_rollups import (
     COUNTS,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from runreel.model.records import OPEN
+from runreel.model.events import OPEN
 from runreel.model.timestamps import from_micros
 
 if TYPE_CHECKING:

@@ -1,110 +1,21 @@
-"""What the log holds, and what is answered from it."""
+"""Runs, and the lists and reports that describe them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator  # noqa: TC003 - for typing.get_type_hints
 from dataclasses import dataclass
-from datetime import datetime, timedelta  # noqa: TC003 - for typing.get_type_hints
+from datetime import datetime  # noqa: TC003 - for typing.get_type_hints
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from runreel.model.results import (  # noqa: TC001 - for typing.get_type_hints
-    RunStreamEvent,
     ToolCallList,
     Usage,
     UsageDetails,
 )
-from runreel.model.status import RunStatus, StreamEvent
+from runreel.model.selection import state_of
+from runreel.model.status import RunStatus  # noqa: TC001 - for typing.get_type_hints
 
 T = TypeVar("T")
-
-MAX_RUN_ID = 200
-
-# Kinds of rows.
-RUN = "run"
-STREAM_EVENT = "stream_event"
-CONTEXT = "context"
-TOOL_RESULTS = "tool_results"
-NOTE = "note"
-KINDS = (RUN, STREAM_EVENT, CONTEXT, TOOL_RESULTS, NOTE)
-
-# Types of notes.
-OPENED = "opened"
-RESUMED = "resumed"
-CLOSED = "closed"
-INTERRUPTED = "interrupted"
-CONFLICT = "conflict"
-GAP = "gap"
-NOT_UNDERSTOOD = "not_understood"
-LOST = "lost"
-SENT = "sent"
-MASKED = "masked"
-REDACTED = "redacted"
-PRUNED = "pruned"
-NOTES = (
-    *(
-        OPENED,
-        RESUMED,
-        CLOSED,
-        INTERRUPTED,
-        CONFLICT,
-        GAP,
-        NOT_UNDERSTOOD,
-        LOST,
-        SENT,
-        MASKED,
-        REDACTED,
-        PRUNED,
-    ),
-)
-# What rows are selected by: the types of stream events, runs and notes, and the kinds.
-EVENT_TYPES = tuple(
-    dict.fromkeys((*StreamEvent.__members__, *RunStatus.__members__, *NOTES, *KINDS))
-)
-
-# States of a recording, which is not the status of a run: see RunStatus.is_finished.
-OPEN = "open"
-RECORDINGS = (OPEN, CLOSED, INTERRUPTED, PRUNED)
-
-
-class EventRow(NamedTuple):
-    """One row of ``events``, its columns in order; times are microseconds."""
-
-    run_id: str
-    seq: int
-    kind: str
-    type: str | None
-    source_index: int | None
-    at: int
-    elapsed: int
-    keep: int | None
-    added: int | None
-    payload: str | None
-    salt: bytes | None
-    redacted: bytes | None
-    digest: bytes
-
-
-class StoredEvent(NamedTuple):
-    """One event of the log, as a reader of it sees it.
-
-    ``event`` is None where the row is no stream event or maps to none; ``raw`` is the source's
-    JSON value, None once redacted; ``text`` is the whole text of the message this event carries,
-    ``added`` what it appended to the run's text.
-    """
-
-    run_id: str
-    seq: int
-    kind: str
-    type: str | None
-    source_index: int | None
-    at: datetime
-    elapsed: timedelta
-    event: RunStreamEvent | None
-    raw: Any
-    text: str | None = None
-    added: str | None = None
-    error: str | None = None
-    tool_calls: ToolCallList | None = None
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -161,8 +72,6 @@ class RunSummary(NamedTuple):
 
         A finished run has the word of its status, however its recording ended.
         """
-        from runreel.model.selection import state_of
-
         return state_of(self.status, self.recording, stale=self.stale)
 
 
@@ -223,40 +132,6 @@ class Listing(Generic[T]):
 
     def __bool__(self) -> bool:
         return bool(self._first.items)
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class UsageTotals:
-    """Tokens of ``known`` runs among ``runs``; the rest reported none. None where none is known."""
-
-    runs: int = 0
-    known: int = 0
-    input_text_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-
-    @property
-    def unknown(self) -> int:
-        """Runs that reported no usage."""
-        return self.runs - self.known
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class UsageItem:
-    """The totals of one group; ``key`` has a value (or None) for each grouping, in their order."""
-
-    key: tuple[str | None, ...]
-    totals: UsageTotals
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class UsageReport:
-    """Usage by groups; ``tz`` is the time zone that days, weeks and months are of."""
-
-    by: tuple[str, ...]
-    items: tuple[UsageItem, ...]
-    totals: UsageTotals
-    tz: str
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
