@@ -12,8 +12,9 @@ from alembic.util import CommandError
 from runreel.model.errors import RunreelError
 from runreel.store.connection import Connection as Log
 from runreel.store.database_url import parse_url, sqlite_path
-from runreel.store.drivers import sqlite as engines
 from runreel.store.drivers.errors import our_errors
+from runreel.store.drivers.factory import create_engine
+from runreel.store.drivers.sqlite import create_owner_only
 from runreel.store.schema.migrations import (
     USUAL_SETTINGS,
     VERSION_TABLE,
@@ -67,8 +68,8 @@ def run_alone() -> None:
 def migrate(url: Url) -> None:
     path = sqlite_path(url)
     if path is not None:
-        engines.create_owner_only(path)
-    engine = engines.create(url, durability="full")
+        create_owner_only(path)
+    engine = create_engine(url, durability="full")
     with closing(Log(engine.connect())) as log, alchemy(log) as connection, log.transaction():
         if log.postgres:
             log.execute(USUAL_SETTINGS)

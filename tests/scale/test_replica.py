@@ -14,8 +14,8 @@ import runreel
 from runreel import PartialMessage, RunResult, RunStatus, RunStreamEvent, StreamEvent, Usage
 from runreel.cli.main import main
 from runreel.model.errors import LogError, RecordingError
-from runreel.store.admin import durability
 from runreel.store.database import Database
+from runreel.store.replica import is_replica
 from tests.scale import servers
 
 if TYPE_CHECKING:
@@ -217,5 +217,5 @@ def test_of_several_hosts_the_one_that_is_written_to_is_taken(pair: Servers) -> 
     for wanted, found in (("read-write", False), ("standby", True)):
         database = Database(url + wanted)
         with database.reading() as connection:
-            assert durability.is_replica(connection) == found
+            assert is_replica(connection) == found
         database.close()

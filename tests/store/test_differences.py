@@ -14,7 +14,8 @@ from runreel.model.errors import DatabaseLocked
 from runreel.store.connection import Connection
 from runreel.store.database import Database
 from runreel.store.database_url import parse_url
-from runreel.store.drivers import sqlite as engines
+from runreel.store.drivers import sqlite
+from runreel.store.drivers.factory import create_engine
 from runreel.store.schema import comparison
 from runreel.store.schema import migrations as schema
 
@@ -291,7 +292,7 @@ def test_everything_is_missing_where_nothing_is(tmp_path: Any, empty_postgres: s
     # An engine opens files, and makes none.
     (tmp_path / "empty.db").touch()
     for url in (str(tmp_path / "empty.db"), empty_postgres):
-        engine = engines.create(parse_url(url), durability="full")
+        engine = create_engine(parse_url(url), durability="full")
         connection = Connection(engine.connect())
         told = comparison.differences(connection)
         assert told == sorted(f"{name} is missing" for name in comparison.RELATIONS)
@@ -336,7 +337,7 @@ def test_it_can_be_looked_where_sessions_only_read(postgres_log: str) -> None:
 
 
 def test_a_schema_that_sqlite_cannot_read_is_told(sqlite_log: str) -> None:
-    engine = engines.create(parse_url(sqlite_log), durability="full")
+    engine = create_engine(parse_url(sqlite_log), durability="full")
     connection = Connection(engine.connect())
     change(sqlite_log, _SCHEMA.format("'CREATE VIEW'", "'CREATE WHAT'"))
     change(sqlite_log, "PRAGMA writable_schema = ON; PRAGMA schema_version = 99")
@@ -349,7 +350,7 @@ def test_a_schema_that_sqlite_cannot_read_is_told(sqlite_log: str) -> None:
 def test_a_locked_database_is_no_difference(
     sqlite_log: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
     with connected(sqlite_log) as client:
         client.execute("PRAGMA journal_mode = DELETE")
         client.execute("BEGIN EXCLUSIVE")

@@ -11,17 +11,18 @@ import pytest
 
 from runreel.store.connection import Connection
 from runreel.store.database_url import parse_url
-from runreel.store.drivers import sqlite as engines
+from runreel.store.drivers.connection_limit import MAX_IDLE
+from runreel.store.drivers.factory import create_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runreel.store.drivers.sqlite import Engine
+    from runreel.store.drivers.interface import Engine
 
 
 @pytest.fixture
 def engine(db_url: str) -> Iterator[Engine]:
-    made = engines.create(parse_url(db_url), durability="full")
+    made = create_engine(parse_url(db_url), durability="full")
     yield made
     made.dispose()
 
@@ -75,7 +76,7 @@ def test_threads_share_what_is_kept(engine: Engine) -> None:
     with ThreadPoolExecutor(16) as threads:
         assert list(threads.map(ask, range(200))) == list(range(200))
     # Nobody holds one any more: all of them can be had at once.
-    held = [engine.connect() for _ in range(engines.KEPT + 1)]
+    held = [engine.connect() for _ in range(MAX_IDLE + 1)]
     assert len({id(one.driver) for one in held}) == len(held)
     for one in held:
         one.close()

@@ -19,7 +19,8 @@ from runreel.model.errors import (
     DatabaseUnavailable,
     RecordingError,
 )
-from runreel.store.drivers import sqlite as engine
+from runreel.store.drivers import connection_limit
+from runreel.store.drivers.connection_limit import MAX_CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,8 +159,8 @@ def test_readers_beyond_what_a_pool_holds_are_told_so(
 ) -> None:
     record(reel, "run")
     reel.close()
-    monkeypatch.setattr(engine, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(engine, "MOST", engine.KEPT)
+    monkeypatch.setattr(connection_limit, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(connection_limit, "MAX_CONNECTIONS", connection_limit.MAX_IDLE)
     with ExitStack() as held, pytest.raises(DatabaseUnavailable, match="too many"):
         for _ in range(5):
             held.enter_context(reel.db.reading())
@@ -170,16 +171,16 @@ def test_half_read_iterators_and_readers_keep_no_recorder_out(
     reel: runreel.Reel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(reel, "run")
-    monkeypatch.setattr(engine, "WAIT_SECONDS", 0.01)
-    half_read = [reel.events("run") for _ in range(2 * engine.MOST)]
-    half_read += [reel.replay("run", instant=True) for _ in range(2 * engine.MOST)]
+    monkeypatch.setattr(connection_limit, "WAIT_SECONDS", 0.01)
+    half_read = [reel.events("run") for _ in range(2 * MAX_CONNECTIONS)]
+    half_read += [reel.replay("run", instant=True) for _ in range(2 * MAX_CONNECTIONS)]
     rest = [next(events) for events in half_read]
     with reel.recording("other") as recording:
         recording.append(PARTIAL)
         with ExitStack() as held:
-            for _ in range(engine.MOST):
+            for _ in range(MAX_CONNECTIONS):
                 held.enter_context(reel.db.reading())
             recording.append(PARTIAL)
     assert reel.run("other").recording == "closed"
-    assert all(list(events) for events in half_read[: 2 * engine.MOST])
+    assert all(list(events) for events in half_read[: 2 * MAX_CONNECTIONS])
     assert rest

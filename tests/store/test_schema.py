@@ -21,7 +21,8 @@ from runreel.model.events import EventRow
 from runreel.store.connection import Connection
 from runreel.store.database import Database
 from runreel.store.database_url import parse_url, sqlite_path
-from runreel.store.drivers import sqlite as engines
+from runreel.store.drivers.factory import create_engine
+from runreel.store.drivers.sqlite import create_owner_only
 from runreel.store.events import event_log
 from runreel.store.schema import comparison
 from runreel.store.schema import migrations as schema
@@ -55,8 +56,8 @@ def upgraded_to(url: str, revision: str) -> None:
     """Make a log as it was at an earlier revision."""
     path = sqlite_path(parse_url(url))
     if path is not None:
-        engines.create_owner_only(path)
-    engine = engines.create(parse_url(url), durability="full")
+        create_owner_only(path)
+    engine = create_engine(parse_url(url), durability="full")
     connection = Connection(engine.connect())
     with schema.alchemy(connection) as sa, connection.transaction():
         schema.migrate(sa, revision)
@@ -79,7 +80,7 @@ def upgrade_in_processes(url: str) -> list[int]:
 
 def test_migrations_build_exactly_the_tables(empty_url: str) -> None:
     upgraded(empty_url).close()
-    engine = engines.create(parse_url(empty_url), durability="full")
+    engine = create_engine(parse_url(empty_url), durability="full")
     with schema.alchemy(Connection(engine.connect())) as sa:
         context = MigrationContext.configure(
             sa, opts={"version_table": schema.VERSION_TABLE, "compare_type": True}
@@ -224,7 +225,7 @@ def test_a_log_of_every_revision_keeps_its_rows_and_gets_its_guards(
     upgraded_to(empty_url, revision)
     rows = [EventRow("run", seq, *_REST) for seq in range(3)]
     database = Database(empty_url)
-    engine = engines.create(database.url, durability="full")
+    engine = create_engine(database.url, durability="full")
     connection = Connection(engine.connect())
     assert event_log.append(connection, rows)
     connection.close()
@@ -257,7 +258,7 @@ def test_runs_of_an_older_log_are_listed_and_add_up_once_it_is_migrated(
         listed = new.runs(limit=0).items
     upgraded_to(empty_url, "0002")
     with runreel.open(empty_url, create=False) as old:
-        engine = engines.create(old.db.url, durability="full")
+        engine = create_engine(old.db.url, durability="full")
         connection = Connection(engine.connect())
         for name, rows in tables.items():
             marks = ", ".join("?" * len(rows[0]))

@@ -16,7 +16,7 @@ from runreel.model.results import RunResult, RunStreamEvent, Usage
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.projection.run_mapper import COLUMNS
 from runreel.store.projections import run_table
-from runreel.store.projections.usage_rollups import SUMS
+from runreel.store.projections.usage_buckets import SUMS
 from runreel.store.schema import migrations
 from runreel.store.schema.tables import runs
 from tests import logs, traffic

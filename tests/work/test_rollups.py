@@ -22,7 +22,7 @@ from runreel.projection import run_mapper
 from runreel.projection import usage_periods as usages
 from runreel.projection.run_mapper import RunProjection
 from runreel.store.connection import RollbackTransaction
-from runreel.store.projections import run_table, usage_queries, usage_rollup_check, usage_rollups
+from runreel.store.projections import run_table, usage_buckets, usage_queries, usage_rollup_check
 from tests import logs
 from tests.strategies import SOME
 
@@ -246,21 +246,21 @@ def everything(reel: Reel) -> list[Any]:
     return [
         logs.execute(
             reel,
-            f"SELECT {columns}, {usage_rollups.SUMS} FROM {table} GROUP BY {columns}"
+            f"SELECT {columns}, {usage_buckets.SUMS} FROM {table} GROUP BY {columns}"
             f" ORDER BY {columns}",
         )
         for table, columns in (("usage_by_time", "span, start"), ("usage_by_value", key))
     ]
 
 
-ABSENT = ["usage_by_time", *(f"usage_by_value {name}" for name in sorted(usage_rollups.DIMENSIONS))]
+ABSENT = ["usage_by_time", *(f"usage_by_value {name}" for name in sorted(usage_buckets.DIMENSIONS))]
 
 
 def rows_of(sums: list[Any]) -> list[int]:
     """How many rows there are of all that may lack altogether."""
     times, values = sums
     names = [row[0] for row in values]
-    return [len(times), *map(names.count, sorted(usage_rollups.DIMENSIONS))]
+    return [len(times), *map(names.count, sorted(usage_buckets.DIMENSIONS))]
 
 
 FALSE = {

@@ -28,6 +28,7 @@ from runreel.projection.tombstone import tombstone_of
 from runreel.store.admin import durability
 from runreel.store.events import damage as integrity
 from runreel.store.events import stream_heads
+from runreel.store.replica import refuse_replica
 from runreel.system import atomic_files
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def make(  # noqa: PLR0913 - what a checkpoint says
         BadCheckpoint: if ``previous`` is of another database, or only says that it is by ``key``.
         LogContradicted: if the log is not what ``lineage`` says it was; nothing is signed then.
     """
-    durability.refuse_replica(connection)
+    refuse_replica(connection)
     header = Header(
         database_id=stream_heads.database_id(connection),
         number=1 if previous is None else previous.header.number + 1,

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from runreel.rebuild.worker_pool import WorkerPool
     from runreel.store.connection import Connection
     from runreel.store.database import Database
-    from runreel.store.projections.usage_rollup_check import MissingRollup
-    from runreel.store.projections.usage_rollups import (
+    from runreel.store.projections.usage_buckets import (
         ContributionChange,
         RollupMismatch,
         UsageContribution,
     )
+    from runreel.store.projections.usage_rollup_check import MissingRollup
 
     Progress = Callable[[int, int], None]
     # What happens to a run whose log is damaged; it is left as it is.

@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.model.errors import LogError
 from runreel.store.drivers import sqlite
+from runreel.store.drivers.interface import NotPreparedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from runreel.store.drivers.interface import PooledConnection
     from runreel.store.drivers.postgres_prepared import Prepared
-    from runreel.store.drivers.sqlite import PooledConnection
 
 
 @lru_cache(maxsize=512)
 def _format(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s")
-
-
-class NotPreparedError(Exception):
-    """A statement is not prepared on the server that we got this time; nothing has happened."""
 
 
 class RollbackTransaction(Exception):

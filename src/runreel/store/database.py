@@ -16,8 +16,8 @@ from runreel.model.errors import (
 from runreel.store import database_url
 from runreel.store.connection import Connection
 from runreel.store.drivers import errors as driver_errors
-from runreel.store.drivers import sqlite as engines
 from runreel.store.drivers.log_file import is_file, missing, refuse_left_behind
+from runreel.store.drivers.sqlite import create_owner_only
 from runreel.store.pool import Connections, in_use
 from runreel.store.schema import migrations
 from runreel.system import backoff
@@ -183,4 +183,4 @@ class Database(Connections):
             return
         if not self._create:
             raise missing(self.shown)
-        engines.create_owner_only(path)
+        create_owner_only(path)

@@ -10,7 +10,7 @@ from runreel.model.errors import DatabaseLocked, DatabaseUnavailable
 from runreel.store import database_url, fork_guard
 from runreel.store.connection import Connection
 from runreel.store.drivers import errors as driver_errors
-from runreel.store.drivers import sqlite as engines
+from runreel.store.drivers.factory import create_engine
 from runreel.store.drivers.log_file import LogFile
 from runreel.store.fork_guard import gate
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runreel.model.errors import LogError
-    from runreel.store.drivers.sqlite import Engine
+    from runreel.store.drivers.interface import Engine
 
 T = TypeVar("T")
 
@@ -175,9 +175,7 @@ class Connections:
         if engine is not None:
             engine.leave_parent()
             if self._file is not None:
-                self._engine = engines.create(
-                    self.url, durability=self._durability, file=self._file
-                )
+                self._engine = create_engine(self.url, durability=self._durability, file=self._file)
 
     def _failed(self, error: BaseException) -> LogError | None:
         """What went wrong with the writer, as an error of ours."""
@@ -211,9 +209,7 @@ class Connections:
             if self._engine is None:
                 if self._path is not None:
                     self._file = LogFile(self._path, often=self.durable)
-                self._engine = engines.create(
-                    self.url, durability=self._durability, file=self._file
-                )
+                self._engine = create_engine(self.url, durability=self._durability, file=self._file)
             return self._engine
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runreel.model.errors import LogError
 from runreel.store.drivers import errors as driver_errors
+from runreel.store.replica import refuse_replica
 from runreel.system import atomic_files
 
 if TYPE_CHECKING:
@@ -25,24 +25,6 @@ def wait_durable(connection: Connection) -> None:
         _settle_postgres(connection)
     else:
         _settle_sqlite(connection)
-
-
-def is_replica(connection: Connection) -> bool:
-    """Whether the server only follows another one."""
-    return connection.postgres and bool(connection.one("SELECT pg_is_in_recovery()")[0])
-
-
-def refuse_replica(connection: Connection) -> None:
-    """See that this is the server that is written to.
-
-    Raises:
-        LogError: if it is a replica.
-    """
-    if is_replica(connection):
-        raise LogError(
-            "this server is a replica, which may be behind the log",
-            hint="Name the primary server's URL.",
-        )
 
 
 def _settle_postgres(connection: Connection) -> None:

@@ -10,13 +10,13 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DisconnectionError
 
 from runreel.model.errors import MissingExtra
+from runreel.store.drivers.connection_limit import MAX_IDLE, ConnectionLimit
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
     from sqlalchemy import Connection as SAConnection
 
     from runreel.store.database_url import Url
-    from runreel.store.drivers.sqlite import Room
 
 CONNECT_SECONDS = 10
 
@@ -24,14 +24,16 @@ CONNECT_SECONDS = 10
 class PostgresConnection:
     """A connection of the driver, held until it is closed or discarded; ``alchemy`` is the same."""
 
-    __slots__ = ("_engine", "_room", "alchemy", "driver", "url")
+    __slots__ = ("_engine", "_limit", "alchemy", "driver", "url")
 
-    def __init__(self, engine: PostgresEngine, connection: SAConnection, room: Room | None) -> None:
+    def __init__(
+        self, engine: PostgresEngine, connection: SAConnection, limit: ConnectionLimit | None
+    ) -> None:
         self.url = engine.url
         self.driver: Any = connection.connection.driver_connection
         self.alchemy = connection
         self._engine: PostgresEngine | None = engine
-        self._room = room
+        self._limit = limit
 
     def close(self) -> None:
         """Give the connection back."""
@@ -53,8 +55,8 @@ class PostgresConnection:
         return engine is not None and not engine.left
 
     def _leave(self) -> None:
-        if self._room is not None:
-            self._room.leave()
+        if self._limit is not None:
+            self._limit.release()
 
 
 def _check_alive(driver: Any, _record: Any, _proxy: Any) -> None:
@@ -81,10 +83,10 @@ class PostgresEngine:
         MissingExtra: if the driver of Postgres is not installed.
     """
 
-    def __init__(self, url: Url, *, kept: int, room: Room) -> None:
+    def __init__(self, url: Url) -> None:
         self.url = url
         self.left = False
-        self._room = room
+        self._limit = ConnectionLimit(url)
         alchemy = cast("URL", url.alchemy)
         # No prepared statements: they break behind a pooler that hands out server connections.
         usual: dict[str, Any] = {"prepare_threshold": None, "connect_timeout": CONNECT_SECONDS}
@@ -92,7 +94,7 @@ class PostgresEngine:
         try:
             self._engine = create_engine(
                 alchemy,
-                pool_size=kept,
+                pool_size=MAX_IDLE,
                 max_overflow=-1,
                 isolation_level="AUTOCOMMIT",
                 connect_args={**arguments, "client_encoding": "utf8"},
@@ -110,14 +112,14 @@ class PostgresEngine:
         Raises:
             DatabaseUnavailable: if too many are held.
         """
-        room = None if reserved else self._room
-        if room is not None:
-            room.enter()
+        limit = None if reserved else self._limit
+        if limit is not None:
+            limit.acquire()
         try:
-            return PostgresConnection(self, self._engine.connect(), room)
+            return PostgresConnection(self, self._engine.connect(), limit)
         except BaseException:
-            if room is not None:
-                room.leave()
+            if limit is not None:
+                limit.release()
             raise
 
     def dispose(self) -> None:

@@ -12,7 +12,7 @@ import hashlib
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from runreel.store.connection import NotPreparedError
+from runreel.store.drivers.interface import NotPreparedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,125 +9,39 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from runreel.store import fork_guard
 from runreel.store.database_url import file_uri, sqlite_path
-from runreel.store.drivers.errors import file_errors, too_many
-from runreel.store.drivers.log_file import LogFile
+from runreel.store.drivers.connection_limit import MAX_IDLE, ConnectionLimit
+from runreel.store.drivers.errors import file_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlalchemy import Connection as SAConnection
-
     from runreel.store.database_url import Url
-
+    from runreel.store.drivers.interface import PooledConnection
+    from runreel.store.drivers.log_file import LogFile
 
 BUSY_SECONDS = 10.0
 WAL_CHECKPOINT_PAGES = 4_000
-
-# So many connections are open at most, and so many are kept when nobody uses them. Whoever wants
-# one more waits so long; a writer has one of its own.
-MOST = 64
-KEPT = 4
-WAIT_SECONDS = 30.0
 
 # "RREL": how a SQLite file says whose it is.
 APPLICATION_ID = 0x5252454C
 
 
-class PooledConnection(Protocol):
-    """A connection of a driver, held by whoever asked for it until it is closed or discarded."""
-
-    url: Url
-    driver: Any
-
-    @property
-    def alchemy(self) -> SAConnection | None:
-        """The same connection as SQLAlchemy holds it, if it does."""
-        ...
-
-    def close(self) -> None:
-        """Give the connection back."""
-        ...
-
-    def discard(self) -> None:
-        """Close the connection, whatever state it is in."""
-        ...
-
-
-class Engine(Protocol):
-    """Connections to one database, which commit each statement by themselves. Thread-safe."""
-
-    def connect(self, *, reserved: bool = False) -> PooledConnection:
-        """A connection that was given back, or a new one; ``reserved`` ones are not counted.
-
-        Raises:
-            DatabaseUnavailable: if too many are held, or the file of the log has changed.
-        """
-        ...
-
-    def dispose(self) -> None:
-        """Close what is kept; what is held is closed when it comes back."""
-        ...
-
-    def leave_parent(self) -> None:
-        """In a forked child: never use or close a connection of this engine again."""
-        ...
-
-
-class Room:
-    """How many connections may be held at once."""
-
-    def __init__(self, url: Url) -> None:
-        self._url = url
-        self._left = threading.BoundedSemaphore(MOST)
-
-    def enter(self) -> None:
-        """Take the place of one.
-
-        Raises:
-            DatabaseUnavailable: if none becomes free.
-        """
-        if not self._left.acquire(timeout=WAIT_SECONDS):
-            raise too_many(self._url)
-
-    def leave(self) -> None:
-        """Give the place back."""
-        self._left.release()
-
-
-def create(url: Url, *, durability: str, file: LogFile | None = None) -> Engine:
-    """An engine of the database at ``url``; nothing is opened before it is needed.
-
-    ``file`` is what is known of a file of SQLite already.
-
-    Raises:
-        MissingExtra: if the driver of Postgres is not installed.
-    """
-    if url.postgres:
-        from runreel.store.drivers.postgres import PostgresEngine
-
-        return PostgresEngine(url, kept=KEPT, room=Room(url))
-    path = sqlite_path(url)
-    assert path is not None  # noqa: S101 - it is a URL of SQLite
-    return _SqliteEngine(url, durability=durability, file=file or LogFile(path.absolute()))
-
-
 class _SqliteConnection:
-    __slots__ = ("_engine", "_idle", "_room", "alchemy", "driver", "url")
+    __slots__ = ("_engine", "_idle", "_limit", "alchemy", "driver", "url")
 
     def __init__(
-        self, engine: _SqliteEngine, driver: Any, idle: list[Any], room: Room | None
+        self, engine: SqliteEngine, driver: Any, idle: list[Any], limit: ConnectionLimit | None
     ) -> None:
         self.alchemy = None
         self.driver = driver
         self.url = engine.url
-        self._engine: _SqliteEngine | None = engine
+        self._engine: SqliteEngine | None = engine
         self._idle = idle
-        self._room = room
+        self._limit = limit
 
     def close(self) -> None:
         engine, self._engine = self._engine, None
@@ -142,11 +56,11 @@ class _SqliteConnection:
             self._leave()
 
     def _leave(self) -> None:
-        if self._room is not None:
-            self._room.leave()
+        if self._limit is not None:
+            self._limit.release()
 
 
-class _SqliteEngine:
+class SqliteEngine:
     """Like ``Engine``."""
 
     def __init__(self, url: Url, *, durability: str, file: LogFile) -> None:
@@ -154,30 +68,37 @@ class _SqliteEngine:
         self.file = file
         self._durability = durability
         self._idle: list[Any] = []
-        self._room = Room(url)
+        self._limit = ConnectionLimit(url)
         # All that are open. A forked child leaves those of its parent alone.
         self._open: set[Any] = set()
         self._left = False
 
     def connect(self, *, reserved: bool = False) -> PooledConnection:
-        room = None if reserved else self._room
-        if room is not None:
-            room.enter()
+        """Return an idle connection or a new one; ``reserved`` ones do not count to the limit.
+
+        Raises:
+            DatabaseUnavailable: if the limit is reached, or the database file was replaced.
+        """
+        limit = None if reserved else self._limit
+        if limit is not None:
+            limit.acquire()
         idle = self._idle
         try:
             driver = self._driver(idle)
         except BaseException:
-            if room is not None:
-                room.leave()
+            if limit is not None:
+                limit.release()
             raise
-        return _SqliteConnection(self, driver, idle, room)
+        return _SqliteConnection(self, driver, idle, limit)
 
     def dispose(self) -> None:
+        """Close the idle connections."""
         idle, self._idle = self._idle, []
         while idle:
             self.throw_away(idle.pop())
 
     def leave_parent(self) -> None:
+        """In a forked child: never use or close a connection of this engine again."""
         self._left = True
         fork_guard.keep_open(self._open)
 
@@ -185,7 +106,7 @@ class _SqliteEngine:
         """Keep a connection that ``connect`` gave, or close it."""
         if self._left:
             return
-        fresh = idle is self._idle and len(idle) < KEPT
+        fresh = idle is self._idle and len(idle) < MAX_IDLE
         with contextlib.suppress(sqlite3.Error):
             driver.rollback()
             if fresh:

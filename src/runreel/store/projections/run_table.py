@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.projection.run_mapper import COLUMNS, SUMMARY, label_rows, row_to_summary, to_dict
 from runreel.store.projections import usage_rollups
-from runreel.store.projections.usage_rollups import UsageContribution
+from runreel.store.projections.usage_buckets import UsageContribution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runreel.model.runs import RunSummary
     from runreel.projection.run_mapper import Label, RunProjection
     from runreel.store.connection import Connection
-    from runreel.store.projections.usage_rollups import ContributionChange
+    from runreel.store.projections.usage_buckets import ContributionChange
 
 _LIST = ", ".join(COLUMNS)
 

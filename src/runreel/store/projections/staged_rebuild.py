@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from runreel.projection.run_mapper import COLUMNS
 from runreel.store.projections import usage_rollup_check, usage_rollups
-from runreel.store.projections.usage_rollups import UsageContribution
+from runreel.store.projections.usage_buckets import UsageContribution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
     from runreel.store.connection import Connection
+    from runreel.store.projections.usage_buckets import RollupMismatch
     from runreel.store.projections.usage_rollup_check import MissingRollup
-    from runreel.store.projections.usage_rollups import RollupMismatch
     from runreel.system.disk_queue import DiskQueue
 
 _COLUMNS = {

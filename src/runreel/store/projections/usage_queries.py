@@ -11,7 +11,7 @@ from runreel.projection.run_mapper import index_key
 from runreel.store.projections import usage_rollups
 from runreel.store.projections.filter_planner import plan_filter
 from runreel.store.projections.run_queries import where_clause
-from runreel.store.projections.usage_rollups import (
+from runreel.store.projections.usage_buckets import (
     COUNTS,
     DAY,
     DIMENSIONS,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.model.events import OPEN
 from runreel.store.events import damage
-from runreel.store.projections.usage_rollups import (
+from runreel.store.projections.usage_buckets import (
     COUNTS,
     DAY,
     MICROS,
@@ -19,17 +19,14 @@ from runreel.store.projections.usage_rollups import (
     TOKENS,
     RollupBucket,
     RollupMismatch,
-    changes,
-    floored,
-    row_of,
-    start_of,
 )
+from runreel.store.projections.usage_rollups import changes, floored, row_of, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runreel.store.connection import Connection
-    from runreel.store.projections.usage_rollups import ContributionChange
+    from runreel.store.projections.usage_buckets import ContributionChange
     from runreel.system.disk_queue import DiskQueue
 
     Row = tuple[Any, ...]

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from runreel.store.drivers.postgres_prepared import Prepared
-from runreel.store.projections.usage_rollups import COUNTS, RollupBucket
+from runreel.store.projections.usage_buckets import COUNTS, RollupBucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

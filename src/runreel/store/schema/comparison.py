@@ -13,7 +13,7 @@ import sqlite3
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from runreel.store.admin import durability
+from runreel.store.replica import is_replica
 from runreel.store.schema import migrations as schema
 from runreel.store.schema import partitions
 
@@ -65,7 +65,7 @@ def not_compared(connection: Connection) -> str | None:
     """
     if not connection.postgres:
         return None
-    if durability.is_replica(connection):
+    if is_replica(connection):
         return "a replica cannot be compared: ask on the primary"
     if not connection.one("SELECT has_database_privilege(current_database(), 'TEMPORARY')")[0]:
         return "the role lacks the privilege TEMPORARY: GRANT TEMPORARY ON DATABASE ... TO it"

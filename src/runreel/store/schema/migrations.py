@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection as SAConnection
 
     from runreel.store.database_url import Url
-    from runreel.store.drivers.sqlite import Engine
+    from runreel.store.drivers.interface import Engine
 
 # The revisions this code knows, oldest first; the last is the one it needs.
 REVISIONS = ("0001", "0002", "0003", "0004")

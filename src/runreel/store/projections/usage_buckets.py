@@ -1,0 +1,75 @@
+"""The rows of the usage rollups: their keys, their counts, and the runs that they sum up."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from runreel.model.timestamps import from_micros
+
+# Spans of time in quarters of an hour: every time zone's days begin on a quarter.
+QUARTER, HOUR, DAY = 1, 4, 96
+MICROS = 900_000_000
+# What there are few of beside runs; a thread has about as many rows here as it has runs.
+DIMENSIONS = ("source", "status", "assistant_id", "model")
+SPANS = {"": (QUARTER, HOUR), **dict.fromkeys(DIMENSIONS, (QUARTER, HOUR, DAY))}
+_MINUTE = len("1970-01-01T00:00")
+_NAMES = {QUARTER: "quarter", HOUR: "hour", DAY: "day"}
+
+# A sum of 64-bit counts can be wider: SQLite fails then. The two parts of a count never add up so.
+TOKEN_LIMB = 1_000_000_000
+TOKENS = ("input_text_tokens", "completion_tokens", "total_tokens")
+COUNTS = (
+    *("runs", "known", "input_high", "input_low"),
+    *("completion_high", "completion_low", "total_high", "total_low"),
+)
+SUMS = ", ".join(f"sum({name})" for name in COUNTS)
+
+
+class UsageContribution(NamedTuple):
+    """The columns of a row of ``runs`` that its usage is added up by, and its usage."""
+
+    recording: str
+    started_at: int
+    source: str
+    status: str
+    assistant_id: str | None
+    model: str | None
+    input_text_tokens: int | None
+    completion_tokens: int | None
+    total_tokens: int | None
+
+
+class RollupBucket(NamedTuple):
+    """Runs that began within ``span`` quarters from ``start`` on, counted since 1970.
+
+    Those of one value of a dimension, or of none where it is not ``named``; dimension ``""`` is
+    all of them.
+    """
+
+    dimension: str
+    span: int
+    start: int
+    value: str
+    named: int
+
+    @property
+    def name(self) -> str:
+        """The table, time and value of it."""
+        time = from_micros(self.start * MICROS).isoformat(timespec="minutes")
+        when = f"{_NAMES[self.span]} {time[:_MINUTE]}Z"
+        if not self.dimension:
+            return f"usage_by_time {when}"
+        value = f"= {self.value!r}" if self.named else "unknown"
+        return f"usage_by_value {when} {self.dimension} {value}"
+
+
+class RollupMismatch(NamedTuple):
+    """A bucket that does not hold what it should: see ``COUNTS``."""
+
+    bucket: RollupBucket
+    stored: tuple[int, ...]
+    expected: tuple[int, ...]
+
+
+# A row of ``runs`` before and after a change; None where there is no row.
+ContributionChange = tuple[UsageContribution | None, UsageContribution | None]
