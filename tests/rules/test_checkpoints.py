@@ -64,7 +64,7 @@ def test_what_is_written_is_read(runs: dict[str, int]) -> None:
         HeadEntry(run_id, seq, hashlib.sha256(run_id.encode()).digest())
         for run_id, seq in runs.items()
     ]
-    heads.sort(key=lambda head: head.order)
+    heads.sort(key=lambda head: head.sort_key)
     for header in (FIRST, LATER):
         lines = written(header, heads)
         assert max(map(len, lines)) <= MAX_LINE

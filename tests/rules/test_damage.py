@@ -87,7 +87,7 @@ def test_a_payload_that_the_codec_never_writes_is_refused_or_read_but_never_fail
     for attempt in (
         lambda: text_delta.decode(payload, 0, reader, text="text"),
         lambda: text_delta.appended(payload),
-        lambda: text_delta.reopen(payload, reader, text="text"),
+        lambda: text_delta.decode_detached(payload, reader, text="text"),
     ):
         try:
             attempt()

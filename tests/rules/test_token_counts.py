@@ -19,7 +19,7 @@ NAMES = [PLAIN, CHAT, RESPONSES, YANDEX]
 EVERY = pytest.mark.parametrize("names", NAMES, ids=["plain", "chat", "responses", "yandex"])
 
 
-def usage(names: token_counts.Names, *counts: object) -> dict[str, object]:
+def usage(names: token_counts.UsageKeys, *counts: object) -> dict[str, object]:
     return dict(zip((keys[0] for keys in names[:3]), counts, strict=False))
 
 

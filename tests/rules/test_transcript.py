@@ -195,14 +195,14 @@ def test_a_result_lifted_from_a_text_reopens_with_that_text(result, text, size):
     text = (result._message.text if result._message else "")[:size] + text
     value = plain_json.result_value(result)
     payload = text_delta.encode(value, PLAIN, text=text).payload
-    assert exact(text_delta.reopen(payload, PLAIN, text=text)) == exact(value)
+    assert exact(text_delta.decode_detached(payload, PLAIN, text=text)) == exact(value)
 
 
 def test_a_result_whose_text_the_log_has_stores_none_of_it():
     value = {"type": "COMPLETED", "text": "Hello, world"}
     payload = text_delta.encode(value, PLAIN, text="Hello, world").payload
     assert payload == '{"+":"","type":"COMPLETED","text":12}'
-    assert text_delta.reopen(payload, PLAIN, text="Hello, world") == value
+    assert text_delta.decode_detached(payload, PLAIN, text="Hello, world") == value
 
 
 @SOME

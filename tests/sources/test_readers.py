@@ -106,7 +106,7 @@ def test_what_is_spoken_is_the_envelope_and_all_else_that_readers_say_agrees(rea
     assert json_text.canonical(value) == json_text.canonical(envelope)
     assert reader.type_of(STREAM_EVENT, value) == "PARTIAL_MESSAGE"
     assert reader.index_of(STREAM_EVENT, value) == index
-    assert reader.read(STREAM_EVENT, value) == source_protocol.text_only_reading(text)
+    assert reader.read(STREAM_EVENT, value) == source_protocol.text_only_interpretation(text)
 
 
 @pytest.mark.parametrize("reader", [PLAIN, YANDEX])

@@ -18,7 +18,7 @@ from runreel.recording.group_commit import Committer
 from runreel.recording.recorder import Recorder
 from runreel.store.database import Database
 from runreel.system import loops
-from runreel.system.turns import Turns
+from runreel.system.turns import EventLoopBatcher
 from tests import logs
 
 if TYPE_CHECKING:
@@ -236,11 +236,11 @@ class Works:
         time.sleep(self.seconds)
         return [True] * len(items)
 
-    def turns(self, *, slow: bool = False) -> Turns[int, bool]:
-        return Turns(self.wait, self.at_once, slow=slow, most=10)
+    def turns(self, *, slow: bool = False) -> EventLoopBatcher[int, bool]:
+        return EventLoopBatcher(self.wait, self.at_once, measured=slow, max_group=10)
 
 
-def do(turns: Turns[int, bool], count: int) -> None:
+def do(turns: EventLoopBatcher[int, bool], count: int) -> None:
     async def main() -> None:
         for n in range(count):
             await turns.add(n, loops.running())
@@ -293,10 +293,10 @@ def test_groups_are_capped_and_in_order() -> None:
         return [True] * len(items)
 
     async def main() -> None:
-        turns = Turns(wait, None, slow=False, most=10)
+        turns = EventLoopBatcher(wait, None, measured=False, max_group=10)
         await asyncio.gather(*[later(turns, n) for n in range(25)])
 
-    async def later(turns: Turns[int, bool], n: int) -> None:
+    async def later(turns: EventLoopBatcher[int, bool], n: int) -> None:
         await turns.add(n, loops.running())
 
     asyncio.run(main())

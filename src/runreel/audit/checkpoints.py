@@ -303,4 +303,4 @@ def _joined(
 
 
 def _tagged(heads: Iterable[HeadEntry], tag: int) -> Iterator[tuple[bytes, int, HeadEntry]]:
-    return ((head.order, tag, head) for head in heads)
+    return ((head.sort_key, tag, head) for head in heads)

@@ -24,11 +24,11 @@ def mask_text(text: str, spans: Spans) -> str:
     return text
 
 
-def masked_payload(payload: str, hits: Sequence[Match]) -> str:
+def masked_payload(payload: str, matches: Sequence[Match]) -> str:
     """A stored payload with all that was found in it put out; it reads like the one it is of."""
     value = loads(payload)
     # Names last, and the deepest first: they are on the way to the others.
-    for hit in sorted(hits, key=_names_last):
+    for hit in sorted(matches, key=_names_last):
         value = _mask_at(value, hit.path, hit.spans)
     return dumps(value)
 
@@ -55,7 +55,7 @@ def matches_mask(mask: Any, value: Any) -> bool:
     return canonical(mask) == canonical(value)
 
 
-def remask(value: Any, shape: PayloadShape, text: str, hidden: Spans) -> Any:
+def remask(value: Any, shape: PayloadShape, text: str, masked_spans: Spans) -> Any:
     """``value`` with those characters put out that repeat what was erased of the run's ``text``.
 
     A message that tells the text again would bring back what was erased of it.
@@ -68,7 +68,7 @@ def remask(value: Any, shape: PayloadShape, text: str, hidden: Spans) -> Any:
         return value
     told = "".join(parts)
     start = max(0, len(text) - len(told)) if telling is TextMode.REPEAT else 0
-    spans = [(low - start, high - start) for low, high in hidden if low >= start]
+    spans = [(low - start, high - start) for low, high in masked_spans if low >= start]
     spans = [(low, min(high, len(told))) for low, high in spans if low < len(told)]
     known = text[start : start + len(told)]
     if not spans or not matches_mask(known[: spans[-1][1]], told[: spans[-1][1]]):

@@ -37,7 +37,7 @@ _SECRETS = (
 )
 # Seconds for one pattern and one string, and once one has taken longer.
 SECONDS = 0.5
-SECONDS_THEN = 0.05
+SECONDS_AFTER_TIMEOUT = 0.05
 # How far back a match may begin that ends in the piece that came last.
 _REACH = 4_000
 _NAMES = ("type", "item_id", "output_index", "content_index", "index")
@@ -71,7 +71,7 @@ class SecretFilter:
         """
         return [span for pattern in self._patterns for span in pattern.spans(text, seconds)]
 
-    def replaced(self, text: str) -> str:
+    def apply_functions(self, text: str) -> str:
         """What the functions make of a string, one after the other."""
         for function in self._functions:
             text = function(text)
@@ -89,7 +89,7 @@ class StreamSecretFilter:
         self._report = report
         self._seconds = SECONDS
         self._tails: dict[tuple[Any, ...], str] = {}
-        self.hits = 0
+        self.masked_count = 0
 
     def apply(self, value: Any) -> Any:
         """``value`` as it may be stored; the value itself is left as it is."""
@@ -114,18 +114,18 @@ class StreamSecretFilter:
             self._tails[stream] = whole[-_REACH:]
         spans = [(max(a, begin) - begin, b - begin) for a, b in self._spans(whole)]
         spans = [span for span in spans if span[0] < span[1]]
-        told = self._masking.replaced(mask_text(text, spans))
-        self.hits += len(spans) or int(told != text)
+        told = self._masking.apply_functions(mask_text(text, spans))
+        self.masked_count += len(spans) or int(told != text)
         return told
 
     def _spans(self, text: str) -> Spans:
         try:
             return self._masking.spans(text, self._seconds)
         except TooSlow as slow:
-            if self._seconds > SECONDS_THEN:
+            if self._seconds > SECONDS_AFTER_TIMEOUT:
                 self._report(str(slow))
             # A recording goes on: with less patience, and without what may be a secret.
-            self._seconds = SECONDS_THEN
+            self._seconds = SECONDS_AFTER_TIMEOUT
             return [(0, len(text))]
 
 

@@ -93,23 +93,23 @@ class Interpretation(NamedTuple):
     marker: bool = False
 
 
-def text_only_reading(text: str) -> Interpretation:
+def text_only_interpretation(text: str) -> Interpretation:
     """What a partial message means that has one part and says nothing else."""
     return Interpretation(RunStreamEvent(_PARTIAL, None, None, partial(text)))
 
 
-def accepts_text_fast_path(reading: Interpretation | None) -> bool:
+def accepts_text_fast_path(interpretation: Interpretation | None) -> bool:
     """True if a partial message changes nothing but the text; None: see ``parse_text_only``."""
-    return reading is None or (
-        reading.event is not None
-        and reading.metadata is None
-        and reading.usage is None
-        and reading.details is None
-        and reading.result is None
-        and reading.time is None
-        and reading.total is None
-        and not reading.starts_response
-        and not reading.unread
+    return interpretation is None or (
+        interpretation.event is not None
+        and interpretation.metadata is None
+        and interpretation.usage is None
+        and interpretation.details is None
+        and interpretation.result is None
+        and interpretation.time is None
+        and interpretation.total is None
+        and not interpretation.starts_response
+        and not interpretation.unread
     )
 
 
@@ -149,7 +149,7 @@ class SourceAdapter(PayloadShape, Protocol):
 
     name: str
 
-    def read(self, kind: str, value: Any, so_far: ReadContext = START, /) -> Interpretation:
+    def read(self, kind: str, value: Any, context: ReadContext = START, /) -> Interpretation:
         """What ``value``, stored as ``kind``, means."""
         ...
 

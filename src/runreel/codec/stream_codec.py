@@ -36,7 +36,7 @@ class StreamCodec:
     def now(self, then: tuple[str, tuple[tuple[int, int], ...]]) -> None:
         self.text, self.masked_spans = then
 
-    def move(self, keep: int | None, text: str) -> None:
+    def set_text(self, keep: int | None, text: str) -> None:
         """Go on to ``text``, which has ``keep`` characters of the one before."""
         self.text = text
         if self.masked_spans and keep is not None:

@@ -117,7 +117,7 @@ def decode(  # noqa: PLR0913 - a row's columns, and the text before it
         BadValue: if the payload is not what this codec writes.
     """
     if is_text_only(keep, payload):
-        new = text[:keep] + text_only_payload(payload)
+        new = text[:keep] + text_only_text(payload)
         value = shape.envelope(type_, index, new)
         if value is None:
             raise BadValue("the payload is damaged: it has no envelope")
@@ -137,7 +137,7 @@ def decode(  # noqa: PLR0913 - a row's columns, and the text before it
     return value, new
 
 
-def text_only_payload(payload: str) -> str:
+def text_only_text(payload: str) -> str:
     """The text that a row holds which holds nothing else: see ``is_spoken``.
 
     Raises:
@@ -162,7 +162,7 @@ def appended(payload: str) -> str:
     return text
 
 
-def reopen(payload: str, shape: PayloadShape, *, text: str) -> Any:
+def decode_detached(payload: str, shape: PayloadShape, *, text: str) -> Any:
     """The value of a payload that was lifted from a ``text`` which it ends with.
 
     Raises:

@@ -111,7 +111,7 @@ class StreamSearch:
             self._walk(row.seq, value, (), ())
 
     @property
-    def hits(self) -> list[Match]:
+    def matches(self) -> list[Match]:
         """Every place, in order.
 
         Raises:
@@ -239,12 +239,12 @@ def _spellings(text: str) -> list[str]:
     return sorted((one for one in found if one), key=len, reverse=True)
 
 
-def path_text(hit: Match) -> str:
+def path_text(match: Match) -> str:
     """A path for people: ``text`` for the run's own."""
-    if hit.path in ((), (APPENDED,)):
+    if match.path in ((), (APPENDED,)):
         return "text"
     told = ""
-    for key in hit.path:
+    for key in match.path:
         if key is None:
             return f"{told} (name)"
         told += f"[{key}]" if isinstance(key, int) else f".{key}"

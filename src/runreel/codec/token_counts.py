@@ -53,7 +53,7 @@ class Tally(NamedTuple):
 NOT_UNDERSTOOD = Tally(unread=1)
 
 
-class Names(NamedTuple):
+class UsageKeys(NamedTuple):
     """The keys of a source's usage object; each of a tuple means the same.
 
     ``cached`` are counts that come on top of the key ``input_tokens``. ``proto`` is proto JSON,
@@ -68,14 +68,14 @@ class Names(NamedTuple):
 
 
 # runreel's own names, OpenAI's of both interfaces, Anthropic's.
-PLAIN = Names(
+PLAIN = UsageKeys(
     input=("input_text_tokens", "prompt_tokens", "input_tokens"),
     completion=("completion_tokens", "output_tokens"),
     cached=("cache_creation_input_tokens", "cache_read_input_tokens"),
 )
-CHAT = Names(("prompt_tokens",), ("completion_tokens",))
-RESPONSES = Names(("input_tokens",), ("output_tokens",))
-YANDEX = Names(
+CHAT = UsageKeys(("prompt_tokens",), ("completion_tokens",))
+RESPONSES = UsageKeys(("input_tokens",), ("output_tokens",))
+YANDEX = UsageKeys(
     input=("promptTokens", "prompt_tokens"),
     completion=("completionTokens", "completion_tokens"),
     total=("totalTokens", "total_tokens"),
@@ -90,7 +90,7 @@ def tally(usage: Usage | None) -> Tally | None:
     return Tally(usage.input_text_tokens, usage.completion_tokens, usage.total_tokens)
 
 
-def read(value: Any, names: Names) -> Tally | None:
+def read(value: Any, names: UsageKeys) -> Tally | None:
     """The counts of a usage object; ``NOT_UNDERSTOOD``, or None where it reports none.
 
     Whole floats are integers; a total that is left out is the sum of the two others. A part that
@@ -126,7 +126,7 @@ def count(value: Any, *, proto: bool = False) -> int | None:
     return value if type(value) is int and 0 <= value <= MAX_COUNT else None
 
 
-def both(known: UsageDetails | None, more: UsageDetails) -> UsageDetails:
+def merge_details(known: UsageDetails | None, more: UsageDetails) -> UsageDetails:
     """The details of two usages; what one of them does not report is that of the other."""
     if known is None:
         return more

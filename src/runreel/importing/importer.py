@@ -234,7 +234,7 @@ def count_outcome(
     """Report what became of an event that a line of a file told."""
     report.count(new=offer.new, conflict=offer.conflict)
     if offer.unread:
-        report.misread(
+        report.note_unread(
             offer.unread, run_id, f"line {number}" if name == "-" else f"{name}:{number}"
         )
     if offer.conflict:

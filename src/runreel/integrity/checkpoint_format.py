@@ -79,7 +79,7 @@ class HeadEntry(NamedTuple):
     digest: bytes
 
     @property
-    def order(self) -> bytes:
+    def sort_key(self) -> bytes:
         """What runs are sorted by, here and in both databases."""
         return self.run_id.encode()
 
@@ -135,9 +135,9 @@ class CheckpointParser:
                 self._end(line)
                 return
             head = _head(line)
-            if head.order <= before:
+            if head.sort_key <= before:
                 raise BadCheckpoint(f"the run {head.run_id!r} is out of order, or there twice")
-            before = head.order
+            before = head.sort_key
             self.runs += 1
             yield head
         raise BadCheckpoint("the checkpoint ends before its signature")

@@ -34,7 +34,7 @@ def check_new_id(run_id: str) -> None:
         raise BadInput(f"a run cannot have the id {LATEST!r}: it means the newest run")
 
 
-def check_asked_id(run_id: str) -> None:
+def check_lookup_id(run_id: str) -> None:
     """See that there may be a run of this id: no database could be asked for others.
 
     Raises:
@@ -44,7 +44,7 @@ def check_asked_id(run_id: str) -> None:
         raise RunNotFound(f"no run is called {run_id!r}")
 
 
-def check_said(*texts: str | None) -> None:
+def check_reason_and_actor(*texts: str | None) -> None:
     """See that a reason and an actor, where they are given, are fit to be kept.
 
     Raises:

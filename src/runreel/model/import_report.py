@@ -42,7 +42,7 @@ class Report:
             self.events_new += new
             self.events_known += not new
 
-    def misread(self, unread: tuple[str, ...], run_id: str, place: str) -> None:
+    def note_unread(self, unread: tuple[str, ...], run_id: str, place: str) -> None:
         """Say in one notice a kind, however often it comes, what of an event is not understood."""
         for what in unread:
             known = self._unread.get(what)

@@ -33,31 +33,31 @@ def from_micros(value: int) -> datetime:
         return _LAST if value > 0 else _FIRST
 
 
-def micros(told: Any) -> int | None:
+def micros(value: Any) -> int | None:
     """µs since the epoch of an RFC 3339 time, or of a number of s or ms; None if it is neither.
 
     Letters may be small, digits beyond µs are cut, and a leap second is the end of the second
     before it. Numbers from 10^11 on are ms, those from 10^14 on are no times.
     """
-    if isinstance(told, str):
+    if isinstance(value, str):
         try:
-            return (_again if len(told) <= _USUAL else _micros)(told)
+            return (_cached_micros if len(value) <= _USUAL else _micros)(value)
         except (ValueError, OverflowError):
             return None
-    if type(told) not in (int, float) or not 0 < told < _LAST_MS:
+    if type(value) not in (int, float) or not 0 < value < _LAST_MS:
         return None
-    scale = 1_000_000 if told < _FIRST_MS else 1_000
-    return int(told * scale + 0.5) if isinstance(told, float) else told * scale
+    scale = 1_000_000 if value < _FIRST_MS else 1_000
+    return int(value * scale + 0.5) if isinstance(value, float) else value * scale
 
 
-def is_unreadable(told: Any) -> bool:
+def is_unreadable(value: Any) -> bool:
     """Whether a value that is there is no time."""
-    return told is not None and micros(told) is None
+    return value is not None and micros(value) is None
 
 
-def naive(told: Any) -> datetime | None:
+def naive(value: Any) -> datetime | None:
     """The UTC time that ``micros`` reads, without a time zone as in the SDK; None if none."""
-    time = micros(told)
+    time = micros(value)
     return None if time is None else _naive(time)
 
 
@@ -99,7 +99,7 @@ def _micros(text: str) -> int:
 
 
 # A run's events repeat its times.
-_again = lru_cache(maxsize=256)(_micros)
+_cached_micros = lru_cache(maxsize=256)(_micros)
 
 
 @lru_cache(maxsize=256)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from runreel.codec import json_text, text_delta
-from runreel.codec.source_protocol import Interpretation, ReadContext, text_only_reading
+from runreel.codec.source_protocol import Interpretation, ReadContext, text_only_interpretation
 from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import BadValue, LogError
 from runreel.model.events import NOTE, OPENED, PRUNED, EventRow, StoredEvent
@@ -151,7 +151,7 @@ class RunProjector:
             if not text_delta.is_text_only(keep, payload):
                 break
             try:
-                piece = text_delta.text_only_payload(payload)
+                piece = text_delta.text_only_text(payload)
                 # Nothing is copied where a piece is added to the end.
                 if keep == len(text):
                     text += piece
@@ -212,7 +212,7 @@ def stored_event(
     shown = (run_id, seq, kind, type_, index, from_micros(at), timedelta(0, 0, elapsed))
     added = None if keep is None else text[keep:]
     if reading is None:
-        return StoredEvent(*shown, text_only_reading(text).event, value, text, added)
+        return StoredEvent(*shown, text_only_interpretation(text).event, value, text, added)
     told = reading.event or reading.result
     if told is None:
         return StoredEvent(*shown, None, value, added=added)

@@ -259,7 +259,7 @@ def decode_result(run_id: str, data: bytes, text: str) -> RunResult:
     """
     try:
         return plain_json.result(
-            text_delta.reopen(zlib.decompress(data).decode(), _SHAPE, text=text)
+            text_delta.decode_detached(zlib.decompress(data).decode(), _SHAPE, text=text)
         )
     except (zlib.error, UnicodeDecodeError, BadValue) as error:
         raise _damaged(run_id) from error

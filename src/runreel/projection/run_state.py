@@ -140,7 +140,7 @@ def apply(state: RunState, kind: str, at: int, reading: Interpretation) -> bool:
         _count(state, reading.total)
         changed = True
     if reading.details is not None:
-        state.details = token_counts.both(state.details, reading.details)
+        state.details = token_counts.merge_details(state.details, reading.details)
         changed = True
     if kind == TOOL_RESULTS and state.status is RunStatus.TOOL_CALLS:
         _set_status(state, RunStatus.IN_PROGRESS, at, None)

@@ -13,7 +13,7 @@ from runreel.codec.plain_json import as_object
 from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import AmbiguousRun, BadInput, RunNotFound, UsageError
 from runreel.model.events import NOTE, OPEN, OPENED, RESUMED
-from runreel.model.identifiers import LATEST, check_asked_id, check_run_id
+from runreel.model.identifiers import LATEST, check_lookup_id, check_run_id
 from runreel.model.runs import Listing, OpenRecording, Page
 from runreel.model.selection import UNFINISHED, RunFilter
 from runreel.model.timestamps import from_micros, to_micros
@@ -113,7 +113,7 @@ def resolve(connection: Connection, text: str) -> str:
         RunNotFound: if there is none.
         AmbiguousRun: if several begin so.
     """
-    check_asked_id(text)
+    check_lookup_id(text)
     if text and event_log.last_position(connection, text) >= 0:
         return text
     if text == LATEST:
@@ -164,7 +164,7 @@ def state(connection: Connection, run_id: str, at: int | datetime | None = None)
         RunNotFound: if the log has no such run, or had none then.
         UsageError: if the run has no such row.
     """
-    check_asked_id(run_id)
+    check_lookup_id(run_id)
     require_kept(connection, run_id)
     head = event_log.last_position(connection, run_id)
     if at is None:
@@ -204,7 +204,7 @@ def events(
     Raises:
         RunNotFound: if the log has no such run.
     """
-    check_asked_id(run_id)
+    check_lookup_id(run_id)
     require_logged(connection, run_id)
     yield from _events(run_id, event_log.read(connection, run_id, stop=stop), start, types)
 
@@ -222,7 +222,7 @@ def paged_events(
     Raises:
         RunNotFound: if the log has no such run, or it is pruned meanwhile.
     """
-    check_asked_id(run_id)
+    check_lookup_id(run_id)
     yield from _events(run_id, _paged(database, run_id, stop), start, types)
 
 

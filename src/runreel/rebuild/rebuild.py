@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runreel.model.errors import RunNotFound
-from runreel.model.identifiers import check_asked_id
+from runreel.model.identifiers import check_lookup_id
 from runreel.model.runs import Difference
 from runreel.rebuild.comparison import DamagedRun, RunComparison, compare_runs, compared
 from runreel.store.events import damage as integrity
@@ -54,7 +54,7 @@ def require(connection: Connection, run_ids: Iterable[str]) -> None:
         RunNotFound: if one is in neither.
     """
     for run_id in run_ids:
-        check_asked_id(run_id)
+        check_lookup_id(run_id)
         known = event_log.last_position(connection, run_id) >= 0 or run_prefetch.rows_of(
             connection, [run_id]
         )

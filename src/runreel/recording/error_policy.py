@@ -138,7 +138,7 @@ class GuardedRecorder:
         """
         if self._recorder is None:
             loops.running()
-            await loops.held(loops.in_thread(lambda: self.recorder))
+            await loops.wait_to_end(loops.in_thread(lambda: self.recorder))
         return self.recorder
 
     def _opened(self) -> Recorder:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec.json_text import dumps
 from runreel.codec.source_protocol import Interpretation
-from runreel.codec.source_protocol import text_only_reading as only_text
+from runreel.codec.source_protocol import text_only_interpretation as only_text
 from runreel.codec.text_delta import encode_text, is_text_only
 from runreel.integrity import digest_chain
 from runreel.model.events import (
@@ -123,7 +123,7 @@ def apply_events(fold: RunProjector, made: Iterable[NewEvent]) -> bool:
     for row, value, reading, text in made:
         told = reading or only_text(text)
         changed |= fold.apply_reading(row.kind, row.type, row.at, value, told)
-        fold.transcript.move(row.keep, text)
+        fold.transcript.set_text(row.keep, text)
     return changed
 
 

@@ -15,7 +15,7 @@ from runreel.store.connection import RollbackTransaction
 from runreel.store.events import event_log
 from runreel.store.projections import run_table
 from runreel.system import backoff, loops
-from runreel.system.turns import Turns
+from runreel.system.turns import EventLoopBatcher
 
 if TYPE_CHECKING:
     import asyncio
@@ -76,7 +76,9 @@ class Committer:
         self._led = False
         # When a lock was last waited for in vain.
         self._in_vain = 0.0
-        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns[AppendUnit, bool]]
+        self._turns: WeakKeyDictionary[
+            asyncio.AbstractEventLoop, EventLoopBatcher[AppendUnit, bool]
+        ]
         self._turns = WeakKeyDictionary()
 
     def acommit(self, unit: AppendUnit) -> Pending[bool]:
@@ -94,10 +96,12 @@ class Committer:
             turns = self._turns[loop] = self._made_turns()
         return turns.add(unit, loop)
 
-    def _made_turns(self) -> Turns[AppendUnit, bool]:
+    def _made_turns(self) -> EventLoopBatcher[AppendUnit, bool]:
         database = self._database
         at_once = None if database.postgres else self.commit_at_once
-        return Turns(self.commit_all, at_once, slow=database.durable, most=GROUP)
+        return EventLoopBatcher(
+            self.commit_all, at_once, measured=database.durable, max_group=GROUP
+        )
 
     def commit(self, unit: AppendUnit) -> bool:
         """Store one unit; False if another recorder of the run was faster.

@@ -267,7 +267,7 @@ class Recorder:
                         stored = await pending
                     except asyncio.CancelledError as error:
                         cancelled = error
-                        stored, _ = await loops.finished(pending)
+                        stored, _ = await loops.wait_finished(pending)
             except StopIteration as end:
                 if cancelled is not None:
                     raise cancelled from None
@@ -335,7 +335,7 @@ class Recorder:
             # What an import that was cut short left open ends with the one that finds it complete.
             self.opened = self.state.recording == OPEN and not self.state.has_live_clock
         if self.opened:
-            hits = {} if self._masker is None else {"masked": self._masker.hits}
+            hits = {} if self._masker is None else {"masked": self._masker.masked_count}
             yield from self._note_steps(type_, value | hits)
             self.opened = False
 

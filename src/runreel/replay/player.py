@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runreel.model.errors import RunNotFound, UsageError
 from runreel.model.events import NOTE, OPENED, RESUMED, STREAM_EVENT
-from runreel.model.identifiers import check_asked_id
+from runreel.model.identifiers import check_lookup_id
 from runreel.model.timeline import Timeline
 from runreel.projection import event_times
 from runreel.projection.event_times import EventTiming
@@ -33,7 +33,7 @@ def timeline(
     Raises:
         RunNotFound: if the log has no such run.
     """
-    check_asked_id(run_id)
+    check_lookup_id(run_id)
     beats: list[EventTiming] = []
     folded, session, end = RunProjector(run_id), 0, -1
     with database.reading() as connection:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.errors import UsageError
 from runreel.model.events import CLOSED, INTERRUPTED, NOTE, OPEN, PRUNED, EventRow
-from runreel.model.identifiers import check_said
+from runreel.model.identifiers import check_reason_and_actor
 from runreel.model.runs import PrunedRun
 from runreel.model.timestamps import from_micros
 from runreel.projection import tombstone as tombstones
@@ -86,7 +86,7 @@ def prune(  # noqa: PLR0913 - how it is to be done
         UsageError: if a reason or an actor is not fit to be kept, or the batch is none.
         LogError: if the database does not let it; what was told is gone.
     """
-    check_said(order.reason, order.actor)
+    check_reason_and_actor(order.reason, order.actor)
     if batch < 1:
         raise UsageError("a batch is of at least one run")
     return _pruned(_Pruner(database, order, clock), 0 if dry_run else batch, progress)

@@ -17,7 +17,7 @@ from runreel.codec.masks import masked_payload
 from runreel.codec.text_search import SearchPattern, StreamSearch, path_text
 from runreel.model.errors import LogError, RunNotFound, UsageError
 from runreel.model.events import MASKED, NOTE, OPENED, PRUNED, REDACTED, EventRow
-from runreel.model.identifiers import check_said
+from runreel.model.identifiers import check_reason_and_actor
 from runreel.model.maintenance import RedactionMatch
 from runreel.projection.projector import RunProjector, fold
 from runreel.recording import event_builder
@@ -77,7 +77,7 @@ def redact(  # noqa: PLR0913 - what is to be said of a redaction
         RunNotFound, UsageError: like ``find``.
         LogError: if the database does not let it.
     """
-    check_said(reason, actor)
+    check_reason_and_actor(reason, actor)
     for run_id in _all(database) if run_ids is None else run_ids:
         yield from _redact(database, run_id, wanted, seqs, reason, actor)
 
@@ -177,7 +177,7 @@ class _Survey:
         return None
 
     def _hits(self) -> Sequence[Match]:
-        return () if self._search is None else self._search.hits
+        return () if self._search is None else self._search.matches
 
 
 def _erase_whole(plan: _Plan, row: EventRow) -> None:

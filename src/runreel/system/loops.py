@@ -38,7 +38,7 @@ class Pending(Generic[T]):
         """The event loop that it is awaited in."""
         return self._future.get_loop()
 
-    def settle(self, outcome: T | BaseException) -> None:
+    def resolve(self, outcome: T | BaseException) -> None:
         """Give the outcome, to be called in the loop; an exception is raised where it is awaited.
 
         Once nobody awaits any more, it is dropped without a word.
@@ -72,7 +72,7 @@ def running() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def refuse_others() -> None:
+def require_asyncio() -> None:
     """Check, from plain code too, that no library other than asyncio runs the calling task.
 
     Raises:
@@ -87,11 +87,11 @@ def in_thread(function: Callable[[], T]) -> Pending[T]:
     loop = asyncio.get_running_loop()
     pending: Pending[T] = Pending(loop)
     called = loop.run_in_executor(None, function)
-    called.add_done_callback(lambda future: pending.settle(future.exception() or future.result()))
+    called.add_done_callback(lambda future: pending.resolve(future.exception() or future.result()))
     return pending
 
 
-async def finished(pending: Pending[T]) -> tuple[T, asyncio.CancelledError | None]:
+async def wait_finished(pending: Pending[T]) -> tuple[T, asyncio.CancelledError | None]:
     """Await ``pending`` to its end; its outcome, and the cancellation that came meanwhile, if any.
 
     Raises:
@@ -109,15 +109,15 @@ async def finished(pending: Pending[T]) -> tuple[T, asyncio.CancelledError | Non
             raise
 
 
-async def held(pending: Pending[T]) -> T:
+async def wait_to_end(pending: Pending[T]) -> T:
     """Await ``pending`` to its end, and raise a cancellation only afterwards."""
-    outcome, cancelled = await finished(pending)
+    outcome, cancelled = await wait_finished(pending)
     if cancelled is not None:
         raise cancelled
     return outcome
 
 
-async def to_end(work: Coroutine[Any, Any, T]) -> T:
+async def run_to_end(work: Coroutine[Any, Any, T]) -> T:
     """Run ``work`` in a task of its own to its end, and raise a cancellation only afterwards."""
     task = asyncio.get_running_loop().create_task(work)
     cancelled: asyncio.CancelledError | None = None

@@ -25,7 +25,7 @@ _FIRST = 4
 _PUT_OFF = 1_000
 
 
-class Turns(Generic[T, R]):
+class EventLoopBatcher(Generic[T, R]):
     """Does what tasks of one event loop ask for, in order, one group at a time.
 
     ``wait`` does the items of a group in a thread and answers an outcome for each. ``at_once``,
@@ -36,19 +36,19 @@ class Turns(Generic[T, R]):
 
     def __init__(
         self,
-        wait: Callable[[Sequence[T]], Sequence[R | BaseException]],
-        at_once: Callable[[Sequence[T]], Sequence[R | BaseException] | None] | None,
+        run_blocking: Callable[[Sequence[T]], Sequence[R | BaseException]],
+        run_inline: Callable[[Sequence[T]], Sequence[R | BaseException] | None] | None,
         *,
-        slow: bool,
-        most: int,
+        measured: bool,
+        max_group: int,
     ) -> None:
-        self._wait = wait
-        self._at_once = at_once
-        self._slow = slow
-        self._most = most
+        self._wait = run_blocking
+        self._at_once = run_inline
+        self._slow = measured
+        self._most = max_group
         self._waiting: list[tuple[T, Pending[R]]] = []
         self._busy = False
-        self._in_thread = _FIRST if slow else 0
+        self._in_thread = _FIRST if measured else 0
         self._put_off = 0
         self._thread: ThreadPoolExecutor | None = None
 
@@ -127,4 +127,4 @@ class Turns(Generic[T, R]):
 
 def _settle(group: list[tuple[T, Pending[R]]], outcomes: Sequence[R | BaseException]) -> None:
     for (_, pending), outcome in zip(group, outcomes, strict=True):
-        pending.settle(outcome)
+        pending.resolve(outcome)

@@ -104,7 +104,7 @@ class AsyncExit(Exit):
         self._loop = loops.running()
 
     async def _run(self, steps: Coroutine[Any, Any, None]) -> None:
-        await loops.to_end(steps)
+        await loops.run_to_end(steps)
 
     async def _close(self) -> None:
         try:

@@ -71,7 +71,7 @@ def recorded(
             "this call has not been awaited", hint="reel.record(await client.responses.create(...))"
         )
     if _asynchronous(source):
-        loops.refuse_others()
+        loops.require_asyncio()
     take = partial(_recording_of, database, request, {"on_error": on_error, "labels": labels})
     for name in (kind.__name__ for kind in type(source).__mro__):
         if name in _STREAMS:

@@ -148,7 +148,7 @@ class ResponseRecording:
             if self._blocking:
                 thread.join()
             else:
-                await loops.held(loops.in_thread(thread.join))
+                await loops.wait_to_end(loops.in_thread(thread.join))
 
     async def _end(self, pen: AsyncRecorder, reason: str) -> None:
         ending, self.open = self.open, False

@@ -60,7 +60,7 @@ def recorded(  # noqa: PLR0913 - what can be said of a recording
     keeper = GuardedRecorder(make, on_error, database.patience)
     sdk = run._sdk  # noqa: SLF001 - a run has no public way to its service
     if asynchronous := isinstance(run, AsyncRun):
-        loops.refuse_others()
+        loops.require_asyncio()
     store = AsyncRecordingAdapter(keeper) if asynchronous else RecordingAdapter(keeper)
     # Asked now, so that a run which cannot be recorded is refused at once; an event loop asks
     # later, in a thread.

@@ -174,7 +174,7 @@ class AsyncRecordingAdapter(RecordingAdapter):
 
     async def to_end(self, steps: Coroutine[Any, Any, T]) -> T:
         """Like ``Store.to_end``."""
-        return await loops.to_end(steps)
+        return await loops.run_to_end(steps)
 
     async def offer(
         self, kind: str, value: Any, shown: Callable[[], Any] = _nothing
@@ -206,7 +206,7 @@ class AsyncRecordingAdapter(RecordingAdapter):
 
     async def close(self) -> None:
         """Like ``Store.close``; a cancelled task leaves once it is said."""
-        await loops.to_end(self._close())
+        await loops.run_to_end(self._close())
 
     async def _close(self) -> None:
         try:
@@ -219,7 +219,7 @@ class AsyncRecordingAdapter(RecordingAdapter):
 
     async def interrupt(self, reason: str) -> None:
         """Like ``Store.interrupt``; a cancelled task leaves once it is said."""
-        await loops.to_end(self._interrupt(reason))
+        await loops.run_to_end(self._interrupt(reason))
 
     async def _interrupt(self, reason: str) -> None:
         async with self._turn:

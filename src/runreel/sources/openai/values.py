@@ -13,7 +13,7 @@ from runreel.model.results import FunctionCall, ToolCall, UsageDetails
 from runreel.model.timestamps import from_micros
 
 if TYPE_CHECKING:
-    from runreel.codec.token_counts import Names
+    from runreel.codec.token_counts import UsageKeys
     from runreel.model.status import MessageStatus
 
 # The key under which arguments stand that are no JSON object, as the model spelled them.
@@ -36,7 +36,7 @@ def custom_call(id_: Any, name: Any, text: Any) -> ToolCall:
     return ToolCall(pj.as_text(id_) or None, function)
 
 
-def details(value: Any, names: Names) -> UsageDetails | None:
+def details(value: Any, names: UsageKeys) -> UsageDetails | None:
     """What a usage object with these names says of its counts in ``…_details``, or beside them."""
     if not isinstance(value, dict):
         return None
