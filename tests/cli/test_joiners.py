@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 import runreel
 from runreel.cli.render import joiners
-from runreel.cli.render.escaping import escape, escape_line, safe_part
+from runreel.cli.render.escaping import escape, escape_line, escape_part
 from tests.cli.calls import on_terminal
 from tests.cli.stories import partial
 
@@ -81,7 +81,7 @@ TEXTS = st.text(st.sampled_from(ALPHABET), max_size=30)
 
 @given(TEXTS)
 def test_what_stays_is_between_two_visible_characters(text: str) -> None:
-    for place in joiners.meaningful(text):
+    for place in joiners.meaningful_positions(text):
         assert text[place] in (ZWJ, ZWNJ)
         before, after = text[place - 1], text[place + 1]
         assert place > 0
@@ -93,15 +93,15 @@ def test_what_stays_is_between_two_visible_characters(text: str) -> None:
 def test_pieces_look_as_they_do_in_the_whole(text: str, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=5)))
     places = [0, *cuts, len(text)]
-    pieces = [safe_part(text, start, stop) for start, stop in itertools.pairwise(places)]
+    pieces = [escape_part(text, start, stop) for start, stop in itertools.pairwise(places)]
     assert "".join(pieces) == escape(text)
 
 
 @given(TEXTS)
 def test_what_is_settled_looks_the_same_whatever_follows(text: str) -> None:
     for stop in range(len(text) + 1):
-        sure = joiners.settled(text[:stop])
-        assert safe_part(text[:stop], 0, sure) == safe_part(text, 0, sure)
+        sure = joiners.stable_length(text[:stop])
+        assert escape_part(text[:stop], 0, sure) == escape_part(text, 0, sure)
 
 
 def test_deltas_that_cut_an_emoji_print_it_whole(call_sqlite: Caller) -> None:

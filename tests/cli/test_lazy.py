@@ -13,7 +13,16 @@ from runreel import RunStreamEvent, StreamEvent
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEAVY = ("sqlalchemy", "alembic", "msgspec", "rich", "platformdirs", "importlib.metadata")
+HEAVY = (
+    "sqlalchemy",
+    "alembic",
+    "msgspec",
+    "rich",
+    "platformdirs",
+    "importlib.metadata",
+    "queue",
+    "zoneinfo",
+)
 # What only migrations, Postgres, programs that await, and work on several cores need.
 FOREIGN = ("sqlalchemy", "alembic", "psycopg", "asyncio", "multiprocessing", "rich.table")
 

@@ -131,7 +131,7 @@ def test_usage_has_exactly_the_keys_of_the_contract(told: Caller) -> None:
 
 
 def test_what_is_named_twice_is_the_same() -> None:
-    assert list(usage_table.kind(("day",)).fields) == ["day", *COUNT_KEYS]
+    assert list(usage_table.list_view(("day",)).fields) == ["day", *COUNT_KEYS]
     spread = {field.partition(".")[0] for field in list_views.RUNS.fields}
     assert spread == set(RUN_KEYS)
     assert list(list_views.EVENTS.fields) == list(EVENT_KEYS)

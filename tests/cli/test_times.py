@@ -19,6 +19,6 @@ def test_durations_are_told_in_the_unit_that_suits_them() -> None:
 
 
 def test_times_beyond_the_calendar_are_shown_all_the_same() -> None:
-    assert time_arguments.local(datetime.max.replace(tzinfo=UTC)) is not None
-    assert time_arguments.local(datetime.min.replace(tzinfo=UTC)) is not None
-    assert time_arguments.local(None) is None
+    assert time_arguments.local_time(datetime.max.replace(tzinfo=UTC)) is not None
+    assert time_arguments.local_time(datetime.min.replace(tzinfo=UTC)) is not None
+    assert time_arguments.local_time(None) is None

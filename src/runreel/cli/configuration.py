@@ -16,7 +16,7 @@ _PROJECT = "pyproject.toml"
 _TRUSTED = "trusted_projects"
 
 
-class Choice(NamedTuple):
+class DatabaseChoice(NamedTuple):
     """A database: ``name`` is a URL or path, None for the default file.
 
     ``project`` is the pyproject.toml that chose it, None where the user did.
@@ -26,7 +26,7 @@ class Choice(NamedTuple):
     project: Path | None
 
 
-def database(flag: str | None) -> Choice:
+def database(flag: str | None) -> DatabaseChoice:
     """The database in use: ``--db``, else RUNREEL_DB, else configuration, else the default file.
 
     The configuration is ``db`` in ``[tool.runreel]`` of the nearest pyproject.toml that has it,
@@ -37,16 +37,16 @@ def database(flag: str | None) -> Choice:
             a pyproject.toml names a server and the user's own configuration does not allow that.
     """
     if flag is not None:
-        return Choice(not_empty(flag, "--db"), None)
+        return DatabaseChoice(not_empty(flag, "--db"), None)
     given = from_environment()
     if given is not None:
-        return Choice(given, None)
-    found = _configured("db")
+        return DatabaseChoice(given, None)
+    found = _find_setting("db")
     if found is None:
-        return Choice(None, None)
+        return DatabaseChoice(None, None)
     value, file = found
     project = file if file.name == _PROJECT else None
-    return Choice(_located(value, file, project=project), project)
+    return DatabaseChoice(_resolve_database(value, file, project=project), project)
 
 
 def mask() -> list[str]:
@@ -61,16 +61,16 @@ def mask() -> list[str]:
     given = os.environ.get(MASK)
     if given is not None:
         return given.split("\n") if given else []
-    file, table = _own()
+    file, table = _user_settings()
     # A project adds rules: it cannot take away those of the user.
-    found = [(table.get("mask", []), file), _configured("mask") or ([], file)]
+    found = [(table.get("mask", []), file), _find_setting("mask") or ([], file)]
     for rules, named_in in found:
         if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
             raise UsageError(f"{named_in}: `mask` has to be a list of patterns")
     return list(dict.fromkeys(rule for rules, _ in found for rule in rules))
 
 
-def _configured(key: str) -> tuple[Any, Path] | None:
+def _find_setting(key: str) -> tuple[Any, Path] | None:
     """The value of ``key`` in the nearest configuration that has it, and the file of that."""
     for folder in _folders():
         file = folder / _PROJECT
@@ -78,7 +78,7 @@ def _configured(key: str) -> tuple[Any, Path] | None:
         table = table.get("runreel") if isinstance(table, dict) else None
         if isinstance(table, dict) and key in table:
             return table[key], file
-    file, table = _own()
+    file, table = _user_settings()
     return (table[key], file) if key in table else None
 
 
@@ -91,7 +91,7 @@ def _folders() -> tuple[Path, ...]:
     return (folder, *folder.parents)
 
 
-def _own() -> tuple[Path, dict[str, Any]]:
+def _user_settings() -> tuple[Path, dict[str, Any]]:
     from platformdirs import user_config_path
 
     file = user_config_path("runreel", appauthor=False) / "runreel.toml"
@@ -113,7 +113,7 @@ def _read(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file} is not TOML: {error}") from error
 
 
-def _located(value: Any, file: Path, *, project: Path | None) -> str:
+def _resolve_database(value: Any, file: Path, *, project: Path | None) -> str:
     if not isinstance(value, str) or not value:
         raise UsageError(f"{file}: `db` has to be a URL or a path")
     try:
@@ -124,13 +124,13 @@ def _located(value: Any, file: Path, *, project: Path | None) -> str:
     if path is not None:
         return str(file.parent / path)
     if project is not None and not text.lower().startswith("sqlite"):
-        _allow_server(project)
+        _require_trusted(project)
     return text
 
 
-def _allow_server(project: Path) -> None:
+def _require_trusted(project: Path) -> None:
     """See that the user lets this project choose a server, which may be anybody's."""
-    file, table = _own()
+    file, table = _user_settings()
     trusted = table.get(_TRUSTED, [])
     if not isinstance(trusted, list) or not all(isinstance(folder, str) for folder in trusted):
         raise UsageError(f"{file}: `{_TRUSTED}` has to be a list of folders")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NAME = "runreel"
 COMPLETE = "_RUNREEL_COMPLETE"
 # Columns: below this nothing is left for what an option does.
-_NARROWEST = 50
+_MIN_WIDTH = 50
 
 # Command: its module, and the first line of its help, so that a list of commands imports none.
 COMMANDS = {
@@ -156,7 +156,7 @@ def root(ctx: click.Context, db: str | None, color: str, *, verbose: bool) -> No
     """
     app = ctx.ensure_object(CliContext)
     app.db, app.verbose = db, verbose
-    terminal.choose_color(color)
+    terminal.set_color_mode(color)
     ctx.color = None if color == "auto" else color == "always"
 
 
@@ -214,9 +214,9 @@ def _invoke(arguments: list[str], app: CliContext) -> int:
         from click.shell_completion import shell_complete
 
         return shell_complete(root, {"obj": app}, NAME, COMPLETE, wanted)
-    terminal.choose_color("auto")
+    terminal.set_color_mode("auto")
     # Click would use 80 columns at most.
-    columns = max(terminal.width(), _NARROWEST)
+    columns = max(terminal.width(), _MIN_WIDTH)
     with root.make_context(NAME, arguments, obj=app, terminal_width=columns) as context:
         root.invoke(context)
     return 0

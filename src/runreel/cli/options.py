@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from runreel.cli.commands import completion
+from runreel.cli import completions
 from runreel.cli.main import CliContext
 from runreel.cli.render import terminal
 
@@ -42,7 +42,7 @@ class _Text(click.ParamType):  # type: ignore[type-arg]
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        return completion.values(ctx, param, incomplete)
+        return completions.values(ctx, param, incomplete)
 
 
 class _Number(click.ParamType):  # type: ignore[type-arg]
@@ -94,7 +94,7 @@ def opened(*, create: bool = False) -> Iterator[Reel]:
     app = click.get_current_context().ensure_object(CliContext)
     choice = settings.database(app.db)
     rules = settings.mask() if create else ()
-    with terminal.noting_warnings(), open_reel(choice.name, create=create, mask=rules) as log:
+    with terminal.show_warnings(), open_reel(choice.name, create=create, mask=rules) as log:
         if choice.project is not None:
             terminal.write_notice((f"Log: {log.url_shown}, from {choice.project}.", "dim"))
         yield log
@@ -132,7 +132,7 @@ def output(*, empty: bool = False) -> Callable[[Callable[..., R]], Callable[...,
 
 def run_argument(command: Command) -> Command:
     """Add RUN: ``run``, as it was given."""
-    return click.argument("run", metavar="RUN", type=TEXT, shell_complete=completion.run_ids)(
+    return click.argument("run", metavar="RUN", type=TEXT, shell_complete=completions.run_ids)(
         command
     )
 
@@ -140,7 +140,7 @@ def run_argument(command: Command) -> Command:
 def runs_argument(command: Command) -> Command:
     """Add RUN, any number of times: ``runs``."""
     return click.argument(
-        "runs", metavar="[RUN]...", nargs=-1, type=TEXT, shell_complete=completion.run_ids
+        "runs", metavar="[RUN]...", nargs=-1, type=TEXT, shell_complete=completions.run_ids
     )(command)
 
 
@@ -161,7 +161,7 @@ def seqs(command: Command) -> Command:
     )(command)
 
 
-def pair(param: click.Parameter, text: str) -> tuple[str, str]:
+def parse_pair(param: click.Parameter, text: str) -> tuple[str, str]:
     """Key and value of a text of the form K=V."""
     key, equals, value = text.partition("=")
     if not equals or not key:
@@ -176,7 +176,7 @@ def _labels(
 ) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in value:
-        key, told = pair(param, text)
+        key, told = parse_pair(param, text)
         if found.setdefault(key, told) != told:
             raise click.BadParameter(f"{key!r} is given twice", param=param)
     return found

@@ -29,7 +29,7 @@ _TIMES = "2026-11-30, 2026-11-30T18:30, 24h, yesterday, last-week, 2026-11, epoc
 
 
 # Generic for type checkers alone: click 8.2 has no such brackets.
-class Word(click.ParamType):  # type: ignore[type-arg]
+class ChoiceText(click.ParamType):  # type: ignore[type-arg]
     """A word of a list, in letters of either case; some words are accepted and not offered."""
 
     def __init__(self, name: str, offered: tuple[str, ...], accepted: tuple[str, ...] = ()) -> None:
@@ -59,8 +59,8 @@ class Word(click.ParamType):  # type: ignore[type-arg]
         return [CompletionItem(word) for word in self._offered if word.lower().startswith(begun)]
 
 
-STATUS = Word("status", STATES, tuple(RunStatus.__members__))
-TYPE = Word("type", EVENT_TYPES)
+STATUS = ChoiceText("status", STATES, tuple(RunStatus.__members__))
+TYPE = ChoiceText("type", EVENT_TYPES)
 
 
 def filters(command: Command) -> Command:
@@ -135,7 +135,7 @@ def _use_zone(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     from runreel.cli import time_arguments
 
     try:
-        time_arguments.use(value)
+        time_arguments.set_zone(value)
     except UsageError as error:
         raise click.BadParameter(f"{error}. {error.hint}", param=param) from None
 
@@ -196,7 +196,7 @@ def _labels(
 ) -> dict[str, list[str]] | None:
     found: dict[str, list[str]] = {}
     for text in value:
-        key, wanted = options.pair(param, text)
+        key, wanted = options.parse_pair(param, text)
         found.setdefault(key, []).append(wanted)
     return found or None
 

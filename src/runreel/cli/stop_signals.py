@@ -31,7 +31,7 @@ class Terminated(BaseException):
 
 
 @contextmanager
-def stopping() -> Iterator[None]:
+def stop_on_signals() -> Iterator[None]:
     """Raise at the first signal that asks the process to stop; ignore those that follow.
 
     Ctrl-C is a KeyboardInterrupt as ever. SIGTERM and SIGHUP exit with 143 and 129. A signal that

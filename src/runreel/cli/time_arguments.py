@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _ZONE = "runreel.zone"
 
 
-def use(name: str | None) -> None:
+def set_zone(name: str | None) -> None:
     """Have the command that runs read and print times in this zone, None for the machine's own.
 
     Raises:
@@ -34,13 +34,13 @@ def zone() -> tuple[tzinfo | None, str]:
     return found
 
 
-def chosen_zone() -> str | None:
+def requested_zone() -> str | None:
     """The name of the zone that was asked for, None if none was."""
     place, name = zone()
     return None if place is None else name
 
 
-def local(moment: datetime | None, *, precise: bool = False) -> str | None:
+def local_time(moment: datetime | None, *, precise: bool = False) -> str | None:
     """The time in the command's zone to the second, or to the millisecond."""
     if moment is None:
         return None

@@ -7,10 +7,10 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from runreel.system.arrivals import Arrivals
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from runreel.system.arrivals import Arrivals
 
 # Options of the root command that take a value.
 _WITH_VALUE = ("--db", "--color")
@@ -24,6 +24,8 @@ def start_early(arguments: Sequence[str]) -> None:
     The program then imports modules and opens the log while the first lines arrive.
     """
     if _records(arguments) and _kind(0) in (stat.S_IFIFO, stat.S_IFSOCK):
+        from runreel.system.arrivals import Arrivals
+
         _started.append(Arrivals(0))
 
 
@@ -34,6 +36,8 @@ def arrivals() -> Arrivals | None:
     descriptor = _descriptor()
     if descriptor is None or _kind(descriptor) == stat.S_IFREG:
         return None
+    from runreel.system.arrivals import Arrivals
+
     return Arrivals(descriptor)
 
 

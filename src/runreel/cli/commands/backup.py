@@ -46,7 +46,7 @@ def backup_command(reel: Reel, *, file: str, output: Output) -> None:
         "wrong": made.wrong,
     }
     if output.is_table:
-        tables.print_facts(
+        tables.print_fields(
             (name.capitalize(), value if isinstance(value, str) else f"{value:,}")
             for name, value in told.items()
         )

@@ -118,7 +118,7 @@ def _print(told: dict[str, object], output: Output) -> None:
         output.object(told)
         return
     shown = ((title, told[name]) for name, title in _TITLES.items() if told[name] is not None)
-    tables.print_facts((title, str(value)) for title, value in shown)
+    tables.print_fields((title, str(value)) for title, value in shown)
 
 
 _TITLES = {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 
-def _named(option: str, default: str, text: str) -> Callable[[Command], Command]:
+def _role_option(option: str, default: str, text: str) -> Callable[[Command], Command]:
     return click.option(
         option, metavar="NAME", type=options.TEXT, default=default, show_default=True, help=text
     )
@@ -116,11 +116,11 @@ runreel db grants > roles.sql
 runreel --db postgresql://me@host/log db grants --reader analyst | psql log
 """),
 )
-@_named("--owner", "runreel_owner", "Owns the tables and migrates them.")
-@_named("--recorder", "runreel_recorder", "Appends to the log.")
-@_named("--reader", "runreel_reader", "Reads.")
-@_named("--redactor", "runreel_redactor", "Records, redacts and prunes.")
-@_named("--schema", "public", "Schema of the tables.")
+@_role_option("--owner", "runreel_owner", "Owns the tables and migrates them.")
+@_role_option("--recorder", "runreel_recorder", "Appends to the log.")
+@_role_option("--reader", "runreel_reader", "Reads.")
+@_role_option("--redactor", "runreel_redactor", "Records, redacts and prunes.")
+@_role_option("--schema", "public", "Schema of the tables.")
 @options.reel()
 def grants(reel: Reel, **names: str) -> None:
     """Print the SQL of least-privilege roles without connecting to a database.
@@ -146,21 +146,21 @@ def status(reel: Reel, *, output: Output) -> None:
 
     told = {"database": reel.url_shown, **reel.db.status()}
     if output.is_table:
-        tables.print_facts(_facts(told))
+        tables.print_fields(_rows(told))
     else:
         output.object(told)
 
 
-def _facts(told: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+def _rows(told: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     for name, value in told.items():
         if isinstance(value, dict):
             for key, inner in value.items():
-                yield f"{name.capitalize()}: {key}", _shown(inner)
+                yield f"{name.capitalize()}: {key}", _format(inner)
         else:
-            yield name.replace("_", " ").capitalize(), _shown(value)
+            yield name.replace("_", " ").capitalize(), _format(value)
 
 
-def _shown(value: Any) -> str | None:
+def _format(value: Any) -> str | None:
     if value is None:
         return None
     return f"{value:,}" if type(value) is int else str(value)

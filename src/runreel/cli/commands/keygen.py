@@ -37,7 +37,7 @@ def keygen_command(*, file: str, ask: bool, passphrase_file: str | None, output:
     from runreel.audit import signing
     from runreel.cli.render import tables
 
-    locked = _asked() if ask else passphrase.read_passphrase(passphrase_file)
+    locked = _ask_twice() if ask else passphrase.read_passphrase(passphrase_file)
     key = signing.generate(Path(file), locked)
     told = {
         "key_id": key.id,
@@ -47,12 +47,12 @@ def keygen_command(*, file: str, ask: bool, passphrase_file: str | None, output:
     }
     if output.is_table:
         shown = {"Key": key.id, "Private key": file, "Public key": str(told["public_file"])}
-        tables.print_facts(shown.items())
+        tables.print_fields(shown.items())
     else:
         output.object(told)
 
 
-def _asked() -> bytes:
+def _ask_twice() -> bytes:
     told = passphrase.ask_passphrase("Passphrase: ")
     if told is None:
         raise BadKey(

@@ -102,7 +102,7 @@ def prune_command(  # noqa: PLR0913 - the options
                     progress=step,
                 )
             )
-        if purge or report.on_pruned:
+        if purge or report.pruned_count:
             report.space = reel.release(purge=purge)._replace(before=size)
     finally:
         # Whatever has stopped it, what is gone is told.
@@ -123,7 +123,7 @@ class _Report:
     space: Space | None = None
 
     @property
-    def on_pruned(self) -> int:
+    def pruned_count(self) -> int:
         """How many runs are gone."""
         return sum(run.action == PRUNED for run in self.found)
 
@@ -136,7 +136,7 @@ class _Report:
             self._conclude()
 
     def _totals(self) -> dict[str, Any]:
-        counted = self._progress()
+        counted = self._counted_runs()
         space = self.space
         return {
             "dry_run": self.dry_run,
@@ -148,7 +148,7 @@ class _Report:
             "as_of": rfc3339(self.as_of),
         }
 
-    def _progress(self) -> list[PrunedRun]:
+    def _counted_runs(self) -> list[PrunedRun]:
         action = "prunable" if self.dry_run else PRUNED
         return [run for run in self.found if run.action == action]
 

@@ -70,7 +70,7 @@ def rebuild_command(
         from runreel.rebuild import rebuild
 
         with reel.db.reading() as connection:
-            chosen = resolved(connection, runs)
+            chosen = resolve_all(connection, runs)
         with progress.bar("Checking" if check else "Rebuilding") as step:
             differences = prefetched(
                 rebuild.differences(
@@ -94,9 +94,9 @@ def rebuild_command(
         raise click.exceptions.Exit(1)
 
 
-def resolved(connection: Connection, runs: Iterable[str]) -> list[str] | None:
+def resolve_all(connection: Connection, runs: Iterable[str]) -> list[str] | None:
     """The ids of runs that were named, each once; None if none was."""
-    return list(dict.fromkeys(_resolved(connection, run) for run in runs)) or None
+    return list(dict.fromkeys(_resolve_one(connection, run) for run in runs)) or None
 
 
 def prefetched(items: Iterator[T]) -> Iterator[T]:
@@ -104,7 +104,7 @@ def prefetched(items: Iterator[T]) -> Iterator[T]:
     return chain(list(islice(items, _FIRST)), items)
 
 
-def _resolved(connection: Connection, run: str) -> str:
+def _resolve_one(connection: Connection, run: str) -> str:
     from runreel.query.runs import resolve
 
     try:

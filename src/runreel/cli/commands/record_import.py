@@ -11,11 +11,10 @@ import click
 
 from runreel.cli import options
 from runreel.cli.render import terminal
-from runreel.cli.stop_signals import stopping
+from runreel.cli.stop_signals import stop_on_signals
 from runreel.model.errors import UsageError
 from runreel.sources import SOURCES
 from runreel.system import standard_input
-from runreel.system.arrivals import Arrivals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -86,7 +85,7 @@ def record_command(
         file = STDIN
     # What arrives on a pipe has its time from the first of these on, before the log is open.
     with (
-        stopping(),
+        stop_on_signals(),
         nullcontext() if file is None else _lines(file) as lines,
         options.opened(create=True) as reel,
     ):
@@ -160,6 +159,8 @@ def _lines(file: str) -> Iterator[Iterable[bytes | Arrival]]:
         yield _readable(standard_input.arrivals() or sys.stdin.buffer, "standard input")
         return
     from pathlib import Path
+
+    from runreel.system.arrivals import Arrivals
 
     try:
         lines = Path(file).open("rb")  # noqa: SIM115 - closed below

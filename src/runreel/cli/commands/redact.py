@@ -73,8 +73,8 @@ def redact_command(  # noqa: PLR0913 - the options
     from runreel.model.timestamps import rfc3339
 
     as_of = datetime.now(UTC)
-    wanted = _wanted(match, regex, seqs)
-    chosen = _selected(reel, runs, seqs, all_runs=all_runs)
+    wanted = _parse_target(match, regex, seqs)
+    chosen = _resolve_runs(reel, runs, seqs, all_runs=all_runs)
     who = actor or getpass.getuser()
     places = reel.redact(chosen, wanted, seqs=seqs, reason=reason, actor=who, dry_run=not yes)
 
@@ -102,7 +102,7 @@ def _release(reel: Reel, *, purge: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _wanted(
+def _parse_target(
     match: str | None, regex: str | None, seqs: tuple[int, ...]
 ) -> str | re.Pattern[str] | None:
     if sum((match is not None, regex is not None, bool(seqs))) != 1:
@@ -118,7 +118,7 @@ def _wanted(
         raise UsageError(f"--regex is no pattern: {error}") from None
 
 
-def _selected(
+def _resolve_runs(
     reel: Reel, runs: tuple[str, ...], seqs: tuple[int, ...], *, all_runs: bool
 ) -> Iterable[str] | None:
     if bool(runs) == all_runs:

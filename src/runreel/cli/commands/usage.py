@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runreel.cli import options, selection
+from runreel.cli.usage_groups import GROUPS
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
-
-GROUPS = ("day", "week", "month", "assistant", "thread", "model", "source", "status")
 
 
 @click.command(
@@ -44,11 +43,11 @@ def usage_command(reel: Reel, by: tuple[str, ...], *, output: Output, **question
     from runreel.cli import time_arguments
     from runreel.cli.render import usage_table
 
-    report = reel.usage(tuple(dict.fromkeys(by)), tz=time_arguments.chosen_zone(), **question)
+    report = reel.usage(tuple(dict.fromkeys(by)), tz=time_arguments.requested_zone(), **question)
     if output.format == "json":
         output.object(usage_table.totals_row(report))
     elif output.is_table:
         usage_table.print_usage(report)
     else:
-        output.lines(usage_table.kind(report.by), report.items)
+        output.lines(usage_table.list_view(report.by), report.items)
     output.found("runs", report.totals.runs)

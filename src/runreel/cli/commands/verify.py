@@ -91,7 +91,7 @@ def verify_command(
     with reel.db.reading(checked=False) as connection:
         migrations.require(connection)
         not_compared = comparison.not_compared(connection)
-        chosen = rebuild.resolved(connection, runs)
+        chosen = rebuild.resolve_all(connection, runs)
         with progress.bar("Verifying") as step:
             looking = audit.verify(connection, chosen, progress=step, extent=extent)
             findings = rebuild.prefetched(looking)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runreel.cli.render import joiners
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -31,15 +29,19 @@ def escape(text: str) -> str:
     """
     if text.isprintable() or text.replace("\n", "").isprintable():
         return text
-    kept = joiners.meaningful(text)
+    from runreel.cli.render import joiners
+
+    kept = joiners.meaningful_positions(text)
     return "".join(char if place in kept else _escaped(char) for place, char in enumerate(text))
 
 
-def safe_part(text: str, start: int, stop: int) -> str:
+def escape_part(text: str, start: int, stop: int) -> str:
     """``safe`` of the characters from ``start`` to ``stop``, by what is around them."""
+    from runreel.cli.render import joiners
+
     first = max(0, start - joiners.NEAR)
     window = text[first : stop + joiners.NEAR]
-    kept = joiners.meaningful(window)
+    kept = joiners.meaningful_positions(window)
     return "".join(
         char if place in kept else _escaped(char)
         for place, char in enumerate(window)

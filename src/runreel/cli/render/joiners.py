@@ -40,7 +40,7 @@ _JOINING = ((0x0620, 0x077F), (0x07CA, 0x07EA), (0x0840, 0x08C9))
 _FORMS = (*range(0xFB50, 0xFE00), *range(0xFE70, 0xFF00))
 
 
-def meaningful(text: str) -> frozenset[int]:
+def meaningful_positions(text: str) -> frozenset[int]:
     """The places of the joiners in ``text`` that have a meaning where they are."""
     if ZWNJ not in text and ZWJ not in text:
         return frozenset()
@@ -49,7 +49,7 @@ def meaningful(text: str) -> frozenset[int]:
     )
 
 
-def settled(text: str) -> int:
+def stable_length(text: str) -> int:
     """How many characters of a text that goes on are sure to look the same in the whole."""
     if text[-2:-1] in JOINERS and text[-1:] and combining(text[-1]) == _VIRAMA:
         text = text[:-1]

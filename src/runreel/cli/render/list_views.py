@@ -43,7 +43,7 @@ def recording_cell(run: RunSummary) -> TableCell:
     return run.recording, _RECORDING_STYLES.get(run.recording)
 
 
-def calls_line(calls: ToolCallList) -> str:
+def format_calls(calls: ToolCallList) -> str:
     """The calls as a program would write them."""
     told = []
     for call in calls:
@@ -57,12 +57,12 @@ def calls_line(calls: ToolCallList) -> str:
     return "; ".join(told)
 
 
-def _event_line(event: StoredEvent) -> str | None:
+def _event_text(event: StoredEvent) -> str | None:
     """What a person wants to know of the row."""
     if event.error is not None:
         return event.error
     if event.tool_calls is not None:
-        return calls_line(event.tool_calls)
+        return format_calls(event.tool_calls)
     if event.added:
         return event.added
     if event.kind in (RUN, STREAM_EVENT):
@@ -76,7 +76,7 @@ def _tokens(run: RunSummary) -> str | None:
     return None if run.usage is None else number(run.usage.total_tokens)
 
 
-def _shown(value: object) -> str | None:
+def _cell_text(value: object) -> str | None:
     return (
         value
         if value is None or isinstance(value, str)
@@ -133,19 +133,19 @@ RUNS: ListView[RunSummary] = ListView(
     json_views.run,
     _RUN_FIELDS,
     (
-        Column("RUN", lambda run: run.run_id, shortest=16, middle=True),
+        Column("RUN", lambda run: run.run_id, min_width=16, cut_middle=True),
         Column("STATUS", state_cell),
-        Column("STARTED", lambda run: time_arguments.local(run.started_at), is_time=True),
+        Column("STARTED", lambda run: time_arguments.local_time(run.started_at), is_time=True),
         Column(
             "TOOK",
             lambda run: time_arguments.duration_text(run.duration_ms),
             right=True,
-            spare=True,
+            drop_priority=True,
         ),
-        Column("TOKENS", _tokens, right=True, spare=True),
-        Column("MODEL", lambda run: run.model, shortest=10, spare=True, middle=True),
-        Column("RECORDING", recording_cell, spare=True),
-        Column("EVENTS", lambda run: number(run.events), right=True, spare=True),
+        Column("TOKENS", _tokens, right=True, drop_priority=True),
+        Column("MODEL", lambda run: run.model, min_width=10, drop_priority=True, cut_middle=True),
+        Column("RECORDING", recording_cell, drop_priority=True),
+        Column("EVENTS", lambda run: number(run.events), right=True, drop_priority=True),
     ),
 )
 EVENTS: ListView[StoredEvent] = ListView(
@@ -154,28 +154,28 @@ EVENTS: ListView[StoredEvent] = ListView(
     _EVENT_FIELDS,
     (
         Column("SEQ", lambda event: event.seq, right=True),
-        Column("AT", lambda event: time_arguments.local(event.at, precise=True), is_time=True),
-        Column("KIND", lambda event: event.kind, spare=True),
-        Column("TYPE", lambda event: event.type, shortest=12, middle=True),
-        Column("INDEX", lambda event: event.source_index, right=True, spare=True),
-        Column("WHAT", _event_line, shortest=12),
+        Column("AT", lambda event: time_arguments.local_time(event.at, precise=True), is_time=True),
+        Column("KIND", lambda event: event.kind, drop_priority=True),
+        Column("TYPE", lambda event: event.type, min_width=12, cut_middle=True),
+        Column("INDEX", lambda event: event.source_index, right=True, drop_priority=True),
+        Column("WHAT", _event_text, min_width=12),
     ),
 )
 RAW_EVENTS: ListView[StoredEvent] = ListView(
     "events",
     json_views.raw_event,
     (*_EVENT_FIELDS, "raw"),
-    (*EVENTS.columns[:-1], Column("RAW", lambda event: json_views.text(event.raw), shortest=12)),
+    (*EVENTS.columns[:-1], Column("RAW", lambda event: json_views.text(event.raw), min_width=12)),
 )
 DIFFERENCES: ListView[Difference] = ListView(
     "differences",
     json_views.difference,
     ("run_id", "column", "stored", "rebuilt"),
     (
-        Column("RUN", lambda found: found.run_id, shortest=16, middle=True),
+        Column("RUN", lambda found: found.run_id, min_width=16, cut_middle=True),
         Column("COLUMN", lambda found: found.column),
-        Column("STORED", lambda found: _shown(found.stored), shortest=12),
-        Column("REBUILT", lambda found: _shown(found.rebuilt), shortest=12),
+        Column("STORED", lambda found: _cell_text(found.stored), min_width=12),
+        Column("REBUILT", lambda found: _cell_text(found.rebuilt), min_width=12),
     ),
 )
 _OPEN_FIELDS = (
@@ -194,16 +194,21 @@ OPEN_RECORDINGS: ListView[OpenRecording] = ListView(
     json_views.open_recording,
     _OPEN_FIELDS,
     (
-        Column("RUN", lambda told: told.run_id, shortest=16, middle=True),
+        Column("RUN", lambda told: told.run_id, min_width=16, cut_middle=True),
         Column("PROCESS", lambda told: _ALIVE[told.alive]),
         Column("PID", lambda told: told.pid, right=True),
-        Column("LAST EVENT", lambda told: time_arguments.local(told.last_event_at), is_time=True),
         Column(
-            "OPENED", lambda told: time_arguments.local(told.opened_at), spare=True, is_time=True
+            "LAST EVENT", lambda told: time_arguments.local_time(told.last_event_at), is_time=True
         ),
-        Column("LAST SEQ", lambda told: told.last_seq, right=True, spare=True),
-        Column("SOURCE", lambda told: told.source, spare=True),
-        Column("HOST", lambda told: told.host, shortest=8, spare=True),
+        Column(
+            "OPENED",
+            lambda told: time_arguments.local_time(told.opened_at),
+            drop_priority=True,
+            is_time=True,
+        ),
+        Column("LAST SEQ", lambda told: told.last_seq, right=True, drop_priority=True),
+        Column("SOURCE", lambda told: told.source, drop_priority=True),
+        Column("HOST", lambda told: told.host, min_width=8, drop_priority=True),
     ),
 )
 RECOVERED: ListView[Recovered] = ListView(
@@ -211,16 +216,16 @@ RECOVERED: ListView[Recovered] = ListView(
     json_views.recovered,
     (*_OPEN_FIELDS, "action", "reason"),
     (
-        Column("RUN", lambda told: told.recording.run_id, shortest=16, middle=True),
+        Column("RUN", lambda told: told.recording.run_id, min_width=16, cut_middle=True),
         Column("ACTION", lambda told: told.action),
-        Column("WHY", lambda told: told.reason, shortest=12),
+        Column("WHY", lambda told: told.reason, min_width=12),
         Column(
             "LAST EVENT",
-            lambda told: time_arguments.local(told.recording.last_event_at),
-            spare=True,
+            lambda told: time_arguments.local_time(told.recording.last_event_at),
+            drop_priority=True,
             is_time=True,
         ),
-        Column("SOURCE", lambda told: told.recording.source, spare=True),
+        Column("SOURCE", lambda told: told.recording.source, drop_priority=True),
     ),
 )
 PRUNED_RUNS: ListView[PrunedRun] = ListView(
@@ -228,13 +233,13 @@ PRUNED_RUNS: ListView[PrunedRun] = ListView(
     json_views.pruned_run,
     ("run_id", "action", "source", "status", "ended_at", "rows", "bytes", "why"),
     (
-        Column("RUN", lambda run: run.run_id, shortest=16, middle=True),
+        Column("RUN", lambda run: run.run_id, min_width=16, cut_middle=True),
         Column("ACTION", lambda run: run.action),
         Column("STATUS", lambda run: None if run.status is None else run.status.name),
-        Column("ENDED", lambda run: time_arguments.local(run.ended_at), is_time=True),
-        Column("ROWS", lambda run: number(run.rows), right=True, spare=3),
-        Column("BYTES", lambda run: number(run.bytes), right=True, spare=4),
-        Column("WHY", lambda run: run.why, shortest=12, spare=2),
+        Column("ENDED", lambda run: time_arguments.local_time(run.ended_at), is_time=True),
+        Column("ROWS", lambda run: number(run.rows), right=True, drop_priority=3),
+        Column("BYTES", lambda run: number(run.bytes), right=True, drop_priority=4),
+        Column("WHY", lambda run: run.why, min_width=12, drop_priority=2),
     ),
 )
 CHECKS: ListView[Check] = ListView(
@@ -244,8 +249,8 @@ CHECKS: ListView[Check] = ListView(
     (
         Column("CHECK", lambda check: check.name),
         Column("VERDICT", lambda check: (check.verdict, _VERDICT_STYLES[check.verdict])),
-        Column("FOUND", lambda check: check.found, shortest=12),
-        Column("WHAT TO DO", lambda check: check.advice or "", shortest=12),
+        Column("FOUND", lambda check: check.found, min_width=12),
+        Column("WHAT TO DO", lambda check: check.advice or "", min_width=12),
     ),
 )
 PLACES: ListView[RedactionMatch] = ListView(
@@ -253,11 +258,11 @@ PLACES: ListView[RedactionMatch] = ListView(
     json_views.place,
     ("run_id", "seq", "kind", "type", "where", "characters"),
     (
-        Column("RUN", lambda found: found.run_id, shortest=16, middle=True),
+        Column("RUN", lambda found: found.run_id, min_width=16, cut_middle=True),
         Column("SEQ", lambda found: found.seq, right=True),
-        Column("KIND", lambda found: found.kind, spare=True),
+        Column("KIND", lambda found: found.kind, drop_priority=True),
         Column("TYPE", lambda found: found.type),
-        Column("WHERE", lambda found: found.where, shortest=12),
+        Column("WHERE", lambda found: found.where, min_width=12),
         Column("CHARACTERS", lambda found: number(found.characters), right=True),
     ),
 )
@@ -266,9 +271,9 @@ FINDINGS: ListView[Finding] = ListView(
     json_views.finding,
     ("run_id", "seq", "what", "detail"),
     (
-        Column("RUN", lambda found: found.run_id, shortest=16, middle=True),
+        Column("RUN", lambda found: found.run_id, min_width=16, cut_middle=True),
         Column("SEQ", lambda found: found.seq, right=True),
         Column("WHAT", lambda found: found.what),
-        Column("DETAIL", lambda found: found.detail, shortest=12),
+        Column("DETAIL", lambda found: found.detail, min_width=12),
     ),
 )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from runreel.cli import time_arguments
 from runreel.cli.render import json_views, terminal
 from runreel.cli.render.escaping import escape_line
-from runreel.cli.render.joiners import settled
-from runreel.cli.render.list_views import calls_line
+from runreel.cli.render.joiners import stable_length
+from runreel.cli.render.list_views import format_calls
 from runreel.cli.render.output import json_line
 from runreel.replay.player import timed_events
 
@@ -38,11 +38,11 @@ class DeltaRenderer:
                 self.end()
                 self._shown = 0
             self._text = event.text
-            self._add(settled(event.text))
+            self._add(stable_length(event.text))
         if event.tool_calls is not None:
-            self._say(f"tool calls: {calls_line(event.tool_calls)}", "cyan")
+            self._print_bracketed(f"tool calls: {format_calls(event.tool_calls)}", "cyan")
         if event.error is not None:
-            self._say(f"error: {event.error}", "red")
+            self._print_bracketed(f"error: {event.error}", "red")
 
     def end(self) -> None:
         """Print what was held back, and begin a new line, unless one is begun."""
@@ -54,11 +54,11 @@ class DeltaRenderer:
     def _add(self, stop: int) -> None:
         if stop <= self._shown:
             return
-        terminal.out_part(self._text, self._shown, stop)
+        terminal.write_part(self._text, self._shown, stop)
         self._line_open = self._text[stop - 1] != "\n"
         self._shown = stop
 
-    def _say(self, text: str, style: str) -> None:
+    def _print_bracketed(self, text: str, style: str) -> None:
         self.end()
         terminal.write((f"[{escape_line(text)}]", style), flush=True)
 
@@ -68,12 +68,12 @@ class CumulativeRenderer:
 
     def show(self, event: StoredEvent) -> None:
         """Print the event."""
-        at = time_arguments.local(event.at, precise=True)
+        at = time_arguments.local_time(event.at, precise=True)
         terminal.write((f"--- {event.seq} {escape_line(event.type or event.kind)} {at}", "dim"))
         if event.text is not None:
             terminal.write(event.text)
         if event.tool_calls is not None:
-            terminal.write((f"[tool calls: {escape_line(calls_line(event.tool_calls))}]", "cyan"))
+            terminal.write((f"[tool calls: {escape_line(format_calls(event.tool_calls))}]", "cyan"))
         if event.error is not None:
             terminal.write((f"[error: {escape_line(event.error)}]", "red"))
         terminal.flush()

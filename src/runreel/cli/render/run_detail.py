@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runreel.cli import time_arguments
 from runreel.cli.render import tables, terminal
 from runreel.cli.render.escaping import escape_line
-from runreel.cli.render.list_views import calls_line, recording_cell, state_cell
+from runreel.cli.render.list_views import format_calls, recording_cell, state_cell
 from runreel.cli.render.tables import number
 from runreel.model.messages import FileChunk, Message
 
@@ -24,11 +24,11 @@ def print_run(
     summary: RunSummary, result: RunResult, *, content: bool, reasoning: str | None = None
 ) -> None:
     """Print a run for people."""
-    tables.print_facts((*_facts(summary), *_ending(result)))
+    tables.print_fields((*_facts(summary), *_finish_reason(result)))
     if summary.tool_calls is not None:
         _section("Tool calls")
         for call in summary.tool_calls:
-            told = calls_line(type(summary.tool_calls)((call,)))
+            told = format_calls(type(summary.tool_calls)((call,)))
             terminal.write(
                 "  ", escape_line(told), ("" if call.id is None else f"  {call.id}", "dim")
             )
@@ -57,18 +57,18 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, str | TableCell | None]]:
     yield "Model", run.model
     yield "Labels", ", ".join(f"{key}={value}" for key, value in run.labels.items()) or None
     yield "Created by", run.created_by
-    yield "Created", time_arguments.local(run.created_at)
-    yield "Requested", time_arguments.local(run.requested_at)
-    yield "Started", time_arguments.local(run.started_at)
+    yield "Created", time_arguments.local_time(run.created_at)
+    yield "Requested", time_arguments.local_time(run.requested_at)
+    yield "Started", time_arguments.local_time(run.started_at)
     yield "First text", _after(run.first_text_ms)
-    yield "Finished", time_arguments.local(run.finished_at)
+    yield "Finished", time_arguments.local_time(run.finished_at)
     yield "Took", time_arguments.duration_text(run.duration_ms)
     yield "Time zone", time_arguments.zone()[1]
     yield "Events", f"{number(run.events)} in the stream, {number(run.last_seq + 1)} rows"
     yield "Usage", _usage(run.usage, run.usage_details)
 
 
-def _ending(result: RunResult) -> Iterator[tuple[str, str | TableCell | None]]:
+def _finish_reason(result: RunResult) -> Iterator[tuple[str, str | TableCell | None]]:
     """The finish reason of an answer that did not simply end."""
     message = None if result.is_failed else result.message
     reason = message.finish_reason if isinstance(message, Message) else None

@@ -39,9 +39,9 @@ class Column(Generic[T]):
     title: str
     cell: Callable[[T], str | int | TableCell | None]
     right: bool = False
-    shortest: int = 0
-    spare: int = 0
-    middle: bool = False
+    min_width: int = 0
+    drop_priority: int = 0
+    cut_middle: bool = False
     is_time: bool = False
 
 
@@ -67,7 +67,7 @@ def print_table(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> int:
     return count
 
 
-def print_facts(facts: Iterable[tuple[str, str | TableCell | None]]) -> None:
+def print_fields(facts: Iterable[tuple[str, str | TableCell | None]]) -> None:
     """Print names and their values, one below the other."""
     told = [(name, _cell(value)) for name, value in facts]
     width = max((len(name) for name, _ in told), default=0) + _GAP
@@ -84,7 +84,7 @@ def _grid(columns: Sequence[Column[Any]], rows: Iterable[Any], *, most: int | No
     """The cells as texts; those that may be cut are held to some more than ``most`` characters."""
     return [
         [
-            _cell(column.cell(row), most if column.shortest and not column.middle else None)
+            _cell(column.cell(row), most if column.min_width and not column.cut_middle else None)
             for column in columns
         ]
         for row in rows
@@ -113,12 +113,12 @@ def _ellipsis() -> str:
 
 def _plain(
     columns: Sequence[Column[Any]], grid: Grid, *, title: bool
-) -> Iterator[list[terminal.Piece]]:
+) -> Iterator[list[terminal.StyledText]]:
     if title:
         grid = [[(_title(column), "bold") for column in columns], *grid]
     widths = _widths(columns, grid)
     for row in grid:
-        line: list[terminal.Piece] = []
+        line: list[terminal.StyledText] = []
         for column, (text, style), width in zip(columns, row, widths, strict=True):
             blank = " " * (width - cell_len(text))
             if line:
@@ -129,7 +129,7 @@ def _plain(
         yield line
 
 
-def _text(piece: terminal.Piece) -> str:
+def _text(piece: terminal.StyledText) -> str:
     return piece if isinstance(piece, str) else piece[0]
 
 
@@ -151,30 +151,30 @@ def _without_spare_columns(columns: Sequence[Column[Any]], grid: Grid) -> list[i
     widths = _widths(columns, grid)
     kept = list(range(len(columns)))
     while True:
-        needed = [min(widths[place], columns[place].shortest or widths[place]) for place in kept]
-        spare = [place for place in kept if columns[place].spare]
+        needed = [min(widths[place], columns[place].min_width or widths[place]) for place in kept]
+        spare = [place for place in kept if columns[place].drop_priority]
         if not spare or _width(needed) <= terminal.width():
             return kept
-        kept.remove(max(spare, key=lambda place: (columns[place].spare, place)))
+        kept.remove(max(spare, key=lambda place: (columns[place].drop_priority, place)))
 
 
 def _fitted(columns: Sequence[Column[Any]], grid: Grid) -> tuple[Grid, bool]:
     """The cells, those that may be cut until the table fits the terminal; whether any was."""
     most = terminal.width()
     widths = [
-        min(width, most) if column.shortest else width
+        min(width, most) if column.min_width else width
         for column, width in zip(columns, _widths(columns, grid), strict=True)
     ]
     for _ in range(_width(widths) - most):
         slack = [
-            place for place, column in enumerate(columns) if 0 < column.shortest < widths[place]
+            place for place, column in enumerate(columns) if 0 < column.min_width < widths[place]
         ]
         if not slack:
             break
         widths[max(slack, key=widths.__getitem__)] -= 1
     fitted = [
         [
-            _short(cell, width, middle=column.middle)
+            _short(cell, width, middle=column.cut_middle)
             for cell, width, column in zip(row, widths, columns, strict=True)
         ]
         for row in grid

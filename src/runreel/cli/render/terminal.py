@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from runreel.cli.render.escaping import escape, mask_passwords, safe_part
+from runreel.cli.render.escaping import escape, escape_part, mask_passwords
 from runreel.model.errors import RunreelError
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-Piece = str | tuple[str, str | None]
+StyledText = str | tuple[str, str | None]
 
 COLORS = ("auto", "always", "never")
 
-_chosen = "auto"
+_color_mode = "auto"
 
 
 class OutputFailed(RunreelError):
@@ -35,20 +35,20 @@ class OutputFailed(RunreelError):
     hint = "The database is not concerned: what was stored is stored."
 
 
-def choose_color(choice: str) -> None:
+def set_color_mode(choice: str) -> None:
     """Colour from now on: ``auto``, ``always`` or ``never``."""
-    global _chosen  # noqa: PLW0603 - there is one standard output per process
-    _chosen = choice
+    global _color_mode  # noqa: PLW0603 - there is one standard output per process
+    _color_mode = choice
 
 
-def write(*pieces: Piece, end: str = "\n", flush: bool = False) -> None:
+def write(*pieces: StyledText, end: str = "\n", flush: bool = False) -> None:
     """Print a result."""
     _write(sys.stdout, _text(sys.stdout, pieces) + end, flush=flush)
 
 
-def out_part(text: str, start: int, stop: int) -> None:
+def write_part(text: str, start: int, stop: int) -> None:
     """Print the characters of a result from ``start`` to ``stop``, as they look in the whole."""
-    _write(sys.stdout, safe_part(text, start, stop), flush=True)
+    _write(sys.stdout, escape_part(text, start, stop), flush=True)
 
 
 def write_raw(text: str) -> None:
@@ -69,7 +69,7 @@ def notice_console() -> Console:
     return _console(sys.stderr, width())
 
 
-def write_notice(*pieces: Piece, end: str = "\n") -> None:
+def write_notice(*pieces: StyledText, end: str = "\n") -> None:
     """Print something that is no result, on stderr."""
     # Whoever reads both in one window reads them in their order.
     flush()
@@ -83,7 +83,7 @@ def ask_hidden(prompt: str) -> str:
     return getpass(escape(prompt), stream=sys.stderr)
 
 
-class _Notes(logging.Handler):
+class _NoticeHandler(logging.Handler):
     """Prints what is logged; Python itself would print it as it is."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -93,9 +93,9 @@ class _Notes(logging.Handler):
 
 
 @contextmanager
-def noting_warnings() -> Iterator[None]:
+def show_warnings() -> Iterator[None]:
     """Print the warnings that are logged inside, ours and those of the vendors' packages."""
-    log, notes = logging.getLogger(), _Notes(logging.WARNING)
+    log, notes = logging.getLogger(), _NoticeHandler(logging.WARNING)
     log.addHandler(notes)
     try:
         yield
@@ -137,10 +137,10 @@ def takes_unicode() -> bool:
     return encoding.lower().replace("-", "").startswith("utf")
 
 
-def colored(stream: IO[str] | None) -> bool:
+def uses_color(stream: IO[str] | None) -> bool:
     """Whether to paint: as chosen, as NO_COLOR or FORCE_COLOR say, else on a terminal."""
-    if _chosen != "auto":
-        return _chosen == "always"
+    if _color_mode != "auto":
+        return _color_mode == "always"
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
@@ -155,7 +155,7 @@ def _console(stream: IO[str], columns: int) -> Console:
         file=stream,
         width=columns,
         force_terminal=True,
-        color_system="standard" if colored(stream) else None,
+        color_system="standard" if uses_color(stream) else None,
         no_color=False,
         legacy_windows=False,
         highlight=False,
@@ -164,9 +164,9 @@ def _console(stream: IO[str], columns: int) -> Console:
     )
 
 
-def _text(stream: IO[str] | None, pieces: tuple[Piece, ...]) -> str:
+def _text(stream: IO[str] | None, pieces: tuple[StyledText, ...]) -> str:
     told = [(piece, None) if isinstance(piece, str) else piece for piece in pieces]
-    if not any(style for _, style in told) or not colored(stream):
+    if not any(style for _, style in told) or not uses_color(stream):
         return escape("".join([text for text, _ in told]))
     return "".join(_painted(escape(text), style) if style else escape(text) for text, style in told)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.cli.commands.usage import GROUPS
 from runreel.cli.render import json_views, tables, terminal
 from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column, number
+from runreel.cli.usage_groups import GROUPS, TIME_GROUPS
 from runreel.model.usage import UsageItem
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from runreel.model.usage import UsageReport
 
-_TIMED = GROUPS[:3]
 _COUNTS = ("runs", "known", "unknown", "input_text_tokens", "completion_tokens", "total_tokens")
 
 
@@ -24,23 +23,30 @@ def print_usage(report: UsageReport) -> None:
     if not report.totals.runs:
         return
     total = UsageItem(("TOTAL", *("" for _ in report.by[1:])), report.totals)
-    tables.print_table(kind(report.by).columns, [*report.items, total])
+    tables.print_table(list_view(report.by).columns, [*report.items, total])
     terminal.write((_coverage(report), "dim"))
 
 
-def kind(by: tuple[str, ...]) -> ListView[UsageItem]:
+def list_view(by: tuple[str, ...]) -> ListView[UsageItem]:
     """How the items of a report are printed."""
     columns: list[Column[UsageItem]] = [
-        Column(group.upper() if group in GROUPS else group, _key(place), shortest=10, middle=True)
+        Column(
+            group.upper() if group in GROUPS else group, _key(place), min_width=10, cut_middle=True
+        )
         for place, group in enumerate(by)
     ]
     columns += (
         Column("RUNS", lambda item: number(item.totals.runs), right=True),
-        Column("KNOWN", lambda item: number(item.totals.known), right=True, spare=4),
-        Column("UNKNOWN", lambda item: number(item.totals.unknown), right=True, spare=3),
-        Column("INPUT", lambda item: number(item.totals.input_text_tokens), right=True, spare=1),
+        Column("KNOWN", lambda item: number(item.totals.known), right=True, drop_priority=4),
+        Column("UNKNOWN", lambda item: number(item.totals.unknown), right=True, drop_priority=3),
         Column(
-            "COMPLETION", lambda item: number(item.totals.completion_tokens), right=True, spare=2
+            "INPUT", lambda item: number(item.totals.input_text_tokens), right=True, drop_priority=1
+        ),
+        Column(
+            "COMPLETION",
+            lambda item: number(item.totals.completion_tokens),
+            right=True,
+            drop_priority=2,
         ),
         Column("TOTAL", lambda item: number(item.totals.total_tokens), right=True),
     )
@@ -62,4 +68,4 @@ def totals_row(report: UsageReport) -> dict[str, Any]:
 
 def _coverage(report: UsageReport) -> str:
     told = f"Usage known for {number(report.totals.known)} of {number(report.totals.runs)} runs."
-    return f"{told} Time zone: {report.tz}." if set(report.by) & set(_TIMED) else told
+    return f"{told} Time zone: {report.tz}." if set(report.by) & set(TIME_GROUPS) else told
