@@ -222,7 +222,7 @@ def test_what_is_absent_changes_nothing(told, how, data):
     result = RunResult(
         state.status if how == "same status" else data.draw(st.sampled_from(RunStatus))
     )
-    empty = Interpretation(memory=state.memory)
+    empty = Interpretation(memory=state.adapter_memory)
     if how == "time":
         apply(state, data.draw(st.sampled_from([RUN, STREAM_EVENT, CONTEXT])), NOON + 9, empty)
         assert counted_out(summary("run-1", state)) == summed

@@ -48,7 +48,7 @@ def folded(reader, rows, erased=()):
     fold, events = RunProjector("run-1", reader.name), []
     for row in rows:
         gone = {"payload": None, "salt": None, "redacted": b"x"} if row.seq in erased else {}
-        events.append(fold.apply(row._replace(**gone)).reading.event)
+        events.append(fold.apply(row._replace(**gone)).interpretation.event)
     return [event for event in events if event is not None], fold
 
 
@@ -226,7 +226,7 @@ def test_usage_that_a_response_reports_again_is_counted_once_it_is_understood():
         (good, Usage(2, 3, 1)),
     ):
         value = script.response(usage=usage)
-        fold.apply_reading("run", None, 0, value, fold.interpret("run", value, ""))
+        fold.apply_interpretation("run", None, 0, value, fold.interpret("run", value, ""))
         assert fold.state.usage == expected
 
 
@@ -234,7 +234,7 @@ def test_a_chat_stream_counts_the_usage_of_its_last_report():
     fold = RunProjector("run-1", "openai-chat")
     for made, expected in ((None, None), (5, Usage(9, 14, 5)), (4, Usage(9, 13, 4)), (-1, None)):
         value = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": made}}
-        fold.apply_reading(
+        fold.apply_interpretation(
             "stream_event", None, 0, value, fold.interpret("stream_event", value, "")
         )
         assert fold.state.usage == expected

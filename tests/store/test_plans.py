@@ -351,7 +351,7 @@ REPORTS = {
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_report_reads_no_more_runs_than_it_has_to(many: Database, name: str) -> None:
     columns, chosen, ahead = REPORTS[name]
-    plan = steps(many, lambda asked: usage_queries.usage(asked, columns, chosen, ahead=ahead))
+    plan = steps(many, lambda asked: usage_queries.usage(asked, columns, chosen, utc_offsets=ahead))
     told = "\n".join(plan)
     if many.postgres:
         assert not any(step.startswith("Seq Scan on runs") for step in plan), told

@@ -53,7 +53,7 @@ def test_rows_at_once_fold_to_what_they_do_one_by_one(told: Reel, at_once: int) 
         one_by_one, together = RunProjector(run_id), RunProjector(run_id)
         for start in range(0, len(rows), at_once):
             some = rows[start : start + at_once]
-            shown = [row.seq for row in some if one_by_one.apply(row).changed]
+            shown = [row.seq for row in some if one_by_one.apply(row).affects_projection]
             assert together.apply_rows(some) == max(shown, default=-1)
             assert together.state == one_by_one.state
             assert together.transcript.now == one_by_one.transcript.now
@@ -113,7 +113,7 @@ def test_a_damaged_run_takes_none_of_its_neighbours_with_it(own: Reel) -> None:
     with own.db.reading() as connection:
         found = {run.run_id: run for run in compare_runs(connection, ODD)}
     with own.db.reading() as connection, pytest.raises(DamagedRun, match="row 1 of run run-05"):
-        for_each_row(connection, "run-05", RunProjector("run-05").apply_each)
+        for_each_row(connection, "run-05", RunProjector("run-05").apply_row)
     logs.tamper(own, change, (payload,))
     assert list(found) == ODD
     assert found["run-05"].damage is not None

@@ -209,7 +209,7 @@ def test_a_report_is_that_of_the_runs_whatever_was_written_and_is_asked(empty, w
             ahead = None
             if any(name in usages.TIMES for name in by):
                 ahead = usages.utc_offsets(ZoneInfo(zone), usage_queries.days(connection, within))
-            rows = usage_queries.usage(connection, columns, within, ahead=ahead)
+            rows = usage_queries.usage(connection, columns, within, utc_offsets=ahead)
             assert usages.report(by, rows, tz_name=zone) == kept.report(by, within, zone)
         for run_id in list(kept.runs):
             kept.delete(run_id)

@@ -15,7 +15,7 @@ from runreel.model.errors import RunNotFound
 from runreel.model.messages import PartialMessage
 from runreel.model.results import RunResult, RunStreamEvent
 from runreel.model.status import RunStatus, StreamEvent
-from runreel.projection.event_times import wall
+from runreel.projection.event_times import wall_times
 from tests import logs, traffic
 from tests.strategies import SOME
 
@@ -100,7 +100,7 @@ def test_a_run_that_was_imported_and_then_recorded_has_both_times(db_url, tmp_pa
     received=st.lists(st.integers(2_000, 3_000), min_size=10, max_size=10),
 )
 def test_times_never_fall_and_none_is_outside_of_those_known(known, received):
-    times = wall(received, known)
+    times = wall_times(received, known)
     assert len(times) == len(received)
     assert times == sorted(times)
     bounds = [*known.values()] or received

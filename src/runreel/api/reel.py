@@ -434,7 +434,7 @@ class Reel(MaintenanceMixin):
             ahead = (
                 usages.utc_offsets(place, usage_queries.days(connection, chosen)) if timed else None
             )
-            rows = usage_queries.usage(connection, columns, chosen, ahead=ahead)
+            rows = usage_queries.usage(connection, columns, chosen, utc_offsets=ahead)
         return usages.report(by, rows, tz_name=name)
 
     def close(self) -> None:

@@ -173,7 +173,7 @@ def compare_all(
     except BadCheckpoint as error:
         yield Finding(None, None, "checkpoint", str(error))
     except Exception as error:
-        reason = integrity.damage(error)
+        reason = integrity.damage_reason(error)
         if reason is None:
             raise
         yield Finding(None, None, "unreadable", f"the runs cannot be compared further: {reason}")

@@ -91,7 +91,7 @@ def _database(connection: Connection, *, whole: bool) -> Iterator[Finding]:
 
 
 def _reason(error: Exception) -> str:
-    reason = integrity.damage(error)
+    reason = integrity.damage_reason(error)
     if reason is None:
         raise error
     return reason
@@ -175,7 +175,7 @@ class _Audit:
 
     def _known(self, run_id: str) -> StoredProjection:
         try:
-            return self._ahead.of(run_id)
+            return self._ahead.get(run_id)
         except Exception as error:  # noqa: BLE001 - raised again unless it tells of damage
             # It may be another run's that cannot be read.
             self._damaged_while_reading(error)

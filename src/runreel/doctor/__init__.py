@@ -25,7 +25,7 @@ def examine(database: Database, *, now: int) -> Examination:
     A database that cannot be reached is what the one check says, not an error.
     """
     try:
-        database.see_exists()
+        database.check_exists()
     except LogError as error:
         return _unreached(error)
     looked_at = _read_only(database)

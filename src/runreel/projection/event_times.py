@@ -45,7 +45,7 @@ def event_times(beats: Sequence[EventTiming]) -> tuple[list[int], Clock]:
     return [n * EVEN_GAP for n in range(len(beats))], "even"
 
 
-def wall(received: Sequence[int], known: Mapping[int, int]) -> list[int]:
+def wall_times(received: Sequence[int], known: Mapping[int, int]) -> list[int]:
     """When each row of a run happened, in µs since the epoch, never falling.
 
     ``known`` are the times on the run's own clock, by row: when a recorder received it, or the

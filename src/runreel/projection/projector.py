@@ -40,8 +40,8 @@ class ProjectedRow(NamedTuple):
     """
 
     value: Any
-    reading: Interpretation | None
-    changed: bool
+    interpretation: Interpretation | None
+    affects_projection: bool
 
 
 class DamagedRow(LogError):
@@ -84,7 +84,7 @@ class RunProjector:
             and text_delta.is_text_only(row.keep, row.payload)
             and self.accepts_text_fast_path
         ):
-            return self._text_only_text(row)
+            return self._apply_text_row(row)
         try:
             if row.kind == NOTE:
                 value: Any = None if row.payload is None else json_text.loads(row.payload)
@@ -101,10 +101,10 @@ class RunProjector:
             raise DamagedRow(row, error) from error
         reading = self.interpret(row.kind, value, text)
         return ProjectedRow(
-            value, reading, self.apply_reading(row.kind, row.type, row.at, value, reading)
+            value, reading, self.apply_interpretation(row.kind, row.type, row.at, value, reading)
         )
 
-    def _text_only_text(self, row: EventRow) -> ProjectedRow:
+    def _apply_text_row(self, row: EventRow) -> ProjectedRow:
         """Move over a row that holds nothing but text, and flows."""
         try:
             value = self.transcript.decode(row)
@@ -113,7 +113,7 @@ class RunProjector:
         self.apply_text(self.transcript.text)
         return ProjectedRow(value, None, False)  # noqa: FBT003 - nothing that a list shows
 
-    def apply_each(self, row: EventRow) -> bool:
+    def apply_row(self, row: EventRow) -> bool:
         """Like ``take`` for whoever needs the state alone: whether a list of runs shows the row.
 
         Raises:
@@ -135,7 +135,7 @@ class RunProjector:
                 place = end
                 continue
             row = EventRow._make(rows[place])
-            if self.apply(row).changed:
+            if self.apply(row).affects_projection:
                 shown = row.seq
             place += 1
         return shown
@@ -171,23 +171,23 @@ class RunProjector:
         """Whether a partial message that says nothing else changes nothing that a list shows."""
         return run_state.accepts_text_fast_path(self.state) and not self.transcript.masked_spans
 
-    def apply_text(self, text: str, reading: Interpretation | None = None) -> None:
+    def apply_text(self, text: str, interpretation: Interpretation | None = None) -> None:
         """Move over such a partial message; ``text`` is the run's text after it."""
         self.transcript.text = text
-        if reading is None:
+        if interpretation is None:
             run_state.apply_text(self.state, partial(text))
         else:
-            said = cast("RunStreamEvent", reading.event)._message  # noqa: SLF001 - it is partial
-            run_state.apply_text(self.state, cast("PartialMessage", said), reading.memory)
+            said = cast("RunStreamEvent", interpretation.event)._message  # noqa: SLF001 - it is partial
+            run_state.apply_text(self.state, cast("PartialMessage", said), interpretation.memory)
 
     def interpret(self, kind: str, value: Any, text: str) -> Interpretation:
         """What the next value means; ``text`` is the run's text after it."""
-        memory = self.state.memory
+        memory = self.state.adapter_memory
         if kind == NOTE or value is None:
             return Interpretation(memory=memory)
         return self.reader.read(kind, value, ReadContext(text, memory))
 
-    def apply_reading(
+    def apply_interpretation(
         self, kind: str, type_: str | None, at: int, value: Any, reading: Interpretation
     ) -> bool:
         """Move the state over a row; whether anything changed that a list of runs shows."""
@@ -202,7 +202,7 @@ class RunProjector:
 
 
 def stored_event(
-    row: EventRow, value: Any, reading: Interpretation | None, text: str
+    row: EventRow, value: Any, interpretation: Interpretation | None, text: str
 ) -> StoredEvent:
     """A row as a reader of the log sees it; ``text`` is the run's text after it.
 
@@ -211,19 +211,21 @@ def stored_event(
     run_id, seq, kind, type_, index, at, elapsed, keep, *_ = row
     shown = (run_id, seq, kind, type_, index, from_micros(at), timedelta(0, 0, elapsed))
     added = None if keep is None else text[keep:]
-    if reading is None:
+    if interpretation is None:
         return StoredEvent(*shown, text_only_interpretation(text).event, value, text, added)
-    told = reading.event or reading.result
+    told = interpretation.event or interpretation.result
     if told is None:
         return StoredEvent(*shown, None, value, added=added)
     message = told._message  # noqa: SLF001 - failed ones refuse to show it
     said = None if message is None else message.text
-    return StoredEvent(*shown, reading.event, value, said, added, told.error, told.tool_calls)
+    return StoredEvent(
+        *shown, interpretation.event, value, said, added, told.error, told.tool_calls
+    )
 
 
-def fold(run_id: str, rows: Iterable[EventRow]) -> RunProjector:
+def project_run(run_id: str, rows: Iterable[EventRow]) -> RunProjector:
     """The state of a run after these rows, which begin with its first."""
     folded = RunProjector(run_id)
     for row in rows:
-        folded.apply_each(row)
+        folded.apply_row(row)
     return folded

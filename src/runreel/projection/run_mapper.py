@@ -61,12 +61,14 @@ class RunProjection:
     compressed_result: bytes | None = None
 
 
-def ordered(labels: Iterable[Label]) -> list[Label]:
+def sort_labels(labels: Iterable[Label]) -> list[Label]:
     """Labels in order, whatever a damaged table holds."""
     return sorted(labels, key=repr)
 
 
-def differing(stored: dict[str, Any], projected: RunProjection) -> Iterator[tuple[str, Any, Any]]:
+def differing_columns(
+    stored: dict[str, Any], projected: RunProjection
+) -> Iterator[tuple[str, Any, Any]]:
     """The columns in which a row is not what it should be: name, the row's value, the right one.
 
     A result is compared unpacked: equal states may be compressed unequally.
@@ -84,7 +86,7 @@ def label_rows(summary: RunSummary) -> list[Label]:
     """The labels as their own table holds them, in order."""
     stored = {str(index_key(name)): str(index_key(value)) for name, value in summary.labels.items()}
     started_at = to_micros(summary.started_at)
-    return ordered((name, value, started_at) for name, value in stored.items())
+    return sort_labels((name, value, started_at) for name, value in stored.items())
 
 
 def to_row(projected: RunProjection) -> tuple[Any, ...]:

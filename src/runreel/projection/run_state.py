@@ -92,7 +92,7 @@ class RunState:
     last_seq: int = -1
     details: UsageDetails | None = None
     response_id: str | None = None
-    memory: Any = None
+    adapter_memory: Any = None
     has_projection: bool = True
     tally: Tally | None = None
     noted: frozenset[str] = frozenset()
@@ -118,34 +118,36 @@ class RunState:
 _columns = attrgetter(*(column.name for column in fields(RunState)))
 
 
-def apply(state: RunState, kind: str, at: int, reading: Interpretation) -> bool:
+def apply(state: RunState, kind: str, at: int, interpretation: Interpretation) -> bool:
     """Move ``state`` over the next row; whether anything changed that a list of runs shows."""
     state.last_seq += 1
-    _clock(state, kind, reading.time)
-    if kind == STREAM_EVENT and not reading.marker:
+    _clock(state, kind, interpretation.time)
+    if kind == STREAM_EVENT and not interpretation.marker:
         state.events += 1
-    state.memory = reading.memory
-    changed = reading.metadata is not None and _apply_metadata(state, reading.metadata)
-    if reading.starts_response:
+    state.adapter_memory = interpretation.memory
+    changed = interpretation.metadata is not None and _apply_metadata(
+        state, interpretation.metadata
+    )
+    if interpretation.starts_response:
         _restart(state, at)
         changed = True
-    if reading.event is not None:
-        changed |= _apply_stream_event(state, reading.event, at, reading)
-    if reading.result is not None:
-        changed |= _apply_run_snapshot(state, reading.result, at, reading)
-    if reading.usage is not None:
-        _count(state, reading.usage.plus(state.tally))
+    if interpretation.event is not None:
+        changed |= _apply_stream_event(state, interpretation.event, at, interpretation)
+    if interpretation.result is not None:
+        changed |= _apply_run_snapshot(state, interpretation.result, at, interpretation)
+    if interpretation.usage is not None:
+        _count(state, interpretation.usage.plus(state.tally))
         changed = True
-    if reading.total is not None:
-        _count(state, reading.total)
+    if interpretation.total is not None:
+        _count(state, interpretation.total)
         changed = True
-    if reading.details is not None:
-        state.details = token_counts.merge_details(state.details, reading.details)
+    if interpretation.details is not None:
+        state.details = token_counts.merge_details(state.details, interpretation.details)
         changed = True
     if kind == TOOL_RESULTS and state.status is RunStatus.TOOL_CALLS:
         _set_status(state, RunStatus.IN_PROGRESS, at, None)
         changed = True
-    changed |= _set_start_time(state, _own_time(state, reading))
+    changed |= _set_start_time(state, _own_time(state, interpretation))
     return changed or kind == RUN
 
 
@@ -165,7 +167,7 @@ def apply_text(state: RunState, message: PartialMessage, memory: Any = None) -> 
     """Move ``state``, which flows, over a partial message that says nothing else."""
     state.last_seq += 1
     state.events += 1
-    state.message, state.memory = message, memory
+    state.message, state.adapter_memory = message, memory
 
 
 def apply_note(state: RunState, type_: str | None, at: int, value: Any) -> bool:

@@ -18,7 +18,7 @@ from runreel.model.runs import Listing, OpenRecording, Page
 from runreel.model.selection import UNFINISHED, RunFilter
 from runreel.model.timestamps import from_micros, to_micros
 from runreel.projection import event_times, run_mapper
-from runreel.projection.projector import RunProjector, fold, stored_event
+from runreel.projection.projector import RunProjector, project_run, stored_event
 from runreel.projection.run_mapper import RunProjection
 from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.sources import reader_of, thoughts
@@ -179,7 +179,7 @@ def state(connection: Connection, run_id: str, at: int | datetime | None = None)
         raise UsageError(f"run {run_id} has no row {at}; its last row is {head}")
     else:
         stop = at + 1
-    folded = fold(run_id, event_log.read(connection, run_id, stop=stop))
+    folded = project_run(run_id, event_log.read(connection, run_id, stop=stop))
     if folded.state.last_seq >= head >= 0:
         return _judged(connection, folded.projection())
     if folded.state.last_seq >= 0:
@@ -233,7 +233,7 @@ def _events(
     for row in rows:
         told = folded.apply(row)
         if row.seq >= start and (types is None or row.type in types or row.kind in types):
-            yield stored_event(row, told.value, told.reading, folded.transcript.text)
+            yield stored_event(row, told.value, told.interpretation, folded.transcript.text)
 
 
 def _paged(database: Database, run_id: str, stop: int | None) -> Iterator[EventRow]:
@@ -328,14 +328,14 @@ def _rows_until(connection: Connection, run_id: str, at: int) -> int:
     received: list[int] = []
     known: dict[int, int] = {}
     for row in event_log.read(connection, run_id):
-        reading = folded.apply(row).reading
+        reading = folded.apply(row).interpretation
         received.append(row.at)
         time = row.at if folded.state.has_live_clock else None if reading is None else reading.time
         if time is not None:
             known[row.seq] = time
     if folded.state.has_start_time and received:
         known.setdefault(0, folded.state.started_at)
-    return bisect_right(event_times.wall(received, known), at)
+    return bisect_right(event_times.wall_times(received, known), at)
 
 
 def _is_gone(note: str | None) -> bool:

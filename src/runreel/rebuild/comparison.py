@@ -106,7 +106,9 @@ class ProjectionComparer:
             return self._differing([Difference(run_id, "*", None, "a row")])
         lags = self._then is not None and self._seq >= self._owed
         expected = self._then if self._then is not None and lags else self._fold.projection()
-        found = [Difference(run_id, *wrong) for wrong in run_mapper.differing(row, expected)]
+        found = [
+            Difference(run_id, *wrong) for wrong in run_mapper.differing_columns(row, expected)
+        ]
         expected_labels = run_mapper.label_rows(expected.summary)
         # SQLite may hold a number of another type, which Python calls equal.
         if repr(labels) != repr(expected_labels):
@@ -201,7 +203,7 @@ def _damaged(run_id: str, seq: int, error: Exception) -> DamagedRun:
     if isinstance(error, DamagedRow):
         reason = str(error.__cause__ or error)
         return DamagedRun(Finding(run_id, error.row.seq, "damaged", reason))
-    if (broken := integrity.damage(error)) is None:
+    if (broken := integrity.damage_reason(error)) is None:
         raise error
     behind = f"what comes after row {seq} cannot be read: {broken}"
     return DamagedRun(Finding(run_id, seq + 1, "unreadable", behind))

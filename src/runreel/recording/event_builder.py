@@ -122,7 +122,7 @@ def apply_events(fold: RunProjector, made: Iterable[NewEvent]) -> bool:
     changed = False
     for row, value, reading, text in made:
         told = reading or only_text(text)
-        changed |= fold.apply_reading(row.kind, row.type, row.at, value, told)
+        changed |= fold.apply_interpretation(row.kind, row.type, row.at, value, told)
         fold.transcript.set_text(row.keep, text)
     return changed
 

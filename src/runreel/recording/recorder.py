@@ -113,7 +113,7 @@ class Recorder:
             BadInput: if the run is new and its id is reserved.
         """
         self._stale = True
-        self._tail = self.database.patiently(self._read)
+        self._tail = self.database.retry_unavailable(self._read)
         self._stale = False
 
     def _read(self) -> StreamHead:

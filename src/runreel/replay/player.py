@@ -39,7 +39,7 @@ def timeline(
     with database.reading() as connection:
         queries.require_kept(connection, run_id)
         for row in event_log.read(connection, run_id, stop=stop):
-            reading = folded.apply(row).reading
+            reading = folded.apply(row).interpretation
             end = row.seq
             if row.kind == NOTE and row.type in (OPENED, RESUMED):
                 session += 1

@@ -156,7 +156,7 @@ class _Pruner:
 
         def take(row: EventRow) -> None:
             nonlocal size, last
-            folded.apply_each(row)
+            folded.apply_row(row)
             last = row
             if row.payload is not None and row.redacted is None:
                 size += len(row.payload.encode())

@@ -19,7 +19,7 @@ from runreel.model.errors import LogError, RunNotFound, UsageError
 from runreel.model.events import MASKED, NOTE, OPENED, PRUNED, REDACTED, EventRow
 from runreel.model.identifiers import check_reason_and_actor
 from runreel.model.maintenance import RedactionMatch
-from runreel.projection.projector import RunProjector, fold
+from runreel.projection.projector import RunProjector, project_run
 from runreel.recording import event_builder
 from runreel.recording.event_builder import EventInput
 from runreel.store.connection import RollbackTransaction
@@ -227,7 +227,7 @@ def _carry_out(connection: Connection, run_id: str, plan: _Plan, reason: str, ac
     folded = RunProjector(run_id)
     digest = b""
     for row in event_log.read(connection, run_id):
-        folded.apply_each(row)
+        folded.apply_row(row)
         digest = row.digest
     masks, seqs = _with_those_before(connection, run_id, plan)
     entries = [EventInput(NOTE, MASKED, None, {"payloads": masks})] if masks else []
@@ -238,7 +238,7 @@ def _carry_out(connection: Connection, run_id: str, plan: _Plan, reason: str, ac
         return False
     for seq in seqs:
         event_log.erase(connection, run_id, seq)
-    anew = fold(run_id, event_log.read(connection, run_id))
+    anew = project_run(run_id, event_log.read(connection, run_id))
     run_table.save(connection, anew.projection(), force=True)
     return True
 

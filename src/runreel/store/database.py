@@ -56,7 +56,7 @@ class Database(Connections):
         self.masking = masking
         self._create = create and database_url.may_create(self.url)
 
-    def patiently(self, step: Callable[[], T]) -> T:
+    def retry_unavailable(self, step: Callable[[], T]) -> T:
         """What ``step`` answers, tried again for ``patience`` seconds while it cannot be reached.
 
         Raises:
@@ -91,11 +91,11 @@ class Database(Connections):
 
     def current(self) -> str | None:
         """The revision of the tables, None where there are none."""
-        self.see_exists()
+        self.check_exists()
         with self.reading(checked=False) as connection:
             return migrations.current(connection)
 
-    def see_exists(self) -> None:
+    def check_exists(self) -> None:
         """See that the file of a SQLite log exists, without opening it.
 
         Raises:
@@ -146,7 +146,7 @@ class Database(Connections):
                 if self._path is None or not self._create:
                     raise
                 connection.close()
-                self._say_migrated(*self._migrate())
+                self._log_migration(*self._migrate())
             finally:
                 connection.close()
             self._checked = True
@@ -167,7 +167,7 @@ class Database(Connections):
         engine.dispose()
         return moved
 
-    def _say_migrated(self, before: str | None, after: str) -> None:
+    def _log_migration(self, before: str | None, after: str) -> None:
         if before is not None and before != after:
             _log.warning(
                 "%s was migrated from revision %s to %s; older versions of runreel can no longer"

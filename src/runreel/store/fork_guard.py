@@ -37,12 +37,12 @@ class Forkable(Inheritor, Protocol):
 
     postgres: bool
 
-    def hold_still(self) -> bool:
+    def block_writers(self) -> bool:
         """Keep every thread from using a connection; False if one is using it."""
         ...
 
-    def let_go_on(self) -> None:
-        """End ``hold_still``, after which nothing has to be open."""
+    def unblock_writers(self) -> None:
+        """End ``block_writers``, after which nothing has to be open."""
         ...
 
     def close_idle(self) -> None:
@@ -165,10 +165,10 @@ def _before() -> None:
     with _registering:
         found = list(_forkables)
     deadline = time.monotonic() + FORK_SECONDS
-    while not _hold_still(found):
+    while not _block_writers(found):
         if time.monotonic() >= deadline:
             # The child cannot use what stays open, and says so.
-            _still.extend(one for one in found if one.hold_still())
+            _still.extend(one for one in found if one.block_writers())
             break
         time.sleep(_PAUSE)
     for one in _still:
@@ -177,16 +177,16 @@ def _before() -> None:
             one.close_idle()
 
 
-def _hold_still(found: list[Forkable]) -> bool:
+def _block_writers(found: list[Forkable]) -> bool:
     """Keep all connections from being used, or let every thread go on that uses one."""
     for one in found:
-        if not one.hold_still():
+        if not one.block_writers():
             break
         _still.append(one)
     # What a thread uses may be what another waits for, so nothing is held while we wait.
     if len(_still) == len(found) and not gate.used_by_others() and not _importing():
         return True
-    _let_go_on()
+    _unblock_writers()
     return False
 
 
@@ -196,13 +196,13 @@ def _importing() -> bool:
     return any(name.partition(".")[0] in _NEEDED for name in list(locks))
 
 
-def _let_go_on() -> None:
+def _unblock_writers() -> None:
     while _still:
-        _still.pop().let_go_on()
+        _still.pop().unblock_writers()
 
 
 def _after_in_parent() -> None:
-    _let_go_on()
+    _unblock_writers()
     gate.open()
     _forks.release()
 

@@ -148,11 +148,11 @@ class Connections:
                 # Another file may have its name by then.
                 self._checked = False
 
-    def hold_still(self) -> bool:
-        """Keep every thread from writing until ``let_go_on``; False if one is writing."""
+    def block_writers(self) -> bool:
+        """Keep every thread from writing until ``unblock_writers``; False if one is writing."""
         return self._lock.acquire(blocking=False)
 
-    def let_go_on(self) -> None:
+    def unblock_writers(self) -> None:
         """Let other threads write again."""
         self._lock.release()
 

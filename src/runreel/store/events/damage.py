@@ -62,7 +62,7 @@ def meta_problems(connection: Connection) -> Iterator[str]:
         yield f"{VERSION_TABLE} has {len(revisions)} rows"
 
 
-def damage(error: Exception) -> str | None:
+def damage_reason(error: Exception) -> str | None:
     """What is wrong with what is stored, where a driver says so; None for any other error."""
     reason = " ".join(str(error).split())
     if isinstance(error, UnicodeDecodeError):

@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.store.events.damage import damage, restart_snapshot
+from runreel.store.events.damage import damage_reason, restart_snapshot
 from runreel.store.events.event_log import COLUMNS
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class _ScanPosition:
 
 def _recovered(connection: Connection, error: Exception) -> str | None:
     """The damage that an error tells of, None where one may just go on; any other is raised."""
-    reason = damage(error)
+    reason = damage_reason(error)
     if reason is None and getattr(error, "sqlstate", None) not in _CURSOR_GONE:
         raise error
     restart_snapshot(connection)

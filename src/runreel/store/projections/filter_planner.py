@@ -70,20 +70,22 @@ class FilterPlan(NamedTuple):
         return sql, values
 
 
-def plan_filter(connection: Connection, chosen: RunFilter) -> FilterPlan:
+def plan_filter(connection: Connection, run_filter: RunFilter) -> FilterPlan:
     """The conditions of a filter, the one that the fewest runs meet first."""
-    found = [*predicates.indexed(chosen, postgres=connection.postgres)]
+    found = [*predicates.indexed(run_filter, postgres=connection.postgres)]
     # A server knows how common each value of a column is, and does not know it of labels.
-    if len(found) > 1 and (chosen.labels or not connection.postgres):
-        counts = _counted(connection, found, chosen)
+    if len(found) > 1 and (run_filter.labels or not connection.postgres):
+        counts = _counted(connection, found, run_filter)
         found.insert(0, found.pop(counts.index(min(counts))))
     tables = found[0].tables if found else "runs AS r"
     leader = tables[tables.index(" AS ") + 4]
     place = f"{leader}.started_at", f"{leader}.run_id"
-    return FilterPlan(tables, place, found, chosen, connection.postgres)
+    return FilterPlan(tables, place, found, run_filter, connection.postgres)
 
 
-def _counted(connection: Connection, found: Sequence[Predicate], chosen: RunFilter) -> list[int]:
+def _counted(
+    connection: Connection, found: Sequence[Predicate], run_filter: RunFilter
+) -> list[int]:
     """How many runs meet each condition in the time that is asked for, up to ``_MANY``."""
     parts, parameters = [], []
     for one in found:
@@ -91,20 +93,20 @@ def _counted(connection: Connection, found: Sequence[Predicate], chosen: RunFilt
         label = one.tables == BY_LABEL
         sql = one.together.partition(VALUE_OF_LABEL)[0] if label else one.together
         table = "run_labels AS l" if label else "runs AS r"
-        times, bounds = _times(chosen, "started_at")
+        times, bounds = _times(run_filter, "started_at")
         few = f"SELECT 1 FROM {table} WHERE {' AND '.join([sql, *times])} LIMIT {_MANY}"
         parts.append(f"(SELECT count(*) FROM ({few}) AS few)")
         parameters += [*one.parameters, *bounds]
     return [*connection.one(f"SELECT {', '.join(parts)}", parameters)]
 
 
-def _times(chosen: RunFilter, column: str) -> Where:
+def _times(run_filter: RunFilter, column: str) -> Where:
     sql, values = [], []
-    for sign, moment in ((">=", chosen.since), ("<", chosen.until)):
+    for sign, moment in ((">=", run_filter.since), ("<", run_filter.until)):
         if moment is not None:
             sql.append(f"{column} {sign} ?")
             values.append(to_micros(moment))
-    if chosen.within:
-        sql.append(f"({' OR '.join([f'{column} >= ? AND {column} < ?'] * len(chosen.within))})")
-        values += [to_micros(end) for one in chosen.within for end in (one.start, one.end)]
+    if run_filter.within:
+        sql.append(f"({' OR '.join([f'{column} >= ? AND {column} < ?'] * len(run_filter.within))})")
+        values += [to_micros(end) for one in run_filter.within for end in (one.start, one.end)]
     return sql, values

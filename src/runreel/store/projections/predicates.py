@@ -47,38 +47,38 @@ class Predicate(NamedTuple):
     tables: str = _RUNS
 
 
-def indexed(chosen: RunFilter, *, postgres: bool) -> Iterator[Predicate]:
+def indexed(run_filter: RunFilter, *, postgres: bool) -> Iterator[Predicate]:
     """What may lead, and what few runs use to meet before what many do."""
-    yield from _equal("thread_id", chosen.thread)
-    yield from _equal("assistant_id", chosen.assistant)
-    for name, values in chosen.labels.items():
+    yield from _equal("thread_id", run_filter.thread)
+    yield from _equal("assistant_id", run_filter.assistant)
+    for name, values in run_filter.labels.items():
         yield _label(name, values)
-    if chosen.recording and CLOSED not in chosen.recording:
-        yield from _recording(chosen.recording)
-    if chosen.has_error or chosen.error_contains:
+    if run_filter.recording and CLOSED not in run_filter.recording:
+        yield from _recording(run_filter.recording)
+    if run_filter.has_error or run_filter.error_contains:
         yield _bare("({2}r.error IS NOT NULL OR {2}r.error_code IS NOT NULL)")
-    if chosen.no_usage:
+    if run_filter.no_usage:
         yield _bare("{2}r.total_tokens IS NULL")
-    yield from _equal("model", chosen.model)
-    if chosen.status is not None:
-        yield _status(chosen.status, chosen.stale, postgres=postgres)
-    yield from _equal("source", chosen.source)
+    yield from _equal("model", run_filter.model)
+    if run_filter.status is not None:
+        yield _status(run_filter.status, run_filter.stale, postgres=postgres)
+    yield from _equal("source", run_filter.source)
 
 
-def unindexed(chosen: RunFilter, *, postgres: bool) -> Iterator[tuple[str, list[Any]]]:
+def unindexed(run_filter: RunFilter, *, postgres: bool) -> Iterator[tuple[str, list[Any]]]:
     """What is checked on each run that the others let through: SQL and its parameters."""
-    if CLOSED in chosen.recording:
+    if CLOSED in run_filter.recording:
         # Nearly all runs are, so there is no index of them.
-        yield f"r.recording IN ({_marks(chosen.recording)})", [*chosen.recording]
-    if chosen.slower_than is not None:
-        yield f"r.finished_at - {_BEGAN} > ?", [chosen.slower_than]
-    if chosen.min_tokens is not None:
-        yield "r.total_tokens >= ?", [chosen.min_tokens]
-    if chosen.error_contains:
+        yield f"r.recording IN ({_marks(run_filter.recording)})", [*run_filter.recording]
+    if run_filter.slower_than is not None:
+        yield f"r.finished_at - {_BEGAN} > ?", [run_filter.slower_than]
+    if run_filter.min_tokens is not None:
+        yield "r.total_tokens >= ?", [run_filter.min_tokens]
+    if run_filter.error_contains:
         # Both change the case of ASCII letters alone.
         part = 'strpos(lower({} COLLATE "C"), ?) > 0' if postgres else "instr(lower({}), ?) > 0"
         both = f"{part.format('r.error')} OR {part.format('r.error_code')}"
-        texts = [_lower(clean_text(text) or "") for text in chosen.error_contains]
+        texts = [_lower(clean_text(text) or "") for text in run_filter.error_contains]
         yield (
             f"({' OR '.join([both] * len(texts))})",
             [one for text in texts for one in (text,) * 2],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.projection.run_mapper import COLUMNS, as_dict, ordered
+from runreel.projection.run_mapper import COLUMNS, as_dict, sort_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ def stored_projections(
     rows = rows_of(connection, run_ids)
     labels = _labels(connection.all(_LABELS + one_of, run_ids))
     return {
-        run_id: StoredProjection(rows.get(run_id), ordered(labels.get(run_id, ())))
+        run_id: StoredProjection(rows.get(run_id), sort_labels(labels.get(run_id, ())))
         for run_id in run_ids
     }
 
@@ -56,12 +56,14 @@ class ProjectionPrefetch:
         self._rows: dict[str, dict[str, Any]] = {}
         self._labels: dict[str, list[Label]] = {}
 
-    def of(self, run_id: str) -> StoredProjection:
+    def get(self, run_id: str) -> StoredProjection:
         """What there is of a run."""
         read = self._first is not None and self._first <= run_id
         if not read or (self._last is not None and run_id > self._last):
             self._read(run_id)
-        return StoredProjection(self._rows.pop(run_id, None), ordered(self._labels.pop(run_id, ())))
+        return StoredProjection(
+            self._rows.pop(run_id, None), sort_labels(self._labels.pop(run_id, ()))
+        )
 
     def _read(self, run_id: str) -> None:
         self._first = None

@@ -29,7 +29,7 @@ _LAST_AT = "(SELECT at FROM events AS e WHERE e.run_id = r.run_id ORDER BY e.seq
 
 def page(
     connection: Connection,
-    chosen: RunFilter,
+    run_filter: RunFilter,
     *,
     limit: int,
     after: tuple[int, str] | None,
@@ -41,7 +41,7 @@ def page(
     Raises:
         ProjectionOutdated: if these rows mean something else to this code.
     """
-    sql, parameters = _listed(plan_filter(connection, chosen), limit, after)
+    sql, parameters = _listed(plan_filter(connection, run_filter), limit, after)
     rows = connection.all(sql, parameters)
     # Each row tells the version, so that a server is asked once.
     migrations.check_projections(rows[0][-1] if rows else migrations.projection_version(connection))
@@ -78,10 +78,10 @@ def _behind(asked: FilterPlan, part: Where, after: tuple[int, str] | None) -> Wh
 
 
 def count(
-    connection: Connection, chosen: RunFilter, *, after: tuple[int, str] | None = None
+    connection: Connection, run_filter: RunFilter, *, after: tuple[int, str] | None = None
 ) -> int:
     """How many runs all pages of a list behind the position ``after`` have together."""
-    asked = plan_filter(connection, chosen)
+    asked = plan_filter(connection, run_filter)
     where, parameters = _behind(asked, asked.where(), after)
     sql = f"SELECT count(*) FROM {asked.tables}{where_clause(where)}"
     return int(connection.one(sql, parameters)[0])

@@ -62,12 +62,12 @@ class _Asked(NamedTuple):
     ahead: Ahead | None
 
 
-def days(connection: Connection, chosen: RunFilter) -> Sequence[int]:
+def days(connection: Connection, run_filter: RunFilter) -> Sequence[int]:
     """The days of UTC, since the epoch and in order, that runs began on in the time asked for.
 
     There may be others among them.
     """
-    bounds = {"started_at >= ?": chosen.since, "started_at < ?": chosen.until}
+    bounds = {"started_at >= ?": run_filter.since, "started_at < ?": run_filter.until}
     told = {sql: to_micros(moment) for sql, moment in bounds.items() if moment is not None}
     within = where_clause([*told])
     ends = [f"(SELECT {end}(started_at) FROM runs{within})" for end in ("min", "max")]
@@ -84,9 +84,9 @@ def days(connection: Connection, chosen: RunFilter) -> Sequence[int]:
 def usage(
     connection: Connection,
     columns: Sequence[str],
-    chosen: RunFilter,
+    run_filter: RunFilter,
     *,
-    ahead: Ahead | None = None,
+    utc_offsets: Ahead | None = None,
 ) -> list[tuple[Any, ...]]:
     """Runs, known runs and sums of tokens by ``columns`` of ``runs`` or ``label:K``.
 
@@ -94,7 +94,7 @@ def usage(
     time zone is told that is so many seconds ``ahead``, then runs, known, input, completion, total.
     Sums are exact whatever their size. A group may come in several rows.
     """
-    asked = _Asked(columns, chosen, plan_filter(connection, chosen), ahead)
+    asked = _Asked(columns, run_filter, plan_filter(connection, run_filter), utc_offsets)
     statements = [*_added_up(asked)] or [_of_runs(asked)]
     # One statement sees one moment.
     sql = " UNION ALL ".join(text for text, _ in statements)

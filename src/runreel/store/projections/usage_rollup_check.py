@@ -20,7 +20,7 @@ from runreel.store.projections.usage_buckets import (
     RollupBucket,
     RollupMismatch,
 )
-from runreel.store.projections.usage_rollups import changes, floored, row_of, start_of
+from runreel.store.projections.usage_rollups import bucket_changes, floored, row_of, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,14 +68,17 @@ class MissingRollup(NamedTuple):
 
 
 def differences(
-    connection: Connection, moves: Iterable[ContributionChange] = (), *, day: int | None = None
+    connection: Connection,
+    row_changes: Iterable[ContributionChange] = (),
+    *,
+    day: int | None = None,
 ) -> Iterator[RollupMismatch | MissingRollup]:
     """The buckets that do not hold what the runs add up to, of a day or of all, in order.
 
     ``moves`` are rows of ``runs`` that are not what they should be, and what they should be. Call
     it inside of a snapshot. ``day`` is counted in quarters, like the start of its bucket.
     """
-    for dimension, found in groupby(_differing(connection, moves, day), key=_dimension):
+    for dimension, found in groupby(_differing(connection, row_changes, day), key=_dimension):
         if _holds_nothing(connection, dimension):
             yield MissingRollup(dimension, sum(1 for _ in found))
         else:
@@ -151,7 +154,7 @@ def _rewrite_wrong(
 def _differing(
     connection: Connection, moves: Iterable[ContributionChange], day: int | None
 ) -> Iterator[RollupMismatch]:
-    more = changes(moves)
+    more = bucket_changes(moves)
     moved = (RollupMismatch(bucket, (), ()) for bucket in sorted(more))
     for bucket, some in groupby(heapq.merge(_found(connection, day), moved, key=_of), key=_of):
         _, stored, due = next(some)

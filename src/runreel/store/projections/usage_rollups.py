@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 _TIME_KEY, _VALUE_KEY = ("span", "start"), RollupBucket._fields
 
 
-def changes(moves: Iterable[ContributionChange]) -> Changes:
+def bucket_changes(row_changes: Iterable[ContributionChange]) -> Changes:
     """What is to be added to which buckets when rows of ``runs`` change from one to the other."""
     found: Changes = defaultdict(lambda: [0] * len(COUNTS))
-    for before, after in moves:
+    for before, after in row_changes:
         for row, sign in ((before, -1), (after, 1)):
             if row is None or row.recording == OPEN:
                 continue
@@ -49,12 +49,12 @@ def changes(moves: Iterable[ContributionChange]) -> Changes:
     return {bucket: sums for bucket, sums in found.items() if any(sums)}
 
 
-def apply_changes(connection: Connection, moves: Iterable[ContributionChange]) -> None:
+def apply_changes(connection: Connection, row_changes: Iterable[ContributionChange]) -> None:
     """Follow rows of ``runs`` that have just been changed from one to the other.
 
     Call it last in a transaction that keeps others from these rows.
     """
-    found = changes(moves)
+    found = bucket_changes(row_changes)
     if not found:
         return
     emptied = [bucket for bucket, sums in found.items() if bucket.dimension and sums[0] < 0]
