@@ -34,7 +34,7 @@ def noted(type_: str, at: float = 0, **told: Any) -> Step:
 
 
 def streamed(name: str, at: float = 0, *, text: str | None = None, **told: Any) -> Step:
-    names = ("error_code", "time", "usage", "details", "facts", "begins")
+    names = ("error_code", "time", "usage", "details", "metadata", "starts_response")
     reading = {key: told.pop(key) for key in names if key in told}
     reading["usage"] = tally(reading.get("usage"))
     message = None if text is None else PartialMessage((text,))
@@ -45,14 +45,14 @@ def streamed(name: str, at: float = 0, *, text: str | None = None, **told: Any) 
 
 
 def got(name: str, at: float = 0, *, text: str | None = None, **told: Any) -> Step:
-    reading = {key: told.pop(key) for key in ("error_code", "time", "facts") if key in told}
+    reading = {key: told.pop(key) for key in ("error_code", "time", "metadata") if key in told}
     message = None if text is None else PartialMessage((text,))
     result = RunResult(RunStatus[name], _message=message, **told)
     return lambda state: apply(state, RUN, moment(at), Interpretation(result=result, **reading))
 
 
-def other(kind: str, at: float = 0, facts: RunMetadata | None = None) -> Step:
-    return lambda state: apply(state, kind, moment(at), Interpretation(metadata=facts))
+def other(kind: str, at: float = 0, metadata: RunMetadata | None = None) -> Step:
+    return lambda state: apply(state, kind, moment(at), Interpretation(metadata=metadata))
 
 
 def moment(seconds: float) -> int:

@@ -35,9 +35,11 @@ from tests.strategies import MANY, SOME, messages, partial_messages, texts, tool
 def test_a_run_is_what_its_note_its_snapshots_and_its_context_say():
     told = of(
         opened(source="plain", assistant_id="a0", labels={"team": "blue", "env": "dev"}),
-        got("PENDING", facts=RunMetadata(thread_id="t", created_by="me", labels={"env": "prod"})),
-        other(CONTEXT, facts=RunMetadata(assistant_id="a", model="gpt://b1g/lite")),
-        other(CONTEXT, facts=RunMetadata()),
+        got(
+            "PENDING", metadata=RunMetadata(thread_id="t", created_by="me", labels={"env": "prod"})
+        ),
+        other(CONTEXT, metadata=RunMetadata(assistant_id="a", model="gpt://b1g/lite")),
+        other(CONTEXT, metadata=RunMetadata()),
     )
     assert (told.source, told.assistant_id, told.thread_id) == ("plain", "a", "t")
     assert (told.created_by, told.model) == ("me", "gpt://b1g/lite")
@@ -67,7 +69,7 @@ def test_the_recording_is_what_its_notes_say_and_not_the_status(notes, recording
 def test_the_summary_of_a_recorded_run_is_this():
     told = of(
         opened(0, source="plain", model="m", requested_at=rfc3339(seconds(-0.5))),
-        got("PENDING", 0.25, facts=RunMetadata(created_at=moment(-1))),
+        got("PENDING", 0.25, metadata=RunMetadata(created_at=moment(-1))),
         streamed("PARTIAL_MESSAGE", 1.5, text="He"),
         streamed("PARTIAL_MESSAGE", 2, text="Hello"),
         streamed("DONE", 3, text="Hello", time=moment(99)),
@@ -102,7 +104,7 @@ def test_the_summary_of_a_recorded_run_is_this():
 def test_an_imported_run_has_the_times_of_its_source():
     told = of(
         opened(1000, via="import"),
-        got("PENDING", 1000, facts=RunMetadata(created_at=moment(1))),
+        got("PENDING", 1000, metadata=RunMetadata(created_at=moment(1))),
         streamed("PARTIAL_MESSAGE", 1000, text="He"),
         streamed("DONE", 1000, text="Hello", time=moment(4)),
         got("COMPLETED", 1000, text="Hello", time=moment(5)),
@@ -145,7 +147,7 @@ def test_an_import_into_a_recorded_run_does_not_move_its_beginning():
 def test_a_copy_moves_on_by_itself():
     state = after(opened(labels={"a": "1"}))
     twin = state.copy()
-    other(CONTEXT, facts=RunMetadata(model="m", labels={"b": "2"}))(twin)
+    other(CONTEXT, metadata=RunMetadata(model="m", labels={"b": "2"}))(twin)
     noted("resumed", labels={"c": "3"})(twin)
     assert (state.model, state.labels, state.last_seq) == (None, {"a": "1"}, 0)
     assert (twin.model, twin.labels, twin.last_seq) == ("m", {"a": "1", "b": "2", "c": "3"}, 2)
@@ -168,9 +170,9 @@ readings = st.builds(
     usage=st.none() | usages.map(tally),
     total=st.sampled_from([None, None, NOT_UNDERSTOOD]) | usages.map(tally),
     details=st.none() | st.builds(UsageDetails, st.none() | st.just(1), st.none() | st.just(2)),
-    begins=st.booleans(),
+    starts_response=st.booleans(),
     error_code=st.none() | st.integers(0, 2) | texts,
-    facts=st.none()
+    metadata=st.none()
     | st.builds(
         RunMetadata,
         assistant_id=_names,
@@ -268,7 +270,7 @@ def test_a_longer_partial_message_is_no_change_to_a_list():
         streamed("PARTIAL_MESSAGE", 2, text="Hello", usage=Usage(1, 2, 1)),
         streamed("DONE", 2, text="Hello"),
         got("IN_PROGRESS", 2),
-        other(CONTEXT, facts=RunMetadata(model="m")),
+        other(CONTEXT, metadata=RunMetadata(model="m")),
     ],
 )
 def test_what_a_list_shows_is_a_change(step):

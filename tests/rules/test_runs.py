@@ -173,7 +173,7 @@ def test_details_of_usage_are_added_up_where_they_are_told():
 
 def test_a_run_that_goes_on_is_in_progress_with_nothing_said_yet_but_its_usage_spent():
     ended = [opened(), got("FAILED", 1, error="cut", error_code=7, usage=Usage(1, 3, 2))]
-    going = streamed("UNKNOWN", 5, begins=True)
+    going = streamed("UNKNOWN", 5, starts_response=True)
     told = of(*ended, going)
     assert (told.status, told.error, told.finished_at) == (RunStatus.IN_PROGRESS, None, None)
     assert told.usage == Usage(1, 3, 2)
