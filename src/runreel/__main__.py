@@ -1,4 +1,4 @@
-"""The program: ``runreel`` and ``python -m runreel``."""
+"""Entry point of ``runreel`` and ``python -m runreel``."""
 
 import sys
 
@@ -8,7 +8,7 @@ from runreel.system.standard_input import start_early
 def run() -> None:
     """Run the command line and exit."""
     start_early(sys.argv[1:])
-    # What takes time to import comes after that.
+    # Slow imports come after the pipe is being read.
     from runreel.cli.main import run as run_commands
 
     run_commands()

@@ -1,4 +1,4 @@
-"""Bytes that arrive on a pipe, each chunk with the time of its arrival."""
+"""Chunks read from a pipe, each with its arrival time."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CHUNK = 64 * 1024
-# How many chunks may wait to be taken: 64 MiB at most, then the writer of the pipe has to wait.
-_WAITING = 1024
+# Maximum number of queued chunks (64 MiB); beyond it the writer of the pipe blocks.
+_MAX_QUEUED = 1024
 
 
 class Arrival(NamedTuple):
-    """A chunk, with the wall clock and the monotonic clock at its arrival, in ns."""
+    """A chunk with the wall clock and the monotonic clock at its arrival, in ns."""
 
     data: bytes
     wall: int
@@ -25,16 +25,16 @@ class Arrival(NamedTuple):
 
 
 class Arrivals:
-    """Reads a file descriptor in a thread of its own from now on; iterate it for the chunks."""
+    """Reads a file descriptor in a background thread; iterating yields the chunks."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._queue: Queue[Arrival | OSError | None] = Queue(_WAITING)
-        # A daemon: whoever leaves does not wait for a pipe that stays open.
+        self._queue: Queue[Arrival | OSError | None] = Queue(_MAX_QUEUED)
+        # A daemon thread, so that a pipe that stays open does not block the exit.
         threading.Thread(target=self._read, name="runreel-input", daemon=True).start()
 
     def __iter__(self) -> Iterator[Arrival]:
-        """The chunks in their order, up to the end of the input.
+        """Yield the chunks in order until the input ends.
 
         Raises:
             OSError: if the input cannot be read.
@@ -55,9 +55,9 @@ class Arrivals:
 
 
 class ArrivalClock:
-    """The time of the event that is being stored: that of its arrival where it has one, else now.
+    """The clock for the event being stored: its arrival time, or the current time without one.
 
-    ``wall`` and ``timer`` are in ns, and ``timer`` never goes back.
+    ``wall`` and ``timer`` return ns; ``timer`` never decreases.
     """
 
     def __init__(self) -> None:
@@ -65,15 +65,15 @@ class ArrivalClock:
         self._latest = 0
 
     def set(self, arrival: Arrival | None) -> None:
-        """Be at the arrival of an event; None is now."""
+        """Use the time of this arrival, or the current time if it is None."""
         self._arrival = arrival
 
     def wall(self) -> int:
-        """The wall clock."""
+        """Return the wall clock in ns."""
         return time.time_ns() if self._arrival is None else self._arrival.wall
 
     def timer(self) -> int:
-        """The monotonic clock."""
+        """Return the monotonic clock in ns."""
         timer = time.perf_counter_ns() if self._arrival is None else self._arrival.timer
         self._latest = max(self._latest, timer)
         return self._latest

@@ -1,4 +1,4 @@
-"""Files that nobody else may read, and that are there whole or not at all."""
+"""Files that only their owner can read and that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -19,35 +19,36 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.E
 
 @contextlib.contextmanager
 def atomic_create(path: Path) -> Iterator[Path]:
-    """An empty file beside ``path`` that takes its name in the end, on the disk and never over it.
+    """Yield a temporary file that is synced and renamed to ``path`` at the end of the block.
 
-    Only its owner can read it. If the block is left by an exception it vanishes.
+    Only its owner can read it. An existing file is never replaced. If the block raises, the
+    temporary file is deleted.
 
     Raises:
-        UsageError: if there is a file of that name, or none can be made.
+        UsageError: if ``path`` exists or cannot be created.
     """
     with errors(path):
         refuse_existing(path)
-        # A file gets its name by a second link: renaming would put it over another one.
-        hidden = path.parent / f".runreel-{secrets.token_hex(8)}.tmp"
-        os.close(os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        # The name is added by a hard link, because a rename would replace an existing file.
+        temporary = path.parent / f".runreel-{secrets.token_hex(8)}.tmp"
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
-        yield hidden
+        yield temporary
         with errors(path):
-            sync(hidden)
-            _name(hidden, path)
+            sync(temporary)
+            _link(temporary, path)
     finally:
         with contextlib.suppress(OSError):
-            hidden.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         sync(path.parent)
 
 
 def create(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Write a file that was not there, to the disk.
+    """Create a file with ``data`` and sync it to disk.
 
     Raises:
-        UsageError: if there is a file of that name, or none can be made.
+        UsageError: if ``path`` exists or cannot be created.
     """
     with errors(path):
         refuse_existing(path)
@@ -57,7 +58,7 @@ def create(path: Path, data: bytes, *, mode: int = 0o600) -> None:
                 file.write(data)
             sync(path)
         except OSError:
-            # Half a file would be in the way of the next try.
+            # An incomplete file would make the next attempt fail.
             path.unlink()
             raise
         with contextlib.suppress(OSError):
@@ -65,18 +66,18 @@ def create(path: Path, data: bytes, *, mode: int = 0o600) -> None:
 
 
 def refuse_existing(path: Path) -> None:
-    """See that there is no such file.
+    """Check that ``path`` does not exist.
 
     Raises:
-        UsageError: if there is.
+        UsageError: if it exists.
     """
     if os.path.lexists(path):
-        raise UsageError(f"{path} is there already", hint="Nothing was changed. Name a new file.")
+        raise UsageError(f"{path} already exists", hint="Nothing was changed. Name a new file.")
 
 
 @contextlib.contextmanager
 def errors(path: Path) -> Iterator[None]:
-    """Turn what the system says of a file into an error of ours."""
+    """Convert an ``OSError`` about ``path`` to a ``UsageError``."""
     try:
         yield
     except OSError as error:
@@ -84,7 +85,7 @@ def errors(path: Path) -> Iterator[None]:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a directory, are on the disk."""
+    """Sync a file, or the entries of a directory, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -92,14 +93,14 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def _name(hidden: Path, path: Path) -> None:
+def _link(temporary: Path, path: Path) -> None:
     try:
-        os.link(hidden, path)
+        os.link(temporary, path)
     except FileExistsError:
         refuse_existing(path)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        # Without links the name is taken first, by an empty file that nobody else would replace.
+        # Without hard links, an empty file reserves the name before the rename.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        hidden.replace(path)
+        temporary.replace(path)

@@ -1,4 +1,4 @@
-"""Pauses between tries, longer each time."""
+"""Growing pauses between retries."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LONGEST = 2.0
 
 
 def until(deadline: float) -> Iterator[bool]:
-    """Sleep before each next try, up to a moment of ``time.monotonic``; True while it is ahead."""
+    """Sleep and yield True before each retry, until ``deadline`` (of ``time.monotonic``)."""
     pause = _FIRST
-    while (left := deadline - time.monotonic()) > 0:
-        # Processes that failed together do not come back together.
-        time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311 - spreads retries
+    while (remaining := deadline - time.monotonic()) > 0:
+        # Jitter, so that processes that failed together do not retry together.
+        time.sleep(min(remaining, pause * random.uniform(0.5, 1.0)))  # noqa: S311 - spreads retries
         yield True
         pause = min(pause * 2, _LONGEST)

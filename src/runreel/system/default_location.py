@@ -1,4 +1,4 @@
-"""Which database is used by default: RUNREEL_DB, else a file in the user's data directory."""
+"""The default database: RUNREEL_DB, else a file in the user's data directory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENVIRONMENT = "RUNREEL_DB"
 
 
 def default_url(url: str | os.PathLike[str] | None) -> str:
-    """``url``, else the value of RUNREEL_DB, else a file in the user's data directory.
+    """Return ``url``, else the value of RUNREEL_DB, else a file in the user's data directory.
 
     Raises:
         UsageError: if RUNREEL_DB is used and empty.
@@ -26,17 +26,17 @@ def default_url(url: str | os.PathLike[str] | None) -> str:
 
 
 def from_environment() -> str | None:
-    """The value of RUNREEL_DB, None where it is not set.
+    """Return the value of RUNREEL_DB, or None if it is not set.
 
     Raises:
-        UsageError: if it is empty, as where it was made of another variable that is not set.
+        UsageError: if it is empty, for example because it was set from an unset variable.
     """
     given = os.environ.get(ENVIRONMENT)
     return None if given is None else not_empty(given, ENVIRONMENT)
 
 
 def not_empty(given: str, name: str) -> str:
-    """``given``, which ``name`` (an option or a variable) says.
+    """Return ``given``, the value of ``name`` (an option or an environment variable).
 
     Raises:
         UsageError: if it is empty.
@@ -44,13 +44,13 @@ def not_empty(given: str, name: str) -> str:
     if not given.strip():
         raise UsageError(
             f"{name} is empty",
-            hint=f"Give it a file or a database URL; the default log needs no {name} at all.",
+            hint=f"Give a file or a database URL, or leave {name} out to use the default database.",
         )
     return given
 
 
 def data_directory() -> Path:
-    """The folder of the user's data that is ours; it may not exist."""
+    """Return the directory for this user's runreel data; it may not exist."""
     from platformdirs import user_data_path
 
     return user_data_path("runreel", appauthor=False)

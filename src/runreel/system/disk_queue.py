@@ -1,4 +1,4 @@
-"""Values that are set aside: on disk where they are many."""
+"""A queue of values that moves to disk when it grows large."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _IN_MEMORY = 1_000_000
-_AT_ONCE = 500
+_BATCH = 500
 
 
 class DiskQueue(AbstractContextManager["DiskQueue[T]"], Generic[T]):
-    """Values in the order in which they came, little of which is held in memory.
+    """Values in insertion order, few of them in memory.
 
-    A context manager: they are gone afterwards.
+    A context manager; leaving it discards the values.
     """
 
     def __init__(self) -> None:
@@ -30,16 +30,16 @@ class DiskQueue(AbstractContextManager["DiskQueue[T]"], Generic[T]):
         self._file.close()
 
     def extend(self, values: Iterable[T]) -> None:
-        """Set more aside."""
-        more = iter(values)
-        while some := list(islice(more, _AT_ONCE)):
-            pickle.dump(some, self._file, pickle.HIGHEST_PROTOCOL)
+        """Append values."""
+        remaining = iter(values)
+        while batch := list(islice(remaining, _BATCH)):
+            pickle.dump(batch, self._file, pickle.HIGHEST_PROTOCOL)
 
     def __iter__(self) -> Iterator[T]:
         self._file.seek(0)
         while True:
             try:
-                some: list[T] = pickle.load(self._file)  # noqa: S301 - we wrote it
+                batch: list[T] = pickle.load(self._file)  # noqa: S301 - we wrote it
             except EOFError:
                 return
-            yield from some
+            yield from batch

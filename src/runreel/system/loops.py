@@ -1,4 +1,4 @@
-"""The event loop of the calling task, and work that a cancelled task awaits to its end."""
+"""The event loop of the calling task, and work that outlives the cancellation of a task."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ T = TypeVar("T")
 
 
 class Pending(Generic[T]):
-    """The outcome of work that goes on whatever becomes of the tasks that await it."""
+    """The outcome of work that continues even if the tasks awaiting it are cancelled."""
 
-    __slots__ = ("_future", "_outcome", "_settled")
+    __slots__ = ("_future", "_outcome", "_resolved")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._settled = False
+        self._resolved = False
         self._outcome: T | BaseException | None = None
         self._future: asyncio.Future[Any] = loop.create_future()
 
     def __await__(self) -> Generator[Any, None, T]:
-        """The outcome, or raise it. A cancelled task may await it again."""
-        if self._settled:
-            return _given(self._outcome)
+        """Return the outcome or raise it. After a cancellation it can be awaited again."""
+        if self._resolved:
+            return _unwrap(self._outcome)
         if self._future.cancelled():
             self._future = self._future.get_loop().create_future()
         outcome: T = yield from self._future
@@ -35,15 +35,15 @@ class Pending(Generic[T]):
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop that it is awaited in."""
+        """The event loop in which it is awaited."""
         return self._future.get_loop()
 
     def resolve(self, outcome: T | BaseException) -> None:
-        """Give the outcome, to be called in the loop; an exception is raised where it is awaited.
+        """Set the outcome; an exception is raised in the awaiting task. Call it in the loop.
 
-        Once nobody awaits any more, it is dropped without a word.
+        The outcome is dropped silently if the last awaiting task was cancelled.
         """
-        self._settled, self._outcome = True, outcome
+        self._resolved, self._outcome = True, outcome
         if self._future.done():
             return
         if isinstance(outcome, BaseException):
@@ -53,7 +53,7 @@ class Pending(Generic[T]):
 
 
 def current() -> asyncio.AbstractEventLoop | None:
-    """The asyncio event loop that runs in this thread, if one does."""
+    """Return the asyncio event loop that runs in this thread, or None."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -61,25 +61,25 @@ def current() -> asyncio.AbstractEventLoop | None:
 
 
 def running() -> asyncio.AbstractEventLoop:
-    """The asyncio event loop that runs the calling task.
+    """Return the asyncio event loop that runs the calling task.
 
     Raises:
-        UsageError: if the task is run by another library, such as trio.
+        UsageError: if another library, such as trio, runs the task.
     """
     loop = current()
     if loop is None:
-        raise _refusal(_other_library() or "something other than asyncio")
+        raise _asyncio_required(_other_library() or "something other than asyncio")
     return loop
 
 
 def require_asyncio() -> None:
-    """Check, from plain code too, that no library other than asyncio runs the calling task.
+    """Check that no library other than asyncio runs the caller, which may be synchronous code.
 
     Raises:
-        UsageError: if one does.
+        UsageError: if another library runs it.
     """
     if (name := _other_library()) is not None:
-        raise _refusal(name)
+        raise _asyncio_required(name)
 
 
 def in_thread(function: Callable[[], T]) -> Pending[T]:
@@ -92,10 +92,12 @@ def in_thread(function: Callable[[], T]) -> Pending[T]:
 
 
 async def wait_finished(pending: Pending[T]) -> tuple[T, asyncio.CancelledError | None]:
-    """Await ``pending`` to its end; its outcome, and the cancellation that came meanwhile, if any.
+    """Await ``pending`` to its end, deferring cancellation.
+
+    Returns the outcome and the cancellation that arrived meanwhile, or None.
 
     Raises:
-        asyncio.CancelledError: if the work failed, and the task was cancelled meanwhile.
+        asyncio.CancelledError: if the work failed and the task was cancelled meanwhile.
     """
     cancelled: asyncio.CancelledError | None = None
     while True:
@@ -110,7 +112,7 @@ async def wait_finished(pending: Pending[T]) -> tuple[T, asyncio.CancelledError 
 
 
 async def wait_to_end(pending: Pending[T]) -> T:
-    """Await ``pending`` to its end, and raise a cancellation only afterwards."""
+    """Await ``pending`` to its end; raise a cancellation only then."""
     outcome, cancelled = await wait_finished(pending)
     if cancelled is not None:
         raise cancelled
@@ -118,7 +120,7 @@ async def wait_to_end(pending: Pending[T]) -> T:
 
 
 async def run_to_end(work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` in a task of its own to its end, and raise a cancellation only afterwards."""
+    """Run ``work`` to its end in its own task; raise a cancellation only then."""
     task = asyncio.get_running_loop().create_task(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -131,13 +133,13 @@ async def run_to_end(work: Coroutine[Any, Any, T]) -> T:
     return task.result()
 
 
-def _given(outcome: T | BaseException | None) -> T:
+def _unwrap(outcome: T | BaseException | None) -> T:
     if isinstance(outcome, BaseException):
         raise outcome
     return cast("T", outcome)
 
 
-def _refusal(library: str) -> UsageError:
+def _asyncio_required(library: str) -> UsageError:
     return UsageError(
         f"the asynchronous calls of runreel need asyncio; this task is run by {library}",
         hint="Use the blocking calls in a thread, or run the program with asyncio.",
@@ -145,8 +147,8 @@ def _refusal(library: str) -> UsageError:
 
 
 def _other_library() -> str | None:
-    """The asynchronous library that runs the calling task, where that is not asyncio."""
-    # Every such library names itself there, and asyncio needs no package for it.
+    """Return the library that runs the calling task, or None for asyncio or none."""
+    # Every such library registers with sniffio; without the module only asyncio can run.
     sniffio = sys.modules.get("sniffio")
     if sniffio is None:
         return None

@@ -1,4 +1,4 @@
-"""Which process this is, and whether another still lives."""
+"""Identity of this process, and whether another process is alive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Process(NamedTuple):
-    """A process on a host. ``started`` tells it from a later one of the same pid, None unknown."""
+    """A process on a host; ``started`` distinguishes reused pids and is None if unknown."""
 
     host: str
     pid: int
@@ -18,12 +18,12 @@ class Process(NamedTuple):
 
 
 def this() -> Process:
-    """The process we are in."""
+    """Return the identity of the current process."""
     return _this(os.getpid())
 
 
 def alive(process: Process) -> bool | None:
-    """Whether it still runs; None where it is on another host and cannot be seen."""
+    """Return whether the process still runs, or None if it is on another host."""
     if process.host != socket.gethostname():
         return None
     try:
@@ -44,10 +44,10 @@ def _this(pid: int) -> Process:
 
 
 def _started(pid: int) -> int | None:
-    """Clock ticks from boot to the start of a process, where the system tells (Linux)."""
+    """Return the clock ticks from boot to the start of a process, or None (Linux only)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        # The name, in brackets, may hold blanks and brackets itself.
+        # The process name, in parentheses, may itself contain spaces and parentheses.
         return int(stat.rpartition(")")[2].split()[19])
     except (OSError, ValueError, IndexError):
         return None

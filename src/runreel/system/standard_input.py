@@ -1,4 +1,4 @@
-"""Standard input as what a recording reads: whether it is one, and its chunks as they arrive."""
+"""Standard input of `record`: whether it is a pipe, and its chunks as they arrive."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _started: list[Arrivals] = []
 
 
 def start_early(arguments: Sequence[str]) -> None:
-    """Start to read a pipe at once, where a command line records from it.
+    """Start reading standard input now if the command line records from a pipe.
 
-    The program then imports modules and opens the log while the first lines arrive.
+    The first lines then arrive while modules are imported and the log is opened.
     """
     if _records(arguments) and _kind(0) in (stat.S_IFIFO, stat.S_IFSOCK):
         from runreel.system.arrivals import Arrivals
@@ -30,7 +30,7 @@ def start_early(arguments: Sequence[str]) -> None:
 
 
 def arrivals() -> Arrivals | None:
-    """The chunks of standard input; None where it is a file, which has no arrival times."""
+    """Return the chunks of standard input, or None for a file, which has no arrival times."""
     if _started:
         return _started.pop()
     descriptor = _descriptor()
@@ -42,17 +42,17 @@ def arrivals() -> Arrivals | None:
 
 
 def is_given() -> bool:
-    """Whether a program or a file feeds standard input, rather than a terminal or nothing."""
+    """Return whether standard input is a pipe, a socket or a file."""
     descriptor = _descriptor()
     kinds = (stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFREG)
     return bool(_started) or (descriptor is not None and _kind(descriptor) in kinds)
 
 
 def _records(arguments: Sequence[str]) -> bool:
-    place = 0
-    while place < len(arguments) and arguments[place].startswith("-"):
-        place += 2 if arguments[place] in _WITH_VALUE else 1
-    command, *options = arguments[place:] or [""]
+    position = 0
+    while position < len(arguments) and arguments[position].startswith("-"):
+        position += 2 if arguments[position] in _WITH_VALUE else 1
+    command, *options = arguments[position:] or [""]
     if command != "record" or not {"-h", "--help"}.isdisjoint(options):
         return False
     file = "-"
@@ -64,7 +64,7 @@ def _records(arguments: Sequence[str]) -> bool:
 
 
 def _descriptor() -> int | None:
-    """Its file descriptor; None where there is none, or a program has put another object there."""
+    """Return the file descriptor of ``sys.stdin``, or None if it has none."""
     try:
         return sys.stdin.fileno()
     except (AttributeError, OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Work that several tasks of an event loop ask for in one turn of it, done together."""
+"""Batches of the work that tasks of an event loop request in one iteration of the loop."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Seconds: what takes longer than this in the loop itself is done in the thread for a while.
+# Seconds: after a slower group, the next groups run in the thread.
 _SLOW = 0.03
-# How many groups that while lasts, and how many are measured in the thread at first.
-_WHILE = 16
-_FIRST = 4
-# After so many items in the loop one group goes to the thread, which does what is put off there.
-_PUT_OFF = 1_000
+# Number of groups that run in the thread after a slow one, and at the start.
+_THREAD_GROUPS = 16
+_FIRST_THREAD_GROUPS = 4
+# Items run in the loop before one group goes to the thread, which also does deferred work.
+_MAX_INLINE_ITEMS = 1_000
 
 
 class EventLoopBatcher(Generic[T, R]):
-    """Does what tasks of one event loop ask for, in order, one group at a time.
+    """Runs the items that tasks of one event loop request, in order, one group at a time.
 
-    ``wait`` does the items of a group in a thread and answers an outcome for each. ``at_once``,
-    where there is one, does them in the loop: None means that it would have had to wait, and
-    the thread does them. ``slow`` is whether ``wait`` measures the same work, so that it is left
-    to the thread for as long as it is slow there. ``most`` is the size of a group.
+    ``run_blocking`` runs a group in a thread and returns one outcome for each item.
+    ``run_inline``, if given, runs a group in the loop; it returns None if it would block, and the
+    group then runs in the thread. ``measured``: the duration of ``run_blocking`` decides too how
+    long groups stay in the thread. ``max_group`` is the maximum number of items in a group.
     """
 
     def __init__(
@@ -42,89 +42,91 @@ class EventLoopBatcher(Generic[T, R]):
         measured: bool,
         max_group: int,
     ) -> None:
-        self._wait = run_blocking
-        self._at_once = run_inline
-        self._slow = measured
-        self._most = max_group
-        self._waiting: list[tuple[T, Pending[R]]] = []
+        self._run_blocking = run_blocking
+        self._run_inline = run_inline
+        self._measured = measured
+        self._max_group = max_group
+        self._queue: list[tuple[T, Pending[R]]] = []
         self._busy = False
-        self._in_thread = _FIRST if measured else 0
-        self._put_off = 0
+        self._thread_groups = _FIRST_THREAD_GROUPS if measured else 0
+        self._inline_items = 0
         self._thread: ThreadPoolExecutor | None = None
 
     def add(self, item: T, loop: asyncio.AbstractEventLoop) -> Pending[R]:
-        """Ask for ``item``; its outcome."""
+        """Queue ``item`` and return its pending outcome."""
         pending: Pending[R] = Pending(loop)
-        self._waiting.append((item, pending))
+        self._queue.append((item, pending))
         if not self._busy:
-            # What other tasks ask for in this turn of the loop comes along.
+            # Deferred, so that items of other tasks in this iteration join the group.
             self._busy = True
             loop.call_soon(self._next, loop)
         return pending
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-            if not self._done_at_once(group):
-                self._hand_over(group, loop)
+        while self._queue:
+            group, self._queue = self._queue[: self._max_group], self._queue[self._max_group :]
+            if not self._ran_inline(group):
+                self._submit(group, loop)
                 return
         self._busy = False
 
-    def _done_at_once(self, group: list[tuple[T, Pending[R]]]) -> bool:
-        if self._at_once is None or self._in_thread > 0 or self._put_off >= _PUT_OFF:
+    def _ran_inline(self, group: list[tuple[T, Pending[R]]]) -> bool:
+        if (
+            self._run_inline is None
+            or self._thread_groups > 0
+            or self._inline_items >= _MAX_INLINE_ITEMS
+        ):
             return False
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         try:
-            outcomes = self._at_once([item for item, _ in group])
+            outcomes = self._run_inline([item for item, _ in group])
         except BaseException:
-            # An interrupt leaves open what was done: the thread finds out.
-            self._hand_over(group, group[0][1].loop)
+            # After an interrupt it is unknown what was done; the thread determines it.
+            self._submit(group, group[0][1].loop)
             raise
-        if time.perf_counter() - began > _SLOW:
-            self._in_thread = _WHILE
+        if time.perf_counter() - started_at > _SLOW:
+            self._thread_groups = _THREAD_GROUPS
         if outcomes is None:
             return False
-        self._put_off += len(group)
-        _settle(group, outcomes)
+        self._inline_items += len(group)
+        _resolve(group, outcomes)
         return True
 
-    def _hand_over(
-        self, group: list[tuple[T, Pending[R]]], loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def _submit(self, group: list[tuple[T, Pending[R]]], loop: asyncio.AbstractEventLoop) -> None:
         items = [item for item, _ in group]
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="runreel-commit")
         try:
-            doing = loop.run_in_executor(self._thread, self._timed, items)
+            future = loop.run_in_executor(self._thread, self._timed, items)
         except RuntimeError:
-            # The interpreter is about to end, and starts no threads any more.
-            _settle(group, self._wait(items))
+            # The interpreter is shutting down and starts no more threads.
+            _resolve(group, self._run_blocking(items))
             loop.call_soon(self._next, loop)
         else:
-            doing.add_done_callback(partial(self._handed_back, group, loop))
+            future.add_done_callback(partial(self._finish, group, loop))
 
     def _timed(self, items: list[T]) -> tuple[Sequence[R | BaseException], float]:
-        began = time.perf_counter()
-        return self._wait(items), time.perf_counter() - began
+        started_at = time.perf_counter()
+        return self._run_blocking(items), time.perf_counter() - started_at
 
-    def _handed_back(
+    def _finish(
         self,
         group: list[tuple[T, Pending[R]]],
         loop: asyncio.AbstractEventLoop,
-        doing: asyncio.Future[Any],
+        future: asyncio.Future[Any],
     ) -> None:
-        error = None if doing.cancelled() else doing.exception()
-        if error is not None or doing.cancelled():
-            _settle(group, [error or RuntimeError("the event loop has ended")] * len(group))
+        error = None if future.cancelled() else future.exception()
+        if error is not None or future.cancelled():
+            _resolve(group, [error or RuntimeError("the event loop has ended")] * len(group))
         else:
-            outcomes, seconds = doing.result()
-            self._put_off = 0
-            slow = self._slow and seconds > _SLOW
-            self._in_thread = _WHILE if slow else max(0, self._in_thread - 1)
-            _settle(group, outcomes)
+            outcomes, seconds = future.result()
+            self._inline_items = 0
+            slow = self._measured and seconds > _SLOW
+            self._thread_groups = _THREAD_GROUPS if slow else max(0, self._thread_groups - 1)
+            _resolve(group, outcomes)
         self._next(loop)
 
 
-def _settle(group: list[tuple[T, Pending[R]]], outcomes: Sequence[R | BaseException]) -> None:
+def _resolve(group: list[tuple[T, Pending[R]]], outcomes: Sequence[R | BaseException]) -> None:
     for (_, pending), outcome in zip(group, outcomes, strict=True):
         pending.resolve(outcome)

@@ -1,4 +1,4 @@
-"""Time zones by name, and the name of the machine's own."""
+"""Time zones by name, and the name of the local one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _FOLDER = "zoneinfo/"
 
 
 def zone(name: str | None) -> tuple[tzinfo | None, str]:
-    """A time zone and its name; None is the machine's own, whose zone is None too.
+    """Return a time zone and its name; for None, the local zone as None with its name.
 
-    A name is one of the IANA database, or an offset such as +03:00.
+    ``name`` is an IANA name or an offset such as +03:00.
 
     Raises:
-        UsageError: if there is no such zone.
+        UsageError: if the zone is unknown.
     """
     if name is None:
         return None, local_name()
@@ -36,7 +36,7 @@ def zone(name: str | None) -> tuple[tzinfo | None, str]:
 
 
 def local_name() -> str:
-    """The name of the machine's own zone, which ``zone`` takes."""
+    """Return the name of the local time zone, as ``zone`` accepts it."""
     for name in _candidates():
         if _named(name) is not None:
             return name
@@ -44,11 +44,11 @@ def local_name() -> str:
 
 
 def _candidates() -> list[str]:
-    """Where systems keep the name; TZ decides alone where it is set."""
-    asked = os.environ.get("TZ")
-    if asked is not None:
-        asked = asked.removeprefix(":")
-        return [asked.rpartition(_FOLDER)[2] if asked.startswith("/") else asked or "UTC"]
+    """Return possible names of the local zone; only that of TZ if it is set."""
+    name = os.environ.get("TZ")
+    if name is not None:
+        name = name.removeprefix(":")
+        return [name.rpartition(_FOLDER)[2] if name.startswith("/") else name or "UTC"]
     found = []
     try:
         found.append(str(_LOCALTIME.resolve()).rpartition(_FOLDER)[2])
