@@ -246,7 +246,7 @@ def test_a_child_that_leaves_the_parent_s_block_does_not_end_its_recording(
 def test_a_child_goes_on_with_a_recording_that_a_thread_was_appending_to(reel: Reel) -> None:
     recording = reel.recording("run")
     recording.append(PARTIAL)
-    with Holder(lambda: recording._recorder._turn):
+    with Holder(lambda: recording._recorder._lock):
         assert exit_of(child(lambda: recording.append(PARTIAL))) == 0
     recording.close()
     assert reel.run("run").events == 2

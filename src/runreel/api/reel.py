@@ -170,7 +170,7 @@ class Reel(MaintenanceMixin):
             source=source,
             via="program",
             identity={key: value for key, value in told.items() if value},
-            lenient=self._on_error == "warn",
+            defer_open_errors=self._on_error == "warn",
         )
         return Recording(recorder, on_error=self._on_error)
 

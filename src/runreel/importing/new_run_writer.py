@@ -114,7 +114,7 @@ class NewRunWriter:
         self._flowing = (
             fold.transcript.text if run_state.accepts_text_fast_path(fold.state) else None
         )
-        return made[-1].reading
+        return made[-1].interpretation
 
     def _text_delta(self, number: int, keep: int, piece: str) -> None:
         """Draft the row of a piece: what ``drafts.draft`` makes of its event."""

@@ -1,4 +1,4 @@
-"""What a log already holds of a run: how an event that comes again is recognised."""
+"""Deduplication: recognises events that the log of a run already contains."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class AppendOutcome(NamedTuple):
-    """What became of a source's value: the row that holds it, and whether it is a new one.
+    """The row that holds an offered value, and whether the row is new.
 
-    ``conflict`` is whether that row holds another telling of the same event; ``missing`` counts
-    the source's events that should have come before this one; ``unread`` names what a new one
-    holds and its reader does not understand.
+    ``conflict``: that row holds the same event with other content. ``missing``: number of the
+    source's events that are missing before this one. ``unread``: fields or types of a new event
+    that its source adapter does not understand.
     """
 
     seq: int
@@ -34,15 +34,19 @@ class AppendOutcome(NamedTuple):
     unread: tuple[str, ...] = ()
 
 
+# The public name.
+Offer = AppendOutcome
+
+
 class KnownEvent(NamedTuple):
-    """A numbered event's row; ``print`` is None once its content is erased."""
+    """Row and fingerprint of a numbered event; ``print`` is None if the content is erased."""
 
     seq: int
     print: bytes | None
 
 
 class ErasedEvent(NamedTuple):
-    """A row without a number whose content is erased, and what is left of it."""
+    """A row without a number whose content is erased; ``mask`` is the masked payload, if any."""
 
     kind: str
     type: str | None
@@ -50,16 +54,16 @@ class ErasedEvent(NamedTuple):
 
 
 class KnownEvents:
-    """The events of a run by the source's number, the others by content and count."""
+    """Index of a run's events: numbered ones by number, the others by fingerprint and count."""
 
     def __init__(self) -> None:
         self.rows: dict[int, KnownEvent] = {}
         self.erased: dict[int, ErasedEvent] = {}
-        self._places: defaultdict[bytes, list[int]] = defaultdict(list)
+        self._positions: defaultdict[bytes, list[int]] = defaultdict(list)
         self._conflicts: set[tuple[int, bytes]] = set()
 
     def add(self, row: EventRow, value: Any) -> None:
-        """Take in a row of the log."""
+        """Add a row of the log to the index."""
         if row.kind == NOTE:
             if row.type == CONFLICT and value is not None:
                 note = as_object(value)
@@ -72,135 +76,135 @@ class KnownEvents:
         elif content is None:
             self.erased[row.seq] = ErasedEvent(row.kind, row.type, value)
         else:
-            self._places[content].append(row.seq)
+            self._positions[content].append(row.seq)
 
     def nth(self, content: bytes, n: int) -> int | None:
-        """The seq of the n-th row (from 1) of this content, None if there are not so many."""
-        places = self._places.get(content, ())
-        return places[n - 1] if n <= len(places) else None
+        """Return the seq of the n-th row (from 1) with this content, None if there are fewer."""
+        positions = self._positions.get(content, ())
+        return positions[n - 1] if n <= len(positions) else None
 
     def equal(self, index: int, value: Any) -> bool:
-        """Whether the event of this number has this content, or had one that is erased."""
-        held = self.rows[index].print
-        return held is None or held == fingerprint(STREAM_EVENT, value)
+        """True if the event of this number has this content, or its content is erased."""
+        existing = self.rows[index].print
+        return existing is None or existing == fingerprint(STREAM_EVENT, value)
 
     def conflict_at(self, index: int, value: Any) -> bool:
-        """Whether this other telling of the event is noted already."""
+        """True if a conflict note already records this content for the event."""
         return (index, fingerprint(STREAM_EVENT, value)) in self._conflicts
 
 
 class Deduplicator:
-    """Finds the row that an offered event already is.
+    """Finds the row of an offered event, if the log already contains it.
 
-    Events that the source numbers are known by their number, others by content and count: the n-th
-    equal one that is offered is the n-th equal row. ``look`` reads the log, and is asked only when
-    an event may be an old one; ``offered`` counts the offers of each content.
+    Numbered events are matched by number. Others are matched by content and count: the n-th equal
+    event offered is the n-th equal row. ``read_rows`` reads the log; it is called only when the
+    event may be a duplicate. ``offered`` counts the offers of each content.
     """
 
-    def __init__(self, look: ReadRows, offered: Counter[bytes]) -> None:
+    def __init__(self, read_rows: ReadRows, offered: Counter[bytes]) -> None:
         self.index = -1
-        self._look = look
+        self._read_rows = read_rows
         self._offered = offered
-        self._fresh = False
-        self._seen: KnownEvents | None = None
-        # Where the last offered event was found, and the erased rows that were found already.
-        self._last = -1
-        self._met: set[int] = set()
+        self._assume_new = False
+        self._known_events: KnownEvents | None = None
+        # Seq of the last row matched by content, and the erased rows that were matched.
+        self._last_match = -1
+        self._matched_erased: set[int] = set()
 
     def assume_empty(self) -> None:
-        """The log holds nothing of the run yet: what comes is new, until a number comes again."""
-        self._fresh = True
+        """Treat unnumbered events as new; call while the log has no rows of the run."""
+        self._assume_new = True
 
     def assume_duplicates(self) -> None:
-        """A row is about to be appended without being offered: its equal is not new then."""
-        self._fresh = False
+        """Call before an unconditional append: later equal events may be duplicates."""
+        self._assume_new = False
 
     def invalidate(self) -> None:
-        """Others have appended: look again before the next answer."""
-        self._fresh = False
-        self._seen = None
+        """Call after others have appended: the log is read again before the next match."""
+        self._assume_new = False
+        self._known_events = None
 
     def add(self, row: EventRow, value: Any) -> None:
-        """Take in a row that was appended."""
+        """Add an appended row."""
         if row.kind == STREAM_EVENT and row.source_index is not None:
             self.index = max(self.index, row.source_index)
-        if self._seen is not None:
-            self._seen.add(row, value)
+        if self._known_events is not None:
+            self._known_events.add(row, value)
 
     def missing(self, number: int | None) -> int:
-        """How many of the source's events should have come before the one of this number."""
+        """Return how many numbers are skipped between the highest known number and this one."""
         return 0 if number is None else max(0, number - self.index - 1)
 
     def is_next(self, number: int | None) -> bool:
-        """Whether an event of this number is surely new, and none is missing before it."""
-        return self._fresh if number is None else number == self.index + 1
+        """True if an event of this number is certainly new and no event is missing before it."""
+        return self._assume_new if number is None else number == self.index + 1
 
     def reads(self, number: int | None) -> bool:
-        """Whether ``find`` would read the log for an event of this number."""
-        return self._seen is None and self._may_be_old(number)
+        """True if ``find`` would read the log for an event of this number."""
+        return self._known_events is None and self._may_be_old(number)
 
     def read(self) -> None:
-        """Read the log now, so that ``find`` need not."""
+        """Read the log now, so that ``find`` does not have to."""
         self._known()
 
     def _may_be_old(self, number: int | None) -> bool:
-        return not self._fresh if number is None else number <= self.index
+        return not self._assume_new if number is None else number <= self.index
 
     def find(
         self, kind: str, type_: str | None, number: int | None, value: Any
     ) -> AppendOutcome | None:
-        """The row that the event is, None if it is new to the log.
+        """Return the outcome for an event that the log already contains; None if it is new.
 
         Raises:
-            BadValue: if it might be an old one, and is no JSON value.
+            BadValue: if it may be a duplicate and is not a JSON value.
         """
         if not self._may_be_old(number):
             return None
-        # A fingerprint does not tell what is no JSON value.
+        # Fingerprints accept values that are not JSON.
         dumps(value)
         if number is None:
             return self._by_content(ErasedEvent(kind, type_, value))
-        seen = self._known()
-        held = seen.rows.get(number)
-        if held is None:
+        known = self._known()
+        existing = known.rows.get(number)
+        if existing is None:
             return None
-        if seen.equal(number, value):
-            return AppendOutcome(held.seq, new=False)
-        return AppendOutcome(held.seq, new=not seen.conflict_at(number, value), conflict=True)
+        if known.equal(number, value):
+            return AppendOutcome(existing.seq, new=False)
+        return AppendOutcome(existing.seq, new=not known.conflict_at(number, value), conflict=True)
 
     def _by_content(self, offered: ErasedEvent) -> AppendOutcome | None:
-        seen, content = self._known(), fingerprint(offered.kind, offered.mask)
-        seq = seen.nth(content, self._offered[content] + 1)
-        if seq is None and seen.erased:
-            seq = self._among_erased(seen.erased, offered)
+        known, content = self._known(), fingerprint(offered.kind, offered.mask)
+        seq = known.nth(content, self._offered[content] + 1)
+        if seq is None and known.erased:
+            seq = self._among_erased(known.erased, offered)
         if seq is None:
             return None
-        self._last = seq
+        self._last_match = seq
         return AppendOutcome(seq, new=False)
 
     def _among_erased(self, erased: dict[int, ErasedEvent], offered: ErasedEvent) -> int | None:
-        """The first erased row, not found before, that the event can be.
+        """Return the first unmatched erased row that the event may be.
 
-        Of a row that is gone altogether its place alone tells: right behind the last one found.
+        A fully erased row can only be matched by position: directly after the last match.
         """
         for seq, row in erased.items():
-            if seq in self._met or (row.kind, row.type) != (offered.kind, offered.type):
+            if seq in self._matched_erased or (row.kind, row.type) != (offered.kind, offered.type):
                 continue
-            follows = row.mask is None and seq == self._last + 1
+            follows = row.mask is None and seq == self._last_match + 1
             if follows or (row.mask is not None and matches_mask(row.mask, offered.mask)):
-                self._met.add(seq)
+                self._matched_erased.add(seq)
                 return seq
         return None
 
     def _known(self) -> KnownEvents:
-        if self._seen is None:
-            self._fresh = False
-            self._seen = KnownEvents()
-            for row, value in self._look():
-                self._seen.add(row, value)
-        return self._seen
+        if self._known_events is None:
+            self._assume_new = False
+            self._known_events = KnownEvents()
+            for row, value in self._read_rows():
+                self._known_events.add(row, value)
+        return self._known_events
 
 
 def fingerprint(kind: str, value: Any) -> bytes:
-    """Equal for equal JSON values of a kind. For memory only: it never enters the log."""
+    """Hash a JSON value of a kind; equal values have equal hashes. Never stored in the log."""
     return hashlib.blake2b(sorted_bytes(value), digest_size=16, person=kind.encode()[:16]).digest()

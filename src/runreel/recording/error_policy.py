@@ -1,4 +1,4 @@
-"""Storing a stream's events without ever hiding that one could not be stored."""
+"""Error policy of recordings: raise, or warn and count the events that were not stored."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("runreel")
 
-# Seconds between two tries to reach the database.
+# Seconds between two attempts to reach the database.
 _PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
 
 
 class GuardedRecorder:
-    """A recorder that does with failures what the user wants: ``raise`` or ``warn``.
+    """A recorder with an error policy: ``raise`` or ``warn``.
 
-    ``recorder`` may be what makes it, asked when there is something to store, and asked anew for
-    ``patience`` seconds while the database cannot be reached. With ``warn`` an event that cannot
-    be stored is counted and logged, and the count goes into the log as soon as that can be written
-    again.
+    ``recorder`` may be a function that opens the recorder. It is called when the first event is to
+    be stored, and retried for ``patience`` seconds while the database cannot be reached. With
+    ``warn`` an event that cannot be stored is logged and counted; the count is stored as a note
+    ``lost`` as soon as the database can be written again.
     """
 
     def __init__(
@@ -44,16 +44,16 @@ class GuardedRecorder:
         self._recorder = None if callable(recorder) else recorder
         self._patience = patience
         self.warns = on_error == "warn"
-        self._untold = 0
-        self._misread: set[str] = set()
+        self._unreported_drops = 0
+        self._warned_unread: set[str] = set()
         self.lost = 0
 
     @property
     def recorder(self) -> Recorder:
-        """The recorder, made if need be.
+        """The recorder; opened on first use.
 
         Raises:
-            RunreelError: if it cannot be made.
+            RunreelError: if it cannot be opened.
         """
         if self._recorder is None:
             self._recorder = self._opened()
@@ -61,14 +61,14 @@ class GuardedRecorder:
 
     @property
     def made(self) -> Recorder | None:
-        """The recorder, None as long as it is not made."""
+        """The recorder, None until it is opened."""
         return self._recorder
 
     def append(self, kind: str, value: Any, event: Any) -> StoredEvent | None:
-        """Store a value as a new row; ``event`` is what the caller knows it as.
+        """Append a value as a new row; ``event`` is the caller's object, for the error.
 
         Raises:
-            RecordingError: if it cannot be stored (with ``warn``: answers None).
+            RecordingError: if it cannot be stored (with ``warn``: returns None).
         """
         try:
             self.report_drops()
@@ -78,10 +78,10 @@ class GuardedRecorder:
             return None
 
     def offer(self, kind: str, value: Any, event: Any = None) -> AppendOutcome | None:
-        """Store a source's value unless the log has it; ``event`` is what the caller knows it as.
+        """Append a source's value if it is new; ``event`` is the caller's object, for the error.
 
         Raises:
-            RecordingError: if it cannot be stored (with ``warn``: answers None).
+            RecordingError: if it cannot be stored (with ``warn``: returns None).
         """
         try:
             self.report_drops()
@@ -100,10 +100,10 @@ class GuardedRecorder:
             return None
 
     def close(self) -> None:
-        """Say that the recording is complete.
+        """End the recording with the note ``closed``.
 
         Raises:
-            RunreelError: if that cannot be stored (with ``warn``: is logged).
+            RunreelError: if the note cannot be stored (with ``warn``: the error is logged).
         """
         with self._ending(quiet=self.warns):
             self.report_drops()
@@ -118,7 +118,10 @@ class GuardedRecorder:
                 await self._recorder.aclose()
 
     def interrupt(self, reason: str) -> None:
-        """Say that the recording was cut short. Never raises: the caller has troubles already."""
+        """End the recording with the note ``interrupted``.
+
+        Never raises RunreelError: the caller is already handling an error.
+        """
         with self._ending(quiet=True):
             self.report_drops()
             if self._recorder is not None:
@@ -132,9 +135,9 @@ class GuardedRecorder:
                 await self._recorder.ainterrupt(reason)
 
     async def arecorder(self) -> Recorder:
-        """Like ``recorder``, made in a thread.
+        """Like ``recorder``, opened in a thread.
 
-        A cancelled task leaves once it is made, for it may have begun to write.
+        On cancellation, waits until it is opened: the thread may have begun to write.
         """
         if self._recorder is None:
             loops.running()
@@ -153,33 +156,37 @@ class GuardedRecorder:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def report_drops(self) -> None:
-        """Note in the log how many events it lacks, if that is not told yet."""
-        if self._untold:
-            self.recorder.note(LOST, {"events": self._untold})
-            self._untold = 0
+        """Append a note with the number of events that were not stored since the last one."""
+        if self._unreported_drops:
+            self.recorder.note(LOST, {"events": self._unreported_drops})
+            self._unreported_drops = 0
 
     async def _areport_drops(self) -> None:
-        if self._untold:
-            await (await self.arecorder()).anote(LOST, {"events": self._untold})
-            self._untold = 0
+        if self._unreported_drops:
+            await (await self.arecorder()).anote(LOST, {"events": self._unreported_drops})
+            self._unreported_drops = 0
 
-    def warn_unread(self, offer: AppendOutcome) -> AppendOutcome:
-        """Log once what is not understood of an offered event, and return the offer."""
-        for what in offer.unread:
-            if what not in self._misread:
-                self._misread.add(what)
-                _log.warning("%s of an event of %s is not understood", what, self._run)
-        return offer
+    def warn_unread(self, outcome: AppendOutcome) -> AppendOutcome:
+        """Log a warning, once each, for what is not understood of an event; return ``outcome``."""
+        for name in outcome.unread:
+            if name not in self._warned_unread:
+                self._warned_unread.add(name)
+                _log.warning("%s of an event of %s is not understood", name, self._run)
+        return outcome
 
     def failed(self, error: RunreelError, event: Any) -> None:
-        """Deal with an event that could not be stored."""
+        """Apply the error policy to an event that could not be stored.
+
+        Raises:
+            RecordingError: unless the policy is ``warn``.
+        """
         if not self.warns:
             raise RecordingError(
                 f"an event of {self._run} could not be stored: {error}",
                 event=event,
                 hint=error.hint,
             ) from error
-        self._untold += 1
+        self._unreported_drops += 1
         self.lost += 1
         _log.warning("an event of %s is not in the log: %s", self._run, error)
 

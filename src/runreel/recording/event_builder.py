@@ -1,4 +1,4 @@
-"""Rows made ready for the log: encoded, salted, chained."""
+"""Builds event rows: encoded, salted and chained by digest."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec.json_text import dumps
-from runreel.codec.source_protocol import Interpretation
-from runreel.codec.source_protocol import text_only_interpretation as only_text
+from runreel.codec.source_protocol import Interpretation, text_only_interpretation
 from runreel.codec.text_delta import encode_text, is_text_only
 from runreel.integrity import digest_chain
 from runreel.model.events import (
@@ -29,14 +28,14 @@ if TYPE_CHECKING:
     from runreel.projection.projector import RunProjector
 
 
-# The columns of a row that its digest binds, in order.
+# The columns covered by a row's digest, in order.
 DigestedColumns = tuple[
     str, int, str, "str | None", "int | None", int, int, "int | None", "int | None"
 ]
 
 
 class EventInput(NamedTuple):
-    """Something to append: a value of the source, or a note of ours."""
+    """An event to append: a value of the source, or a note of the recorder."""
 
     kind: str
     type: str | None
@@ -45,61 +44,65 @@ class EventInput(NamedTuple):
 
 
 class NewEvent(NamedTuple):
-    """A row ready to be appended, with what it was made of and the run's text after it.
+    """A row ready to append, with its value, its interpretation and the run's text after it.
 
-    ``reading`` is None where the row holds nothing but text: see ``parse_text_only``.
+    ``interpretation`` is None for a text-only row.
     """
 
     row: EventRow
     value: Any
-    reading: Interpretation | None
+    interpretation: Interpretation | None
     text: str
 
 
 def build_events(
-    fold: RunProjector, digest: bytes, entries: Iterable[EventInput], at: int, elapsed: int
+    projector: RunProjector, digest: bytes, entries: Iterable[EventInput], at: int, elapsed: int
 ) -> list[NewEvent]:
-    """Rows for ``entries`` right behind ``fold``, whose last row has this digest.
+    """Build the rows for ``entries``, to append at the head of ``projector``.
 
-    Where a value holds what its reader does not understand, a note right before it says so, once
-    a run.
+    ``digest`` is that of the head; ``at`` (µs since 1970) and ``elapsed`` (µs since the session
+    began) are the times of all rows. If a value has a part that its source adapter does not
+    understand, a note ``not_understood`` precedes it, once per run and part.
 
     Raises:
-        BadValue: if a value is no JSON value.
+        BadValue: if a value is not a JSON value.
     """
-    made: list[NewEvent] = []
-    bound: DigestedColumns
-    write, noted = fold.transcript.encode, fold.state.noted
-    seq, before = fold.state.last_seq, fold.transcript.text
+    new_events: list[NewEvent] = []
+    columns: DigestedColumns
+    encode, noted_unread = projector.transcript.encode, projector.state.noted
+    seq, text_before = projector.state.last_seq, projector.transcript.text
     for kind, type_, number, value in entries:
-        payload, keep, added, text = write(kind, type_, number, value, before)
-        reading = None if is_text_only(keep, payload) else fold.interpret(kind, value, text)
-        if reading is not None and reading.unread and not noted.issuperset(reading.unread):
+        payload, keep, added, text = encode(kind, type_, number, value, text_before)
+        is_text = is_text_only(keep, payload)
+        interpretation = None if is_text else projector.interpret(kind, value, text)
+        unread = () if interpretation is None else interpretation.unread
+        if interpretation is not None and not noted_unread.issuperset(unread):
             seq += 1
-            note = {"seq": seq + 1, "what": sorted(set(reading.unread) - noted)}
-            noted = noted.union(reading.unread)
-            bound = (fold.run_id, seq, NOTE, NOT_UNDERSTOOD, None, at, elapsed, None, None)
-            row = chain_row(digest, bound, dumps(note))
-            made.append(NewEvent(row, note, Interpretation(memory=reading.memory), before))
+            note = {"seq": seq + 1, "what": sorted(set(unread) - noted_unread)}
+            noted_unread = noted_unread.union(unread)
+            columns = (projector.run_id, seq, NOTE, NOT_UNDERSTOOD, None, at, elapsed, None, None)
+            row = chain_row(digest, columns, dumps(note))
+            unchanged = Interpretation(memory=interpretation.memory)
+            new_events.append(NewEvent(row, note, unchanged, text_before))
             digest = row.digest
         seq += 1
-        name = type_ if type_ == PARTIAL else _name(kind, type_, reading)
-        bound = (fold.run_id, seq, kind, name, number, at, elapsed, keep, added)
-        row = chain_row(digest, bound, payload)
-        digest, before = row.digest, text
-        made.append(NewEvent(row, value, reading, text))
-    return made
+        name = type_ if type_ == PARTIAL else _name(kind, type_, interpretation)
+        columns = (projector.run_id, seq, kind, name, number, at, elapsed, keep, added)
+        row = chain_row(digest, columns, payload)
+        digest, text_before = row.digest, text
+        new_events.append(NewEvent(row, value, interpretation, text))
+    return new_events
 
 
-def _name(kind: str, type_: str | None, reading: Interpretation | None) -> str | None:
-    """The type of a row, by what its event means behind those before it."""
-    if kind != STREAM_EVENT or reading is None or reading.event is None:
+def _name(kind: str, type_: str | None, interpretation: Interpretation | None) -> str | None:
+    """Return the type of a row; that of a stream event is the status after it."""
+    if kind != STREAM_EVENT or interpretation is None or interpretation.event is None:
         return type_
-    return reading.event.status.name
+    return interpretation.event.status.name
 
 
-def build_text_event(  # noqa: PLR0913, PLR0917 - as above, for one event that its reader calls spoken
-    fold: RunProjector,
+def build_text_event(  # noqa: PLR0913, PLR0917 - the columns of a row
+    projector: RunProjector,
     digest: bytes,
     value: Any,
     number: int | None,
@@ -107,35 +110,38 @@ def build_text_event(  # noqa: PLR0913, PLR0917 - as above, for one event that i
     at: int,
     elapsed: int,
 ) -> NewEvent | None:
-    """The row of an event that is nothing but ``text``; the same as ``draft`` makes, if it can."""
-    spelled = encode_text(text, fold.transcript.text)
-    if spelled is None:
+    """Build the row of a text-only event, equal to that of ``build_events``.
+
+    Returns None if the text has a lone surrogate; ``build_events`` takes such an event.
+    """
+    encoded = encode_text(text, projector.transcript.text)
+    if encoded is None:
         return None
-    payload, keep, added, _ = spelled
-    seq = fold.state.last_seq + 1
-    bound = (fold.run_id, seq, STREAM_EVENT, PARTIAL, number, at, elapsed, keep, added)
-    return NewEvent(chain_row(digest, bound, payload), value, None, text)
+    payload, keep, added, _ = encoded
+    seq = projector.state.last_seq + 1
+    columns = (projector.run_id, seq, STREAM_EVENT, PARTIAL, number, at, elapsed, keep, added)
+    return NewEvent(chain_row(digest, columns, payload), value, None, text)
 
 
-def apply_events(fold: RunProjector, made: Iterable[NewEvent]) -> bool:
-    """Move a fold over rows right behind it; whether a list of runs shows anything of them."""
+def apply_events(projector: RunProjector, new_events: Iterable[NewEvent]) -> bool:
+    """Apply new rows to the projector. True if the projection changed."""
     changed = False
-    for row, value, reading, text in made:
-        told = reading or only_text(text)
-        changed |= fold.apply_interpretation(row.kind, row.type, row.at, value, told)
-        fold.transcript.set_text(row.keep, text)
+    for row, value, reading, text in new_events:
+        interpretation = reading or text_only_interpretation(text)
+        changed |= projector.apply_interpretation(row.kind, row.type, row.at, value, interpretation)
+        projector.transcript.set_text(row.keep, text)
     return changed
 
 
-def chain_row(digest: bytes, bound: DigestedColumns, payload: str) -> EventRow:
-    """The row of these columns, behind one with this ``digest``; its salt is new."""
+def chain_row(digest: bytes, columns: DigestedColumns, payload: str) -> EventRow:
+    """Build the row of these columns, with a new salt, after a row with this ``digest``."""
     salt = os.urandom(digest_chain.SALT_BYTES)
-    own = digest_chain.digest(digest, *bound, digest_chain.commitment(salt, payload))
-    return EventRow._make((*bound, payload, salt, None, own))
+    row_digest = digest_chain.digest(digest, *columns, digest_chain.commitment(salt, payload))
+    return EventRow._make((*columns, payload, salt, None, row_digest))
 
 
 def opened_note(source: str, via: str, identity: dict[str, Any], *, new: bool) -> EventInput:
-    """The note that a session begins with, of a run that is new or goes on."""
+    """Build the first note of a session: ``opened`` for a new run, ``resumed`` for another."""
     value = {"via": via, **process_identity.this()._asdict(), **identity}
     if new:
         return EventInput(NOTE, OPENED, None, {"source": source, **value})
@@ -143,11 +149,11 @@ def opened_note(source: str, via: str, identity: dict[str, Any], *, new: bool) -
 
 
 def gap_note(expected: int, got: int) -> EventInput:
-    """The note that the source's events from ``expected`` to before ``got`` did not come."""
+    """Build the note ``gap``: events from ``expected`` up to but not ``got`` are missing."""
     return EventInput(NOTE, GAP, None, {"expected": expected, "got": got})
 
 
 def conflict_note(entry: EventInput, seq: int) -> EventInput:
-    """The note that the event of row ``seq`` was told again as ``entry``."""
+    """Build the note ``conflict``: the event of row ``seq`` arrived again as ``entry``."""
     value = {"source_index": entry.number, "seq": seq, "offered": entry.value}
     return EventInput(NOTE, CONFLICT, None, value)

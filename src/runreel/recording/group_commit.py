@@ -1,4 +1,4 @@
-"""Commits: what several callers want stored at the same time goes into one transaction."""
+"""Group commit: one transaction for the append units of several callers."""
 
 from __future__ import annotations
 
@@ -27,76 +27,78 @@ if TYPE_CHECKING:
     from runreel.store.database import Database
     from runreel.system.loops import Pending
 
-# How many units share a transaction at the most.
+# Maximum number of units in a transaction.
 GROUP = 512
 
 
 class AppendUnit(NamedTuple):
-    """Rows of one run that are stored together or not at all, and what lists show after them."""
+    """Rows of one run to append atomically, and the projection after them if they change it."""
 
     rows: list[EventRow]
     projected: RunProjection | None
 
 
-# Whether a unit is stored; False where another recorder of the run was faster.
+# True if the unit is stored, False after an append conflict, or the error.
 Outcome = bool | BaseException
 
 
 class _CommitRequest:
     """Units that a caller waits for; ``called`` once there is something for it to do."""
 
-    __slots__ = ("called", "outcomes", "since", "units", "wake")
+    __slots__ = ("notified", "outcomes", "since", "units", "wake")
 
     def __init__(self, units: Sequence[AppendUnit]) -> None:
         self.units = units
         self.since = time.monotonic()
         self.outcomes: list[Outcome] = []
-        self.called = False
+        self.notified = False
         self.wake = threading.Lock()
         self.wake.acquire()
 
     def notify(self) -> None:
-        """Wake whoever waits."""
-        self.called = True
+        """Wake the waiting caller."""
+        self.notified = True
         self.wake.release()
 
 
 class Committer:
-    """Stores units. Whoever finds it idle commits, at once; whoever finds it busy queues.
+    """Stores append units, those of concurrent callers in one transaction.
 
-    Whoever commits takes all that is queued along, so that threads share the cost of a
-    transaction when they meet and pay nothing when they do not. A transaction that fails is tried
-    again unit by unit: a bad one cannot fail its neighbours.
+    The first caller becomes leader and commits immediately; later callers queue behind it. The
+    next leader commits all queued units at once, so that concurrent threads share the cost of a
+    transaction and a single thread has no overhead. If a group's transaction fails, each unit is
+    retried by itself: a bad unit cannot fail the others.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = weakref.proxy(database)
         self._mutex = threading.Lock()
         self._queue: deque[_CommitRequest] = deque()
-        self._led = False
-        # When a lock was last waited for in vain.
-        self._in_vain = 0.0
+        self._has_leader = False
+        # When waiting for a lock last timed out, in seconds of the monotonic clock.
+        self._last_lock_timeout = 0.0
         self._turns: WeakKeyDictionary[
             asyncio.AbstractEventLoop, EventLoopBatcher[AppendUnit, bool]
         ]
         self._turns = WeakKeyDictionary()
 
     def acommit(self, unit: AppendUnit) -> Pending[bool]:
-        """Like ``commit``: all that is ready in one turn of the loop shares a transaction.
+        """Like ``commit``; units added in the same turn of the event loop share a transaction.
 
-        The loop never waits: SQLite commits in the loop itself, which is faster than any thread,
-        while its lock is free and its disk is fast, else in a thread; Postgres always in a thread.
+        The event loop is never blocked. SQLite commits in the loop while its lock is free and its
+        disk is fast, which is faster than a thread, and otherwise in a thread. Postgres always
+        commits in a thread.
 
         Raises:
-            UsageError: if something other than asyncio runs the task.
+            UsageError: if the task does not run in asyncio.
         """
         loop = loops.running()
         turns = self._turns.get(loop)
         if turns is None:
-            turns = self._turns[loop] = self._made_turns()
+            turns = self._turns[loop] = self._new_turns()
         return turns.add(unit, loop)
 
-    def _made_turns(self) -> EventLoopBatcher[AppendUnit, bool]:
+    def _new_turns(self) -> EventLoopBatcher[AppendUnit, bool]:
         database = self._database
         at_once = None if database.postgres else self.commit_at_once
         return EventLoopBatcher(
@@ -104,16 +106,16 @@ class Committer:
         )
 
     def commit(self, unit: AppendUnit) -> bool:
-        """Store one unit; False if another recorder of the run was faster.
+        """Store one unit. False after an append conflict.
 
         Raises:
-            LogError: if the database does not take it. It is not stored then, unless the database
-                cannot even be asked.
+            LogError: if the database fails. The unit is then not stored, unless the database
+                cannot be read to check that.
         """
         with self._mutex:
-            # Nobody queues where nobody commits.
-            leads, self._led = not self._led, True
-        if not leads:
+            # A queue without a leader would never be committed.
+            is_leader, self._has_leader = not self._has_leader, True
+        if not is_leader:
             outcome = self.commit_all([unit])[0]
         else:
             try:
@@ -123,77 +125,79 @@ class Committer:
         return _result_or_raise(outcome)
 
     def commit_all(self, units: Sequence[AppendUnit]) -> list[Outcome]:
-        """Store units in order, each with an outcome of its own."""
-        ticket = _CommitRequest(units)
+        """Store units and return their outcomes, in order."""
+        request = _CommitRequest(units)
         with self._mutex:
-            self._queue.append(ticket)
-            leads, self._led = not self._led, True
-        interrupt = None if leads else _wait(ticket)
-        if not ticket.outcomes:
-            self._commit_queue(ticket)
+            self._queue.append(request)
+            is_leader, self._has_leader = not self._has_leader, True
+        interrupt = None if is_leader else _wait(request)
+        if not request.outcomes:
+            self._commit_queue(request)
         if interrupt is not None:
             raise interrupt
-        return ticket.outcomes
+        return request.outcomes
 
     def commit_at_once(self, units: Sequence[AppendUnit]) -> list[Outcome] | None:
-        """Store units without waiting for a lock or for another committer.
+        """Store units without waiting for a lock or for another leader.
 
-        None where that is not possible, or failed: ``commit_all`` finds out what is stored.
+        Returns None if that is not possible or fails; ``commit_all`` then checks what is stored.
         """
         with self._mutex:
-            if self._led:
+            if self._has_leader:
                 return None
-            self._led = True
+            self._has_leader = True
         try:
             if len(units) == 1:
                 return [bool(self._database.write_at_once(self._append_once, units[0]))]
             stored = self._database.write_at_once(self._transact, units)
-        except Exception:  # noqa: BLE001 - commit_all meets it again, and gives it to its caller
+        except Exception:  # noqa: BLE001 - commit_all raises it again if it persists
             return None
         finally:
             self._wake_next()
         return [True] * len(units) if stored else None
 
     def _commit_queue(self, own: _CommitRequest) -> None:
-        tickets: list[_CommitRequest] = []
+        requests: list[_CommitRequest] = []
         try:
             with self._mutex:
                 size = 0
                 while self._queue and size < GROUP:
-                    tickets.append(self._queue.popleft())
-                    size += len(tickets[-1].units)
-            self._store(tickets)
+                    requests.append(self._queue.popleft())
+                    size += len(requests[-1].units)
+            self._store(requests)
         finally:
             with self._mutex:
-                # If we were interrupted, somebody else finds out what became of the others' rows.
-                unfinished = [t for t in tickets if not t.outcomes and t is not own]
+                # On interrupt, requeue unfinished units; the next leader checks if they are stored.
+                unfinished = [
+                    request for request in requests if not request.outcomes and request is not own
+                ]
                 self._queue.extendleft(reversed(unfinished))
-            for ticket in tickets:
-                if ticket.outcomes and ticket is not own:
-                    ticket.notify()
+            for request in requests:
+                if request.outcomes and request is not own:
+                    request.notify()
             self._wake_next()
 
     def _wake_next(self) -> None:
-        """Let whoever has queued meanwhile commit next."""
+        """Make the first queued caller the next leader, if there is one."""
         with self._mutex:
-            self._led = bool(self._queue)
+            self._has_leader = bool(self._queue)
             successor = self._queue[0] if self._queue else None
         if successor is not None:
             successor.notify()
 
-    def _store(self, tickets: list[_CommitRequest]) -> None:
-        units = [unit for ticket in tickets for unit in ticket.units]
-        # What was queued while another unit waited for a lock in vain has waited with it.
-        waits = min(ticket.since for ticket in tickets) >= self._in_vain
-        outcomes = self._outcomes(units, waits=waits)
+    def _store(self, requests: list[_CommitRequest]) -> None:
+        units = [unit for request in requests for unit in request.units]
+        # Units queued before the last lock timeout have waited through it already.
+        wait_for_lock = min(request.since for request in requests) >= self._last_lock_timeout
+        outcomes = self._outcomes(units, wait_for_lock=wait_for_lock)
         done = 0
-        for ticket in tickets:
-            ticket.outcomes = outcomes[done : done + len(ticket.units)]
-            done += len(ticket.units)
+        for request in requests:
+            request.outcomes = outcomes[done : done + len(request.units)]
+            done += len(request.units)
 
-    def _outcomes(self, units: Sequence[AppendUnit], *, waits: bool) -> list[Outcome]:
-        """Store units together, else each by itself; all wait for a lock once, and equally long."""
-        write = self._database.write if waits else self._database.write_at_once
+    def _outcomes(self, units: Sequence[AppendUnit], *, wait_for_lock: bool) -> list[Outcome]:
+        """Store units together, or else one by one; all share one deadline for locks."""
+        write = self._database.write if wait_for_lock else self._database.write_at_once
         deadline = time.monotonic() + self._database.patience
         locked: LogError | None = None
         if len(units) > 1:
@@ -218,7 +222,7 @@ class Committer:
         write: Callable[..., bool] | None = None,
         deadline: float | None = None,
     ) -> Outcome:
-        """Store one unit; after an error the log is asked, for it may be stored all the same."""
+        """Store one unit; after an error, check the log: the unit may be stored nevertheless."""
         try:
             return bool((write or self._database.write)(self._append_once, unit))
         except LogError as error:
@@ -227,14 +231,14 @@ class Committer:
             return error
 
     def _retry(self, unit: AppendUnit, error: LogError, deadline: float) -> Outcome:
-        """Store a unit whose first try failed: once more at once, then as long as it may pass."""
-        more = backoff.until(deadline)
-        # A lock has been waited for by now.
+        """Retry a failed unit: once at once, then with back-off while the error is transient."""
+        attempts = backoff.until(deadline)
+        # The first attempt has waited for the lock already.
         at_once = not isinstance(error, DatabaseLocked)
         while not self._is_stored(unit):
-            if not (at_once or (_is_transient(error) and next(more, False))):
+            if not (at_once or (_is_transient(error) and next(attempts, False))):
                 if isinstance(error, DatabaseLocked):
-                    self._in_vain = time.monotonic()
+                    self._last_lock_timeout = time.monotonic()
                 return error
             at_once = False
             try:
@@ -254,7 +258,7 @@ class Committer:
     def _append_once(self, connection: Connection, unit: AppendUnit) -> bool:
         rows = unit.rows
         if unit.projected is None and len(rows) == 1:
-            # An event that no list shows is one statement, which commits by itself.
+            # An event that does not change the projection is one statement, committed by itself.
             stored = event_log.append_one(connection, rows[0], durable=self._database.durable)
         else:
             stored = self._transact(connection, [unit])
@@ -262,7 +266,7 @@ class Committer:
 
     def _transact(self, connection: Connection, units: Sequence[AppendUnit]) -> bool:
         stored = False
-        # Everybody takes the runs in one order: then no two wait for each other.
+        # Lock runs in id order to avoid deadlocks.
         units = sorted(units, key=lambda unit: unit.rows[0].run_id)
         rows = [row for unit in units for row in unit.rows]
         if connection.postgres and not any(unit.projected for unit in units):
@@ -276,13 +280,13 @@ class Committer:
         return stored
 
 
-_making = fork_guard.Lock()
+_committer_lock = fork_guard.Lock()
 
 
 def committer_of(database: Database) -> Committer:
-    """The one committer of a database in this process; a forked child has its own."""
+    """Return the committer of a database, one per process; a forked child has its own."""
     if database.committer is None:
-        with _making:
+        with _committer_lock:
             database.committer = database.committer or Committer(database)
     return cast("Committer", database.committer)
 
@@ -293,17 +297,17 @@ def _result_or_raise(outcome: Outcome) -> bool:
     return outcome
 
 
-def _wait(ticket: _CommitRequest) -> BaseException | None:
-    """Wait to be called; an interrupt is handed back, for the rows may be on their way already."""
+def _wait(request: _CommitRequest) -> BaseException | None:
+    """Wait until notified; return an interrupt, which is raised once the outcome is known."""
     interrupt: BaseException | None = None
-    while not ticket.called:
+    while not request.notified:
         try:
-            ticket.wake.acquire(timeout=1.0)
-        except BaseException as error:  # noqa: BLE001 - raised by whoever asked
+            request.wake.acquire(timeout=1.0)
+        except BaseException as error:  # noqa: BLE001 - raised by the caller
             interrupt = error
     return interrupt
 
 
 def _is_transient(error: LogError) -> bool:
-    """Whether the error may go by itself."""
+    """True if the error may pass by itself."""
     return isinstance(error, DatabaseUnavailable) and not isinstance(error, DatabaseReadOnly)

@@ -1,4 +1,4 @@
-"""Recordings left open by a process that is gone: resumed where their source allows, else ended."""
+"""Recovery: resumes or ends recordings whose process no longer exists."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ PROCESS_GONE = "its process is gone"
 
 
 def recover(database: Database, resume: Resume | None = None) -> Iterator[Recovered]:
-    """Deal with each open recording whose process is gone; the others are left.
+    """Resume or interrupt each open recording whose process is gone; yield what was done.
 
-    ``resume`` goes on listening to a run until it is over, or raises SourceError if it cannot.
-    Safe to run at any time, and by several at once.
+    Recordings of running processes and of other hosts are left as they are. ``resume`` listens to
+    a run until it ends, and raises SourceError if it cannot. Safe to run at any time, also
+    concurrently.
     """
     with database.reading() as connection:
         found = runs.open_recordings(connection)
@@ -56,4 +57,4 @@ def _finish(database: Database, recording: OpenRecording, resume: Resume | None)
     recorder = Recorder(database, recording.run_id, source=recording.source, via="recover")
     if recorder.abandon(PROCESS_GONE):
         return Recovered(recording, "interrupted", why)
-    return Recovered(recording, "left", "somebody else has ended it meanwhile")
+    return Recovered(recording, "left", "another process has ended it meanwhile")

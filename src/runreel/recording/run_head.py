@@ -1,4 +1,4 @@
-"""The end of one run's log as a recorder knows it, and rows drafted behind it. Asks no database."""
+"""The head of one run as its recorder knows it; builds the rows after it. Uses no database."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 class StreamHead:
-    """A run up to its last row: its state and text, its digest, what was offered of it.
+    """The head of a run: its state, text and digest, and the counts of offered events.
 
-    ``look`` reads the rows of the run again; ``offered`` counts the offers of each content; ``now``
-    tells the time and what has passed of the recording, in µs.
+    ``read_rows`` reads the rows of the run from the log. ``offered`` counts the offers of each
+    content. ``timestamps`` returns the time and the elapsed time of the session, both in µs.
     """
 
     def __init__(
@@ -40,137 +40,143 @@ class StreamHead:
         run_id: str,
         source: str,
         *,
-        look: ReadRows,
+        read_rows: ReadRows,
         offered: Counter[bytes],
-        now: Callable[[], tuple[int, int]],
+        timestamps: Callable[[], tuple[int, int]],
     ) -> None:
         self.source = source
         self.reader = reader_of(source)
-        self.matcher = Deduplicator(look, offered)
+        self.deduplicator = Deduplicator(read_rows, offered)
         self._offered = offered
-        self._now = now
-        self._fold = RunProjector(run_id)
+        self._timestamps = timestamps
+        self._projector = RunProjector(run_id)
         self._digest = digest_chain.genesis(run_id)
-        self._shown: RunProjection | None = None
+        self._projection: RunProjection | None = None
 
     @property
     def state(self) -> RunState:
         """The run's state."""
-        return self._fold.state
+        return self._projector.state
 
     def projected(self) -> RunProjection:
-        """What lists show of the run; its result is packed, for nobody should wait for that."""
-        self._shown = compress_result(self._fold.projection(), self._shown)
-        return self._shown
+        """Return the projection; its result is compressed here, outside of the transaction."""
+        self._projection = compress_result(self._projector.projection(), self._projection)
+        return self._projection
 
     def catch_up(self, rows: Iterable[EventRow]) -> bool:
-        """Move over rows that others appended; False if those before have changed meanwhile.
+        """Apply rows that others appended; False if earlier rows were redacted.
 
         Raises:
-            RunPruned: if one says that the run was pruned.
+            RunPruned: if the run was pruned.
         """
         same = True
         for row in rows:
             if is_tombstone(row):
                 raise RunPruned(pruned_message(row))
-            value = self._fold.apply(row).value
+            value = self._projector.apply(row).value
             self._digest = row.digest
-            self.matcher.add(self.numbered(row, value), value)
-            self.matcher.invalidate()
-            # What was erased of the rows before must not come back from our memory of them.
+            self.deduplicator.add(self.numbered(row, value), value)
+            self.deduplicator.invalidate()
+            # After a redaction the cached values are stale: the run must be read again.
             same &= row.kind != NOTE or row.type != REDACTED
         return same
 
     def begin(self) -> None:
-        """Be sure that the run is of our source, or new.
+        """Check that the run is new or of the same source.
 
         Raises:
-            SourceMismatch: if the log has it from another.
+            SourceMismatch: if the log has the run from another source.
         """
-        state = self._fold.state
+        state = self._projector.state
         if state.last_seq < 0:
-            self._fold.use(self.source)
-            self.matcher.assume_empty()
+            self._projector.use(self.source)
+            self.deduplicator.assume_empty()
         elif state.source != self.source:
             raise SourceMismatch(
-                f"run {self._fold.run_id} is recorded from {state.source}, not from {self.source}"
+                f"run {self._projector.run_id} is recorded from {state.source}, "
+                f"not from {self.source}"
             )
 
     def entry(self, kind: str, value: Any) -> EventInput:
-        """A value of the source as something to append."""
+        """Return a value of the source as an event to append."""
         return EventInput(kind, self.reader.type_of(kind, value), self.number(kind, value), value)
 
     def number(self, kind: str, value: Any) -> int | None:
-        """The source's own number of a value, None where it has none."""
+        """Return the source's own number of a value, None if it has none."""
         return self.reader.index_of(kind, value)
 
     def numbered(self, row: EventRow, value: Any) -> EventRow:
-        """The row with the source's number, also where it was stored by code that saw none."""
+        """Add the source's number to a row that older code stored without it."""
         if row.source_index is not None or row.kind != STREAM_EVENT:
             return row
         number = self.number(row.kind, value)
         return row if number is None else row._replace(source_index=number)
 
-    def count(self, kind: str, value: Any, *, back: bool = False) -> None:
-        """Count an offer of a value that has no number, or take it ``back``."""
+    def count(self, kind: str, value: Any, *, undo: bool = False) -> None:
+        """Count an offer of a value that has no number, or ``undo`` that."""
         content = fingerprint(kind, value)
-        if back:
+        if undo:
             self._offered[content] -= bool(self._offered[content])
         else:
             self._offered[content] += 1
 
     def text_delta(self, kind: str, value: Any) -> NewEvent | None:
-        """The next row, of an event that tells more text and nothing else; None of any other.
+        """Build the next row of an event that changes only the text; None for any other event.
 
-        Most events are such, so this is the shortest way: ``follow`` it once it is stored.
+        This is the fast path for most events. Call ``commit_text_row`` once the row is stored.
         """
-        if kind != STREAM_EVENT or not self._fold.accepts_text_fast_path:
+        if kind != STREAM_EVENT or not self._projector.accepts_text_fast_path:
             return None
-        told = self.reader.parse_text_only(value)
-        if told is not None:
+        text_only = self.reader.parse_text_only(value)
+        if text_only is not None:
             return event_builder.build_text_event(
-                self._fold, self._digest, value, *told, *self._now()
+                self._projector, self._digest, value, *text_only, *self._timestamps()
             )
         entry = self.entry(kind, value)
-        made = self.build([entry])[0] if entry.type == PARTIAL else None
-        return made if made is not None and accepts_text_fast_path(made.reading) else None
+        if entry.type != PARTIAL:
+            return None
+        # With a note before it, the first row is not the event's: not the fast path.
+        new_event = self.build([entry])[0]
+        return new_event if accepts_text_fast_path(new_event.interpretation) else None
 
-    def commit_text_row(self, piece: NewEvent) -> None:
-        """Move over a piece that is stored."""
-        self._fold.apply_text(piece.text, piece.reading)
-        self._digest = piece.row.digest
-        self.matcher.add(piece.row, piece.value)
+    def commit_text_row(self, text_event: NewEvent) -> None:
+        """Move the head over a stored text row."""
+        self._projector.apply_text(text_event.text, text_event.interpretation)
+        self._digest = text_event.row.digest
+        self.deduplicator.add(text_event.row, text_event.value)
 
     def build(self, entries: Iterable[EventInput]) -> list[NewEvent]:
-        """The next rows."""
-        if self._fold.transcript.masked_spans:
+        """Build the next rows."""
+        if self._projector.transcript.masked_spans:
             entries = map(self.remasked, entries)
-        return event_builder.build_events(self._fold, self._digest, entries, *self._now())
+        return event_builder.build_events(
+            self._projector, self._digest, entries, *self._timestamps()
+        )
 
     def remasked(self, entry: EventInput) -> EventInput:
-        """The entry without what was erased of the run's text, should it tell that again."""
-        transcript = self._fold.transcript
+        """Mask the characters of an entry that repeat erased text of the run."""
+        transcript = self._projector.transcript
         if not transcript.masked_spans or entry.kind not in (STREAM_EVENT, RUN):
             return entry
         value = remask(entry.value, self.reader, transcript.text, transcript.masked_spans)
         return entry if value is entry.value else entry._replace(value=value)
 
-    def apply(self, made: list[NewEvent]) -> tuple[bool, Callable[[], None]]:
-        """Move over rows that are about to be stored.
+    def apply(self, new_events: list[NewEvent]) -> tuple[bool, Callable[[], None]]:
+        """Apply rows that are about to be stored.
 
-        Answers whether they change anything that a list of runs shows, and how to come back.
+        Returns whether the projection changed, and a function that undoes this.
         """
-        fold = self._fold
-        state, then = fold.state.copy(), fold.transcript.now
-        changed = event_builder.apply_events(fold, made)
+        projector = self._projector
+        state, transcript_state = projector.state.copy(), projector.transcript.now
+        changed = event_builder.apply_events(projector, new_events)
 
-        def back() -> None:
-            fold.state, fold.transcript.now = state, then
+        def undo() -> None:
+            projector.state, projector.transcript.now = state, transcript_state
 
-        return changed, back
+        return changed, undo
 
-    def mark_stored(self, made: list[NewEvent]) -> None:
-        """Remember the rows that were moved over, now that they are stored."""
-        self._digest = made[-1].row.digest
-        for row, value, _, _ in made:
-            self.matcher.add(row, value)
+    def mark_stored(self, new_events: list[NewEvent]) -> None:
+        """Move the digest and the deduplicator over applied rows, now that they are stored."""
+        self._digest = new_events[-1].row.digest
+        for row, value, _, _ in new_events:
+            self.deduplicator.add(row, value)
