@@ -91,14 +91,14 @@ def test_the_data_of_a_server_sent_event_is_a_line():
     [
         (b"{", BadValue, "not JSON"),
         (b'{"type": NaN}', BadValue, "NaN is not JSON"),
-        (b"[1, 2]", BadInput, "an event is a JSON object"),
-        (b'"text"', BadInput, "an event is a JSON object"),
-        (b"{}", BadInput, "no source's events look like this"),
-        (b'{"b": 1, "a": 2}', BadInput, r"no source's events look like this \(keys: a, b\)"),
-        (b'{"type": "token"}', BadInput, "no source's events look like this"),
-        (b'{"type": []}', BadInput, "no source's events look like this"),
-        (b'{"type": "DONE", "kind": {}}', BadInput, "no source's events look like this"),
-        (b'{"type": "run", "data": []}', BadInput, "no source's events look like this"),
+        (b"[1, 2]", BadInput, "an event must be a JSON object"),
+        (b'"text"', BadInput, "an event must be a JSON object"),
+        (b"{}", BadInput, "unrecognised event"),
+        (b'{"b": 1, "a": 2}', BadInput, r"unrecognised event \(keys: a, b\)"),
+        (b'{"type": "token"}', BadInput, "unrecognised event"),
+        (b'{"type": []}', BadInput, "unrecognised event"),
+        (b'{"type": "DONE", "kind": {}}', BadInput, "unrecognised event"),
+        (b'{"type": "run", "data": []}', BadInput, "unrecognised event"),
     ],
 )
 def test_a_line_that_is_no_event_is_refused_with_the_reason(raw, error, reason):

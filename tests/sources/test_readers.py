@@ -121,7 +121,7 @@ def test_each_source_has_the_reader_of_its_name():
 
 
 def test_a_source_that_nobody_knows_is_refused_with_those_that_there_are():
-    with pytest.raises(UsageError, match="no source is called 'Plain'") as refused:
+    with pytest.raises(UsageError, match="unknown source 'Plain'") as refused:
         reader_of("Plain")
     assert refused.value.hint.startswith("Sources: ")
     assert all(name in refused.value.hint for name in SOURCES)

@@ -45,7 +45,7 @@ def check(raws: list[bytes]) -> int:
     for raw in raws:
         line = cursor.cumulative(raw)
         assert cursor.run_id == current, "to read a line does not move the cursor"
-        if line is None or not growth.goes_on(line.text):
+        if line is None or not growth.update(line.text):
             cursor.skip(raw)
             current = cursor.run_id
             continue
@@ -163,10 +163,10 @@ def test_a_frame_that_fits_two_places_is_not_gone_by():
 
 def test_a_text_that_begins_anew_is_told_whole():
     growth = CumulativeText()
-    assert [growth.more(told) for told in (b'"a"', b'"a\\n"', b'"ab"', b'"b', b"7")] == [
+    assert [growth.append_from(told) for told in (b'"a"', b'"a\\n"', b'"ab"', b'"b', b"7")] == [
         *("a", "\n", None, None, None)
     ]
-    assert growth.begin(b'"ab"')
-    assert growth.more(b'"ab\xd1\x8f"') == "я"
-    assert growth.more(b'"ab\xd1\x8f\xd1"') is None
-    assert not growth.begin(b'"\xff"')
+    assert growth.restart(b'"ab"')
+    assert growth.append_from(b'"ab\xd1\x8f"') == "я"
+    assert growth.append_from(b'"ab\xd1\x8f\xd1"') is None
+    assert not growth.restart(b'"\xff"')

@@ -276,7 +276,7 @@ def test_a_run_has_one_source(reel):
 
 
 def test_a_source_that_nobody_knows_is_refused_before_anything_is_written(reel):
-    with pytest.raises(UsageError, match="no source is called 'rumours'"):
+    with pytest.raises(UsageError, match="unknown source 'rumours'"):
         reel.recording("run-1", source="rumours")
     assert logs.rows(reel) == []
 

@@ -19,7 +19,15 @@ from runreel.projection.projector import RunProjector
 from runreel.query import runs as queries
 from runreel.recording.error_policy import GuardedRecorder
 from runreel.recording.recorder import Recorder
-from runreel.sources.line_parser import CHAT, DONE, RESPONSES, Line, of_source, recognised, shape_of
+from runreel.sources.line_parser import (
+    CHAT,
+    DONE,
+    RESPONSES,
+    Line,
+    detect_line,
+    line_of_source,
+    try_detect_line,
+)
 from runreel.sources.openai.completions import Completion
 from runreel.store.events import event_log
 from runreel.system.arrivals import ArrivalClock
@@ -192,7 +200,7 @@ class _LineRecording:
             recorder.offer(STREAM_EVENT, DONE.decode())
         self._done = True
         if self._completion is not None:
-            self._completion.end()
+            self._completion.mark_ended()
 
     def _refuse(self, payload: Payload, error: BadInput) -> None:
         self.report.problems.append(Problem("-", payload.number, str(error), self._run_id))
@@ -200,11 +208,15 @@ class _LineRecording:
     def _line(self, payload: Payload) -> Line | None:
         """The event in a payload; None where it does not show the source and nothing else does."""
         value = self._value(payload, self._known)
-        line = of_source(self._known, value) if self._named and self._known else shape_of(value)
+        line = (
+            line_of_source(self._known, value)
+            if self._named and self._known
+            else try_detect_line(value)
+        )
         if line is None or not line.certain:
             if self._known is None:
                 return None
-            line = of_source(self._known, value)
+            line = line_of_source(self._known, value)
         elif self._recorder is not None and line.source != self._known:
             raise BadInput(f"this is an event of {line.source}, not of {self._known}")
         if line.run_id not in (None, self._run_id):
@@ -220,7 +232,7 @@ class _LineRecording:
 
     def _decide(self, source: str | None = None) -> None:
         """Store what is held, as of ``source`` or else of the first source that fits."""
-        shapes = [shape_of(self._value(payload, source)) for payload, _ in self._held]
+        shapes = [try_detect_line(self._value(payload, source)) for payload, _ in self._held]
         self._release(next((source or line.source for line in shapes if line is not None), None))
 
     def _release(self, source: str | None) -> None:
@@ -231,7 +243,7 @@ class _LineRecording:
         for payload, arrival in held:
             value = self._value(payload, source)
             try:
-                line = recognised(value) if source is None else of_source(source, value)
+                line = detect_line(value) if source is None else line_of_source(source, value)
                 self._store(payload, line, arrival)
             except BadInput as error:
                 self._refuse(payload, error)
@@ -240,7 +252,7 @@ class _LineRecording:
         self._clock.set(arrival)
         recorder = self._recorder or self._begin(line.source)
         if self._completion is not None:
-            self._completion.take(line.kind, line.value)
+            self._completion.add(line.kind, line.value)
         offer = recorder.offer(line.kind, line.value)
         self._done = False
         count_outcome(self.report, offer, "-", payload.number, self._run_id)
@@ -261,7 +273,7 @@ class _LineRecording:
             if recorder.last_seq >= 0:
                 with self._database.reading() as connection, suppress(BadInput):
                     for event in queries.events(connection, self._run_id):
-                        self._completion.take(event.kind, event.raw)
+                        self._completion.add(event.kind, event.raw)
         return recorder
 
     def _stored_source(self) -> str | None:

@@ -101,7 +101,7 @@ class Importer:
             run_id = source.cursor.move(line)
             if run_id is not None and run_id not in source.survey.bad:
                 for context in input_files.reread(
-                    source.file, source.contexts.new_for(run_id, line)
+                    source.file, source.contexts.positions_for(run_id, line)
                 ):
                     self._offer(run_id, context, source.survey.name, number)
                 self._offer(run_id, line, source.survey.name, number)
@@ -112,7 +112,7 @@ class Importer:
             for run_id in source.contexts.runs_of(line):
                 self._offer(run_id, line, source.survey.name, number)
                 self._end_if_over(run_id)
-            source.contexts.keep(line, place)
+            source.contexts.add(line, place)
 
     def finish(self) -> None:
         """Close what is open and commit what is held."""

@@ -78,8 +78,8 @@ class NewRunWriter:
         if self.seq < 0 or number != self._index + 1:
             return False
         before = growth.text
-        piece = growth.more(line.text)
-        if piece is None and not growth.begin(line.text):
+        piece = growth.append_from(line.text)
+        if piece is None and not growth.restart(line.text):
             return False
         self._index = number
         if piece is not None and before == self._flowing:

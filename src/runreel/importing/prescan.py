@@ -87,7 +87,7 @@ class ImportPrescan:
             line: Line | CumulativeLine | None = None
             try:
                 event = cursor.cumulative(raw)
-                if event is not None and growth.goes_on(event.text):
+                if event is not None and growth.update(event.text):
                     run_id = self._placed
                     if run_id and run_id == cursor.run_id and event.run_id in (None, run_id):
                         self._ends.mark(run_id)

@@ -1,4 +1,4 @@
-"""Sources of runs: for each, a pure reader of its wire JSON."""
+"""Source adapters: for each vendor's wire format, pure code that interprets its JSON."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ if TYPE_CHECKING:
     from runreel.codec.source_protocol import SourceAdapter
     from runreel.sources.openai.reasoning import Thought
 
-# The names stand in every log: never change one.
-_READERS = {
+# Every event log stores these names: never change one.
+_ADAPTERS = {
     "openai-chat": "runreel.sources.openai.chat_reader",
     "openai-responses": "runreel.sources.openai.responses_reader",
     "plain": "runreel.sources.plain",
     "yandex-assistants": "runreel.sources.yandex.reader",
 }
 
-SOURCES = tuple(sorted(_READERS))
+SOURCES = tuple(sorted(_ADAPTERS))
 
 
 def reader_of(source: str) -> SourceAdapter:
-    """The reader of this source's events.
+    """The source adapter of this name.
 
     Raises:
-        UsageError: if runreel knows no such source.
+        UsageError: if the name is unknown.
     """
     try:
-        module = _READERS[source]
+        module = _ADAPTERS[source]
     except KeyError:
         raise UsageError(
-            f"no source is called {source!r}", hint=f"Sources: {', '.join(SOURCES)}."
+            f"unknown source {source!r}", hint=f"Sources: {', '.join(SOURCES)}."
         ) from None
     return cast("SourceAdapter", import_module(module).reader)
 
 
 def thoughts(source: str, kind: str, value: Any) -> Iterable[Thought]:
-    """The reasoning in a source's value, in pieces or whole; empty where it has none."""
+    """The reasoning in a source's value, as deltas or complete; empty if it has none."""
     if source not in ("openai-chat", "openai-responses"):
         return ()
     from runreel.sources.openai import reasoning as openai_reasoning

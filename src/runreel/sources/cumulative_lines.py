@@ -1,7 +1,7 @@
-"""Lines that tell the whole text of a stream once more, read for what they add to it.
+"""A fast parser for lines that repeat the whole text of a stream, such as Yandex Assistants sends.
 
-Most lines of recorded traffic are such, and most of each stood in the line before it: to build
-their values would be most of the work of an import.
+Most lines of recorded traffic are of this kind, and each repeats the text of the line before it.
+Only the added text is decoded: building the full JSON values would dominate the time of an import.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from runreel.sources.line_parser import YANDEX
 
 
 class CumulativeLine(msgspec.Struct, gc=False):
-    """A partial message of one part that says nothing else: the envelope of its source.
+    """A text-only event with one text part, equal to the envelope of its source.
 
-    ``text`` is a JSON string as it stands in the line, if a ``Growth`` takes it for one.
+    ``text`` holds the bytes of the JSON string in the line. They are not validated here: pass them
+    to ``CumulativeText``.
     """
 
     source: str
@@ -27,39 +28,42 @@ class CumulativeLine(msgspec.Struct, gc=False):
 
 
 class CumulativeText:
-    """A text that is told again and again, each time with something behind it."""
+    """The text of a stream whose events repeat it, each with more characters at the end."""
 
     __slots__ = ("_raw", "text")
 
     def __init__(self) -> None:
         self.text = ""
-        # As JSON, without the quotation mark that ends it.
+        # The text as JSON, without the closing quotation mark.
         self._raw = b'"'
 
-    def more(self, told: bytes) -> str | None:
-        """What the JSON string ``told`` adds; None where it does not go on or is no string."""
-        if not told.startswith(self._raw):
+    def append_from(self, encoded: bytes) -> str | None:
+        """Append what the JSON string ``encoded`` adds to the text, and return it.
+
+        None if it does not start with the text so far or is not a JSON string.
+        """
+        if not encoded.startswith(self._raw):
             return None
         try:
-            piece: str = _decode_text(b'"' + told[len(self._raw) :])
+            text_delta: str = _decode_text(b'"' + encoded[len(self._raw) :])
         except (msgspec.DecodeError, UnicodeError):
             return None
-        self._raw = told[:-1]
-        self.text += piece
-        return piece
+        self._raw = encoded[:-1]
+        self.text += text_delta
+        return text_delta
 
-    def begin(self, told: bytes) -> bool:
-        """Begin anew with the JSON string ``told``; whether it is one."""
+    def restart(self, encoded: bytes) -> bool:
+        """Replace the text by the JSON string ``encoded``; False if it is not a JSON string."""
         self.text, self._raw = "", b'"'
-        return self.more(told) is not None
+        return self.append_from(encoded) is not None
 
-    def goes_on(self, told: bytes) -> bool:
-        """Go on to ``told``, from the text before or anew; whether it is a JSON string."""
-        return self.more(told) is not None or self.begin(told)
+    def update(self, encoded: bytes) -> bool:
+        """Append from ``encoded``, or restart with it; False if it is not a JSON string."""
+        return self.append_from(encoded) is not None or self.restart(encoded)
 
 
 def parse_cumulative(raw: bytes) -> CumulativeLine | None:
-    """What a line tells that is such an event, None for any other line."""
+    """The line as a cumulative text event, None for any other line."""
     try:
         line = _decode_line(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -67,30 +71,30 @@ def parse_cumulative(raw: bytes) -> CumulativeLine | None:
     index = line.data.streamCursor.currentEventIdx
     number = 0 if index is msgspec.UNSET else event_number(index.encode())
     text = bytes(line.data.partialMessage.content[0].text.content)
-    start, end = _place(raw, text)
-    # What is skipped is not looked into, and has to be UTF-8 as well.
+    start, end = _locate(raw, text)
+    # The bytes around the text are not decoded, so that ASCII is the cheap proof of valid UTF-8.
     if number is None or not (raw[:start].isascii() and raw[end:].isascii()):
         return None
     run_id = line.request.runId or line.run_id or line.runId or None
     return CumulativeLine(YANDEX, run_id, number, text)
 
 
-def _place(raw: bytes, text: bytes) -> tuple[int, int]:
-    """Where such bytes as the text's stand in a line."""
-    # To look for long strings takes long.
-    start = raw.find(text[:_NEEDLE])
+def _locate(raw: bytes, text: bytes) -> tuple[int, int]:
+    """Start and end of the first occurrence of ``text`` in a line."""
+    # Searching for a short prefix is faster than searching for the long text.
+    start = raw.find(text[:_PREFIX])
     if not raw.startswith(text, start):
         start = raw.find(text)
     return start, start + len(text)
 
 
 def frame_of(raw: bytes, line: CumulativeLine) -> Frame:
-    """The bytes around the number and the text of a line, ``NO_FRAME`` where they are ambiguous."""
-    start, end = _place(raw, line.text)
+    """The bytes around the number and the text of a line, ``NO_FRAME`` if they are ambiguous."""
+    start, end = _locate(raw, line.text)
     head, key, rest = raw[:start].partition(b'"currentEventIdx"')
     before, index, middle = rest.partition(b"%d" % line.number)
     frame = (head + key + before, middle, raw[end:], line.run_id)
-    # The bytes found may be others than those that were read: another line shows it.
+    # The bytes found may be others than the parsed ones: a probe line verifies them.
     probe = parse_cumulative(frame[0] + b"1234567" + middle + b'"..."' + frame[2])
     expected = CumulativeLine(YANDEX, line.run_id, 1234567, b'"..."')
     return frame if index and middle and probe == expected else NO_FRAME
@@ -98,8 +102,8 @@ def frame_of(raw: bytes, line: CumulativeLine) -> Frame:
 
 @lru_cache(maxsize=4096)
 def event_number(index: bytes) -> int | None:
-    """The number of an event; None where it is not spelled as in the source's envelope."""
-    if not index.isdigit() or index.startswith(b"0") or len(index) > _DIGITS:
+    """The number of an event; None if it is not formatted as in the source's envelope."""
+    if not index.isdigit() or index.startswith(b"0") or len(index) > _MAX_DIGITS:
         return None
     return int(index)
 
@@ -142,8 +146,8 @@ class _Line(msgspec.Struct, gc=False):
     runId: str | None = None  # noqa: N815
 
 
-_DIGITS = 18
-_NEEDLE = 24
+_MAX_DIGITS = 18
+_PREFIX = 24
 Frame = tuple[bytes, bytes, bytes, str | None]
 # Matches no line: a line has its line break at its end only.
 NO_FRAME: Frame = (b"\n\n", b"", b"", None)

@@ -1,4 +1,4 @@
-"""The position in a file of lines: which run each line is of."""
+"""Attribution of the lines of a file to runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runreel.sources.line_parser import YANDEX
 if TYPE_CHECKING:
     from runreel.sources.line_parser import Line
 
-# How much of an unreadable line is searched for the run that it names.
+# Bytes of an unreadable line that are searched for a run id.
 _HEAD = 1024 * 1024
 _NAMED_RUN = re.compile(
     rb'(?:"run_?[iI]d"|"type"\s*:\s*"run"\s*,.{0,200}?"id")\s*:\s*("(?:[^"\\]|\\.){1,1200}")'
@@ -26,22 +26,22 @@ _NAMED_RUN = re.compile(
 
 
 class LineCursor:
-    """Attributes lines to runs: to the run that a line names, else to the run of the line before.
+    """Attributes each line to the run that it names, or else to the run of the previous line.
 
-    ``run_id`` is the run of the line before, None until a line has named one.
+    ``run_id`` is the run of the previous line, None until a line has named one.
     """
 
     __slots__ = ("_frame", "run_id")
 
     def __init__(self) -> None:
         self.run_id: str | None = None
-        # Most lines differ from the one before in two places only. A frame is the bytes before
+        # Most lines differ from the previous one in two places only. A frame is the bytes before
         # the number, between the number and the text, and after the text; and the run that those
-        # bytes name. Without its own run it would hand one run's events to another.
+        # bytes name. Without its own run it would attribute one run's events to another.
         self._frame = NO_FRAME
 
     def cumulative(self, raw: bytes) -> CumulativeLine | None:
-        """The line as a cumulative text event, None for any other line; the cursor stays."""
+        """The line as a cumulative text event, None for any other; does not move the cursor."""
         head, middle, tail, run_id = self._frame
         if raw.startswith(head) and raw.endswith(tail):
             index, _, text = raw[len(head) : -len(tail)].partition(middle)
@@ -54,13 +54,13 @@ class LineCursor:
         return line
 
     def move(self, line: Line | CumulativeLine) -> str | None:
-        """Move to a line and return its run, None where no line has named one yet."""
+        """Move to a line and return its run, None if no line has named one yet."""
         if line.run_id is not None:
             self.run_id = line.run_id
         return self.run_id
 
     def skip(self, raw: bytes) -> str | None:
-        """Move over an unreadable line and return the run that it names, if it names one."""
+        """Move past an unreadable line and return the run id found in it, None without one."""
         found = _NAMED_RUN.search(raw[:_HEAD])
         if found is None:
             return None

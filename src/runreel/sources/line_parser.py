@@ -1,4 +1,4 @@
-"""One line of input as a source's event: which source, which run, what kind."""
+"""Recognition of one line of input: its source, run and kind."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _ORIGINAL_RUN = frozenset(map(original, _RUN))
 _RESPONSE = "response"
 _COMPLETION = "chat.completion"
 _NAMES = {*StreamEvent.__members__, *RunStatus.__members__}
-# The text that ends a stream of chat completions; it is no JSON.
+# The text that ends a stream of chat completions; it is not JSON.
 DONE = b"[DONE]"
 
 
 class Line(NamedTuple):
-    """What a line tells.
+    """One recognised line.
 
-    ``run_id`` is None where the line does not say. A context line may belong to several runs:
-    those of ``assistant`` or of ``thread``. ``certain`` is whether no other source has events of
-    this shape; where it is false, the run's own source comes before ``source``.
+    ``run_id`` is None if the line names no run. A context line may belong to several runs: those
+    of ``assistant`` or of ``thread``. ``certain`` is False if events of other sources can look the
+    same; the source of the run then takes precedence over ``source``.
     """
 
     source: str
@@ -47,11 +47,11 @@ class Line(NamedTuple):
 
 
 def parse(raw: bytes) -> Line | None:
-    """The event of a JSON line or an SSE ``data:`` line; None where the line holds none.
+    """Parse a JSON line or an SSE ``data:`` line; None if it holds no event.
 
     Raises:
         BadValue: if it is not JSON.
-        BadInput: if it is not the shape of any source's events.
+        BadInput: if it is not an object, or no source has events of this shape.
     """
     text = raw.strip()
     if is_field(text):
@@ -59,33 +59,33 @@ def parse(raw: bytes) -> Line | None:
         text = event[0].data.strip() if event else b""
     if not text or text == DONE:
         return None
-    return recognised(read_object(text))
+    return detect_line(read_object(text))
 
 
 def read_object(text: bytes) -> dict[str, Any]:
-    """The JSON object of ``text``.
+    """Parse ``text`` as a JSON object.
 
     Raises:
         BadValue: if it is not JSON.
-        BadInput: if it is no object.
+        BadInput: if it is not an object.
     """
     value = loads(text)
     if not isinstance(value, dict):
-        raise BadInput("an event is a JSON object")
+        raise BadInput("an event must be a JSON object")
     return value
 
 
-def recognised(value: dict[str, Any]) -> Line:
-    """The event that an object is by its shape.
+def detect_line(value: dict[str, Any]) -> Line:
+    """Detect source and kind of an object by its shape.
 
     Raises:
-        BadInput: if it is not the shape of any source's events.
+        BadInput: if no source has events of this shape.
     """
-    return shape_of(value) or _refuse(value)
+    return try_detect_line(value) or _refuse(value)
 
 
-def shape_of(value: dict[str, Any]) -> Line | None:
-    """The event that an object is by its shape; None where no source has that shape."""
+def try_detect_line(value: dict[str, Any]) -> Line | None:
+    """Like ``detect_line``, but None if no source has events of this shape."""
     return (
         _wrapped(value)
         or _bare(value)
@@ -96,8 +96,8 @@ def shape_of(value: dict[str, Any]) -> Line | None:
     )
 
 
-def of_source(source: str, value: dict[str, Any]) -> Line:
-    """The event that an object is where its source is known: any object is one."""
+def line_of_source(source: str, value: dict[str, Any]) -> Line:
+    """Interpret an object as an event of a known source; never fails."""
     if source == YANDEX:
         line = _wrapped(value) or _bare(value)
     elif source == PLAIN:
@@ -118,14 +118,14 @@ def _wrapped(line: dict[str, Any]) -> Line | None:
     kind = _WRAPPED.get(type_)
     if kind is None:
         return None
-    told = string(as_object(line.get("request")), "runId") or _run_id(line)
+    run_id = string(as_object(line.get("request")), "runId") or _run_id(line)
     if kind == RUN:
-        return Line(YANDEX, RUN, data, _text(data, "id") or told, *_of_run(data))
-    return Line(YANDEX, kind, data, told)
+        return Line(YANDEX, RUN, data, _text(data, "id") or run_id, *_of_run(data))
+    return Line(YANDEX, kind, data, run_id)
 
 
 def _bare(line: dict[str, Any]) -> Line | None:
-    # The protos' own names are words that a plain line may use for something else.
+    # Plain lines may use the protos' own field names with another meaning.
     plain = "type" in line or "kind" in line
     if not _BARE_EVENT.isdisjoint(line) or not (plain or _ORIGINAL_EVENT.isdisjoint(line)):
         return Line(YANDEX, STREAM_EVENT, line, _run_id(line))
@@ -136,7 +136,7 @@ def _bare(line: dict[str, Any]) -> Line | None:
 
 
 def _responses(line: dict[str, Any]) -> Line | None:
-    """An event of a response or a response, which names no run unless ``run_id`` was added."""
+    """A response or an event of one; it names a run only if ``run_id`` was added."""
     run_id, type_ = _run_id(line), line.get("type")
     if isinstance(type_, str) and type_.startswith("response."):
         return Line(RESPONSES, STREAM_EVENT, line, run_id)
@@ -148,7 +148,7 @@ def _responses(line: dict[str, Any]) -> Line | None:
 
 
 def _chat(line: dict[str, Any]) -> Line | None:
-    """A chunk or a completion: many servers leave ``object`` out, or name it otherwise."""
+    """A chunk or a completion; many servers omit ``object`` or use another name."""
     object_, choices, run_id = line.get("object"), line.get("choices"), _run_id(line)
     if object_ == _COMPLETION:
         return Line(CHAT, RUN, line, run_id)
@@ -156,15 +156,15 @@ def _chat(line: dict[str, Any]) -> Line | None:
         return Line(CHAT, STREAM_EVENT, line, run_id)
     if not isinstance(choices, list) or object_ not in (None, ""):
         return None
-    said = [choice.keys() for choice in choices if isinstance(choice, dict)]
-    if len(said) < len(choices) or not all("delta" in keys or "message" in keys for keys in said):
+    found = [choice.keys() for choice in choices if isinstance(choice, dict)]
+    if len(found) < len(choices) or not all("delta" in keys or "message" in keys for keys in found):
         return None
-    streamed = not said or any("delta" in keys for keys in said)
+    streamed = not found or any("delta" in keys for keys in found)
     return Line(CHAT, STREAM_EVENT if streamed else RUN, line, run_id)
 
 
 def _error(line: dict[str, Any]) -> Line | None:
-    """An error that is all that a server says: several interfaces have the same."""
+    """A body that holds only an error; several interfaces use this shape."""
     error = line.get("error")
     has_error = isinstance(error, (dict, str)) and bool(error)
     alone = line.keys() - {"run_id", "runId"} == {"error"}
@@ -190,8 +190,8 @@ def _plain(line: dict[str, Any]) -> Line | None:
 def _refuse(line: dict[str, Any]) -> Line:
     keys = ", ".join(sorted(line)[:6])
     raise BadInput(
-        f"no source's events look like this (keys: {keys})",
-        hint="`runreel record --help` shows the shapes.",
+        f"unrecognised event (keys: {keys})",
+        hint="`runreel record --help` shows the accepted shapes.",
     )
 
 

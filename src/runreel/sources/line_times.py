@@ -1,4 +1,4 @@
-"""The times that a line of recorded traffic holds: a run that is imported goes by them."""
+"""Check of the times in a line of recorded traffic, which become the times of the imported run."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 def require_times(line: Line) -> None:
-    """See that each time of a line can be read: without it its run would count as of today.
+    """Check that every time in a line is valid; otherwise its run would be dated to the import.
 
     Raises:
-        BadInput: if one cannot.
+        BadInput: if a time is invalid.
     """
     for name, time in _times(line.source, as_mapping(line.value)):
         if is_unreadable(time):
             raise BadInput(
-                f"the time {name} cannot be read: {time!r:.60}",
+                f"invalid time in {name}: {time!r:.60}",
                 hint="Times are RFC 3339, or seconds or milliseconds since 1970 as a number.",
             )
 

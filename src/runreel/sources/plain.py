@@ -1,10 +1,10 @@
-"""Reads runreel's own plain JSON, which any program can write.
+"""The source adapter for runreel's own plain JSON, which any program can write.
 
-A stream event is ``{"type": "PARTIAL_MESSAGE", "text": "all of it so far"}``; ``parts`` or a whole
-``message`` may stand for ``text``, and ``source_index``, ``at``, ``error``, ``error_code``,
-``tool_calls`` and ``usage``, the run's so far, may be there as well, and what is known of the run,
-such as ``requested_at``. A state of the run is the same with a ``RunStatus`` name. These are the
-keys that ``runreel events --json`` prints.
+A stream event is ``{"type": "PARTIAL_MESSAGE", "text": "the whole text so far"}``. ``parts`` or a
+complete ``message`` may replace ``text``. Optional keys are ``source_index``, ``at``, ``error``,
+``error_code``, ``tool_calls``, ``usage`` (the run's total so far) and metadata of the run, such as
+``requested_at``. A run snapshot has the same keys, with a ``RunStatus`` name as its ``type``.
+``runreel events --json`` prints the same keys.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _TIMES = ("at", "created_at", "requested_at")
 
 
 class PlainReader:
-    """Events in the shape that this module describes."""
+    """Interprets events in the shape that this module describes."""
 
     name = "plain"
 
     def read(self, kind: str, value: Any, _so_far: ReadContext = START) -> Interpretation:
-        """What the row means."""
+        """Interpret an event, run snapshot or context."""
         value = pj.as_object(value)
         if kind == CONTEXT:
             return Interpretation(metadata=_metadata(value), unread=_unread(value, None))
@@ -56,7 +56,7 @@ class PlainReader:
         else:
             result = pj.result(value)
         tally = token_counts.read(value.get("usage"), token_counts.PLAIN)
-        # A result has the usage that is understood.
+        # A result carries its usage itself, unless parts of it are not understood.
         in_result = tally is None or (result is not None and not tally.unread)
         return Interpretation(
             event=event,
@@ -76,7 +76,7 @@ class PlainReader:
         return RunStatus.coerce(name).name if kind == RUN else None
 
     def index_of(self, kind: str, value: Any) -> int | None:
-        """``source_index``, where a stream event has one."""
+        """``source_index`` of a stream event, None without a valid one."""
         index = pj.as_object(value).get("source_index")
         if kind != STREAM_EVENT or type(index) is not int or not 0 <= index < 2**63:
             return None
@@ -94,11 +94,11 @@ class PlainReader:
         return [TextSlot(parts, key) for key, part in enumerate(parts) if type(part) in (str, int)]
 
     def text_mode(self, _value: Any) -> TextMode:
-        """The whole text: each message repeats it."""
+        """Cumulative: each message repeats the whole text."""
         return TextMode.CUMULATIVE
 
     def envelope(self, type_: str | None, source_index: int | None, text: str) -> Any:
-        """A PARTIAL_MESSAGE with its text alone."""
+        """A PARTIAL_MESSAGE with nothing but its text."""
         if type_ != PARTIAL:
             return None
         value: dict[str, Any] = {"type": type_, "text": text}
@@ -107,7 +107,7 @@ class PlainReader:
         return value
 
     def parse_text_only(self, value: Any) -> tuple[int | None, str] | None:
-        """``source_index`` and ``text``."""
+        """``source_index`` and ``text`` of a text-only event, None for any other value."""
         if type(value) is not dict or not isinstance(text := value.get("text"), str):
             return None
         index = self.index_of(STREAM_EVENT, value)
@@ -116,11 +116,11 @@ class PlainReader:
 
 reader = PlainReader()
 
-_NO_FACTS = RunMetadata()
+_NO_METADATA = RunMetadata()
 
 
 def _metadata(value: dict[str, Any]) -> RunMetadata | None:
-    facts = RunMetadata(
+    metadata = RunMetadata(
         assistant_id=pj.as_text(value.get("assistant_id")) or None,
         thread_id=pj.as_text(value.get("thread_id")) or None,
         created_by=pj.as_text(value.get("created_by")) or None,
@@ -129,11 +129,11 @@ def _metadata(value: dict[str, Any]) -> RunMetadata | None:
         labels=pj.as_labels(value.get("labels")) or None,
         requested_at=micros(value.get("requested_at")),
     )
-    return None if facts == _NO_FACTS else facts
+    return None if metadata == _NO_METADATA else metadata
 
 
 def _unread(value: dict[str, Any], tally: Tally | None) -> tuple[str, ...]:
-    """What of a line is not understood."""
+    """The keys of a line whose values are not understood."""
     unread = [key for key in _TIMES if is_unreadable(value.get(key))]
     if tally is not None and tally.unread:
         unread.append("usage")

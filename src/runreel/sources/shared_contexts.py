@@ -1,4 +1,4 @@
-"""Whose runs an assistant or a thread's message is about, as a file tells it line by line."""
+"""Context lines of a file and the runs that they apply to."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ if TYPE_CHECKING:
 
 
 class Contexts:
-    """Which assistants and messages a file has told, and which runs they are about.
+    """Links the context lines read so far (assistants, messages) with the runs read so far.
 
-    A context is known by its place in the file: there may be more of them than memory holds.
+    A context is kept as its position in the file, because all of them may not fit into memory.
     """
 
     def __init__(self) -> None:
-        self._assistants: defaultdict[str, list[int]] = defaultdict(list)
-        self._threads: defaultdict[str, list[int]] = defaultdict(list)
+        self._positions_by_assistant: defaultdict[str, list[int]] = defaultdict(list)
+        self._positions_by_thread: defaultdict[str, list[int]] = defaultdict(list)
         self._runs: set[str] = set()
-        self._of_assistant: defaultdict[str, list[str]] = defaultdict(list)
-        self._of_thread: defaultdict[str, list[str]] = defaultdict(list)
+        self._runs_by_assistant: defaultdict[str, list[str]] = defaultdict(list)
+        self._runs_by_thread: defaultdict[str, list[str]] = defaultdict(list)
 
-    def keep(self, line: Line, place: int) -> None:
-        """Remember a context for the runs to come."""
+    def add(self, line: Line, position: int) -> None:
+        """Register the position of a context for later runs."""
         if line.assistant is not None:
-            self._assistants[line.assistant].append(place)
+            self._positions_by_assistant[line.assistant].append(position)
         if line.thread is not None:
-            self._threads[line.thread].append(place)
+            self._positions_by_thread[line.thread].append(position)
 
     def runs_of(self, line: Line) -> list[str]:
-        """The runs told so far that a context is about."""
+        """The runs read so far that a context applies to."""
         if line.assistant is not None:
-            return self._of_assistant.get(line.assistant, [])
-        return [] if line.thread is None else self._of_thread.get(line.thread, [])
+            return self._runs_by_assistant.get(line.assistant, [])
+        return [] if line.thread is None else self._runs_by_thread.get(line.thread, [])
 
-    def new_for(self, run_id: str, line: Line) -> list[int]:
-        """The contexts that a run gets when the file first tells of it, in order."""
+    def positions_for(self, run_id: str, line: Line) -> list[int]:
+        """Positions of the earlier contexts of a run, in order; empty after its first run line."""
         if line.kind != RUN or run_id in self._runs:
             return []
         self._runs.add(run_id)
         found: list[int] = []
         if line.assistant is not None:
-            self._of_assistant[line.assistant].append(run_id)
-            found += self._assistants.get(line.assistant, [])
+            self._runs_by_assistant[line.assistant].append(run_id)
+            found += self._positions_by_assistant.get(line.assistant, [])
         if line.thread is not None:
-            self._of_thread[line.thread].append(run_id)
-            found += self._threads.get(line.thread, [])
+            self._runs_by_thread[line.thread].append(run_id)
+            found += self._positions_by_thread.get(line.thread, [])
         return sorted(found)

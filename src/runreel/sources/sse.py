@@ -1,7 +1,7 @@
 """Server-sent events, parsed from bytes in chunks of any size.
 
 The rules are those of the WHATWG HTML standard, section "Server-sent events", with one difference:
-data stays bytes, so that text that is not UTF-8 is noticed by the caller and not replaced.
+data stays bytes, so that the caller can detect invalid UTF-8, which would otherwise be replaced.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-# No stream asks to wait for longer, and Python reads no integer of thousands of digits.
+# Python refuses to parse integers of thousands of digits; no real reconnection time is longer.
 _DIGITS = 19
 _BOM = b"\xef\xbb\xbf"
 _FIELD = re.compile(rb"(?:data|event|id|retry)(?::|\Z)|:")
@@ -32,7 +32,7 @@ class LineSplitter:
         self._at_start = True
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The lines that ``chunk`` completes, without their ends."""
+        """Return the lines that ``chunk`` completes, without their line ends."""
         if self._after_cr and chunk:
             self._after_cr = False
             chunk = chunk.removeprefix(b"\n")
@@ -58,14 +58,14 @@ class LineSplitter:
         return lines
 
     def end(self) -> list[bytes]:
-        """The last line, where its end is missing."""
+        """Return the last line if its line end is missing."""
         return self.feed(b"\n") if self._open else []
 
 
 class SSEParser:
-    """Parses one stream: ``feed`` it chunks as they arrive, ``end`` it where the stream ends.
+    """Parses one stream: call ``feed`` with each chunk, and ``end`` at the end of the stream.
 
-    ``retry`` is the reconnection time in ms that the stream asked for, None if it did not.
+    ``retry`` is the reconnection time in ms that the stream set, None if it set none.
     """
 
     def __init__(self) -> None:
@@ -76,20 +76,20 @@ class SSEParser:
         self._id = b""
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
-        """The events that ``chunk`` completes."""
+        """Return the events that ``chunk`` completes."""
         events = map(self.line, self._lines.feed(chunk))
         return [event for event in events if event is not None]
 
     def end(self) -> list[ServerSentEvent]:
-        """The event that the stream ended in the middle of.
+        """Return the unfinished event at the end of the stream, if there is one.
 
-        The standard drops it; the data may be complete all the same, which its reader finds out.
+        The standard drops it. Its data may still be complete; the caller decides.
         """
         events = [self.line(line) for line in self._lines.end()]
         return [event for event in (*events, self.dispatch()) if event is not None]
 
     def line(self, line: bytes) -> ServerSentEvent | None:
-        """The event that one line (without its end) completes."""
+        """Feed one line without its line end; return the event that it completes, or None."""
         if not line:
             return self.dispatch()
         field, _, value = line.partition(b":")
@@ -106,11 +106,11 @@ class SSEParser:
 
     @property
     def data(self) -> list[bytes]:
-        """The data lines of the event that is not complete yet."""
+        """The data lines of the unfinished event."""
         return self._data
 
     def dispatch(self) -> ServerSentEvent | None:
-        """Complete the event, as an empty line does; None where it has no data."""
+        """Complete the event, as an empty line does; None if it has no data."""
         type_, data = self._type, self._data
         self._type, self._data = b"", []
         if not data:
@@ -119,7 +119,7 @@ class SSEParser:
 
 
 def is_field(line: bytes) -> bool:
-    """Whether a line is a comment or has a field that the standard knows."""
+    """Whether a line is a comment or has a field name of the standard."""
     return _FIELD.match(line) is not None
 
 

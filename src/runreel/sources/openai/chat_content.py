@@ -1,4 +1,4 @@
-"""What a message or delta of a chat completion says: its text by parts, where its text is found."""
+"""The text of a message or delta of a chat completion, by part, and its text slots."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runreel.codec.source_protocol import TextSlot
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A message says its text under these keys, each a part of its own.
+# Keys of a message that hold text; each is a part of its own.
 KEYS = ("content", "refusal")
 
 _PART_KEYS = ("text", "refusal")
@@ -18,7 +18,7 @@ _LENGTH_OR_TEXT = (str, int)
 
 
 def choice_of(value: dict[str, Any]) -> dict[str, Any]:
-    """The first choice of a chunk or completion, empty where there is none."""
+    """The first choice of a chunk or completion, empty without one."""
     choices = value.get("choices")
     if type(choices) is list:
         for choice in choices:
@@ -28,12 +28,12 @@ def choice_of(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def message_of(choice: dict[str, Any]) -> dict[str, Any]:
-    """What a choice says: its delta, or else its message."""
+    """The delta of a choice, or else its message."""
     return pj.as_object(choice.get("delta", choice.get("message")))
 
 
 def usage_of(value: dict[str, Any]) -> Any:
-    """The usage object of a chunk or completion, where some servers put it; None if it has none."""
+    """The usage object of a chunk or completion, at any of the places servers use; None without."""
     usage = value.get("usage")
     for holder in (value.get("x_groq"), choice_of(value)) if usage is None else ():
         usage = pj.as_object(holder).get("usage")
@@ -43,40 +43,40 @@ def usage_of(value: dict[str, Any]) -> Any:
 
 
 def slots(message: dict[str, Any]) -> list[TextSlot]:
-    """The places of a message's text, in order."""
+    """The text slots of a message, in order."""
     found = []
     for key in KEYS:
-        said = message.get(key)
-        if type(said) in _LENGTH_OR_TEXT:
+        content = message.get(key)
+        if type(content) in _LENGTH_OR_TEXT:
             found.append(TextSlot(message, key))
-        elif type(said) is list:
-            found += _part_slots(said)
+        elif type(content) is list:
+            found += _part_slots(content)
     return found
 
 
-def pieces(delta: dict[str, Any]) -> dict[str, str]:
-    """What a delta adds to the text, by key."""
+def text_deltas(delta: dict[str, Any]) -> dict[str, str]:
+    """The text deltas of a chunk's delta, by key."""
     return {key: text for key in KEYS if (text := _text(delta.get(key)))}
 
 
 def parts(message: dict[str, Any]) -> tuple[str, ...]:
-    """The texts of a whole message, part by part."""
+    """The texts of a complete message, one per part."""
     found: list[str] = []
     for key in KEYS:
-        said = message.get(key)
-        if isinstance(said, str):
-            found.append(said)
-        elif isinstance(said, list):
-            found += [slot.container[slot.key] for slot in _part_slots(said)]
+        content = message.get(key)
+        if isinstance(content, str):
+            found.append(content)
+        elif isinstance(content, list):
+            found += [slot.container[slot.key] for slot in _part_slots(content)]
     return tuple(text for text in found if isinstance(text, str))
 
 
-def _text(said: Any) -> str:
-    if type(said) is str:
-        return said
-    if type(said) is not list:
+def _text(content: Any) -> str:
+    if type(content) is str:
+        return content
+    if type(content) is not list:
         return ""
-    texts = (slot.container[slot.key] for slot in _part_slots(said))
+    texts = (slot.container[slot.key] for slot in _part_slots(content))
     return "".join(text for text in texts if type(text) is str)
 
 

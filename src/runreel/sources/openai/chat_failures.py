@@ -1,4 +1,4 @@
-"""How a chat completion failed, wherever its server says so."""
+"""Detection of failed chat completions, in the shapes of several servers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _FAILING = frozenset(("error", "insufficient_system_resource"))
 
 
 class Failure(NamedTuple):
-    """The message and the code of an error, None where the server gave none."""
+    """Message and code of an error; each is None if the server sent none."""
 
     message: str | None
     code: int | str | None
 
 
 def failure_of(value: dict[str, Any], reason: str | None) -> Failure | None:
-    """Why a chunk or completion is the end of a failed one; None if it is not."""
+    """The failure that a chunk or completion reports, None without one."""
     choices = value.get("choices")
     if not choices or value.get("error"):
         found = oj.body_error(value)

@@ -1,13 +1,13 @@
-"""Reads the JSON of chat completions: chunks of a stream, whole completions, requests.
+"""The source adapter for chat completions: chunks of a stream, complete completions, requests.
 
-A run is one completion. Of several choices the first is read; the others stand in the log. Calls
-of tools come in pieces that are put together here, for no chunk has them whole. A completion that
-has failed stays failed, whatever its stream holds behind the error.
+A run is one completion. Only the first of several choices is interpreted; all are stored. Tool
+calls arrive as deltas and are assembled here, because no chunk holds a complete one. A failed
+completion stays failed, regardless of chunks after the error.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from runreel.codec import plain_json as pj
 from runreel.codec import token_counts
@@ -21,23 +21,26 @@ from runreel.codec.source_protocol import (
 )
 from runreel.model.events import CONTEXT, RUN, STREAM_EVENT
 from runreel.model.messages import PartialMessage
-from runreel.model.results import RunResult, RunStreamEvent, UsageDetails
+from runreel.model.results import RunResult, RunStreamEvent
 from runreel.model.status import PARTIAL, MessageStatus, RunStatus, StreamEvent
 from runreel.model.timestamps import micros
 from runreel.sources.openai import chat_content, text_parts
 from runreel.sources.openai import tool_calls as chat_calls
 from runreel.sources.openai import values as oj
 from runreel.sources.openai.chat_failures import failure_of
+from runreel.sources.openai.chat_memory import (
+    Memory,
+    after_chunk,
+    details_increase,
+    usage_increase,
+)
 
 if TYPE_CHECKING:
-    from runreel.codec.token_counts import Tally
     from runreel.model.messages import Message
     from runreel.sources.openai.chat_failures import Failure
-    from runreel.sources.openai.text_parts import Spans
-    from runreel.sources.openai.tool_calls import Calls
 
 CHUNK = "chat.completion.chunk"
-# What a server sends behind the last chunk. It is no JSON: a row holds it as a string.
+# Sent after the last chunk. It is not JSON: the event stores it as a string.
 DONE = "[DONE]"
 
 _CALLING = frozenset(("tool_calls", "function_call"))
@@ -48,29 +51,15 @@ _STATUSES = {
 }
 
 
-class Memory(NamedTuple):
-    """What the chunks so far hold; ``ended``: the last has come, but for those with usage alone."""
-
-    id: str | None = None
-    created: int | None = None
-    model: str | None = None
-    spans: Spans = ()
-    calls: Calls = ()
-    usage: Tally | None = None
-    details: UsageDetails | None = None
-    failure: Failure | None = None
-    ended: bool = False
-
-
 class OpenAIChatReader:
-    """Chunks and objects of ``/v1/chat/completions``, of whichever server."""
+    """Interprets chunks and objects of ``/v1/chat/completions`` of any compatible server."""
 
     name = "openai-chat"
 
     def read(self, kind: str, value: Any, so_far: ReadContext = START) -> Interpretation:
-        """What the row means."""
+        """Interpret a chunk, completion or request."""
         if kind == STREAM_EVENT and value == DONE:
-            return _marked(so_far.text, so_far.memory)
+            return _end_marker(so_far.text, so_far.memory)
         value = pj.as_object(value)
         if kind == STREAM_EVENT:
             return _chunk(value, so_far.text, so_far.memory)
@@ -81,7 +70,7 @@ class OpenAIChatReader:
         return Interpretation(memory=so_far.memory)
 
     def type_of(self, kind: str, value: Any) -> str | None:
-        """The ``StreamEvent`` or ``RunStatus`` name; None for a chunk that means neither."""
+        """The ``StreamEvent`` or ``RunStatus`` name; None for all other chunks."""
         value = pj.as_object(value)
         choice = chat_content.choice_of(value)
         if kind == RUN:
@@ -93,7 +82,7 @@ class OpenAIChatReader:
             return StreamEvent.ERROR.name
         if reason:
             return _end(reason).name
-        return PARTIAL if chat_content.pieces(chat_content.message_of(choice)) else None
+        return PARTIAL if chat_content.text_deltas(chat_content.message_of(choice)) else None
 
     def index_of(self, _kind: str, _value: Any) -> int | None:
         """None: chunks have no numbers."""
@@ -105,12 +94,12 @@ class OpenAIChatReader:
         return chat_content.slots(chat_content.message_of(choice))
 
     def text_mode(self, value: Any) -> TextMode:
-        """A delta is appended; a message is the whole text."""
+        """A delta is appended; a message is cumulative."""
         is_chunk = "delta" in chat_content.choice_of(pj.as_object(value))
         return TextMode.DELTA if is_chunk else TextMode.CUMULATIVE
 
     def envelope(self, type_: str | None, _source_index: int | None, text: str) -> Any:
-        """A piece of content."""
+        """A text delta of ``content``."""
         if type_ != PARTIAL:
             return None
         delta = {"content": text}
@@ -118,7 +107,7 @@ class OpenAIChatReader:
         return {"object": CHUNK, "choices": [choice]}
 
     def parse_text_only(self, _value: Any) -> None:
-        """None: what tells pieces never tells the whole text."""
+        """None: this source is not cumulative."""
         return
 
 
@@ -126,7 +115,7 @@ reader = OpenAIChatReader()
 
 
 def ends(value: Any) -> bool:
-    """Whether nothing but the usage comes after a chunk."""
+    """Whether a chunk is the final one; only chunks with usage may follow."""
     if value == DONE:
         return True
     value = pj.as_object(value)
@@ -138,29 +127,29 @@ def _chunk(value: dict[str, Any], text: str, known: Memory | None) -> Interpreta
     memory = known or Memory()
     choice = chat_content.choice_of(value)
     delta, reason = chat_content.message_of(choice), _reason(choice)
-    pieces = chat_content.pieces(delta)
-    appended = "".join(pieces.values())
+    deltas = chat_content.text_deltas(delta)
+    appended = "".join(deltas.values())
     if "delta" not in choice and appended:
         memory = memory._replace(spans=())
     text = text if text.endswith(appended) else text + appended
-    after = _after(memory, value, delta, text, pieces)
+    after = after_chunk(memory, value, delta, text, deltas)
     failure = memory.failure or failure_of(value, reason)
-    ended = bool(reason or failure) or (memory.ended and not pieces)
+    ended = bool(reason or failure) or (memory.ended and not deltas)
     if failure is not memory.failure or ended is not memory.ended:
         after = after._replace(failure=failure, ended=ended)
     event: RunStreamEvent | None = None
-    if failure and (pieces or reason or memory.failure is None):
+    if failure and (deltas or reason or memory.failure is None):
         event = _failed(failure, after, text)
     elif reason:
         event = _last(after, text, _end(reason), reason)
-    elif pieces:
-        said = PartialMessage(text_parts.parts(after.spans, text), _separator="")
-        event = RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=said)
+    elif deltas:
+        partial = PartialMessage(text_parts.parts(after.spans, text), _separator="")
+        event = RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=partial)
     return Interpretation(
         event=event,
         error_code=failure.code if event and failure else None,
-        usage=_usage_increase(memory.usage, after.usage),
-        details=_details_increase(memory.details, after.details),
+        usage=usage_increase(memory.usage, after.usage),
+        details=details_increase(memory.details, after.details),
         metadata=_metadata(value) if memory.model is None else None,
         starts_response=known is None,
         memory=after,
@@ -168,8 +157,8 @@ def _chunk(value: dict[str, Any], text: str, known: Memory | None) -> Interpreta
     )
 
 
-def _marked(text: str, known: Memory | None) -> Interpretation:
-    """The end of a stream, which is news only where no chunk was the last."""
+def _end_marker(text: str, known: Memory | None) -> Interpretation:
+    """Interpret ``[DONE]``: it ends the stream only if no final chunk has arrived."""
     memory = known or Memory()
     if memory.ended:
         return Interpretation(memory=memory, marker=True)
@@ -194,35 +183,13 @@ def _failed(failure: Failure, memory: Memory, text: str) -> RunStreamEvent:
     return RunStreamEvent(StreamEvent.ERROR, error=failure.message, _message=message)
 
 
-def _after(
-    memory: Memory, value: dict[str, Any], delta: dict[str, Any], text: str, pieces: dict[str, str]
-) -> Memory:
-    grown, end = memory.spans, len(text) - sum(map(len, pieces.values()))
-    for key, piece in pieces.items():
-        end += len(piece)
-        grown = text_parts.grown(grown, text[:end], (chat_content.KEYS.index(key), 0), piece)
-    usage = chat_content.usage_of(value)
-    counts = token_counts.read(usage, token_counts.CHAT)
-    return Memory(
-        id=memory.id or pj.as_text(value.get("id")) or None,
-        created=memory.created or micros(value.get("created")),
-        model=memory.model or pj.as_text(value.get("model")) or None,
-        spans=grown,
-        calls=chat_calls.with_delta(memory.calls, delta),
-        usage=memory.usage if counts is None else counts,
-        details=oj.details(usage, token_counts.CHAT) or memory.details,
-        failure=memory.failure,
-        ended=memory.ended,
-    )
-
-
 def _completion(value: dict[str, Any], known: Memory | None) -> Interpretation:
     memory, choice = known or Memory(), chat_content.choice_of(value)
     status, reason = _status(value, choice), _reason(choice)
     failure = failure_of(value, reason)
-    said = chat_content.message_of(choice)
-    calls, parts = chat_calls.with_delta((), said), chat_content.parts(said)
-    after = _after(memory, value, {}, "", {})
+    content = chat_content.message_of(choice)
+    calls, parts = chat_calls.with_delta((), content), chat_content.parts(content)
+    after = after_chunk(memory, value, {}, "", {})
     message: Message | PartialMessage | None = None
     if failure is None and not (calls and not parts):
         own = Memory(pj.as_text(value.get("id")), micros(value.get("created")))
@@ -238,8 +205,8 @@ def _completion(value: dict[str, Any], known: Memory | None) -> Interpretation:
     return Interpretation(
         result=result,
         error_code=failure.code if failure else None,
-        usage=_usage_increase(memory.usage, after.usage),
-        details=_details_increase(memory.details, after.details),
+        usage=usage_increase(memory.usage, after.usage),
+        details=details_increase(memory.details, after.details),
         metadata=_metadata(value),
         starts_response=known is None,
         memory=after._replace(failure=failure, ended=True),
@@ -279,7 +246,7 @@ def _status(completion: dict[str, Any], choice: dict[str, Any]) -> RunStatus:
 
 
 def _end(reason: str) -> StreamEvent:
-    # A call that the request forced ends with "stop": nobody waits for its result then.
+    # A call that the request forced ends with "stop": the model does not wait for its result.
     return StreamEvent.TOOL_CALLS if reason in _CALLING else StreamEvent.DONE
 
 
@@ -287,26 +254,8 @@ def _reason(choice: dict[str, Any]) -> str | None:
     return pj.as_text(choice.get("finish_reason")) or None
 
 
-def _usage_increase(before: Tally | None, now: Tally | None) -> Tally | None:
-    """What is to be added to the usage; some servers tell the total so far with each chunk."""
-    return None if now is None or now == before else now.minus(before)
-
-
 def _unread(value: dict[str, Any]) -> tuple[str, ...]:
-    """What of a chunk or completion is not understood."""
+    """The keys of a chunk or completion whose values are not understood."""
     usage = chat_content.usage_of(value)
     counts = None if usage is None else token_counts.read(usage, token_counts.CHAT)
     return ("usage",) if counts is not None and counts.unread else ()
-
-
-def _details_increase(before: UsageDetails | None, now: UsageDetails | None) -> UsageDetails | None:
-    if now is None or before is None:
-        return now
-    if now == before:
-        return None
-    return UsageDetails(
-        None if now.cached_tokens is None else now.cached_tokens - (before.cached_tokens or 0),
-        None
-        if now.reasoning_tokens is None
-        else now.reasoning_tokens - (before.reasoning_tokens or 0),
-    )

@@ -1,4 +1,4 @@
-"""Which chat completion a run records: a run is one completion, and a second one is refused."""
+"""Check that a run records one chat completion only; a second one is refused."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from runreel.codec import plain_json as pj
 from runreel.model.errors import BadInput
 from runreel.model.events import RUN, STREAM_EVENT
 
-# So many chunks of one id show that a server gives all chunks of a completion the same.
-_STABLE = 2
+# After this number of chunks with one id, the server is taken to use one id per completion.
+_STABLE_CHUNKS = 2
 
 
 class Completion:
-    """The completion whose chunks have come so far.
+    """The completion whose chunks were added so far.
 
-    Some servers give each chunk an id of its own, and some none: an id alone does not make another
+    Some servers give each chunk its own id, and some none: a new id alone does not mean another
     completion.
     """
 
@@ -23,11 +23,11 @@ class Completion:
         self._ids: dict[str, int] = {}
         self._ended = False
 
-    def take(self, kind: str, value: Any) -> None:
-        """Take in a chunk or a whole completion.
+    def add(self, kind: str, value: Any) -> None:
+        """Add a chunk or a complete completion.
 
         Raises:
-            BadInput: if it is of another completion than those before.
+            BadInput: if it belongs to another completion than the previous ones.
         """
         if kind not in (RUN, STREAM_EVENT):
             return
@@ -36,16 +36,16 @@ class Completion:
         if not id_ or not choices:
             return
         if self._ids and id_ not in self._ids and self._is_another(kind, choices):
-            known = next(iter(self._ids))
+            current = next(iter(self._ids))
             raise BadInput(
-                f"this is of completion {id_}, and the run is completion {known}:"
-                " record each as a run of its own"
+                f"this belongs to completion {id_}, but the run records completion {current}:"
+                " record each completion as its own run"
             )
         self._ids[id_] = self._ids.get(id_, 0) + 1
         self._ended |= kind == RUN or any(map(_finishes, choices))
 
-    def end(self) -> None:
-        """Take in that the stream has ended."""
+    def mark_ended(self) -> None:
+        """Note the end of the stream."""
         self._ended = True
 
     def _is_another(self, kind: str, choices: list[Any]) -> bool:
@@ -55,7 +55,7 @@ class Completion:
         if first is None or self._ended:
             return first is not None
         delta = pj.as_object(pj.as_object(first).get("delta"))
-        return max(self._ids.values()) >= _STABLE and bool(delta.get("role"))
+        return max(self._ids.values()) >= _STABLE_CHUNKS and bool(delta.get("role"))
 
 
 def _finishes(choice: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Output items of a response: those that its stream showed, and the calls that wait in them."""
+"""Output items of a response: collected from its stream, and the pending calls in them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from runreel.sources.openai import values as oj
 if TYPE_CHECKING:
     from runreel.sources.openai.text_parts import Spans
 
-# By output index; never changed in place.
+# Items by output index. Treated as immutable: never change one in place.
 Items = dict[int, dict[str, Any]]
 
 MESSAGE = "message"
 _SHOWN = frozenset(("response.output_item.added", "response.output_item.done"))
-# What a call is given, as it grows and as a whole: event, the item's type, its key, the event's.
-_GIVEN = {
+# Event type -> item type, the item's key for arguments, the event's key for a delta or all of them.
+_ARGUMENTS = {
     "response.function_call_arguments.delta": ("function_call", "arguments", "delta"),
     "response.custom_tool_call_input.delta": ("custom_tool_call", "input", "delta"),
     "response.function_call_arguments.done": ("function_call", "arguments", "arguments"),
     "response.custom_tool_call_input.done": ("custom_tool_call", "input", "input"),
 }
-# Calls that the program carries out, by the tool's name, and the key of what they are given.
+# Item types of calls that the program executes -> tool name, key of the arguments.
 _CLIENT_CALLS = {
     "apply_patch_call": ("apply_patch", "operation"),
     "computer_call": ("computer", "action"),
@@ -32,36 +32,36 @@ _CLIENT_CALLS = {
     "shell_call": ("shell", "action"),
     "tool_search_call": ("tool_search", "arguments"),
 }
-_KEPT = frozenset(
+_RELEVANT = frozenset(
     (MESSAGE, "function_call", "custom_tool_call", "mcp_approval_request", *_CLIENT_CALLS)
 )
 
 
 def shows_items(type_: str) -> bool:
-    """Whether events of this type show an output item, or what a call is given."""
-    return type_ in _SHOWN or type_ in _GIVEN
+    """Whether events of this type carry an output item or arguments of a call."""
+    return type_ in _SHOWN or type_ in _ARGUMENTS
 
 
-def after(items: Items, event: dict[str, Any]) -> Items:
-    """The items after such an event."""
+def apply_event(items: Items, event: dict[str, Any]) -> Items:
+    """Apply such an event to the items."""
     type_, index = event.get("type"), event.get("output_index")
     index = index if type(index) is int else len(items)
     if type_ in _SHOWN:
         item = pj.as_object(event.get("item"))
-        kept = pj.as_text(item.get("type")) in _KEPT
-        return {**items, index: item} if kept else items
-    given = _GIVEN.get(str(type_))
-    more = given and pj.as_text(event.get(given[2]))
-    if not given or more is None:
+        is_relevant = pj.as_text(item.get("type")) in _RELEVANT
+        return {**items, index: item} if is_relevant else items
+    details = _ARGUMENTS.get(str(type_))
+    text = details and pj.as_text(event.get(details[2]))
+    if not details or text is None:
         return items
-    kind, key, told = given
+    kind, key, source_key = details
     item = items.get(index) or {"type": kind, "name": event.get("name")}
-    so_far = pj.as_text(item.get(key)) or "" if told == "delta" else ""
-    return {**items, index: {**item, key: so_far + more}}
+    so_far = pj.as_text(item.get(key)) or "" if source_key == "delta" else ""
+    return {**items, index: {**item, key: so_far + text}}
 
 
 def output(items: Items, spans: Spans, text: str) -> list[dict[str, Any]]:
-    """The output that a response's last event left out, from what its stream showed."""
+    """Rebuild the output of a response whose last event omits it, from the stream."""
     streamed = texts.texts_by_part(spans, text)
     found = dict(items)
     for index in {output_index for output_index, _ in streamed}:
@@ -74,7 +74,7 @@ def output(items: Items, spans: Spans, text: str) -> list[dict[str, Any]]:
 
 
 def calls(items: list[dict[str, Any]]) -> ToolCallList | None:
-    """The calls and questions that wait for the program, in order; None where there are none."""
+    """The calls and approval requests that wait for the program, in order; None without any."""
     answered = {
         item.get("call_id")
         for item in items
@@ -100,18 +100,18 @@ def _call(item: dict[str, Any]) -> ToolCall | None:
     if type_ not in _CLIENT_CALLS or _is_hosted(item):
         return None
     name, key = _CLIENT_CALLS[type_]
-    given = item.get(key)
-    if given is None and "actions" in item:
-        given = {"actions": item["actions"]}
-    arguments = given if isinstance(given, dict) else {} if given is None else {key: given}
+    details = item.get(key)
+    if details is None and "actions" in item:
+        details = {"actions": item["actions"]}
+    arguments = details if isinstance(details, dict) else {} if details is None else {key: details}
     return ToolCall(
         pj.as_text(id_) or pj.as_text(item.get("id")) or None, FunctionCall(name, arguments)
     )
 
 
 def _is_hosted(item: dict[str, Any]) -> bool:
-    """Whether the server carries out the call itself."""
+    """Whether the server executes the call itself."""
     if item.get("type") == "tool_search_call":
         return item.get("execution") != "client"
-    place = pj.as_text(pj.as_object(item.get("environment")).get("type")) or ""
-    return place.startswith("container")
+    environment = pj.as_text(pj.as_object(item.get("environment")).get("type")) or ""
+    return environment.startswith("container")

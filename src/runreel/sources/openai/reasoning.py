@@ -1,4 +1,4 @@
-"""The reasoning that OpenAI's interfaces return beside an answer, where a server returns any."""
+"""The reasoning that servers of OpenAI's interfaces may return with an answer."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from runreel.model.events import RUN, STREAM_EVENT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# The keys of a message or delta, by the servers that use them: one of them repeats another.
+# Keys of reasoning in a message or delta. If several are present, they repeat each other.
 _KEYS = ("reasoning_content", "reasoning", "thinking")
 _DELTAS = {
     "response.reasoning_text.delta": ("content_index", 0),
     "response.reasoning_summary_text.delta": ("summary_index", 1),
 }
-_WHOLE = {
+_DONE = {
     "response.reasoning_text.done": ("content_index", 0),
     "response.reasoning_summary_text.done": ("summary_index", 1),
 }
@@ -24,10 +24,10 @@ _LISTS = ("content", "summary")
 
 
 class Thought(NamedTuple):
-    """A piece of reasoning.
+    """Reasoning text of one event.
 
-    ``part`` orders the parts of one answer's reasoning. ``text`` is appended to its part, or, if
-    ``whole``, replaces it.
+    ``part`` orders the parts of one answer's reasoning. ``text`` is appended to its part, or
+    replaces it if ``whole``.
     """
 
     part: tuple[int, int, int]
@@ -36,7 +36,7 @@ class Thought(NamedTuple):
 
 
 def of_message(message: dict[str, Any]) -> str:
-    """The reasoning in a message or delta of a chat completion; empty where it has none."""
+    """The reasoning in a message or delta of a chat completion; empty without any."""
     for key in _KEYS:
         if (text := message.get(key)) and isinstance(text, str):
             return text
@@ -44,7 +44,7 @@ def of_message(message: dict[str, Any]) -> str:
 
 
 def chat(kind: str, value: Any) -> Iterable[Thought]:
-    """The reasoning in a chunk, which adds to what came before, or in a completion."""
+    """The reasoning in a chunk, as a delta, or in a completion, complete."""
     for choice in map(pj.as_object, pj.as_list(pj.as_object(value).get("choices"))):
         if choice.get("index") in (0, None):
             message = pj.as_object(choice.get("delta", choice.get("message")))
@@ -55,7 +55,7 @@ def chat(kind: str, value: Any) -> Iterable[Thought]:
 
 
 def responses(kind: str, value: Any) -> Iterable[Thought]:
-    """The reasoning in an event of a response, or in a response."""
+    """The reasoning in a response or one of its events."""
     value = pj.as_object(value)
     if kind == RUN:
         return _output(value)
@@ -63,21 +63,21 @@ def responses(kind: str, value: Any) -> Iterable[Thought]:
     if kind != STREAM_EVENT or not isinstance(type_, str):
         return ()
     if type_ in _DELTAS:
-        return _piece(value, *_DELTAS[type_], "delta", whole=False)
-    if type_ in _WHOLE:
-        return _piece(value, *_WHOLE[type_], "text", whole=True)
+        return _part_of(value, *_DELTAS[type_], "delta", whole=False)
+    if type_ in _DONE:
+        return _part_of(value, *_DONE[type_], "text", whole=True)
     if type_ == "response.output_item.done":
         return _item(_number(value.get("output_index")), value.get("item"))
     return _output(pj.as_object(value.get("response")))
 
 
-def _piece(
-    value: dict[str, Any], index: str, list_: int, key: str, *, whole: bool
+def _part_of(
+    value: dict[str, Any], index: str, list_number: int, key: str, *, whole: bool
 ) -> Iterable[Thought]:
     text = value.get(key)
     if not text or not isinstance(text, str):
         return ()
-    part = (_number(value.get("output_index")), list_, _number(value.get(index)))
+    part = (_number(value.get("output_index")), list_number, _number(value.get(index)))
     return (Thought(part, text, whole),)
 
 
@@ -90,27 +90,27 @@ def _item(number: int, item: Any) -> Iterator[Thought]:
     item = pj.as_object(item)
     if item.get("type") != "reasoning":
         return
-    for list_, key in enumerate(_LISTS):
-        for place, part in enumerate(map(pj.as_object, pj.as_list(item.get(key)))):
+    for list_number, key in enumerate(_LISTS):
+        for number_in_list, part in enumerate(map(pj.as_object, pj.as_list(item.get(key)))):
             if (text := part.get("text")) and isinstance(text, str):
-                yield Thought((number, list_, place), text, whole=True)
+                yield Thought((number, list_number, number_in_list), text, whole=True)
 
 
 def _details(message: dict[str, Any]) -> str:
-    """The texts of ``reasoning_details``; what is encrypted has none."""
+    """The texts of ``reasoning_details``; encrypted details have no text."""
     details = map(pj.as_object, pj.as_list(message.get("reasoning_details")))
-    told = (detail.get("text") or detail.get("summary") for detail in details)
-    return "".join(text for text in told if isinstance(text, str))
+    texts = (detail.get("text") or detail.get("summary") for detail in details)
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _thinking(content: Any) -> Iterator[str]:
-    """The texts of the ``thinking`` parts of a content that is a list."""
+    """The texts of the ``thinking`` parts of a list of content parts."""
     for part in map(pj.as_object, pj.as_list(content)):
         thinking = part.get("thinking")
         if isinstance(thinking, str):
             yield thinking
-        for piece in map(pj.as_object, pj.as_list(thinking)):
-            if isinstance(text := piece.get("text"), str):
+        for item in map(pj.as_object, pj.as_list(thinking)):
+            if isinstance(text := item.get("text"), str):
                 yield text
 
 

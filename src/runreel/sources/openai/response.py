@@ -1,4 +1,4 @@
-"""What a response of the Responses API says: how it ended, its message and calls, its facts."""
+"""Interpretation of a response of the Responses API: outcome, message, calls and metadata."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from runreel.sources.openai import values as oj
 if TYPE_CHECKING:
     from runreel.model.results import ToolCallList
 
-# The keys of a content part under which its text stands.
+# Keys of a content part that hold its text.
 TEXT_KEYS = ("text", "refusal")
 
 _STATUSES = {
@@ -38,7 +38,7 @@ _RUNNING = (RunStatus.PENDING, RunStatus.IN_PROGRESS)
 
 
 class Outcome(NamedTuple):
-    """What a response came to."""
+    """Status, error, calls and message of a response."""
 
     status: RunStatus
     error: str | None = None
@@ -48,20 +48,20 @@ class Outcome(NamedTuple):
 
 
 def outcome(response: dict[str, Any], status: str | None = None) -> Outcome:
-    """What the response came to, by its own ``status`` or the one given."""
-    told = _status(response, status)
+    """The outcome of a response; ``status`` overrides the status in it."""
+    run_status = _status(response, status)
     message = _message(response)
-    if told is RunStatus.FAILED:
-        said = PartialMessage(message.parts, _separator="") if message.parts else None
-        return Outcome(told, *_error(response), message=said)
-    if told is RunStatus.TOOL_CALLS:
+    if run_status is RunStatus.FAILED:
+        partial = PartialMessage(message.parts, _separator="") if message.parts else None
+        return Outcome(run_status, *_error(response), message=partial)
+    if run_status is RunStatus.TOOL_CALLS:
         waiting = items.calls(_items(response))
-        return Outcome(told, tool_calls=waiting, message=message if message.parts else None)
-    return Outcome(told, message=message if told is RunStatus.COMPLETED else None)
+        return Outcome(run_status, tool_calls=waiting, message=message if message.parts else None)
+    return Outcome(run_status, message=message if run_status is RunStatus.COMPLETED else None)
 
 
 def metadata(response: dict[str, Any], *, first: bool) -> RunMetadata:
-    """What it says of its run, which was created when its ``first`` response was."""
+    """Metadata of the run; its creation time is that of its ``first`` response."""
     return RunMetadata(
         assistant_id=_assistant(response),
         thread_id=_conversation(response),
@@ -74,7 +74,7 @@ def metadata(response: dict[str, Any], *, first: bool) -> RunMetadata:
 
 
 def request_metadata(request: dict[str, Any]) -> RunMetadata:
-    """What the request for a response says of its run."""
+    """Metadata of the run in the request for a response."""
     return RunMetadata(
         assistant_id=_assistant(request),
         model=pj.as_text(request.get("model")) or None,
@@ -83,12 +83,12 @@ def request_metadata(request: dict[str, Any]) -> RunMetadata:
 
 
 def id_of(response: dict[str, Any]) -> str | None:
-    """The response's id."""
+    """The id of the response, None without one."""
     return pj.as_text(response.get("id")) or None
 
 
 def created(response: dict[str, Any]) -> int | None:
-    """When it was created, µs since the epoch."""
+    """Creation time in µs since the epoch, None without one."""
     return micros(response.get("created_at"))
 
 
@@ -108,9 +108,9 @@ def _error(response: dict[str, Any]) -> tuple[str | None, int | str | None]:
 
 
 def _message(response: dict[str, Any]) -> Message:
-    said = [item for item in _items(response) if item.get("type") == items.MESSAGE]
-    parts = [pj.as_object(part) for item in said for part in pj.as_list(item.get("content"))]
-    first = said[0] if said else {}
+    messages = [item for item in _items(response) if item.get("type") == items.MESSAGE]
+    parts = [pj.as_object(part) for item in messages for part in pj.as_list(item.get("content"))]
+    first = messages[0] if messages else {}
     return oj.message(
         first.get("id"),
         tuple(text for part in parts if (text := _text(part)) is not None),
@@ -135,7 +135,7 @@ def _message_status(response: dict[str, Any]) -> MessageStatus:
 
 
 def _incomplete(response: dict[str, Any]) -> str | None:
-    """Why it is incomplete, in its server's word."""
+    """The server's reason for an incomplete response."""
     return pj.as_text(pj.as_object(response.get("incomplete_details")).get("reason")) or None
 
 
@@ -143,8 +143,8 @@ def _source(note: dict[str, Any]) -> FileChunk | UnknownSource:
     if isinstance(note.get("file_id"), str):
         file = File(id=note["file_id"], name=pj.as_text(note.get("filename")))
         return FileChunk(parts=(), search_index=SearchIndex(id=None), file=file)
-    told = (pj.as_text(note.get(key)) for key in ("title", "url"))
-    return UnknownSource(" ".join(text for text in told if text))
+    texts = (pj.as_text(note.get(key)) for key in ("title", "url"))
+    return UnknownSource(" ".join(text for text in texts if text))
 
 
 def _items(response: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
-"""Reads the JSON of the Responses API: stream events, responses, requests.
+"""The source adapter for the Responses API: stream events, responses, requests.
 
-A run is a chain of responses, each going on from the one before; its usage is their sum. Text
-comes in pieces, each of one content part of one output item. What is asked of an event is its
-``type`` alone: types that are not named here mean nothing to a run, and stand in the log.
+A run is a chain of responses, each continuing the previous one; its usage is their sum. Text
+arrives as deltas, each for one content part of one output item. Events are distinguished by their
+``type`` alone: other types than those named here are stored and do not affect the run.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ CREATED = "response.created"
 _PARTIAL = StreamEvent.PARTIAL_MESSAGE
 _TEXT_DELTA = "response.output_text.delta"
 _DELTAS = frozenset((_TEXT_DELTA, "response.refusal.delta"))
-_GOING_ON = frozenset((CREATED, "response.queued", "response.in_progress"))
-# The last events of a stream: their type, rather than the response inside, says how it ended.
+_RUNNING = frozenset((CREATED, "response.queued", "response.in_progress"))
+# Final events of a stream: their type decides the outcome, not the status of the response in it.
 _ENDS = {
     "response.completed": "completed",
     "response.incomplete": "incomplete",
@@ -46,15 +46,17 @@ _STREAMED = {
     RunStatus.FAILED: StreamEvent.ERROR,
     RunStatus.TOOL_CALLS: StreamEvent.TOOL_CALLS,
 }
-# Where events repeat the text that deltas have told.
+# Events that repeat the text of the preceding deltas.
 _PART_DONE = frozenset(("response.output_text.done", "response.refusal.done"))
 _NO_ITEMS: Items = {}
 
 
 class Memory(NamedTuple):
-    """The response that streams, those whose usage is counted, its parts and output items.
+    """State between the events of a run.
 
-    ``misread`` are the responses whose usage is not understood.
+    ``response`` is the id of the current response, ``spans`` and ``items`` are its text parts and
+    output items. ``counted`` holds the ids of responses whose usage is counted, ``misread`` of
+    those whose usage is not understood.
     """
 
     response: str | None = None
@@ -63,14 +65,14 @@ class Memory(NamedTuple):
     misread: frozenset[str] = frozenset()
     items: Items = _NO_ITEMS
 
-    def moved(self, response: dict[str, Any]) -> Memory:
-        """The memory once ``response`` is the one that is told."""
+    def for_response(self, response: dict[str, Any]) -> Memory:
+        """The memory with ``response`` as the current one."""
         if not self.is_new(response):
             return self
         return self._replace(response=responses.id_of(response), spans=(), items=_NO_ITEMS)
 
-    def counting(self, response: dict[str, Any]) -> tuple[Memory, Tally | None]:
-        """The memory once the usage of ``response`` is counted, and what is to be added for it."""
+    def count_usage(self, response: dict[str, Any]) -> tuple[Memory, Tally | None]:
+        """Count the usage of ``response``: the new memory, and the usage to add (None: none)."""
         id_ = responses.id_of(response)
         counts = token_counts.read(response.get("usage"), token_counts.RESPONSES)
         if counts is None or id_ in self.counted or (counts.unread and id_ in self.misread):
@@ -83,35 +85,35 @@ class Memory(NamedTuple):
         return self._replace(counted=self.counted | {id_}, misread=self.misread - {id_}), added
 
     def is_new(self, response: dict[str, Any]) -> bool:
-        """Whether ``response`` is another than the one that was told so far."""
+        """Whether ``response`` is another one than the current response."""
         id_ = responses.id_of(response)
         return id_ is not None and id_ != self.response
 
 
 class OpenAIResponsesReader:
-    """Events and objects of ``/v1/responses``, of whichever server."""
+    """Interprets events and objects of ``/v1/responses``, of OpenAI and compatible servers."""
 
     name = "openai-responses"
 
     def read(self, kind: str, value: Any, so_far: ReadContext = START) -> Interpretation:
-        """What the row means."""
+        """Interpret an event, response or request."""
         value, memory = pj.as_object(value), so_far.memory or Memory()
         if kind == STREAM_EVENT:
             return _event(value, so_far.text, memory)
         if kind == RUN:
-            return _response(value, memory)
+            return _run_snapshot(value, memory)
         if kind == CONTEXT:
             return Interpretation(metadata=responses.request_metadata(value), memory=so_far.memory)
         return Interpretation(memory=so_far.memory)
 
     def type_of(self, kind: str, value: Any) -> str | None:
-        """The ``StreamEvent`` or ``RunStatus`` name; None for an event that means neither."""
+        """The ``StreamEvent`` or ``RunStatus`` name; None for all other events."""
         value = pj.as_object(value)
         if kind == RUN:
             return responses.outcome(value).status.name
         if kind != STREAM_EVENT:
             return None
-        if _piece(value):
+        if _text_delta(value):
             return PARTIAL
         if _is_error(value):
             return StreamEvent.ERROR.name
@@ -119,11 +121,11 @@ class OpenAIResponsesReader:
         return end and _STREAMED[responses.outcome(_response_of(value), end).status].name
 
     def index_of(self, _kind: str, _value: Any) -> int | None:
-        """None: each response of a chain numbers its events anew, and some servers number none."""
+        """None: the numbers restart with each response of a run, and some servers send none."""
         return None
 
     def slots(self, value: Any) -> list[TextSlot]:
-        """The delta; of what repeats deltas, the text of each text and refusal part."""
+        """The delta, or the text of each text and refusal part in an event that repeats deltas."""
         value = pj.as_object(value)
         type_ = _type(value)
         if type_ in _DELTAS:
@@ -139,7 +141,7 @@ class OpenAIResponsesReader:
         return [] if "type" in value else _response_slots(value)
 
     def text_mode(self, value: Any) -> TextMode:
-        """Deltas tell more, what ends them tells it again; a whole response stands for itself."""
+        """Deltas append, events after them repeat, a complete response is cumulative."""
         type_ = _type(pj.as_object(value))
         if type_ == CREATED:
             return TextMode.RESTART
@@ -148,7 +150,7 @@ class OpenAIResponsesReader:
         return TextMode.REPEAT if type_ else TextMode.CUMULATIVE
 
     def envelope(self, type_: str | None, _source_index: int | None, text: str) -> Any:
-        """A piece of the first part."""
+        """A text delta of the first part."""
         if type_ != PARTIAL:
             return None
         return {
@@ -160,7 +162,7 @@ class OpenAIResponsesReader:
         }
 
     def parse_text_only(self, _value: Any) -> None:
-        """None: what tells pieces never tells the whole text."""
+        """None: this source is not cumulative."""
         return
 
 
@@ -174,28 +176,30 @@ def ends(value: Any) -> bool:
 
 
 def _event(value: dict[str, Any], text: str, memory: Memory) -> Interpretation:
-    if piece := _piece(value):
-        return _grown(*piece, text, memory)
+    if delta := _text_delta(value):
+        return _apply_delta(*delta, text, memory)
     if _is_error(value):
         return _failed(value, memory)
     type_, response = _type(value), _response_of(value)
-    if type_ in _GOING_ON:
+    if type_ in _RUNNING:
         return Interpretation(
             metadata=responses.metadata(response, first=memory.response is None),
             time=responses.created(response),
             starts_response=memory.is_new(response),
-            memory=memory.moved(response),
+            memory=memory.for_response(response),
         )
     if openai_items.shows_items(type_):
-        return Interpretation(memory=memory._replace(items=openai_items.after(memory.items, value)))
+        return Interpretation(
+            memory=memory._replace(items=openai_items.apply_event(memory.items, value))
+        )
     if end := _ENDS.get(type_):
         if not pj.as_list(response.get("output")):
             response = {**response, "output": openai_items.output(memory.items, memory.spans, text)}
-        told = responses.outcome(response, end)
+        outcome = responses.outcome(response, end)
         event = RunStreamEvent(
-            _STREAMED[told.status], told.error, told.tool_calls, _message=told.message
+            _STREAMED[outcome.status], outcome.error, outcome.tool_calls, _message=outcome.message
         )
-        return _counted(response, memory, event=event, error_code=told.error_code)
+        return _with_usage(response, memory, event=event, error_code=outcome.error_code)
     return Interpretation(memory=memory)
 
 
@@ -205,26 +209,26 @@ def _failed(value: dict[str, Any], memory: Memory) -> Interpretation:
     return Interpretation(event=event, error_code=code, memory=memory)
 
 
-def _grown(part: Part, more: str, text: str, memory: Memory) -> Interpretation:
-    text = text if text.endswith(more) else text + more
-    grown = text_parts.grown(memory.spans, text, part, more)
-    message = PartialMessage(text_parts.parts(grown, text), None, "")
+def _apply_delta(part: Part, text_delta: str, text: str, memory: Memory) -> Interpretation:
+    text = text if text.endswith(text_delta) else text + text_delta
+    spans = text_parts.add_delta(memory.spans, text, part, text_delta)
+    message = PartialMessage(text_parts.parts(spans, text), None, "")
     event = RunStreamEvent(_PARTIAL, None, None, message)
-    # Most events are deltas, and ``_replace`` takes several times as long.
-    after = Memory(memory.response, memory.counted, grown, memory.misread, memory.items)
+    # Fast path: most events are deltas, and ``_replace`` is several times slower.
+    after = Memory(memory.response, memory.counted, spans, memory.misread, memory.items)
     return Interpretation(event, memory=after)
 
 
-def _response(response: dict[str, Any], memory: Memory) -> Interpretation:
-    told = responses.outcome(response)
-    result = RunResult(told.status, told.error, told.tool_calls, _message=told.message)
-    return _counted(response, memory, result=result, error_code=told.error_code)
+def _run_snapshot(response: dict[str, Any], memory: Memory) -> Interpretation:
+    outcome = responses.outcome(response)
+    result = RunResult(outcome.status, outcome.error, outcome.tool_calls, _message=outcome.message)
+    return _with_usage(response, memory, result=result, error_code=outcome.error_code)
 
 
-def _counted(response: dict[str, Any], memory: Memory, **told: Any) -> Interpretation:
-    """The reading of a response, with its usage unless that is counted already."""
+def _with_usage(response: dict[str, Any], memory: Memory, **fields: Any) -> Interpretation:
+    """The interpretation of a response, with its usage unless that is counted already."""
     usage = response.get("usage")
-    after, added = memory.moved(response).counting(response)
+    after, added = memory.for_response(response).count_usage(response)
     counted = responses.id_of(response) in memory.counted
     return Interpretation(
         usage=added,
@@ -234,7 +238,7 @@ def _counted(response: dict[str, Any], memory: Memory, **told: Any) -> Interpret
         starts_response=memory.is_new(response),
         memory=after,
         unread=("usage",) if added is not None and added.unread > 0 else (),
-        **told,
+        **fields,
     )
 
 
@@ -249,7 +253,7 @@ def _is_error(value: dict[str, Any]) -> bool:
         return True
     if type_.startswith("response."):
         return False
-    # A body that is an error has no type, or that of its error.
+    # The body of an HTTP error has no type, or the type of its error.
     if value.get("error") or value.get("object") == ERROR:
         return True
     return not type_ and oj.body_error(value) is not None
@@ -259,14 +263,14 @@ def _response_of(value: dict[str, Any]) -> dict[str, Any]:
     return pj.as_object(value.get("response"))
 
 
-def _piece(value: dict[str, Any]) -> tuple[Part, str] | None:
-    """The part that an event adds to and what it adds; None where it adds nothing."""
+def _text_delta(value: dict[str, Any]) -> tuple[Part, str] | None:
+    """Part and text of a text delta, None for any other event."""
     if _type(value) not in _DELTAS:
         return None
-    more = value.get("delta")
-    if not isinstance(more, str) or not more:
+    text = value.get("delta")
+    if not isinstance(text, str) or not text:
         return None
-    return (_number(value.get("output_index")), _number(value.get("content_index"))), more
+    return (_number(value.get("output_index")), _number(value.get("content_index"))), text
 
 
 def _number(value: Any) -> int:

@@ -1,4 +1,4 @@
-"""Which stretches of a run's text are which part of a message that is told piece by piece."""
+"""The parts of a message that arrives as text deltas, as spans of the run's text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Part = tuple[int, int]
 
 
 class Span(NamedTuple):
-    """The characters from ``start`` to before ``end`` are of this part."""
+    """The characters from ``start`` up to but not including ``end`` belong to ``part``."""
 
     part: Part
     start: int
@@ -20,13 +20,13 @@ class Span(NamedTuple):
 Spans = tuple[Span, ...]
 
 
-def grown(spans: Spans, text: str, part: Part, piece: str) -> Spans:
-    """The spans after ``piece`` of ``part`` has come, which ``text`` ends with."""
+def add_delta(spans: Spans, text: str, part: Part, text_delta: str) -> Spans:
+    """Add ``text_delta`` of ``part`` to the spans; ``text`` already ends with it."""
     end = len(text)
-    start = end - len(piece)
+    start = end - len(text_delta)
     if spans and spans[-1].end > start:
         spans = tuple(span for span in spans if span.end <= start)
-    # What was erased in between is taken to be of the part that goes on.
+    # Erased characters in between are assigned to the part that continues.
     between = text[spans[-1].end if spans else 0 : start]
     start -= len(between) - len(between.rstrip(PLACEHOLDER))
     if spans and spans[-1].part == part and spans[-1].end == start:
@@ -35,25 +35,25 @@ def grown(spans: Spans, text: str, part: Part, piece: str) -> Spans:
 
 
 def parts(spans: Spans, text: str) -> tuple[str, ...]:
-    """The texts of the parts, in the order of their numbers."""
+    """The texts of the parts, ordered by part number."""
     if len(spans) == 1:
-        # Most answers are one part.
+        # Fast path: most answers have one part.
         ((_, start, end),) = spans
-        return (_whole(text[start:end]),)
-    told = texts_by_part(spans, text)
-    return tuple(told[part] for part in sorted(told))
+        return (_join_surrogates(text[start:end]),)
+    texts = texts_by_part(spans, text)
+    return tuple(texts[part] for part in sorted(texts))
 
 
 def texts_by_part(spans: Spans, text: str) -> dict[Part, str]:
-    """The text of each part, by its numbers."""
-    told: dict[Part, str] = {}
+    """The text of each part, by part number."""
+    texts: dict[Part, str] = {}
     for part, start, end in spans:
-        told[part] = told.get(part, "") + text[start:end]
-    return {part: _whole(said) for part, said in told.items()}
+        texts[part] = texts.get(part, "") + text[start:end]
+    return {part: _join_surrogates(text) for part, text in texts.items()}
 
 
-def _whole(text: str) -> str:
-    """``text`` with characters that were told half by one piece, half by the next, made whole."""
+def _join_surrogates(text: str) -> str:
+    """``text`` with surrogate pairs joined that two deltas had split."""
     if text.isascii():
         return text
     try:

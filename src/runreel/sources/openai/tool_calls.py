@@ -1,4 +1,4 @@
-"""Calls of tools in chat completions, put together from their pieces."""
+"""Tool calls of chat completions, assembled from deltas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runreel.sources.openai import values as oj
 
 
 class Call(NamedTuple):
-    """A call as far as it has been told; ``number`` is the wire's."""
+    """A tool call as received so far; ``number`` is its index in the stream."""
 
     number: int
     id: str
@@ -22,18 +22,18 @@ class Call(NamedTuple):
 Calls = tuple[Call, ...]
 
 
-def with_delta(calls: Calls, said: dict[str, Any]) -> Calls:
-    """The calls after a delta, or a whole message, has told of them."""
-    items = [pj.as_object(item) for item in pj.as_list(said.get("tool_calls"))]
-    if isinstance(said.get("function_call"), dict):
-        items.append({"index": 0, "function": said["function_call"]})
+def with_delta(calls: Calls, message: dict[str, Any]) -> Calls:
+    """The calls after the delta, or complete message, ``message``."""
+    items = [pj.as_object(item) for item in pj.as_list(message.get("tool_calls"))]
+    if isinstance(message.get("function_call"), dict):
+        items.append({"index": 0, "function": message["function_call"]})
     for item in items:
-        calls = _with(calls, item)
+        calls = _merge(calls, item)
     return calls
 
 
 def tool_call_list(calls: Calls) -> ToolCallList | None:
-    """The calls as the model meant them."""
+    """The complete calls, None without any."""
     if not calls:
         return None
     return ToolCallList(
@@ -46,30 +46,30 @@ def tool_call_list(calls: Calls) -> ToolCallList | None:
     )
 
 
-def _with(calls: Calls, item: dict[str, Any]) -> Calls:
+def _merge(calls: Calls, item: dict[str, Any]) -> Calls:
     custom = isinstance(item.get("custom"), dict)
-    what = pj.as_object(item.get("custom" if custom else "function"))
-    id_, name = pj.as_text(item.get("id")) or "", pj.as_text(what.get("name")) or ""
-    text = pj.as_text(what.get("input" if custom else "arguments")) or ""
-    place = _place(calls, item.get("index"), id_)
-    if place is None or (name and id_ not in ("", calls[place].id)):
-        # Some servers number calls not at all, or all of them alike.
+    details = pj.as_object(item.get("custom" if custom else "function"))
+    id_, name = pj.as_text(item.get("id")) or "", pj.as_text(details.get("name")) or ""
+    text = pj.as_text(details.get("input" if custom else "arguments")) or ""
+    position = _index_of(calls, item.get("index"), id_)
+    if position is None or (name and id_ not in ("", calls[position].id)):
+        # Some servers send no index, or the same index for all calls.
         index = item.get("index")
         number = index if type(index) is int else len(calls)
         return (*calls, Call(number, id_, name, text, custom))
-    known = calls[place]
-    grown = known._replace(
+    known = calls[position]
+    merged = known._replace(
         id=known.id or id_,
         name=known.name or name,
         text=known.text + text,
         custom=known.custom or custom,
     )
-    return (*calls[:place], grown, *calls[place + 1 :])
+    return (*calls[:position], merged, *calls[position + 1 :])
 
 
-def _place(calls: Calls, index: Any, id_: str) -> int | None:
-    """Where the call stands that a piece is of; None where it begins a new one."""
+def _index_of(calls: Calls, index: Any, id_: str) -> int | None:
+    """Position of the call that a delta continues, None if it starts a new call."""
     if type(index) is not int:
         return len(calls) - 1 if calls and not id_ else None
-    found = [place for place, call in enumerate(calls) if call.number == index]
+    found = [position for position, call in enumerate(calls) if call.number == index]
     return found[-1] if found else None

@@ -1,4 +1,4 @@
-"""What the JSON of OpenAI's two interfaces has in common: calls, usage details, errors."""
+"""JSON values that OpenAI's two interfaces share: calls, usage details, errors, messages."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from runreel.codec.token_counts import UsageKeys
     from runreel.model.status import MessageStatus
 
-# The key under which arguments stand that are no JSON object, as the model spelled them.
+# Key of arguments that are not a JSON object; the value is the text of the model.
 UNPARSED = "_unparsed"
 
-# The keys of an error's message: one of them is OpenAI's.
-_SENTENCES = ("message", "detail")
-# Arguments stand some levels deep in what is stored of a run.
+# Keys of an error's message: OpenAI's, and that of other servers.
+_MESSAGE_KEYS = ("message", "detail")
+# Arguments are nested some levels deep in the stored result.
 _DEPTH = MAX_DEPTH - 8
 
 
@@ -37,7 +37,7 @@ def custom_call(id_: Any, name: Any, text: Any) -> ToolCall:
 
 
 def details(value: Any, names: UsageKeys) -> UsageDetails | None:
-    """What a usage object with these names says of its counts in ``…_details``, or beside them."""
+    """Cached and reasoning tokens of a usage object; ``names`` are the names of its counts."""
     if not isinstance(value, dict):
         return None
     given, made = (pj.as_object(value.get(f"{keys[0]}_details")) for keys in names[:2])
@@ -55,25 +55,28 @@ def error(value: Any) -> tuple[str | None, int | str | None]:
     code: Any = value.get("code")
     if type(code) not in (int, str):
         code = pj.as_text(value.get("type"))
-    return _sentence(value), code
+    return _error_message(value), code
 
 
 def body_error(body: dict[str, Any]) -> tuple[str | None, int | str | None] | None:
-    """The error that a whole body is, in the shapes of several servers; None if it is none."""
-    if told := body.get("error"):
-        return error(told) if isinstance(told, (dict, str)) else error(body)
-    if any(isinstance(body.get(key), str) for key in _SENTENCES) or body.get("object") == "error":
+    """Message and code of a body that is an error, in several servers' shapes; else None."""
+    if content := body.get("error"):
+        return error(content) if isinstance(content, (dict, str)) else error(body)
+    if (
+        any(isinstance(body.get(key), str) for key in _MESSAGE_KEYS)
+        or body.get("object") == "error"
+    ):
         return error({**body, "type": body.get("type") if _is_kind(body.get("type")) else None})
     return None
 
 
-def _sentence(error: dict[str, Any]) -> str:
-    found = (error.get(key) for key in _SENTENCES)
+def _error_message(error: dict[str, Any]) -> str:
+    found = (error.get(key) for key in _MESSAGE_KEYS)
     return next((text for text in found if isinstance(text, str)), "")
 
 
 def _is_kind(type_: Any) -> bool:
-    # The type of an event that carries an error says nothing about the error.
+    # "error" is the type of the event, not of the error in it.
     return isinstance(type_, str) and type_ != "error"
 
 
@@ -88,7 +91,7 @@ def message(  # noqa: PLR0913 - the fields of a message
     citations: tuple[Citation, ...] = (),
     finish_reason: str | None = None,
 ) -> Message:
-    """A finished message."""
+    """Build a finished message."""
     return Message(
         id=pj.as_text(id_) or None,
         parts=parts,

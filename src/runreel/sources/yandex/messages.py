@@ -1,4 +1,4 @@
-"""Messages of the Yandex Assistants service as the SDK shows them, with their citations."""
+"""Conversion of messages of the Yandex Assistants service, with their citations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _RESOURCE_TIMES = {"created_at": "createdAt", "updated_at": "updatedAt", "expire
 
 
 def completed_message(value: dict[str, Any]) -> Message:
-    """``Message`` of a ``threads.Message``."""
+    """Convert the JSON of a ``threads.Message`` to a ``Message``."""
     author = mapping(value, "author")
     return Message(
         id=string(value, "id"),
@@ -57,7 +57,7 @@ def _source(value: dict[str, Any]) -> FileChunk | UnknownSource:
     return FileChunk(
         parts=tuple(part for part in parts(chunk.get("content")) if part),
         search_index=SearchIndex(**_resource(mapping(chunk, "searchIndex"))),
-        # A deleted file leaves an empty one behind.
+        # The service sends an empty object for a deleted file.
         file=File(**_resource(file), mime_type=string(file, "mimeType"))
         if file.get("id")
         else None,
@@ -80,5 +80,5 @@ def parts(content: Any) -> tuple[str, ...]:
 
 
 def labels(value: dict[str, Any]) -> dict[str, str] | None:
-    """The labels of a run, a message or a resource; None where it has none."""
+    """The labels of a run, a message or a resource; None without labels."""
     return as_labels(value.get("labels")) or None

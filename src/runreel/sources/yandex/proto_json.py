@@ -1,4 +1,4 @@
-"""Values of proto3's JSON, in which a field has two names and an int64 may be a string."""
+"""Access to proto3 JSON, where a field has two names and an int64 may be a string."""
 
 from __future__ import annotations
 
@@ -7,56 +7,56 @@ from functools import lru_cache
 from typing import Any
 
 _capital = re.compile(r"[A-Z]")
-# int() would take digits of other scripts, underscores and white space.
+# int() also accepts digits of other scripts, underscores and white space.
 _int64 = re.compile(r"-?[0-9]{1,19}").fullmatch
 
 
 def get(value: dict[str, Any], name: str) -> Any:
-    """The field of this lowerCamelCase name, or of the proto's own; None where it is absent."""
+    """The field by its lowerCamelCase name or its original proto name; None if absent."""
     found = value.get(name)
     return value.get(original(name)) if found is None else found
 
 
 def has(value: dict[str, Any], name: str) -> bool:
-    """Whether the field is there, by either name."""
+    """Whether the field is present under either name."""
     return name in value or original(name) in value
 
 
 @lru_cache(maxsize=256)
 def original(name: str) -> str:
-    """The name of a field in its proto: ``createdAt`` is ``created_at``."""
+    """The name of a field in its proto: ``created_at`` for ``createdAt``."""
     return _capital.sub(lambda capital: f"_{capital[0].lower()}", name)
 
 
 def spellings(*names: str) -> frozenset[str]:
-    """The fields of these lowerCamelCase names, by all their names."""
+    """Both names of each of these lowerCamelCase fields."""
     return frozenset((*names, *map(original, names)))
 
 
 def mapping(value: dict[str, Any], name: str) -> dict[str, Any]:
-    """A message or a map; empty where it is none."""
+    """A message or map field; empty if it is not an object."""
     return as_mapping(get(value, name))
 
 
 def as_mapping(value: Any) -> dict[str, Any]:
-    """``value`` if it is a JSON object, else an empty one."""
+    """``value`` if it is a JSON object, otherwise an empty object."""
     return value if isinstance(value, dict) else {}
 
 
 def repeated(value: dict[str, Any], name: str) -> list[Any]:
-    """A repeated field; empty where it is none."""
+    """A repeated field; empty if it is not a list."""
     items = get(value, name)
     return items if isinstance(items, list) else []
 
 
 def string(value: dict[str, Any], name: str) -> str | None:
-    """A string; None where it is empty, which proto JSON may leave out, or no string."""
+    """A string field; None if it is not a string, or empty, which proto JSON may omit."""
     text = get(value, name)
     return text if isinstance(text, str) and text else None
 
 
 def integer(value: Any) -> int | None:
-    """An int64, as a number or as a string of digits; None where it is neither."""
+    """An int64, given as a number or a string of digits; None for anything else."""
     if isinstance(value, str):
         value = int(value) if _int64(value) else None
     elif type(value) is float and value.is_integer():

@@ -1,8 +1,8 @@
-"""Reads the proto JSON of the Yandex Assistants service, as the SDK would have shown it.
+"""The source adapter for the proto JSON of the Yandex Assistants service.
 
-Behaviour follows yandex-ai-studio-sdk 0.22.0 (``_runs/result.py``, ``_messages``); where the SDK
-raises on a message status it does not know, UNKNOWN is read. Fields have their lowerCamelCase names
-or those of the protos.
+Results equal those of yandex-ai-studio-sdk 0.22.0 (``_runs/result.py``, ``_messages``), except that
+an unknown message status becomes UNKNOWN, where the SDK raises. Fields may have their
+lowerCamelCase names or those of the protos.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from runreel.codec.token_counts import Tally
     from runreel.model.messages import Message
 
-# The fields of a message: one of them at least is in every JSON object that is such a message.
-# Live recording puts what JSON cannot hold under "@proto".
+# Field names of each message type: an object with none of them is not such a message.
+# Capture stores under "@proto" what JSON cannot represent.
 _RUN_FIELDS = proto_json.spellings(
     *("id", "state", "usage", "labels", "assistantId", "threadId", "createdBy", "createdAt"),
     "@proto",
@@ -51,12 +51,12 @@ _MESSAGE_FIELDS = proto_json.spellings(
 
 
 class YandexAssistantsReader:
-    """Runs, stream events, assistants and messages of ``yandex.cloud.ai.assistants.v1``."""
+    """Interprets the runs, events and contexts of ``yandex.cloud.ai.assistants.v1``."""
 
     name = "yandex-assistants"
 
     def read(self, kind: str, value: Any, _so_far: ReadContext = START) -> Interpretation:
-        """What the row means."""
+        """Interpret an event, run snapshot or context."""
         value = as_mapping(value)
         if kind == STREAM_EVENT:
             completed = mapping(value, "completedMessage")
@@ -82,7 +82,7 @@ class YandexAssistantsReader:
         return None
 
     def index_of(self, kind: str, value: Any) -> int | None:
-        """``streamCursor.currentEventIdx``, which proto JSON leaves out where it is 0."""
+        """``streamCursor.currentEventIdx``, which proto JSON omits for 0."""
         cursor = get(as_mapping(value), "streamCursor")
         if kind != STREAM_EVENT or not isinstance(cursor, dict):
             return None
@@ -108,11 +108,11 @@ class YandexAssistantsReader:
         ]
 
     def text_mode(self, _value: Any) -> TextMode:
-        """The whole text: each message repeats it."""
+        """Cumulative: each message repeats the whole text."""
         return TextMode.CUMULATIVE
 
     def envelope(self, type_: str | None, source_index: int | None, text: str) -> Any:
-        """A PARTIAL_MESSAGE of one part."""
+        """A PARTIAL_MESSAGE with one text part."""
         if type_ != PARTIAL or source_index is None:
             return None
         cursor = {"currentEventIdx": str(source_index)} if source_index else {}
@@ -123,7 +123,7 @@ class YandexAssistantsReader:
         }
 
     def parse_text_only(self, value: Any) -> tuple[int | None, str] | None:
-        """The cursor's number and the content of the only part."""
+        """Index and text of a text-only event with one part, None for any other value."""
         try:
             text = value["partialMessage"]["content"][0]["text"]["content"]
             cursor = value["streamCursor"]
@@ -139,7 +139,7 @@ reader = YandexAssistantsReader()
 
 
 def stream_event(value: dict[str, Any]) -> RunStreamEvent:
-    """``RunStreamEvent`` of a ``runs.StreamEvent``."""
+    """Convert the JSON of a ``runs.StreamEvent``."""
     partial, completed = get(value, "partialMessage"), get(value, "completedMessage")
     message: Message | PartialMessage | None = None
     if partial is not None:
@@ -155,7 +155,7 @@ def stream_event(value: dict[str, Any]) -> RunStreamEvent:
 
 
 def run_result(value: dict[str, Any]) -> RunResult:
-    """``RunResult`` of a ``runs.Run``."""
+    """Convert the JSON of a ``runs.Run``."""
     return _result(mapping(value, "state"), _total(value))
 
 
@@ -197,7 +197,7 @@ def _run_metadata(value: dict[str, Any]) -> RunMetadata:
 
 
 def _context_metadata(value: dict[str, Any]) -> RunMetadata:
-    # Of the things a run is about, only its assistant tells of the run itself: which model.
+    # Of all contexts, only the assistant says something about the run: its model.
     model = string(value, "modelUri")
     return RunMetadata(assistant_id=string(value, "id"), model=model) if model else RunMetadata()
 
@@ -210,16 +210,16 @@ def _tool_calls(holder: dict[str, Any]) -> ToolCallList | None:
 
 
 def _tool_call(value: dict[str, Any]) -> ToolCall:
-    called = get(value, "functionCall")
-    if called is None:
+    call = get(value, "functionCall")
+    if call is None:
         return ToolCall(id=None, function=None)
-    function = as_mapping(called)
+    function = as_mapping(call)
     arguments = _floats(mapping(function, "arguments"))
     return ToolCall(id=None, function=FunctionCall(string(function, "name") or "", arguments))
 
 
 def _floats(value: Any) -> Any:
-    """``value`` as a protobuf Struct gives it back: every number a float."""
+    """``value`` as a protobuf Struct returns it: with every number as a float."""
     match value:
         case bool():
             return value
@@ -243,7 +243,7 @@ def _error(holder: dict[str, Any]) -> str | None:
 
 
 def _error_code(holder: dict[str, Any]) -> int | None:
-    # 0 is the code of no error, and may be left out.
+    # Code 0 means "no error" and may be omitted.
     return integer(mapping(holder, "error").get("code")) or None
 
 
@@ -258,14 +258,14 @@ def _status(state: dict[str, Any]) -> RunStatus:
 
 
 def _unread_event(event: dict[str, Any], completed: dict[str, Any]) -> tuple[str, ...]:
-    # Most events are partial messages with the usual names.
+    # Fast path: most events are partial messages with the usual names.
     if "partialMessage" in event:
         return ()
     return (*_unread(event, _EVENT_FIELDS), *_unread(completed, _MESSAGE_FIELDS))
 
 
 def _unread(value: dict[str, Any], names: frozenset[str]) -> Iterator[str]:
-    """What of a message is not understood, given the names that it may have."""
+    """Names of what is not understood in a message, whose known fields are ``names``."""
     if not value:
         return
     if names.isdisjoint(value):
