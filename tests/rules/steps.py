@@ -11,7 +11,8 @@ from runreel.model.events import RUN, STREAM_EVENT
 from runreel.model.messages import PartialMessage
 from runreel.model.results import FunctionCall, RunResult, RunStreamEvent, ToolCall, ToolCallList
 from runreel.model.status import RunStatus, StreamEvent
-from runreel.projection.run_state import RunState, apply, apply_note, summary
+from runreel.projection.run_reducer import apply, apply_note
+from runreel.projection.run_state import RunState, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable

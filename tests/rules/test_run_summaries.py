@@ -13,7 +13,8 @@ from runreel.model.results import RunResult, RunStreamEvent, Usage, UsageDetails
 from runreel.model.runs import RunSummary
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.timestamps import rfc3339
-from runreel.projection.run_state import RunState, apply, apply_note, summary
+from runreel.projection.run_reducer import apply, apply_note
+from runreel.projection.run_state import RunState, summary
 from tests.rules.steps import (
     CALLS,
     NOON,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runreel.integrity import digest_chain
 from runreel.model.events import CLOSED, NOTE, STREAM_EVENT, EventRow
 from runreel.model.status import PARTIAL
-from runreel.projection import run_state
+from runreel.projection import run_reducer
 from runreel.projection.projector import RunProjector
 from runreel.projection.run_state import IMPORT
 from runreel.recording import event_builder
@@ -112,7 +112,7 @@ class NewRunWriter:
         self.rows += [draft.row for draft in made]
         self._digest, self.seq = made[-1].row.digest, made[-1].row.seq
         self._flowing = (
-            fold.transcript.text if run_state.accepts_text_fast_path(fold.state) else None
+            fold.transcript.text if run_reducer.accepts_text_fast_path(fold.state) else None
         )
         return made[-1].interpretation
 

@@ -1,4 +1,4 @@
-"""When to show each event of a replay. Computes pauses; never sleeps."""
+"""Event times and replay delays. Computes only; never sleeps."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
     from runreel.model.timeline import Clock
 
-# Where nothing is known of the timing.
+# In µs, for events without any time.
 EVEN_GAP = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class EventTiming:
-    """What is known of when an event happened: µs, each on a clock of its own.
+    """The known times of an event in µs, each on its own clock.
 
-    ``elapsed`` is since its recording session began, None where that says nothing (an import);
-    ``session`` numbers the sessions; ``at`` is the wall clock, ``source`` the source's own time.
+    ``elapsed`` counts from the start of the recording session; None for an import. ``session``
+    numbers the sessions. ``at`` is the wall clock, ``source`` the source's own time.
     """
 
     elapsed: int | None
@@ -29,28 +29,29 @@ class EventTiming:
     source: int | None
 
 
-def event_times(beats: Sequence[EventTiming]) -> tuple[list[int], Clock]:
-    """µs since the first event for each, never falling, and whose clock that is.
+def event_times(timings: Sequence[EventTiming]) -> tuple[list[int], Clock]:
+    """Return the µs since the first event for each event, and the clock they are from.
 
-    Recorded events keep their monotonic times, with the wall clock between sessions. Imported ones
-    take the source's times where it gives any, evenly spread between those; else even gaps.
+    They never decrease. Recorded events keep their monotonic times, with the wall clock between
+    sessions. Imported events use the source's times, evenly spread between those that have one, or
+    even gaps if there are none.
     """
-    if not beats:
+    if not timings:
         return [], "recorded"
-    if all(beat.elapsed is not None for beat in beats):
-        return _recorded(beats), "recorded"
-    known = [(n, beat.source) for n, beat in enumerate(beats) if beat.source is not None]
+    if all(timing.elapsed is not None for timing in timings):
+        return _recorded(timings), "recorded"
+    known = [(n, timing.source) for n, timing in enumerate(timings) if timing.source is not None]
     if len({time for _, time in known}) > 1:
-        return _spread(len(beats), [(n, time) for n, time in known if time is not None]), "source"
-    return [n * EVEN_GAP for n in range(len(beats))], "even"
+        return _spread(len(timings), [(n, time) for n, time in known if time is not None]), "source"
+    return [n * EVEN_GAP for n in range(len(timings))], "even"
 
 
 def wall_times(received: Sequence[int], known: Mapping[int, int]) -> list[int]:
-    """When each row of a run happened, in µs since the epoch, never falling.
+    """Return the wall-clock time of each row of a run in µs since the epoch; never decreasing.
 
-    ``known`` are the times on the run's own clock, by row: when a recorder received it, or the
-    source's own time of an imported one. Rows between two of them are evenly spread. Where there
-    are none, the rows happened when they were ``received``.
+    ``known`` maps row numbers to times on the run's own clock: when a recorder received the row, or
+    the source's time of an imported one. Rows between two known times are evenly spread. Without
+    known times, the rows happened when they were ``received``.
     """
     times = sorted(known.items()) or [*enumerate(received)]
     if not times:
@@ -62,7 +63,7 @@ def wall_times(received: Sequence[int], known: Mapping[int, int]) -> list[int]:
 def delays(
     times: Iterable[int], *, speed: float = 1.0, max_gap: float | None = None
 ) -> Iterator[float]:
-    """Seconds to wait before each event: gaps up to ``max_gap`` seconds, divided by ``speed``."""
+    """Return the wait in seconds before each event: gaps up to ``max_gap``, over ``speed``."""
     last: int | None = None
     for time in times:
         gap = 0.0 if last is None else max(0, time - last) / 1_000_000
@@ -70,17 +71,17 @@ def delays(
         last = time
 
 
-def _recorded(beats: Sequence[EventTiming]) -> list[int]:
+def _recorded(timings: Sequence[EventTiming]) -> list[int]:
     times: list[int] = []
-    first = previous = beats[0]
+    first = previous = timings[0]
     start = 0
-    for beat in beats:
-        if beat.session != previous.session:
-            start = times[-1] + max(0, beat.at - previous.at)
-            first = beat
-        time = start + (beat.elapsed or 0) - (first.elapsed or 0)
+    for timing in timings:
+        if timing.session != previous.session:
+            start = times[-1] + max(0, timing.at - previous.at)
+            first = timing
+        time = start + (timing.elapsed or 0) - (first.elapsed or 0)
         times.append(max(time, times[-1] if times else 0))
-        previous = beat
+        previous = timing
     return times
 
 

@@ -1,4 +1,4 @@
-"""From rows of the log to the state of runs."""
+"""The projector: applies the rows of the event log to the state of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runreel.model.events import NOTE, OPENED, PRUNED, EventRow, StoredEvent
 from runreel.model.messages import partial
 from runreel.model.status import PARTIAL
 from runreel.model.timestamps import from_micros
-from runreel.projection import run_state, tombstone
+from runreel.projection import run_reducer, run_state, tombstone
 from runreel.projection.run_mapper import RunProjection
 from runreel.projection.run_state import RunState
 from runreel.sources import reader_of
@@ -34,9 +34,10 @@ _TYPE, _KEEP, _PAYLOAD, _REDACTED = map(
 
 
 class ProjectedRow(NamedTuple):
-    """What one row holds and means; ``changed`` is whether a list of runs shows it.
+    """The result of applying one row: its value and its interpretation.
 
-    ``reading`` is None where the row holds nothing but text: see ``parse_text_only``.
+    ``interpretation`` is None for a text-only row. ``affects_projection`` is true if the row
+    changed what lists of runs show.
     """
 
     value: Any
@@ -45,7 +46,7 @@ class ProjectedRow(NamedTuple):
 
 
 class DamagedRow(LogError):
-    """A row of the log is damaged, so that nothing behind it means anything."""
+    """A row of the event log is damaged, so the rows after it cannot be interpreted."""
 
     hint = "The rows before it can still be read. Restore the log from a backup."
 
@@ -55,7 +56,7 @@ class DamagedRow(LogError):
 
 
 class RunProjector:
-    """One run's state and text, moved along its rows from the first on."""
+    """The state and text of one run; apply its rows in order, from the first."""
 
     __slots__ = ("reader", "run_id", "state", "transcript")
 
@@ -68,12 +69,12 @@ class RunProjector:
             self.use(source)
 
     def use(self, source: str) -> None:
-        """Read the run's events as this source's."""
+        """Interpret the run's events with the adapter of ``source``."""
         self.reader = reader_of(source)
         self.transcript = StreamCodec(self.reader, "")
 
     def apply(self, row: EventRow) -> ProjectedRow:
-        """Move over a row of the log.
+        """Apply a row of the event log.
 
         Raises:
             DamagedRow: if the row is damaged.
@@ -91,7 +92,7 @@ class RunProjector:
                 if row.type == OPENED and row.seq == 0:
                     self.use(value["source"])
                 elif row.type == PRUNED:
-                    # Whatever was read of the run before is gone.
+                    # Earlier rows no longer count: the tombstone holds the state.
                     self.state = tombstone.state_from_tombstone(value)
                     self.use(self.state.source)
             else:
@@ -99,22 +100,24 @@ class RunProjector:
             text = self.transcript.text
         except (BadValue, AttributeError, KeyError, TypeError) as error:
             raise DamagedRow(row, error) from error
-        reading = self.interpret(row.kind, value, text)
+        interpretation = self.interpret(row.kind, value, text)
         return ProjectedRow(
-            value, reading, self.apply_interpretation(row.kind, row.type, row.at, value, reading)
+            value,
+            interpretation,
+            self.apply_interpretation(row.kind, row.type, row.at, value, interpretation),
         )
 
     def _apply_text_row(self, row: EventRow) -> ProjectedRow:
-        """Move over a row that holds nothing but text, and flows."""
+        """Apply a text-only row on the fast path."""
         try:
             value = self.transcript.decode(row)
         except (BadValue, TypeError) as error:
             raise DamagedRow(row, error) from error
         self.apply_text(self.transcript.text)
-        return ProjectedRow(value, None, False)  # noqa: FBT003 - nothing that a list shows
+        return ProjectedRow(value, None, False)  # noqa: FBT003 - the projection is unchanged
 
     def apply_row(self, row: EventRow) -> bool:
-        """Like ``take`` for whoever needs the state alone: whether a list of runs shows the row.
+        """Apply a row without returning its value. True if the projection changed.
 
         Raises:
             DamagedRow: if the row is damaged.
@@ -122,81 +125,83 @@ class RunProjector:
         return self.apply_rows((row,)) >= 0
 
     def apply_rows(self, rows: Sequence[Row]) -> int:
-        """Move over rows of the log; the seq of the last of them that a list of runs shows, or -1.
+        """Apply rows; return the seq of the last one that changed the projection, or -1.
 
-        They have the columns of ``EventRow``; ``elapsed``, ``salt`` and ``digest`` are not needed.
+        Each has the columns of ``EventRow``; ``elapsed``, ``salt`` and ``digest`` may be None.
 
         Raises:
             DamagedRow: if one is damaged.
         """
-        shown, place = -1, 0
-        while place < len(rows):
-            if self.accepts_text_fast_path and (end := self._apply_text_rows(rows, place)) > place:
-                place = end
+        last_change, index = -1, 0
+        while index < len(rows):
+            if self.accepts_text_fast_path and (end := self._apply_text_rows(rows, index)) > index:
+                index = end
                 continue
-            row = EventRow._make(rows[place])
+            row = EventRow._make(rows[index])
             if self.apply(row).affects_projection:
-                shown = row.seq
-            place += 1
-        return shown
+                last_change = row.seq
+            index += 1
+        return last_change
 
     def _apply_text_rows(self, rows: Sequence[Row], start: int) -> int:
-        """Move over rows as long as they hold nothing but text; where that ends."""
-        text, place = self.transcript.text, start
-        while place < len(rows):
-            row = rows[place]
+        """Apply text-only rows from ``start``; return the index of the first other row."""
+        text, index = self.transcript.text, start
+        while index < len(rows):
+            row = rows[index]
             keep, payload = row[_KEEP], row[_PAYLOAD]
             if row[_TYPE] != PARTIAL or row[_REDACTED] is not None:
                 break
             if not text_delta.is_text_only(keep, payload):
                 break
             try:
-                piece = text_delta.text_only_text(payload)
-                # Nothing is copied where a piece is added to the end.
+                added = text_delta.text_only_text(payload)
+                # Nothing is copied where a delta is added to the end.
                 if keep == len(text):
-                    text += piece
+                    text += added
                 else:
-                    text = text[:keep] + piece
+                    text = text[:keep] + added
             except (BadValue, TypeError) as error:
                 raise DamagedRow(EventRow._make(row), error) from error
-            place += 1
-        if place > start:
+            index += 1
+        if index > start:
             self.apply_text(text)
-            self.state.last_seq += place - start - 1
-            self.state.events += place - start - 1
-        return place
+            self.state.last_seq += index - start - 1
+            self.state.events += index - start - 1
+        return index
 
     @property
     def accepts_text_fast_path(self) -> bool:
-        """Whether a partial message that says nothing else changes nothing that a list shows."""
-        return run_state.accepts_text_fast_path(self.state) and not self.transcript.masked_spans
+        """True if a text-only event would not change the projection now."""
+        return run_reducer.accepts_text_fast_path(self.state) and not self.transcript.masked_spans
 
     def apply_text(self, text: str, interpretation: Interpretation | None = None) -> None:
-        """Move over such a partial message; ``text`` is the run's text after it."""
+        """Apply a text-only event; ``text`` is the run's text after it."""
         self.transcript.text = text
         if interpretation is None:
-            run_state.apply_text(self.state, partial(text))
+            run_reducer.apply_text(self.state, partial(text))
         else:
-            said = cast("RunStreamEvent", interpretation.event)._message  # noqa: SLF001 - it is partial
-            run_state.apply_text(self.state, cast("PartialMessage", said), interpretation.memory)
+            message = cast("RunStreamEvent", interpretation.event)._message  # noqa: SLF001 - it is partial
+            run_reducer.apply_text(
+                self.state, cast("PartialMessage", message), interpretation.memory
+            )
 
     def interpret(self, kind: str, value: Any, text: str) -> Interpretation:
-        """What the next value means; ``text`` is the run's text after it."""
+        """Interpret the next value; ``text`` is the run's text after it."""
         memory = self.state.adapter_memory
         if kind == NOTE or value is None:
             return Interpretation(memory=memory)
         return self.reader.read(kind, value, ReadContext(text, memory))
 
     def apply_interpretation(
-        self, kind: str, type_: str | None, at: int, value: Any, reading: Interpretation
+        self, kind: str, type_: str | None, at: int, value: Any, interpretation: Interpretation
     ) -> bool:
-        """Move the state over a row; whether anything changed that a list of runs shows."""
+        """Apply an interpreted row to the state. True if the projection changed."""
         if kind == NOTE:
-            return run_state.apply_note(self.state, type_, at, value)
-        return run_state.apply(self.state, kind, at, reading)
+            return run_reducer.apply_note(self.state, type_, at, value)
+        return run_reducer.apply(self.state, kind, at, interpretation)
 
     def projection(self) -> RunProjection:
-        """The state as the projections keep it."""
+        """Return the run as the projections store it."""
         summary = run_state.summary(self.run_id, self.state)
         return RunProjection(summary, self.state.result, self.transcript.text)
 
@@ -204,28 +209,34 @@ class RunProjector:
 def stored_event(
     row: EventRow, value: Any, interpretation: Interpretation | None, text: str
 ) -> StoredEvent:
-    """A row as a reader of the log sees it; ``text`` is the run's text after it.
+    """Return a row as readers of the log see it; ``text`` is the run's text after it.
 
-    ``reading`` is None where the row holds nothing but text.
+    ``interpretation`` is None for a text-only row.
     """
     run_id, seq, kind, type_, index, at, elapsed, keep, *_ = row
-    shown = (run_id, seq, kind, type_, index, from_micros(at), timedelta(0, 0, elapsed))
+    columns = (run_id, seq, kind, type_, index, from_micros(at), timedelta(0, 0, elapsed))
     added = None if keep is None else text[keep:]
     if interpretation is None:
-        return StoredEvent(*shown, text_only_interpretation(text).event, value, text, added)
-    told = interpretation.event or interpretation.result
-    if told is None:
-        return StoredEvent(*shown, None, value, added=added)
-    message = told._message  # noqa: SLF001 - failed ones refuse to show it
-    said = None if message is None else message.text
+        return StoredEvent(*columns, text_only_interpretation(text).event, value, text, added)
+    content = interpretation.event or interpretation.result
+    if content is None:
+        return StoredEvent(*columns, None, value, added=added)
+    message = content._message  # noqa: SLF001 - failed ones refuse to show it
+    message_text = None if message is None else message.text
     return StoredEvent(
-        *shown, interpretation.event, value, said, added, told.error, told.tool_calls
+        *columns,
+        interpretation.event,
+        value,
+        message_text,
+        added,
+        content.error,
+        content.tool_calls,
     )
 
 
 def project_run(run_id: str, rows: Iterable[EventRow]) -> RunProjector:
-    """The state of a run after these rows, which begin with its first."""
-    folded = RunProjector(run_id)
+    """Apply the rows of a run, from its first, and return the projector."""
+    projector = RunProjector(run_id)
     for row in rows:
-        folded.apply_row(row)
-    return folded
+        projector.apply_row(row)
+    return projector

@@ -1,4 +1,4 @@
-"""Rows of ``runs`` and ``run_labels``: what is kept of a run's state, and what is read of it."""
+"""Maps the state of a run to rows of ``runs`` and ``run_labels``, and rows to summaries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Key, value, and when the run started, in µs.
 Label = tuple[str, str, int]
 
-# The columns of ``runs`` in their order: to ask the tables would import SQLAlchemy.
+# In the order of the table. Listed here because reading them from the table imports SQLAlchemy.
 COLUMNS = (
     *("run_id", "source", "status", "recording", "assistant_id", "thread_id", "created_by"),
     *("model", "labels", "error", "error_code", "tool_calls", "created_at", "started_at"),
@@ -35,24 +35,24 @@ COLUMNS = (
     *("cached_tokens", "reasoning_tokens", "response_id", "events", "result", "projected_seq"),
     "requested_at",
 )
-# What a list shows; results can be long.
+# Without the result, which can be long.
 SUMMARY = tuple(column for column in COLUMNS if column != "result")
 _SHAPE = reader_of("plain")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _STATUSES = dict(RunStatus.__members__)
-_told = attrgetter(*RunResult.__dataclass_fields__)
+_result_fields = attrgetter(*RunResult.__dataclass_fields__)
 _plain_labels = msgspec.json.Decoder(dict[str, str]).decode
-# Powers of two: a window of 4 KiB.
+# zlib's wbits and memLevel: a window of 4 KiB.
 _WINDOW, _MEMORY = 12, 4
-# An index of Postgres takes no more than 2,704 bytes of a row.
+# A row of a Postgres index has at most 2,704 bytes.
 _KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
 class RunProjection:
-    """One row of ``runs`` as words; ``text`` is the run's text as of the same event.
+    """One row of ``runs`` before encoding; ``text`` is the run's text at the same event.
 
-    ``packed`` is the result as ``encode_result`` tells it, where that is known already.
+    ``compressed_result`` is the output of ``encode_result`` if it is already known.
     """
 
     summary: RunSummary
@@ -62,91 +62,93 @@ class RunProjection:
 
 
 def sort_labels(labels: Iterable[Label]) -> list[Label]:
-    """Labels in order, whatever a damaged table holds."""
+    """Sort labels; values of any type, since a damaged table may hold any."""
     return sorted(labels, key=repr)
 
 
 def differing_columns(
     stored: dict[str, Any], projected: RunProjection
 ) -> Iterator[tuple[str, Any, Any]]:
-    """The columns in which a row is not what it should be: name, the row's value, the right one.
+    """Yield the columns in which a stored row is wrong: name, stored value, expected value.
 
-    A result is compared unpacked: equal states may be compressed unequally.
+    Results are compared uncompressed: equal results may be compressed differently.
     """
-    packed = stored["result"]
-    same = _same_result(packed, _result_payload(projected))
-    right = _row(projected, packed if same else encode_result(projected))
-    for column, value, due in zip(COLUMNS, stored.values(), right, strict=True):
-        # SQLite may hold a number of another type, which Python calls equal.
-        if type(value) is not type(due) or value != due:
-            yield column, value, due
+    compressed = stored["result"]
+    same = _same_result(compressed, _result_payload(projected))
+    expected_row = _row(projected, compressed if same else encode_result(projected))
+    for column, value, expected in zip(COLUMNS, stored.values(), expected_row, strict=True):
+        # SQLite may hold a number of another type that Python calls equal.
+        if type(value) is not type(expected) or value != expected:
+            yield column, value, expected
 
 
 def label_rows(summary: RunSummary) -> list[Label]:
-    """The labels as their own table holds them, in order."""
+    """Return the rows of ``run_labels`` for a run, sorted."""
     stored = {str(index_key(name)): str(index_key(value)) for name, value in summary.labels.items()}
     started_at = to_micros(summary.started_at)
     return sort_labels((name, value, started_at) for name, value in stored.items())
 
 
 def to_row(projected: RunProjection) -> tuple[Any, ...]:
-    """The values of a row, in the order of its columns."""
+    """Return the values of a row in the order of its columns."""
     return _row(projected, projected.compressed_result or encode_result(projected))
 
 
 def to_dict(projected: RunProjection) -> dict[str, Any]:
-    """The values of a row by column names."""
+    """Return the values of a row by column name."""
     return as_dict(to_row(projected))
 
 
 def as_dict(row: Sequence[Any]) -> dict[str, Any]:
-    """The values of a row of ``COLUMNS`` by their names."""
+    """Return the values of a row of ``COLUMNS`` by column name."""
     return dict(zip(COLUMNS, row, strict=True))
 
 
 def _row(projected: RunProjection, result: bytes) -> tuple[Any, ...]:
-    told = projected.summary
-    usage, details = told.usage, told.usage_details
-    calls = plain_json.tool_calls_value(told.tool_calls)
+    summary = projected.summary
+    usage, details = summary.usage, summary.usage_details
+    calls = plain_json.tool_calls_value(summary.tool_calls)
     return (
-        told.run_id,
-        told.source,
-        told.status.name,
-        told.recording,
-        index_key(told.assistant_id),
-        index_key(told.thread_id),
-        clean_text(told.created_by),
-        index_key(told.model),
-        json_text.dumps(told.labels) if told.labels else None,
-        clean_text(None if told.error is None else told.error.message),
-        None if told.error is None or told.error.code is None else json_text.dumps(told.error.code),
+        summary.run_id,
+        summary.source,
+        summary.status.name,
+        summary.recording,
+        index_key(summary.assistant_id),
+        index_key(summary.thread_id),
+        clean_text(summary.created_by),
+        index_key(summary.model),
+        json_text.dumps(summary.labels) if summary.labels else None,
+        clean_text(None if summary.error is None else summary.error.message),
+        None
+        if summary.error is None or summary.error.code is None
+        else json_text.dumps(summary.error.code),
         None if calls is None else json_text.dumps(calls),
-        _micros(told.created_at),
-        to_micros(told.started_at),
-        _micros(told.first_text_at),
-        _micros(told.finished_at),
+        _micros(summary.created_at),
+        to_micros(summary.started_at),
+        _micros(summary.first_text_at),
+        _micros(summary.finished_at),
         usage and usage.input_text_tokens,
         usage and usage.completion_tokens,
         usage and usage.total_tokens,
         details and details.cached_tokens,
         details and details.reasoning_tokens,
-        index_key(told.response_id),
-        told.events,
+        index_key(summary.response_id),
+        summary.events,
         result,
-        told.last_seq,
-        _micros(told.requested_at),
+        summary.last_seq,
+        _micros(summary.requested_at),
     )
 
 
 def clean_text(text: str | None) -> str | None:
-    """``text`` as both databases take it; the log has it exactly."""
+    """Replace the characters that the databases reject; the event log has the exact text."""
     if text is None or text.isprintable():
         return text
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def index_key(text: str | None) -> str | None:
-    """``text`` as indexes of both databases take it: what is long is cut, and told apart."""
+    """Shorten ``text`` to what an index accepts; a digest keeps long values distinct."""
     text = clean_text(text)
     if text is None or len(text) <= _KEPT:
         return text
@@ -155,13 +157,13 @@ def index_key(text: str | None) -> str | None:
 
 
 def row_to_summary(row: Sequence[Any]) -> RunSummary:
-    """The words of a row of ``SUMMARY``.
+    """Return the summary of a row with the columns of ``SUMMARY``.
 
     Raises:
         LogError: if the row is damaged.
     """
-    # A list has many of them: what most rows lack is looked for first, and a tuple made of a tuple
-    # takes half as long as one made of arguments.
+    # Lists have many rows: the usual None is checked first, and a tuple from a tuple takes half as
+    # long to build as one from arguments.
     (
         run_id,
         source,
@@ -230,31 +232,31 @@ def _labels(text: str) -> Any:
     try:
         return _plain_labels(text)
     except (msgspec.DecodeError, UnicodeError):
-        # Not every string is one to msgspec.
+        # msgspec rejects some strings that the log accepts.
         return json_text.loads(text)
 
 
 def encode_result(projected: RunProjection) -> bytes:
-    """A result as compressed plain JSON, the text that stands in the log lifted out of it."""
-    # Results are short: to clear the usual window and tables would take most of the time.
-    packer = zlib.compressobj(6, zlib.DEFLATED, _WINDOW, _MEMORY)
-    return packer.compress(_result_payload(projected)) + packer.flush()
+    """Encode a result as compressed plain JSON, without the text that the event log has."""
+    # Results are short: clearing zlib's usual window and tables would take most of the time.
+    compressor = zlib.compressobj(6, zlib.DEFLATED, _WINDOW, _MEMORY)
+    return compressor.compress(_result_payload(projected)) + compressor.flush()
 
 
 def compress_result(now: RunProjection, before: RunProjection | None = None) -> RunProjection:
-    """``now`` with its result packed; that of ``before``, if it is the same still."""
+    """Compress the result of ``now``; reuse the bytes of ``before`` if it is unchanged."""
     if before is None or now.text is not before.text or not _same(now.result, before.result):
         return RunProjection(now.summary, now.result, now.text, encode_result(now))
     return RunProjection(now.summary, now.result, now.text, before.compressed_result)
 
 
 def _same(one: RunResult, other: RunResult) -> bool:
-    # Equal is not enough: 1, 1.0 and true are, and are packed unequally.
-    return all(map(is_, _told(one), _told(other)))
+    # Equality is not enough: 1, 1.0 and true are equal but are encoded differently.
+    return all(map(is_, _result_fields(one), _result_fields(other)))
 
 
 def decode_result(run_id: str, data: bytes, text: str) -> RunResult:
-    """The result that ``encode_result`` was given; ``text`` is the run's text in the log.
+    """Decode the output of ``encode_result``; ``text`` is the run's text in the event log.
 
     Raises:
         LogError: if it is damaged.
@@ -272,16 +274,16 @@ def _result_payload(projected: RunProjection) -> bytes:
     return text_delta.encode(value, _SHAPE, text=projected.text).payload.encode()
 
 
-def _same_result(packed: Any, payload: bytes) -> bool:
-    """Whether a stored result is this one; however long it unpacks, little more is unpacked."""
-    if not isinstance(packed, bytes):
+def _same_result(compressed: Any, payload: bytes) -> bool:
+    """True if the stored bytes hold this result; decompresses little more than its size."""
+    if not isinstance(compressed, bytes):
         return False
-    unpacking = zlib.decompressobj()
+    decompressor = zlib.decompressobj()
     try:
-        # Keys may stand in another order, and characters be escaped, in what is equal.
-        found = unpacking.decompress(packed, 6 * len(payload) + 1)
-        whole = unpacking.eof and not unpacking.unused_data
-        return whole and (found == payload or json_text.loads(found) == json_text.loads(payload))
+        # Equal results may differ in the order of keys and in escapes.
+        found = decompressor.decompress(compressed, 6 * len(payload) + 1)
+        complete = decompressor.eof and not decompressor.unused_data
+        return complete and (found == payload or json_text.loads(found) == json_text.loads(payload))
     except (zlib.error, BadValue):
         return False
 
@@ -289,9 +291,9 @@ def _same_result(packed: Any, payload: bytes) -> bool:
 def _damaged(run_id: str) -> LogError:
     return LogError(
         f"the projection of run {run_id} is damaged",
-        hint=f"`runreel rebuild {run_id}` makes it anew from the log.",
+        hint=f"`runreel rebuild {run_id}` rebuilds it from the event log.",
     )
 
 
-def _micros(moment: datetime | None) -> int | None:
-    return None if moment is None else to_micros(moment)
+def _micros(time: datetime | None) -> int | None:
+    return None if time is None else to_micros(time)

@@ -1,4 +1,4 @@
-"""What is left of a run that was pruned: one row, in the place behind the last that went."""
+"""The tombstone of a pruned run: one row, at the position after the last deleted row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runreel.projection.run_state import RunState
 if TYPE_CHECKING:
     from runreel.model.events import EventRow
 
-# What usage is reported by, beside the labels; times are µs.
+# Columns that usage reports group by, other than labels. Times are µs.
 _KEPT = (
     "assistant_id",
     "thread_id",
@@ -30,39 +30,39 @@ _KEPT = (
 
 
 class Tombstone(NamedTuple):
-    """Where a run ended before it was pruned: the last row's seq and digest."""
+    """The head of a run before it was pruned: its last position and digest."""
 
     seq: int
     digest: bytes
 
 
 def tombstone_of(row: EventRow) -> Tombstone | None:
-    """What a run's first row says of those that stood before it; None if it is no tombstone.
+    """Parse a run's first row as a tombstone; None if it is not a valid one.
 
-    It is one only if its digest follows from what it says.
+    It is valid only if its digest follows from the head that it names.
     """
     if (row.kind, row.type) != (NOTE, PRUNED) or row.payload is None or row.salt is None:
         return None
     try:
-        told = json_text.loads(row.payload)
-        stone = Tombstone(told["seq"], bytes.fromhex(told["digest"]))
+        value = json_text.loads(row.payload)
+        found = Tombstone(value["seq"], bytes.fromhex(value["digest"]))
         committed = digest_chain.commitment(row.salt, row.payload)
-        digest = digest_chain.digest(stone.digest, *row[:9], committed)
+        digest = digest_chain.digest(found.digest, *row[:9], committed)
     except (BadValue, KeyError, TypeError, ValueError, AttributeError, struct.error):
         return None
-    right = type(stone.seq) is int and stone.seq == row.seq - 1 and len(stone.digest) == 32
-    return stone if right and digest == row.digest else None
+    plausible = type(found.seq) is int and found.seq == row.seq - 1 and len(found.digest) == 32
+    return found if plausible and digest == row.digest else None
 
 
 def is_tombstone(row: EventRow) -> bool:
-    """Whether a row says that what stood before it was pruned."""
+    """True if the row replaces pruned rows."""
     return row.kind == NOTE and row.type == PRUNED
 
 
 def tombstone_value(
     state: RunState, digest: bytes, *, reason: str | None, actor: str | None, keep_usage: bool
 ) -> dict[str, Any]:
-    """What the tombstone of a run says that ends in ``state``, by a row of this digest."""
+    """Build the payload of a tombstone; ``state`` and ``digest`` are those of the last row."""
     value = {
         "source": state.source,
         "events": state.last_seq + 1,
@@ -75,10 +75,10 @@ def tombstone_value(
 
 
 def state_from_tombstone(value: Any) -> RunState:
-    """The state that a tombstone leaves of its run, as of the last row that went.
+    """Restore the state of a pruned run as of its last deleted row.
 
     Raises:
-        KeyError, TypeError: if it is not what ``told`` says.
+        KeyError, TypeError: if ``value`` is not a tombstone's payload.
     """
     kept = value.get("kept")
     state = RunState(
@@ -91,7 +91,7 @@ def state_from_tombstone(value: Any) -> RunState:
         return state
     for name in _KEPT:
         setattr(state, name, kept[name])
-    # Tombstones of earlier versions do not have it.
+    # Missing in tombstones of earlier versions.
     state.requested_at = kept.get("requested_at")
     state.status = RunStatus.coerce(kept["status"])
     state.labels = dict(kept["labels"])
@@ -102,7 +102,7 @@ def state_from_tombstone(value: Any) -> RunState:
 
 
 def pruned_message(row: EventRow) -> str:
-    """That the run of a tombstone was pruned: when, by whom and why."""
+    """Say when, by whom and why the run of a tombstone was pruned."""
     try:
         value = plain_json.as_object(json_text.loads(row.payload or "{}"))
     except BadValue:
@@ -115,7 +115,7 @@ def pruned_message(row: EventRow) -> str:
 
 
 def _kept(state: RunState) -> dict[str, Any]:
-    """What usage reports count and group by, and no word of what was said."""
+    """Return the fields that usage reports count and group by, without any content."""
     details = state.details
     return {
         "status": state.status.name,

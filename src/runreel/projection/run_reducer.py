@@ -1,0 +1,245 @@
+"""The reducer: applies events to the state of a run.
+
+Precedence: a status COMPLETED or FAILED from Get is final; stream events after it only extend the
+transcript. Before that, the latest event wins, be it a run snapshot or a stream event, except that
+a snapshot IN_PROGRESS does not undo a status in which the stream ended. A missing field changes
+nothing: no event removes a text, a usage, or the error and tool calls of an unchanged status. A new
+response clears the outcome of the previous one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runreel.codec import token_counts
+from runreel.codec.plain_json import as_list, as_object
+from runreel.model.events import (
+    CLOSED,
+    INTERRUPTED,
+    NOT_UNDERSTOOD,
+    OPEN,
+    OPENED,
+    RESUMED,
+    RUN,
+    STREAM_EVENT,
+    TOOL_RESULTS,
+)
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.model.timestamps import micros
+from runreel.projection.run_state import IMPORT, LINES, PLAIN, RunState
+
+if TYPE_CHECKING:
+    from runreel.codec.source_protocol import Interpretation, RunMetadata
+    from runreel.codec.token_counts import Tally
+    from runreel.model.messages import PartialMessage
+    from runreel.model.results import RunResult, RunStreamEvent
+
+# Looking up an enum member is slow in Python 3.11, and each event needs this one.
+_IN_PROGRESS = RunStatus.IN_PROGRESS
+_FINAL = (RunStatus.COMPLETED, RunStatus.FAILED)
+_STREAMED = {
+    StreamEvent.PARTIAL_MESSAGE: RunStatus.IN_PROGRESS,
+    StreamEvent.DONE: RunStatus.COMPLETED,
+    StreamEvent.ERROR: RunStatus.FAILED,
+    StreamEvent.TOOL_CALLS: RunStatus.TOOL_CALLS,
+}
+
+
+def apply(state: RunState, kind: str, at: int, interpretation: Interpretation) -> bool:
+    """Apply the next event. True if the projection changed."""
+    state.last_seq += 1
+    _clock(state, kind, interpretation.time)
+    if kind == STREAM_EVENT and not interpretation.marker:
+        state.events += 1
+    state.adapter_memory = interpretation.memory
+    changed = interpretation.metadata is not None and _apply_metadata(
+        state, interpretation.metadata
+    )
+    if interpretation.starts_response:
+        _restart(state, at)
+        changed = True
+    if interpretation.event is not None:
+        changed |= _apply_stream_event(state, interpretation.event, at, interpretation)
+    if interpretation.result is not None:
+        changed |= _apply_run_snapshot(state, interpretation.result, at, interpretation)
+    if interpretation.usage is not None:
+        _set_usage(state, interpretation.usage.plus(state.tally))
+        changed = True
+    if interpretation.total is not None:
+        _set_usage(state, interpretation.total)
+        changed = True
+    if interpretation.details is not None:
+        state.details = token_counts.merge_details(state.details, interpretation.details)
+        changed = True
+    if kind == TOOL_RESULTS and state.status is RunStatus.TOOL_CALLS:
+        _set_status(state, RunStatus.IN_PROGRESS, at, None)
+        changed = True
+    changed |= _set_start_time(state, _own_time(state, interpretation))
+    return changed or kind == RUN
+
+
+def accepts_text_fast_path(state: RunState) -> bool:
+    """True if a text-only event would not change the projection in this state."""
+    return (
+        state.status is _IN_PROGRESS
+        and state.error is None
+        and state.error_code is None
+        and state.tool_calls is None
+        and not state.is_final_by_get
+        and (state.first_text_at is not None or not state.has_live_clock)
+    )
+
+
+def apply_text(state: RunState, message: PartialMessage, memory: Any = None) -> None:
+    """Apply a text-only event. Call it only if ``accepts_text_fast_path``."""
+    state.last_seq += 1
+    state.events += 1
+    state.message, state.adapter_memory = message, memory
+
+
+def apply_note(state: RunState, type_: str | None, at: int, value: Any) -> bool:
+    """Apply a note of the recorder. True if the projection changed."""
+    state.last_seq += 1
+    value = as_object(value)
+    if type_ in (OPENED, RESUMED):
+        state.recording = OPEN
+        state.has_live_clock = value.get("via") != IMPORT and not state.clocked
+        if type_ == OPENED:
+            state.source = str(value.get("source") or "")
+            by_lines = value.get("via") == LINES and state.source == PLAIN
+            state.started_at, state.has_start_time = at, state.has_live_clock and not by_lines
+            state.requested_at = micros(value.get("requested_at"))
+        labels = value.get("labels")
+        if isinstance(labels, dict):
+            state.labels = state.labels | labels
+        for name in ("assistant_id", "thread_id", "model"):
+            if value.get(name):
+                setattr(state, name, str(value[name]))
+    elif type_ in (CLOSED, INTERRUPTED):
+        state.recording = type_
+    elif type_ == NOT_UNDERSTOOD:
+        state.noted |= {code for code in as_list(value.get("what")) if isinstance(code, str)}
+    return True
+
+
+def _apply_metadata(state: RunState, metadata: RunMetadata) -> bool:
+    changed = False
+    for name in ("assistant_id", "thread_id", "created_by", "model", "response_id"):
+        value = getattr(metadata, name)
+        if value is not None and value != getattr(state, name):
+            setattr(state, name, value)
+            changed = True
+    if metadata.labels and metadata.labels.items() - state.labels.items():
+        state.labels = state.labels | metadata.labels
+        changed = True
+    if metadata.requested_at is not None and state.requested_at is None:
+        state.requested_at = metadata.requested_at
+        changed = True
+    if metadata.created_at is not None and metadata.created_at != state.created_at:
+        state.created_at = metadata.created_at
+        changed = True
+    if metadata.created_at is not None:
+        changed |= _set_start_time(state, metadata.created_at)
+    return changed
+
+
+def _own_time(state: RunState, interpretation: Interpretation) -> int | None:
+    """Return the event's own time; in an import, else the time of the request."""
+    if interpretation.time is not None or interpretation.metadata is None or state.has_live_clock:
+        return interpretation.time
+    return interpretation.metadata.requested_at
+
+
+def _set_start_time(state: RunState, time: int | None) -> bool:
+    """Let an imported run start at the first time that its source gives. True if set."""
+    if state.has_start_time or time is None:
+        return False
+    state.started_at, state.has_start_time = time, True
+    return True
+
+
+def _clock(state: RunState, kind: str, time: int | None) -> None:
+    """Choose the clock of a run fed by lines: the lines' own times if the first line has one."""
+    if state.has_start_time or not state.has_live_clock or kind not in (RUN, STREAM_EVENT):
+        return
+    if time is None:
+        state.has_start_time = True
+    else:
+        state.has_live_clock, state.clocked = False, True
+
+
+def _set_usage(state: RunState, tally: Tally) -> None:
+    state.tally, state.usage = tally, tally.usage
+
+
+def _apply_stream_event(
+    state: RunState, event: RunStreamEvent, at: int, interpretation: Interpretation
+) -> bool:
+    status = _STREAMED.get(event.status)
+    changed = False
+    if state.first_text_at is None and event._message is not None:  # noqa: SLF001
+        state.first_text_at = _time_of_first_text(state, at, interpretation.time)
+        changed = state.first_text_at is not None
+    if status is None or state.is_final_by_get:
+        return changed
+    before = (state.status, state.error, state.error_code, state.tool_calls)
+    _set_outcome(state, status, event, at, interpretation)
+    after = (status, state.error, state.error_code, state.tool_calls)
+    return changed or after != before or status is not RunStatus.IN_PROGRESS
+
+
+def _time_of_first_text(state: RunState, at: int, time: int | None) -> int | None:
+    """Return the time of an event with the first text; None if it is not known."""
+    if state.has_live_clock:
+        return at
+    # Services put other times into their events than that of the text.
+    return time if state.source == PLAIN and state.message is None else None
+
+
+def _restart(state: RunState, at: int) -> None:
+    state.is_final_by_get = False
+    state.message = state.error = state.error_code = None
+    _set_status(state, RunStatus.IN_PROGRESS, at, None)
+
+
+def _apply_run_snapshot(
+    state: RunState, result: RunResult, at: int, interpretation: Interpretation
+) -> bool:
+    final = result.status in _FINAL
+    total = token_counts.tally(result.usage)
+    if total is not None and interpretation.total is None:
+        _set_usage(state, total)
+    if state.status in _FINAL and not final:
+        return True
+    state.is_final_by_get = final
+    _set_outcome(state, result.status, result, at, interpretation)
+    return True
+
+
+def _set_outcome(
+    state: RunState,
+    status: RunStatus,
+    outcome: RunStreamEvent | RunResult,
+    at: int,
+    interpretation: Interpretation,
+) -> None:
+    """Set a status with its error, tool calls and message; missing fields stay if they fit."""
+    unchanged, calls = status is state.status, state.tool_calls
+    _set_status(state, status, at, interpretation.time)
+    if outcome._message is not None:  # noqa: SLF001 - a failed state refuses to show it
+        state.message = outcome._message  # noqa: SLF001
+    if not unchanged or outcome.error is not None or interpretation.error_code is not None:
+        state.error, state.error_code = outcome.error, interpretation.error_code
+    if outcome.tool_calls is not None or not unchanged:
+        calls = outcome.tool_calls
+    state.tool_calls = calls
+
+
+def _set_status(state: RunState, status: RunStatus, at: int, time: int | None) -> None:
+    if status in _FINAL:
+        if state.status not in _FINAL or state.finished_at is None:
+            state.finished_at = at if state.has_live_clock else time
+    else:
+        state.finished_at = None
+        state.tool_calls = None
+    state.status = status
