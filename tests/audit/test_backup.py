@@ -161,7 +161,7 @@ def test_a_copy_that_is_damaged_leaves_no_backup(
         driver.execute("PRAGMA application_id = 1")
         driver.close()
 
-    monkeypatch.setattr(sqlite_backup, "copy_into", damage)
+    monkeypatch.setattr(sqlite_backup, "backup_to", damage)
     with pytest.raises(AuditError, match="the copy is damaged"):
         backup.backup(log.db, tmp_path / "copy.db")
     assert not (tmp_path / "copy.db").exists()

@@ -38,7 +38,7 @@ def loose(shared_url: str) -> Iterator[Reel]:
         stories.tell_all(reel)
         forging.unguard(reel)
         _loosen(reel)
-        patch.setattr("runreel.audit.verify.guards", SimpleNamespace(differences=lambda _: []))
+        patch.setattr("runreel.audit.verify.comparison", SimpleNamespace(differences=lambda _: []))
         yield reel
 
 

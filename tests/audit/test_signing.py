@@ -63,7 +63,7 @@ def test_a_passphrase_locks_a_key(tmp_path: Path) -> None:
         with pytest.raises(BadKey):
             signing.load(place, lambda wrong=wrong: wrong)
     for impossible in (b"", b"x" * 1001):
-        with pytest.raises(BadKey, match="passphrase has"):
+        with pytest.raises(BadKey, match="invalid passphrase"):
             signing.generate(tmp_path / "other.key", impossible)
     assert not (tmp_path / "other.key").exists()
 
@@ -80,9 +80,9 @@ def test_a_key_without_a_passphrase_asks_for_none(tmp_path: Path) -> None:
 def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
     place = tmp_path / "audit.key"
     signing.generate(place)
-    with pytest.raises(BadKey, match="holds a private key"):
+    with pytest.raises(BadKey, match="is a private key"):
         signing.load_public(place)
-    with pytest.raises(BadKey, match="no private key"):
+    with pytest.raises(BadKey, match="is not a private key"):
         signing.load(tmp_path / "audit.key.pub")
     other = ec.generate_private_key(ec.SECP256R1())
     pem, pkcs8 = forms.Encoding.PEM, forms.PrivateFormat.PKCS8
@@ -90,9 +90,9 @@ def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ec.pub").write_bytes(
         other.public_key().public_bytes(pem, forms.PublicFormat.SubjectPublicKeyInfo)
     )
-    with pytest.raises(BadKey, match="another kind"):
+    with pytest.raises(BadKey, match="is not an ed25519 key"):
         signing.load(tmp_path / "ec")
-    with pytest.raises(BadKey, match="another kind"):
+    with pytest.raises(BadKey, match="is not an ed25519 key"):
         signing.load_public(tmp_path / "ec.pub")
     for data in (
         b"",

@@ -40,7 +40,7 @@ def test_logs_of_every_shape_are_intact(reel: Reel, tmp_path: Path) -> None:
     service = [line for recording in real_runs.RECORDINGS.values() for line in recording]
     import_files(reel.db, [traffic.write(tmp_path / "service.jsonl", service)])
     extent, told = VerifiedCounts(), []
-    assert found(reel, extent=extent, progress=lambda *at: told.append(at)) == []
+    assert found(reel, counts=extent, progress=lambda *at: told.append(at)) == []
     events = len(logs.rows(reel))
     assert (extent.runs, extent.events) == (len(logs.run_ids(reel)), events)
     assert (told[0], told[-1]) == ((0, events), (events, events))
@@ -50,7 +50,7 @@ def test_runs_can_be_verified_alone(reel: Reel) -> None:
     stories.tell_all(reel)
     logs.tamper(reel, "UPDATE events SET at = at + 1 WHERE run_id = 'run-failed' AND seq = 1")
     extent = VerifiedCounts()
-    assert found(reel, ["run-done", "run-plain"], extent=extent) == []
+    assert found(reel, ["run-done", "run-plain"], counts=extent) == []
     assert extent.runs == 2
     assert ("run-failed", 1) in named(reel, ["run-failed"])
     with pytest.raises(RunNotFound):
@@ -170,7 +170,7 @@ def test_what_postgres_cannot_read_takes_nothing_with_it(reel: Reel) -> None:
     columns = ", ".join(EventRow._fields).replace("payload", "broken(run_id, seq, payload) payload")
     logs.execute(reel, f"CREATE VIEW events AS SELECT {columns} FROM events_itself")
     extent = VerifiedCounts()
-    told = [finding for finding in found(reel, extent=extent) if finding.what != "schema"]
+    told = [finding for finding in found(reel, counts=extent) if finding.what != "schema"]
     assert [(finding.run_id, finding.seq, finding.what) for finding in told] == [
         (RUN, 4, "unreadable"),
         ("run-failed", None, "unreadable"),

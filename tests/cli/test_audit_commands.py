@@ -169,7 +169,7 @@ def test_a_passphrase_comes_from_a_file_or_the_environment(
     monkeypatch.setenv("RUNREEL_KEY_PASSPHRASE", "пароль")
     assert sign(keyed, key="locked.key").code == 0
     monkeypatch.setenv("RUNREEL_KEY_PASSPHRASE", "wrong")
-    assert "not the passphrase" in sign(keyed, key="locked.key").err
+    assert "wrong passphrase" in sign(keyed, key="locked.key").err
     assert keyed("keygen", "x.key", "--passphrase-file", "nowhere").code == 2
     monkeypatch.delenv("RUNREEL_KEY_PASSPHRASE")
     assert "no terminal" in keyed("keygen", "x.key", "--passphrase").err

@@ -177,13 +177,13 @@ def test_damaged_runs_stay_and_are_told(told: Caller) -> None:
 def test_what_is_gone_is_told_whatever_stops_it(
     told: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    carry_out = pruning._Pruner.carry_out
+    delete_runs = pruning._Pruner.delete_runs
 
     def interrupted(work: Any, plans: Any) -> Any:
         monkeypatch.setattr(event_log, "keep_out", lambda _: (_ for _ in ()).throw(Stop))
-        return carry_out(work, plans)
+        return delete_runs(work, plans)
 
-    monkeypatch.setattr(pruning._Pruner, "carry_out", interrupted)
+    monkeypatch.setattr(pruning._Pruner, "delete_runs", interrupted)
     called = told("prune", *NOW, "--yes", "--batch", "1", "-o", "jsonl")
     # The first batch begins with an exception as well: nothing is gone, and nothing is told.
     assert (called.code, called.lines) == (130, [])
@@ -193,9 +193,9 @@ def test_what_is_gone_is_told_whatever_stops_it(
     def second(work: Any, plans: Any) -> Any:
         if next(steps):
             raise Stop
-        return carry_out(work, plans)
+        return delete_runs(work, plans)
 
-    monkeypatch.setattr(pruning._Pruner, "carry_out", second)
+    monkeypatch.setattr(pruning._Pruner, "delete_runs", second)
     called = told("prune", *NOW, "--yes", "--batch", "1", "-o", "jsonl")
     assert (called.code, [item["run_id"] for item in called.lines]) == (130, ["run-done"])
     monkeypatch.undo()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.audit.chain_verifier import ChainVerifier, _Seqs
+from runreel.audit.chain_verifier import ChainVerifier, _PositionSet
 from runreel.integrity import digest_chain
 from runreel.model.events import EventRow
 from tests.strategies import SOME
@@ -42,7 +42,7 @@ def said(rows: list[EventRow]) -> list[tuple[int | None, str]]:
         try:
             links.check(taken)
         except Exception:  # noqa: BLE001 - as whoever calls it does
-            links.lose_row(taken)
+            links.skip_row(taken)
             told.append((taken.seq, "column"))
     links.end()
     return told
@@ -92,7 +92,7 @@ def test_no_row_is_of_an_unknown_kind() -> None:
 @SOME
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 2**63 - 1))))
 def test_a_set_of_seqs_is_a_set(steps: list[tuple[bool, int]]) -> None:
-    ours, theirs = _Seqs(), set()
+    ours, theirs = _PositionSet(), set()
     for adds, number in steps:
         (ours.add if adds else ours.discard)(number)
         (theirs.add if adds else theirs.discard)(number)

@@ -55,11 +55,11 @@ def test_what_is_interrupted_between_batches_can_be_done_again(reel: Reel) -> No
 def test_a_batch_of_long_runs_is_shorter(reel: Reel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pruning, "ROWS", 8)
     sizes: list[int] = []
-    carry_out = pruning._Pruner.carry_out
+    delete_runs = pruning._Pruner.delete_runs
     monkeypatch.setattr(
         pruning._Pruner,
-        "carry_out",
-        lambda work, plans: (sizes.append(len(plans)), carry_out(work, plans))[1],
+        "delete_runs",
+        lambda work, plans: (sizes.append(len(plans)), delete_runs(work, plans))[1],
     )
     for n in range(5):
         tell(reel, f"run-{n}", 100)

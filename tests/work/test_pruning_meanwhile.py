@@ -148,14 +148,14 @@ def test_a_run_that_is_recorded_on_meanwhile_stays(
     told: Reel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the look at it and its tombstone."""
-    carry_out = pruning._Pruner.carry_out
+    delete_runs = pruning._Pruner.delete_runs
 
     def late(work: Any, plans: Any) -> Any:
         with told.recording("old") as resumed:
             resumed.append(partial("More"))
-        return carry_out(work, plans)
+        return delete_runs(work, plans)
 
-    monkeypatch.setattr(pruning._Pruner, "carry_out", late)
+    monkeypatch.setattr(pruning._Pruner, "delete_runs", late)
     rows = len(logs.rows(told, "old"))
     found = {run.run_id: run for run in told.prune(ago(90))}
     assert (found["old"].action, found["old-failed"].action) == ("left", "pruned")

@@ -28,13 +28,13 @@ _REDACT = """
 import re, sys
 import runreel
 from runreel import redaction
-real = redaction._Survey.plan
+real = redaction._Search.plan
 def plan(survey, database):
     found = real(survey, database)
     print("searched", flush=True)
     sys.stdin.readline()
     return found
-redaction._Survey.plan = plan
+redaction._Search.plan = plan
 with runreel.open(sys.argv[1]) as reel:
     list(reel.redact(["run-0"], re.compile(sys.argv[2]), reason="because", actor="me"))
 print("done", flush=True)

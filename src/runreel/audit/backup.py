@@ -1,4 +1,7 @@
-"""Backups of a SQLite log: made while others write, whole or not there, and verified."""
+"""Verified backups of a SQLite log, made while other processes write.
+
+A backup file appears complete and verified, or not at all.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,14 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]
 
-_PROGRESS_STEPS = 20
+_MAX_FINDINGS = 20
 
 
 class Backup(NamedTuple):
-    """A backup; ``size`` in bytes. ``wrong`` is how much is wrong with it, and so with the log.
+    """A finished backup; ``size`` is in bytes.
 
-    ``findings`` are the first of that.
+    ``wrong`` counts the findings of its verification, which hold for the log as well;
+    ``findings`` has the first 20 of them.
     """
 
     path: Path
@@ -38,26 +42,26 @@ class Backup(NamedTuple):
 
 
 def backup(database: Database, path: Path, *, progress: Progress | None = None) -> Backup:
-    """Put a copy of the log, as it is at one moment, into a new file that only its owner can read.
+    """Copy one snapshot of the log to a new file that only its owner can read, and verify it.
 
-    It is read and verified before it gets its name. ``progress`` is told bytes done and in all:
-    each is written once and read once.
+    The file gets its name after the verification. ``progress`` receives the bytes done and the
+    total, which counts each byte twice: once for writing, once for verifying.
 
     Raises:
-        UsageError: if the log is on Postgres, which has tools of its own, or the file is there.
-        AuditError: if the copy's file is not sound; there is no file then.
+        UsageError: if the log is on Postgres, or the file already exists.
+        AuditError: if the copy is corrupt; the file is removed then.
     """
     if database.postgres:
         raise UsageError(
             "runreel backs up SQLite files only",
-            hint=f"Run {_pg_dump(database, path)}. pg_dump asks for the password by itself.",
+            hint=f"Run {_pg_dump(database, path)}. pg_dump asks for the password.",
         )
     with atomic_files.atomic_create(path) as hidden:
         with database.reading() as connection:
-            sqlite_backup.backup_to(connection, hidden, progress=_written(progress))
+            sqlite_backup.backup_to(connection, hidden, progress=_write_progress(progress))
         size = hidden.stat().st_size
-        extent, wrong, told = _verified(hidden, _read(progress, size))
-    return Backup(path, size, extent.runs, extent.events, wrong, tuple(told))
+        counts, wrong, findings = _verify_copy(hidden, _verify_progress(progress, size))
+    return Backup(path, size, counts.runs, counts.events, wrong, tuple(findings))
 
 
 def _pg_dump(database: Database, path: Path) -> str:
@@ -65,31 +69,35 @@ def _pg_dump(database: Database, path: Path) -> str:
     return shlex.join(("pg_dump", *options))
 
 
-def _written(progress: Progress | None) -> Progress | None:
+def _write_progress(progress: Progress | None) -> Progress | None:
     return progress and (lambda done, total: progress(done, 2 * total))
 
 
-def _read(progress: Progress | None, size: int) -> Progress | None:
+def _verify_progress(progress: Progress | None, size: int) -> Progress | None:
     return progress and (
         lambda done, total: progress(size + size * done // max(total, 1), 2 * size)
     )
 
 
-def _verified(path: Path, progress: Progress | None) -> tuple[VerifiedCounts, int, list[Finding]]:
+def _verify_copy(
+    path: Path, progress: Progress | None
+) -> tuple[VerifiedCounts, int, list[Finding]]:
+    """Verify the copy; the counts, the number of findings and the first of them."""
     uri = database_url.file_uri(path, "mode=ro&immutable=1&uri=true")
     copy = Database(f"sqlite:///{uri}", create=False)
-    extent, wrong, told = VerifiedCounts(), 0, []
+    counts, wrong = VerifiedCounts(), 0
+    findings: list[Finding] = []
     try:
         with copy.reading() as connection:
-            for finding in verify(connection, progress=progress, extent=extent):
+            for finding in verify(connection, progress=progress, counts=counts):
                 if finding.what == "file":
                     raise AuditError(
                         f"the copy is damaged: {finding.detail}",
-                        hint="Nothing was kept of it. Is the disk sound?",
+                        hint="The copy was deleted. Check the disk.",
                     )
                 wrong += 1
-                if wrong <= _PROGRESS_STEPS:
-                    told.append(finding)
+                if wrong <= _MAX_FINDINGS:
+                    findings.append(finding)
     finally:
         copy.close()
-    return extent, wrong, told
+    return counts, wrong, findings

@@ -1,4 +1,4 @@
-"""Whether a run's rows are what was chained: looked at one by one in their order."""
+"""Verification of one run's hash chain, row by row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Row = tuple[Any, ...]
-    # Hears of a row's seq (None: of the run), a word for programs and a sentence.
+    # Receives the position (None: the whole run), the code of the finding and a sentence.
     Report = Callable[[int | None, str, str], None]
 
 _KINDS = frozenset(KINDS)
@@ -26,27 +26,28 @@ _SEQ, _KIND, _TYPE, _PAYLOAD, _SALT, _REDACTED, _DIGEST = (
 
 
 class ChainVerifier:
-    """A run's chain, followed from row to row; what is wrong is said at once.
+    """Verifies a run's hash chain row by row and reports each problem as it is found.
 
-    Each row is checked against the digest that stands in the one before it, so that one change
-    is one finding. A recomputed chain is whole: that takes a checkpoint from elsewhere.
+    A row is checked against the digest stored in the row before it, so one change is one finding.
+    A chain that was recomputed as a whole looks intact: only a checkpoint reveals that.
     """
 
-    __slots__ = ("_due", "_erased", "_next", "_previous", "_pruned", "_say", "_unlisted")
+    __slots__ = ("_erased", "_expected", "_next", "_previous", "_pruned", "_report", "_unlisted")
 
-    def __init__(self, run_id: str, say: Report) -> None:
-        self._say = say
+    def __init__(self, run_id: str, report: Report) -> None:
+        self._report = report
         self._next = 0
         self._previous: bytes | None = digest_chain.genesis(run_id)
-        # What the digest before should have been, where it was not.
-        self._due: bytes | None = None
-        # The seq of the tombstone that the run begins with.
+        # The correct digest of the row before, if its stored digest is wrong.
+        self._expected: bytes | None = None
+        # The position of the tombstone at the start of the run.
         self._pruned: int | None = None
-        self._erased = _Seqs()
-        self._unlisted = _Seqs()
+        self._erased = _PositionSet()
+        # Erased rows that no note of a redaction has listed so far.
+        self._unlisted = _PositionSet()
 
     def check(self, row: Row) -> None:
-        """Look at the row that comes next. Columns of a wrong type may raise anything."""
+        """Check the next row. Columns of a wrong type may raise any exception."""
         run_id, seq, kind, type_, index, at, elapsed, keep, added, payload, salt, gone, digest = row
         if seq != self._next:
             self._check_position(row)
@@ -57,25 +58,25 @@ class ChainVerifier:
         else:
             committed = digest_chain.commitment(salt, payload)
         if previous is not None:
-            due = digest_chain.digest(
+            expected = digest_chain.digest(
                 previous, run_id, seq, kind, type_, index, at, elapsed, keep, added, committed
             )
-            if due != digest:
-                self._check_digest(row, due, committed)
+            if expected != digest:
+                self._check_digest(row, expected, committed)
         if kind == NOTE:
             self._check_note(row)
         elif self._pruned is not None:
-            self._say(seq, "tombstone", "an event behind the tombstone of a pruned run")
+            self._report(seq, "tombstone", "an event after the tombstone of a pruned run")
         if kind not in _KINDS:
-            self._say(seq, "kind", f"no row is of kind {kind!r}")
+            self._report(seq, "kind", f"invalid kind {kind!r}")
 
     def end(self) -> None:
-        """See that nothing is owed when there are no more rows."""
+        """Report what only the end of the run shows: payloads erased without a note."""
         for seq in self._unlisted:
-            self._say(seq, "redaction", "the payload is gone, and no note tells of its redaction")
+            self._report(seq, "redaction", "the payload is gone, and no note records its redaction")
 
-    def lose_row(self, row: Row) -> None:
-        """Go on behind a row that ``take`` could not understand."""
+    def skip_row(self, row: Row) -> None:
+        """Continue after a row that ``check`` could not read."""
         seq, digest = row[_SEQ], row[_DIGEST]
         self._previous = digest if _is_digest(digest) else None
         if type(seq) is int:
@@ -85,64 +86,68 @@ class ChainVerifier:
         seq = row[_SEQ]
         if type(seq) is not int:
             raise TypeError(f"seq is {seq!r}")
-        stone = None
+        tombstone = None
         if self._next == 0 and (row[_KIND], row[_TYPE]) == (NOTE, PRUNED):
             self._pruned = seq
-            stone = tombstone_of(EventRow._make(row))
-            if stone is None:
-                self._say(seq, "tombstone", "does not follow from what it says was pruned")
+            tombstone = tombstone_of(EventRow._make(row))
+            if tombstone is None:
+                self._report(
+                    seq,
+                    "tombstone",
+                    "its digest does not follow from the row that it names as the last one pruned",
+                )
         elif seq < self._next:
-            self._say(seq, "order", f"stands behind row {self._next - 1}")
+            self._report(seq, "order", f"comes after row {self._next - 1}")
         else:
-            gone = (
+            missing = (
                 f"row {seq - 1} is"
                 if seq - self._next == 1
                 else f"rows {self._next} to {seq - 1} are"
             )
-            self._say(seq, "gap", f"{gone} missing before it")
-        self._previous = None if stone is None else stone.digest
+            self._report(seq, "gap", f"{missing} missing before it")
+        self._previous = None if tombstone is None else tombstone.digest
 
     def _check_columns(self, row: Row) -> bytes:
-        """The commitment of a row that is erased, or wrong."""
+        """Return the commitment of a row that was erased or whose columns contradict each other."""
         seq, payload, salt, redacted = row[_SEQ], row[_PAYLOAD], row[_SALT], row[_REDACTED]
         if payload is salt is None and _is_digest(redacted):
             if row[_KIND] == NOTE and row[_TYPE] in (REDACTED, PRUNED):
-                self._say(seq, "redaction", f"a note of type {row[_TYPE]} is never erased")
+                self._report(seq, "redaction", f"a note of type {row[_TYPE]} must not be erased")
             self._erased.add(seq)
             self._unlisted.add(seq)
             committed: bytes = redacted
             return committed
-        self._say(seq, "columns", "payload, salt and redacted do not go together")
+        self._report(seq, "columns", "payload, salt and redacted contradict each other")
         return redacted if _is_digest(redacted) else digest_chain.commitment(salt, payload)
 
-    def _check_digest(self, row: Row, due: bytes, committed: bytes) -> None:
-        before, self._due = self._due, due
+    def _check_digest(self, row: Row, expected: bytes, committed: bytes) -> None:
+        before, self._expected = self._expected, expected
         bound = EventRow._make(row)[:9]
         if before is not None and digest_chain.digest(before, *bound, committed) == row[_DIGEST]:
-            # Of the row before, the digest alone was changed, and that has been said.
-            self._due = None
+            # Only the digest of the row before was changed, and that has been reported.
+            self._expected = None
             return
-        self._say(row[_SEQ], "digest", "this row, or what its digest binds, was changed")
+        self._report(row[_SEQ], "digest", "this row, or data that its digest covers, was changed")
         if not _is_digest(row[_DIGEST]):
-            self._previous = due
+            self._previous = expected
 
     def _check_note(self, row: Row) -> None:
         seq, type_, payload = row[_SEQ], row[_TYPE], row[_PAYLOAD]
         if type_ == PRUNED and self._pruned != seq:
-            self._say(seq, "tombstone", "rows that it says were pruned still stand")
+            self._report(seq, "tombstone", "rows that it lists as pruned still exist")
         if type_ != REDACTED or payload is None:
             return
         for listed in json_text.loads(payload)["seqs"]:
             if type(listed) is not int or not 0 <= listed < seq:
-                self._say(seq, "redaction", f"it says that it erased a row {listed!r}")
+                self._report(seq, "redaction", f"it lists an invalid row {listed!r} as erased")
             elif listed not in self._erased:
-                self._say(listed, "redaction", f"row {seq} says that it was erased, and it is not")
+                self._report(listed, "redaction", f"row {seq} lists it as erased, but it is not")
             else:
                 self._unlisted.discard(listed)
 
 
-class _Seqs:
-    """A set of numbers, small where they stand close together."""
+class _PositionSet:
+    """A set of positions that takes little memory if they are close together."""
 
     __slots__ = ("_blocks",)
 
@@ -164,7 +169,7 @@ class _Seqs:
 
     def __iter__(self) -> Iterator[int]:
         for block, bits in sorted(self._blocks.items()):
-            yield from ((block << 10) + place for place in range(1024) if bits >> place & 1)
+            yield from ((block << 10) + offset for offset in range(1024) if bits >> offset & 1)
 
 
 def _is_digest(value: Any) -> bool:

@@ -1,9 +1,12 @@
-"""Checkpoints as files: read, found beside each other, and trusted for who signed them."""
+"""Checkpoint files: reading, writing, finding them in a directory, and checking who signed them."""
 
 from __future__ import annotations
 
+import heapq
 from contextlib import contextmanager
 from hashlib import sha256, sha512
+from itertools import groupby
+from operator import itemgetter
 from typing import IO, TYPE_CHECKING
 
 from runreel.audit.signing import PublicKey
@@ -12,48 +15,51 @@ from runreel.integrity.checkpoint_format import CheckpointParser, HeadEntry
 from runreel.model.errors import BadCheckpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 
 class Checkpoint:
-    """A file that has the form of a checkpoint; who signed it is still to be asked.
+    """A parsed checkpoint file; call ``is_by`` to check its signature.
 
     Raises:
-        BadCheckpoint: if it has not.
+        BadCheckpoint: if the file is not a checkpoint.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         with _opened(path) as lines:
-            reading = CheckpointParser(lines)
-            for _ in reading.heads():
+            parser = CheckpointParser(lines)
+            for _ in parser.heads():
                 pass
-        self.header = reading.header
-        self.runs = reading.runs
+        self.header = parser.header
+        self.runs = parser.runs
         self.sha256 = lines.whole.hexdigest()
         self._signed = lines.signed.digest()
-        self._signature = reading.signature
+        self._signature = parser.signature
 
     def is_by(self, key: PublicKey) -> bool:
-        """Whether the key signed it, and it says so."""
-        said = self.header.key_id == key.id
-        return said and key.verify(self._signature, rules.SIGNED + self._signed)
+        """True if the header names the key and the signature is valid for it."""
+        names_key = self.header.key_id == key.id
+        return names_key and key.verify(self._signature, rules.SIGNED + self._signed)
 
     def heads(self) -> Iterator[HeadEntry]:
-        """The runs and where they ended, in the order of their ids' bytes, from the file again.
+        """Read the heads of all listed runs from the file again, ordered by the bytes of their ids.
 
         Raises:
-            BadCheckpoint: in the end, if it is not the same file any more.
+            BadCheckpoint: at the end of the file, if it has changed since it was parsed.
         """
         with _opened(self.path) as lines:
             yield from CheckpointParser(lines).heads()
         if lines.whole.hexdigest() != self.sha256:
-            raise BadCheckpoint(f"{self.path} was changed while it was read")
+            raise BadCheckpoint(f"{self.path} changed while it was being read")
 
 
 class CheckpointWriter:
-    """Writes the lines of a checkpoint: ``signed`` is what its key signs, ``whole`` its name."""
+    """Writes the lines of a checkpoint file.
+
+    ``signed`` is the hash that the key signs, ``whole`` the hash of the file.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self.signed = sha512()
@@ -61,13 +67,13 @@ class CheckpointWriter:
         self._file = file
 
     def write(self, text: str) -> None:
-        """Write lines that are signed."""
+        """Write lines that the signature covers."""
         line = text.encode("ascii")
         self.signed.update(line)
         self._write(line)
 
     def sign(self, signature: bytes) -> None:
-        """Write the last line."""
+        """Write the signature, which is the last line."""
         self._write(rules.signature_text(signature).encode("ascii"))
 
     def _write(self, line: bytes) -> None:
@@ -76,57 +82,80 @@ class CheckpointWriter:
 
 
 def verify_chain(paths: Iterable[Path], key: PublicKey) -> list[Checkpoint]:
-    """The checkpoints in their order, each by the key in force: ``key``, or who follows on it.
+    """Return the checkpoints in order, after checking that they form one signed chain.
 
-    A directory stands for the checkpoints in it.
+    The first is signed by ``key``; a checkpoint may name the key that signs the ones after it.
+    A directory means all checkpoints in it.
 
     Raises:
-        BadCheckpoint: if one is not, or if they do not belong together.
+        BadCheckpoint: if a signature is invalid, or the checkpoints do not form one chain.
     """
-    given = {found.sha256: found for path in paths for found in map(Checkpoint, _inside(path))}
-    ordered = sorted(given.values(), key=lambda found: found.header.number)
-    force, before = key, None
-    for found in ordered:
-        if not found.is_by(force):
+    by_hash = {item.sha256: item for path in paths for item in map(Checkpoint, _files_at(path))}
+    ordered = sorted(by_hash.values(), key=lambda item: item.header.number)
+    signer, before = key, None
+    for checkpoint in ordered:
+        if not checkpoint.is_by(signer):
             raise BadCheckpoint(
-                f"{found.path} is not signed by the key {force.id}",
-                hint="It proves nothing, unless that is not the key of the first checkpoint given.",
+                f"{checkpoint.path} is not signed by the key {signer.id}",
+                hint="It proves nothing. Is this the key of the first checkpoint given?",
             )
         if before is not None:
-            _check_same_chain(before, found)
-        if found.header.next_key is not None:
-            force = PublicKey(bytes.fromhex(found.header.next_key))
-        before = found
+            _check_same_chain(before, checkpoint)
+        if checkpoint.header.next_key is not None:
+            signer = PublicKey(bytes.fromhex(checkpoint.header.next_key))
+        before = checkpoint
     return ordered
 
 
 def newest(folder: Path, database_id: str) -> Checkpoint | None:
-    """The newest checkpoint of a database in a directory, by its number.
+    """Return the checkpoint of a database with the highest number in a directory.
 
     Raises:
-        BadCheckpoint: if that is damaged.
+        BadCheckpoint: if that one is damaged.
     """
-    told = [(path, number) for path, name, number in _checkpoints_in(folder) if name == database_id]
-    return Checkpoint(max(told, key=lambda item: item[1])[0]) if told else None
+    numbered = [
+        (number, path) for path, owner, number in _checkpoints_in(folder) if owner == database_id
+    ]
+    return Checkpoint(max(numbered, key=lambda item: item[0])[1]) if numbered else None
 
 
 def chain_to_full(previous: Checkpoint, key: PublicKey) -> list[Checkpoint]:
-    """``previous`` and those before it, back to the last full one; none if one is missing.
+    """Return ``previous`` and its predecessors back to the last full one, newest first.
 
-    They are looked for in its directory, and are by ``key`` all of them.
+    They are read from its directory. The list is empty if one is missing or not signed by ``key``.
     """
-    found = [previous]
-    while found[-1].is_by(key):
-        if found[-1].header.full:
-            return found
-        before = _before(found[-1])
+    chain = [previous]
+    while chain[-1].is_by(key):
+        if chain[-1].header.full:
+            return chain
+        before = _predecessor(chain[-1])
         if before is None:
             return []
-        found.append(before)
+        chain.append(before)
     return []
 
 
-def _before(checkpoint: Checkpoint) -> Checkpoint | None:
+def latest_heads(lineage: Sequence[Checkpoint]) -> Iterator[HeadEntry]:
+    """Yield the latest known head of each run; ``lineage`` starts with the newest checkpoint."""
+    tagged = (_tagged(found.heads(), age) for age, found in enumerate(lineage))
+    for _, same in groupby(heapq.merge(*tagged), key=itemgetter(0)):
+        yield next(same)[2]
+
+
+def joined_heads(
+    old: Iterable[HeadEntry], new: Iterable[HeadEntry]
+) -> Iterator[tuple[HeadEntry | None, HeadEntry | None]]:
+    """Yield the old and the new head of each run; None where there is none."""
+    for _, same in groupby(heapq.merge(_tagged(old, 0), _tagged(new, 1)), key=itemgetter(0)):
+        found = {side: head for _, side, head in same}
+        yield found.get(0), found.get(1)
+
+
+def _tagged(heads: Iterable[HeadEntry], tag: int) -> Iterator[tuple[bytes, int, HeadEntry]]:
+    return ((head.sort_key, tag, head) for head in heads)
+
+
+def _predecessor(checkpoint: Checkpoint) -> Checkpoint | None:
     header = checkpoint.header
     for path, database_id, number in _checkpoints_in(checkpoint.path.parent):
         if (database_id, number) == (header.database_id, header.number - 1):
@@ -139,35 +168,35 @@ def _before(checkpoint: Checkpoint) -> Checkpoint | None:
     return None
 
 
-def _check_same_chain(before: Checkpoint, found: Checkpoint) -> None:
-    old, new = before.header, found.header
+def _check_same_chain(before: Checkpoint, after: Checkpoint) -> None:
+    old, new = before.header, after.header
     if old.database_id != new.database_id:
-        raise BadCheckpoint(f"{before.path} and {found.path} are of two databases")
+        raise BadCheckpoint(f"{before.path} and {after.path} belong to different databases")
     if old.number == new.number:
         raise BadCheckpoint(
-            f"{before.path} and {found.path} are both number {new.number}, and not the same",
-            hint="Somebody has signed two histories. Neither proves anything without the other.",
+            f"{before.path} and {after.path} differ but both have the number {new.number}",
+            hint="Two histories were signed with this key. Neither is proof without the other.",
         )
     if old.number + 1 == new.number and new.previous != before.sha256:
-        raise BadCheckpoint(f"{found.path} does not follow on {before.path}")
+        raise BadCheckpoint(f"{after.path} does not follow {before.path}")
 
 
-def _inside(path: Path) -> list[Path]:
+def _files_at(path: Path) -> list[Path]:
     with _errors(path):
         if not path.is_dir():
             return [path]
-    found = [inner for inner, _, _ in _checkpoints_in(path)]
-    if not found:
-        raise BadCheckpoint(f"there is no checkpoint in {path}")
-    return found
+    files = [file for file, _, _ in _checkpoints_in(path)]
+    if not files:
+        raise BadCheckpoint(f"no checkpoint found in {path}")
+    return files
 
 
 def _checkpoints_in(folder: Path) -> Iterator[tuple[Path, str, int]]:
-    """Every file of a directory that begins as a checkpoint, its database and its number."""
+    """Yield each file that starts like a checkpoint, with its database and its number."""
     with _errors(folder):
         files = sorted(path for path in folder.iterdir() if path.is_file())
     for path in files:
-        # What is being written has no name yet.
+        # A hidden file is still being written.
         if path.name.startswith("."):
             continue
         with _opened(path) as lines:
@@ -179,7 +208,10 @@ def _checkpoints_in(folder: Path) -> Iterator[tuple[Path, str, int]]:
 
 
 class _HashedLines:
-    """The lines of a file, hashed as they are read: all of them, and all but the last."""
+    """The lines of a file, hashed while they are read.
+
+    ``whole`` covers all lines; ``signed`` all but the last one, which is the signature.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self.whole = sha256()

@@ -1,22 +1,22 @@
-"""Checkpoints: a signed account of where every run ends, made of a log and held against it.
+"""Checkpoints: signed lists of the heads of all runs, and their comparison with the log.
 
-Whoever can write the database can rewrite it whole, chain and all. What they cannot rewrite is a
-checkpoint that was put elsewhere.
+A user who can write to the database can rewrite all of it, including the hash chains. They cannot
+rewrite a checkpoint that is kept elsewhere.
 """
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import islice
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from runreel.audit.checkpoint_files import (
     Checkpoint,
     CheckpointWriter,
     chain_to_full,
+    joined_heads,
+    latest_heads,
     newest,
     verify_chain,
 )
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
     from runreel.store.database import Database
 
-# So many checkpoints, of changes all but the first, stand between two that list every run.
+# Every 30th checkpoint lists all runs; the others list only the changes.
 FULL_EVERY = 30
-_NAMED = 5
-_ENDS = ("truncated", "deleted")
+_MAX_LISTED = 5
+_LOST_ENDS = ("truncated", "deleted")
 
 
 class CheckpointCreated(NamedTuple):
-    """A checkpoint that was written; ``sha256`` is that of the file, in hexadecimal digits."""
+    """A checkpoint file that was written; ``sha256`` is the hash of the file, in hexadecimal."""
 
     path: Path
     header: Header
@@ -56,7 +56,7 @@ class CheckpointCreated(NamedTuple):
     next_key_id: str | None
 
 
-def checkpoint(  # noqa: PLR0913 - what a checkpoint says
+def checkpoint(  # noqa: PLR0913 - the contents of a checkpoint
     database: Database,
     out: Path,
     *,
@@ -66,15 +66,15 @@ def checkpoint(  # noqa: PLR0913 - what a checkpoint says
     full: bool = False,
     next_key: PublicKey | None = None,
 ) -> CheckpointCreated:
-    """Put a checkpoint into the new file ``out``, or into the directory that it is.
+    """Write a checkpoint to the new file ``out``, or to a new file in the directory ``out``.
 
-    In a directory the newest one of this database is ``previous``, unless another is named.
-    Otherwise as ``make``.
+    In a directory, ``previous`` defaults to the newest checkpoint of this database.
+    The other arguments are those of ``make``.
 
     Raises:
-        UsageError: if the file is there already.
-        BadCheckpoint: if ``previous`` is none, or of another database or key.
-        LogContradicted: if the log is not what the previous ones say; there is no file then.
+        UsageError: if the file already exists.
+        BadCheckpoint: if ``previous`` is not a checkpoint, or belongs to another database or key.
+        LogContradicted: if the log contradicts the previous checkpoints; no file is written then.
     """
     with atomic_files.errors(out):
         in_folder = out.is_dir()
@@ -103,7 +103,7 @@ def checkpoint(  # noqa: PLR0913 - what a checkpoint says
     return CheckpointCreated(path, header, runs, digest, None if next_key is None else next_key.id)
 
 
-def make(  # noqa: PLR0913 - what a checkpoint says
+def make(  # noqa: PLR0913 - the contents of a checkpoint
     connection: Connection,
     file: IO[bytes],
     *,
@@ -114,16 +114,16 @@ def make(  # noqa: PLR0913 - what a checkpoint says
     full: bool = False,
     next_key: PublicKey | None = None,
 ) -> tuple[Header, int, str]:
-    """Write a signed account of the log: of all runs, or of those that ``lineage`` has otherwise.
+    """Write a signed list of heads; return its header, the number of heads and its SHA-256.
 
-    ``lineage`` is ``previous`` and those before it up to a full one; without it all runs are
-    listed. ``now`` is in µs. Answers what it says of itself, how many runs it lists, and its
-    SHA-256 in hexadecimal digits. Everything in it is durable in the database by then.
+    ``lineage`` is ``previous`` and its predecessors back to a full checkpoint: only heads that
+    differ from it are listed. All heads are listed if it is empty. ``now`` is in µs, the SHA-256
+    in hexadecimal. All listed rows are durable in the database when this returns.
 
     Raises:
-        BadKey: if it is for another key to follow on ``previous``.
-        BadCheckpoint: if ``previous`` is of another database, or only says that it is by ``key``.
-        LogContradicted: if the log is not what ``lineage`` says it was; nothing is signed then.
+        BadKey: if ``previous`` requires another key for its successor.
+        BadCheckpoint: if ``previous`` belongs to another database, or its signature is invalid.
+        LogContradicted: if the log contradicts ``lineage``; nothing is signed then.
     """
     refuse_replica(connection)
     header = Header(
@@ -137,19 +137,19 @@ def make(  # noqa: PLR0913 - what a checkpoint says
     )
     if previous is not None:
         _check_successor(previous, header, key.public)
-    paper, runs = CheckpointWriter(file), 0
-    paper.write(rules.header_text(header))
-    for runs, head in enumerate(_to_list(connection, lineage, full=header.full), 1):  # noqa: B007
-        paper.write(rules.head_text(head))
-    paper.write(rules.count_text(runs))
+    writer, runs = CheckpointWriter(file), 0
+    writer.write(rules.header_text(header))
+    for runs, head in enumerate(_heads_to_list(connection, lineage, full=header.full), 1):  # noqa: B007
+        writer.write(rules.head_text(head))
+    writer.write(rules.count_text(runs))
     durability.wait_durable(connection)
-    paper.sign(key.sign(rules.SIGNED + paper.signed.digest()))
-    return header, runs, paper.whole.hexdigest()
+    writer.sign(key.sign(rules.SIGNED + writer.signed.digest()))
+    return header, runs, writer.whole.hexdigest()
 
 
 @dataclass(slots=True)
 class ComparisonCounts:
-    """How much was held against a log; ``pruned`` are runs of which a tombstone is left."""
+    """Counts of a comparison with checkpoints; ``pruned`` are runs that are now tombstones."""
 
     checkpoints: int = 0
     runs: int = 0
@@ -163,10 +163,10 @@ def compare_all(
     *,
     compared: ComparisonCounts | None = None,
 ) -> Iterator[Finding]:
-    """Everything in which a log is not what these checkpoints say, which ``key`` has to vouch for.
+    """Verify checkpoint files against ``key``, then yield each contradiction with the log.
 
-    A file that proves nothing is a finding too; then nothing is compared. ``compared`` counts
-    along. However many runs they list, little of them is held at a time.
+    A file that is not valid proof is reported as a finding, and nothing is compared then.
+    ``compared`` is updated on the way. Memory use does not depend on the number of runs.
     """
     try:
         yield from compare(connection, verify_chain(paths, key), compared=compared)
@@ -185,40 +185,41 @@ def compare(
     *,
     compared: ComparisonCounts | None = None,
 ) -> Iterator[Finding]:
-    """Everything in which a log is not what these checkpoints, which are trusted, say it was."""
+    """Yield each contradiction between the log and these checkpoints, which must be trusted."""
     counts = compared or ComparisonCounts()
-    ends_missing = anything_newer = False
+    ends_missing = has_newer_rows = False
     for checkpoint in checkpoints:
         counts.checkpoints += 1
         header = checkpoint.header
-        found = stream_heads.database_id(connection)
-        say = partial(_finding, header.number)
-        if found != header.database_id:
-            yield say(None, "another_database", f"it is of {header.database_id}, this is {found}")
+        database_id = stream_heads.database_id(connection)
+        finding = partial(_finding, header.number)
+        if database_id != header.database_id:
+            detail = f"it is of database {header.database_id}, this is {database_id}"
+            yield finding(None, "another_database", detail)
             return
-        # What a checkpoint of changes lists is newer than what the ones before it do.
-        has_news = ends_missing and not header.full
-        for head, place in _head_states(connection, checkpoint):
+        # The heads in a checkpoint of changes are newer than those of the ones before it.
+        lists_newer = ends_missing and not header.full
+        for head, state in _head_states(connection, checkpoint):
             counts.runs += 1
-            if place.digest == head.digest:
-                anything_newer |= has_news or place.last_seq != head.seq
-            elif (told := mismatch(connection, head, place)) is None:
+            if state.digest == head.digest:
+                has_newer_rows |= lists_newer or state.last_seq != head.seq
+            elif (problem := mismatch(connection, head, state)) is None:
                 counts.pruned += 1
-                anything_newer = True
+                has_newer_rows = True
             else:
-                ends_missing |= told[0] in _ENDS
-                anything_newer |= told[0] not in _ENDS
-                yield say(head, *told)
-    if ends_missing and not anything_newer:
-        detail = "only ends are missing and nothing newer is there: this may be an older copy"
+                ends_missing |= problem[0] in _LOST_ENDS
+                has_newer_rows |= problem[0] not in _LOST_ENDS
+                yield finding(head, *problem)
+    if ends_missing and not has_newer_rows:
+        detail = "only the newest rows are missing: this may be an older copy of the database"
         yield Finding(None, None, "rolled_back", detail)
 
 
 def _head_states(
     connection: Connection, checkpoint: Checkpoint
 ) -> Iterator[tuple[HeadEntry, stream_heads.HeadState]]:
-    told = checkpoint.heads()
-    while chunk := list(islice(told, stream_heads.CHUNK)):
+    heads = checkpoint.heads()
+    while chunk := list(islice(heads, stream_heads.CHUNK)):
         yield from zip(chunk, stream_heads.lookup_heads(connection, chunk), strict=True)
 
 
@@ -228,79 +229,59 @@ def _finding(number: int, head: HeadEntry | None, what: str, detail: str) -> Fin
 
 
 def mismatch(
-    connection: Connection, head: HeadEntry, place: stream_heads.HeadState
+    connection: Connection, head: HeadEntry, state: stream_heads.HeadState
 ) -> tuple[str, str] | None:
-    """What happened to a run whose row at ``head`` is not what it was; None if it was pruned.
+    """Explain why a run's row at ``head`` differs: the code of the finding and a sentence.
 
-    A word for programs, and a sentence.
+    None if the run was pruned after the checkpoint.
     """
-    if place.digest is not None:
-        return "recomputed", f"row {head.seq} has another digest than it had"
-    if place.last_seq is None:
+    if state.digest is not None:
+        return "recomputed", f"the digest of row {head.seq} has changed"
+    if state.last_seq is None:
         return "deleted", f"the run is gone; its last row was {head.seq}"
-    if place.last_seq < head.seq:
-        return "truncated", f"the run ends at row {place.last_seq}; its last row was {head.seq}"
+    if state.last_seq < head.seq:
+        return "truncated", f"the run ends at row {state.last_seq}; its last row was {head.seq}"
     first = stream_heads.first_row(connection, head.run_id)
-    stone = None if first is None else tombstone_of(first)
-    if stone is None or stone.seq < head.seq:
-        return "missing", f"row {head.seq} is gone, and no tombstone stands for it"
-    if stone.seq == head.seq and stone.digest != head.digest:
-        return "recomputed", f"its tombstone gives row {head.seq} another digest than it had"
+    tombstone = None if first is None else tombstone_of(first)
+    if tombstone is None or tombstone.seq < head.seq:
+        return "missing", f"row {head.seq} is gone, and no tombstone covers it"
+    if tombstone.seq == head.seq and tombstone.digest != head.digest:
+        return "recomputed", f"the digest of row {head.seq} in its tombstone has changed"
     return None
 
 
 def _check_successor(previous: Checkpoint, header: Header, key: PublicKey) -> None:
     before = previous.header
     if before.database_id != header.database_id:
-        raise BadCheckpoint(f"{previous.path} is of another database")
+        raise BadCheckpoint(f"{previous.path} belongs to another database")
     if before.key_id == key.id and not previous.is_by(key):
-        raise BadCheckpoint(f"{previous.path} is not signed by the key {key.id} that it names")
+        raise BadCheckpoint(f"{previous.path} names the key {key.id}, but its signature is invalid")
     if before.next_key is None and before.key_id != key.id:
         raise BadKey(
-            f"the checkpoint before this one is signed by {before.key_id}, not by {key.id}",
-            hint="The old key signs one that names the new key: --key OLD --next-key NEW.pub.",
+            f"the previous checkpoint is signed by {before.key_id}, not by {key.id}",
+            hint="Announce the new key with the old one first: --key OLD --next-key NEW.pub.",
         )
     if before.next_key not in (None, key.raw.hex()):
         raise BadKey(
-            f"the checkpoint before this one names another key to follow than {key.id}",
+            f"the previous checkpoint names another next key than {key.id}",
             hint="Sign with the key that it names.",
         )
 
 
-def _to_list(
+def _heads_to_list(
     connection: Connection, lineage: Sequence[Checkpoint], *, full: bool
 ) -> Iterator[HeadEntry]:
-    """The heads that a checkpoint lists: all, or those that are not what ``lineage`` says."""
-    differing: list[str] = []
-    for old, new in _joined(_known(lineage), stream_heads.stream_heads(connection)):
+    """Yield the heads for a new checkpoint: all, or those that differ from ``lineage``."""
+    contradicted: list[str] = []
+    for old, new in joined_heads(latest_heads(lineage), stream_heads.stream_heads(connection)):
         if old is not None and new != old:
-            (place,) = stream_heads.lookup_heads(connection, [old])
-            if place.digest != old.digest and (found := mismatch(connection, old, place)):
-                differing.append(f"{old.run_id} ({found[0]})")
+            (state,) = stream_heads.lookup_heads(connection, [old])
+            if state.digest != old.digest and (problem := mismatch(connection, old, state)):
+                contradicted.append(f"{old.run_id} ({problem[0]})")
         if new is not None and (full or new != old):
             yield new
-    if differing:
-        more = f" and {len(differing) - _NAMED} more" if len(differing) > _NAMED else ""
-        raise LogContradicted(
-            f"the log is not what its last checkpoint says: {', '.join(differing[:_NAMED])}{more}"
-        )
-
-
-def _known(lineage: Sequence[Checkpoint]) -> Iterator[HeadEntry]:
-    """The latest head of each run; ``lineage`` begins with the newest checkpoint."""
-    told = (_tagged(found.heads(), age) for age, found in enumerate(lineage))
-    for _, same in groupby(heapq.merge(*told), key=itemgetter(0)):
-        yield next(same)[2]
-
-
-def _joined(
-    old: Iterable[HeadEntry], new: Iterable[HeadEntry]
-) -> Iterator[tuple[HeadEntry | None, HeadEntry | None]]:
-    """Run by run what was and what is."""
-    for _, same in groupby(heapq.merge(_tagged(old, 0), _tagged(new, 1)), key=itemgetter(0)):
-        found = {side: head for _, side, head in same}
-        yield found.get(0), found.get(1)
-
-
-def _tagged(heads: Iterable[HeadEntry], tag: int) -> Iterator[tuple[bytes, int, HeadEntry]]:
-    return ((head.sort_key, tag, head) for head in heads)
+    if contradicted:
+        unlisted = len(contradicted) - _MAX_LISTED
+        more = f" and {unlisted} more" if unlisted > 0 else ""
+        listed = ", ".join(contradicted[:_MAX_LISTED])
+        raise LogContradicted(f"the log contradicts its last checkpoint: {listed}{more}")

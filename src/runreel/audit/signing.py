@@ -1,4 +1,4 @@
-"""The keys that sign checkpoints: ed25519, in files, by the package ``cryptography``."""
+"""Ed25519 keys that sign checkpoints, stored in PEM files; needs the package ``cryptography``."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _MAX_PASSPHRASE = 1000
 
 
 class PublicKey:
-    """What tells whether a signature is of a key; ``raw`` is its 32 bytes."""
+    """A public key, which verifies signatures; ``raw`` is its 32 bytes."""
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
 
     @property
     def id(self) -> str:
-        """The beginning of its SHA-256, in hexadecimal digits: how people name it."""
+        """The short ID that is shown to users: the first 32 hexadecimal digits of its SHA-256."""
         return sha256(self.raw).hexdigest()[:_ID_DIGITS]
 
     def verify(self, signature: bytes, message: bytes) -> bool:
-        """Whether the key signed exactly this.
+        """True if the key signed exactly this message.
 
         Raises:
             MissingExtra: if the package ``cryptography`` is not installed.
@@ -51,35 +51,35 @@ class PublicKey:
 
 
 class SigningKey:
-    """A private key, and its ``public`` one."""
+    """A private key with its public key, ``public``."""
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = key
         self.public = PublicKey(key.public_key().public_bytes_raw())
 
     def sign(self, message: bytes) -> bytes:
-        """The signature: 64 bytes."""
+        """Return the signature: 64 bytes."""
         return self._key.sign(message)
 
 
 def generate(path: Path, passphrase: bytes | None = None) -> PublicKey:
-    """Make a key: the private one at ``path``, for its owner's eyes, the public one at ``.pub``.
+    """Create a key pair: the private key at ``path``, readable by its owner only, and ``path.pub``.
 
     Raises:
         MissingExtra: if the package ``cryptography`` is not installed.
-        BadKey: if the passphrase cannot be one.
-        UsageError: if one of the files is there already, or cannot be made.
+        BadKey: if the passphrase is empty or too long.
+        UsageError: if one of the files already exists or cannot be created.
     """
     _need_library()
     from cryptography.hazmat.primitives import serialization as forms
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    locked: forms.KeySerializationEncryption = forms.NoEncryption()
+    encryption: forms.KeySerializationEncryption = forms.NoEncryption()
     if passphrase is not None:
         _check_passphrase(passphrase)
-        locked = forms.BestAvailableEncryption(passphrase)
+        encryption = forms.BestAvailableEncryption(passphrase)
     key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(forms.Encoding.PEM, forms.PrivateFormat.PKCS8, locked)
+    private = key.private_bytes(forms.Encoding.PEM, forms.PrivateFormat.PKCS8, encryption)
     public = key.public_key().public_bytes(
         forms.Encoding.PEM, forms.PublicFormat.SubjectPublicKeyInfo
     )
@@ -94,38 +94,38 @@ def generate(path: Path, passphrase: bytes | None = None) -> PublicKey:
 
 
 def public_path(path: Path) -> Path:
-    """Where the public key of a private one is put."""
+    """Return the path of the public key that belongs to a private key."""
     return path.with_name(path.name + ".pub")
 
 
 def load(path: Path, passphrase: Passphrase | None = None) -> SigningKey:
-    """The private key in a file; ``passphrase`` is asked for one if the file needs it.
+    """Load a private key; ``passphrase`` is called only if the key is encrypted.
 
     Raises:
         MissingExtra: if the package ``cryptography`` is not installed.
-        BadKey: if there is none, or the passphrase is wrong or missing.
+        BadKey: if the file holds no ed25519 private key, or the passphrase is wrong or missing.
     """
     _need_library()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     data = _read(path)
-    key = _opened(path, data, None)
+    key = _load_pem(path, data, None)
     if key is None:
-        told = None if passphrase is None else passphrase()
-        if told is None:
-            raise BadKey(f"the key {path} has a passphrase", hint=_HOW)
-        key = _opened(path, data, told)
+        secret = None if passphrase is None else passphrase()
+        if secret is None:
+            raise BadKey(f"the key {path} has a passphrase", hint=_HOW_TO_UNLOCK)
+        key = _load_pem(path, data, secret)
     if not isinstance(key, Ed25519PrivateKey):
-        raise BadKey(f"{path} holds a key of another kind than ed25519")
+        raise BadKey(f"{path} is not an ed25519 key")
     return SigningKey(key)
 
 
 def load_public(path: Path) -> PublicKey:
-    """The public key in a file.
+    """Load a public key.
 
     Raises:
         MissingExtra: if the package ``cryptography`` is not installed.
-        BadKey: if there is none.
+        BadKey: if the file holds no ed25519 public key.
     """
     _need_library()
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -135,28 +135,28 @@ def load_public(path: Path) -> PublicKey:
     data = _read(path)
     if b"PRIVATE KEY" in data:
         raise BadKey(
-            f"{path} holds a private key",
-            hint="Give its public one, FILE.pub; the private one stays where it signs.",
+            f"{path} is a private key",
+            hint="Use the public key, FILE.pub. Keep the private key where it signs.",
         )
     try:
         key = forms.load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm):
-        raise BadKey(f"{path} holds no public key") from None
+        raise BadKey(f"{path} is not a public key") from None
     if not isinstance(key, Ed25519PublicKey):
-        raise BadKey(f"{path} holds a key of another kind than ed25519")
+        raise BadKey(f"{path} is not an ed25519 key")
     return PublicKey(key.public_bytes_raw())
 
 
 def is_exposed(path: Path) -> bool:
-    """Whether others than its owner may read the file."""
+    """True if the file's mode lets other users read, write or execute it."""
     return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
 
 
-_HOW = "Put it in a file (--passphrase-file) or in RUNREEL_KEY_PASSPHRASE."
+_HOW_TO_UNLOCK = "Put it in a file (--passphrase-file) or in RUNREEL_KEY_PASSPHRASE."
 
 
-def _opened(path: Path, data: bytes, passphrase: bytes | None) -> Any:
-    """The key in the file; None if it needs a passphrase and there is none."""
+def _load_pem(path: Path, data: bytes, passphrase: bytes | None) -> Any:
+    """Parse a private key; None if it needs a passphrase and none was given."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization as forms
 
@@ -166,8 +166,8 @@ def _opened(path: Path, data: bytes, passphrase: bytes | None) -> Any:
         return None
     except (ValueError, UnsupportedAlgorithm):
         if passphrase is not None:
-            raise BadKey(f"this is not the passphrase of the key {path}") from None
-        raise BadKey(f"{path} holds no private key") from None
+            raise BadKey(f"wrong passphrase for the key {path}") from None
+        raise BadKey(f"{path} is not a private key") from None
 
 
 def _read(path: Path) -> bytes:
@@ -180,14 +180,14 @@ def _read(path: Path) -> bytes:
 
 def _check_passphrase(passphrase: bytes) -> None:
     if not 0 < len(passphrase) <= _MAX_PASSPHRASE:
-        raise BadKey(f"a passphrase has 1 to {_MAX_PASSPHRASE} bytes")
+        raise BadKey(f"invalid passphrase: it must have 1 to {_MAX_PASSPHRASE} bytes")
 
 
 def _need_library() -> None:
     try:
-        import cryptography  # noqa: F401 - only to see that it is there
+        import cryptography  # noqa: F401 - a check that it is installed
     except ImportError:
         raise MissingExtra(
-            "keys and signatures need the package cryptography",
+            "keys and signatures require the package cryptography",
             hint="pip install 'runreel[audit]'",
         ) from None

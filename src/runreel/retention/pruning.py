@@ -1,4 +1,7 @@
-"""Letting old runs go: of each, one row stays that says what went, when, by whom and why."""
+"""Pruning: deletes old runs and keeps a tombstone of each.
+
+The tombstone is one row that records what was deleted, when, by whom and why.
+"""
 
 from __future__ import annotations
 
@@ -32,19 +35,19 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int], None]
 
 BATCH = 100
-# Whoever records waits while a batch goes, so one with long runs has fewer of them.
-ROWS = 2_000
-_PAGE = 500
-_AGAIN = "it was pruned before, and its usage kept until now"
-_MEANWHILE = "somebody else has recorded or pruned it meanwhile"
+# Recorders wait while a batch is deleted, so a batch of long runs has fewer of them.
+MAX_ROWS = 2_000
+_PAGE_SIZE = 500
+_USAGE_KEPT = "pruned earlier; its usage was kept until now"
+_CONCURRENT = "another process has recorded or pruned it in the meantime"
 
 
 @dataclass(frozen=True, slots=True)
 class PruneRequest:
-    """Which runs are to go: those that ended before a time in µs; ``status`` None is all.
+    """Which runs to delete: those that ended before ``before`` (µs) and match ``status``.
 
-    With ``keep_usage`` what usage reports need stays. Without it, it also goes of runs that were
-    pruned with it before.
+    ``keep_usage`` keeps the usage of the runs for reports. Without it, the usage kept by earlier
+    prunings is deleted as well. ``status`` None selects all.
     """
 
     before: int
@@ -55,190 +58,197 @@ class PruneRequest:
 
     @property
     def recordings(self) -> tuple[str, ...]:
-        """The states of recordings that may go."""
+        """The recording states that may be pruned."""
         return (CLOSED, INTERRUPTED) if self.keep_usage else (CLOSED, INTERRUPTED, PRUNED)
 
 
 class _PrunePlan(NamedTuple):
-    """What would become of a run: its tombstone, and what the projections are to have of it."""
+    """The result of pruning one run: its tombstone and its new projection (None: no row)."""
 
     run: PrunedRun
     tombstone: EventRow
-    projected: RunProjection | None
+    projection: RunProjection | None
 
 
-def prune(  # noqa: PLR0913 - how it is to be done
+def prune(  # noqa: PLR0913 - options of the operation
     database: Database,
-    order: PruneRequest,
+    request: PruneRequest,
     *,
     dry_run: bool,
     batch: int = BATCH,
     progress: Progress | None = None,
     clock: Callable[[], int] = time.time_ns,
 ) -> Iterator[PrunedRun]:
-    """Let runs go, so many in a transaction; each is told once it is gone.
+    """Delete runs in transactions of up to ``batch`` runs, and yield each run once it is deleted.
 
-    Whatever stops it in between leaves every run whole or gone, and it may be done again. What
-    goes is decided by the log itself. A run that is recorded meanwhile stays. ``progress`` is told
-    runs done and runs in all.
+    An interruption leaves every run either whole or pruned, and the call can be repeated. The
+    event log decides which runs are deleted, not the projections. Runs that are being recorded
+    are kept. ``progress`` receives the runs done and the total.
 
     Raises:
-        UsageError: if a reason or an actor is not fit to be kept, or the batch is none.
-        LogError: if the database does not let it; what was told is gone.
+        UsageError: if a reason or an actor is invalid, or ``batch`` is less than 1.
+        LogError: if the database refuses; runs that were yielded stay deleted.
     """
-    check_reason_and_actor(order.reason, order.actor)
+    check_reason_and_actor(request.reason, request.actor)
     if batch < 1:
-        raise UsageError("a batch is of at least one run")
-    return _pruned(_Pruner(database, order, clock), 0 if dry_run else batch, progress)
+        raise UsageError("batch must be at least 1")
+    return _prune(_Pruner(database, request, clock), 0 if dry_run else batch, progress)
 
 
-def _pruned(work: _Pruner, batch: int, progress: Progress | None) -> Iterator[PrunedRun]:
-    """Carry it out in batches; one of no runs is a dry run."""
-    held: list[_PrunePlan] = []
-    total = work.count() if progress is not None else 0
-    for done, run_id in enumerate(work.candidates()):
+def _prune(pruner: _Pruner, batch: int, progress: Progress | None) -> Iterator[PrunedRun]:
+    """Prune all candidates in batches; a batch size of 0 is a dry run."""
+    pending: list[_PrunePlan] = []
+    total = pruner.count() if progress is not None else 0
+    for done, run_id in enumerate(pruner.candidates()):
         if progress is not None:
             progress(done, max(total, done))
-        found = work.plan_run(run_id)
-        if isinstance(found, PrunedRun):
-            yield found
-        elif found is not None and not batch:
-            yield found.run
-        elif found is not None:
-            held.append(found)
-        if held and (len(held) == batch or sum(plan.run.rows for plan in held) >= ROWS):
-            yield from work.carry_out(held)
-            held = []
-    if held:
-        yield from work.carry_out(held)
+        plan = pruner.plan_run(run_id)
+        if isinstance(plan, PrunedRun):
+            yield plan
+        elif plan is not None and not batch:
+            yield plan.run
+        elif plan is not None:
+            pending.append(plan)
+        if pending and (len(pending) == batch or sum(one.run.rows for one in pending) >= MAX_ROWS):
+            yield from pruner.delete_runs(pending)
+            pending = []
+    if pending:
+        yield from pruner.delete_runs(pending)
     if progress is not None:
         progress(total, total)
 
 
 class _Pruner:
-    """What one pruning does to a log."""
+    """Selects and deletes the runs of one request."""
 
-    def __init__(self, database: Database, order: PruneRequest, clock: Callable[[], int]) -> None:
+    def __init__(self, database: Database, request: PruneRequest, clock: Callable[[], int]) -> None:
         self._database = database
-        self._order = order
+        self._request = request
         self._clock = clock
 
     def count(self) -> int:
-        """How many runs there are to look at."""
-        order = self._order
+        """Return the number of candidates."""
+        request = self._request
         with self._database.reading() as connection:
             return run_queries.count_ended(
-                connection, order.before, recordings=order.recordings, status=order.status
+                connection, request.before, recordings=request.recordings, status=request.status
             )
 
     def candidates(self) -> Iterator[str]:
-        """The runs that are old enough by the projections, in the order of their ids."""
-        order, after = self._order, ""
+        """Yield the ids of runs that are old enough according to the projections, in order."""
+        request, after = self._request, ""
         while True:
             with self._database.reading() as connection:
                 migrations.require_projections(connection)
                 page = run_queries.ended(
                     connection,
-                    order.before,
-                    recordings=order.recordings,
-                    status=order.status,
+                    request.before,
+                    recordings=request.recordings,
+                    status=request.status,
                     after=after,
-                    limit=_PAGE,
+                    limit=_PAGE_SIZE,
                 )
             yield from page
-            if len(page) < _PAGE:
+            if len(page) < _PAGE_SIZE:
                 return
             after = page[-1]
 
     def plan_run(self, run_id: str) -> _PrunePlan | PrunedRun | None:
-        """What to do with a run by its log: a plan, why it stays, or None if it is not meant."""
-        folded, size, last = RunProjector(run_id), 0, None
+        """Decide from its events whether to prune a run.
 
-        def take(row: EventRow) -> None:
+        A ``PrunedRun`` gives the reason why the run is kept. None means that it does not match.
+        """
+        projector, size, last = RunProjector(run_id), 0, None
+
+        def apply(row: EventRow) -> None:
             nonlocal size, last
-            folded.apply_row(row)
+            projector.apply_row(row)
             last = row
             if row.payload is not None and row.redacted is None:
                 size += len(row.payload.encode())
 
         try:
             with self._database.reading() as connection:
-                for_each_row(connection, run_id, take)
+                for_each_row(connection, run_id, apply)
         except DamagedRun as error:
             return PrunedRun(run_id, "damaged", why=str(error))
-        return None if last is None else self._decide(folded, last, size)
+        return None if last is None else self._decide(projector, last, size)
 
-    def carry_out(self, plans: list[_PrunePlan]) -> list[PrunedRun]:
-        """Let the runs go in one transaction, but for those that were recorded meanwhile."""
+    def delete_runs(self, plans: list[_PrunePlan]) -> list[PrunedRun]:
+        """Delete the runs in one transaction, except those that other processes have changed."""
         with self._database.writing() as connection, connection.transaction():
             event_log.lock_appends(connection)
-            gone = [_replace_with_tombstone(connection, plan) for plan in plans]
+            deleted = [_replace_with_tombstone(connection, plan) for plan in plans]
         return [
             replace(plan.run, action="pruned")
-            if is_gone
-            else replace(plan.run, action="left", why=_MEANWHILE)
-            for plan, is_gone in zip(plans, gone, strict=True)
+            if is_deleted
+            else replace(plan.run, action="left", why=_CONCURRENT)
+            for plan, is_deleted in zip(plans, deleted, strict=True)
         ]
 
     def _decide(
-        self, folded: RunProjector, last: EventRow, size: int
+        self, projector: RunProjector, last: EventRow, size: int
     ) -> _PrunePlan | PrunedRun | None:
-        state, order = folded.state, self._order
+        state, request = projector.state, self._request
         ended = last.at if state.finished_at is None else state.finished_at
-        again = state.recording == PRUNED
+        pruned_before = state.recording == PRUNED
         run = PrunedRun(
-            folded.run_id,
+            projector.run_id,
             "prunable",
             source=state.source,
             status=state.status,
             ended_at=from_micros(ended),
-            rows=1 if again else state.last_seq + 1,
+            rows=1 if pruned_before else state.last_seq + 1,
             bytes=size,
-            why=_AGAIN if again else None,
+            why=_USAGE_KEPT if pruned_before else None,
         )
         if state.last_seq != last.seq:
-            return PrunedRun(folded.run_id, "damaged", why=f"rows are missing before {last.seq}")
+            return PrunedRun(projector.run_id, "damaged", why=f"rows are missing before {last.seq}")
         if state.recording == OPEN:
-            return replace(run, action="left", why="it is being recorded")
-        if ended >= order.before or not self._is_due(state):
+            return replace(run, action="left", why="being recorded")
+        if ended >= request.before or not self._is_selected(state):
             return None
-        told = tombstones.tombstone_value(
-            state, last.digest, reason=order.reason, actor=order.actor, keep_usage=order.keep_usage
+        tombstone = tombstones.tombstone_value(
+            state,
+            last.digest,
+            reason=request.reason,
+            actor=request.actor,
+            keep_usage=request.keep_usage,
         )
-        entry = EventInput(NOTE, PRUNED, None, told)
-        (made,) = event_builder.build_events(
-            folded, last.digest, [entry], self._clock() // 1_000, 0
+        entry = EventInput(NOTE, PRUNED, None, tombstone)
+        (event,) = event_builder.build_events(
+            projector, last.digest, [entry], self._clock() // 1_000, 0
         )
-        return _PrunePlan(run, made.row, _projected(made.row))
+        return _PrunePlan(run, event.row, _project(event.row))
 
-    def _is_due(self, state: RunState) -> bool:
-        """Whether the order means runs of this kind, and there is something of this one to go."""
-        order = self._order
-        recorded = state.recording in order.recordings and state.has_projection
+    def _is_selected(self, state: RunState) -> bool:
+        """True if the request selects such runs and this one has a projection left to delete."""
+        request = self._request
+        recorded = state.recording in request.recordings and state.has_projection
         return recorded and (
-            order.status is None or order.status.selects(state.status, state.recording)
+            request.status is None or request.status.selects(state.status, state.recording)
         )
 
 
-def _projected(tombstone: EventRow) -> RunProjection | None:
-    """What the projections are to have of a run of which this is left."""
-    anew = RunProjector(tombstone.run_id)
-    anew.apply(tombstone)
-    return anew.projection() if anew.state.has_projection else None
+def _project(tombstone: EventRow) -> RunProjection | None:
+    """Return the projection of a run that consists of its tombstone."""
+    projector = RunProjector(tombstone.run_id)
+    projector.apply(tombstone)
+    return projector.projection() if projector.state.has_projection else None
 
 
 def _replace_with_tombstone(connection: Connection, plan: _PrunePlan) -> bool:
-    """Put a run's tombstone behind its last row, and remove what is before it.
+    """Append a run's tombstone and delete all rows before it.
 
-    False if another row has come there meanwhile; nothing is changed then.
+    False, with nothing changed, if another row was appended in the meantime.
     """
     run_id, seq, *_ = plan.tombstone
-    # A place that is taken would end Postgres' transaction, and so the batch.
-    free = event_log.last_position(connection, run_id) == seq - 1
-    if not free or not event_log.append(connection, [plan.tombstone]):
+    # On Postgres, a conflict would abort the transaction and so the whole batch.
+    is_free = event_log.last_position(connection, run_id) == seq - 1
+    if not is_free or not event_log.append(connection, [plan.tombstone]):
         return False
     event_log.remove(connection, run_id, seq)
     run_table.delete(connection, run_id)
-    if plan.projected is not None:
-        run_table.save(connection, plan.projected)
+    if plan.projection is not None:
+        run_table.save(connection, plan.projection)
     return True

@@ -1,8 +1,8 @@
-"""Erasing what must not stay in the log, without breaking the proof of what does.
+"""Redaction: erases text from the log and keeps the hash chain of the rest valid.
 
-Each row that holds something of it loses its payload and salt, and keeps its commitment, so that
-the chain stands. What else the payload held goes on standing in a note, with a full block in place
-of each erased character; another note says which rows, why and by whom.
+Each affected row loses its payload and salt but keeps its commitment, so the chain stays valid. A
+note of type ``masked`` keeps the payload with a block in place of each erased character. A note of
+type ``redacted`` records which rows were erased, why and by whom.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
     from runreel.store.database import Database
 
-_TRIES = 100
-_OURS = (MASKED, REDACTED, PRUNED)
+_MAX_ATTEMPTS = 100
+_PROTECTED_NOTES = (MASKED, REDACTED, PRUNED)
 
 
 @dataclass(slots=True)
 class _Plan:
-    """What a redaction will do to a run: stand-ins by seq (None: nothing stays), and where."""
+    """The rows to erase in one run: masked payloads by position (None: erase all), and matches."""
 
     masks: dict[int, str | None] = field(default_factory=dict)
-    places: list[RedactionMatch] = field(default_factory=list)
+    matches: list[RedactionMatch] = field(default_factory=list)
 
 
 def find(
@@ -52,17 +52,17 @@ def find(
     wanted: SearchPattern | None = None,
     seqs: Sequence[int] = (),
 ) -> Iterator[RedactionMatch]:
-    """The places that ``redact`` would erase, run by run, in order; None is every run.
+    """Yield the matches that ``redact`` would erase, run by run in order; None means all runs.
 
     Raises:
-        RunNotFound: if the log has no such run.
-        UsageError: if a run has no such row, or it cannot be erased.
+        RunNotFound: if a run is not in the log.
+        UsageError: if a run lacks one of the rows ``seqs``, or the row cannot be erased.
     """
-    for run_id in _all(database) if run_ids is None else run_ids:
-        yield from _Survey(run_id, wanted, seqs).plan(database).places
+    for run_id in _all_runs(database) if run_ids is None else run_ids:
+        yield from _Search(run_id, wanted, seqs).plan(database).matches
 
 
-def redact(  # noqa: PLR0913 - what is to be said of a redaction
+def redact(  # noqa: PLR0913 - options of the operation
     database: Database,
     run_ids: Iterable[str] | None,
     *,
@@ -71,18 +71,18 @@ def redact(  # noqa: PLR0913 - what is to be said of a redaction
     wanted: SearchPattern | None = None,
     seqs: Sequence[int] = (),
 ) -> Iterator[RedactionMatch]:
-    """Erase what ``find`` finds, each run in one transaction; the places that were erased.
+    """Erase what ``find`` finds, each run in one transaction, and yield the erased matches.
 
     Raises:
-        RunNotFound, UsageError: like ``find``.
-        LogError: if the database does not let it.
+        RunNotFound, UsageError: as for ``find``.
+        LogError: if the database refuses.
     """
     check_reason_and_actor(reason, actor)
-    for run_id in _all(database) if run_ids is None else run_ids:
+    for run_id in _all_runs(database) if run_ids is None else run_ids:
         yield from _redact(database, run_id, wanted, seqs, reason, actor)
 
 
-def _all(database: Database) -> Iterator[str]:
+def _all_runs(database: Database) -> Iterator[str]:
     page = [""]
     while page:
         with database.reading() as connection:
@@ -90,7 +90,7 @@ def _all(database: Database) -> Iterator[str]:
         yield from page
 
 
-def _redact(  # noqa: PLR0913, PLR0917 - as above
+def _redact(  # noqa: PLR0913, PLR0917 - options of the operation
     database: Database,
     run_id: str,
     wanted: SearchPattern | None,
@@ -98,80 +98,83 @@ def _redact(  # noqa: PLR0913, PLR0917 - as above
     reason: str,
     actor: str,
 ) -> list[RedactionMatch]:
-    survey = _Survey(run_id, wanted, seqs)
-    for _ in range(_TRIES):
-        # Searching takes as long as the pattern does, and recorders append meanwhile.
-        plan = survey.plan(database)
-        if not plan.places:
-            return plan.places
+    search = _Search(run_id, wanted, seqs)
+    for _ in range(_MAX_ATTEMPTS):
+        # A search may take long, so it runs outside the transaction while recorders append.
+        plan = search.plan(database)
+        if not plan.matches:
+            return plan.matches
         with database.writing() as connection, connection.transaction():
-            if not survey.still_true(connection):
+            if not search.is_current(connection):
                 raise RollbackTransaction
-            if not _carry_out(connection, run_id, plan, reason, actor):
+            if not _apply(connection, run_id, plan, reason, actor):
                 raise RollbackTransaction
-            return plan.places
-    raise LogError(f"others append to run {run_id} faster than this process can")
+            return plan.matches
+    raise LogError(f"other processes append to run {run_id} faster than this process can redact it")
 
 
-class _Survey:
-    """What is to be erased of a run, found without keeping others from it."""
+class _Search:
+    """Finds what to erase in a run, without blocking recorders."""
 
     def __init__(self, run_id: str, wanted: SearchPattern | None, seqs: Sequence[int]) -> None:
         self._run_id = run_id
         self._wanted = wanted
         self._seqs = frozenset(seqs)
-        self._begin()
+        self._restart()
 
     def plan(self, database: Database) -> _Plan:
-        """Read on from the last row that was read, and answer what is to be erased now.
+        """Read the rows added since the last call, and return what to erase now.
 
         Raises:
-            RunNotFound: if there is no such run.
-            UsageError: if it has no such row, or the pattern takes too long.
+            RunNotFound: if the run is not in the log.
+            UsageError: if the run lacks a requested row, or the pattern takes too long.
         """
-        for _ in range(_TRIES):
+        for _ in range(_MAX_ATTEMPTS):
             with database.reading() as connection:
-                self._read_on(connection)
-                masked = _masked(connection, self._run_id, self._hits(), self._whole.masks)
-                if masked is not None and event_log.erased(connection, self._run_id) == self._gone:
-                    whole = self._whole
-                    places = sorted([*whole.places, *masked.places], key=lambda place: place.seq)
-                    return _Plan(whole.masks | masked.masks, places)
-            self._begin()
-        raise LogError(f"others erase of run {self._run_id} faster than this process can")
+                self._read_new_rows(connection)
+                whole = self._whole_rows
+                masked = _plan_masks(connection, self._run_id, self._hits(), whole.masks)
+                erased = event_log.erased(connection, self._run_id)
+                if masked is not None and erased == self._erased:
+                    matches = sorted([*whole.matches, *masked.matches], key=lambda one: one.seq)
+                    return _Plan(whole.masks | masked.masks, matches)
+            self._restart()
+        raise LogError(
+            f"other processes redact run {self._run_id} faster than this process can read it"
+        )
 
-    def still_true(self, connection: Connection) -> bool:
-        """Whether the run is as it was read; if not, the next plan reads what has changed."""
-        if event_log.erased(connection, self._run_id) != self._gone:
-            self._begin()
+    def is_current(self, connection: Connection) -> bool:
+        """True if the run has not changed since it was read; otherwise ``plan`` must run again."""
+        if event_log.erased(connection, self._run_id) != self._erased:
+            self._restart()
             return False
         last = self._last
         head = event_log.last_position(connection, self._run_id)
         return last is not None and head == last.seq and event_log.contains(connection, last)
 
-    def _begin(self) -> None:
+    def _restart(self) -> None:
         self._search = None if self._wanted is None else StreamSearch(self._wanted)
         self._last: EventRow | None = None
-        self._gone: set[int] = set()
-        self._whole = _Plan()
+        self._erased: set[int] = set()
+        self._whole_rows = _Plan()
 
-    def _read_on(self, connection: Connection) -> None:
+    def _read_new_rows(self, connection: Connection) -> None:
         start = 0 if self._last is None else self._last.seq + 1
         for row in event_log.read(connection, self._run_id, start=start):
             if start and row.type == PRUNED and row.kind == NOTE:
-                # What was read before is gone.
-                self._begin()
-                return self._read_on(connection)
+                # The run was pruned, so the rows read so far no longer exist.
+                self._restart()
+                return self._read_new_rows(connection)
             self._last = row
             if row.redacted is not None:
-                self._gone.add(row.seq)
+                self._erased.add(row.seq)
             if row.seq in self._seqs:
-                _erase_whole(self._whole, row)
+                _plan_whole_row(self._whole_rows, row)
             if self._search is not None:
                 self._search.feed(row)
         if self._last is None:
-            raise RunNotFound(f"no run is called {self._run_id!r}")
-        missing = self._seqs - {place.seq for place in self._whole.places}
+            raise RunNotFound(f"run not found: {self._run_id!r}")
+        missing = self._seqs - {match.seq for match in self._whole_rows.matches}
         if missing:
             raise UsageError(f"run {self._run_id} has no row {min(missing)}")
         return None
@@ -180,26 +183,28 @@ class _Survey:
         return () if self._search is None else self._search.matches
 
 
-def _erase_whole(plan: _Plan, row: EventRow) -> None:
-    if row.kind == NOTE and row.type in _OURS:
-        raise UsageError(f"row {row.seq} of run {row.run_id} tells of an erasure: it stays")
+def _plan_whole_row(plan: _Plan, row: EventRow) -> None:
+    if row.kind == NOTE and row.type in _PROTECTED_NOTES:
+        raise UsageError(
+            f"row {row.seq} of run {row.run_id} records an erasure and cannot be erased"
+        )
     if row.payload is None:
-        raise UsageError(f"row {row.seq} of run {row.run_id} is erased already")
-    stays = None
+        raise UsageError(f"row {row.seq} of run {row.run_id} has already been erased")
+    mask = None
     if row.kind == NOTE and row.type == OPENED and row.seq == 0:
-        source = RunProjector(row.run_id)
-        source.apply(row)
-        # Without its source the rest could not be read.
-        stays = dumps({"source": source.state.source})
-    plan.masks[row.seq] = stays
+        projector = RunProjector(row.run_id)
+        projector.apply(row)
+        # The other rows cannot be decoded without the source.
+        mask = dumps({"source": projector.state.source})
+    plan.masks[row.seq] = mask
     size = len(row.payload or "")
-    plan.places.append(RedactionMatch(row.run_id, row.seq, row.kind, row.type, "*", size))
+    plan.matches.append(RedactionMatch(row.run_id, row.seq, row.kind, row.type, "*", size))
 
 
-def _masked(
+def _plan_masks(
     connection: Connection, run_id: str, hits: Sequence[Match], whole: Mapping[int, object]
 ) -> _Plan | None:
-    """Stand-ins for the rows of ``hits`` that are not erased as a whole; None if one is gone."""
+    """Mask the rows of ``hits`` that are not in ``whole``; None if one was erased meanwhile."""
     plan = _Plan()
     by_row: defaultdict[int, list[Match]] = defaultdict(list)
     for hit in hits:
@@ -207,7 +212,7 @@ def _masked(
             by_row[hit.seq].append(hit)
     if not by_row:
         return plan
-    # One reading for all: an erased row would have the run's notes read for itself alone.
+    # One range for all rows: reading each row alone would load the run's notes every time.
     for row in event_log.read(connection, run_id, start=min(by_row), stop=max(by_row) + 1):
         if row.seq not in by_row:
             continue
@@ -216,47 +221,48 @@ def _masked(
         plan.masks[row.seq] = masked_payload(row.payload, by_row[row.seq])
         for hit in by_row[row.seq]:
             size = sum(end - start for start, end in hit.spans)
-            plan.places.append(
+            plan.matches.append(
                 RedactionMatch(run_id, row.seq, row.kind, row.type, path_text(hit), size)
             )
     return plan if len(plan.masks) == len(by_row) else None
 
 
-def _carry_out(connection: Connection, run_id: str, plan: _Plan, reason: str, actor: str) -> bool:
-    """Append the notes, erase the rows, project anew; False if another appended meanwhile."""
-    folded = RunProjector(run_id)
+def _apply(connection: Connection, run_id: str, plan: _Plan, reason: str, actor: str) -> bool:
+    """Append the notes, erase the rows and rebuild the projection; False on an append conflict."""
+    projector = RunProjector(run_id)
     digest = b""
     for row in event_log.read(connection, run_id):
-        folded.apply_row(row)
+        projector.apply_row(row)
         digest = row.digest
-    masks, seqs = _with_those_before(connection, run_id, plan)
+    masks, seqs = _merge_earlier_masks(connection, run_id, plan)
     entries = [EventInput(NOTE, MASKED, None, {"payloads": masks})] if masks else []
-    told = {"seqs": seqs, "reason": reason, "actor": actor}
-    entries.append(EventInput(NOTE, REDACTED, None, told))
-    made = event_builder.build_events(folded, digest, entries, time.time_ns() // 1_000, 0)
-    if not event_log.append(connection, [draft.row for draft in made]):
+    redaction = {"seqs": seqs, "reason": reason, "actor": actor}
+    entries.append(EventInput(NOTE, REDACTED, None, redaction))
+    events = event_builder.build_events(projector, digest, entries, time.time_ns() // 1_000, 0)
+    if not event_log.append(connection, [event.row for event in events]):
         return False
     for seq in seqs:
         event_log.erase(connection, run_id, seq)
-    anew = project_run(run_id, event_log.read(connection, run_id))
-    run_table.save(connection, anew.projection(), force=True)
+    redacted = project_run(run_id, event_log.read(connection, run_id))
+    run_table.save(connection, redacted.projection(), force=True)
     return True
 
 
-def _with_those_before(
+def _merge_earlier_masks(
     connection: Connection, run_id: str, plan: _Plan
 ) -> tuple[dict[str, str], list[int]]:
-    """The stand-ins that will stand, and the rows to erase.
+    """Return the masked payloads for the new note, and the positions to erase.
 
-    What is left of rows that were erased before stands in notes, and goes with them.
+    Masks of rows that were erased earlier are in notes. A note with a row of ``plan`` is erased
+    as well, and its other masks move to the new note.
     """
     seqs = set(plan.masks)
     masks = {str(seq): mask for seq, mask in plan.masks.items() if mask is not None}
-    for seq, told in event_log.masked_notes(connection, run_id).items():
-        if seqs.isdisjoint(told):
+    for seq, earlier in event_log.masked_notes(connection, run_id).items():
+        if seqs.isdisjoint(earlier):
             continue
-        seqs -= told.keys()
+        seqs -= earlier.keys()
         seqs.add(seq)
-        masks = {str(s): mask for s, mask in told.items() if s not in plan.masks} | masks
+        masks = {str(s): mask for s, mask in earlier.items() if s not in plan.masks} | masks
     erased = event_log.erased(connection, run_id)
     return masks, sorted(seqs - erased)

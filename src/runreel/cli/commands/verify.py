@@ -93,7 +93,7 @@ def verify_command(
         not_compared = comparison.not_compared(connection)
         chosen = rebuild.resolve_all(connection, runs)
         with progress.bar("Verifying") as step:
-            looking = audit.verify(connection, chosen, progress=step, extent=extent)
+            looking = audit.verify(connection, chosen, progress=step, counts=extent)
             findings = rebuild.prefetched(looking)
             if witnesses is not None:
                 findings = chain(findings, witnesses.findings(connection))
