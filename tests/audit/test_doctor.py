@@ -118,7 +118,7 @@ def test_rows_of_the_future_and_steps_back_are_found(told: Reel) -> None:
 
 
 def test_a_stuck_recording_is_found(told: Reel, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert checks(told)["open recordings"].found == "1, none of a dead process"
+    assert checks(told)["open recordings"].found == "1, none of a process that has ended"
     monkeypatch.setattr("runreel.system.process_identity.os.kill", _dead)
     found = checks(told)["open recordings"]
     assert (found.verdict, "open-run" in found.found) == (WARN, True)
@@ -249,8 +249,8 @@ def test_other_encodings_are_found(postgres_url: str) -> None:
 def test_versions_of_sqlite_that_reset_wrongly_are_known() -> None:
     bad = ((3, 7, 0), (3, 40, 1), (3, 44, 5), (3, 45, 0), (3, 50, 6), (3, 51, 0), (3, 51, 2))
     good = ((3, 44, 6), (3, 44, 9), (3, 50, 7), (3, 51, 3), (3, 53, 0), (4, 0, 0))
-    assert all(map(sqlite.may_reset_wrongly, bad))
-    assert not any(map(sqlite.may_reset_wrongly, good))
+    assert all(map(sqlite.has_wal_reset_bug, bad))
+    assert not any(map(sqlite.has_wal_reset_bug, good))
     assert sqlite.version((3, 40, 1)).verdict == WARN
     assert sqlite.version((3, 53, 0)) == Check("sqlite version", OK, "3.53.0")
 

@@ -1,4 +1,4 @@
-"""Whether a log is well kept: its database, its files, its tables and what is in them."""
+"""Health checks of a log: its database, files, schema and contents."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ if TYPE_CHECKING:
 
 
 def examine(database: Database, *, now: int) -> Examination:
-    """Look at everything that can be looked at; changes nothing. ``now`` is in µs.
+    """Run all health checks; changes nothing. ``now`` is in µs.
 
-    A database that cannot be reached is what the one check says, not an error.
+    If the database cannot be reached, the result has one failed check; no error is raised.
     """
     try:
         database.check_exists()
     except LogError as error:
-        return _unreached(error)
-    looked_at = _read_only(database)
+        return _unreachable(error)
+    read_only = _read_only(database)
     try:
-        with looked_at.reading(checked=False) as connection:
+        with read_only.reading(checked=False) as connection:
             revision = migrations.current(connection)
             checks = [
                 Check("database", OK, database.shown),
-                *_examined(connection, revision, database, now),
+                *_run_checks(connection, revision, database, now),
             ]
     except LogError as error:
-        return _unreached(error)
+        return _unreachable(error)
     finally:
-        looked_at.close()
+        read_only.close()
     return Examination(tuple(checks), reached=True)
 
 
-def _unreached(error: LogError) -> Examination:
+def _unreachable(error: LogError) -> Examination:
     return Examination((Check("database", BAD, str(error), error.hint),), reached=False)
 
 
-def _examined(
+def _run_checks(
     connection: Connection, revision: str | None, database: Database, now: int
 ) -> Iterator[Check]:
     path = database_url.sqlite_path(database.url)
@@ -68,7 +68,7 @@ def _examined(
 def _guarded(
     database: Database, name: str, examiner: Callable[[], Iterable[Check]]
 ) -> Iterator[Check]:
-    """What an examiner finds; that it could not look is a finding as well."""
+    """Run an examiner; its failure becomes a failed check."""
     try:
         with driver_errors.our_errors(database.url):
             yield from examiner()
@@ -77,7 +77,7 @@ def _guarded(
 
 
 def _read_only(database: Database) -> Database:
-    """The same log; a file of SQLite so that looking at it changes nothing, not even its mode."""
+    """Open the same log; a SQLite file in a mode that changes nothing, not even its permissions."""
     path = database_url.sqlite_path(database.url)
     durability = "full" if database.durable else "normal"
     url = database.url.text

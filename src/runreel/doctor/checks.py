@@ -1,4 +1,4 @@
-"""What a check of a log's health answers."""
+"""The results of health checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BAD = "bad"
 
 
 class Check(NamedTuple):
-    """One thing that was looked at; ``advice`` is what to do where it is not ``ok``."""
+    """The result of one check; ``advice`` says what to do if the verdict is not ``ok``."""
 
     name: str
     verdict: str
@@ -19,12 +19,12 @@ class Check(NamedTuple):
 
 
 class Examination(NamedTuple):
-    """Every check, in order; ``reached`` is whether there was a log to look at."""
+    """All checks in order; ``reached`` is False if the database could not be opened."""
 
     checks: tuple[Check, ...]
     reached: bool
 
     @property
     def is_bad(self) -> bool:
-        """Whether something has to be mended."""
+        """True if at least one check failed."""
         return any(check.verdict == BAD for check in self.checks)

@@ -1,4 +1,4 @@
-"""The tables of a log, and what is in them."""
+"""Checks of a log's schema and contents."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from runreel.model.runs import OpenRecording
     from runreel.store.connection import Connection
 
-_NAMED = 3
-_MINUTES = 5 * 60_000_000
-_FORGOTTEN = timedelta(days=1)
+_MAX_LISTED = 3
+_FIVE_MINUTES = 5 * 60_000_000
+_ABANDONED = timedelta(days=1)
 
 
 def revision(found: str | None) -> Check:
-    """Whether the tables are those of this runreel."""
+    """Check that the schema is the one that this version of runreel needs."""
     if found == migrations.HEAD:
         return Check("schema", OK, found)
     if found is None:
-        return Check("schema", BAD, "there are no tables", "`runreel db upgrade` creates them.")
+        return Check("schema", BAD, "no tables", "`runreel db upgrade` creates them.")
     if found in migrations.REVISIONS:
         return Check(
             "schema",
             BAD,
-            f"revision {found}, this runreel needs {migrations.HEAD}",
-            "`runreel db upgrade` brings it up to date.",
+            f"revision {found}, this version of runreel needs {migrations.HEAD}",
+            "`runreel db upgrade` migrates it.",
         )
     return Check(
         "schema",
         BAD,
-        f"revision {found}, this runreel knows up to {migrations.HEAD}",
-        "Install the newer runreel.",
+        f"revision {found}, this version of runreel supports up to {migrations.HEAD}",
+        "Install a newer version of runreel.",
     )
 
 
@@ -50,13 +50,13 @@ def _guards(connection: Connection, _: int) -> Iterator[Check]:
         return
     found = comparison.differences(connection)
     if not found:
-        yield Check("guards", OK, "the database refuses to change the log")
+        yield Check("guards", OK, "the database rejects changes to the event log")
         return
     yield Check(
         "guards",
         BAD,
         _listed(found),
-        "Somebody took them away: `runreel verify` says whether the log is intact. A log from"
+        "They were removed. `runreel verify` checks whether the log is intact; a copy made by"
         " `runreel backup` has them.",
     )
 
@@ -69,8 +69,8 @@ def _projections(connection: Connection, _: int) -> Iterator[Check]:
     yield Check(
         "projections",
         BAD,
-        f"version {found}, this runreel makes {migrations.PROJECTION_VERSION}",
-        "`runreel rebuild` makes them anew from the log.",
+        f"version {found}, this version of runreel needs {migrations.PROJECTION_VERSION}",
+        "`runreel rebuild` computes them again from the event log.",
     )
 
 
@@ -80,49 +80,49 @@ def _recordings(connection: Connection, now: int) -> Iterator[Check]:
     found = queries.open_recordings(connection)
     stuck = [recording.run_id for recording in found if _is_stuck(recording, now)]
     if not stuck:
-        yield Check("open recordings", OK, f"{len(found)}, none of a dead process")
+        yield Check("open recordings", OK, f"{len(found)}, none of a process that has ended")
         return
     yield Check(
         "open recordings",
         WARN,
-        f"{len(stuck)} that nobody goes on with: {_listed(stuck)}",
-        "`runreel recover` ends those of dead processes of this host.",
+        f"{len(stuck)} abandoned: {_listed(stuck)}",
+        "`runreel recover` closes those whose process on this host has ended.",
     )
 
 
 def _is_stuck(recording: OpenRecording, now: int) -> bool:
     if recording.alive is None:
-        return from_micros(now) - recording.last_event_at > _FORGOTTEN
+        return from_micros(now) - recording.last_event_at > _ABANDONED
     return not recording.alive
 
 
 def _clock(connection: Connection, _: int) -> Iterator[Check]:
-    found = server_health.steps_back(connection, _MINUTES)
+    found = server_health.steps_back(connection, _FIVE_MINUTES)
     if not found:
-        yield Check("clock", OK, "goes forward in the newest runs")
+        yield Check("clock", OK, "moves forward in the newest runs")
         return
     yield Check(
         "clock",
         WARN,
-        f"it went back by more than 5 minutes: {_listed([_named(row) for row in found])}",
-        "The order of the log is right, its times are not. Set the recorder's clock by NTP.",
+        f"moved back by more than 5 minutes: {_listed([_format_event(row) for row in found])}",
+        "The order of events is correct, their times are not. Synchronize the clock with NTP.",
     )
 
 
 def _future(connection: Connection, now: int) -> Iterator[Check]:
-    found = server_health.rows_after(connection, now + _MINUTES)
+    found = server_health.rows_after(connection, now + _FIVE_MINUTES)
     if not found:
         yield Check("future", OK, "the newest runs end before now")
         return
     yield Check(
         "future",
         WARN,
-        f"times that have not come yet: {_listed([_named(row) for row in found])}",
-        "The clock of the recorder was wrong, or ours is. Set both by NTP.",
+        f"events in the future: {_listed([_format_event(row) for row in found])}",
+        "The recorder's clock was wrong, or this one is. Synchronize both with NTP.",
     )
 
 
-def _named(row: server_health.Moment) -> str:
+def _format_event(row: server_health.Moment) -> str:
     return f"{row.run_id}, row {row.seq}, {rfc3339(row.at)}"
 
 
@@ -135,6 +135,7 @@ EXAMINERS: dict[str, Callable[[Connection, int], Iterable[Check]]] = {
 }
 
 
-def _listed(told: list[str]) -> str:
-    more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
-    return f"{'; '.join(told[:_NAMED])}{more}"
+def _listed(items: list[str]) -> str:
+    unlisted = len(items) - _MAX_LISTED
+    more = f" and {unlisted} more" if unlisted > 0 else ""
+    return f"{'; '.join(items[:_MAX_LISTED])}{more}"

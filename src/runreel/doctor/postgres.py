@@ -1,4 +1,4 @@
-"""Postgres: its settings, and what our role there may do."""
+"""Checks of a Postgres server: its settings, its clock and the rights of our role."""
 
 from __future__ import annotations
 
@@ -13,58 +13,58 @@ if TYPE_CHECKING:
 
     from runreel.store.connection import Connection
 
-_OLDEST = 140_000
-_CLOCK = 60_000_000
+_OLDEST_SUPPORTED = 140_000
+_MAX_CLOCK_DIFFERENCE = 60_000_000
 
 
 def server(connection: Connection) -> Iterator[Check]:
-    """The server, its settings and its clock."""
-    told = server_health.server(connection)
-    yield _version(told.version, told.version_number)
-    yield _encoding(told.encoding)
-    yield _safe_writes("fsync", told.fsync)
-    yield _safe_writes("full_page_writes", told.full_page_writes)
+    """Check the server's version, settings, replication and clock."""
+    server = server_health.server(connection)
+    yield _version(server.version, server.version_number)
+    yield _encoding(server.encoding)
+    yield _safe_writes("fsync", server.fsync)
+    yield _safe_writes("full_page_writes", server.full_page_writes)
     yield Check(
         "synchronous_commit",
         OK,
-        f"{told.synchronous_commit}; appends ask for `on` by themselves",
+        f"{server.synchronous_commit}; appends ask for `on` by themselves",
     )
-    yield _replica(told)
-    yield clocks(told.now - time.time_ns() // 1_000)
+    yield _replica(server)
+    yield clocks(server.now - time.time_ns() // 1_000)
 
 
 def role(connection: Connection) -> Iterator[Check]:
-    """What our role may do to the log."""
-    told = server_health.role(connection)
-    if not told.excess:
-        yield Check("role", OK, told.name)
+    """Check that our role has no more rights than it needs."""
+    role = server_health.role(connection)
+    if not role.excess:
+        yield Check("role", OK, role.name)
         return
     yield Check(
         "role",
         WARN,
-        f"{told.name} {', '.join(told.excess)}",
-        "`runreel db grants` prints roles that may do no more than they need.",
+        f"{role.name} {', '.join(role.excess)}",
+        "`runreel db grants` prints SQL for roles with only the rights that they need.",
     )
 
 
-def clocks(apart: int) -> Check:
-    """Whether our clock and the server's, so many µs apart, tell one time."""
-    found = f"{abs(apart) / 1e6:,.1f} s {'behind' if apart < 0 else 'ahead of'} ours"
-    if abs(apart) <= _CLOCK:
+def clocks(difference: int) -> Check:
+    """Check the difference of the server's clock to ours, in µs."""
+    found = f"{abs(difference) / 1e6:,.1f} s {'behind' if difference < 0 else 'ahead of'} ours"
+    if abs(difference) <= _MAX_CLOCK_DIFFERENCE:
         return Check("server clock", OK, found)
-    return Check("server clock", WARN, found, "Set both clocks by NTP.")
+    return Check("server clock", WARN, found, "Synchronize both clocks with NTP.")
 
 
 def _version(name: str, number: int) -> Check:
-    if number >= _OLDEST:
+    if number >= _OLDEST_SUPPORTED:
         return Check("server version", OK, name)
-    return Check("server version", WARN, f"{name} gets no fixes any more", "Upgrade the server.")
+    return Check("server version", WARN, f"{name} is no longer supported", "Upgrade the server.")
 
 
 def _encoding(name: str) -> Check:
     if name == "UTF8":
         return Check("encoding", OK, name)
-    return Check("encoding", BAD, f"{name} has no place for some text", "Create it as UTF8.")
+    return Check("encoding", BAD, f"{name} cannot store all text", "Create the database with UTF8.")
 
 
 def _safe_writes(name: str, value: str) -> Check:
@@ -78,13 +78,13 @@ def _safe_writes(name: str, value: str) -> Check:
     )
 
 
-def _replica(told: server_health.Server) -> Check:
-    if not told.is_replica:
+def _replica(server: server_health.Server) -> Check:
+    if not server.is_replica:
         return Check("replica", OK, "no, the primary")
-    behind = "behind by nobody knows what" if told.lag is None else f"{told.lag:,.1f} s behind"
+    lag = "lag unknown" if server.lag is None else f"{server.lag:,.1f} s behind"
     return Check(
         "replica",
         WARN,
-        f"yes, {behind}",
-        "Read here. Recording, checkpoints and verify --checkpoint need the primary.",
+        f"yes, {lag}",
+        "Use it for reading. Recording, checkpoints and verify --checkpoint need the primary.",
     )
