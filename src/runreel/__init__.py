@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 # isort: off
 if TYPE_CHECKING:
-    # Type checkers take a name as exported where it is imported as itself.
+    # Type checkers treat a name imported as itself as exported.
     from runreel.recording.session import Recording as Recording
     from runreel.api.reel import Reel as Reel
     from runreel.api.reel import open as open  # noqa: A004 - runreel.open reads as it should

@@ -123,7 +123,7 @@ def test_a_status_is_chosen_in_letters_of_either_case(told: Caller) -> None:
         ((*NOW, "--status", "fine"), "invalid status 'fine'; choose from"),
         ((*NOW, "--batch", "0"), "0 is not in the range"),
         ((*NOW, "--purge"), "--purge goes with --yes"),
-        ((*NOW, "--yes", "--reason", "a\x1b[2Jb"), "words without control characters"),
+        ((*NOW, "--yes", "--reason", "a\x1b[2Jb"), "non-empty, without control characters"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -91,7 +91,7 @@ def test_each_error_says_in_a_docstring_what_is_true(name):
 
 
 def test_a_hint_of_its_own_replaces_that_of_the_class():
-    assert RunNotFound("no run").hint == "`runreel runs` lists the runs that there are."
+    assert RunNotFound("no run").hint == "`runreel runs` lists all runs."
     assert RunNotFound("no run", hint="look elsewhere").hint == "look elsewhere"
     assert str(RunNotFound("no run")) == "no run"
 
@@ -99,7 +99,7 @@ def test_a_hint_of_its_own_replaces_that_of_the_class():
 def test_an_ambiguous_run_names_its_candidates():
     error = AmbiguousRun("run-1 could be two", candidates=("run-10", "run-11"))
     assert error.candidates == ("run-10", "run-11")
-    assert error.hint == "Give more of the run's id."
+    assert error.hint == "Use a longer prefix of the run id."
 
 
 def test_a_recording_error_exits_as_its_cause_and_holds_the_event():

@@ -249,7 +249,7 @@ def test_events_that_were_stored_without_a_number_are_recognised_by_it(reel, tmp
 def test_a_line_without_a_known_key_says_so(reel, tmp_path):
     odd = [{"type": "stream_event", "run_id": "run-1", "data": {"EventType": "DONE"}}]
     (notice,) = take_in(reel, tmp_path, odd).notices
-    assert notice.startswith("no key of an event is known to its source")
+    assert notice.startswith("unrecognised event: its source knows none of its keys")
     assert noted(reel, "run-1") == [{"seq": 2, "what": ["keys"]}]
 
 

@@ -1,4 +1,4 @@
-"""Checks of the arguments of public calls: a wrong type is refused in words, before any use."""
+"""Type checks for the arguments of public calls, with clear error messages."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def checked(call: F) -> F:
-    """``call``, which refuses arguments that are not of the types of its signature.
+    """Wrap ``call`` to check its arguments against the types of its signature.
 
-    A string is no sequence of strings, and True is no number. The members of what can be read
-    only once are not looked at.
+    A string is not accepted as a sequence of strings, nor a bool as a number. Members of
+    iterators are not checked.
 
     Raises:
-        UsageError: from each call that has such an argument, before anything is done.
+        UsageError: from each call with an argument of a wrong type, before ``call`` runs.
     """
     names = tuple(inspect.signature(call).parameters)
     hints: dict[str, Any] = {}
@@ -29,13 +29,14 @@ def checked(call: F) -> F:
     @wraps(call)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if not hints:
-            # At the first call: the names of lazily imported types are resolved then.
+            # Resolved at the first call, because some types are imported lazily.
             hints.update(typing.get_type_hints(call))
         for name, value in (*zip(names, args, strict=False), *kwargs.items()):
             hint = hints.get(name, Any)
             if not _fits(value, hint):
+                accepted = _join_with_or(_alternatives(hint))
                 raise UsageError(
-                    f"{call.__name__}({name}=…) takes {_listed(_words(hint))}, not {_shown(value)}"
+                    f"{call.__name__}({name}=…) takes {accepted}, not {_describe(value)}"
                 )
         return call(*args, **kwargs)
 
@@ -43,13 +44,15 @@ def checked(call: F) -> F:
 
 
 def require(call: str, value: Any, type_: type, *, hint: str | None = None) -> None:
-    """Check that ``value``, an argument of ``call``, has a type.
+    """Check that ``value``, an argument of ``call``, is an instance of ``type_``.
 
     Raises:
-        UsageError: if it has another.
+        UsageError: if it has another type.
     """
     if not isinstance(value, type_):
-        raise UsageError(f"{call} takes {_a(type_.__name__)}, not {_shown(value)}", hint=hint)
+        raise UsageError(
+            f"{call} takes {_with_article(type_.__name__)}, not {_describe(value)}", hint=hint
+        )
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -59,7 +62,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin in (Union, types.UnionType):
         return any(_fits(value, one) for one in inner)
     if hint in (int, float):
-        # A float may be given as an int, as for type checkers.
+        # An int is accepted as a float, as by type checkers.
         return isinstance(value, int | hint) and not isinstance(value, bool)
     kind = origin or hint
     return isinstance(value, kind) and (not _has_members(kind) or _all_fit(value, kind, inner))
@@ -79,20 +82,20 @@ def _all_fit(value: Any, kind: type, inner: tuple[Any, ...]) -> bool:
     return not isinstance(value, Collection) or all(_fits(item, inner[0]) for item in value)
 
 
-def _words(hint: Any) -> list[str]:
-    """What a type takes, as alternatives."""
+def _alternatives(hint: Any) -> list[str]:
+    """Return the accepted types as alternatives."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):
-        return list(dict.fromkeys(word for one in inner for word in _words(one)))
+        return list(dict.fromkeys(word for one in inner for word in _alternatives(one)))
     if hint is types.NoneType:
         return ["None"]
     kind = origin or hint
     if kind is Callable:
         return ["a function"]
     if not _has_members(kind):
-        return [_a(kind.__name__)]
+        return [_with_article(kind.__name__)]
     of = " to ".join(" or ".join(_names(one)) for one in inner)
-    return [f"{_a(kind.__name__.lower())} of {of}"]
+    return [f"{_with_article(kind.__name__.lower())} of {of}"]
 
 
 def _names(hint: Any) -> list[str]:
@@ -102,14 +105,14 @@ def _names(hint: Any) -> list[str]:
     return ["None" if one is types.NoneType else one.__name__ for one in found]
 
 
-def _listed(words: list[str]) -> str:
+def _join_with_or(words: list[str]) -> str:
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def _shown(value: Any) -> str:
+def _describe(value: Any) -> str:
     if value is None:
         return "None"
-    shown = _a(type(value).__name__)
+    shown = _with_article(type(value).__name__)
     if isinstance(value, list | tuple | set | frozenset) and value:
         shown += f" of {_types(value)}"
     elif isinstance(value, Mapping) and value:
@@ -121,5 +124,5 @@ def _types(values: Iterable[Any]) -> str:
     return " or ".join(dict.fromkeys(type(value).__name__ for value in values))
 
 
-def _a(name: str) -> str:
+def _with_article(name: str) -> str:
     return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"

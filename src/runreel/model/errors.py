@@ -1,11 +1,11 @@
-"""Everything that runreel raises on purpose.
+"""The exceptions of runreel.
 
 RunreelError
-├── UsageError            what was asked for makes no sense           exit 2
+├── UsageError            the request is invalid                      exit 2
 │   ├── RunNotFound
 │   ├── AmbiguousRun
 │   └── BadKey
-├── LogError              the database                                exit 3
+├── LogError              the database cannot be used                 exit 3
 │   ├── DatabaseUnavailable
 │   │   ├── DatabaseLocked
 │   │   └── DatabaseReadOnly
@@ -15,17 +15,17 @@ RunreelError
 │   ├── SchemaTooOld
 │   ├── SchemaTooNew
 │   └── ProjectionOutdated
-├── SourceError           what a source said, or did not say          exit 4
+├── SourceError           the source misbehaves or cannot be used     exit 4
 │   ├── SourceMismatch
 │   └── MissingExtra
 ├── BadInput              a value or line that cannot be stored       exit 1
 │   └── BadValue
-├── SourceConflict        an event with two contents                  exit 1
+├── SourceConflict        one event with two contents                 exit 1
 ├── RunPruned             an event of a run that was pruned           exit 1
-├── AuditError            what should prove something does not        exit 1
+├── AuditError            a verification failed                       exit 1
 │   ├── BadCheckpoint
 │   └── LogContradicted
-└── RecordingError        an event could not be stored                its cause's exit
+└── RecordingError        an event could not be stored                exit of its cause
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from typing import Any, ClassVar
 
 
 class RunreelError(Exception):
-    """The root: a message that says what is true, and ``hint``, what to do next."""
+    """Base class: a message that states the problem, and ``hint``, the next step to take."""
 
     exit_code: int = 1
     hint: str | None = None
@@ -46,33 +46,33 @@ class RunreelError(Exception):
 
 
 class UsageError(RunreelError):
-    """The question itself is wrong."""
+    """The request is invalid."""
 
     exit_code = 2
 
 
 class RunNotFound(UsageError):
-    """The log has no events of such a run."""
+    """The log has no events of this run."""
 
-    hint = "`runreel runs` lists the runs that there are."
+    hint = "`runreel runs` lists all runs."
 
 
 class AmbiguousRun(UsageError):
-    """Several runs begin like this; ``candidates`` are some of them."""
+    """Several run ids start with this prefix; ``candidates`` are some of them."""
 
     def __init__(self, message: str, *, candidates: tuple[str, ...]) -> None:
-        super().__init__(message, hint="Give more of the run's id.")
+        super().__init__(message, hint="Use a longer prefix of the run id.")
         self.candidates = candidates
 
 
 class BadKey(UsageError):
-    """The file holds no such key, or it cannot be opened."""
+    """The file does not contain the expected key, or cannot be opened."""
 
-    hint = "`runreel keygen FILE` makes a key, and beside it FILE.pub, its public one."
+    hint = "`runreel keygen FILE` creates a key and its public key FILE.pub."
 
 
 class LogError(RunreelError):
-    """The log's database cannot be used as it is."""
+    """The database of the log cannot be used."""
 
     exit_code = 3
 
@@ -84,17 +84,17 @@ class DatabaseUnavailable(LogError):
 
 
 class DatabaseLocked(DatabaseUnavailable):
-    """Another process holds the database's lock for longer than we wait."""
+    """Another process held the database lock for longer than the time limit."""
 
-    hint = "Another process is writing for long. Try again when it is done."
+    hint = "Another process holds the lock. Try again when it has finished."
 
 
 class DatabaseReadOnly(DatabaseUnavailable):
-    """The database can be read, not written."""
+    """The database is read-only."""
 
     hint = (
-        "Writing needs write permission on a file and on its directory. A replica of Postgres is"
-        " only read: name the primary server."
+        "A database file and its directory must be writable. A Postgres replica is read-only: use"
+        " the primary server."
     )
 
 
@@ -105,9 +105,9 @@ class BadDatabaseUrl(LogError):
 
 
 class NotOurDatabase(LogError):
-    """There is something else in this database."""
+    """The database belongs to another program."""
 
-    hint = "Nothing was changed. Name another file or database."
+    hint = "Nothing was changed. Use another file or database."
 
 
 class SchemaMissing(LogError):
@@ -117,21 +117,21 @@ class SchemaMissing(LogError):
 
 
 class SchemaTooOld(LogError):
-    """The database is of an older runreel."""
+    """The schema was created by an older version of runreel."""
 
     hint = "`runreel db upgrade` brings it up to date."
 
 
 class SchemaTooNew(LogError):
-    """The database was written by a newer runreel."""
+    """The schema was created by a newer version of runreel."""
 
-    hint = "Nothing was changed. Install the newer runreel."
+    hint = "Nothing was changed. Install the newer version of runreel."
 
 
 class ProjectionOutdated(LogError):
-    """The projections were made by an older runreel and would answer wrongly."""
+    """The projections were computed by an older version of runreel and may be wrong."""
 
-    hint = "`runreel rebuild` makes them anew from the log."
+    hint = "`runreel rebuild` recomputes them from the log."
 
 
 class SourceError(RunreelError):
@@ -143,51 +143,51 @@ class SourceError(RunreelError):
 class SourceMismatch(SourceError):
     """The run is already recorded from another source."""
 
-    hint = "A run has one source. Give the second recording another run id."
+    hint = "A run has one source. Use another run id for the second recording."
 
 
 class MissingExtra(SourceError):
-    """An optional package is not installed, or is of a version that does not work."""
+    """An optional package is missing or has an unsupported version."""
 
 
 class BadInput(RunreelError):
-    """Input that cannot be recorded; nothing of it was."""
+    """The input cannot be recorded; nothing was stored."""
 
 
 class BadValue(BadInput):
-    """Not a JSON value: NaN, an infinity, nesting or a number out of bounds."""
+    """Not a JSON value, such as NaN or infinity, or nesting or a number out of range."""
 
 
 class SourceConflict(RunreelError):
-    """The log has the event with other content, which stays."""
+    """The log already has this event with other content, which stays."""
 
-    hint = "The content that was offered is kept in the run's log as a conflict note."
+    hint = "The new content is in the log of the run, as a conflict note."
 
 
 class RunPruned(RunreelError):
-    """The run was pruned, and nothing that is told of it is stored any more."""
+    """The run was pruned; no more events are stored for it."""
 
-    hint = "What was pruned stays so. Give a new recording another run id."
+    hint = "A pruned run cannot be recorded again. Use another run id."
 
 
 class AuditError(RunreelError):
-    """Something does not prove what it should."""
+    """A verification failed."""
 
 
 class BadCheckpoint(AuditError):
-    """The file is no checkpoint, or none of the one who should have signed it."""
+    """The file is not a checkpoint, or not signed by the expected key."""
 
-    hint = "It proves nothing. Take the checkpoint from where it was put when it was made."
+    hint = "It proves nothing. Use the copy that was stored when the checkpoint was created."
 
 
 class LogContradicted(AuditError):
-    """The log is not what a checkpoint says it was."""
+    """The log contradicts a checkpoint."""
 
-    hint = "`runreel verify --checkpoint FILE --public-key FILE` names every run and what is wrong."
+    hint = "`runreel verify --checkpoint FILE --public-key FILE` lists the affected runs."
 
 
 class RecordingError(RunreelError):
-    """An event could not be stored; ``event`` is the source's own, which nothing else has now."""
+    """An event could not be stored; ``event`` is the only copy of it."""
 
     event: Any = None
     _exits: ClassVar[int] = 3
@@ -198,5 +198,5 @@ class RecordingError(RunreelError):
 
     @property
     def exit_code(self) -> int:  # type: ignore[override]
-        """The exit code of what caused it."""
+        """The exit code of the cause."""
         return getattr(self.__cause__, "exit_code", self._exits)

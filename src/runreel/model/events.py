@@ -13,7 +13,7 @@ from runreel.model.status import RunStatus, StreamEvent
 
 MAX_RUN_ID = 200
 
-# Kinds of rows.
+# Kinds of events.
 RUN = "run"
 STREAM_EVENT = "stream_event"
 CONTEXT = "context"
@@ -21,7 +21,7 @@ TOOL_RESULTS = "tool_results"
 NOTE = "note"
 KINDS = (RUN, STREAM_EVENT, CONTEXT, TOOL_RESULTS, NOTE)
 
-# Types of notes.
+# Types of notes, in the column ``type``.
 OPENED = "opened"
 RESUMED = "resumed"
 CLOSED = "closed"
@@ -48,18 +48,18 @@ NOTES = (
     REDACTED,
     PRUNED,
 )
-# What rows are selected by: the types of stream events, runs and notes, and the kinds.
+# Names that select events: the types of stream events, runs and notes, and the kinds.
 EVENT_TYPES = tuple(
     dict.fromkeys((*StreamEvent.__members__, *RunStatus.__members__, *NOTES, *KINDS))
 )
 
-# States of a recording, which is not the status of a run: see RunStatus.is_finished.
+# States of a recording; the status of the run is independent: see RunStatus.is_finished.
 OPEN = "open"
 RECORDINGS = (OPEN, CLOSED, INTERRUPTED, PRUNED)
 
 
 class EventRow(NamedTuple):
-    """One row of ``events``, its columns in order; times are microseconds."""
+    """One row of the table ``events``, columns in order; times are microseconds."""
 
     run_id: str
     seq: int
@@ -77,11 +77,11 @@ class EventRow(NamedTuple):
 
 
 class StoredEvent(NamedTuple):
-    """One event of the log, as a reader of it sees it.
+    """One decoded event of the log.
 
-    ``event`` is None where the row is no stream event or maps to none; ``raw`` is the source's
-    JSON value, None once redacted; ``text`` is the whole text of the message this event carries,
-    ``added`` what it appended to the run's text.
+    ``event`` is None if the row is not a stream event or has no equivalent in the SDK. ``raw`` is
+    the JSON value of the source, None once redacted. ``text`` is the whole text of the message in
+    this event; ``added`` is the text that it appended to the text of the run.
     """
 
     run_id: str

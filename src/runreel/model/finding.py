@@ -1,4 +1,4 @@
-"""What an audit of the log answers."""
+"""Findings of an audit of the log."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be; ``run_id`` and ``seq`` are None where it has none.
+    """One problem; ``run_id`` and ``seq`` are None if it concerns no single run or row.
 
-    ``what`` is a word for programs, such as ``digest`` or ``gap``; ``detail`` a sentence for
+    ``what`` is a code for programs, such as ``digest`` or ``gap``; ``detail`` is a sentence for
     people.
     """
 

@@ -1,4 +1,4 @@
-"""What a run can be called, and what can be said of why one was changed."""
+"""Checks of run ids, and of the reason and actor of a change."""
 
 from __future__ import annotations
 
@@ -7,52 +7,52 @@ from unicodedata import category
 from runreel.model.errors import BadInput, RunNotFound, UsageError
 from runreel.model.events import MAX_RUN_ID
 
-# The word that stands for the newest run wherever a run is named.
+# The alias of the newest run, accepted in place of a run id.
 LATEST = "latest"
 
 
 def check_run_id(run_id: str) -> None:
-    """See that a run can be called so.
+    """Check that ``run_id`` is a valid run id.
 
     Raises:
-        BadInput: if it cannot.
+        BadInput: if it is not.
     """
     if not isinstance(run_id, str) or not 0 < len(run_id) <= MAX_RUN_ID:
-        raise BadInput(f"a run's id has 1 to {MAX_RUN_ID} characters")
+        raise BadInput(f"invalid run id: it must have 1 to {MAX_RUN_ID} characters")
     if not _writable(run_id):
-        raise BadInput("a run's id has no control characters and no lone surrogates")
+        raise BadInput("invalid run id: control characters and lone surrogates are not allowed")
 
 
 def check_new_id(run_id: str) -> None:
-    """See that a run that the log does not have yet can get this id.
+    """Check that a new run can have this id.
 
     Raises:
-        BadInput: if it cannot, also where the id is the word for the newest run.
+        BadInput: if it is not a valid run id, or is the alias of the newest run.
     """
     check_run_id(run_id)
     if run_id == LATEST:
-        raise BadInput(f"a run cannot have the id {LATEST!r}: it means the newest run")
+        raise BadInput(f"invalid run id {LATEST!r}: it is the alias of the newest run")
 
 
 def check_lookup_id(run_id: str) -> None:
-    """See that there may be a run of this id: no database could be asked for others.
+    """Check that a run with this id may exist; a database rejects other strings.
 
     Raises:
-        RunNotFound: if there cannot.
+        RunNotFound: if it cannot exist.
     """
     if not _writable(run_id):
-        raise RunNotFound(f"no run is called {run_id!r}")
+        raise RunNotFound(f"run not found: {run_id!r}")
 
 
 def check_reason_and_actor(*texts: str | None) -> None:
-    """See that a reason and an actor, where they are given, are fit to be kept.
+    """Check a reason and an actor; None is accepted.
 
     Raises:
         UsageError: if one is empty or has control characters.
     """
     for text in texts:
         if text is not None and not (text.strip() and text.isprintable()):
-            raise UsageError("a reason and an actor are words without control characters")
+            raise UsageError("a reason or actor must be non-empty, without control characters")
 
 
 def _writable(run_id: str) -> bool:

@@ -1,16 +1,16 @@
-"""What becomes of events that come in: how many were new, what was wrong with the others."""
+"""The report of an import: counts, problems and notices."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-# What is not understood of an event none of whose keys its source knows.
+# Entry of ``Interpretation.unread`` for an event without any known key.
 KEYS = "keys"
 
 
 class Problem(NamedTuple):
-    """A line that was not stored as it stands, or not at all; ``line`` counts from 1."""
+    """A line that was not stored, or not unchanged; ``line`` counts from 1."""
 
     file: str
     line: int
@@ -20,9 +20,9 @@ class Problem(NamedTuple):
 
 @dataclass(slots=True)
 class Report:
-    """What became of what came in.
+    """The result of an import.
 
-    ``events_known`` were in the log before. ``cut`` is whether a stream's last event did not come.
+    ``events_known`` counts duplicates of stored events. ``cut`` is true if a stream ended early.
     """
 
     lines: int = 0
@@ -37,36 +37,36 @@ class Report:
     _unread: dict[str, _Unread] = field(default_factory=dict, repr=False)
 
     def count(self, *, new: bool, conflict: bool) -> None:
-        """Take in what became of one event."""
+        """Count one event by its outcome; conflicts are not counted."""
         if not conflict:
             self.events_new += new
             self.events_known += not new
 
     def note_unread(self, unread: tuple[str, ...], run_id: str, place: str) -> None:
-        """Say in one notice a kind, however often it comes, what of an event is not understood."""
-        for what in unread:
-            known = self._unread.get(what)
+        """Add one notice for each part of an event that is not understood."""
+        for part in unread:
+            known = self._unread.get(part)
             if known is None:
-                known = self._unread[what] = _Unread(len(self.notices), place)
+                known = self._unread[part] = _Unread(len(self.notices), place)
                 self.notices.append("")
             known.runs.add(run_id)
-            self.notices[known.notice] = _notice(what, len(known.runs), known.first)
+            self.notices[known.notice] = _notice(part, len(known.runs), known.first)
 
 
 @dataclass(slots=True)
 class _Unread:
-    """Something that is not understood: where its notice is, where it came first, in which runs."""
+    """A part that is not understood: index of its notice, first occurrence, and its runs."""
 
     notice: int
     first: str
     runs: set[str] = field(default_factory=set)
 
 
-def _notice(what: str, runs: int, place: str) -> str:
-    of = "a run" if runs == 1 else f"{runs:,} runs"
+def _notice(part: str, runs: int, place: str) -> str:
+    scope = "1 run" if runs == 1 else f"{runs:,} runs"
     where = f"first in {place}"
-    if what == KEYS:
-        return f"no key of an event is known to its source, in {of}; {where}"
-    if what == "usage":
-        return f"usage is not understood and counts as unknown, in {of}; {where}"
-    return f"the value of {what} is not understood and left out, in {of}; {where}"
+    if part == KEYS:
+        return f"unrecognised event: its source knows none of its keys, in {scope}; {where}"
+    if part == "usage":
+        return f"usage not understood, counted as unknown, in {scope}; {where}"
+    return f"value of {part} not understood, left out, in {scope}; {where}"

@@ -1,4 +1,4 @@
-"""What redaction and recovery answer."""
+"""Results of redaction and recovery."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from runreel.model.runs import OpenRecording  # noqa: TC001 - for typing.get_typ
 
 
 class RedactionMatch(NamedTuple):
-    """Where something to be erased stands; ``where`` is a path into the row's JSON or ``text``."""
+    """A match to erase; ``where`` is a path into the JSON of the row, or ``text``."""
 
     run_id: str
     seq: int
@@ -19,7 +19,7 @@ class RedactionMatch(NamedTuple):
 
 
 class Recovered(NamedTuple):
-    """What became of an open recording: ``resumed``, ``interrupted``, or ``left`` and why."""
+    """The outcome of an open recording: ``resumed``, ``interrupted``, or ``left`` with a reason."""
 
     recording: OpenRecording
     action: str

@@ -1,4 +1,4 @@
-"""Messages and what stands in them: authors, citations and their sources."""
+"""Messages and their parts: authors, citations and sources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runreel.model.status import MessageStatus  # noqa: TC001 - for typing.get_t
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Author:
-    """Who wrote a message; ``role`` is ``USER`` or ``ASSISTANT`` at Yandex."""
+    """The author of a message; ``role`` is ``USER`` or ``ASSISTANT`` at Yandex."""
 
     id: str
     role: str
@@ -20,7 +20,7 @@ class Author:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Resource:
-    """Plain data of a service's object that a message refers to; what was not said is None."""
+    """A service's object that a message refers to; unreported fields are None."""
 
     id: str | None
     folder_id: str | None = None
@@ -54,22 +54,22 @@ def _joined(parts: tuple[Any, ...], separator: str) -> str:
     return separator.join(part for part in parts if isinstance(part, str))
 
 
-class _Parted:
-    """Something made of parts."""
+class _HasParts:
+    """Base of types that consist of parts."""
 
     parts: Any
 
     __slots__ = ()
 
     def __post_init__(self) -> None:
-        """Refuse a string, which would be taken for parts of one character each."""
+        """Reject a string, which would be read as parts of one character each."""
         if isinstance(self.parts, str):
-            raise UsageError("parts is a tuple of parts, not a string", hint='Write ("text",).')
+            raise UsageError("parts must be a tuple, not a string", hint='Write ("text",).')
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
-class FileChunk(_Parted):
-    """A piece of a file that an answer was built on."""
+class FileChunk(_HasParts):
+    """A chunk of a file that an answer is based on."""
 
     parts: tuple[Any, ...]
     search_index: SearchIndex
@@ -88,7 +88,7 @@ class FileChunk(_Parted):
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class UnknownSource:
-    """A source of a type that runreel does not know; the log has its raw JSON."""
+    """A source of an unknown type; the log has its raw JSON."""
 
     text: str
 
@@ -100,13 +100,13 @@ class UnknownSource:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Citation:
-    """The sources that one piece of an answer was built on."""
+    """The sources that one part of an answer is based on."""
 
     sources: tuple[FileChunk | UnknownSource, ...]
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
-class PartialMessage(_Parted):
+class PartialMessage(_HasParts):
     """A message that is still being written: the whole text so far."""
 
     parts: tuple[Any, ...]
@@ -115,7 +115,7 @@ class PartialMessage(_Parted):
 
     @property
     def text(self) -> str:
-        """The string parts, joined as their source joins them: by a newline, or by nothing."""
+        """The string parts, joined as in the source: with a newline or directly."""
         return _joined(self.parts, self._separator)
 
 
@@ -125,7 +125,7 @@ _set_parts, _set_id, _set_separator = (
 
 
 def partial(text: str) -> PartialMessage:
-    """``PartialMessage((text,))``, in half the time: each event of a stream makes one."""
+    """Return ``PartialMessage((text,))`` in half the time; each event of a stream creates one."""
     made: PartialMessage = _make(PartialMessage)
     _set_parts(made, (text,))
     _set_id(made, None)
@@ -134,11 +134,11 @@ def partial(text: str) -> PartialMessage:
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
-class Message(_Parted):
+class Message(_HasParts):
     """A finished message.
 
-    Empty strings and maps of the wire are None, ``created_at`` is naive UTC: both as in the SDK.
-    ``finish_reason`` is why the model stopped, in its server's word; None where it said none.
+    As in the SDK, empty strings and maps are None and ``created_at`` is naive UTC.
+    ``finish_reason`` is the server's reason why the model stopped, None if not reported.
     """
 
     parts: tuple[Any, ...]
@@ -155,7 +155,7 @@ class Message(_Parted):
 
     @property
     def text(self) -> str:
-        """The string parts, joined as their source joins them: by a newline, or by nothing."""
+        """The string parts, joined as in the source: with a newline or directly."""
         return _joined(self.parts, self._separator)
 
     @property

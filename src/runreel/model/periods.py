@@ -1,4 +1,4 @@
-"""Times, periods and durations as people write them; the clock is the caller's."""
+"""Parsers of times, periods and durations as people write them."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|[a-z]*)\s*", re.ASCII)
 
 
 class Period(NamedTuple):
-    """A stretch of time, ``end`` not included; a single moment has no ``end``. Both are aware."""
+    """A period without its ``end``, or a single moment if ``end`` is None. Times are aware."""
 
     start: datetime
     end: datetime | None = None
 
 
 def parse(text: str, *, now: datetime, zone: Zone = None) -> Period:
-    """The period or moment that ``text`` means; ``zone`` None is the machine's own.
+    """Parse a period or moment; ``zone`` None is the local time zone.
 
     Raises:
-        ValueError: if it means none.
+        ValueError: if ``text`` is neither.
     """
     given = text.strip()
     try:
@@ -58,12 +58,12 @@ def parse(text: str, *, now: datetime, zone: Zone = None) -> Period:
 
 
 def moment(value: datetime | date | float | str, *, now: datetime, zone: Zone = None) -> datetime:
-    """The aware time in UTC that ``value`` means; without an offset it is in ``zone``.
+    """Convert ``value`` to an aware UTC time; without an offset it is in ``zone``.
 
-    A period means its start, a number epoch seconds.
+    A period yields its start; a number is epoch seconds.
 
     Raises:
-        ValueError: if it means none.
+        ValueError: if it is not a time.
     """
     if isinstance(value, str):
         return parse(value, now=now, zone=zone).start
@@ -72,7 +72,7 @@ def moment(value: datetime | date | float | str, *, now: datetime, zone: Zone = 
     if isinstance(value, date):
         return _midnight(value, zone)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(  # noqa: TRY004 - one error for what means no time
+        raise ValueError(  # noqa: TRY004 - one error type for all invalid times
             f"invalid time {value!r}: use a datetime, a date or a text like '7d'"
         )
     try:
@@ -82,10 +82,10 @@ def moment(value: datetime | date | float | str, *, now: datetime, zone: Zone = 
 
 
 def period(value: date | str, *, now: datetime, zone: Zone = None) -> tuple[datetime, datetime]:
-    """Start and end of the period that ``value`` means: a date or a text.
+    """Return the start and end of the period that a date or text denotes.
 
     Raises:
-        ValueError: if it means none, or a single moment.
+        ValueError: if it denotes no period, or a single moment.
     """
     if isinstance(value, str):
         start, end = parse(value, now=now, zone=zone)
@@ -100,10 +100,10 @@ def period(value: date | str, *, now: datetime, zone: Zone = None) -> tuple[date
 
 
 def duration(value: timedelta | float | str) -> timedelta:
-    """The length of time that ``value`` means: a number of seconds, or like 500ms, 2.5s, 1m30s.
+    """Convert seconds, or a text such as 500ms, 2.5s or 1m30s, to a duration.
 
     Raises:
-        ValueError: if it means none.
+        ValueError: if it is not a duration.
     """
     try:
         if isinstance(value, timedelta):
@@ -120,12 +120,12 @@ def duration(value: timedelta | float | str) -> timedelta:
 
 
 def _seconds(text: str) -> float:
-    total, place = 0.0, 0
-    while match := _DURATION.match(text, place):
+    total, position = 0.0, 0
+    while match := _DURATION.match(text, position):
         unit = match[2] or "s"
         total += float(match[1]) * (0.001 if unit == "ms" else _SECONDS[_UNITS[unit]])
-        place = match.end()
-    if not place or place < len(text):
+        position = match.end()
+    if not position or position < len(text):
         raise ValueError(text)
     return total
 
@@ -144,12 +144,12 @@ def _named(text: str, now: datetime, zone: Zone) -> Period | None:
     start = begin(today)
     if word[1] == "last":
         return _whole(begin(start - timedelta(days=1)), start, zone)
-    # More than the longest of its kind, and less than two.
-    later = {"week": 7, "month": 31, "year": 366}[word[2]]
-    return _whole(start, begin(start + timedelta(days=later)), zone)
+    # At least the longest period of its kind, and less than two: this falls into the next one.
+    length = {"week": 7, "month": 31, "year": 366}[word[2]]
+    return _whole(start, begin(start + timedelta(days=length)), zone)
 
 
-def _calendar(text: str, now: datetime, zone: Zone) -> Period | None:  # noqa: ARG001 - of a form
+def _calendar(text: str, now: datetime, zone: Zone) -> Period | None:  # noqa: ARG001 - common signature
     if match := _YEAR.fullmatch(text):
         year = int(match[1])
         return _whole(date(year, 1, 1), date(year + 1, 1, 1), zone)
@@ -165,7 +165,7 @@ def _calendar(text: str, now: datetime, zone: Zone) -> Period | None:  # noqa: A
     return None
 
 
-def _relative(text: str, now: datetime, zone: Zone) -> Period | None:  # noqa: ARG001 - of a form
+def _relative(text: str, now: datetime, zone: Zone) -> Period | None:  # noqa: ARG001 - common signature
     if match := _EPOCH.fullmatch(text):
         return Period(datetime.fromtimestamp(float(match[1] or match[2]), UTC))
     match = _AGO.fullmatch(text)
@@ -190,16 +190,16 @@ def _first_of_year(day: date) -> date:
     return day.replace(month=1, day=1)
 
 
-def _whole(first: date, behind: date, zone: Zone) -> Period:
-    return Period(*_days(first, behind, zone))
+def _whole(first: date, end: date, zone: Zone) -> Period:
+    return Period(*_days(first, end, zone))
 
 
-def _days(first: date, behind: date, zone: Zone) -> tuple[datetime, datetime]:
-    return _midnight(first, zone), _midnight(behind, zone)
+def _days(first: date, end: date, zone: Zone) -> tuple[datetime, datetime]:
+    return _midnight(first, zone), _midnight(end, zone)
 
 
 def _midnight(day: date, zone: Zone) -> datetime:
-    """Where a day begins: where clocks skip midnight, at the first moment after it."""
+    """Return the start of a day; if clocks skip midnight, the first moment after it."""
     return _aware(datetime(day.year, day.month, day.day), zone)  # noqa: DTZ001 - becomes aware
 
 

@@ -1,4 +1,4 @@
-"""What a run gives: stream events on the way, a result at the end."""
+"""Stream events and results of runs, with usage and tool calls."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from runreel.model.errors import UsageError
 from runreel.model.messages import Citation, Message, PartialMessage  # noqa: TC001 - for typing.get_type_hints
 from runreel.model.status import BaseRunStatus, RunStatus, StreamEvent
 
-# The largest count: one of 64 bits with a sign, as databases and protos have them.
+# The largest token count: signed 64-bit, as in databases and protobuf.
 MAX_COUNT = 2**63 - 1
 _COUNTS = ("input_text_tokens", "total_tokens", "completion_tokens")
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Usage:
-    """Tokens of a whole run, as the source reported them last.
+    """Token counts of a whole run, as last reported by the source.
 
-    The order of positional arguments is the SDK's: the total comes before the completion.
+    Positional arguments are in the order of the SDK: the total before the completion. If one
+    count is unknown, use None in place of the whole ``Usage``.
 
     Raises:
-        UsageError: if a count is no integer from 0 to 2^63-1. Where a count is unknown, the whole
-            usage is: None.
+        UsageError: if a count is not an integer from 0 to 2^63-1.
     """
 
     input_text_tokens: int
@@ -37,47 +37,47 @@ class Usage:
         for name, count in zip(_COUNTS, counts, strict=True):
             if not isinstance(count, int) or isinstance(count, bool):
                 raise UsageError(
-                    f"{name} is an integer, not {type(count).__name__}",
-                    hint="Where a count is unknown, give usage=None.",
+                    f"{name} must be an integer, not {type(count).__name__}",
+                    hint="If a count is unknown, use usage=None.",
                 )
             if not 0 <= count <= MAX_COUNT:
-                raise UsageError(f"{name} is from 0 to 2^63-1, not {count}")
+                raise UsageError(f"{name} must be from 0 to 2^63-1, not {count}")
 
 
-def _are_counts(given: Any, total: Any, made: Any) -> bool:
-    # Quicker than a loop, and true of nearly all of them.
+def _are_counts(input_tokens: Any, total: Any, completion: Any) -> bool:
+    # Faster than a loop, for the common case.
     return (
-        type(given) is type(total) is type(made) is int
-        and 0 <= given <= MAX_COUNT
+        type(input_tokens) is type(total) is type(completion) is int
+        and 0 <= input_tokens <= MAX_COUNT
         and 0 <= total <= MAX_COUNT
-        and 0 <= made <= MAX_COUNT
+        and 0 <= completion <= MAX_COUNT
     )
 
 
 _make = object.__new__
-_set_given, _set_total, _set_made = (vars(Usage)[name].__set__ for name in _COUNTS)
+_set_input, _set_total, _set_completion = (vars(Usage)[name].__set__ for name in _COUNTS)
 
 
-def usage(given: Any, total: Any, made: Any) -> Usage:
-    """``Usage`` of these, with the same check in less time: a list makes one for each run.
+def usage(input_tokens: Any, total: Any, completion: Any) -> Usage:
+    """Return a checked ``Usage`` in less time than its constructor; lists create one for each run.
 
     Raises:
         UsageError: as ``Usage``.
     """
-    if not _are_counts(given, total, made):
-        return Usage(given, total, made)
-    found: Usage = _make(Usage)
-    _set_given(found, given)
-    _set_total(found, total)
-    _set_made(found, made)
-    return found
+    if not _are_counts(input_tokens, total, completion):
+        return Usage(input_tokens, total, completion)
+    usage_: Usage = _make(Usage)
+    _set_input(usage_, input_tokens)
+    _set_total(usage_, total)
+    _set_completion(usage_, completion)
+    return usage_
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class UsageDetails:
-    """What was special about some of the tokens of a run's usage; None where no source said so.
+    """Details of the token usage of a run; None if not reported.
 
-    ``cached_tokens`` are of the input, ``reasoning_tokens`` of the completion.
+    ``cached_tokens`` are part of the input, ``reasoning_tokens`` part of the completion.
     """
 
     cached_tokens: int | None = None
@@ -86,9 +86,9 @@ class UsageDetails:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class FunctionCall:
-    """A function that the model wants called.
+    """A function call that the model requests.
 
-    From Yandex the numbers are floats and the order of keys is not kept (a protobuf Struct).
+    From Yandex, numbers are floats and the order of keys is lost (a protobuf Struct).
     """
 
     name: str
@@ -97,7 +97,7 @@ class FunctionCall:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class ToolCall:
-    """One call of a tool; ``id`` is None from Yandex, the call's own from the Responses API."""
+    """One tool call; ``id`` is None from Yandex, the call id from the Responses API."""
 
     id: str | None
     function: FunctionCall | None
@@ -105,7 +105,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class ToolCallList(Sequence[ToolCall]):
-    """The calls that a run waits for, in the model's order."""
+    """The tool calls that a run waits for, in the order of the model."""
 
     tool_calls: tuple[ToolCall, ...]
 
@@ -124,7 +124,7 @@ class ToolCallList(Sequence[ToolCall]):
 
 
 class _HasMessage(BaseRunStatus):
-    """What events and results share; everything is asked of their status and message."""
+    """Base of events and results; its properties depend on their status and message."""
 
     __slots__ = ()
 
@@ -135,17 +135,17 @@ class _HasMessage(BaseRunStatus):
 
     @property
     def is_running(self) -> bool:
-        """Whether the status says so."""
+        """Whether the status is running."""
         return self.status.is_running
 
     @property
     def is_succeeded(self) -> bool:
-        """Whether the status says so."""
+        """Whether the status is succeeded."""
         return self.status.is_succeeded
 
     @property
     def is_failed(self) -> bool:
-        """Whether the status says so."""
+        """Whether the status is failed."""
         return self.status.is_failed
 
     @property
@@ -153,7 +153,8 @@ class _HasMessage(BaseRunStatus):
         """The message, or None.
 
         Raises:
-            ValueError: if it failed; so do ``text``, ``parts`` and ``citations``, as in the SDK.
+            ValueError: if the run failed; ``text``, ``parts`` and ``citations`` raise it too, as in
+                the SDK.
         """
         if self.is_failed:
             raise ValueError("run is failed and don't have a message result")
@@ -161,17 +162,17 @@ class _HasMessage(BaseRunStatus):
 
     @property
     def text_so_far(self) -> str | None:
-        """The text as far as it was written, also of what failed; None where there is none."""
+        """The text so far, also after a failure; None without a message."""
         return None if self._message is None else self._message.text
 
     @property
     def parts_so_far(self) -> tuple[Any, ...]:
-        """The parts as far as they were written, also of what failed."""
+        """The parts so far, also after a failure."""
         return () if self._message is None else self._message.parts
 
     @property
     def text(self) -> str | None:
-        """The text of the message, or None where there is no message."""
+        """The text of the message, or None without a message."""
         message = self.message
         return None if message is None else message.text
 
@@ -194,10 +195,10 @@ class RunStreamEvent(_HasMessage):
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class RunResult(_HasMessage):
-    """The state of a run: its outcome once it is over.
+    """The state of a run; its outcome once the run has ended.
 
-    ``usage`` is None where it was never reported, which is not zero. While a run is in progress
-    the message is what was written so far.
+    ``usage`` is None, not zero, if it was never reported. While a run is in progress, the message
+    is the text so far.
     """
 
     status: RunStatus

@@ -1,4 +1,4 @@
-"""The conditions on runs and rows that a caller gives, checked."""
+"""Validation of the filter arguments of a caller."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from runreel.model.selection import StatusChoice
 
-    # One value, or several, any of which may hold.
+    # One value, or several alternatives.
     Several = str | Iterable[str] | None
 
 Status = RunStatus | str
@@ -28,7 +28,7 @@ _STATUSES = dict.fromkeys((*STATES, *(name.lower() for name in RunStatus.__membe
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def run_filter(  # noqa: PLR0913 - the conditions
+def run_filter(  # noqa: PLR0913 - one argument for each condition
     *,
     now: datetime,
     zone: tzinfo | None = None,
@@ -49,10 +49,10 @@ def run_filter(  # noqa: PLR0913 - the conditions
     thread: Several = None,
     model: Several = None,
 ) -> RunFilter:
-    """The filter of these conditions; times as text are relative to ``now`` and in ``zone``.
+    """Build a filter from these conditions; text times are relative to ``now`` and in ``zone``.
 
     Raises:
-        UsageError: if a value is not of its kind.
+        UsageError: if a value is invalid.
     """
     recordings = _values("recording", recording)
     for value in recordings:
@@ -74,7 +74,7 @@ def run_filter(  # noqa: PLR0913 - the conditions
         labels=_labels(labels),
         since=start,
         until=end,
-        # A single period is between its ends.
+        # A single period is covered by since and until.
         within=within if len(within) > 1 else (),
         has_error=bool(has_error),
         no_usage=bool(no_usage),
@@ -89,10 +89,10 @@ def run_filter(  # noqa: PLR0913 - the conditions
 
 
 def status_choice(values: Status | Iterable[Status] | None) -> StatusChoice | None:
-    """The choice of any of these statuses and states, None where none is given.
+    """Return the choice of any of these statuses and states, or None without values.
 
-    A ``RunStatus`` or its name in capitals selects by status. Words in small letters select by
-    state: what lists show.
+    A ``RunStatus`` or its uppercase name selects by status; a lowercase word selects by state, as
+    lists show it.
 
     Raises:
         UsageError: if a value is neither.
@@ -103,12 +103,12 @@ def status_choice(values: Status | Iterable[Status] | None) -> StatusChoice | No
 def event_types(
     values: str | StreamEvent | RunStatus | Iterable[str | StreamEvent | RunStatus] | None,
 ) -> frozenset[str] | None:
-    """The kinds and types of rows that these names select, None where none is given.
+    """Return the event kinds and types with these names, or None without names.
 
-    A name may be in either case.
+    Case is ignored.
 
     Raises:
-        UsageError: if a name is neither.
+        UsageError: if a name is unknown.
     """
     if values is None:
         return None
@@ -127,10 +127,10 @@ def event_types(
 
 
 def moment(name: str, value: Time, *, now: datetime, zone: tzinfo | None = None) -> datetime:
-    """The aware time of an argument called ``name``.
+    """Convert the argument ``name`` to an aware time.
 
     Raises:
-        UsageError: if it is none.
+        UsageError: if it is not a time.
     """
     found: datetime = _checked(lambda: periods.moment(value, now=now, zone=zone), name)
     return found
@@ -153,7 +153,7 @@ def _labels(labels: Mapping[str, Several] | None) -> dict[str, tuple[str, ...]]:
         return {}
     if not isinstance(labels, Mapping):
         raise UsageError(
-            f"labels is a mapping such as {{'team': 'search'}}, not {type(labels).__name__}"
+            f"labels must be a mapping such as {{'team': 'search'}}, not {type(labels).__name__}"
         )
     return {str(key): _values(f"label {key!r}", value) for key, value in labels.items()}
 
@@ -161,7 +161,7 @@ def _labels(labels: Mapping[str, Several] | None) -> dict[str, tuple[str, ...]]:
 def _within(
     on: Days | Iterable[Days] | None, now: datetime, zone: tzinfo | None
 ) -> tuple[Interval, ...]:
-    """The periods in order, those that touch joined."""
+    """Return the periods in order, adjacent and overlapping ones merged."""
     given = [on] if isinstance(on, str) or not isinstance(on, Iterable) else on
     pairs = sorted(
         (value.start, value.end)
@@ -170,23 +170,23 @@ def _within(
         for value in given
         if value is not None
     )
-    joined: list[Interval] = []
+    merged: list[Interval] = []
     for start, end in pairs:
-        if joined and start <= joined[-1].end:
-            joined[-1] = Interval(joined[-1].start, max(joined[-1].end, end))
+        if merged and start <= merged[-1].end:
+            merged[-1] = Interval(merged[-1].start, max(merged[-1].end, end))
         else:
-            joined.append(Interval(start, end))
-    return tuple(joined)
+            merged.append(Interval(start, end))
+    return tuple(merged)
 
 
 def _values(name: str, value: Any) -> tuple[str, ...]:
-    """One text or several, each once."""
+    """Return one or several texts without duplicates."""
     if value is None:
         return ()
     found = tuple(dict.fromkeys(_several(name, value)))
     for one in found:
         if not isinstance(one, str):
-            raise UsageError(f"{name} is a text or several, not {type(one).__name__}")
+            raise UsageError(f"{name} must be a string or several, not {type(one).__name__}")
     return found
 
 
@@ -196,10 +196,10 @@ def _several(name: str, value: Any) -> Iterable[Any]:
     if isinstance(value, str | RunStatus):
         return (value,)
     if isinstance(value, Mapping | bytes) or not isinstance(value, Iterable):
-        raise UsageError(f"{name} is a text or several, not {type(value).__name__}")
+        raise UsageError(f"{name} must be a string or several, not {type(value).__name__}")
     found = tuple(value)
     if not found:
-        raise UsageError(f"{name} has no value: leave it out, or give one")
+        raise UsageError(f"{name} is empty: leave it out, or give a value")
     return found
 
 
@@ -210,7 +210,7 @@ def _micros(length: timedelta | float | str) -> int:
 
 def _count(name: str, value: Any) -> int | None:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise UsageError(f"{name} is a number, not {value!r}")
+        raise UsageError(f"{name} must be an integer, not {value!r}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Runs, and the lists and reports that describe them."""
+"""Summaries, lists and maintenance results of runs."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class RunError:
-    """Why a run failed; ``code`` is None where the source gave none."""
+    """The error of a failed run; ``code`` is None if the source reported none."""
 
     message: str | None
     code: int | str | None
 
 
 class RunSummary(NamedTuple):
-    """What a list shows of a run. Times are aware UTC; None is unknown, never zero.
+    """A run as lists show it. Times are aware UTC; None means unknown, never zero.
 
-    ``response_id`` is the last response of a chain of them, by which the next one goes on.
-    ``stale``: the recording is open, and the process that made it no longer exists on this host;
-    of processes on other hosts that is not known, and their recordings are not stale.
-    ``first_text_ms`` counts from ``requested_at``, when the model was asked, and is None where that
-    is unknown. ``duration_ms`` counts from it too, or else from ``started_at``, the first event.
+    ``response_id`` is the last response of the run; a later response may continue it. ``stale`` is
+    true if the recording is open and its process on this host no longer exists; it is false for
+    recordings of other hosts. ``requested_at`` is the time of the request to the model, and
+    ``started_at`` that of the first event. ``first_text_ms`` counts from ``requested_at`` and is
+    None without it; ``duration_ms`` counts from ``requested_at`` or else from ``started_at``.
     """
 
     run_id: str
@@ -68,16 +68,16 @@ class RunSummary(NamedTuple):
 
     @property
     def state(self) -> str:
-        """One word for people: the status in small letters, ``interrupted`` or ``stale``.
+        """One word for people: the status in lower case, ``interrupted`` or ``stale``.
 
-        A finished run has the word of its status, however its recording ended.
+        For a finished run it is always the status.
         """
         return state_of(self.status, self.recording, stale=self.stale)
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Page(Generic[T]):
-    """Some items in order; ``next`` is the cursor to go on after them, None at the end."""
+    """Items in order; ``next`` is the cursor of the next page, None on the last page."""
 
     items: tuple[T, ...]
     next: str | None
@@ -91,10 +91,10 @@ class Page(Generic[T]):
 
 
 class Listing(Generic[T]):
-    """All items of a list in order, read page by page while it is iterated over.
+    """All items of a list in order, read page by page during iteration.
 
-    ``items`` reads all of them; ``next`` is always None: nothing follows. ``as_of`` is when the
-    first page was read, which is at once. The length is counted, not read.
+    ``items`` reads all pages. ``next`` is always None. ``as_of`` is the time at which the list was
+    created and its first page read. ``len`` counts items in the database without reading them.
     """
 
     __slots__ = ("__weakref__", "_count", "_first", "_read")
@@ -110,7 +110,7 @@ class Listing(Generic[T]):
 
     @property
     def as_of(self) -> datetime:
-        """When the first page was read."""
+        """The time at which the first page was read."""
         return self._first.as_of
 
     @property
@@ -127,8 +127,8 @@ class Listing(Generic[T]):
             page = self._read(page.next)
 
     def __len__(self) -> int:
-        after = self._first.next
-        return len(self._first) + (0 if after is None else self._count(after))
+        cursor = self._first.next
+        return len(self._first) + (0 if cursor is None else self._count(cursor))
 
     def __bool__(self) -> bool:
         return bool(self._first.items)
@@ -136,10 +136,10 @@ class Listing(Generic[T]):
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Difference:
-    """Where a projection is not what the log says; ``column`` ``*``: a row lacks or is too many.
+    """A mismatch of a stored projection and the log; ``column`` ``*`` is a missing or surplus row.
 
-    The run ``*`` is usage, added up of all runs; where nothing at all is stored of a table, or of
-    what it is grouped by, that is one difference.
+    ``run_id`` ``*`` means the usage rollups of all runs; a rollup table, or a group of it, without
+    any rows is one difference.
     """
 
     run_id: str
@@ -150,7 +150,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class OpenRecording:
-    """A recording that nobody has closed. ``alive`` is None where its host is another one."""
+    """A recording that is not closed. ``alive`` is None if its process is on another host."""
 
     run_id: str
     source: str
@@ -165,12 +165,12 @@ class OpenRecording:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class PrunedRun:
-    """A run that was pruned or is to be: ``rows`` go, and the ``bytes`` of their payloads.
+    """A run that was or would be pruned: its number of ``rows``, and ``bytes`` of payload.
 
-    ``ended_at`` is when it finished, or where that is not known, when its last row came.
-    ``action`` is ``prunable`` where nothing was done, ``pruned``, ``left`` where somebody records
-    the run after all, or ``damaged`` where its rows cannot be read and so stay; ``why`` says more
-    of that. Of a damaged run nothing else is known.
+    ``ended_at`` is the end of the run or, if unknown, the time of its last row. ``action`` is
+    ``prunable`` (nothing was done), ``pruned``, ``left`` (the run is being recorded) or
+    ``damaged`` (its rows cannot be read and are kept); ``why`` gives the reason for the last two.
+    The other fields of a damaged run are unknown.
     """
 
     run_id: str

@@ -1,4 +1,4 @@
-"""Conditions on runs, and the state of a run in one word."""
+"""Filters of runs, and the state of a run as one word."""
 
 from __future__ import annotations
 
@@ -15,47 +15,47 @@ if TYPE_CHECKING:
 
 FINAL = (RunStatus.COMPLETED, RunStatus.FAILED)
 UNFINISHED = tuple(status for status in RunStatus if status not in FINAL)
-# The recording is open, and the process that made it no longer exists.
+# The recording is open, and its process no longer exists.
 STALE = "stale"
-_WORDS = {
+_STATE_NAMES = {
     RunStatus.UNKNOWN: "unknown",
     RunStatus.RUN_STATUS_UNSPECIFIED: "unknown",
     **{status: status.name.lower() for status in RunStatus if status.value > 0},
 }
-STATES = (*dict.fromkeys(_WORDS.values()), INTERRUPTED, STALE)
-PROBLEMS = (_WORDS[RunStatus.FAILED], INTERRUPTED, STALE)
-_PLAIN = ""
-_CASES = frozenset(product(UNFINISHED, (_PLAIN, INTERRUPTED, STALE))) | frozenset(
-    product(FINAL, (_PLAIN,))
+STATES = (*dict.fromkeys(_STATE_NAMES.values()), INTERRUPTED, STALE)
+PROBLEMS = (_STATE_NAMES[RunStatus.FAILED], INTERRUPTED, STALE)
+_NORMAL = ""
+_CASES = frozenset(product(UNFINISHED, (_NORMAL, INTERRUPTED, STALE))) | frozenset(
+    product(FINAL, (_NORMAL,))
 )
 
 
 def state_of(status: RunStatus, recording: str, *, stale: bool = False) -> str:
-    """The state of a run as one of ``STATES``.
+    """Return the state of a run, one of ``STATES``.
 
-    A finished run has the word of its status, however its recording ended. One that is not
-    finished is ``interrupted`` or ``stale`` where its recording is.
+    For a finished run it is its status in lower case. An unfinished run is ``interrupted`` or
+    ``stale`` if its recording is.
     """
     return _state(*_case(status, recording, stale=stale))
 
 
 def _case(status: RunStatus, recording: str, *, stale: bool) -> tuple[RunStatus, str]:
     if status in FINAL:
-        return status, _PLAIN
+        return status, _NORMAL
     if recording == INTERRUPTED:
         return status, INTERRUPTED
-    return status, STALE if stale and recording == OPEN else _PLAIN
+    return status, STALE if stale and recording == OPEN else _NORMAL
 
 
-def _state(status: RunStatus, cut: str) -> str:
-    return cut or _WORDS[status]
+def _state(status: RunStatus, modifier: str) -> str:
+    return modifier or _STATE_NAMES[status]
 
 
 class StatusChoice(NamedTuple):
-    """Which statuses and states are selected, as four sets that have no run in common.
+    """The selected statuses, in four sets that do not overlap.
 
-    ``whole`` are statuses whatever the recording; the others are statuses of unfinished runs whose
-    recording is not cut (``plain``), is interrupted, or is stale.
+    ``whole`` applies to any recording. The others apply to unfinished runs whose recording is
+    interrupted, is stale, or is neither (``plain``).
     """
 
     whole: tuple[RunStatus, ...] = ()
@@ -65,21 +65,24 @@ class StatusChoice(NamedTuple):
 
     @property
     def needs_stale(self) -> bool:
-        """Whether the ids of stale runs have to be known."""
+        """Whether the ids of stale runs are needed."""
         return bool(self.plain or self.stale)
 
     def selects(self, status: RunStatus, recording: str, *, stale: bool = False) -> bool:
-        """Whether a run of this status and recording is selected."""
+        """Return whether a run with this status and recording is selected."""
         if status in self.whole:
             return True
-        _, cut = _case(status, recording, stale=stale)
-        return status in {_PLAIN: self.plain, INTERRUPTED: self.interrupted, STALE: self.stale}[cut]
+        _, modifier = _case(status, recording, stale=stale)
+        return (
+            status
+            in {_NORMAL: self.plain, INTERRUPTED: self.interrupted, STALE: self.stale}[modifier]
+        )
 
 
 def choose(values: Iterable[RunStatus | str], *, problems: bool = False) -> StatusChoice | None:
-    """The choice of any of these statuses and states, None where everything is selected.
+    """Return the choice of any of these statuses and states, or None to select all runs.
 
-    A ``RunStatus`` selects by status, a word of ``STATES`` by state. With ``problems``, only
+    A ``RunStatus`` selects by status, a word from ``STATES`` by state. With ``problems``, only
     failed, interrupted and stale runs are selected.
     """
     wanted = set(values)
@@ -90,15 +93,17 @@ def choose(values: Iterable[RunStatus | str], *, problems: bool = False) -> Stat
         cases = {case for case in cases if _state(*case) in PROBLEMS}
     whole = {status for status, _ in cases} - {status for status, _ in _CASES - cases}
     parts = [
-        tuple(status for status in UNFINISHED if (status, cut) in cases and status not in whole)
-        for cut in (_PLAIN, INTERRUPTED, STALE)
+        tuple(
+            status for status in UNFINISHED if (status, modifier) in cases and status not in whole
+        )
+        for modifier in (_NORMAL, INTERRUPTED, STALE)
     ]
     return StatusChoice(tuple(sorted(whole)), *parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A stretch of time: from ``start`` up to, not including, ``end``; both aware."""
+    """A time interval from ``start`` to ``end``, exclusive; both aware."""
 
     start: datetime
     end: datetime
@@ -106,11 +111,11 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Conditions on runs: any of the values of one condition, all of the conditions.
+    """Conditions on runs: a run must satisfy all of them, each with any of its values.
 
-    No values are no condition. Times are aware; a run matches where it started at ``since`` or
-    later, before ``until``, and within any of ``within``. ``slower_than`` is in µs. ``stale`` are
-    the ids of the stale runs, where ``status`` needs them.
+    An empty condition matches every run. Times are aware; a run must have started at ``since`` or
+    later, before ``until``, and in one of the intervals ``within``. ``slower_than`` is in µs.
+    ``stale`` has the ids of the stale runs if ``status`` needs them.
     """
 
     status: StatusChoice | None = None

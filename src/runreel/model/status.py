@@ -7,7 +7,7 @@ from typing import Self
 
 
 class BaseRunStatus:
-    """What can be asked of a status, and of everything that has one."""
+    """Properties of a status, and of every object that has one."""
 
     __slots__ = ()
 
@@ -18,7 +18,7 @@ class BaseRunStatus:
 
     @property
     def is_succeeded(self) -> bool:
-        """Whether it ended well; true of TOOL_CALLS too, after which a run goes on."""
+        """Whether it ended well; also true for TOOL_CALLS, after which the run continues."""
         raise NotImplementedError  # pragma: no cover - every subclass answers
 
     @property
@@ -28,12 +28,12 @@ class BaseRunStatus:
 
     @property
     def is_finished(self) -> bool:
-        """Succeeded or failed. Not a sign that the run is over: see TOOL_CALLS."""
+        """Succeeded or failed. The run may continue: see TOOL_CALLS."""
         return self.is_succeeded or self.is_failed
 
     @property
     def status_name(self) -> str:
-        """``success``, ``failed`` or ``running``; ``unknown`` where the status says none of them.
+        """``success``, ``failed``, ``running`` or ``unknown``.
 
         The SDK spells ``runnning`` and uses it for unknown statuses as well.
         """
@@ -45,11 +45,11 @@ class BaseRunStatus:
 
 
 class _OpenEnum(IntEnum):
-    """An enumeration that newer servers may know more members of than we do."""
+    """An enumeration to which newer servers may add members."""
 
     @classmethod
     def coerce(cls, value: object) -> Self:
-        """The member of this name or number, UNKNOWN for any other value."""
+        """Return the member with this name or number, or UNKNOWN."""
         try:
             return cls[value] if isinstance(value, str) else cls(value)  # type: ignore[arg-type]
         except (KeyError, ValueError):
@@ -57,7 +57,7 @@ class _OpenEnum(IntEnum):
 
 
 class RunStatus(BaseRunStatus, _OpenEnum):
-    """The status of a run, as Get answers it."""
+    """The status of a run, as returned by Get."""
 
     UNKNOWN = -1
     RUN_STATUS_UNSPECIFIED = 0
@@ -84,7 +84,7 @@ class RunStatus(BaseRunStatus, _OpenEnum):
 
 
 class StreamEvent(BaseRunStatus, _OpenEnum):
-    """What a stream event is."""
+    """The type of a stream event."""
 
     UNKNOWN = -1
     EVENT_TYPE_UNSPECIFIED = 0
@@ -109,12 +109,12 @@ class StreamEvent(BaseRunStatus, _OpenEnum):
         return self is StreamEvent.ERROR
 
 
-# The name of most events, which is asked for with each of them.
+# The name of the most frequent type, precomputed because it is compared for each event.
 PARTIAL = StreamEvent.PARTIAL_MESSAGE.name
 
 
 class MessageStatus(_OpenEnum):
-    """How the generation of a message ended; UNKNOWN is ours, where the SDK raises."""
+    """How the generation of a message ended; the SDK raises in place of UNKNOWN."""
 
     UNKNOWN = -1
     MESSAGE_STATUS_UNSPECIFIED = 0

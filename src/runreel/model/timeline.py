@@ -1,4 +1,4 @@
-"""When the stream events of a run came."""
+"""The stream events of a run with their times."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Clock = Literal["recorded", "source", "even"]
 
 
 class Frame(NamedTuple):
-    """A stream event and when it came: µs since the first of the run."""
+    """A stream event and its time in µs since the first event of the run."""
 
     time_us: int
     event: StoredEvent
@@ -20,10 +20,10 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A run's stream events with their times, and whose clock those are.
+    """The stream events of a run with their times; ``clock`` is the origin of the times.
 
-    ``recorded``: as received; ``source``: the source's own times, evenly spread between them;
-    ``even``: nothing is known, so one event each tenth of a second.
+    ``recorded``: the time of receipt; ``source``: times reported by the source, interpolated evenly
+    between them; ``even``: no times are known, so events are 0.1 s apart.
     """
 
     clock: Clock
@@ -32,5 +32,5 @@ class Timeline:
 
     @property
     def frames(self) -> Iterator[Frame]:
-        """The events in order, read from the log as they are asked for."""
+        """The events in order, read from the log on iteration."""
         return map(Frame, self.times, self.read())

@@ -1,4 +1,4 @@
-"""Times as the log keeps them: microseconds since the epoch, UTC, exact."""
+"""Times in the log: whole microseconds since the epoch, UTC."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
-# A time may have any number of digits; those of services are not longer.
-_USUAL = 40
-# Seconds of the year 5138, milliseconds of 1973 and of 5138.
+# Longer strings are not cached: the times of services are shorter.
+_MAX_CACHED = 40
+# 10^11 is the year 5138 in seconds and 1973 in milliseconds; 10^14 is 5138 in milliseconds.
 _FIRST_MS, _LAST_MS = 10**11, 10**14
 _leap_second = re.compile(r"([0-9T:-]+:)60(?:\.[0-9]+)?(Z|[+-][0-9:]+)?").fullmatch
 
 
 def to_micros(moment: datetime) -> int:
-    """µs since the epoch; a naive time is taken as UTC."""
+    """Convert a time to µs since the epoch; a naive time is taken as UTC."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - EPOCH) // _MICROSECOND
 
 
 def from_micros(value: int) -> datetime:
-    """The aware UTC time; times that no datetime reaches become the nearest that one does."""
+    """Convert µs since the epoch to an aware UTC time, clamped to the range of datetime."""
     try:
         return EPOCH + timedelta(0, 0, value)
     except OverflowError:
@@ -34,14 +34,14 @@ def from_micros(value: int) -> datetime:
 
 
 def micros(value: Any) -> int | None:
-    """µs since the epoch of an RFC 3339 time, or of a number of s or ms; None if it is neither.
+    """Convert an RFC 3339 time, or a number of s or ms, to µs since the epoch; else None.
 
-    Letters may be small, digits beyond µs are cut, and a leap second is the end of the second
-    before it. Numbers from 10^11 on are ms, those from 10^14 on are no times.
+    Case is ignored, digits beyond µs are dropped, and a leap second becomes the last µs of the
+    second before. Numbers from 10^11 are ms; those from 10^14 are not times.
     """
     if isinstance(value, str):
         try:
-            return (_cached_micros if len(value) <= _USUAL else _micros)(value)
+            return (_cached_micros if len(value) <= _MAX_CACHED else _micros)(value)
         except (ValueError, OverflowError):
             return None
     if type(value) not in (int, float) or not 0 < value < _LAST_MS:
@@ -51,18 +51,18 @@ def micros(value: Any) -> int | None:
 
 
 def is_unreadable(value: Any) -> bool:
-    """Whether a value that is there is no time."""
+    """Return whether a value is given but is not a time."""
     return value is not None and micros(value) is None
 
 
 def naive(value: Any) -> datetime | None:
-    """The UTC time that ``micros`` reads, without a time zone as in the SDK; None if none."""
+    """Convert a value with ``micros`` to a naive UTC time, as in the SDK; None if it is no time."""
     time = micros(value)
     return None if time is None else _naive(time)
 
 
 def rfc3339(value: int | datetime | None) -> str | None:
-    """UTC with microseconds, as JSON shows times."""
+    """Format a time as in JSON: UTC with microseconds and ``Z``."""
     if value is None:
         return None
     moment = from_micros(value) if isinstance(value, int) else value.astimezone(UTC)
@@ -70,9 +70,9 @@ def rfc3339(value: int | datetime | None) -> str | None:
 
 
 def first_text_ms(requested_at: int | None, first_text_at: int | None) -> float | None:
-    """How long after its request the first text of a run came, ms; times are µs.
+    """Return the ms from the request of a run to its first text; arguments are µs.
 
-    None where one of them is unknown, or the text came before the request, which is of another one.
+    None if one is unknown, or if the text is earlier: the request is then of a later response.
     """
     if requested_at is None or first_text_at is None or first_text_at < requested_at:
         return None
@@ -80,11 +80,14 @@ def first_text_ms(requested_at: int | None, first_text_at: int | None) -> float 
 
 
 def duration_ms(requested_at: int | None, started_at: int, finished_at: int | None) -> float | None:
-    """How long a run took, ms: from its request, or its start where that is unknown or later."""
+    """Return the duration of a run in ms; arguments are µs.
+
+    It counts from the request, or from the start if the request is unknown or after the end.
+    """
     if finished_at is None:
         return None
-    began = started_at if requested_at is None or requested_at > finished_at else requested_at
-    return (finished_at - began) / 1000
+    first = started_at if requested_at is None or requested_at > finished_at else requested_at
+    return (finished_at - first) / 1000
 
 
 def _micros(text: str) -> int:
@@ -98,7 +101,7 @@ def _micros(text: str) -> int:
         return to_micros(datetime.fromisoformat(f"{leap[1]}59.999999{leap[2]}"))
 
 
-# A run's events repeat its times.
+# Cached, because the events of a run repeat its times.
 _cached_micros = lru_cache(maxsize=256)(_micros)
 
 

@@ -1,4 +1,4 @@
-"""Token usage, added up over runs."""
+"""Token usage summed over runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class UsageTotals:
-    """Tokens of ``known`` runs among ``runs``; the rest reported none. None where none is known."""
+    """Token sums over ``runs`` runs, of which ``known`` reported usage; None if none did."""
 
     runs: int = 0
     known: int = 0
@@ -17,13 +17,13 @@ class UsageTotals:
 
     @property
     def unknown(self) -> int:
-        """Runs that reported no usage."""
+        """Number of runs that reported no usage."""
         return self.runs - self.known
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class UsageItem:
-    """The totals of one group; ``key`` has a value (or None) for each grouping, in their order."""
+    """The totals of one group; ``key`` has one value or None for each grouping, in order."""
 
     key: tuple[str | None, ...]
     totals: UsageTotals
@@ -31,7 +31,7 @@ class UsageItem:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class UsageReport:
-    """Usage by groups; ``tz`` is the time zone that days, weeks and months are of."""
+    """Usage by group; ``tz`` is the time zone of days, weeks and months."""
 
     by: tuple[str, ...]
     items: tuple[UsageItem, ...]
