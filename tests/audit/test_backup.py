@@ -72,10 +72,10 @@ def test_a_backup_is_the_log(log: Reel, tmp_path: Path) -> None:
 def test_a_backup_never_takes_the_place_of_a_file(log: Reel, tmp_path: Path) -> None:
     place = tmp_path / "copy.db"
     place.write_text("mine")
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="already exists"):
         backup.backup(log.db, place)
     assert place.read_text() == "mine"
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="already exists"):
         backup.backup(log.db, tmp_path / "log.db")
 
 

@@ -122,7 +122,7 @@ def test_the_previous_one_can_be_named(
 def test_nothing_is_ever_overwritten(told: Reel, key: SigningKey, tmp_path: Path) -> None:
     place = tmp_path / "one.txt"
     place.write_text("mine")
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="already exists"):
         sign(told, key, place)
     assert place.read_text() == "mine"
     with pytest.raises(UsageError, match="cannot use"):

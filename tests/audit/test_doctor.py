@@ -139,7 +139,7 @@ def test_old_projections_are_found(told: Reel) -> None:
 
 @pytest.mark.parametrize(
     ("revision", "advice"),
-    [("0001", "db upgrade"), ("9999", "newer runreel"), (None, "db upgrade")],
+    [("0001", "db upgrade"), ("9999", "newer version"), (None, "db upgrade")],
 )
 def test_tables_of_another_revision_are_found(
     told: Reel, revision: str | None, advice: str

@@ -47,7 +47,7 @@ def test_a_key_is_made_and_its_id_told(call_sqlite: Caller) -> None:
     assert stat.S_IMODE(Path("audit.key").stat().st_mode) == 0o600
     again = call_sqlite("keygen", "audit.key")
     assert (again.code, again.out) == (2, "")
-    assert "there already" in again.err
+    assert "already exists" in again.err
     shown = call_sqlite.good("keygen", "other.key").out
     assert [line.split("  ")[0] for line in shown.splitlines()] == [
         "Key",

@@ -180,7 +180,7 @@ def test_what_is_gone_is_told_whatever_stops_it(
     delete_runs = pruning._Pruner.delete_runs
 
     def interrupted(work: Any, plans: Any) -> Any:
-        monkeypatch.setattr(event_log, "keep_out", lambda _: (_ for _ in ()).throw(Stop))
+        monkeypatch.setattr(event_log, "lock_appends", lambda _: (_ for _ in ()).throw(Stop))
         return delete_runs(work, plans)
 
     monkeypatch.setattr(pruning._Pruner, "delete_runs", interrupted)

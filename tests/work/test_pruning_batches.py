@@ -53,7 +53,7 @@ def test_what_is_interrupted_between_batches_can_be_done_again(reel: Reel) -> No
 
 
 def test_a_batch_of_long_runs_is_shorter(reel: Reel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pruning, "ROWS", 8)
+    monkeypatch.setattr(pruning, "MAX_ROWS", 8)
     sizes: list[int] = []
     delete_runs = pruning._Pruner.delete_runs
     monkeypatch.setattr(

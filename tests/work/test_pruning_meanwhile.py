@@ -159,7 +159,7 @@ def test_a_run_that_is_recorded_on_meanwhile_stays(
     rows = len(logs.rows(told, "old"))
     found = {run.run_id: run for run in told.prune(ago(90))}
     assert (found["old"].action, found["old-failed"].action) == ("left", "pruned")
-    assert "meanwhile" in str(found["old"].why)
+    assert "in the meantime" in str(found["old"].why)
     assert len(logs.rows(told, "old")) == rows + 3
     assert told.run("old").recording == "closed"
     whole(told)

@@ -281,7 +281,7 @@ def test_a_note_of_an_erasure_cannot_be_erased(reel):
     offer(reel, "plain", plain_events())
     redact(reel)
     last = logs.rows(reel)[-1].seq
-    with pytest.raises(UsageError, match="stays"):
+    with pytest.raises(UsageError, match="cannot be erased"):
         list(reel.redact(["run-1"], seqs=[last], reason="r", actor="a"))
 
 

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 _REDACT = """
 import re, sys
 import runreel
-from runreel import redaction
+from runreel.retention import redaction
 real = redaction._Search.plan
-def plan(survey, database):
-    found = real(survey, database)
+def plan(search, database):
+    found = real(search, database)
     print("searched", flush=True)
     sys.stdin.readline()
     return found

@@ -1,8 +1,8 @@
-"""What keeps a log in order: proved, rebuilt, rid of what must go, ended where it was left open."""
+"""The part of a ``Reel`` for audit, retention, rebuild and recovery."""
 
 from __future__ import annotations
 
-# Names of the signatures are imported at run time: their types are checked.
+# Types of signatures are imported at run time because `checked` resolves them.
 # ruff: noqa: TC001, TC003
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,9 +18,9 @@ from runreel.store.database import Database
 
 
 class MaintenanceMixin:
-    """The part of a ``Reel`` that looks after its log.
+    """Verifies, rebuilds, redacts, prunes and recovers a log.
 
-    What it does is imported by whoever does it: a command that lists runs has no use for it.
+    Methods import what they need, so that other commands start fast.
     """
 
     db: Database
@@ -32,14 +32,14 @@ class MaintenanceMixin:
         *,
         progress: Callable[[int, int], None] | None = None,
     ) -> Iterator[Finding]:
-        """Everything that is wrong with the log, or with some of its runs; nothing if it is intact.
+        """Verify the log, or some of its runs, and yield each problem; nothing if it is intact.
 
-        ``progress`` is told rows done and rows in all. What only a checkpoint shows, see
-        ``runreel verify --checkpoint``.
+        ``progress`` receives the events done and the total. For the problems that only a
+        checkpoint reveals, see ``runreel verify --checkpoint``.
 
         Raises:
             RunNotFound: if one of the runs is neither in the log nor in the projections.
-            LogError: if the database cannot be reached, or is not of this version.
+            LogError: if the database cannot be reached, or its schema is of another version.
         """
         from runreel.audit import verify as audit
 
@@ -55,14 +55,14 @@ class MaintenanceMixin:
         jobs: int = 1,
         progress: Callable[[int, int], None] | None = None,
     ) -> list[Difference]:
-        """Make the projections what the log says, of some runs or all; what differed.
+        """Rebuild the projections of some or all runs from the log, and return what differed.
 
-        With ``check`` nothing is changed. ``jobs`` is how many processes fold. ``progress`` is
-        told runs done and runs in all.
+        ``check`` only compares and changes nothing. ``jobs`` is the number of worker processes.
+        ``progress`` receives the runs done and the total.
 
         Raises:
             RunNotFound: if one of the runs is neither in the log nor in the projections.
-            LogError: if the log of a run is damaged; of the others everything is done by then.
+            LogError: if the log of a run is damaged; all other runs have been rebuilt by then.
         """
         from runreel.rebuild.comparison import DamagedRun
         from runreel.rebuild.rebuild import differences
@@ -85,7 +85,7 @@ class MaintenanceMixin:
         return found
 
     @checked
-    def redact(  # noqa: PLR0913 - what is to be said of a redaction
+    def redact(  # noqa: PLR0913 - options of the operation
         self,
         run_ids: Iterable[str] | None,
         wanted: str | re.Pattern[str] | None = None,
@@ -95,29 +95,30 @@ class MaintenanceMixin:
         seqs: Sequence[int] = (),
         dry_run: bool = False,
     ) -> Iterator[RedactionMatch]:
-        """Erase a text, or what a pattern matches, wherever it stands in these runs; each place.
+        """Erase a text, or the matches of a pattern, from runs; yields each match.
 
-        Run by run, as the iterator is read; None is every run. ``seqs`` are whole rows of a run
-        instead. With ``dry_run`` nothing is changed. See ``release`` for the bytes.
+        Runs are redacted one by one while you iterate; ``run_ids`` None means all runs. ``seqs``
+        erases whole events by their positions instead. ``dry_run`` changes nothing. To free the
+        disk space, call ``release``.
 
         Raises:
-            RunNotFound: if the log has no such run.
-            UsageError: if a run has no such row, or there is nothing to look for.
-            LogError: if the database does not let it.
+            RunNotFound: if a run is not in the log.
+            UsageError: if a run lacks one of ``seqs``, or the pattern is invalid.
+            LogError: if the database refuses.
         """
         from runreel.codec.text_search import SearchPattern
         from runreel.retention import redaction
 
-        look = None if wanted is None else SearchPattern(wanted)
+        pattern = None if wanted is None else SearchPattern(wanted)
         if dry_run:
-            yield from redaction.find(self.db, run_ids, wanted=look, seqs=seqs)
+            yield from redaction.find(self.db, run_ids, wanted=pattern, seqs=seqs)
         else:
             yield from redaction.redact(
-                self.db, run_ids, wanted=look, seqs=seqs, reason=reason, actor=actor
+                self.db, run_ids, wanted=pattern, seqs=seqs, reason=reason, actor=actor
             )
 
     @checked
-    def prune(  # noqa: PLR0913 - which runs, and what is to be said of it
+    def prune(  # noqa: PLR0913 - options of the operation
         self,
         before: Time,
         *,
@@ -129,42 +130,43 @@ class MaintenanceMixin:
         dry_run: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Iterator[PrunedRun]:
-        """Let runs go that ended before a time, of any of these statuses or all; each run.
+        """Delete runs that ended before a time; yields each run.
 
-        Batch by batch, as the iterator is read; with ``dry_run`` nothing is changed. Of each run
-        a row stays that says what went, when, by whom and why; with ``keep_usage`` the usage too,
-        else it also goes of runs that were pruned with it before. Open recordings stay.
-        Times and statuses are as in ``runs``. ``progress`` is told runs done and runs in all. See
-        ``release`` for the bytes.
+        Runs are deleted in batches while you iterate; ``dry_run`` changes nothing. ``statuses``
+        limits it to runs of any of these statuses. Of each run a tombstone remains: one row that
+        records what was deleted, when, by whom and why. ``keep_usage`` keeps the usage as well;
+        without it, usage kept by earlier prunings is deleted too. Open recordings are skipped.
+        Times and statuses are as in ``runs``. ``progress`` receives the runs done and the total.
+        To free the disk space, call ``release``.
 
         Raises:
             UsageError: if the time, a status, the reason or the actor is invalid.
-            LogError: if the database does not let it.
+            LogError: if the database refuses.
         """
         from runreel.model.run_filter import moment, status_choice
         from runreel.model.timestamps import to_micros
         from runreel.retention import pruning
 
-        order = pruning.PruneRequest(
+        request = pruning.PruneRequest(
             to_micros(moment("before", before, now=datetime.now(UTC))),
             status_choice(statuses or None),
             keep_usage,
             reason,
             actor,
         )
-        return pruning.prune(self.db, order, dry_run=dry_run, batch=batch, progress=progress)
+        return pruning.prune(self.db, request, dry_run=dry_run, batch=batch, progress=progress)
 
     def size(self) -> int:
-        """The bytes that the log takes: of a SQLite file with its WAL, or of Postgres' tables."""
+        """Return the size of the log in bytes: of the SQLite file and its WAL, or of the tables."""
         return self.db.size()
 
     @checked
     def release(self, *, purge: bool = False) -> Space:
-        """Let go of the bytes of what was erased or pruned; ``purge`` rewrites the tables."""
+        """Free the disk space of erased and pruned rows; ``purge`` rewrites the tables."""
         return self.db.release(purge=purge)
 
     def recoverable(self) -> list[OpenRecording]:
-        """The recordings that nobody has closed, and whether their processes still live."""
+        """Return the open recordings, and whether their processes are still running."""
         from runreel.query import runs as queries
 
         with self.db.reading() as connection:
@@ -172,7 +174,12 @@ class MaintenanceMixin:
 
     @checked
     def recover(self, resume: Callable[[OpenRecording], None] | None = None) -> Iterator[Recovered]:
-        """Deal with recordings whose process is gone: resumed by ``resume``, else interrupted."""
+        """Resume or interrupt the recordings whose process has ended; yields every open recording.
+
+        ``resume`` continues a recording to its end, or raises ``SourceError``. Recordings that are
+        not resumed are marked as interrupted. Those of running processes and of other hosts are
+        left open.
+        """
         from runreel.recording import recovery
 
         return recovery.recover(self.db, resume)

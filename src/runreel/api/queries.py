@@ -1,0 +1,236 @@
+"""The part of a ``Reel`` that answers questions about runs, events and usage."""
+
+from __future__ import annotations
+
+# Types of signatures are imported at run time because `checked` resolves them.
+# ruff: noqa: TC001, TC003
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from runreel.model.arguments import checked
+from runreel.model.events import StoredEvent
+from runreel.model.results import RunResult
+from runreel.model.run_filter import Days, Status, Time, event_types, moment, run_filter
+from runreel.model.runs import Listing, Page, RunSummary
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.model.usage import UsageReport
+from runreel.store.database import Database
+
+
+class QueryMixin:
+    """Lists runs, shows one run at any of its moments, reads its events, reports usage."""
+
+    db: Database
+
+    @checked
+    def runs(  # noqa: PLR0913 - the filters
+        self,
+        *,
+        status: Status | Iterable[Status] | None = None,
+        source: str | Iterable[str] | None = None,
+        assistant: str | Iterable[str] | None = None,
+        thread: str | Iterable[str] | None = None,
+        model: str | Iterable[str] | None = None,
+        labels: Mapping[str, str | Iterable[str]] | None = None,
+        recording: str | Iterable[str] | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        on: Days | Iterable[Days] | None = None,
+        has_error: bool = False,
+        no_usage: bool = False,
+        problems: bool = False,
+        error_contains: str | Iterable[str] | None = None,
+        slower_than: timedelta | float | str | None = None,
+        min_tokens: int | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> Listing[RunSummary] | Page[RunSummary]:
+        """List the runs that match all filters, newest first.
+
+        Several values of one filter match any of them; several labels must all match. ``status``
+        is a ``RunStatus``, its name in capitals, or a value of ``RunSummary.state``. ``since``
+        (inclusive) and ``until`` (exclusive) refer to the start of a run. Times are datetimes,
+        dates, epoch seconds or strings such as ``"7d"``, ``"yesterday"``, ``"2026-11"``; times
+        without an offset are local. ``on`` is a day, week, month or year. ``problems`` selects
+        failed, interrupted and stale runs. ``error_contains`` ignores the case of ASCII letters.
+        ``slower_than`` is a duration in seconds or a string such as ``"1m30s"``.
+
+        Without ``limit``, returns a ``Listing`` that reads page by page while you iterate. With
+        ``limit``, returns one ``Page`` of that many runs (0: all); for the next page, pass its
+        ``next`` as ``after``.
+
+        Raises:
+            UsageError: if a filter or the cursor is invalid.
+        """
+        from runreel.query import runs as queries
+
+        selected = run_filter(
+            now=datetime.now(UTC),
+            status=status,
+            source=source,
+            assistant=assistant,
+            thread=thread,
+            model=model,
+            labels=labels,
+            recording=recording,
+            since=since,
+            until=until,
+            on=on,
+            has_error=has_error,
+            no_usage=no_usage,
+            problems=problems,
+            error_contains=error_contains,
+            slower_than=slower_than,
+            min_tokens=min_tokens,
+        )
+        return queries.listing(self.db, selected, limit=limit, after=after)
+
+    @checked
+    def resolve(self, text: str) -> str:
+        """Return the ID of a run, given an ID, the start of an ID, or ``latest``.
+
+        Raises:
+            RunNotFound: if no run matches.
+            AmbiguousRun: if several runs match.
+        """
+        from runreel.query import runs as queries
+
+        with self.db.reading() as connection:
+            return queries.resolve(connection, text)
+
+    @checked
+    def run(self, run_id: str) -> RunSummary:
+        """Return the summary of a run.
+
+        Raises:
+            RunNotFound: if the run is not in the log.
+        """
+        return self.state(run_id)[0]
+
+    @checked
+    def result(self, run_id: str, at: int | datetime | date | str | None = None) -> RunResult:
+        """Return the result of a run, now or at an earlier event or time.
+
+        ``at`` is the position of an event (a number) or a time in the formats of ``runs``. Times
+        are compared with the run's own clock, which for an imported run is that of its source.
+
+        Raises:
+            RunNotFound: if the run is not in the log, or did not exist yet at that time.
+            UsageError: if the run has no such event, or the time is invalid.
+        """
+        return self.state(run_id, at)[1]
+
+    @checked
+    def state(
+        self, run_id: str, at: int | datetime | date | str | None = None
+    ) -> tuple[RunSummary, RunResult]:
+        """Return summary and result of a run together; arguments and errors as for ``result``."""
+        from runreel.query import runs as queries
+
+        if at is not None and not isinstance(at, int):
+            at = moment("at", at, now=datetime.now(UTC))
+        with self.db.reading() as connection:
+            projected = queries.state(connection, run_id, at)
+        return projected.summary, projected.result
+
+    @checked
+    def reasoning(self, run_id: str, at: int | datetime | None = None) -> str | None:
+        """Return the reasoning that led to a run's last answer, now or as of ``at``.
+
+        ``at`` is the position of an event or a time. None if the server returned no reasoning. Its
+        parts are separated by an empty line.
+
+        Raises:
+            RunNotFound: if the run is not in the log, or did not exist yet at that time.
+        """
+        from runreel.query import runs as queries
+
+        with self.db.reading() as connection:
+            summary = queries.state(connection, run_id, at).summary
+            return queries.reasoning(connection, run_id, summary.last_seq + 1)
+
+    @checked
+    def events(
+        self,
+        run_id: str,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        type: str | StreamEvent | RunStatus | Iterable[str | StreamEvent | RunStatus] | None = None,  # noqa: A002
+    ) -> Iterator[StoredEvent]:
+        """Yield the events of a run from position ``start`` to ``stop`` (exclusive), in order.
+
+        ``type`` selects events of any of these types or kinds; case is ignored. It is a type of
+        stream event, a status, a note such as ``"opened"``, ``"tool_results"`` or ``"context"``.
+
+        Events appended after the first one was read are not included. No connection is held while
+        the iterator is suspended.
+
+        Raises:
+            RunNotFound: if the run is not in the log.
+            UsageError: if ``type`` is unknown.
+        """
+        from runreel.query import runs as queries
+
+        types = event_types(type)
+        return queries.paged_events(self.db, run_id, start=start, stop=stop, types=types)
+
+    @checked
+    def usage(  # noqa: PLR0913 - the filters
+        self,
+        by: str | Sequence[str] = ("day",),
+        *,
+        tz: str | None = None,
+        status: Status | Iterable[Status] | None = None,
+        source: str | Iterable[str] | None = None,
+        assistant: str | Iterable[str] | None = None,
+        thread: str | Iterable[str] | None = None,
+        model: str | Iterable[str] | None = None,
+        labels: Mapping[str, str | Iterable[str]] | None = None,
+        recording: str | Iterable[str] | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        on: Days | Iterable[Days] | None = None,
+        has_error: bool = False,
+        no_usage: bool = False,
+        problems: bool = False,
+        error_contains: str | Iterable[str] | None = None,
+        slower_than: timedelta | float | str | None = None,
+        min_tokens: int | None = None,
+    ) -> UsageReport:
+        """Report token totals by groups.
+
+        ``by`` is one or more of day, week, month, assistant, thread, model, source, status and
+        ``label:KEY``. A run counts on the day it started, in the time zone ``tz`` (None: the local
+        zone), with the usage that its source reported last. Filters are those of ``runs``; times
+        without an offset are in the same zone.
+
+        Raises:
+            UsageError: if a grouping, the time zone or a filter is invalid.
+        """
+        from runreel.query import usage as reports
+        from runreel.system.zones import zone
+
+        time_zone, zone_name = zone(tz)
+        selected = run_filter(
+            now=datetime.now(UTC),
+            zone=time_zone,
+            status=status,
+            source=source,
+            assistant=assistant,
+            thread=thread,
+            model=model,
+            labels=labels,
+            recording=recording,
+            since=since,
+            until=until,
+            on=on,
+            has_error=has_error,
+            no_usage=no_usage,
+            problems=problems,
+            error_contains=error_contains,
+            slower_than=slower_than,
+            min_tokens=min_tokens,
+        )
+        groupings = (by,) if isinstance(by, str) else tuple(by)
+        return reports.report(self.db, groupings, selected, zone=time_zone, zone_name=zone_name)
