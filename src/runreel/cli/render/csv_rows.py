@@ -1,4 +1,4 @@
-"""Answers as rows of CSV that a spreadsheet shows and does not execute."""
+"""Write CSV rows whose cells a spreadsheet does not evaluate as formulas."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from runreel.cli.render.escaping import visible_chars
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# What begins a formula, in every width; a tab or line end may stand for the start of a cell.
+# First characters of a formula, in every width.
 _FORMULA = frozenset("=+-@\u2212\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b")
 _BREAKS = frozenset("\t\r\n")
 _QUOTE = '"'
-# A comma, a quote, or any blank but a space: line ends of every kind are among them.
+# A comma, a quote, or any white space but a space: this includes line ends of every kind.
 _SPECIAL = re.compile(r'[",]|[^\S ]')
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
 def header(fields: Iterable[str]) -> str:
-    """The first line."""
+    """The header line."""
     return _line(fields)
 
 
 def row(value: dict[str, Any], fields: Iterable[str]) -> str:
-    """One JSON object as a line: ``a.b`` is ``b`` of its ``a``, null is an empty cell."""
+    """Convert a JSON object to a line; the field ``a.b`` is ``b`` in ``a``, null is an empty cell."""
     return _line(_cell(_pick(value, field)) for field in fields)
 
 
 def escape_formula(text: str) -> str:
-    """``text`` with an apostrophe before it where a spreadsheet would take it for a formula."""
+    """Prefix ``text`` with an apostrophe if a spreadsheet would evaluate it as a formula."""
     first = next(visible_chars(text), "")
     harmful = first in _FORMULA or text[:1] in _BREAKS
     return f"'{text}" if text and harmful and not _NUMBER.fullmatch(text) else text
@@ -55,8 +55,8 @@ def _cell(value: Any) -> str:
 
 
 def _line(cells: Iterable[str]) -> str:
-    # The csv module leaves a lone carriage return unquoted, which its own reader then splits at.
-    told = [
+    # The csv module does not quote a lone carriage return, but its reader ends the line there.
+    quoted = [
         f'"{cell.replace(_QUOTE, _QUOTE * 2)}"' if _SPECIAL.search(cell) else cell for cell in cells
     ]
-    return (",".join(told) or _QUOTE * 2) + "\n"
+    return (",".join(quoted) or _QUOTE * 2) + "\n"

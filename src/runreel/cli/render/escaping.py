@@ -1,4 +1,4 @@
-"""What a terminal may see of text that a model, a caller or a driver wrote."""
+"""Escape text of models, callers and drivers before a terminal sees it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Blanks of other scripts: the only characters that are neither printable to Python nor harmful.
+# Spaces of other scripts: the only harmless characters that Python calls unprintable.
 _BLANKS = frozenset(map(chr, (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))
 _KEPT = _BLANKS | {"\n", "\t"}
 
-# Up to the last @: a password may hold one that should have been escaped.
+# Up to the last @: a password may contain an unescaped one.
 _USERINFO = re.compile(r"(://[^:@/\s]*):\S*@")
 _HOST = re.compile(r"(host(?:name)?:? ['\"])[^'\"\s]*@")
 _SECRET = re.compile(
@@ -21,43 +21,43 @@ _SECRET = re.compile(
 
 
 def escape(text: str) -> str:
-    r"""``text`` with every character escaped that could command a terminal or hide in it.
+    r"""Escape every character that could control a terminal or is invisible.
 
-    Those are controls other than ``\n`` and ``\t``, format characters (bidi, zero width),
+    These are controls other than ``\n`` and ``\t``, format characters (bidi, zero width),
     surrogates, private and unassigned characters, line and paragraph separators. Joiners of
-    letters and emoji stay where Unicode gives them a meaning.
+    letters and emoji are kept where Unicode gives them a meaning.
     """
     if text.isprintable() or text.replace("\n", "").isprintable():
         return text
     from runreel.cli.render import joiners
 
     kept = joiners.meaningful_positions(text)
-    return "".join(char if place in kept else _escaped(char) for place, char in enumerate(text))
+    return "".join(char if index in kept else _escaped(char) for index, char in enumerate(text))
 
 
 def escape_part(text: str, start: int, stop: int) -> str:
-    """``safe`` of the characters from ``start`` to ``stop``, by what is around them."""
+    """Escape the characters from ``start`` to ``stop`` as ``escape`` does in the whole text."""
     from runreel.cli.render import joiners
 
     first = max(0, start - joiners.NEAR)
     window = text[first : stop + joiners.NEAR]
     kept = joiners.meaningful_positions(window)
     return "".join(
-        char if place in kept else _escaped(char)
-        for place, char in enumerate(window)
-        if start <= first + place < stop
+        char if index in kept else _escaped(char)
+        for index, char in enumerate(window)
+        if start <= first + index < stop
     )
 
 
 def escape_line(text: str) -> str:
-    r"""``safe`` text on one line: ``\n`` and ``\t`` escaped too."""
+    r"""Escape ``text`` for one line: ``\n`` and ``\t`` too."""
     return escape(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def escape_json(text: str) -> str:
-    r"""JSON text that is equal as JSON and safe as text: such characters as ``\uXXXX`` escapes.
+    r"""Escape JSON text with ``\uXXXX``, so that it stays equal as JSON.
 
-    Outside of strings JSON has none but line ends, which stay.
+    Outside of strings, JSON contains no such characters but line ends, which are kept.
     """
     if text.isprintable():
         return text
@@ -65,12 +65,12 @@ def escape_json(text: str) -> str:
 
 
 def mask_passwords(text: str) -> str:
-    """``text`` without the passwords of the database URLs and connection strings in it."""
+    """Mask the passwords of database URLs and connection strings in ``text``."""
     return _SECRET.sub(r"\1***", _HOST.sub(r"\1***@", _USERINFO.sub(r"\1:***@", text)))
 
 
 def visible_chars(text: str) -> Iterator[str]:
-    """The characters that a reader sees, without blanks and without what ``safe`` escapes."""
+    """The visible characters: no white space, and none that ``escape`` would escape."""
     return (char for char in text if not char.isspace() and _is_safe(char))
 
 

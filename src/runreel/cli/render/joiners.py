@@ -1,8 +1,8 @@
-r"""Which zero-width joiners of a text have a meaning there, by the rules of Unicode.
+r"""Find the zero-width joiners of a text that have a meaning by the rules of Unicode.
 
-ZERO WIDTH JOINER (U+200D) joins emoji to one (UAX #29, GB11) and shapes conjuncts behind a virama;
-ZERO WIDTH NON-JOINER (U+200C) parts letters that would join, in the scripts of Arabic and behind a
-virama (UAX #31, 3.1.1.1). Anywhere else they are invisible, and could hide in a text.
+ZERO WIDTH JOINER (U+200D) combines emoji (UAX #29, GB11) and shapes conjuncts after a virama.
+ZERO WIDTH NON-JOINER (U+200C) separates letters that would join, in the Arabic scripts and after a
+virama (UAX #31, 3.1.1.1). Elsewhere they are invisible and could hide in a text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ JOINERS = ZWNJ + ZWJ
 
 _VIRAMA = 9
 # Extended_Pictographic of Unicode's emoji data.
-_PICTURE = (
+_EMOJI = (
     "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u2388\u23cf"
     "\u23e9-\u23f3\u23f8-\u23fa\u24c2\u25aa\u25ab\u25b6\u25c0\u25fb-\u25fe\u2600-\u2605\u2607-\u2612"
     "\u2614-\u2685\u2690-\u2705\u2708-\u2712\u2714\u2716\u271d\u2721\u2728\u2733\u2734\u2744\u2747"
@@ -29,39 +29,39 @@ _PICTURE = (
     "\U0001f80c-\U0001f80f\U0001f848-\U0001f84f\U0001f85a-\U0001f85f\U0001f888-\U0001f88f"
     "\U0001f8ae-\U0001f8ff\U0001f90c-\U0001f93a\U0001f93c-\U0001f945\U0001f947-\U0001faff]"
 )
-# What a picture may have on it: a variation selector and a skin tone.
-_BEFORE = re.compile(_PICTURE + "[\ufe0f\U0001f3fb-\U0001f3ff]*$")
-_AFTER = re.compile(_PICTURE)
-# So many characters on either side decide.
+# An emoji may be followed by a variation selector and a skin tone.
+_BEFORE = re.compile(_EMOJI + "[\ufe0f\U0001f3fb-\U0001f3ff]*$")
+_AFTER = re.compile(_EMOJI)
+# Number of characters on either side that decide.
 NEAR = 8
 
-# Arabic, Syriac, Arabic Supplement, N'Ko and later blocks of scripts that join.
+# Arabic, Syriac, Arabic Supplement, N'Ko and later blocks of joining scripts.
 _JOINING = ((0x0620, 0x077F), (0x07CA, 0x07EA), (0x0840, 0x08C9))
 _FORMS = (*range(0xFB50, 0xFE00), *range(0xFE70, 0xFF00))
 
 
 def meaningful_positions(text: str) -> frozenset[int]:
-    """The places of the joiners in ``text`` that have a meaning where they are."""
+    """The indexes of the joiners in ``text`` that have a meaning."""
     if ZWNJ not in text and ZWJ not in text:
         return frozenset()
     return frozenset(
-        place for place, char in enumerate(text) if char in JOINERS and _means(text, place)
+        index for index, char in enumerate(text) if char in JOINERS and _means(text, index)
     )
 
 
 def stable_length(text: str) -> int:
-    """How many characters of a text that goes on are sure to look the same in the whole."""
+    """The number of characters of an unfinished text that later text cannot change."""
     if text[-2:-1] in JOINERS and text[-1:] and combining(text[-1]) == _VIRAMA:
         text = text[:-1]
     return len(text.rstrip(JOINERS))
 
 
-def _means(text: str, place: int) -> bool:
-    after = text[place + 1 : place + 2]
+def _means(text: str, index: int) -> bool:
+    after = text[index + 1 : index + 2]
     if not after.isprintable():
         return False
-    before = text[max(0, place - NEAR) : place]
-    if text[place] == ZWJ and _BEFORE.search(before):
+    before = text[max(0, index - NEAR) : index]
+    if text[index] == ZWJ and _BEFORE.search(before):
         return _AFTER.match(after) is not None
     end = len(before)
     while end and category(before[end - 1]) in ("Mn", "Mc"):
@@ -71,11 +71,11 @@ def _means(text: str, place: int) -> bool:
         return False
     if any(combining(char) == _VIRAMA for char in marks):
         return _is_of_script(after, base)
-    if text[place] == ZWNJ:
+    if text[index] == ZWNJ:
         return base in _dual_joining() and _is_joining(after)
-    # Bengali ra keeps its form so: letter, joiner, virama, letter.
-    behind = text[place + 2 : place + 3]
-    return bool(after) and combining(after) == _VIRAMA and _is_of_script(behind, base)
+    # Bengali ra keeps its form in: letter, joiner, virama, letter.
+    following = text[index + 2 : index + 3]
+    return bool(after) and combining(after) == _VIRAMA and _is_of_script(following, base)
 
 
 def _is_letter(char: str) -> bool:
@@ -83,7 +83,7 @@ def _is_letter(char: str) -> bool:
 
 
 def _is_of_script(char: str, base: str) -> bool:
-    """Whether ``char`` is a letter of the script of ``base``: each of India has 128 places."""
+    """True if both are letters of one script: each Indic script has a block of 128 code points."""
     return _is_letter(char) and ord(char) >> 7 == ord(base) >> 7
 
 
@@ -93,7 +93,7 @@ def _is_joining(char: str) -> bool:
 
 @cache
 def _dual_joining() -> frozenset[str]:
-    """The letters of Arabic that join to the next one: those that have an initial form."""
+    """The Arabic letters that join to the next one: those with an initial form."""
     found = set()
     for code in _FORMS:
         form, _, letters = decomposition(chr(code)).partition(" ")

@@ -1,4 +1,4 @@
-"""What commands print as JSON, as JSON Schemas."""
+"""The JSON Schemas of what commands print."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _RUN: Schema = {
     "recording": {"enum": list(RECORDINGS)},
     "state": {
         "enum": list(STATES),
-        "description": "One word for people; stale: open, and its process is gone from this host.",
+        "description": "One-word state; stale: the recording is open, but its process is gone.",
     },
     "assistant_id": _TEXT,
     "thread_id": _TEXT,
@@ -63,16 +63,16 @@ _RUN: Schema = {
     "labels": _LABELS,
     "created_by": _TEXT,
     "created_at": _MAYBE_TIME,
-    "requested_at": {**_MAYBE_TIME, "description": "When the model was asked."},
-    "started_at": {**_TIME, "description": "When the first event came."},
+    "requested_at": {**_MAYBE_TIME, "description": "Time of the request."},
+    "started_at": {**_TIME, "description": "Time of the first event."},
     "finished_at": _MAYBE_TIME,
     "first_text_ms": {
         **_MILLISECONDS,
-        "description": "From `requested_at`; null where that is unknown.",
+        "description": "Since `requested_at`; null if that is unknown.",
     },
     "duration_ms": {
         **_MILLISECONDS,
-        "description": "From `requested_at`, or from `started_at` where that is unknown.",
+        "description": "Since `requested_at`, or since `started_at` if that is unknown.",
     },
     "error": _maybe(_object({"message": _TEXT, "code": {"type": ["string", "integer", "null"]}})),
     "tool_calls": _maybe(_list(_ref("tool_call"))),
@@ -88,7 +88,10 @@ _CONTENT: Schema = {
     "parts": _maybe(_list(_ANY)),
     "message": _maybe(_ref("message")),
     "citations": _maybe(_list(_ref("citation"))),
-    "reasoning": {**_TEXT, "description": "Of the last answer, where its server returned any."},
+    "reasoning": {
+        **_TEXT,
+        "description": "Reasoning of the last answer, if the server returned it.",
+    },
 }
 _EVENT: Schema = {
     "run_id": _STRING,
@@ -103,7 +106,7 @@ _EVENT: Schema = {
     "error": _TEXT,
     "tool_calls": _maybe(_list(_ref("tool_call"))),
     "is_finished": _FLAG,
-    "raw": {"description": "The source's own JSON value; with --raw only."},
+    "raw": {"description": "The original JSON; only with --raw."},
 }
 _TOTALS: Schema = {
     "runs": _COUNT,
@@ -119,7 +122,7 @@ _SOURCE: Schema = {
     "search_index_id": _TEXT,
     "file_id": _TEXT,
     "file_name": _TEXT,
-    "text": {"type": "string", "description": "Of an unknown source alone."},
+    "text": {"type": "string", "description": "Only if the type is unknown."},
 }
 _MESSAGE: Schema = {
     "id": _TEXT,
@@ -131,7 +134,7 @@ _MESSAGE: Schema = {
     "author": _object({"id": _STRING, "role": _STRING}),
     "citations": _list({"type": "object"}),
     "status": _STRING,
-    "finish_reason": {**_STRING, "description": "The server's own word, where it gave one."},
+    "finish_reason": {**_STRING, "description": "As the server sent it."},
 }
 _REPORT: Schema = {
     "lines": _COUNT,
@@ -156,14 +159,14 @@ DEFINITIONS: Schema = {
     "message": _object(
         _MESSAGE,
         optional=tuple(name for name in _MESSAGE if name != "parts"),
-        description="A message still being written has its parts alone.",
+        description="A partial message has only `parts`.",
     ),
     "citation": _object({"sources": _list(_object(_SOURCE, optional=("text",)))}),
     "usage_item": {
         "type": "object",
         "properties": _TOTALS,
         "required": list(_TOTALS),
-        "additionalProperties": {**_TEXT, "description": "A group's key, named as in --by."},
+        "additionalProperties": {**_TEXT, "description": "Key of the group, named as in --by."},
     },
     "difference": _object({"run_id": _STRING, "column": _STRING, "stored": _ANY, "rebuilt": _ANY}),
     "open_recording": _object(
@@ -181,7 +184,7 @@ DEFINITIONS: Schema = {
             "reason": _TEXT,
         },
         optional=("action", "reason"),
-        description="What became of it is told where it was not merely listed.",
+        description="`action` and `reason` are absent with --list.",
     ),
     "pruned_run": _object(
         {
@@ -189,12 +192,12 @@ DEFINITIONS: Schema = {
             "action": {"enum": ["prunable", "pruned", "left", "damaged"]},
             "source": _TEXT,
             "status": {"enum": [*RunStatus.__members__, None]},
-            "ended_at": {**_MAYBE_TIME, "description": "When it finished, or its last row came."},
+            "ended_at": {**_MAYBE_TIME, "description": "End of the run, or time of its last row."},
             "rows": _COUNT,
-            "bytes": {**_COUNT, "description": "Of payload, as stored."},
+            "bytes": {**_COUNT, "description": "Stored payload bytes."},
             "why": _TEXT,
         },
-        description="Of a damaged run nothing else is known.",
+        description="The other fields of a damaged run are unknown.",
     ),
     "check": _object(
         {
@@ -210,7 +213,10 @@ DEFINITIONS: Schema = {
             "seq": _COUNT,
             "kind": _STRING,
             "type": _TEXT,
-            "where": {**_STRING, "description": "A path into the row's JSON; text: the run's."},
+            "where": {
+                **_STRING,
+                "description": "Path in the JSON of the row, or `text` for the text of the run.",
+            },
             "characters": _COUNT,
         }
     ),
@@ -218,15 +224,15 @@ DEFINITIONS: Schema = {
         {
             "run_id": _TEXT,
             "seq": {"type": ["integer", "null"]},
-            "what": {**_STRING, "description": "A word for programs."},
+            "what": {**_STRING, "description": "Finding code."},
             "detail": _STRING,
         },
-        description="Null is: of no run, of no single row.",
+        description="`run_id` and `seq` are null if no single run or row is concerned.",
     ),
     "problem": _object({"file": _STRING, "line": _COUNT, "message": _STRING, "run_id": _TEXT}),
 }
 
-# What `runreel COMMAND --json` prints, command by command.
+# Output of `runreel COMMAND --json`, by command.
 DOCUMENTS: Schema = {
     "runs": _envelope("run"),
     "show": _object(_RUN | _CONTENT, optional=tuple(_CONTENT)),
@@ -258,7 +264,7 @@ DOCUMENTS: Schema = {
             "bytes": _COUNT,
             "space": {
                 **_maybe(_object({"before": _COUNT, "after": _COUNT, "unused": _MAYBE_COUNT})),
-                "description": "Bytes that the log takes; unused: in a file, for what comes next.",
+                "description": "Database size in bytes; `unused`: free space in the file.",
             },
             "as_of": _TIME,
         }
@@ -284,7 +290,7 @@ DOCUMENTS: Schema = {
             "bytes": _COUNT,
             "runs": _COUNT,
             "events": _COUNT,
-            "wrong": {**_COUNT, "description": "What `verify` finds in it, and so in the log."},
+            "wrong": {**_COUNT, "description": "Number of findings of `verify` in the copy."},
         }
     ),
     "doctor": _envelope("check"),
@@ -318,13 +324,13 @@ ITEMS = (
 
 
 def schema_for(name: str) -> Schema:
-    """The schema of one command's output, or of one item."""
+    """The schema of the output of a command, or of an item."""
     own = DOCUMENTS.get(name) or _ref(name)
     return {"$schema": _DRAFT, "title": f"runreel {name}", **own, "$defs": DEFINITIONS}
 
 
 def all_schemas() -> Schema:
-    """All schemas as the definitions of one document, items and commands each by their names."""
+    """All schemas as the definitions of one document, by the names of items and commands."""
     return {
         "$schema": _DRAFT,
         "title": "What runreel prints as JSON",

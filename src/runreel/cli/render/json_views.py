@@ -1,4 +1,4 @@
-"""Answers as JSON objects: the shapes that ``runreel schema`` describes."""
+"""Convert results to the JSON objects that ``runreel schema`` describes."""
 
 from __future__ import annotations
 
@@ -25,42 +25,42 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def text(value: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
-    """``value`` as JSON, exactly, in characters that any terminal takes."""
-    told = json.dumps(value, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
-    return escape_json(told)
+    """Encode ``value`` as JSON that is safe to print on a terminal."""
+    encoded = json.dumps(value, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+    return escape_json(encoded)
 
 
-def run(told: RunSummary) -> dict[str, Any]:
-    """A run as lists have it."""
+def run(summary: RunSummary) -> dict[str, Any]:
+    """Convert a run."""
     return {
-        "run_id": told.run_id,
-        "source": told.source,
-        "status": told.status.name,
-        "status_name": told.status_name,
-        "recording": told.recording,
-        "state": told.state,
-        "assistant_id": told.assistant_id,
-        "thread_id": told.thread_id,
-        "model": told.model,
-        "labels": told.labels,
-        "created_by": told.created_by,
-        "created_at": rfc3339(told.created_at),
-        "requested_at": rfc3339(told.requested_at),
-        "started_at": rfc3339(told.started_at),
-        "finished_at": rfc3339(told.finished_at),
-        "first_text_ms": told.first_text_ms,
-        "duration_ms": told.duration_ms,
-        "error": _error(told.error),
-        "tool_calls": plain_json.tool_calls_value(told.tool_calls),
-        "usage": plain_json.usage_value(told.usage),
-        "usage_details": _details(told.usage_details),
-        "events": told.events,
-        "last_seq": told.last_seq,
+        "run_id": summary.run_id,
+        "source": summary.source,
+        "status": summary.status.name,
+        "status_name": summary.status_name,
+        "recording": summary.recording,
+        "state": summary.state,
+        "assistant_id": summary.assistant_id,
+        "thread_id": summary.thread_id,
+        "model": summary.model,
+        "labels": summary.labels,
+        "created_by": summary.created_by,
+        "created_at": rfc3339(summary.created_at),
+        "requested_at": rfc3339(summary.requested_at),
+        "started_at": rfc3339(summary.started_at),
+        "finished_at": rfc3339(summary.finished_at),
+        "first_text_ms": summary.first_text_ms,
+        "duration_ms": summary.duration_ms,
+        "error": _error(summary.error),
+        "tool_calls": plain_json.tool_calls_value(summary.tool_calls),
+        "usage": plain_json.usage_value(summary.usage),
+        "usage_details": _details(summary.usage_details),
+        "events": summary.events,
+        "last_seq": summary.last_seq,
     }
 
 
 def content(result: RunResult, reasoning: str | None) -> dict[str, Any]:
-    """What ``show --content`` adds to a run; of a failed one, what was written before."""
+    """The fields that ``show --content`` adds; of a failed run, its text before the failure."""
     failed, parts = result.is_failed, list(result.parts_so_far)
     message = None if failed else result.message
     return {
@@ -72,147 +72,147 @@ def content(result: RunResult, reasoning: str | None) -> dict[str, Any]:
     }
 
 
-def event(told: StoredEvent) -> dict[str, Any]:
-    """A row of the log as its reader means it."""
+def event(stored: StoredEvent) -> dict[str, Any]:
+    """Convert an event."""
     return {
-        "run_id": told.run_id,
-        "seq": told.seq,
-        "kind": told.kind,
-        "type": told.type,
-        "source_index": told.source_index,
-        "at": rfc3339(told.at),
-        "elapsed_us": told.elapsed // _MICROSECOND,
-        "text": told.text,
-        "added": told.added,
-        "error": told.error,
-        "tool_calls": plain_json.tool_calls_value(told.tool_calls),
-        "is_finished": told.event is not None and told.event.is_finished,
+        "run_id": stored.run_id,
+        "seq": stored.seq,
+        "kind": stored.kind,
+        "type": stored.type,
+        "source_index": stored.source_index,
+        "at": rfc3339(stored.at),
+        "elapsed_us": stored.elapsed // _MICROSECOND,
+        "text": stored.text,
+        "added": stored.added,
+        "error": stored.error,
+        "tool_calls": plain_json.tool_calls_value(stored.tool_calls),
+        "is_finished": stored.event is not None and stored.event.is_finished,
     }
 
 
-def raw_event(told: StoredEvent) -> dict[str, Any]:
-    """A row of the log with the source's own JSON value."""
-    return {**event(told), "raw": told.raw}
+def raw_event(stored: StoredEvent) -> dict[str, Any]:
+    """Convert an event, with the original JSON of its source."""
+    return {**event(stored), "raw": stored.raw}
 
 
-def totals(told: UsageTotals) -> dict[str, Any]:
-    """Counts of runs and tokens."""
+def totals(counts: UsageTotals) -> dict[str, Any]:
+    """Convert counts of runs and tokens."""
     return {
-        "runs": told.runs,
-        "known": told.known,
-        "unknown": told.unknown,
-        "input_text_tokens": told.input_text_tokens,
-        "completion_tokens": told.completion_tokens,
-        "total_tokens": told.total_tokens,
+        "runs": counts.runs,
+        "known": counts.known,
+        "unknown": counts.unknown,
+        "input_text_tokens": counts.input_text_tokens,
+        "completion_tokens": counts.completion_tokens,
+        "total_tokens": counts.total_tokens,
     }
 
 
-def usage_item(by: tuple[str, ...], told: UsageItem) -> dict[str, Any]:
-    """The counts of one group, its keys named as they were asked for."""
-    return {**dict(zip(by, told.key, strict=True)), **totals(told.totals)}
+def usage_item(by: tuple[str, ...], item: UsageItem) -> dict[str, Any]:
+    """Convert the counts of one group; its keys are named as in ``--by``."""
+    return {**dict(zip(by, item.key, strict=True)), **totals(item.totals)}
 
 
-def difference(told: Difference) -> dict[str, Any]:
-    """Where a projection was not what the log says."""
+def difference(found: Difference) -> dict[str, Any]:
+    """Convert a difference between a projection and the event log."""
     return {
-        "run_id": told.run_id,
-        "column": told.column,
-        "stored": plain(told.stored),
-        "rebuilt": plain(told.rebuilt),
+        "run_id": found.run_id,
+        "column": found.column,
+        "stored": plain(found.stored),
+        "rebuilt": plain(found.rebuilt),
     }
 
 
-def open_recording(told: OpenRecording) -> dict[str, Any]:
-    """A recording that nobody has closed."""
+def open_recording(recording: OpenRecording) -> dict[str, Any]:
+    """Convert an open recording."""
     return {
-        "run_id": told.run_id,
-        "source": told.source,
-        "opened_at": rfc3339(told.opened_at),
-        "host": told.host,
-        "pid": told.pid,
-        "process_started": told.process_started,
-        "last_event_at": rfc3339(told.last_event_at),
-        "last_seq": told.last_seq,
-        "alive": told.alive,
+        "run_id": recording.run_id,
+        "source": recording.source,
+        "opened_at": rfc3339(recording.opened_at),
+        "host": recording.host,
+        "pid": recording.pid,
+        "process_started": recording.process_started,
+        "last_event_at": rfc3339(recording.last_event_at),
+        "last_seq": recording.last_seq,
+        "alive": recording.alive,
     }
 
 
-def recovered(told: Recovered) -> dict[str, Any]:
-    """A recording that nobody had closed, and what became of it."""
-    return {**open_recording(told.recording), "action": told.action, "reason": told.reason}
+def recovered(result: Recovered) -> dict[str, Any]:
+    """Convert an open recording, with the action that was taken on it."""
+    return {**open_recording(result.recording), "action": result.action, "reason": result.reason}
 
 
-def pruned_run(told: PrunedRun) -> dict[str, Any]:
-    """A run that is to be pruned, or was."""
+def pruned_run(pruned: PrunedRun) -> dict[str, Any]:
+    """Convert a run that was pruned or can be."""
     return {
-        "run_id": told.run_id,
-        "action": told.action,
-        "source": told.source,
-        "status": None if told.status is None else told.status.name,
-        "ended_at": rfc3339(told.ended_at),
-        "rows": told.rows,
-        "bytes": told.bytes,
-        "why": told.why,
+        "run_id": pruned.run_id,
+        "action": pruned.action,
+        "source": pruned.source,
+        "status": None if pruned.status is None else pruned.status.name,
+        "ended_at": rfc3339(pruned.ended_at),
+        "rows": pruned.rows,
+        "bytes": pruned.bytes,
+        "why": pruned.why,
     }
 
 
-def check(told: Check) -> dict[str, Any]:
-    """Something that was looked at, and what to do where it is not well."""
+def check(found: Check) -> dict[str, Any]:
+    """Convert a health check."""
     return {
-        "check": told.name,
-        "verdict": told.verdict,
-        "found": told.found,
-        "advice": told.advice,
+        "check": found.name,
+        "verdict": found.verdict,
+        "found": found.found,
+        "advice": found.advice,
     }
 
 
-def place(told: RedactionMatch) -> dict[str, Any]:
-    """Where something to be erased stands."""
-    return told._asdict()
+def place(match: RedactionMatch) -> dict[str, Any]:
+    """Convert the position of a text to erase."""
+    return match._asdict()
 
 
-def finding(told: Finding) -> dict[str, Any]:
-    """Something that is wrong with a log."""
-    return {"run_id": told.run_id, "seq": told.seq, "what": told.what, "detail": told.detail}
+def finding(found: Finding) -> dict[str, Any]:
+    """Convert a finding of ``verify``."""
+    return {"run_id": found.run_id, "seq": found.seq, "what": found.what, "detail": found.detail}
 
 
 def plain(value: Any) -> Any:
-    """A column's value, or a row of them; bytes, which JSON has none of, as hexadecimal digits."""
+    """Convert a column's value, or a row as a dictionary; bytes become hexadecimal digits."""
     if isinstance(value, dict):
         return {key: plain(inner) for key, inner in value.items()}
     return value.hex() if isinstance(value, bytes) else value
 
 
-def _details(told: UsageDetails | None) -> dict[str, Any] | None:
-    if told is None:
+def _details(details: UsageDetails | None) -> dict[str, Any] | None:
+    if details is None:
         return None
     return {
-        "cached_tokens": told.cached_tokens,
-        "reasoning_tokens": told.reasoning_tokens,
+        "cached_tokens": details.cached_tokens,
+        "reasoning_tokens": details.reasoning_tokens,
     }
 
 
-def _error(told: RunError | None) -> dict[str, Any] | None:
-    return None if told is None else {"message": told.message, "code": told.code}
+def _error(error: RunError | None) -> dict[str, Any] | None:
+    return None if error is None else {"message": error.message, "code": error.code}
 
 
-def _citation(told: Citation) -> dict[str, Any]:
-    return {"sources": [_source(source) for source in told.sources]}
+def _citation(citation: Citation) -> dict[str, Any]:
+    return {"sources": [_source(source) for source in citation.sources]}
 
 
-def _source(told: FileChunk | UnknownSource) -> dict[str, Any]:
-    shape: dict[str, Any] = {
-        "type": told.type,
+def _source(source: FileChunk | UnknownSource) -> dict[str, Any]:
+    common: dict[str, Any] = {
+        "type": source.type,
         "parts": [],
         "search_index_id": None,
         "file_id": None,
     }
-    if isinstance(told, UnknownSource):
-        return {**shape, "file_name": None, "text": told.text}
+    if isinstance(source, UnknownSource):
+        return {**common, "file_name": None, "text": source.text}
     return {
-        **shape,
-        "parts": list(told.parts),
-        "search_index_id": told.search_index.id,
-        "file_id": told.file and told.file.id,
-        "file_name": told.file and told.file.name,
+        **common,
+        "parts": list(source.parts),
+        "search_index_id": source.search_index.id,
+        "file_id": source.file and source.file.id,
+        "file_name": source.file and source.file.name,
     }

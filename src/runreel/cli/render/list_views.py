@@ -1,4 +1,4 @@
-"""What there is to print: for each kind of answer, its JSON object, its keys, its columns."""
+"""The list views: for each kind of item, its JSON object, CSV fields and table columns."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from runreel.model.results import ToolCallList
     from runreel.model.runs import Difference, OpenRecording, PrunedRun, RunSummary
 
-# How a verdict looks; it says so in words too.
+# Colour is never the only sign: the word is printed too.
 _VERDICT_STYLES = {"ok": "green", "warn": "yellow", "bad": "red"}
 
-# How a status looks; it says so in words too.
 _STYLES = {"success": "green", "failed": "red", "running": "yellow", "unknown": "dim"}
 _RECORDING_STYLES = {"open": "yellow", "closed": None, "interrupted": "red"}
 
@@ -34,31 +33,31 @@ _ALIVE: dict[bool | None, TableCell | None] = {
 
 
 def state_cell(run: RunSummary) -> TableCell:
-    """The state, in its colour."""
+    """The state of the run, coloured."""
     return run.state, "red" if run.state in PROBLEMS else _STYLES[run.status_name]
 
 
 def recording_cell(run: RunSummary) -> TableCell:
-    """The state of the recording, in its colour."""
+    """The state of the recording, coloured."""
     return run.recording, _RECORDING_STYLES.get(run.recording)
 
 
 def format_calls(calls: ToolCallList) -> str:
-    """The calls as a program would write them."""
-    told = []
+    """Format tool calls as ``name(key=value); …``."""
+    formatted = []
     for call in calls:
         if call.function is None:
-            told.append("?()")
+            formatted.append("?()")
         else:
             arguments = ", ".join(
                 f"{key}={json_views.text(value)}" for key, value in call.function.arguments.items()
             )
-            told.append(f"{call.function.name}({arguments})")
-    return "; ".join(told)
+            formatted.append(f"{call.function.name}({arguments})")
+    return "; ".join(formatted)
 
 
 def _event_text(event: StoredEvent) -> str | None:
-    """What a person wants to know of the row."""
+    """Summarise an event for the table."""
     if event.error is not None:
         return event.error
     if event.tool_calls is not None:
@@ -140,12 +139,12 @@ RUNS: ListView[RunSummary] = ListView(
             "TOOK",
             lambda run: time_arguments.duration_text(run.duration_ms),
             right=True,
-            drop_priority=True,
+            drop_priority=1,
         ),
-        Column("TOKENS", _tokens, right=True, drop_priority=True),
-        Column("MODEL", lambda run: run.model, min_width=10, drop_priority=True, cut_middle=True),
-        Column("RECORDING", recording_cell, drop_priority=True),
-        Column("EVENTS", lambda run: number(run.events), right=True, drop_priority=True),
+        Column("TOKENS", _tokens, right=True, drop_priority=1),
+        Column("MODEL", lambda run: run.model, min_width=10, drop_priority=1, cut_middle=True),
+        Column("RECORDING", recording_cell, drop_priority=1),
+        Column("EVENTS", lambda run: number(run.events), right=True, drop_priority=1),
     ),
 )
 EVENTS: ListView[StoredEvent] = ListView(
@@ -155,9 +154,9 @@ EVENTS: ListView[StoredEvent] = ListView(
     (
         Column("SEQ", lambda event: event.seq, right=True),
         Column("AT", lambda event: time_arguments.local_time(event.at, precise=True), is_time=True),
-        Column("KIND", lambda event: event.kind, drop_priority=True),
+        Column("KIND", lambda event: event.kind, drop_priority=1),
         Column("TYPE", lambda event: event.type, min_width=12, cut_middle=True),
-        Column("INDEX", lambda event: event.source_index, right=True, drop_priority=True),
+        Column("INDEX", lambda event: event.source_index, right=True, drop_priority=1),
         Column("WHAT", _event_text, min_width=12),
     ),
 )
@@ -194,21 +193,23 @@ OPEN_RECORDINGS: ListView[OpenRecording] = ListView(
     json_views.open_recording,
     _OPEN_FIELDS,
     (
-        Column("RUN", lambda told: told.run_id, min_width=16, cut_middle=True),
-        Column("PROCESS", lambda told: _ALIVE[told.alive]),
-        Column("PID", lambda told: told.pid, right=True),
+        Column("RUN", lambda recording: recording.run_id, min_width=16, cut_middle=True),
+        Column("PROCESS", lambda recording: _ALIVE[recording.alive]),
+        Column("PID", lambda recording: recording.pid, right=True),
         Column(
-            "LAST EVENT", lambda told: time_arguments.local_time(told.last_event_at), is_time=True
+            "LAST EVENT",
+            lambda recording: time_arguments.local_time(recording.last_event_at),
+            is_time=True,
         ),
         Column(
             "OPENED",
-            lambda told: time_arguments.local_time(told.opened_at),
-            drop_priority=True,
+            lambda recording: time_arguments.local_time(recording.opened_at),
+            drop_priority=1,
             is_time=True,
         ),
-        Column("LAST SEQ", lambda told: told.last_seq, right=True, drop_priority=True),
-        Column("SOURCE", lambda told: told.source, drop_priority=True),
-        Column("HOST", lambda told: told.host, min_width=8, drop_priority=True),
+        Column("LAST SEQ", lambda recording: recording.last_seq, right=True, drop_priority=1),
+        Column("SOURCE", lambda recording: recording.source, drop_priority=1),
+        Column("HOST", lambda recording: recording.host, min_width=8, drop_priority=1),
     ),
 )
 RECOVERED: ListView[Recovered] = ListView(
@@ -216,16 +217,16 @@ RECOVERED: ListView[Recovered] = ListView(
     json_views.recovered,
     (*_OPEN_FIELDS, "action", "reason"),
     (
-        Column("RUN", lambda told: told.recording.run_id, min_width=16, cut_middle=True),
-        Column("ACTION", lambda told: told.action),
-        Column("WHY", lambda told: told.reason, min_width=12),
+        Column("RUN", lambda item: item.recording.run_id, min_width=16, cut_middle=True),
+        Column("ACTION", lambda item: item.action),
+        Column("WHY", lambda item: item.reason, min_width=12),
         Column(
             "LAST EVENT",
-            lambda told: time_arguments.local_time(told.recording.last_event_at),
-            drop_priority=True,
+            lambda item: time_arguments.local_time(item.recording.last_event_at),
+            drop_priority=1,
             is_time=True,
         ),
-        Column("SOURCE", lambda told: told.recording.source, drop_priority=True),
+        Column("SOURCE", lambda item: item.recording.source, drop_priority=1),
     ),
 )
 PRUNED_RUNS: ListView[PrunedRun] = ListView(
@@ -260,7 +261,7 @@ PLACES: ListView[RedactionMatch] = ListView(
     (
         Column("RUN", lambda found: found.run_id, min_width=16, cut_middle=True),
         Column("SEQ", lambda found: found.seq, right=True),
-        Column("KIND", lambda found: found.kind, drop_priority=True),
+        Column("KIND", lambda found: found.kind, drop_priority=1),
         Column("TYPE", lambda found: found.type),
         Column("WHERE", lambda found: found.where, min_width=12),
         Column("CHARACTERS", lambda found: number(found.characters), right=True),

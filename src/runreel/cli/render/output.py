@@ -1,4 +1,4 @@
-"""How a command prints its answer: as a table, JSON, JSON lines or CSV."""
+"""Print results as a table, JSON, JSON lines or CSV."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ListView(Generic[T]):
-    """What there is to print: ``noun`` in the plural, its JSON object, the keys of that."""
+    """How to print a list of items.
+
+    ``noun`` names the items in the plural. ``value`` converts an item to its JSON object,
+    ``fields`` are the CSV columns, ``columns`` those of the table.
+    """
 
     noun: str
     value: Callable[[T], dict[str, Any]]
@@ -31,54 +35,54 @@ class ListView(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Prints in the format that was asked for; ``fail_empty`` makes exit code 1 of nothing."""
+    """Prints in the requested format; with ``fail_empty``, an empty result exits with 1."""
 
     format: str = "table"
     fail_empty: bool = False
 
     @property
     def is_table(self) -> bool:
-        """Whether people read it."""
+        """True if the format is a table."""
         return self.format == "table"
 
     def items(
         self,
-        kind: ListView[T],
+        view: ListView[T],
         items: Iterable[T],
         *,
         as_of: datetime,
         next_: str | None = None,
         option: str = "--after",
     ) -> int:
-        """Print a list, item by item as they come; how long it is.
+        """Print items one by one as they arrive; return their number.
 
-        ``next_`` is where the next page begins, ``option`` the one that takes it.
+        ``next_`` is the start of the next page, ``option`` the option to pass it to.
         """
-        rest = {"next": next_, "as_of": rfc3339(as_of)}
-        count = self.report(kind, items, "items", lambda _: rest)
+        extra = {"next": next_, "as_of": rfc3339(as_of)}
+        count = self.report(view, items, "items", lambda _: extra)
         if next_ is not None and self.format != "json":
-            terminal.write_notice(f"There are more: {option} {next_}")
-        self.found(kind.noun, count)
+            terminal.write_notice(f"Next page: {option} {next_}")
+        self.found(view.noun, count)
         return count
 
     def report(
         self,
-        kind: ListView[T],
+        view: ListView[T],
         items: Iterable[T],
         name: str,
-        rest: Callable[[int], dict[str, Any]],
+        extra: Callable[[int], dict[str, Any]],
     ) -> int:
-        """Print a list, item by item as they come; how long it is.
+        """Print items one by one as they arrive; return their number.
 
-        In JSON it is the ``name`` of an object, whose ``rest`` is asked for, by the length of the
-        list, once that has been printed.
+        In JSON, the items are the list ``name`` of an object. ``extra`` is called with their
+        number after the last one and returns the other fields of that object.
         """
         if self.format == "json":
-            return self._envelope(kind, items, name, rest)
-        return self.lines(kind, items)
+            return self._envelope(view, items, name, extra)
+        return self.lines(view, items)
 
     def found(self, noun: str, count: int) -> None:
-        """Take note of how much there was."""
+        """Report an empty result: a notice for a table, exit code 1 with ``--fail-empty``."""
         if count:
             return
         if self.is_table:
@@ -87,7 +91,7 @@ class Output:
             raise Exit(1)
 
     def object(self, value: dict[str, Any]) -> None:
-        """Print one JSON object; its table is up to the caller."""
+        """Print one JSON object as JSON or CSV; the caller prints its table."""
         if self.format == "json":
             terminal.write(_json(value, indent=2))
         elif self.format == "jsonl":
@@ -96,48 +100,48 @@ class Output:
             terminal.write_raw(csv_rows.header(value))
             terminal.write_raw(csv_rows.row(value, value))
 
-    def lines(self, kind: ListView[T], items: Iterable[T]) -> int:
-        """Print a list in another format than JSON; how long it is."""
+    def lines(self, view: ListView[T], items: Iterable[T]) -> int:
+        """Print items in any format but JSON; return their number."""
         if self.is_table:
-            return tables.print_table(kind.columns, items)
+            return tables.print_table(view.columns, items)
         count = 0
         if self.format == "csv":
-            terminal.write_raw(csv_rows.header(kind.fields))
-        for count, item in enumerate(items, 1):  # noqa: B007 - how many there were
-            value = kind.value(item)
+            terminal.write_raw(csv_rows.header(view.fields))
+        for count, item in enumerate(items, 1):  # noqa: B007 - counts the items
+            value = view.value(item)
             if self.format == "csv":
-                terminal.write_raw(csv_rows.row(value, kind.fields))
+                terminal.write_raw(csv_rows.row(value, view.fields))
             else:
                 terminal.write(_json(value))
         return count
 
     def _envelope(
         self,
-        kind: ListView[T],
+        view: ListView[T],
         items: Iterable[T],
         name: str,
-        rest: Callable[[int], dict[str, Any]],
+        extra: Callable[[int], dict[str, Any]],
     ) -> int:
-        """The items of a long list are not held in memory: each is written as it comes."""
+        """Write each item as it arrives, so that a long list is not held in memory."""
         count = 0
         terminal.write(f'{{\n  "{name}": [', end="")
         for count, item in enumerate(items, 1):
-            told = _json(kind.value(item), indent=2).replace("\n", "\n    ")
-            terminal.write("," if count > 1 else "", "\n    ", told, end="")
+            encoded = _json(view.value(item), indent=2).replace("\n", "\n    ")
+            terminal.write("," if count > 1 else "", "\n    ", encoded, end="")
         terminal.write("\n  ]" if count else "]", end="")
-        for key, value in rest(count).items():
+        for key, value in extra(count).items():
             terminal.write(f',\n  "{key}": ', _json(value, indent=2).replace("\n", "\n  "), end="")
         terminal.write("\n}")
         return count
 
 
 def json_line(value: Any) -> str:
-    """``value`` as one line of JSON."""
+    """Encode ``value`` as one line of JSON."""
     return _json(value)
 
 
 def json_text(value: Any) -> str:
-    """``value`` as JSON, laid out for people."""
+    """Encode ``value`` as indented JSON."""
     return _json(value, indent=2)
 
 

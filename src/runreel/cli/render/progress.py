@@ -1,4 +1,4 @@
-"""A bar on stderr while something long goes on, where a person sees it."""
+"""A progress bar on stderr, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def bar(title: str, *, in_bytes: bool = False) -> Iterator[Step | None]:
-    """A function to call with what is done and what is to be done in all; None without a terminal.
+    """Yield a function to call with the amounts done and in total; None without a terminal.
 
-    Both are numbers of items, or of bytes.
+    Both are numbers of items or, if ``in_bytes``, of bytes.
     """
     if not terminal.notices_are_visible():
         yield None

@@ -1,4 +1,4 @@
-"""How a replay looks: what is printed of each event, and when."""
+"""Print the events of a replay at their times."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from runreel.model.events import StoredEvent
     from runreel.model.timeline import Timeline
 
-# time.sleep refuses more than some centuries; a source's clock may claim them.
+# time.sleep fails for a delay of centuries, and a faulty clock of a source may imply one.
 _LONGEST = 10_000_000.0
 
 
 class DeltaRenderer:
-    """Prints text as it grows, and what else happens in brackets on lines of its own."""
+    """Prints text as it grows; tool calls and errors go on separate lines in brackets."""
 
     def __init__(self) -> None:
         self._text = ""
@@ -32,7 +32,7 @@ class DeltaRenderer:
         self._line_open = False
 
     def show(self, event: StoredEvent) -> None:
-        """Print what the event added."""
+        """Print the addition of the event."""
         if event.text is not None and event.text != self._text:
             if not event.text.startswith(self._text):
                 self.end()
@@ -45,7 +45,7 @@ class DeltaRenderer:
             self._print_bracketed(f"error: {event.error}", "red")
 
     def end(self) -> None:
-        """Print what was held back, and begin a new line, unless one is begun."""
+        """Print text that was held back, and end the line."""
         self._add(len(self._text))
         if self._line_open:
             terminal.write("", flush=True)
@@ -79,18 +79,18 @@ class CumulativeRenderer:
         terminal.flush()
 
     def end(self) -> None:
-        """Nothing is left open."""
+        """Do nothing: each event is printed completely."""
 
 
 class JsonRenderer:
-    """Prints each event as a line of JSON, the moment it comes."""
+    """Prints each event as a line of JSON."""
 
     def show(self, event: StoredEvent) -> None:
         """Print the event."""
         terminal.write(json_line(json_views.event(event)), flush=True)
 
     def end(self) -> None:
-        """Nothing is left open."""
+        """Do nothing: each event is printed completely."""
 
 
 Renderer = DeltaRenderer | CumulativeRenderer | JsonRenderer
@@ -109,13 +109,13 @@ def play(
     max_gap: float | None = None,
     instant: bool = False,
 ) -> None:
-    """Show each event when it is due. Late by a slow terminal, the next ones catch up."""
+    """Show each event at its time; after a delay by a slow terminal, later events catch up."""
     steps = timed_events(timeline, speed=speed, max_gap=max_gap, instant=instant)
-    due = time.monotonic()
+    show_at = time.monotonic()
     try:
         for pause, event in steps:
-            due += pause
-            time.sleep(min(max(0.0, due - time.monotonic()), _LONGEST))
+            show_at += pause
+            time.sleep(min(max(0.0, show_at - time.monotonic()), _LONGEST))
             renderer.show(event)
     finally:
         renderer.end()

@@ -1,4 +1,4 @@
-"""One run as people read it: what is known of it, from its id to its text."""
+"""Print one run for people, from its id to its text."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def print_run(
     if summary.tool_calls is not None:
         _section("Tool calls")
         for call in summary.tool_calls:
-            told = format_calls(type(summary.tool_calls)((call,)))
+            line = format_calls(type(summary.tool_calls)((call,)))
             terminal.write(
-                "  ", escape_line(told), ("" if call.id is None else f"  {call.id}", "dim")
+                "  ", escape_line(line), ("" if call.id is None else f"  {call.id}", "dim")
             )
     if not result.is_failed:
         _print_citations(result.citations, content=content)
@@ -69,7 +69,7 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, str | TableCell | None]]:
 
 
 def _finish_reason(result: RunResult) -> Iterator[tuple[str, str | TableCell | None]]:
-    """The finish reason of an answer that did not simply end."""
+    """The finish reason, unless the answer simply ended."""
     message = None if result.is_failed else result.message
     reason = message.finish_reason if isinstance(message, Message) else None
     if reason not in (None, "stop", "tool_calls", "function_call"):
@@ -80,9 +80,9 @@ def _print_citations(citations: tuple[Citation, ...], *, content: bool) -> None:
     if not citations:
         return
     _section("Citations")
-    for place, citation in enumerate(citations, 1):
+    for position, citation in enumerate(citations, 1):
         for source in citation.sources:
-            terminal.write(f"  [{place}] ", escape_line(_source_line(source)))
+            terminal.write(f"  [{position}] ", escape_line(_source_line(source)))
             if content and isinstance(source, FileChunk):
                 for line in source.text.splitlines() or [""]:
                     terminal.write("      ", (line, "dim"))
@@ -122,5 +122,5 @@ def _usage(usage: Usage | None, details: UsageDetails | None) -> str | None:
     )
 
 
-def _share(tokens: int | None, what: str) -> str:
-    return f" ({number(tokens)} {what})" if tokens else ""
+def _share(tokens: int | None, name: str) -> str:
+    return f" ({number(tokens)} {name})" if tokens else ""

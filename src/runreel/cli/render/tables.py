@@ -1,4 +1,4 @@
-"""Answers as tables: drawn and cut to the width on a terminal, plain and whole elsewhere."""
+"""Print tables: shortened to the width of a terminal, plain and complete elsewhere."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ TableCell = tuple[str, str | None]
 Grid = list[list[TableCell]]
 
 UNKNOWN = "-"
-# So many rows share their columns' widths; more would have to be held in memory.
+# Rows per chunk. Column widths are computed per chunk, so that a long list is not held in memory.
 _CHUNK = 1000
 _GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[T]):
-    """One column; ``cell`` answers a text, with a style or without, or None for unknown.
+    """One column; ``cell`` returns a text, with or without a style, or None for unknown.
 
-    Where the terminal is narrow, its cells may be cut to ``shortest`` characters (0: never), in
-    the ``middle`` or at the end, and it is left out if it is ``spare``: the highest number first,
-    of equal ones the last. The title of times names their zone.
+    On a narrow terminal, cells may be cut to ``min_width`` characters (0: never), in the middle
+    if ``cut_middle``, else at the end. Columns with a ``drop_priority`` above 0 are then left out:
+    the highest first, among equal ones the last. The title of a time column names the time zone.
     """
 
     title: str
@@ -46,45 +46,49 @@ class Column(Generic[T]):
 
 
 def print_table(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> int:
-    """Print a table; how many rows it has."""
-    count, cut, left = 0, False, iter(rows)
+    """Print a table; return its number of rows."""
+    count, any_cut, remaining = 0, False, iter(rows)
     shown = list(columns)
-    while chunk := list(islice(left, _CHUNK)):
+    while chunk := list(islice(remaining, _CHUNK)):
         if terminal.is_terminal():
-            grid = _grid(shown, chunk, most=terminal.width())
-            places = _without_spare_columns(shown, grid)
-            shown = [shown[place] for place in places]
-            grid, pieces = _fitted(shown, [[row[place] for place in places] for row in grid])
-            cut |= pieces
-            # Rather wider than the terminal than with half a number.
+            grid = _grid(shown, chunk, max_width=terminal.width())
+            indexes = _without_spare_columns(shown, grid)
+            shown = [shown[index] for index in indexes]
+            grid, cut = _fitted(shown, [[row[index] for index in indexes] for row in grid])
+            any_cut |= cut
+            # Numbers are never cut: the table may be wider than the terminal.
             terminal.write_rich(_drawn(shown, grid), columns=_width(_widths(shown, grid)))
         else:
             for line in _plain(columns, _grid(columns, chunk), title=not count):
                 terminal.write(*line)
         count += len(chunk)
-    if cut or len(shown) < len(columns):
+    if any_cut or len(shown) < len(columns):
         _print_cut_notice([_title(column) for column in columns if column not in shown])
     return count
 
 
 def print_fields(facts: Iterable[tuple[str, str | TableCell | None]]) -> None:
-    """Print names and their values, one below the other."""
-    told = [(name, _cell(value)) for name, value in facts]
-    width = max((len(name) for name, _ in told), default=0) + _GAP
-    for name, value in told:
+    """Print names and their values, one per line."""
+    cells = [(name, _cell(value)) for name, value in facts]
+    width = max((len(name) for name, _ in cells), default=0) + _GAP
+    for name, value in cells:
         terminal.write((name.ljust(width), "dim"), value)
 
 
 def number(value: int | None) -> str | None:
-    """A number as people read it."""
+    """Format a number with thousands separators."""
     return None if value is None else f"{value:,}"
 
 
-def _grid(columns: Sequence[Column[Any]], rows: Iterable[Any], *, most: int | None = None) -> Grid:
-    """The cells as texts; those that may be cut are held to some more than ``most`` characters."""
+def _grid(
+    columns: Sequence[Column[Any]], rows: Iterable[Any], *, max_width: int | None = None
+) -> Grid:
+    """The cells as texts; those that may be cut at the end are limited to ``max_width``."""
     return [
         [
-            _cell(column.cell(row), most if column.min_width and not column.cut_middle else None)
+            _cell(
+                column.cell(row), max_width if column.min_width and not column.cut_middle else None
+            )
             for column in columns
         ]
         for row in rows
@@ -92,18 +96,18 @@ def _grid(columns: Sequence[Column[Any]], rows: Iterable[Any], *, most: int | No
 
 
 def _title(column: Column[Any]) -> str:
-    # Labels make titles, and anybody makes labels.
+    # A title may be a label key, which is untrusted text.
     return escape_line(
         f"{column.title} ({time_arguments.zone()[1]})" if column.is_time else column.title
     )
 
 
-def _cell(value: str | int | TableCell | None, most: int | None = None) -> TableCell:
+def _cell(value: str | int | TableCell | None, max_width: int | None = None) -> TableCell:
     if value is None:
         return UNKNOWN, "dim"
     text, style = value if isinstance(value, tuple) else (str(value), None)
-    if most is not None and len(text) > most:
-        text = text[:most].rstrip(JOINERS) + _ellipsis()
+    if max_width is not None and len(text) > max_width:
+        text = text[:max_width].rstrip(JOINERS) + _ellipsis()
     return escape_line(text), style
 
 
@@ -129,45 +133,45 @@ def _plain(
         yield line
 
 
-def _text(piece: terminal.StyledText) -> str:
-    return piece if isinstance(piece, str) else piece[0]
+def _text(styled: terminal.StyledText) -> str:
+    return styled if isinstance(styled, str) else styled[0]
 
 
 def _widths(columns: Sequence[Column[Any]], grid: Grid) -> list[int]:
     return [
-        max([cell_len(_title(column)), *(cell_len(row[place][0]) for row in grid)])
-        for place, column in enumerate(columns)
+        max([cell_len(_title(column)), *(cell_len(row[index][0]) for row in grid)])
+        for index, column in enumerate(columns)
     ]
 
 
 def _width(widths: Iterable[int]) -> int:
-    """How wide a table of such columns is."""
-    told = list(widths)
-    return sum(told) + _GAP * (len(told) - 1)
+    """The width of a table with columns of these widths."""
+    columns = list(widths)
+    return sum(columns) + _GAP * (len(columns) - 1)
 
 
 def _without_spare_columns(columns: Sequence[Column[Any]], grid: Grid) -> list[int]:
-    """The places of the columns that the terminal has room for."""
+    """The indexes of the columns that fit the terminal."""
     widths = _widths(columns, grid)
     kept = list(range(len(columns)))
     while True:
-        needed = [min(widths[place], columns[place].min_width or widths[place]) for place in kept]
-        spare = [place for place in kept if columns[place].drop_priority]
+        needed = [min(widths[index], columns[index].min_width or widths[index]) for index in kept]
+        spare = [index for index in kept if columns[index].drop_priority]
         if not spare or _width(needed) <= terminal.width():
             return kept
-        kept.remove(max(spare, key=lambda place: (columns[place].drop_priority, place)))
+        kept.remove(max(spare, key=lambda index: (columns[index].drop_priority, index)))
 
 
 def _fitted(columns: Sequence[Column[Any]], grid: Grid) -> tuple[Grid, bool]:
-    """The cells, those that may be cut until the table fits the terminal; whether any was."""
-    most = terminal.width()
+    """Shorten cells until the table fits the terminal; also return whether any was shortened."""
+    max_width = terminal.width()
     widths = [
-        min(width, most) if column.min_width else width
+        min(width, max_width) if column.min_width else width
         for column, width in zip(columns, _widths(columns, grid), strict=True)
     ]
-    for _ in range(_width(widths) - most):
+    for _ in range(_width(widths) - max_width):
         slack = [
-            place for place, column in enumerate(columns) if 0 < column.min_width < widths[place]
+            index for index, column in enumerate(columns) if 0 < column.min_width < widths[index]
         ]
         if not slack:
             break
@@ -186,7 +190,7 @@ def _short(cell: TableCell, width: int, *, middle: bool) -> TableCell:
     text, style = cell
     if cell_len(text) <= width:
         return cell
-    # Ids that begin alike often differ in their end, and others in their beginning.
+    # Similar ids may differ at the start or at the end, so both are kept.
     end = _end(text, (width - 1) // 2) if middle else ""
     begin = _begin(text, width - 1 - cell_len(end))
     return begin + _ellipsis() + end, style
@@ -207,7 +211,7 @@ def _end(text: str, width: int) -> str:
 
 def _print_cut_notice(hidden: list[str]) -> None:
     left_out = f" Left out: {', '.join(hidden)}." if hidden else ""
-    terminal.write_notice(("Shortened to fit; -o json has it whole." + left_out, "dim"))
+    terminal.write_notice(("Shortened to fit; -o json prints everything." + left_out, "dim"))
 
 
 def _drawn(columns: Sequence[Column[Any]], grid: Grid) -> Any:

@@ -1,7 +1,7 @@
-"""The one way that text leaves the program, and what is known of where it goes.
+"""All output of the program goes through this module.
 
-A piece is a string, or a pair of a string and a style. Pieces are made safe first and painted
-then, so that no escape sequence reaches a terminal but our own.
+A ``StyledText`` is a string, or a pair of a string and a style. Text is escaped first and coloured
+afterwards, so that only our own escape sequences reach a terminal.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ _color_mode = "auto"
 
 
 class OutputFailed(RunreelError):
-    """What was to be printed cannot be written, for another reason than a closed pipe."""
+    """The output cannot be written, for a reason other than a closed pipe."""
 
-    hint = "The database is not concerned: what was stored is stored."
+    hint = "The database is not affected: stored events are safe."
 
 
 def set_color_mode(choice: str) -> None:
-    """Colour from now on: ``auto``, ``always`` or ``never``."""
+    """Set when to use colours: ``auto``, ``always`` or ``never``."""
     global _color_mode  # noqa: PLW0603 - there is one standard output per process
     _color_mode = choice
 
 
-def write(*pieces: StyledText, end: str = "\n", flush: bool = False) -> None:
+def write(*parts: StyledText, end: str = "\n", flush: bool = False) -> None:
     """Print a result."""
-    _write(sys.stdout, _text(sys.stdout, pieces) + end, flush=flush)
+    _write(sys.stdout, _text(sys.stdout, parts) + end, flush=flush)
 
 
 def write_part(text: str, start: int, stop: int) -> None:
-    """Print the characters of a result from ``start`` to ``stop``, as they look in the whole."""
+    """Print the characters from ``start`` to ``stop``, escaped as in the whole text."""
     _write(sys.stdout, escape_part(text, start, stop), flush=True)
 
 
 def write_raw(text: str) -> None:
-    """Print a result for another program: as it is, unless a terminal would see it."""
+    """Print a result for another program: unescaped, unless stdout is a terminal."""
     _write(sys.stdout, escape(text) if is_terminal() else text, flush=False)
 
 
 def write_rich(renderable: RenderableType, *, columns: int) -> None:
-    """Print what rich draws, so many columns wide; the texts in it have to be safe already."""
+    """Print a rich renderable, ``columns`` wide; its texts must be escaped already."""
     console = _console(sys.stdout, columns)
     with console.capture() as capture:
         console.print(renderable)
@@ -65,26 +65,26 @@ def write_rich(renderable: RenderableType, *, columns: int) -> None:
 
 
 def notice_console() -> Console:
-    """For what rich keeps drawing anew on stderr."""
+    """The console for live displays of rich on stderr."""
     return _console(sys.stderr, width())
 
 
-def write_notice(*pieces: StyledText, end: str = "\n") -> None:
-    """Print something that is no result, on stderr."""
-    # Whoever reads both in one window reads them in their order.
+def write_notice(*parts: StyledText, end: str = "\n") -> None:
+    """Print a notice on stderr."""
+    # Keeps stdout and stderr in order on a shared terminal.
     flush()
-    _write(sys.stderr, _text(sys.stderr, pieces) + end, flush=True)
+    _write(sys.stderr, _text(sys.stderr, parts) + end, flush=True)
 
 
 def ask_hidden(prompt: str) -> str:
-    """What a person types behind ``prompt`` and nobody sees."""
+    """Ask on the terminal without echo."""
     from getpass import getpass
 
     return getpass(escape(prompt), stream=sys.stderr)
 
 
 class _NoticeHandler(logging.Handler):
-    """Prints what is logged; Python itself would print it as it is."""
+    """Prints log records escaped; the default handler prints them as they are."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -94,7 +94,7 @@ class _NoticeHandler(logging.Handler):
 
 @contextmanager
 def show_warnings() -> Iterator[None]:
-    """Print the warnings that are logged inside, ours and those of the vendors' packages."""
+    """Print warnings that are logged in this context, by runreel and by other packages."""
     log, notes = logging.getLogger(), _NoticeHandler(logging.WARNING)
     log.addHandler(notes)
     try:
@@ -104,23 +104,23 @@ def show_warnings() -> Iterator[None]:
 
 
 def flush() -> None:
-    """Hand over everything that was printed."""
+    """Flush stdout."""
     _write(sys.stdout, "", flush=True)
 
 
 def abandon() -> None:
-    """Forget what nobody reads any more, so that Python does not complain of it at exit."""
+    """Discard unwritten output, so that Python reports no error for it at exit."""
     _abandon(sys.stdout)
     _abandon(sys.stderr)
 
 
 def is_terminal() -> bool:
-    """Whether a person reads the results."""
+    """True if stdout is a terminal."""
     return _is_terminal(sys.stdout)
 
 
 def notices_are_visible() -> bool:
-    """Whether a person reads the notes, and so a progress bar."""
+    """True if stderr is a terminal that can show a progress bar."""
     return _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
 
 
@@ -132,13 +132,13 @@ def width() -> int:
 
 
 def takes_unicode() -> bool:
-    """Whether the results may hold more than ASCII."""
+    """True if stdout can encode any character."""
     encoding = getattr(sys.stdout, "encoding", None) or ""
     return encoding.lower().replace("-", "").startswith("utf")
 
 
 def uses_color(stream: IO[str] | None) -> bool:
-    """Whether to paint: as chosen, as NO_COLOR or FORCE_COLOR say, else on a terminal."""
+    """True if output is coloured: by --color, else NO_COLOR or FORCE_COLOR, else on a terminal."""
     if _color_mode != "auto":
         return _color_mode == "always"
     if os.environ.get("NO_COLOR"):
@@ -164,18 +164,20 @@ def _console(stream: IO[str], columns: int) -> Console:
     )
 
 
-def _text(stream: IO[str] | None, pieces: tuple[StyledText, ...]) -> str:
-    told = [(piece, None) if isinstance(piece, str) else piece for piece in pieces]
-    if not any(style for _, style in told) or not uses_color(stream):
-        return escape("".join([text for text, _ in told]))
-    return "".join(_painted(escape(text), style) if style else escape(text) for text, style in told)
+def _text(stream: IO[str] | None, parts: tuple[StyledText, ...]) -> str:
+    styled = [(part, None) if isinstance(part, str) else part for part in parts]
+    if not any(style for _, style in styled) or not uses_color(stream):
+        return escape("".join([text for text, _ in styled]))
+    return "".join(
+        _styled(escape(text), style) if style else escape(text) for text, style in styled
+    )
 
 
-def _painted(text: str, style: str) -> str:
-    looks: dict[str, Any] = {}
+def _styled(text: str, style: str) -> str:
+    options: dict[str, Any] = {}
     for word in style.split():
-        looks |= {word: True} if word in ("bold", "dim") else {"fg": word}
-    return click.style(text, **looks)
+        options |= {word: True} if word in ("bold", "dim") else {"fg": word}
+    return click.style(text, **options)
 
 
 def _is_terminal(stream: IO[str] | None) -> bool:
@@ -183,7 +185,7 @@ def _is_terminal(stream: IO[str] | None) -> bool:
 
 
 def _write(stream: IO[str] | None, text: str, *, flush: bool) -> None:
-    # Started with a closed descriptor, Python has no such stream.
+    # Python sets the stream to None if its descriptor was closed at start.
     if stream is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""A usage report as it is printed."""
+"""Print a usage report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COUNTS = ("runs", "known", "unknown", "input_text_tokens", "completion_tokens",
 
 
 def print_usage(report: UsageReport) -> None:
-    """Print a report for people, its totals and what they cover last."""
+    """Print a report as a table, with its totals and their coverage."""
     if not report.totals.runs:
         return
     total = UsageItem(("TOTAL", *("" for _ in report.by[1:])), report.totals)
@@ -28,12 +28,12 @@ def print_usage(report: UsageReport) -> None:
 
 
 def list_view(by: tuple[str, ...]) -> ListView[UsageItem]:
-    """How the items of a report are printed."""
+    """The list view of the items of a report grouped ``by``."""
     columns: list[Column[UsageItem]] = [
         Column(
-            group.upper() if group in GROUPS else group, _key(place), min_width=10, cut_middle=True
+            group.upper() if group in GROUPS else group, _key(index), min_width=10, cut_middle=True
         )
-        for place, group in enumerate(by)
+        for index, group in enumerate(by)
     ]
     columns += (
         Column("RUNS", lambda item: number(item.totals.runs), right=True),
@@ -53,12 +53,12 @@ def list_view(by: tuple[str, ...]) -> ListView[UsageItem]:
     return ListView("runs", lambda item: json_views.usage_item(by, item), (*by, *_COUNTS), columns)
 
 
-def _key(place: int) -> Callable[[UsageItem], str | None]:
-    return lambda item: item.key[place]
+def _key(index: int) -> Callable[[UsageItem], str | None]:
+    return lambda item: item.key[index]
 
 
 def totals_row(report: UsageReport) -> dict[str, Any]:
-    """A report as one JSON object."""
+    """Convert a report to one JSON object."""
     return {
         "items": [json_views.usage_item(report.by, item) for item in report.items],
         "totals": json_views.totals(report.totals),
@@ -67,5 +67,5 @@ def totals_row(report: UsageReport) -> dict[str, Any]:
 
 
 def _coverage(report: UsageReport) -> str:
-    told = f"Usage known for {number(report.totals.known)} of {number(report.totals.runs)} runs."
-    return f"{told} Time zone: {report.tz}." if set(report.by) & set(TIME_GROUPS) else told
+    known = f"Usage known for {number(report.totals.known)} of {number(report.totals.runs)} runs."
+    return f"{known} Time zone: {report.tz}." if set(report.by) & set(TIME_GROUPS) else known
