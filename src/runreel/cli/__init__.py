@@ -1,1 +1,1 @@
-"""The command line: asks, renders, echoes. Knows nothing that the Python surface does not."""
+"""The command line: parses arguments, calls the Python API and prints the results."""

@@ -1,4 +1,4 @@
-"""The settings in use: command line, environment, and configuration files."""
+"""Settings from the command line, the environment and configuration files."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _TRUSTED = "trusted_projects"
 
 
 class DatabaseChoice(NamedTuple):
-    """A database: ``name`` is a URL or path, None for the default file.
+    """The database to open: ``name`` is a URL or path, None for the default file.
 
-    ``project`` is the pyproject.toml that chose it, None where the user did.
+    ``project`` is the pyproject.toml that chose it, None if the user did.
     """
 
     name: str | None
@@ -27,14 +27,14 @@ class DatabaseChoice(NamedTuple):
 
 
 def database(flag: str | None) -> DatabaseChoice:
-    """The database in use: ``--db``, else RUNREEL_DB, else configuration, else the default file.
+    """Find the database: ``--db``, else RUNREEL_DB, else configuration, else the default file.
 
     The configuration is ``db`` in ``[tool.runreel]`` of the nearest pyproject.toml that has it,
-    else in runreel.toml in the user's configuration directory. A path in it is relative to it.
+    else in runreel.toml in the user's configuration directory. Paths are relative to that file.
 
     Raises:
         UsageError: if the option or the variable is empty, a configuration file is not valid, or
-            a pyproject.toml names a server and the user's own configuration does not allow that.
+            a pyproject.toml names a server and the user's configuration does not trust the project.
     """
     if flag is not None:
         return DatabaseChoice(not_empty(flag, "--db"), None)
@@ -50,28 +50,28 @@ def database(flag: str | None) -> DatabaseChoice:
 
 
 def mask() -> list[str]:
-    """The rules of what is masked in events: RUNREEL_MASK, a rule a line, or the configuration.
+    """Read the mask rules for recorded events: RUNREEL_MASK, one per line, or the configuration.
 
-    The configuration is ``mask``, a list of rules, in the files that may have ``db``: the rules of
-    the project and those of the user's own file. A rule is ``secrets`` or a pattern.
+    The configuration is ``mask``, a list of rules, in the same files as ``db``: the rules of the
+    project and those of the user's file are combined. A rule is ``secrets`` or a pattern.
 
     Raises:
         UsageError: if a configuration file is not valid.
     """
-    given = os.environ.get(MASK)
-    if given is not None:
-        return given.split("\n") if given else []
+    variable = os.environ.get(MASK)
+    if variable is not None:
+        return variable.split("\n") if variable else []
     file, table = _user_settings()
-    # A project adds rules: it cannot take away those of the user.
+    # A project can add rules but not remove those of the user.
     found = [(table.get("mask", []), file), _find_setting("mask") or ([], file)]
-    for rules, named_in in found:
+    for rules, source in found:
         if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
-            raise UsageError(f"{named_in}: `mask` has to be a list of patterns")
+            raise UsageError(f"{source}: `mask` must be a list of patterns")
     return list(dict.fromkeys(rule for rules, _ in found for rule in rules))
 
 
 def _find_setting(key: str) -> tuple[Any, Path] | None:
-    """The value of ``key`` in the nearest configuration that has it, and the file of that."""
+    """Find ``key`` in the nearest configuration file; return its value and the file."""
     for folder in _folders():
         file = folder / _PROJECT
         table = _read(file).get("tool")
@@ -86,7 +86,7 @@ def _folders() -> tuple[Path, ...]:
     try:
         folder = Path.cwd()
     except FileNotFoundError:
-        # The working directory was deleted: no project is there.
+        # The working directory was deleted.
         return ()
     return (folder, *folder.parents)
 
@@ -110,12 +110,12 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{file} is not TOML: {error}") from error
+        raise UsageError(f"invalid TOML in {file}: {error}") from error
 
 
 def _resolve_database(value: Any, file: Path, *, project: Path | None) -> str:
     if not isinstance(value, str) or not value:
-        raise UsageError(f"{file}: `db` has to be a URL or a path")
+        raise UsageError(f"{file}: `db` must be a URL or a path")
     try:
         text = database_url_forms.cleaned(value)
         path = database_url_forms.as_path(text)
@@ -129,15 +129,19 @@ def _resolve_database(value: Any, file: Path, *, project: Path | None) -> str:
 
 
 def _require_trusted(project: Path) -> None:
-    """See that the user lets this project choose a server, which may be anybody's."""
+    """Refuse a server chosen by an untrusted project: it would receive the user's events.
+
+    Raises:
+        UsageError: if the user's configuration does not trust the project.
+    """
     file, table = _user_settings()
     trusted = table.get(_TRUSTED, [])
     if not isinstance(trusted, list) or not all(isinstance(folder, str) for folder in trusted):
-        raise UsageError(f"{file}: `{_TRUSTED}` has to be a list of folders")
+        raise UsageError(f"{file}: `{_TRUSTED}` must be a list of folders")
     folders = (Path(folder).expanduser().resolve() for folder in trusted)
     if not any(project.resolve().is_relative_to(folder) for folder in folders):
         raise UsageError(
-            f"{project} names a database server, and it is not trusted to",
-            hint=f"Name the log with --db or {ENVIRONMENT}, or list the folder in {file}:"
+            f"{project} names a database server, but the project is not trusted",
+            hint=f"Set --db or {ENVIRONMENT}, or list the folder in {file}:"
             f" {_TRUSTED} = [{json.dumps(str(project.parent))}]",
         )

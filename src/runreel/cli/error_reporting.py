@@ -1,4 +1,4 @@
-"""Errors as words: what a person reads when a command does not succeed."""
+"""Print error messages and choose exit codes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ BUG = 70
 CLOSED_PIPE = 141
 INTERRUPTED = 130
 
-# Options of the group that are easily looked for behind the command.
-_OF_GROUP = ("--db", "--color", "-v", "--verbose")
+# Root options that users often write after the command.
+_ROOT_OPTIONS = ("--db", "--color", "-v", "--verbose")
 
 
 def report_error(error: RunreelError, *, verbose: bool) -> int:
-    """Print what went wrong and what to do next; the exit code."""
+    """Print the error and its hint; return the exit code."""
     _print(str(error), error.hint)
     if verbose:
         _print_causes(error)
@@ -29,7 +29,7 @@ def report_error(error: RunreelError, *, verbose: bool) -> int:
 
 
 def report_usage_error(error: click.ClickException) -> int:
-    """Print what is wrong with the command line; the exit code."""
+    """Print a command line error; return the exit code."""
     context = getattr(error, "ctx", None)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         write_notice(error.format_message())
@@ -37,25 +37,25 @@ def report_usage_error(error: click.ClickException) -> int:
     hint = None
     if context is not None:
         hint = f"See `{context.command_path} --help`."
-    if isinstance(error, click.NoSuchOption) and error.option_name in _OF_GROUP:
-        hint = f"{error.option_name} goes before the command: runreel {error.option_name} …"
+    if isinstance(error, click.NoSuchOption) and error.option_name in _ROOT_OPTIONS:
+        hint = f"Put it before the command: runreel {error.option_name} …"
     _print(error.format_message(), hint)
     return error.exit_code
 
 
 def report_interrupt() -> int:
-    """Print that we stopped because we were told to; the exit code."""
-    # The terminal has already shown ^C on this line.
+    """Print that Ctrl-C interrupted the command; return the exit code."""
+    # The terminal has echoed ^C on this line.
     write_notice("\nInterrupted.")
     return INTERRUPTED
 
 
 def report_bug() -> int:
-    """Print the traceback of the exception that is being handled; the exit code."""
+    """Print the traceback of the current exception; return the exit code."""
     import traceback
 
     write_notice(mask_passwords(traceback.format_exc()), end="")
-    write_notice("This is a bug in runreel. Please report it, with the lines above.")
+    write_notice("This is a bug in runreel. Please report it with the lines above.")
     return BUG
 
 

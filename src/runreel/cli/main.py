@@ -1,6 +1,6 @@
-"""The root command and the one place where errors become words and exit codes.
+"""The root command; turns errors into messages and exit codes.
 
-Importing this costs click and little else: commands are imported when they are used.
+Imports click and little else: each command is imported when it is used.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 NAME = "runreel"
 COMPLETE = "_RUNREEL_COMPLETE"
-# Columns: below this nothing is left for what an option does.
+# Columns. A narrower help has no room for the descriptions of options.
 _MIN_WIDTH = 50
 
-# Command: its module, and the first line of its help, so that a list of commands imports none.
+# Command: its module and the first line of its help, so that the list imports no command.
 COMMANDS = {
     "demo": ("demo", "Record a scripted run, show it, replay it, count it."),
     "record": ("record_import", "Record a run from JSON lines as they arrive."),
@@ -44,7 +44,7 @@ COMMANDS = {
     "keygen": ("keygen", "Create a key that signs checkpoints."),
     "redact": ("redact", "Erase a text or whole rows; the rest still verifies."),
     "prune": ("prune", "Delete old runs; keep a tombstone of each."),
-    "backup": ("backup", "Copy the log into a new file while it is written to."),
+    "backup": ("backup", "Copy the log into a new file; writers are not blocked."),
     "doctor": ("doctor", "Check the health of the database and say what to do."),
     "db": ("db", "Manage the database."),
     "schema": ("schema", "Print the JSON Schemas of the output."),
@@ -52,19 +52,19 @@ COMMANDS = {
 }
 
 
-# Title: commands, in the order of the help. A command that no title has is listed last.
+# Title: commands, in the order of the help. Commands without a title are listed last.
 GROUPS = {
     "Record": ("demo", "record", "import", "recover"),
-    "Look": ("runs", "show", "events", "replay"),
+    "Inspect": ("runs", "show", "events", "replay"),
     "Report": ("usage",),
-    "Prove": ("verify", "checkpoint", "keygen"),
-    "Look after": ("rebuild", "redact", "prune", "backup", "doctor", "db"),
+    "Audit": ("verify", "checkpoint", "keygen"),
+    "Maintain": ("rebuild", "redact", "prune", "backup", "doctor", "db"),
 }
-OTHERS = "Shells and programs"
+OTHERS = "Integrate"
 
 
 class CliContext:
-    """What the options of the root command say; the ``obj`` of every context."""
+    """The values of the root options; the ``obj`` of every click context."""
 
     __slots__ = ("db", "verbose")
 
@@ -74,18 +74,18 @@ class CliContext:
 
 
 class LazyGroup(click.Group):
-    """A group of the commands in ``COMMANDS`` that imports only the one that is asked for."""
+    """The group of the commands in ``COMMANDS``; imports only the command that runs."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments; none at all is ``--help``."""
+        """Parse the arguments; without any, show the help."""
         return super().parse_args(ctx, args or ["--help"])
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """The names in the order of the help."""
+        """Return the command names in the order of the help."""
         return [name for names in groups().values() for name in names]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command of this name."""
+        """Import and return a command; None if it is unknown."""
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"runreel.cli.commands.{COMMANDS[cmd_name][0]}")
@@ -95,10 +95,10 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that ``args`` begin with."""
+        """Return the command named by the first argument, or fail with a suggestion."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
-            ctx.fail(f"There is no command {name!r}.{_suggestion(name)}")
+            ctx.fail(f"No such command {name!r}.{_suggestion(name)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -106,11 +106,11 @@ class LazyGroup(click.Group):
         longest = max(map(len, COMMANDS))
         for title, names in groups().items():
             with formatter.section(title):
-                # One column for all groups: each name is as wide as the longest.
+                # Padded to the longest name, so that all groups align.
                 formatter.write_dl([(f"{name:{longest}}", COMMANDS[name][1]) for name in names])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """The commands that begin like this; the options, where one is begun."""
+        """Complete commands, and options after a dash."""
         from click.shell_completion import CompletionItem
 
         found = [
@@ -144,7 +144,7 @@ class LazyGroup(click.Group):
     "--color",
     type=click.Choice(terminal.COLORS),
     default="auto",
-    help="When to use colours; auto is on a terminal, unless NO_COLOR or FORCE_COLOR is set.",
+    help="When to use colours. auto: on a terminal, unless NO_COLOR or FORCE_COLOR is set.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show the causes of an error.")
 @click.version_option(__version__, prog_name=NAME)
@@ -161,19 +161,19 @@ def root(ctx: click.Context, db: str | None, color: str, *, verbose: bool) -> No
 
 
 def groups() -> dict[str, tuple[str, ...]]:
-    """The commands by the title of their group."""
+    """Return the commands by the title of their group."""
     grouped = {name for names in GROUPS.values() for name in names}
     others = tuple(name for name in COMMANDS if name not in grouped)
     return {**GROUPS, OTHERS: others}
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: what the ``runreel`` program is."""
+    """Run the command line and exit with its code."""
     sys.exit(main(sys.argv[1:] if arguments is None else arguments))
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command line; its exit code. Whatever goes wrong has been told on stderr."""
+    """Run the command line, print errors on stderr and return the exit code."""
     try:
         code = _run_reporting_errors(list(arguments))
         terminal.flush()
@@ -193,8 +193,8 @@ def _run_reporting_errors(arguments: list[str]) -> int:
     try:
         code = _invoke(arguments, app)
         terminal.flush()
-    except click.exceptions.Exit as leaving:
-        return leaving.exit_code
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
     except (click.Abort, KeyboardInterrupt):
         return error_reporting.report_interrupt()
     except click.ClickException as error:
@@ -203,19 +203,19 @@ def _run_reporting_errors(arguments: list[str]) -> int:
         return error_reporting.report_error(error, verbose=app.verbose)
     except BrokenPipeError:
         raise
-    except Exception:  # noqa: BLE001 - the last resort, and it tells everything
+    except Exception:  # noqa: BLE001 - the last resort prints the traceback
         return error_reporting.report_bug()
     return code
 
 
 def _invoke(arguments: list[str], app: CliContext) -> int:
-    wanted = os.environ.get(COMPLETE)
-    if wanted:
+    completion = os.environ.get(COMPLETE)
+    if completion:
         from click.shell_completion import shell_complete
 
-        return shell_complete(root, {"obj": app}, NAME, COMPLETE, wanted)
+        return shell_complete(root, {"obj": app}, NAME, COMPLETE, completion)
     terminal.set_color_mode("auto")
-    # Click would use 80 columns at most.
+    # Click limits the width to 80 columns by default.
     columns = max(terminal.width(), _MIN_WIDTH)
     with root.make_context(NAME, arguments, obj=app, terminal_width=columns) as context:
         root.invoke(context)
@@ -225,5 +225,5 @@ def _invoke(arguments: list[str], app: CliContext) -> int:
 def _suggestion(name: str) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, COMMANDS)
-    return f" Did you mean {' or '.join(near)}?" if near else ""
+    similar = get_close_matches(name, COMMANDS)
+    return f" Did you mean {' or '.join(similar)}?" if similar else ""

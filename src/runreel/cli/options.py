@@ -1,4 +1,4 @@
-"""What commands share: their help, the database they open, labels, formats."""
+"""Options and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ FORMATS = ("table", "json", "jsonl", "csv")
 MAX_SEQ = 2**63 - 2
 
 
-# Generic for type checkers alone: click 8.2 has no such brackets.
+# click 8.2 cannot be subscripted at run time; only type checkers see it as generic.
 class _Text(click.ParamType):  # type: ignore[type-arg]
-    """A string that is text: the bytes of an argument may be anything."""
+    """Valid text: the bytes of an argument need not be UTF-8."""
 
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)
         if any("\ud800" <= char <= "\udfff" for char in text):
-            self.fail("this is not UTF-8", param, ctx)
+            self.fail("not valid UTF-8", param, ctx)
         return text
 
     def shell_complete(
@@ -46,12 +46,12 @@ class _Text(click.ParamType):  # type: ignore[type-arg]
 
 
 class _Number(click.ParamType):  # type: ignore[type-arg]
-    """A number from 0 to a bound that only a computer minds, so that no help shows it."""
+    """A number from 0 to a technical limit that the help does not show."""
 
     name = "n"
 
-    def __init__(self, most: int) -> None:
-        self._range = click.IntRange(0, most)
+    def __init__(self, maximum: int) -> None:
+        self._range = click.IntRange(0, maximum)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         return int(self._range.convert(value, param, ctx))
@@ -63,13 +63,13 @@ COUNT = _Number(2**31)
 
 
 def examples(text: str) -> str:
-    """The epilog of a command's help: its examples, as they stand."""
+    """Format examples as the epilog of a command's help, one per line."""
     lines = "\n".join(f"  {line}" for line in text.strip().splitlines())
     return f"\b\nExamples:\n{lines}"
 
 
 def reel(*, create: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Open the log and hand it over first; ``create`` for commands that may begin one."""
+    """Open the database and pass it as the first argument; ``create`` may create it."""
 
     def decorate(command: Callable[..., R]) -> Callable[..., R]:
         @functools.wraps(command)
@@ -84,9 +84,9 @@ def reel(*, create: bool = False) -> Callable[[Callable[..., R]], Callable[..., 
 
 @contextmanager
 def opened(*, create: bool = False) -> Iterator[Reel]:
-    """The log of the command line, the environment or the configuration, opened.
+    """Open the configured database.
 
-    Where a project's file chose it, stderr says which log that is.
+    If the configuration of a project chose it, stderr names it.
     """
     from runreel.api.reel import open as open_reel
     from runreel.cli import configuration as settings
@@ -101,7 +101,7 @@ def opened(*, create: bool = False) -> Iterator[Reel]:
 
 
 def output(*, empty: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Add ``-o``, ``--json`` and, where there may be nothing, ``--fail-empty``: ``output``."""
+    """Add ``-o``, ``--json`` and, if ``empty``, ``--fail-empty``; pass them as ``output``."""
 
     def decorate(command: Callable[..., R]) -> Callable[..., R]:
         @functools.wraps(command)
@@ -112,8 +112,8 @@ def output(*, empty: bool = False) -> Callable[[Callable[..., R]], Callable[...,
                 raise click.UsageError(f"--json and --output {format_} exclude each other.")
             from runreel.cli.render.output import Output
 
-            chosen = "json" if as_json else format_ or "table"
-            return command(*args, output=Output(chosen, fail_empty=fail_empty), **kwargs)
+            format_name = "json" if as_json else format_ or "table"
+            return command(*args, output=Output(format_name, fail_empty=fail_empty), **kwargs)
 
         decorated: Callable[..., R] = wrapper
         if empty:
@@ -131,28 +131,28 @@ def output(*, empty: bool = False) -> Callable[[Callable[..., R]], Callable[...,
 
 
 def run_argument(command: Command) -> Command:
-    """Add RUN: ``run``, as it was given."""
+    """Add the argument RUN; pass it as ``run``, unresolved."""
     return click.argument("run", metavar="RUN", type=TEXT, shell_complete=completions.run_ids)(
         command
     )
 
 
 def runs_argument(command: Command) -> Command:
-    """Add RUN, any number of times: ``runs``."""
+    """Add the repeatable argument RUN; pass it as ``runs``, unresolved."""
     return click.argument(
         "runs", metavar="[RUN]...", nargs=-1, type=TEXT, shell_complete=completions.run_ids
     )(command)
 
 
 def labels(name: str, text: str) -> Callable[[Command], Command]:
-    """Add ``--label K=V``, as often as needed: a dictionary."""
+    """Add the repeatable option ``--label K=V``; pass it as a dictionary."""
     return click.option(
         "--label", name, metavar="K=V", multiple=True, type=TEXT, callback=_labels, help=text
     )
 
 
 def seqs(command: Command) -> Command:
-    """Add ``--from`` and ``--to``: ``start`` and ``stop``."""
+    """Add ``--from`` and ``--to``; pass them as ``start`` and ``stop``."""
     command = click.option("--to", "stop", type=SEQ, metavar="SEQ", help="Stop before this row.")(
         command
     )
@@ -162,7 +162,7 @@ def seqs(command: Command) -> Command:
 
 
 def parse_pair(param: click.Parameter, text: str) -> tuple[str, str]:
-    """Key and value of a text of the form K=V."""
+    """Split a text of the form K=V into key and value."""
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise click.BadParameter(f"{text!r} is not of the form K=V", param=param)
@@ -176,7 +176,7 @@ def _labels(
 ) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in value:
-        key, told = parse_pair(param, text)
-        if found.setdefault(key, told) != told:
+        key, label = parse_pair(param, text)
+        if found.setdefault(key, label) != label:
             raise click.BadParameter(f"{key!r} is given twice", param=param)
     return found

@@ -1,4 +1,4 @@
-"""The passphrase of a key: from a file, the environment or a terminal, never an argument."""
+"""The passphrase of a key: from a file, the environment or the terminal, never an argument."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ def option(command: Command) -> Command:
         "--passphrase-file",
         type=click.Path(dir_okay=False),
         metavar="FILE",
-        help=f"Its first line is the passphrase; else {ENVIRONMENT} is.",
+        help=f"File whose first line is the passphrase. Default: {ENVIRONMENT}.",
     )(command)
 
 
 def read_passphrase(file: str | None) -> bytes | None:
-    """What the file, else the environment says; None if neither says anything.
+    """Read the passphrase from the file, else from the environment; None if there is none.
 
     Raises:
         BadKey: if the file cannot be read.
     """
     if file is None:
-        told = os.environ.get(ENVIRONMENT)
-        return os.fsencode(told) if told else None
+        value = os.environ.get(ENVIRONMENT)
+        return os.fsencode(value) if value else None
     try:
         with Path(file).open("rb") as lines:
             return lines.readline().rstrip(b"\r\n")
     except OSError as error:
-        raise BadKey(f"cannot read the passphrase in {file}: {error.strerror}") from error
+        raise BadKey(f"cannot read the passphrase file {file}: {error.strerror}") from error
 
 
 def ask_passphrase(prompt: str) -> bytes | None:
-    """What a person types, who does not see it; None where there is no person."""
+    """Ask for the passphrase without echo; None if stdin is not a terminal."""
     if sys.stdin is None or not sys.stdin.isatty():
         return None
     return os.fsencode(terminal.ask_hidden(prompt))

@@ -1,4 +1,4 @@
-"""Options that select runs and rows, and the time zone that times are read and printed in."""
+"""Options that select runs and rows, and ``--tz``."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 _TIMES = "2026-11-30, 2026-11-30T18:30, 24h, yesterday, last-week, 2026-11, epoch seconds"
 
 
-# Generic for type checkers alone: click 8.2 has no such brackets.
+# click 8.2 cannot be subscripted at run time; only type checkers see it as generic.
 class ChoiceText(click.ParamType):  # type: ignore[type-arg]
-    """A word of a list, in letters of either case; some words are accepted and not offered."""
+    """A word of a list, in either case. ``accepted`` words are valid but not suggested."""
 
     def __init__(self, name: str, offered: tuple[str, ...], accepted: tuple[str, ...] = ()) -> None:
         self.name = name
@@ -38,7 +38,7 @@ class ChoiceText(click.ParamType):  # type: ignore[type-arg]
         self._known = {word.lower() for word in (*offered, *accepted)}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The word as it was given."""
+        """Check the word and return it unchanged."""
         word = TEXT.convert(value, param, ctx)
         if word.lower() not in self._known:
             self.fail(
@@ -52,11 +52,11 @@ class ChoiceText(click.ParamType):  # type: ignore[type-arg]
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """The words that begin like this."""
+        """Complete a word."""
         from click.shell_completion import CompletionItem
 
-        begun = incomplete.lower()
-        return [CompletionItem(word) for word in self._offered if word.lower().startswith(begun)]
+        prefix = incomplete.lower()
+        return [CompletionItem(word) for word in self._offered if word.lower().startswith(prefix)]
 
 
 STATUS = ChoiceText("status", STATES, tuple(RunStatus.__members__))
@@ -64,15 +64,15 @@ TYPE = ChoiceText("type", EVENT_TYPES)
 
 
 def filters(command: Command) -> Command:
-    """Add the options that select runs, named as ``Reel.runs`` names them."""
+    """Add the options that select runs, named like the parameters of ``Reel.runs``."""
     for option in reversed(_FILTERS):
         command = option(command)
     return tz(command)
 
 
 def tz(command: Command) -> Command:
-    """Add ``--tz``: the zone of the times that the command reads and prints."""
-    # Read first, because times without an offset are in this zone.
+    """Add ``--tz``, the time zone of the times that the command reads and prints."""
+    # Eager, because other options parse times in this zone.
     return click.option(
         "--tz",
         metavar="ZONE",
@@ -80,12 +80,12 @@ def tz(command: Command) -> Command:
         is_eager=True,
         expose_value=False,
         callback=_use_zone,
-        help="Time zone of dates and times, such as Europe/Moscow. Default: the machine's.",
+        help="Time zone of dates and times, such as Europe/Moscow. Default: local time.",
     )(command)
 
 
 def status(command: Command, name: str = "status") -> Command:
-    """Add ``--status``, any number of times."""
+    """Add the repeatable option ``--status``."""
     return click.option(
         "--status",
         name,
@@ -93,18 +93,18 @@ def status(command: Command, name: str = "status") -> Command:
         multiple=True,
         callback=_several,
         metavar="STATUS",
-        help=f"Status that lists show: {', '.join(STATES)}; or a RunStatus in capitals.",
+        help=f"Status shown in lists: {', '.join(STATES)}; or a RunStatus in capitals.",
     )(command)
 
 
 def time(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:  # noqa: ARG001
-    """The callback of an option that is a time; a period means its start."""
+    """Parse a time as an option callback; a period means its start."""
     if value is None:
         return None
     from runreel.cli import time_arguments
     from runreel.model import periods
 
-    return _read(
+    return _parse(
         param, lambda: periods.moment(value, now=datetime.now(UTC), zone=time_arguments.zone()[0])
     )
 
@@ -112,19 +112,19 @@ def time(ctx: click.Context, param: click.Parameter, value: str | None) -> datet
 def seq_or_time(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> int | datetime | None:
-    """A row's seq if it is a number, else a time."""
+    """Parse a row's seq if the value is a number, else a time."""
     if value is None or not (value.isascii() and value.isdigit()):
         return time(ctx, param, value)
     if int(value[:20]) > MAX_SEQ:
         raise click.BadParameter(
-            f"no row has the number {value}; write epoch seconds as @{value}", param=param
+            f"seq {value} is too large; write epoch seconds as @{value}", param=param
         )
     return int(value)
 
 
-def _read(param: click.Parameter, read: Callable[[], T]) -> T:
+def _parse(param: click.Parameter, parse: Callable[[], T]) -> T:
     try:
-        return read()
+        return parse()
     except ValueError as error:
         raise click.BadParameter(str(error), param=param) from None
 
@@ -149,11 +149,11 @@ def _several(
 
 
 def _earliest(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Any:
-    return min((time(ctx, param, one) for one in value), default=None)  # type: ignore[type-var]
+    return min((time(ctx, param, text) for text in value), default=None)  # type: ignore[type-var]
 
 
 def _latest(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Any:
-    return max((time(ctx, param, one) for one in value), default=None)  # type: ignore[type-var]
+    return max((time(ctx, param, text) for text in value), default=None)  # type: ignore[type-var]
 
 
 def _periods(
@@ -161,7 +161,7 @@ def _periods(
     param: click.Parameter,
     value: tuple[str, ...],
 ) -> list[Interval] | None:
-    return [_read(param, partial(_interval, text)) for text in value] or None
+    return [_parse(param, partial(_interval, text)) for text in value] or None
 
 
 def _interval(text: str) -> Interval:
@@ -178,7 +178,7 @@ def _shortest(
 ) -> timedelta | None:
     from runreel.model import periods
 
-    return min((_read(param, partial(periods.duration, text)) for text in value), default=None)
+    return min((_parse(param, partial(periods.duration, text)) for text in value), default=None)
 
 
 def _smallest(
@@ -196,8 +196,8 @@ def _labels(
 ) -> dict[str, list[str]] | None:
     found: dict[str, list[str]] = {}
     for text in value:
-        key, wanted = options.parse_pair(param, text)
-        found.setdefault(key, []).append(wanted)
+        key, label = options.parse_pair(param, text)
+        found.setdefault(key, []).append(label)
     return found or None
 
 
@@ -220,14 +220,14 @@ _FILTERS: tuple[Callable[[Any], Any], ...] = (
         multiple=True,
         callback=_labels,
         metavar="K=V",
-        help="Label. Several values of one key: any of them; several keys: all of them.",
+        help="Label. Several values of a key match any; several keys must all match.",
     ),
     click.option(
         "--recording",
         type=click.Choice(RECORDINGS),
         multiple=True,
         callback=_several,
-        help="State of the recording, which is not that of the run.",
+        help="State of the recording, not of the run.",
     ),
     click.option(
         "--since",
@@ -235,7 +235,7 @@ _FILTERS: tuple[Callable[[Any], Any], ...] = (
         multiple=True,
         metavar="TIME",
         callback=_earliest,
-        help=f"Started then or later: {_TIMES}.",
+        help=f"Started at TIME or later: {_TIMES}.",
     ),
     click.option(
         "--until",
@@ -243,7 +243,7 @@ _FILTERS: tuple[Callable[[Any], Any], ...] = (
         multiple=True,
         metavar="TIME",
         callback=_latest,
-        help="Started before.",
+        help="Started before TIME.",
     ),
     click.option(
         "--on",
@@ -251,21 +251,21 @@ _FILTERS: tuple[Callable[[Any], Any], ...] = (
         multiple=True,
         metavar="PERIOD",
         callback=_periods,
-        help="Started within a day, week, month or year: yesterday, 2026-W48, 2026-11.",
+        help="Started within PERIOD, a day, week, month or year: yesterday, 2026-W48, 2026-11.",
     ),
     click.option("--has-error", is_flag=True, help="Only runs with an error."),
     click.option("--no-usage", is_flag=True, help="Only runs without usage."),
     click.option(
         "--problems", is_flag=True, help="Only runs that failed, are interrupted or stale."
     ),
-    _texts("--error-contains", "TEXT", "Text in the error message or code, in either case."),
+    _texts("--error-contains", "TEXT", "Text in the error message or code, ignoring case."),
     click.option(
         "--slower-than",
         type=TEXT,
         multiple=True,
         metavar="DURATION",
         callback=_shortest,
-        help="Took longer than this: 500ms, 2.5s, 1m30s.",
+        help="Took longer than DURATION: 500ms, 2.5s, 1m30s.",
     ),
     click.option(
         "--min-tokens",
@@ -273,6 +273,6 @@ _FILTERS: tuple[Callable[[Any], Any], ...] = (
         multiple=True,
         metavar="N",
         callback=_smallest,
-        help="Used this many tokens or more in total.",
+        help="Used at least N tokens in total.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Times as tables show them, in the zone of the command."""
+"""The time zone of the command, and times and durations formatted for tables."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _ZONE = "runreel.zone"
 
 
 def set_zone(name: str | None) -> None:
-    """Have the command that runs read and print times in this zone, None for the machine's own.
+    """Set the time zone of the running command; None is that of the machine.
 
     Raises:
-        UsageError: if there is no such zone.
+        UsageError: if the zone is unknown.
     """
     click.get_current_context().meta[_ZONE] = zones.zone(name)
 
 
 def zone() -> tuple[tzinfo | None, str]:
-    """The zone of the command that runs, and its name; the machine's own is None."""
+    """The time zone of the running command and its name; None is that of the machine."""
     context = click.get_current_context(silent=True)
     if context is None:
         return zones.zone(None)
@@ -35,24 +35,24 @@ def zone() -> tuple[tzinfo | None, str]:
 
 
 def requested_zone() -> str | None:
-    """The name of the zone that was asked for, None if none was."""
-    place, name = zone()
-    return None if place is None else name
+    """The name of the requested time zone; None for that of the machine."""
+    tzinfo, name = zone()
+    return None if tzinfo is None else name
 
 
 def local_time(moment: datetime | None, *, precise: bool = False) -> str | None:
-    """The time in the command's zone to the second, or to the millisecond."""
+    """Format a time in the zone of the command, to the second or (``precise``) millisecond."""
     if moment is None:
         return None
     try:
-        here = moment.astimezone(zone()[0])
+        local = moment.astimezone(zone()[0])
     except (OverflowError, OSError):
-        here = moment
-    return here.replace(tzinfo=None).isoformat(" ", "milliseconds" if precise else "seconds")
+        local = moment
+    return local.replace(tzinfo=None).isoformat(" ", "milliseconds" if precise else "seconds")
 
 
 def duration_text(milliseconds: float | None) -> str | None:
-    """A duration in the unit that suits it."""
+    """Format a duration: ``1.234s``, ``2m 05s``, ``1h 02m 05s``."""
     if milliseconds is None:
         return None
     seconds = milliseconds / 1000

@@ -1,4 +1,4 @@
-"""``runreel backup``: a copy of the log that is whole and intact."""
+"""``runreel backup``: copy the database and verify the copy."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ runreel backup /mnt/backups/log.db --json
 @options.output()
 @options.reel()
 def backup_command(reel: Reel, *, file: str, output: Output) -> None:
-    """Copy the log into a new file while it is written to.
+    """Copy the log into a new file; writers are not blocked.
 
-    The copy is a snapshot of the log without erased bytes. It is verified before it gets its
-    name, and only its owner can read it. To restore it, put it in the place of the log. For
-    SQLite; on Postgres use pg_dump. Exit code 1: the log is not intact, or the copy is damaged and
-    was discarded.
+    The copy is a consistent snapshot without erased bytes. It is verified before FILE appears, and
+    only its owner can read it. To restore it, replace the database file with it. For SQLite; on
+    Postgres use pg_dump. Exit code 1: the log is not intact, or the copy was damaged and has been
+    discarded.
     """
     from runreel.audit.backup import backup
     from runreel.cli.render import progress, tables
 
     with progress.bar("Copying and verifying", in_bytes=True) as step:
-        made = backup(reel.db, Path(file), progress=step)
-    told = {
+        copied = backup(reel.db, Path(file), progress=step)
+    report = {
         "file": file,
-        "bytes": made.size,
-        "runs": made.runs,
-        "events": made.events,
-        "wrong": made.wrong,
+        "bytes": copied.size,
+        "runs": copied.runs,
+        "events": copied.events,
+        "wrong": copied.wrong,
     }
     if output.is_table:
         tables.print_fields(
             (name.capitalize(), value if isinstance(value, str) else f"{value:,}")
-            for name, value in told.items()
+            for name, value in report.items()
         )
     else:
-        output.object(told)
-    if made.wrong:
+        output.object(report)
+    if copied.wrong:
         terminal.write_notice(
-            "The copy is what the log is, and that is not intact: see `runreel verify`."
+            "The log is not intact, and so the copy is not: see `runreel verify`."
         )
         raise click.exceptions.Exit(1)

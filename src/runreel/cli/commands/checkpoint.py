@@ -1,4 +1,4 @@
-"""``runreel checkpoint``: a signed account of where every run ends."""
+"""``runreel checkpoint``: sign the head of every run."""
 
 from __future__ import annotations
 
@@ -62,17 +62,17 @@ def checkpoint_command(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Sign the last hash of every run.
 
-    `verify --checkpoint` later proves by it that nothing up to now was changed, truncated or
-    deleted. Keep it where those who can write the database cannot. It lists the runs that
-    changed since the previous checkpoint; the first, every 30th, and any with --full or without
-    its predecessor list all runs.
+    `verify --checkpoint` later uses it to prove that nothing up to now was changed, truncated or
+    deleted. Keep it where users who can write the database cannot write. It lists the runs that
+    changed since the previous checkpoint; the first one, every 30th, and any with --full or without
+    a previous one list all runs.
 
     Exit code 1: the log contradicts the previous checkpoint, and nothing was signed.
     """
     from runreel.audit import checkpoints, signing
     from runreel.model.timestamps import to_micros
 
-    made = checkpoints.checkpoint(
+    created = checkpoints.checkpoint(
         reel.db,
         Path(out),
         key=_key(Path(key_file), passphrase_file),
@@ -81,43 +81,45 @@ def checkpoint_command(  # noqa: PLR0913 - one for each option
         full=full,
         next_key=None if next_key is None else signing.load_public(Path(next_key)),
     )
-    _print(_as_json(made), output)
+    _print(_as_json(created), output)
 
 
 def _key(path: Path, passphrase_file: str | None) -> SigningKey:
     from runreel.audit import signing
 
-    def passphrase_of() -> bytes | None:
-        told = passphrase.read_passphrase(passphrase_file)
-        return passphrase.ask_passphrase(f"Passphrase of {path.name}: ") if told is None else told
+    def get_passphrase() -> bytes | None:
+        stored = passphrase.read_passphrase(passphrase_file)
+        if stored is not None:
+            return stored
+        return passphrase.ask_passphrase(f"Passphrase of {path.name}: ")
 
-    key = signing.load(path, passphrase_of)
+    key = signing.load(path, get_passphrase)
     if signing.is_exposed(path):
-        terminal.write_notice(f"Others can read the key: chmod 600 {path}")
+        terminal.write_notice(f"Other users can read the key: run chmod 600 {path}")
     return key
 
 
-def _as_json(made: CheckpointCreated) -> dict[str, object]:
-    header = made.header
+def _as_json(created: CheckpointCreated) -> dict[str, object]:
+    header = created.header
     return {
-        "file": str(made.path),
-        "sha256": made.sha256,
+        "file": str(created.path),
+        "sha256": created.sha256,
         "number": header.number,
         "kind": header.kind,
-        "runs": made.runs,
+        "runs": created.runs,
         "previous": header.previous,
         "key_id": header.key_id,
-        "next_key_id": made.next_key_id,
+        "next_key_id": created.next_key_id,
     }
 
 
-def _print(told: dict[str, object], output: Output) -> None:
+def _print(report: dict[str, object], output: Output) -> None:
     from runreel.cli.render import tables
 
     if not output.is_table:
-        output.object(told)
+        output.object(report)
         return
-    shown = ((title, told[name]) for name, title in _TITLES.items() if told[name] is not None)
+    shown = ((title, report[name]) for name, title in _TITLES.items() if report[name] is not None)
     tables.print_fields((title, str(value)) for title, value in shown)
 
 

@@ -1,4 +1,4 @@
-"""``runreel db``: the database itself."""
+"""``runreel db``: manage the database."""
 
 from __future__ import annotations
 
@@ -49,25 +49,25 @@ runreel --db postgresql://me@host/log db upgrade
 runreel --db postgresql://me@host/log db upgrade --partitions 16
 """),
 )
-@_partitions("Split the log into N partitions by run (Postgres).")
+@_partitions("Split the event log into N partitions by run (Postgres).")
 @options.reel(create=True)
 def upgrade(reel: Reel, partitions: int | None) -> None:
     """Create or migrate the tables.
 
-    SQLite files are also migrated by `record`, `import` and programs that record, which say so;
-    commands that read change nothing. Postgres is migrated by this command alone, and its
-    encoding has to be UTF8. Several may run at once: one migrates, the others find it done.
-    Exits with 1 if the tables or their triggers differ from what the migrations made.
+    SQLite files are also migrated by `record`, `import` and programs that record, with a notice;
+    commands that only read never migrate. Postgres is only migrated by this command, and its
+    encoding must be UTF8. Concurrent upgrades are safe: one migrates, the others wait for it.
+    Exits with 1 if the tables or their triggers differ from those of the migrations.
 
-    With --partitions the log on Postgres is split into N partitions by run. A log that has events
-    already is rewritten, which needs as much space again until it is done and blocks its users
-    meanwhile. The number cannot be changed later.
+    With --partitions, the event log on Postgres is split into N partitions by run. A log that has
+    events is rewritten: until that is done it takes twice the space and blocks its users. The
+    number cannot be changed later.
     """
     from runreel.store.schema import comparison
 
     before, after = reel.db.upgrade(partitions=partitions)
     if before == after:
-        terminal.write(f"{reel.url_shown}: revision {after} already.")
+        terminal.write(f"{reel.url_shown}: already at revision {after}.")
     else:
         terminal.write(f"{reel.url_shown}: revision {before or 'none'} -> {after}.")
     if partitions is not None:
@@ -78,7 +78,7 @@ def upgrade(reel: Reel, partitions: int | None) -> None:
     if not_compared is not None:
         terminal.write_notice(f"Not compared: the tables and their triggers; {not_compared}.")
     for difference in found:
-        terminal.write_notice(f"Not as it should be: {difference}.")
+        terminal.write_notice(f"Schema differs: {difference}.")
     if found:
         raise click.exceptions.Exit(1)
 
@@ -87,7 +87,7 @@ def upgrade(reel: Reel, partitions: int | None) -> None:
 @options.output()
 @options.reel()
 def current(reel: Reel, *, output: Output) -> None:
-    """Print the revision of the tables; a dash where there are none."""
+    """Print the revision of the tables; a dash if there are none."""
     revision = reel.db.current()
     if output.is_table:
         terminal.write(revision or "-")
@@ -102,7 +102,7 @@ runreel db sql
 runreel --db postgresql://me@host/log db sql | psql
 """),
 )
-@_partitions("With the log in N partitions (Postgres).")
+@_partitions("Split the event log into N partitions by run (Postgres).")
 @options.reel()
 def sql(reel: Reel, partitions: int | None) -> None:
     """Print the DDL for this kind of database without connecting to one."""
@@ -131,8 +131,8 @@ def grants(reel: Reel, **names: str) -> None:
 
     if not reel.db.postgres:
         raise UsageError(
-            "SQLite has no roles: a user who can write the file can write all of it",
-            hint="Only its owner can read the file. Roles need --db postgresql://...",
+            "SQLite has no roles: a user who can write the file can change everything in it",
+            hint="Only the owner can read the file. Roles need --db postgresql://...",
         )
     terminal.write_raw(store.roles_sql(store.Roles(**names)))
 
@@ -144,15 +144,15 @@ def status(reel: Reel, *, output: Output) -> None:
     """Show sizes, rows, settings and revision."""
     from runreel.cli.render import tables
 
-    told = {"database": reel.url_shown, **reel.db.status()}
+    report = {"database": reel.url_shown, **reel.db.status()}
     if output.is_table:
-        tables.print_fields(_rows(told))
+        tables.print_fields(_rows(report))
     else:
-        output.object(told)
+        output.object(report)
 
 
-def _rows(told: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
-    for name, value in told.items():
+def _rows(report: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    for name, value in report.items():
         if isinstance(value, dict):
             for key, inner in value.items():
                 yield f"{name.capitalize()}: {key}", _format(inner)

@@ -1,4 +1,4 @@
-"""``runreel demo``: record a scripted run with the real recorder, then show what a log offers."""
+"""``runreel demo``: record a scripted run with the real recorder and print reports on it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ runreel demo
 runreel --db try.db demo --fast
 """),
 )
-@click.option("--fast", is_flag=True, help="Make no pauses.")
+@click.option("--fast", is_flag=True, help="Record and replay without pauses.")
 @click.pass_obj
 def demo_command(app: CliContext, *, fast: bool) -> None:
     """Record a scripted run, show it, replay it, count it.
 
-    The run is named demo-<time> and labelled app=demo. It goes into a log of its own, demo.db in
-    your data directory, and into another only where --db names it; RUNREEL_DB and configuration
-    files are not used.
+    The run is named demo-<time> and labelled app=demo. It is recorded to demo.db in your data
+    directory, or to the database given by --db; RUNREEL_DB and configuration files are ignored.
     """
     prefix = ""
     own = app.db is None
@@ -46,7 +45,7 @@ def demo_command(app: CliContext, *, fast: bool) -> None:
 
 
 def _update(reel: Reel) -> None:
-    """Rebuild the demo's own log where another version of runreel made its projections."""
+    """Rebuild the projections of the demo database if another version of runreel wrote them."""
     from runreel.store.schema import migrations
 
     with reel.db.reading() as connection:
@@ -55,11 +54,11 @@ def _update(reel: Reel) -> None:
         migrations.check_projections(version)
     except ProjectionOutdated:
         reel.rebuild()
-        terminal.write_notice(f"Rebuilt {reel.url_shown}: another version of runreel made it.")
+        terminal.write_notice(f"Rebuilt {reel.url_shown}: written by another version of runreel.")
 
 
 def _demonstrate(reel: Reel, prefix: str, *, fast: bool) -> None:
-    """Record and print; ``prefix`` is the option that names the log in the commands printed."""
+    """Record and print; ``prefix`` is the --db option of the printed commands."""
     from runreel.cli.commands import demo_scenario
     from runreel.cli.render import replay_renderers, run_detail, usage_table
 

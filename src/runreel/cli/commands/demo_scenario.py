@@ -1,4 +1,4 @@
-"""The run that ``runreel demo`` records."""
+"""The scripted run of ``runreel demo``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ANSWERED = [{"id": "call-1", "name": "weather", "content": {"sky": "black", "noo
 ANSWER = (
     "The sky over the Moon is black and it is 121 degrees at noon: take a hat.\n"
     "\n"
-    "As for runreel: every piece of this answer was stored as a row before you saw it. "
+    "As for runreel: every part of this answer was stored as a row before you saw it. "
     "The rows are never rewritten, so this run can be replayed as it came, "
     "shown as it was at any moment, and counted."
 )
@@ -43,7 +43,7 @@ _THINKING = 0.4
 
 
 def record(reel: Reel, run_id: str, *, pause: float) -> None:
-    """Record the script, printing each piece once it is stored; ``pause`` scales the waiting."""
+    """Record the script and print each event once it is stored; ``pause`` scales the pauses."""
     seen = DeltaRenderer()
     with reel.recording(
         run_id,
@@ -69,17 +69,17 @@ def record(reel: Reel, run_id: str, *, pause: float) -> None:
 
 
 def _stream(recording: Recording, text: str, seen: DeltaRenderer, pause: float) -> None:
-    """The text as a model writes it, some words at a time."""
+    """Record ``text`` as a model generates it, two words at a time."""
     time.sleep(_THINKING * pause)
     words = text.split(" ")
     for count in range(2, len(words) + 2, 2):
-        told = PartialMessage((" ".join(words[:count]),))
-        _append(recording, RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=told), seen)
+        partial = PartialMessage((" ".join(words[:count]),))
+        _append(recording, RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=partial), seen)
         time.sleep(_PAUSE * pause)
 
 
 def _append(recording: Recording, event: RunStreamEvent, seen: DeltaRenderer) -> None:
-    """Store an event, then show it: never the other way round."""
+    """Store an event, and only then show it."""
     stored = recording.append(event)
     if stored is not None:
         seen.show(stored)

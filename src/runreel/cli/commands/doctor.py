@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
 
-_UNREACHED = 3
+_UNREACHABLE = 3
 
 
 @click.command(
@@ -29,9 +29,9 @@ runreel --db postgresql://me@host/log doctor
 def doctor_command(reel: Reel, *, output: Output) -> None:
     """Check the health of the database and say what to do.
 
-    Checks the database and its settings, files and permissions, tables and triggers, forgotten
-    recordings and clocks, and changes nothing. `verify` checks whether the log is intact.
-    Exit code 1: something is bad; 3: the database cannot be reached.
+    Checks the database and its settings, files and permissions, tables and triggers, abandoned
+    recordings and clocks; changes nothing. `verify` checks whether the log is intact.
+    Exit code 1: a check failed; 3: the database cannot be reached.
     """
     from runreel.cli.render.list_views import CHECKS
     from runreel.doctor import examine
@@ -41,6 +41,6 @@ def doctor_command(reel: Reel, *, output: Output) -> None:
     found = examine(reel.db, now=to_micros(as_of))
     output.items(CHECKS, found.checks, as_of=as_of)
     if not found.reached:
-        raise click.exceptions.Exit(_UNREACHED)
+        raise click.exceptions.Exit(_UNREACHABLE)
     if found.is_bad:
         raise click.exceptions.Exit(1)

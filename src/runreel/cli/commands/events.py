@@ -1,4 +1,4 @@
-"""``runreel events``: the log of one run, row by row."""
+"""``runreel events``: list the events of a run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ runreel events demo-20251231 --from 10 --to 20 --raw --json
 )
 @options.seqs
 @click.option("-n", "--limit", type=options.COUNT, default=0, help="Maximum rows; 0 = all.")
-@click.option("--raw", is_flag=True, help="With the source's own JSON value.")
+@click.option("--raw", is_flag=True, help="Include the original JSON.")
 @selection.tz
 @options.output(empty=True)
 @options.reel()
@@ -51,10 +51,10 @@ def events_command(  # noqa: PLR0913 - one for each option
 ) -> None:
     """List the events of a run in their order.
 
-    SEQ numbers the rows of a run from 0. The table shows what each event added to the text; JSON
-    has the whole text so far as well. --from is inclusive, --to is not. With several --type, rows
-    of any of them are listed. If there are more rows than the limit, stderr (and `next` in JSON)
-    names the row to go on from.
+    SEQ numbers the rows of a run from 0. The table shows the text that each event added; JSON also
+    has the whole text so far. --from is inclusive, --to is exclusive. Several --type list the rows
+    of any of them. If there are more rows than the limit, stderr (and `next` in JSON) names the
+    row to continue from.
     """
     from runreel.cli.render.list_views import EVENTS, RAW_EVENTS
 
@@ -65,5 +65,5 @@ def events_command(  # noqa: PLR0913 - one for each option
         (*shown,) = islice(found, limit + 1)
         next_ = str(shown[limit].seq) if len(shown) > limit else None
         found = iter(shown[:limit])
-    kind = RAW_EVENTS if raw else EVENTS
-    output.items(kind, found, as_of=as_of, next_=next_, option="--from")
+    view = RAW_EVENTS if raw else EVENTS
+    output.items(view, found, as_of=as_of, next_=next_, option="--from")

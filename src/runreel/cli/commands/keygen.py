@@ -1,4 +1,4 @@
-"""``runreel keygen``: a key that signs checkpoints."""
+"""``runreel keygen``: create a key that signs checkpoints."""
 
 from __future__ import annotations
 
@@ -31,34 +31,34 @@ def keygen_command(*, file: str, ask: bool, passphrase_file: str | None, output:
     """Create a key that signs checkpoints.
 
     Writes the private key to FILE, which only its owner can read, and the public key to FILE.pub.
-    Keep the private key where checkpoints are created; give the public key to those who verify.
+    Keep the private key where checkpoints are created; give the public key to the verifiers.
     Neither is ever stored in the database.
     """
     from runreel.audit import signing
     from runreel.cli.render import tables
 
-    locked = _ask_twice() if ask else passphrase.read_passphrase(passphrase_file)
-    key = signing.generate(Path(file), locked)
-    told = {
+    secret = _ask_twice() if ask else passphrase.read_passphrase(passphrase_file)
+    key = signing.generate(Path(file), secret)
+    report = {
         "key_id": key.id,
         "file": file,
         "public_file": str(signing.public_path(Path(file))),
-        "passphrase": locked is not None,
+        "passphrase": secret is not None,
     }
     if output.is_table:
-        shown = {"Key": key.id, "Private key": file, "Public key": str(told["public_file"])}
+        shown = {"Key": key.id, "Private key": file, "Public key": str(report["public_file"])}
         tables.print_fields(shown.items())
     else:
-        output.object(told)
+        output.object(report)
 
 
 def _ask_twice() -> bytes:
-    told = passphrase.ask_passphrase("Passphrase: ")
-    if told is None:
+    secret = passphrase.ask_passphrase("Passphrase: ")
+    if secret is None:
         raise BadKey(
-            "there is no terminal to ask for a passphrase",
+            "no terminal to ask for a passphrase",
             hint=f"Put it in a file (--passphrase-file) or in {passphrase.ENVIRONMENT}.",
         )
-    if told != passphrase.ask_passphrase("Once more: "):
-        raise BadKey("these are two passphrases", hint="Nothing was made. Try again.")
-    return told
+    if secret != passphrase.ask_passphrase("Repeat the passphrase: "):
+        raise BadKey("the passphrases differ", hint="No key was created. Try again.")
+    return secret

@@ -1,4 +1,4 @@
-"""``runreel prune``: letting old runs go."""
+"""``runreel prune``: delete old runs."""
 
 from __future__ import annotations
 
@@ -73,23 +73,23 @@ def prune_command(  # noqa: PLR0913 - the options
     """Delete old runs; keep a tombstone of each.
 
     Lists the runs to delete; --yes deletes them, in batches. The age of a run counts from its end
-    or, where that is unknown, from its last row. Open recordings are never deleted. The tombstone
-    says what was deleted, when, by whom and why, and older checkpoints verify by it. Importing a
-    pruned run again does not bring it back.
+    or, if that is unknown, from its last row. Open recordings are never deleted. The tombstone
+    records what was deleted, when, by whom and why; older checkpoints are verified against it.
+    Importing a pruned run again does not restore it.
 
-    --keep-usage keeps the usage of the run and what it is reported by: times, model, labels,
-    assistant, thread. Without it, the usage of runs that were pruned earlier is deleted too.
+    --keep-usage keeps the usage of the run and the fields that it is grouped by: times, model,
+    labels, assistant, thread. Without it, the usage of runs pruned earlier is deleted too.
 
-    Exit code 1: runs were damaged and stay, or a reader kept --purge from removing all bytes.
+    Exit code 1: damaged runs were skipped, or a reader kept --purge from removing all bytes.
     """
     from runreel.cli.render import progress
 
     if purge and not yes:
-        raise click.UsageError("--purge goes with --yes.")
+        raise click.UsageError("--purge requires --yes.")
     report = _Report(dry_run=not yes, as_of=datetime.now(UTC))
     size = reel.size()
     try:
-        with progress.bar("Pruning" if yes else "Looking") as step:
+        with progress.bar("Pruning" if yes else "Searching") as step:
             report.found.extend(
                 reel.prune(
                     before,
@@ -105,7 +105,7 @@ def prune_command(  # noqa: PLR0913 - the options
         if purge or report.pruned_count:
             report.space = reel.release(purge=purge)._replace(before=size)
     finally:
-        # Whatever has stopped it, what is gone is told.
+        # After an error, the runs that were pruned before it are still reported.
         report.print(output)
     output.found("runs", len(report.found))
     held = report.space is not None and report.space.held
@@ -115,7 +115,7 @@ def prune_command(  # noqa: PLR0913 - the options
 
 @dataclass
 class _Report:
-    """What is to be told of a pruning."""
+    """Collects the pruned runs and prints them with totals."""
 
     dry_run: bool
     as_of: datetime
@@ -124,11 +124,11 @@ class _Report:
 
     @property
     def pruned_count(self) -> int:
-        """How many runs are gone."""
+        """The number of deleted runs."""
         return sum(run.action == PRUNED for run in self.found)
 
     def print(self, output: Output) -> None:
-        """Print the runs, and what they come to."""
+        """Print the runs and their totals."""
         from runreel.cli.render.list_views import PRUNED_RUNS
 
         output.report(PRUNED_RUNS, self.found, "items", lambda _: self._totals())
@@ -153,17 +153,17 @@ class _Report:
         return [run for run in self.found if run.action == action]
 
     def _conclude(self) -> None:
-        told = self._totals()
-        counts = f"Runs: {told['runs']:,}. Rows: {told['rows']:,}."
-        counts += f" Bytes of payload: {told['bytes']:,}."
+        totals = self._totals()
+        counts = f"Runs: {totals['runs']:,}. Rows: {totals['rows']:,}."
+        counts += f" Bytes of payload: {totals['bytes']:,}."
         if self.dry_run:
-            terminal.write_notice(f"{counts} Nothing is pruned yet: add --yes.")
+            terminal.write_notice(f"{counts} Dry run: add --yes to prune.")
         else:
             terminal.write_notice(("Pruned. ", "bold"), counts)
-        stayed = Counter(run.action for run in self.found)
+        skipped = Counter(run.action for run in self.found)
         for action in ("left", "damaged"):
-            if stayed[action]:
-                terminal.write_notice(f"Not pruned, {action}: {stayed[action]:,}.")
+            if skipped[action]:
+                terminal.write_notice(f"Not pruned, {action}: {skipped[action]:,}.")
         if self.space is not None:
             _conclude_space(self.space)
 
@@ -172,17 +172,16 @@ def _conclude_space(space: Space) -> None:
     terminal.write_notice(f"Bytes before {space.before:,}, after {space.after:,}.")
     if space.unused:
         terminal.write_notice(
-            f"Of these, {space.unused:,} stay in the file, for what is recorded next:"
-            " --purge gives them back."
+            f"Of these, {space.unused:,} stay in the file for reuse; --purge releases them."
         )
     for holder in space.left:
-        terminal.write_notice(f"Still holds old bytes: {holder}.")
+        terminal.write_notice(f"Old bytes remain in: {holder}.")
 
 
 def _login() -> str | None:
     import getpass
 
-    # A container may know no names.
+    # A container may have no user database.
     with suppress(KeyError, OSError, ImportError):
         return getpass.getuser()
     return None

@@ -1,4 +1,4 @@
-"""``runreel rebuild``: the projections, made anew or compared."""
+"""``runreel rebuild``: rebuild the projections, or compare them with the event log."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-# So much is looked for before anything is printed: until then a bar may be shown.
-_FIRST = 1_000
+# Items that are searched for before the first is printed, while a progress bar is shown.
+_PREFETCHED = 1_000
 
 
 @click.command(
@@ -55,29 +55,29 @@ def rebuild_command(
 ) -> None:
     """Rebuild derived tables from the event log.
 
-    Of the named runs, or of all. Prints each difference between the derived tables and the log.
+    Rebuilds the given runs, or all. Prints each difference between the derived tables and the log.
     The column `*` stands for a missing or surplus row, the run `*` for the usage totals of all
-    runs. A run with damaged events is reported and left as it is, the others are rebuilt, and the
-    exit code is 1.
+    runs. A run with damaged events is reported and skipped, the others are rebuilt, and the exit
+    code is 1.
     """
     from runreel.rebuild import worker_pool
 
     as_of = datetime.now(UTC)
     damaged: list[Finding] = []
-    with worker_pool.workers(reel.db, jobs) as others:
+    with worker_pool.workers(reel.db, jobs) as pool:
         from runreel.cli.render import progress
         from runreel.cli.render.list_views import DIFFERENCES
         from runreel.rebuild import rebuild
 
         with reel.db.reading() as connection:
-            chosen = resolve_all(connection, runs)
+            run_ids = resolve_all(connection, runs)
         with progress.bar("Checking" if check else "Rebuilding") as step:
             differences = prefetched(
                 rebuild.differences(
                     reel.db,
-                    chosen,
+                    run_ids,
                     check_only=check,
-                    others=others,
+                    others=pool,
                     progress=step,
                     on_damage=damaged.append,
                 )
@@ -85,23 +85,21 @@ def rebuild_command(
         count = output.items(DIFFERENCES, differences, as_of=as_of)
     for broken in damaged:
         where = f"row {broken.seq} of run {broken.run_id}"
-        terminal.write_notice(
-            ("Damaged: ", "bold red"), f"{where}: {broken.detail}. It was left as it is."
-        )
+        terminal.write_notice(("Damaged: ", "bold red"), f"{where}: {broken.detail}; skipped.")
     if count and not check:
-        terminal.write_notice("The projections were mended.")
+        terminal.write_notice("Derived tables repaired.")
     if damaged or (count and check):
         raise click.exceptions.Exit(1)
 
 
 def resolve_all(connection: Connection, runs: Iterable[str]) -> list[str] | None:
-    """The ids of runs that were named, each once; None if none was."""
+    """Resolve run ids and prefixes, without duplicates; None if there are none."""
     return list(dict.fromkeys(_resolve_one(connection, run) for run in runs)) or None
 
 
 def prefetched(items: Iterator[T]) -> Iterator[T]:
-    """The same items, of which many have been looked for already."""
-    return chain(list(islice(items, _FIRST)), items)
+    """Return the same items, the first of them computed in advance."""
+    return chain(list(islice(items, _PREFETCHED)), items)
 
 
 def _resolve_one(connection: Connection, run: str) -> str:
@@ -110,5 +108,5 @@ def _resolve_one(connection: Connection, run: str) -> str:
     try:
         return resolve(connection, run)
     except RunNotFound:
-        # A projection without a run in the log is one of the things to be found.
+        # An orphan projection has no run in the event log, and is a difference to find.
         return run

@@ -1,4 +1,4 @@
-"""``runreel record`` and ``runreel import``: how events come in."""
+"""``runreel record`` and ``runreel import``: store events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 STDIN = "-"
-# How many problems of a file are printed one by one.
+# Maximum problems printed per file.
 SHOWN_PROBLEMS = 20
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
 
@@ -65,49 +65,49 @@ def record_command(
     file: str | None,
     *,
     output: Output,
-    **identity: Any,
+    **attributes: Any,
 ) -> None:
     """Record a run from JSON lines as they arrive.
 
-    Reads --input, or standard input where a pipe or a file is connected to it. Otherwise listens
-    to a live Assistants run by its id, with the key and the endpoint of the SDK's environment
-    variables (YC_API_KEY or YC_IAM_TOKEN, YC_API_ENDPOINT).
+    Reads --input, or standard input if a pipe or a file is connected to it. Otherwise listens to a
+    live Assistants run by its id, with the key and the endpoint of the SDK's environment variables
+    (YC_API_KEY or YC_IAM_TOKEN, YC_API_ENDPOINT).
 
-    Each line is one event of the source; a server-sent stream is read event by event. An event is
-    stored before the next one is, with the time at which it arrived. Events that are already
-    stored add nothing, so the input of an interrupted recording can be given again from its start.
+    Each line is one event of the source; a server-sent stream is read event by event. Events are
+    stored one by one with the times of their arrival. Events that are already stored are skipped,
+    so the input of an interrupted recording can be given again from its start.
 
     Exit code 1: bad lines, or input that ended before the last event of the run. Ctrl-C and
     SIGTERM end the recording as interrupted.
     """
-    known = {key: value for key, value in identity.items() if value}
+    identity = {key: value for key, value in attributes.items() if value}
     if file is None and standard_input.is_given():
         file = STDIN
-    # What arrives on a pipe has its time from the first of these on, before the log is open.
+    # Lines on a pipe get their arrival times from here on, before the database is open.
     with (
         stop_on_signals(),
         nullcontext() if file is None else _lines(file) as lines,
         options.opened(create=True) as reel,
     ):
         if lines is None:
-            report = _listen(reel, run_id, source, known)
+            report = _listen(reel, run_id, source, identity)
         else:
             from runreel.importing.import_files import record_lines
 
-            report = record_lines(reel.db, lines, run_id=run_id, source=source, identity=known)
-    _print_report(report, output, f"Run {run_id}. {_events(report)}", file)
+            report = record_lines(reel.db, lines, run_id=run_id, source=source, identity=identity)
+    _print_report(report, output, f"Run {run_id}: {_events(report)}.", file)
 
 
-def _listen(reel: Reel, run_id: str, source: str | None, told: dict[str, Any]) -> Report:
+def _listen(reel: Reel, run_id: str, source: str | None, identity: dict[str, Any]) -> Report:
     from runreel.capture.yandex.by_id import listen_by_id
     from runreel.capture.yandex.record import SOURCE
 
     if source not in (None, SOURCE):
         raise UsageError(
-            f"runs of {source} cannot be listened to by their id",
-            hint="Give the events: --input FILE, or --input - for standard input.",
+            f"cannot listen to a run of {source} by its id",
+            hint="Pass its events with --input FILE, or --input - for standard input.",
         )
-    return listen_by_id(reel.db, run_id, identity=told)
+    return listen_by_id(reel.db, run_id, identity=identity)
 
 
 @click.command(
@@ -126,36 +126,39 @@ def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> Non
     """Import recorded events.
 
     Each line is {"type": "run"|"stream_event"|"tool_results"|"message"|"assistant", "data": ...},
-    in the order in which it was recorded. Importing again adds nothing. Lines of several runs may
-    alternate; a line that names no run is of the run of the line before it.
+    in the order of the recording. Importing again adds nothing. Lines of several runs may
+    alternate; a line without a run id belongs to the run of the line before it.
 
-    An unreadable line is reported, its run is left untouched, and the rest goes in. If it names no
-    run, it is of the run whose event numbers skip one there, else of the run before or after it,
-    unless the lines of that run alternate with those of others. Exit code 1: there were such lines.
+    An unreadable line is reported, its run is skipped, and the rest is imported. A bad line without
+    a run id belongs to the run whose event numbers have a gap there, else to the run before or
+    after it, unless the lines of that run alternate with those of others. Exit code 1: there were
+    bad lines.
 
-    Files compressed with gzip, bzip2 or xz are read as they are, and zstd with the extra `zstd`.
+    Files compressed with gzip, bzip2 or xz are read directly; zstd needs the extra `zstd`.
     """
     from runreel.cli.render import progress
     from runreel.importing.import_files import import_files
 
     if files.count(STDIN) > 1:
-        raise click.UsageError("Standard input can be read once.")
+        raise click.UsageError("Standard input can only be read once.")
     with progress.bar("Importing", in_bytes=True) as step:
         report = import_files(
             reel.db, files, progress=step and (lambda done, total, _: step(done, total))
         )
-    runs = f"Runs: {report.runs_new:,} new, {report.runs_touched:,} touched."
-    _print_report(report, output, f"{runs} {_events(report)}")
+    # A new run whose events were pruned is not among those touched.
+    updated = max(0, report.runs_touched - report.runs_new)
+    runs = f"{terminal.counted(report.runs_new, 'run')} added, {updated:,} updated"
+    _print_report(report, output, f"{runs}; {_events(report)}.")
 
 
 @contextmanager
 def _lines(file: str) -> Iterator[Iterable[bytes | Arrival]]:
-    """The lines of a file, or the chunks that arrive where it is none that can be read at once."""
+    """The lines of a regular file, or else the chunks as they arrive."""
     if file == STDIN:
         if sys.stdin is None:
             raise UsageError("standard input is closed")
         if sys.stdin.isatty():
-            terminal.write_notice(("Reading from the terminal; Ctrl-D ends.", "dim"))
+            terminal.write_notice(("Reading from the terminal; press Ctrl-D to end.", "dim"))
         yield _readable(standard_input.arrivals() or sys.stdin.buffer, "standard input")
         return
     from pathlib import Path
@@ -177,12 +180,12 @@ def _readable(lines: Iterable[T], name: str) -> Iterator[T]:
         raise UsageError(f"cannot read {name}: {error.strerror}") from error
 
 
-def _print_report(report: Report, output: Output, told: str, file: str | None = None) -> None:
+def _print_report(report: Report, output: Output, summary: str, file: str | None = None) -> None:
     for notice in report.notices:
         terminal.write_notice(notice)
     _show_problems(report, file)
     if output.is_table:
-        terminal.write(told)
+        terminal.write(summary)
     else:
         output.object(_value(report, file))
     if report.problems or report.cut:
@@ -190,7 +193,7 @@ def _print_report(report: Report, output: Output, told: str, file: str | None = 
 
 
 def _show_problems(report: Report, file: str | None) -> None:
-    """Print the first problems of each file, and how many more there are."""
+    """Print the first problems of each file, and the number of the others."""
     counts: Counter[str] = Counter()
     for problem in report.problems:
         name = file or problem.file
@@ -206,7 +209,8 @@ def _show_problems(report: Report, file: str | None) -> None:
 
 
 def _events(report: Report) -> str:
-    return f"Events: {report.events_new:,} stored, {report.events_known:,} known before."
+    duplicates = terminal.counted(report.events_known, "duplicate")
+    return f"{terminal.counted(report.events_new, 'event')} added, {duplicates} skipped"
 
 
 def _value(report: Report, file: str | None) -> dict[str, Any]:
@@ -217,6 +221,8 @@ def _value(report: Report, file: str | None) -> dict[str, Any]:
         "events_known": report.events_known,
         "runs_new": report.runs_new,
         "runs_touched": report.runs_touched,
-        "problems": [told if file is None else {**told, "file": file} for told in problems],
+        "problems": [
+            problem if file is None else {**problem, "file": file} for problem in problems
+        ],
         "notices": list(report.notices),
     }

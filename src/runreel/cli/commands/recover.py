@@ -1,4 +1,4 @@
-"""``runreel recover``: recordings that nobody has closed."""
+"""``runreel recover``: end recordings that a dead process left open."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ runreel recover
 def recover_command(reel: Reel, *, list_: bool, output: Output) -> None:
     """Find recordings that a dead process left open and end them.
 
-    A run whose service can still be reached (YC_API_KEY or YC_IAM_TOKEN is set) is recorded to its
-    end; any other recording is closed as interrupted. Recordings of running processes and of
-    other hosts, whose processes are unknown, are left alone. Safe to run from cron.
+    If its service can be reached (YC_API_KEY or YC_IAM_TOKEN is set), a run is recorded to its
+    end; any other recording is closed as interrupted. Recordings of running processes and of other
+    hosts, whose processes are unknown, are not changed. Safe to run from cron.
     """
     from runreel.cli.render.list_views import OPEN_RECORDINGS, RECOVERED
 
@@ -55,7 +55,7 @@ def _resumer(reel: Reel) -> Resume | None:
 
     def resume(recording: OpenRecording) -> None:
         if recording.source != SOURCE:
-            raise SourceError(f"{recording.source} cannot be asked for a run again")
+            raise SourceError(f"cannot resume runs of {recording.source}")
         listen_by_id(reel.db, recording.run_id)
 
     return resume

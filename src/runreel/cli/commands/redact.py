@@ -1,4 +1,4 @@
-"""``runreel redact``: erasing what must not stay."""
+"""``runreel redact``: erase text or rows."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
 
-_OUT_OF_REACH = (
-    "Not reached: backups, replicas, exports, archived logs of the server, snapshots of disks."
-)
+_NOT_ERASED = "Not erased: backups, replicas, exports, archived server logs, disk snapshots."
 
 
 @click.command(
@@ -62,30 +60,30 @@ def redact_command(  # noqa: PLR0913 - the options
 ) -> None:
     """Erase a text or whole rows; the rest still verifies.
 
-    Lists every place: messages, later repetitions of them, deltas that spell the text together,
-    results, contexts, tool arguments and names. With --yes the characters are masked, each
-    changed row keeps its commitment, and a note says which rows, why and by whom. Recording the
-    same events again does not bring the text back.
+    Lists every match: in messages and their repetitions, in text split across deltas, in results,
+    contexts, tool arguments and names. With --yes the characters are masked, each changed row
+    keeps its commitment, and a note records which rows, why and by whom. Recording the same events
+    again does not restore the text.
 
-    Exit code 1: a reader kept --purge from removing all bytes; end it and run this again.
+    Exit code 1: a reader kept --purge from removing all bytes; stop it and run this again.
     """
     from runreel.cli.render.list_views import PLACES
     from runreel.model.timestamps import rfc3339
 
     as_of = datetime.now(UTC)
-    wanted = _parse_target(match, regex, seqs)
-    chosen = _resolve_runs(reel, runs, seqs, all_runs=all_runs)
+    target = _parse_target(match, regex, seqs)
+    run_ids = _resolve_runs(reel, runs, seqs, all_runs=all_runs)
     who = actor or getpass.getuser()
-    places = reel.redact(chosen, wanted, seqs=seqs, reason=reason, actor=who, dry_run=not yes)
+    places = reel.redact(run_ids, target, seqs=seqs, reason=reason, actor=who, dry_run=not yes)
 
-    def rest(count: int) -> dict[str, Any]:
+    def extra(count: int) -> dict[str, Any]:
         return {"erased": bool(yes and count), "as_of": rfc3339(as_of)}
 
-    count = output.report(PLACES, places, "places", rest)
+    count = output.report(PLACES, places, "places", extra)
     if not count:
-        terminal.write_notice("Nothing was found.")
+        terminal.write_notice("No matches.")
     elif not yes:
-        terminal.write_notice(f"Places: {count:,}. Nothing is erased yet: add --yes.")
+        terminal.write_notice(f"Places: {count:,}. Dry run: add --yes to erase.")
     if yes and (count or purge):
         _release(reel, purge=purge)
 
@@ -94,10 +92,10 @@ def _release(reel: Reel, *, purge: bool) -> None:
     space = reel.release(purge=purge)
     terminal.write_notice(f"Bytes before {space.before:,}, after {space.after:,}.")
     for holder in space.left:
-        terminal.write_notice(f"Still holds old bytes: {holder}.")
+        terminal.write_notice(f"Old bytes remain in: {holder}.")
     if not purge:
-        terminal.write_notice("With --purge the database is rewritten without unused pages.")
-    terminal.write_notice(_OUT_OF_REACH)
+        terminal.write_notice("Add --purge to rewrite the database without unused pages.")
+    terminal.write_notice(_NOT_ERASED)
     if space.held:
         raise click.exceptions.Exit(1)
 
@@ -106,23 +104,23 @@ def _parse_target(
     match: str | None, regex: str | None, seqs: tuple[int, ...]
 ) -> str | re.Pattern[str] | None:
     if sum((match is not None, regex is not None, bool(seqs))) != 1:
-        raise UsageError("say what to erase: one of --match, --regex and --seq")
+        raise UsageError("give exactly one of --match, --regex and --seq")
     if match == "-":
-        # An argument would stand in the shell's history and in the list of processes.
+        # An argument would be visible in the shell history and the process list.
         match = sys.stdin.readline().rstrip("\n")
     if regex is None:
         return match
     try:
         return re.compile(regex)
     except re.error as error:
-        raise UsageError(f"--regex is no pattern: {error}") from None
+        raise UsageError(f"invalid --regex: {error}") from None
 
 
 def _resolve_runs(
     reel: Reel, runs: tuple[str, ...], seqs: tuple[int, ...], *, all_runs: bool
 ) -> Iterable[str] | None:
     if bool(runs) == all_runs:
-        raise UsageError("name runs, or say --all-runs")
+        raise UsageError("give either RUN or --all-runs")
     if seqs and len(runs) != 1:
-        raise UsageError("--seq is of one run")
+        raise UsageError("--seq requires exactly one RUN")
     return None if all_runs else [reel.resolve(run) for run in runs]

@@ -1,4 +1,4 @@
-"""``runreel replay``: the stream of a run once more, as it came."""
+"""``runreel replay``: replay the stream of a run with its timing."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 RENDERERS = ("delta", "cumulative", "jsonl")
 _CLOCKS = {
     "recorded": None,
-    "source": "The timing is the source's own: this run was imported.",
-    "even": "Nothing is known of the timing: the events come at even intervals.",
+    "source": "Timing of the source: this run was imported.",
+    "even": "Timing unknown: the events are replayed at even intervals.",
 }
 
 
 def _speed(ctx: click.Context, param: click.Parameter, value: float) -> float:  # noqa: ARG001
     if not 0 < value < float("inf"):
-        raise click.BadParameter("give a number above 0", param=param)
+        raise click.BadParameter("must be above 0", param=param)
     return value
 
 
 def _gap(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:  # noqa: ARG001
     if value is not None and not value >= 0:
-        raise click.BadParameter("give seconds from 0", param=param)
+        raise click.BadParameter("must be 0 or more", param=param)
     return value
 
 
@@ -47,7 +47,7 @@ runreel replay demo-20251231 --instant --render jsonl
 @click.option(
     "--max-gap", type=float, callback=_gap, metavar="SECONDS", help="Limit pauses to SECONDS."
 )
-@click.option("--instant", is_flag=True, help="Make no pauses.")
+@click.option("--instant", is_flag=True, help="Replay without pauses.")
 @options.seqs
 @click.option(
     "--render",
@@ -71,8 +71,8 @@ def replay_command(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Replay the stream of a run with its timing.
 
-    --from is inclusive, --to is not. A gap is capped first and divided by the speed then. Where
-    the timing is not as it was received, stderr says whose it is.
+    --from is inclusive, --to is exclusive. --max-gap limits a pause before --speed divides it. If
+    the timing is not that of a live recording, stderr says so.
     """
     from runreel.cli.render import replay_renderers
 

@@ -1,4 +1,4 @@
-"""``runreel runs``: which runs there are."""
+"""``runreel runs``: list runs."""
 
 from __future__ import annotations
 
@@ -26,20 +26,18 @@ runreel runs --after CURSOR
 )
 @selection.filters
 @click.option("-n", "--limit", type=options.COUNT, default=20, help="Maximum rows; 0 = all.")
-@click.option(
-    "--after", metavar="CURSOR", type=options.TEXT, help="The page after the one that told this."
-)
+@click.option("--after", metavar="CURSOR", type=options.TEXT, help="Cursor of the next page.")
 @options.output(empty=True)
 @options.reel()
-def runs_command(reel: Reel, *, output: Output, **question: Any) -> None:
+def runs_command(reel: Reel, *, output: Output, **run_filter: Any) -> None:
     """List runs, newest first.
 
     A filter given twice selects runs that match any of its values; different filters must all
     match. Times without an offset are in the zone of --tz. A period such as yesterday means its
-    start in --since and --until, of which --until is exclusive, and the whole of it in --on. If
-    there are more runs than the limit, stderr (and `next` in JSON) names the next page.
+    start in --since and --until, and the whole period in --on. --until is exclusive. If there are
+    more runs than the limit, stderr (and `next` in JSON) gives the cursor of the next page.
     """
     from runreel.cli.render.list_views import RUNS
 
-    page = reel.runs(**question)
+    page = reel.runs(**run_filter)
     output.items(RUNS, page, as_of=page.as_of, next_=page.next)

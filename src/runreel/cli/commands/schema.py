@@ -1,4 +1,4 @@
-"""``runreel schema``: the shapes of what commands print."""
+"""``runreel schema``: print the JSON Schemas of the output."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ runreel schema event
 def schema_command(name: str | None) -> None:
     """Print the JSON Schemas of the output.
 
-    NAME is a command, for its --json, or an item, for a line of its -o jsonl; without it, all
-    are printed in one document. Draft 2020-12.
+    NAME is a command, for its --json, or an item, for a line of -o jsonl. Without NAME, all are
+    printed in one document. Draft 2020-12.
     """
     from runreel.cli.render import json_schemas, output
 
-    told = json_schemas.all_schemas() if name is None else json_schemas.schema_for(name)
-    terminal.write(output.json_text(told))
+    schema = json_schemas.all_schemas() if name is None else json_schemas.schema_for(name)
+    terminal.write(output.json_text(schema))

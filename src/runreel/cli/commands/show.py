@@ -1,4 +1,4 @@
-"""``runreel show``: one run, its result, usage and timing."""
+"""``runreel show``: show one run."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ runreel show latest --at 2025-12-31T18:30
 @click.option(
     "--content",
     is_flag=True,
-    help="With the text so far, its parts, its citations and the reasoning.",
+    help="Include the text so far, its parts, citations and reasoning.",
 )
 @click.option(
     "--at",
     type=options.TEXT,
     metavar="SEQ|TIME",
     callback=selection.seq_or_time,
-    help="State after this row, or at this time.",
+    help="State after row SEQ, or at TIME.",
 )
 @selection.tz
 @options.output()
@@ -45,8 +45,8 @@ def show_command(
 ) -> None:
     """Show one run: its result, usage and timing.
 
-    A number given to --at is a row's SEQ; anything else is a time, on the run's own clock: that of
-    its source if the run was imported. A dash is unknown, which is not zero.
+    A number given to --at is the SEQ of a row; anything else is a time on the clock of the run,
+    which is that of its source if the run was imported. A dash means unknown, not zero.
     """
     from runreel.cli.render import json_views, run_detail
 

@@ -1,4 +1,4 @@
-"""``runreel usage``: tokens, counted by group."""
+"""``runreel usage``: count tokens by group."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ runreel usage --by label:team --tz Europe/Moscow --json
     show_default=True,
     metavar="GROUP",
     type=options.TEXT,
-    help=f"{', '.join(GROUPS)} or label:K; repeat it for finer groups.",
+    help=f"{', '.join(GROUPS)} or label:K (repeatable).",
 )
 @selection.filters
 @options.output(empty=True)
 @options.reel()
-def usage_command(reel: Reel, by: tuple[str, ...], *, output: Output, **question: Any) -> None:
+def usage_command(reel: Reel, by: tuple[str, ...], *, output: Output, **run_filter: Any) -> None:
     """Count tokens by day, model, assistant and more.
 
-    A run counts where it started. Its usage is what its source reported last; runs that reported
-    none are counted as unknown, not as zero. Filters work as in `runreel runs`.
+    A run counts at the time it started. Its usage is the last one that its source reported; runs
+    without usage are counted as unknown, not as zero. Filters work as in `runreel runs`.
     """
     from runreel.cli import time_arguments
     from runreel.cli.render import usage_table
 
-    report = reel.usage(tuple(dict.fromkeys(by)), tz=time_arguments.requested_zone(), **question)
+    report = reel.usage(tuple(dict.fromkeys(by)), tz=time_arguments.requested_zone(), **run_filter)
     if output.format == "json":
         output.object(usage_table.totals_row(report))
     elif output.is_table:

@@ -1,4 +1,4 @@
-"""``runreel verify``: whether the log is what was recorded."""
+"""``runreel verify``: verify that the log is intact."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 
 from runreel.cli import options
 from runreel.cli.render import terminal
+from runreel.cli.render.terminal import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 _FILES = click.Path(exists=True)
 _NOT_COVERED = (
-    "Not seen without a checkpoint: an end that was cut off, a run that is gone,"
-    " an older copy, a chain made anew."
+    "Not covered without a checkpoint: truncation, deleted runs, rollback to an older copy,"
+    " recomputed hashes."
 )
 
 
@@ -64,9 +65,9 @@ def verify_command(
 ) -> None:
     """Verify that the log is intact; change nothing.
 
-    Checks the file, the tables and their triggers, the digest and payload of every row, what was
-    erased or pruned, and the projections; of named runs, all but the file. Prints every finding by
-    run and seq, and exits with 1 if there is one.
+    Checks the file, the tables and their triggers, the digest and payload of every row, erasures,
+    tombstones and the projections; with RUN, all but the file. Prints every finding by run and
+    seq, and exits with 1 if there is one.
 
     Not covered without a checkpoint: truncation, deleted runs, rollback to an older copy, and
     recomputed hashes. Checkpoints and keys are read from files, never from the database, and
@@ -78,27 +79,27 @@ def verify_command(
     from runreel.model.timestamps import rfc3339
     from runreel.store.schema import comparison, migrations
 
-    witnesses = _checkpoint_comparison(runs, checkpoints, public_key)
-    as_of, extent = datetime.now(UTC), audit.VerifiedCounts()
+    checkpoint_comparison = _checkpoint_comparison(runs, checkpoints, public_key)
+    as_of, verified = datetime.now(UTC), audit.VerifiedCounts()
 
-    def rest(count: int) -> dict[str, Any]:
-        told = {"intact": not count, "runs": extent.runs, "events": extent.events}
-        held = None if witnesses is None else witnesses.summary()
-        return told | {"checkpoints": held, "as_of": rfc3339(as_of)}
+    def extra(count: int) -> dict[str, Any]:
+        counts = {"intact": not count, "runs": verified.runs, "events": verified.events}
+        compared = None if checkpoint_comparison is None else checkpoint_comparison.summary()
+        return counts | {"checkpoints": compared, "as_of": rfc3339(as_of)}
 
-    # As it is: a file that is missing is not created, an old one not brought up to date.
+    # Verifying must neither create a missing file nor migrate an old one.
     reel.db.current()
     with reel.db.reading(checked=False) as connection:
         migrations.require(connection)
         not_compared = comparison.not_compared(connection)
-        chosen = rebuild.resolve_all(connection, runs)
+        run_ids = rebuild.resolve_all(connection, runs)
         with progress.bar("Verifying") as step:
-            looking = audit.verify(connection, chosen, progress=step, counts=extent)
-            findings = rebuild.prefetched(looking)
-            if witnesses is not None:
-                findings = chain(findings, witnesses.findings(connection))
-        count = output.report(list_views.FINDINGS, findings, "findings", rest)
-    _conclude(extent, count, witnesses, all_=chosen is None)
+            verifying = audit.verify(connection, run_ids, progress=step, counts=verified)
+            findings = rebuild.prefetched(verifying)
+            if checkpoint_comparison is not None:
+                findings = chain(findings, checkpoint_comparison.findings(connection))
+        count = output.report(list_views.FINDINGS, findings, "findings", extra)
+    _conclude(verified, count, checkpoint_comparison, all_runs=run_ids is None)
     if not_compared is not None:
         terminal.write_notice(f"Not compared: the tables and their triggers; {not_compared}.")
     if count:
@@ -106,7 +107,7 @@ def verify_command(
 
 
 class _CheckpointComparison:
-    """The checkpoints to hold against the log, and who has to vouch for them."""
+    """Compares the event log with signed checkpoints."""
 
     def __init__(self, files: tuple[str, ...], public_key: str) -> None:
         from runreel.audit.checkpoints import ComparisonCounts
@@ -122,8 +123,8 @@ class _CheckpointComparison:
         return compare_all(connection, self._paths, self._key, compared=self.compared)
 
     def summary(self) -> dict[str, int]:
-        held = self.compared
-        return {"checkpoints": held.checkpoints, "runs": held.runs, "pruned": held.pruned}
+        counts = self.compared
+        return {"checkpoints": counts.checkpoints, "runs": counts.runs, "pruned": counts.pruned}
 
 
 def _checkpoint_comparison(
@@ -132,28 +133,30 @@ def _checkpoint_comparison(
     if public_key is None and not checkpoints:
         return None
     if public_key is None or not checkpoints:
-        raise click.UsageError("--checkpoint and --public-key go together.")
+        raise click.UsageError("--checkpoint and --public-key require each other.")
     if runs:
-        raise click.UsageError("Checkpoints are held against the whole log: name no runs.")
+        raise click.UsageError("--checkpoint covers the whole log: do not give RUN.")
     return _CheckpointComparison(checkpoints, public_key)
 
 
 def _conclude(
-    extent: VerifiedCounts, count: int, witnesses: _CheckpointComparison | None, *, all_: bool
+    verified: VerifiedCounts,
+    count: int,
+    checkpoint_comparison: _CheckpointComparison | None,
+    *,
+    all_runs: bool,
 ) -> None:
-    verdict = ("Not intact", "bold red") if count else ("Intact", "bold green")
-    found = f", {count:,} findings" if count else ""
-    terminal.write_notice(verdict, f": {extent.runs:,} runs, {extent.events:,} events{found}.")
-    if witnesses is not None:
-        held = witnesses.compared
-        pruned = f", {held.pruned:,} of them pruned since" if held.pruned else ""
-        terminal.write_notice(
-            f"Held against {held.checkpoints:,} checkpoints: {held.runs:,} ends of runs{pruned}."
-        )
-        terminal.write_notice(
-            ("Not seen: what happened to what came after the last of them.", "dim")
-        )
+    verdict = ("Not intact", "bold red") if count else ("OK", "bold green")
+    found = f", {counted(count, 'finding')}" if count else ""
+    total = f"{counted(verified.runs, 'run')}, {counted(verified.events, 'event')}"
+    terminal.write_notice(verdict, f": {total} verified{found}.")
+    if checkpoint_comparison is not None:
+        compared = checkpoint_comparison.compared
+        pruned = f", {compared.pruned:,} of them pruned since" if compared.pruned else ""
+        heads = f"{counted(compared.runs, 'run head')} compared{pruned}"
+        terminal.write_notice(f"{counted(compared.checkpoints, 'checkpoint')}, {heads}.")
+        terminal.write_notice(("Not covered: changes after the last checkpoint.", "dim"))
         return
     terminal.write_notice(
-        (_NOT_COVERED if all_ else f"Of the runs named alone. {_NOT_COVERED}", "dim")
+        (_NOT_COVERED if all_runs else f"Only the given runs. {_NOT_COVERED}", "dim")
     )

@@ -26,7 +26,7 @@ def header(fields: Iterable[str]) -> str:
 
 
 def row(value: dict[str, Any], fields: Iterable[str]) -> str:
-    """Convert a JSON object to a line; the field ``a.b`` is ``b`` in ``a``, null is an empty cell."""
+    """Convert a JSON object to a line; the field ``a.b`` is ``b`` in ``a``, null an empty cell."""
     return _line(_cell(_pick(value, field)) for field in fields)
 
 

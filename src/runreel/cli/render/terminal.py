@@ -76,6 +76,11 @@ def write_notice(*parts: StyledText, end: str = "\n") -> None:
     _write(sys.stderr, _text(sys.stderr, parts) + end, flush=True)
 
 
+def counted(count: int, noun: str) -> str:
+    """Format a number with its noun: ``1 run``, ``2 runs``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def ask_hidden(prompt: str) -> str:
     """Ask on the terminal without echo."""
     from getpass import getpass
