@@ -117,6 +117,6 @@ def test_the_demo_rebuilds_its_own_log_of_another_version(
         connection.commit()
     called = call_sqlite.bare("demo", "--fast")
     assert called.code == 0
-    assert called.err == f"Rebuilt {own}: another version of runreel made it.\n"
+    assert called.err == f"Rebuilt {own}: written by another version of runreel.\n"
     assert "Usage known for 2 of 2 runs." in called.out
     assert call_sqlite.bare("demo", "--fast").err == ""

@@ -245,7 +245,7 @@ def test_bad_usage_is_2_and_told(arguments: tuple[str, ...], told_sqlite: Caller
 def test_an_option_of_the_group_behind_the_command_is_explained(call_sqlite: Caller) -> None:
     called = call_sqlite.bare("runs", "--db", "x.db")
     assert called.code == 2
-    assert "goes before the command: runreel --db" in called.err
+    assert "before the command: runreel --db" in called.err
 
 
 def test_a_mistyped_command_is_guessed(call_sqlite: Caller) -> None:

@@ -116,7 +116,7 @@ def test_a_limit_of_events_says_where_to_go_on(told: Caller) -> None:
     rest = told.good("events", "run-done", "--from", first["next"], "--limit", "0", "--json").json
     assert (rest["items"], rest["next"]) == (whole[3:], None)
     assert told.good("events", "run-done", "-n", str(len(whole)), "--json").json["next"] is None
-    assert told.good("events", "run-done", "-n", "3").err == "There are more: --from 3\n"
+    assert told.good("events", "run-done", "-n", "3").err == "Next page: --from 3\n"
     typed = told.good("events", "run-done", "--type", "run", "-n", "1", "--json").json
     assert typed["items"] == [row for row in whole if row["kind"] == "run"][:1]
     assert typed["next"] == str([row["seq"] for row in whole if row["kind"] == "run"][1])
@@ -207,7 +207,7 @@ def test_a_row_that_a_run_does_not_have_is_refused(told: Caller) -> None:
     for at in (last + 1, 999, 10**30):
         refused = told("show", "run-done", "--at", str(at))
         assert (refused.code, refused.out) == (2, "")
-        assert f"no row {at}" in refused.err or f"no row has the number {at}" in refused.err
+        assert f"no row {at}" in refused.err or f"seq {at} is too large" in refused.err
     assert told.good("show", "run-done", "--at", "@1999999999", "--json").json["last_seq"] == last
 
 

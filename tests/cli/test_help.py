@@ -113,7 +113,7 @@ def test_a_group_without_a_command_but_with_an_option_is_a_usage_error(call_sqli
 def test_commands_are_grouped_by_purpose(call_sqlite: Caller) -> None:
     shown = call_sqlite.bare("--help").out
     titles = [f"{title}:" for title in groups()]
-    assert titles[:5] == ["Record:", "Look:", "Report:", "Prove:", "Look after:"]
+    assert titles[:5] == ["Record:", "Inspect:", "Report:", "Audit:", "Maintain:"]
     places = [shown.index(f"\n{title}\n") for title in titles]
     assert places == sorted(places)
     assert sorted(sum(groups().values(), ())) == sorted(COMMANDS)

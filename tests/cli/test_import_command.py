@@ -88,7 +88,7 @@ def test_an_import_of_nothing_says_so(call: Caller, tmp_path: Path) -> None:
     file = traffic.write(tmp_path / "empty.jsonl", [])
     called = call.good("import", file)
     assert called.err == f"{file} holds no event of a run: nothing to import\n"
-    assert called.out == "Runs: 0 new, 0 touched. Events: 0 stored, 0 known before.\n"
+    assert called.out == "0 runs added, 0 updated; 0 events added, 0 duplicates skipped.\n"
     told = call.good("import", file, "--json").json
     validate(told, "import")
     assert told["notices"] == [f"{file} holds no event of a run: nothing to import"]
@@ -98,7 +98,7 @@ def test_runs_that_a_server_records_at_once_go_in_whole(call: Caller, tmp_path: 
     lines = arrival_order(11)
     called = call.good("import", traffic.write(tmp_path / "server.jsonl", lines))
     assert called.err == ""
-    assert called.out == "Runs: 8 new, 8 touched. Events: 400 stored, 0 known before.\n"
+    assert called.out == "8 runs added, 0 updated; 400 events added, 0 duplicates skipped.\n"
     for n in range(8):
         events = call.good("events", f"run-{n}", "--raw", "-o", "jsonl").lines
         stored = [event["raw"] for event in events if event["kind"] == "stream_event"]

@@ -40,7 +40,7 @@ def events(tmp_path: Path) -> str:
 def test_record_stores_lines_as_a_run(call: Caller, events: str) -> None:
     identity = ("--assistant", "a", "--thread", "t", "--model", "m", "--label", "k=v=w")
     called = call.good("record", "--run", "r", "--input", events, *identity)
-    assert called.out == "Run r. Events: 3 stored, 0 known before.\n"
+    assert called.out == "Run r: 3 events added, 0 duplicates skipped.\n"
     assert called.err == ""
     shown = call.good("show", "r", "--content", "--json").json
     assert (shown["status"], shown["text"], shown["recording"]) == ("COMPLETED", "Hello", "closed")
@@ -63,7 +63,7 @@ def test_a_bad_line_is_named_the_rest_goes_in_and_it_is_1(call: Caller, tmp_path
     file.write_bytes(jsonl(EVENTS[0]) + b"{not json}\n" + b'{"x": NaN}\n' + jsonl(EVENTS[1]))
     called = call("record", "--run", "r", "--input", str(file))
     assert called.code == 1
-    assert called.out == "Run r. Events: 2 stored, 0 known before.\n"
+    assert called.out == "Run r: 2 events added, 0 duplicates skipped.\n"
     assert f"{file}:2: " in called.err
     assert f"{file}:3: " in called.err
     again = call("record", "--run", "r", "--input", str(file), "--json")
@@ -107,7 +107,7 @@ def test_record_reads_standard_input_line_by_line(call_sqlite: Caller) -> None:
         child.stdin.close()
         assert child.wait(timeout=30) == 0
         assert child.stdout is not None
-        assert child.stdout.read() == b"Run r. Events: 3 stored, 0 known before.\n"
+        assert child.stdout.read() == b"Run r: 3 events added, 0 duplicates skipped.\n"
     assert call_sqlite.good("show", "r", "--json").json["recording"] == "closed"
 
 
@@ -147,7 +147,7 @@ def test_a_recording_of_a_killed_process_is_found(call_sqlite: Caller) -> None:
 def test_import_takes_traffic_in_and_again_adds_nothing(call: Caller, tmp_path: Path) -> None:
     file = _traffic(tmp_path / "traffic.jsonl")
     called = call.good("import", file)
-    assert called.out.startswith("Runs: 1 new, 1 touched. Events: ")
+    assert called.out.startswith("1 run added, 0 updated; ")
     assert called.err == ""
     before = call.good("events", "latest", "--raw", "-o", "jsonl").out
     again = call.good("import", file, "--json").json
@@ -203,7 +203,7 @@ def test_an_import_shows_its_progress_on_a_terminal(call_sqlite: Caller, tmp_pat
     ((code, shown),) = on_terminal(("--db", call_sqlite.url, "import", _traffic(tmp_path / "t")))
     assert code == 0
     assert "Importing" in shown
-    assert shown.rstrip().endswith("known before.")
+    assert shown.rstrip().endswith("skipped.")
 
 
 @pytest.mark.parametrize("name", RECORDINGS)

@@ -58,7 +58,7 @@ def test_no_table_is_wider_than_the_terminal(columns: int, wide: Caller) -> None
         table = [
             line
             for line in map(click.unstyle, re.sub(r"\x1b\[[0-9]*[AK]", "", shown).splitlines())
-            if not line.startswith(("Shortened", "Usage known", "Runs:", "Places:", "Looking"))
+            if not line.startswith(("Shortened", "Usage known", "Runs:", "Places:", "Searching"))
         ]
         assert len(table) > 2, command
         for line in table:

@@ -34,7 +34,7 @@ def test_it_lists_first_and_changes_nothing(told: Caller) -> None:
     assert header == ["RUN", "ACTION", "STATUS", "ENDED", "(UTC)", "ROWS", "BYTES", "WHY"]
     assert [(line[0], line[1]) for line in listed] == [(run, "prunable") for run in ENDED]
     assert called.err.startswith("Runs: 3. Rows: ")
-    assert called.err.endswith("Nothing is pruned yet: add --yes.\n")
+    assert called.err.endswith("Dry run: add --yes to prune.\n")
     assert rows(told) == before
 
 
@@ -72,7 +72,7 @@ def test_with_yes_they_go_and_who_asks_for_one_is_told_why(told: Caller) -> None
         assert missing.code == 2
         assert missing.err.startswith("Error: run run-done was pruned at ")
         assert "UTC by the keeper: kept for a day\nHint: " in missing.err
-    assert told.good("verify").err.startswith("Intact: 4 runs")
+    assert told.good("verify").err.startswith("OK: 4 runs")
     assert told.good("rebuild", "--check").out == ""
     assert told.good("prune", *NOW).err == "No runs.\n"
     assert told("prune", *NOW, "--fail-empty").code == 1
@@ -122,7 +122,7 @@ def test_a_status_is_chosen_in_letters_of_either_case(told: Caller) -> None:
         (("--older-than", "soon"), "invalid time 'soon'"),
         ((*NOW, "--status", "fine"), "invalid status 'fine'; choose from"),
         ((*NOW, "--batch", "0"), "0 is not in the range"),
-        ((*NOW, "--purge"), "--purge goes with --yes"),
+        ((*NOW, "--purge"), "--purge requires --yes"),
         ((*NOW, "--yes", "--reason", "a\x1b[2Jb"), "non-empty, without control characters"),
     ],
 )
@@ -148,7 +148,7 @@ def test_an_import_says_how_many_runs_were_pruned(told: Caller, tmp_path: Any) -
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     called = told.good("import", str(path))
     assert called.err == "2 runs were pruned and stay so\n"
-    assert called.out == "Runs: 1 new, 1 touched. Events: 1 stored, 0 known before.\n"
+    assert called.out == "1 run added, 0 updated; 1 event added, 0 duplicates skipped.\n"
     assert told.good("import", str(path), "--json").json["notices"] == [called.err.strip()]
 
 

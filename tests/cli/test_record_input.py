@@ -71,7 +71,7 @@ def recording(command: list[str], call: Caller) -> Iterator[subprocess.Popen[byt
 def test_a_pipe_is_the_input(call_sqlite: Caller, record: list[str]) -> None:
     done = run(record, PARTIAL + DONE)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout == b"Run r. Events: 2 stored, 0 known before.\n"
+    assert done.stdout == b"Run r: 2 events added, 0 duplicates skipped.\n"
     assert (shown(call_sqlite)["text"], shown(call_sqlite)["recording"]) == ("Hello", "closed")
 
 

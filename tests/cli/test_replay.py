@@ -117,7 +117,7 @@ def test_a_source_s_own_times_pace_an_import_and_that_is_said(
     call_sqlite.good("import", lines(tmp_path, 1.0, 1.5, 4.5))
     called = call_sqlite.good("replay", "imported")
     assert slept == [0.5, 3.0]
-    assert "source's own" in called.err
+    assert "Timing of the source" in called.err
     assert called.out == "abc\n"
 
 

@@ -123,7 +123,7 @@ def test_pages_follow_each_other(told: Caller) -> None:
 def test_the_next_page_is_told_on_stderr(format_: str, told: Caller) -> None:
     cursor = told.good("runs", "-n", "3", "--json").json["next"]
     called = told.good("runs", "-n", "3", "-o", format_)
-    assert called.err == f"There are more: --after {cursor}\n"
+    assert called.err == f"Next page: --after {cursor}\n"
     assert cursor not in called.out
 
 

@@ -35,7 +35,7 @@ def test_a_falsified_projection_is_named_and_mended(told: Caller) -> None:
 
     mended = told.good("rebuild")
     assert mended.out == called.out
-    assert "mended" in mended.err
+    assert "repaired" in mended.err
     assert told.good("rebuild", "--check").out == ""
     assert told.good("show", "run-done", "--json").json["model"] == "model-a"
 
@@ -88,7 +88,7 @@ def test_a_recording_whose_process_lives_is_left(told: Caller) -> None:
 def test_the_revision_is_told(call: Caller) -> None:
     assert call.good("db", "current").out == f"{HEAD}\n"
     assert call.good("db", "current", "--json").json == {"revision": HEAD}
-    assert call.good("db", "upgrade").out.endswith(f": revision {HEAD} already.\n")
+    assert call.good("db", "upgrade").out.endswith(f": already at revision {HEAD}.\n")
 
 
 def test_a_missing_sqlite_file_is_created_by_upgrade(call_sqlite: Caller, tmp_path: Path) -> None:
@@ -125,8 +125,8 @@ def test_an_upgrade_says_what_is_not_as_it_made_it(call: Caller) -> None:
         connection.execute("DROP INDEX runs_by_start")
     called = call("db", "upgrade")
     assert called.code == 1
-    assert called.out.endswith(f": revision {HEAD} already.\n")
-    assert called.err == "Not as it should be: runs: index runs_by_start is missing.\n"
+    assert called.out.endswith(f": already at revision {HEAD}.\n")
+    assert called.err == "Schema differs: runs: index runs_by_start is missing.\n"
 
 
 def test_the_roles_of_postgres_are_printed_and_no_database_touched(call_sqlite: Caller) -> None:

@@ -30,7 +30,7 @@ def test_an_intact_log_says_how_much_was_verified_and_what_cannot_be(told: Calle
     assert called.out == ""
     first, second = called.err.splitlines()
     with runreel.open(told.url) as reel:
-        assert first == f"Intact: 4 runs, {len(logs.rows(reel))} events."
+        assert first == f"OK: 4 runs, {len(logs.rows(reel))} events verified."
     assert "checkpoint" in second
     answer = told.good("verify", "--json").json
     validate(answer, "verify")
@@ -39,7 +39,7 @@ def test_an_intact_log_says_how_much_was_verified_and_what_cannot_be(told: Calle
 
 
 def test_an_empty_log_is_intact(call: Caller) -> None:
-    assert call.good("verify").err.startswith("Intact: 0 runs, 0 events.")
+    assert call.good("verify").err.startswith("OK: 0 runs, 0 events verified.")
 
 
 def test_what_is_wrong_is_named_in_every_format(told: Caller) -> None:
@@ -70,8 +70,8 @@ def test_runs_can_be_verified_alone(told: Caller) -> None:
     spoil(told)
     assert told("verify", "run-d").code == 1
     good = told.good("verify", "run-failed", "open-run")
-    assert good.err.startswith("Intact: 2 runs")
-    assert "named alone" in good.err
+    assert good.err.startswith("OK: 2 runs")
+    assert "Only the given runs" in good.err
     assert [f["what"] for f in told("verify", "ghost", "--json").json["findings"]] == ["stray"]
     assert told("verify", "nowhere").code == 2
 
