@@ -147,7 +147,7 @@ def test_an_import_says_how_many_runs_were_pruned(told: Caller, tmp_path: Any) -
     told.good("prune", *NOW, "--yes")
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     called = told.good("import", str(path))
-    assert called.err == "2 runs were pruned and stay so\n"
+    assert called.err == "2 runs skipped: pruned earlier\n"
     assert called.out == "1 run added, 0 updated; 1 event added, 0 duplicates skipped.\n"
     assert told.good("import", str(path), "--json").json["notices"] == [called.err.strip()]
 

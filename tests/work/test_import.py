@@ -100,7 +100,7 @@ def test_a_stream_delivered_twice_over_is_imported_in_time_that_grows_with_it(re
         return look(recorder)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Recorder, "_look", counted)
+        patch.setattr(Recorder, "_read_rows", counted)
         report = import_files(reel.db, [traffic.write(tmp_path / "doubled.jsonl", doubled)])
 
     assert (report.events_new, report.events_known) == (401, 400)

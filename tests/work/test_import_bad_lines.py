@@ -111,7 +111,7 @@ def test_a_line_between_two_runs_that_names_none_leaves_both_untouched(reel, tmp
 
     at = len(GOOD) + len(BAD) + 1
     assert [(p.line, p.run_id) for p in report.problems] == [(at, "bad"), (at, "other")]
-    assert report.problems[1].message == "run other begins behind this line, which may be of it"
+    assert report.problems[1].message == "run other begins after this line, which may belong to it"
     assert logs.run_ids(reel) == ["good", "last"]
 
 
@@ -144,7 +144,7 @@ def test_an_event_without_a_run_is_named_and_the_runs_behind_it_go_in(reel, tmp_
     report = import_files(reel.db, [traffic.write(tmp_path / "f.jsonl", [orphan, orphan, *GOOD])])
 
     assert [(problem.line, problem.run_id) for problem in report.problems] == [(1, None), (2, None)]
-    assert all("belongs to no run" in problem.message for problem in report.problems)
+    assert all("no run_id" in problem.message for problem in report.problems)
     assert logs.said(reel, "good") == [line["data"] for line in GOOD]
 
 
@@ -172,7 +172,7 @@ def test_a_run_of_two_sources_is_left_untouched(reel, tmp_path, first):
     report = import_files(reel.db, [traffic.write(tmp_path / "f.jsonl", [*GOOD, *mixed])])
 
     assert {problem.run_id for problem in report.problems} == {"bad"}
-    assert "run bad is told by" in report.problems[0].message
+    assert "run bad has events of two sources" in report.problems[0].message
     assert logs.run_ids(reel) == ["good"]
 
 
@@ -259,7 +259,7 @@ def test_notes_of_another_log_are_left_out_and_that_is_said(reel, tmp_path):
     note = {"run_id": "good", "kind": "note", "type": "closed"}
     report = import_files(reel.db, [traffic.write(tmp_path / "f.jsonl", [*GOOD, note, note])])
 
-    assert report.notices == ["notes of another recorder were left out"]
+    assert report.notices == ["notes of another recorder were skipped"]
     assert (report.problems, report.events_new) == ([], len(GOOD))
 
 

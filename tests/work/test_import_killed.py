@@ -20,7 +20,7 @@ RUNS = 60
 # Small batches: many commits to be killed between, or in.
 IMPORT = """
 import sys
-from runreel import batch
+from runreel.importing import batch
 import runreel
 from runreel.importing.import_files import import_files
 batch.ROWS = int(sys.argv[1])

@@ -154,7 +154,7 @@ def test_a_batch_keeps_the_rows_of_every_holder(reel, first_is_new, second_is_ne
     batch.flush()
 
     assert logs.said(reel, "run-1") == events
-    assert not batch.holds("run-1")
+    assert not batch.contains("run-1")
 
 
 @pytest.mark.parametrize("part", range(2))

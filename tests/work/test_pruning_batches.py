@@ -91,7 +91,7 @@ def fill(reel: Reel, runs: int) -> None:
             "run", {"type": "COMPLETED", "usage": {"prompt_tokens": n, "completion_tokens": 0}}
         )
         recorder.close()
-        if batch.full:
+        if batch.is_full:
             batch.flush()
     batch.flush()
 

@@ -68,12 +68,12 @@ def test_an_import_leaves_pruned_runs_and_takes_in_the_rest(reel: Reel, tmp_path
     report = import_files(reel.db, [path])
 
     assert report.problems == []
-    assert report.notices == ["3 runs were pruned and stay so"]
+    assert report.notices == ["3 runs skipped: pruned earlier"]
     assert (report.runs_new, report.runs_touched) == (1, 1)
     assert report.events_new == len(logs.told(reel, "new"))
     assert [row for row in logs.rows(reel) if row.run_id != "new"] == left
     report = import_files(reel.db, [str(tmp_path / "old.jsonl")])
-    assert report.notices == ["3 runs were pruned and stay so"]
+    assert report.notices == ["3 runs skipped: pruned earlier"]
     assert (report.events_new, report.events_known) == (0, 0)
     whole(reel)
 
@@ -95,7 +95,7 @@ def test_an_import_whose_run_is_pruned_before_its_rows_are_committed(
     more = [*lines, *traffic.streamed("new", thread="new")]
     report = import_files(reel.db, [traffic.write(tmp_path / "all.jsonl", more)])
     assert report.problems == []
-    assert report.notices == ["1 run was pruned and stays so"]
+    assert report.notices == ["1 run skipped: pruned earlier"]
     assert len(logs.rows(reel, "old")) == 1
     assert reel.run("new").status is RunStatus.COMPLETED
     whole(reel)

@@ -79,7 +79,7 @@ def test_going_on_where_it_stopped_stores_the_rest(reel):
         ("{", "not JSON"),
         ('{"type": "DONE", "x": NaN}', "NaN is not JSON"),
         ("[]", "a JSON object"),
-        (traffic.streamed("run-2")[1], "of run run-2, not of run-1"),
+        (traffic.streamed("run-2")[1], "belongs to run run-2, not to run-1"),
         ({"type": "DONE", "text": "Hi"}, "an event of plain, not of yandex-assistants"),
         ('{"type": "run", "data": {"x": ' + "[" * 200 + "]" * 200 + "}}", "nested"),
     ],

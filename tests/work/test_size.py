@@ -49,7 +49,7 @@ def bytes_per_run(folder: Path, ids: list[str], events: int, characters: int) ->
             for line in answered(run_id, events, characters, chance):
                 recorder.offer(line["type"], line["data"])
             recorder.close()
-            if batch.full:
+            if batch.is_full:
                 batch.flush()
         batch.flush()
         assert reel.result(ids[-1]).text

@@ -1,8 +1,8 @@
-"""Attributes unreadable lines that name no run, by the lines around them.
+"""Attributes unreadable lines without a run id to runs, by the lines around them.
 
-Where the lines of one run follow each other, an unreadable line is of the run before or after it.
-Where runs are mixed, the numbers of the events decide: it is of the run that skips one there. A
-line that none of this attributes is of no run: nothing is left out for it.
+If the lines of each run are contiguous, an unreadable line belongs to the run before or after it.
+If runs are interleaved, it belongs to the run whose event numbers skip one there. A line that
+cannot be attributed belongs to no run, and no run is skipped because of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 class RunLine(NamedTuple):
-    """A line of a run: its line number, whether it names the run, and its event's number."""
+    """A readable line of a run.
+
+    ``line`` is its line number, ``named`` whether it contains the run id, ``number`` the source's
+    number of its event.
+    """
 
     line: int
     run_id: str
@@ -25,10 +29,10 @@ class RunLine(NamedTuple):
 
 
 class Attribution(NamedTuple):
-    """The runs that an unreadable line may be of.
+    """The runs that an unreadable line may belong to.
 
-    ``before`` is the run of the line before it, ``after`` one that begins after it, ``skipping``
-    are the runs whose numbers skip an event there.
+    ``before`` is the run of the line before it, ``after`` a run that begins after it, ``skipping``
+    the runs whose event numbers have a gap there.
     """
 
     before: str | None
@@ -42,7 +46,7 @@ class _Run:
     last_position: int = 0
     lines: int = 0
     highest: int = -1
-    # The last line whose event had a number, at first the run's first line.
+    # Line number of the last numbered event; at first that of the run's first line.
     numbered_line: int = 0
 
     @property
@@ -51,10 +55,10 @@ class _Run:
 
 
 def attribute(lines: Iterable[RunLine], unreadable: Sequence[int]) -> dict[int, Attribution]:
-    """The runs of each unreadable line.
+    """Return the possible runs of each unreadable line, by line number.
 
-    ``lines`` are the file's readable lines in order, ``unreadable`` the numbers of the others,
-    sorted.
+    ``lines`` are the file's readable lines in order; ``unreadable`` are the line numbers of the
+    others, sorted.
     """
     runs: dict[str, _Run] = {}
     before: dict[int, str | None] = {}
@@ -68,7 +72,7 @@ def attribute(lines: Iterable[RunLine], unreadable: Sequence[int]) -> dict[int, 
             pending += 1
         run = runs.get(line.run_id)
         if run is None:
-            # A recording may begin in the middle of a stream: its first number shows nothing.
+            # A recording may begin in the middle of a stream: its first number is no gap.
             highest = -1 if line.number is None else line.number - 1
             run = runs[line.run_id] = _Run(position, numbered_line=line.line, highest=highest)
         for number in _skipped(run, line, unreadable):
@@ -83,7 +87,7 @@ def attribute(lines: Iterable[RunLine], unreadable: Sequence[int]) -> dict[int, 
 
 
 def _skipped(run: _Run, line: RunLine, unreadable: Sequence[int]) -> Sequence[int]:
-    """The unreadable lines at which the run's numbers skip an event."""
+    """Return the unreadable lines at which the run's event numbers have a gap."""
     if line.number is None or line.number <= run.highest:
         return ()
     found: Sequence[int] = ()
@@ -98,7 +102,7 @@ def _attribution(
     runs: dict[str, _Run], before: str | None, after: RunLine | None, skipping: list[str]
 ) -> Attribution:
     if after is not None and not after.named:
-        # The unreadable line may have named the run that this one is of.
+        # The unreadable line may have named the run that this line belongs to.
         return Attribution(before, None, tuple(run for run in skipping if run != before))
     if skipping:
         return Attribution(None, None, tuple(skipping))

@@ -1,4 +1,4 @@
-"""Many runs' rows in one transaction: how an import commits."""
+"""Import batches: rows of many runs committed in one transaction."""
 
 from __future__ import annotations
 
@@ -15,90 +15,90 @@ if TYPE_CHECKING:
     from runreel.recording.recorder import Recorder
     from runreel.store.database import Database
 
+# Maximum rows of a batch, and maximum characters of their values: a batch is held in memory.
 ROWS = 1_000
-# Characters, of values as they came: what is held back is held in memory.
 WEIGHT = 8_000_000
 
 
 class PendingRun(Protocol):
-    """A run that holds rows back."""
+    """A run with rows that are not committed yet."""
 
     run_id: str
 
     def drain(self) -> tuple[list[EventRow], RunProjection | None]:
-        """The rows, to commit them, and what lists show after them."""
+        """Hand over the rows to commit, and the projection after them if they change it."""
         ...
 
     def retry(self, rows: list[EventRow], /) -> None:
-        """Offer once more what rows hold that were not stored: somebody else was faster."""
+        """Offer the events of these rows again, after an append conflict."""
         ...
 
 
 class Batch:
-    """Commits the rows that runs hold back all at once, when there are enough of them.
+    """Collects pending rows of runs and commits them together.
 
-    ``pruned`` are the runs whose rows were not committed because they had been pruned.
+    ``pruned`` are the ids of runs whose rows were not committed because the run was pruned.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.pruned: set[str] = set()
         self._count = self._weight = 0
-        self._held: dict[str, PendingRun] = {}
+        self._pending: dict[str, PendingRun] = {}
 
-    def hold(self, run: PendingRun, row: EventRow) -> None:
-        """Have a run's rows committed with the others', of which this is the last."""
-        held = self._held.get(run.run_id)
-        if held is not run:
-            if held is not None:
-                # Another holder's rows of this run come first.
+    def add_run(self, run: PendingRun, row: EventRow) -> None:
+        """Add a run with pending rows; call it for each row, with the row last added to it."""
+        pending = self._pending.get(run.run_id)
+        if pending is not run:
+            if pending is not None:
+                # Rows of the same run from another writer must be committed first.
                 self.flush()
-            self._held[run.run_id] = run
+            self._pending[run.run_id] = run
         self._count += 1
         self._weight += len(row.payload or "")
 
-    def add(self, recorder: Recorder, unit: AppendUnit, redo: Callable[[], object] | None) -> None:
-        """Take rows; ``redo`` offers their event again where another recorder was faster."""
-        held = self._held.get(recorder.run_id)
-        if not isinstance(held, _RecorderBatch) or held.recorder is not recorder:
-            if held is not None:
+    def add(self, recorder: Recorder, unit: AppendUnit, retry: Callable[[], object] | None) -> None:
+        """Add rows of a recorder; ``retry`` offers their event again after an append conflict."""
+        pending = self._pending.get(recorder.run_id)
+        if not isinstance(pending, _RecorderBatch) or pending.recorder is not recorder:
+            if pending is not None:
                 self.flush()
-            held = self._held[recorder.run_id] = _RecorderBatch(recorder)
-        held.rows += unit.rows
+            pending = self._pending[recorder.run_id] = _RecorderBatch(recorder)
+        pending.rows += unit.rows
         self._count += len(unit.rows)
         self._weight += sum((row.keep or 0) + len(row.payload or "") for row in unit.rows)
-        if redo is not None:
-            held.redo.append(redo)
+        if retry is not None:
+            pending.retries.append(retry)
 
-    def holds(self, run_id: str) -> bool:
-        """Whether rows of this run are not committed yet: the log does not know its head then."""
-        return run_id in self._held
+    def contains(self, run_id: str) -> bool:
+        """True if rows of this run are not committed yet, so that the log lacks its head."""
+        return run_id in self._pending
 
     @property
-    def full(self) -> bool:
-        """Whether it is time to flush."""
+    def is_full(self) -> bool:
+        """True if the batch should be flushed."""
         return self._count >= ROWS or self._weight >= WEIGHT
 
     def flush(self) -> None:
-        """Commit what is held.
+        """Commit all pending rows.
 
         Raises:
-            LogError: if the database does not take it; what it refuses is not stored then.
+            LogError: if the database fails; the rows that it rejects are not stored.
         """
-        held = list(self._held.values())
-        self._held, self._count, self._weight = {}, 0, 0
-        if not held:
+        pending = list(self._pending.values())
+        self._pending, self._count, self._weight = {}, 0, 0
+        if not pending:
             return
-        units = [AppendUnit(*run.drain()) for run in held]
+        units = [AppendUnit(*run.drain()) for run in pending]
         outcomes = committer_of(self._database).commit_all(units)
-        for run, unit, outcome in zip(held, units, outcomes, strict=True):
+        for run, unit, outcome in zip(pending, units, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 raise outcome
             if not outcome:
                 self._retry(run, unit)
 
     def _retry(self, run: PendingRun, unit: AppendUnit) -> None:
-        """Somebody else records this run: each of its events by itself, from now on."""
+        """Offer the events one by one, now and later: another process records this run."""
         try:
             run.retry(unit.rows)
         except RunPruned:
@@ -106,23 +106,24 @@ class Batch:
 
 
 class _RecorderBatch:
-    """What is held back of a run that has a recorder."""
+    """The pending rows of a run that has a recorder."""
 
-    __slots__ = ("recorder", "redo", "rows", "run_id")
+    __slots__ = ("recorder", "retries", "rows", "run_id")
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.run_id = recorder.run_id
         self.rows: list[EventRow] = []
-        self.redo: list[Callable[[], object]] = []
+        self.retries: list[Callable[[], object]] = []
 
     def drain(self) -> tuple[list[EventRow], RunProjection | None]:
-        owes, self.recorder.projection_pending = self.recorder.projection_pending, False
-        return self.rows, self.recorder.projected() if owes else None
+        projection_pending = self.recorder.projection_pending
+        self.recorder.projection_pending = False
+        return self.rows, self.recorder.projected() if projection_pending else None
 
     def retry(self, _: list[EventRow]) -> None:
         self.recorder.batch = None
         self.recorder.opened = False
         self.recorder.reload()
-        for redo in self.redo:
-            redo()
+        for retry in self.retries:
+            retry()

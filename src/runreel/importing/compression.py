@@ -1,4 +1,4 @@
-"""Reads compressed files, which are recognised by their first bytes."""
+"""Decompresses files; the format is detected by the first bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runreel.model.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# First bytes, name, and modules that read the format, the best one first.
+# First bytes, name, and modules that read the format, in order of preference.
 _FORMATS = (
     (b"\x1f\x8b", "gzip", ("gzip",)),
     (b"\x28\xb5\x2f\xfd", "zstd", ("compression.zstd", "backports.zstd")),
@@ -23,16 +23,16 @@ LONGEST_MAGIC = 6
 
 
 def format_of(head: bytes) -> str | None:
-    """The name of the compression format that a file with these first bytes has, if any."""
+    """Return the compression format of a file with these first bytes, None if uncompressed."""
     return next((name for magic, name, _ in _FORMATS if head.startswith(magic)), None)
 
 
 @contextmanager
 def decompressed(file: IO[bytes], name: str) -> Iterator[IO[bytes]]:
-    """The content of a file in the format called ``name``.
+    """Open the decompressed content of a file in the format ``name``.
 
     Raises:
-        BadInput: if no module reads the format, or if the data is damaged or ends too early.
+        BadInput: if no module for the format is installed, or the data is damaged or truncated.
     """
     modules = next(modules for _, known, modules in _FORMATS if known == name)
     module = _imported(name, modules)
@@ -58,9 +58,9 @@ def _imported(name: str, modules: tuple[str, ...]) -> Any:
 
 
 def _is_of_the_data(error: Exception, module: Any) -> bool:
-    """Whether a decoder found the error, not the system."""
+    """True if the decoder raised the error, not the operating system."""
     if isinstance(error, OSError):
-        # Errors of the system have a number; those of gzip and bz2 have none.
+        # Errors of the operating system have an errno; those of gzip and bz2 have none.
         return error.errno is None
     own = [getattr(module, name, EOFError) for name in ("LZMAError", "ZstdError")]
     return isinstance(error, (EOFError, zlib.error, *own))

@@ -1,4 +1,4 @@
-"""Recognises files that are no recorded traffic by their first bytes."""
+"""Recognises files that are not recorded traffic, by their first bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runreel.model.errors import BadValue
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-# How much of a file is looked at.
+# Number of bytes examined.
 HEAD = 64 * 1024
 UTF8_BOM = b"\xef\xbb\xbf"
 
@@ -31,9 +31,9 @@ _OUTPUT = (
 
 
 def refusal(head: bytes) -> str | None:
-    """Why a file with these first bytes holds no recorded traffic; None if it may hold some."""
-    why = _not_text(head) or _not_lines(head.removeprefix(UTF8_BOM))
-    return None if why is None else f"the file {why}"
+    """Return why a file with these first bytes is not recorded traffic; None if it may be."""
+    reason = _not_text(head) or _not_lines(head.removeprefix(UTF8_BOM))
+    return None if reason is None else f"the file {reason}"
 
 
 def _not_text(head: bytes) -> str | None:
@@ -42,7 +42,7 @@ def _not_text(head: bytes) -> str | None:
             return message
     if head.startswith(_UTF16):
         return "is UTF-16, not UTF-8: convert it with `iconv -f UTF-16 -t UTF-8`"
-    # A power failure may leave NUL bytes among lines.
+    # A power failure may leave NUL bytes between lines.
     return "is binary, not JSON lines" if b"\0" in head and b'\n{"' not in head else None
 
 
@@ -58,20 +58,20 @@ def _not_lines(head: bytes) -> str | None:
 
 
 def refuse_output(value: Any) -> str | None:
-    """Why a line with this value is no recorded event; None if it may be one."""
+    """Return why a line with this value is not a recorded event; None if it may be one."""
     command = output_of(value.keys()) if isinstance(value, dict) else None
     return None if command is None else "this line " + _OUTPUT.format(command=command)
 
 
 def output_of(names: AbstractSet[str]) -> str | None:
-    """The command of runreel that prints objects with these keys, None if there is none."""
+    """Return the runreel command that prints objects with these keys, None if there is none."""
     if names >= _EVENTS:
         return "events"
     return "runs" if names >= _RUNS else None
 
 
 def _names(line: bytes) -> AbstractSet[str]:
-    """The keys of a JSON object, or the columns that a line of CSV names."""
+    """Return the keys of a JSON object, or the column names of a CSV header."""
     value = _object(line)
     return {*line.decode(errors="replace").split(",")} if value is None else value.keys()
 

@@ -1,4 +1,4 @@
-"""Recorded traffic into the log: whole files at once, or one run's lines as they arrive."""
+"""Stores recorded traffic: import of complete files, or one run's lines as they arrive."""
 
 from __future__ import annotations
 
@@ -42,52 +42,52 @@ if TYPE_CHECKING:
 
 CUT = "the input ended before the last event of the run"
 
-# After these a source's stream has nothing to say until the program answers.
+# In these states a stream is over, or waits for the program's tool results.
 _ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.TOOL_CALLS)
-# How many events may come before the one that shows which source the run has.
-_MOST_HELD = 100
+# Maximum number of events held until one shows the source of the run.
+_MAX_HELD = 100
 
 
 def import_files(
     database: Database, paths: Sequence[str], *, progress: Progress | None = None
 ) -> Report:
-    """Store recorded traffic; ``-`` is standard input. Importing again adds nothing.
+    """Import recorded traffic from files; ``-`` is standard input. Duplicates are skipped.
 
-    A run with a line that cannot be read is left untouched, and so is one that was pruned; the rest
-    goes in. Compressed files are decompressed; a file that is no JSON lines is one problem.
-    ``progress`` gets bytes read, bytes in all and lines stored; every file is read twice, all of
-    them before anything is stored.
+    Runs with an unreadable line and pruned runs are skipped; all others are stored. Compressed
+    files are decompressed. A file that is not JSON Lines is reported as one problem. Each file is
+    read twice; all are checked before anything is stored. ``progress`` receives the bytes read so
+    far, the total of bytes to read and the lines stored.
 
     Raises:
         UsageError: if a file cannot be opened.
-        LogError: if the database fails; runs stored before stay.
+        LogError: if the database fails; runs stored before remain.
     """
-    report, ends = Report(), LastLineIndex()
+    report, last_lines = Report(), LastLineIndex()
     with input_files.opened(paths) as files:
         done = sum(source.size for source in files)
         step = _step(progress, done * 2)
-        surveys = {
-            place: _scanned(source, ends)
-            for place, source in enumerate(files)
+        prescans = {
+            file_index: _prescan(source, last_lines)
+            for file_index, source in enumerate(files)
             if source.refusal is None
         }
-        importer = Importer(database, report, ends)
-        for place, source in enumerate(files):
-            survey = surveys.get(place)
-            if survey is None:
+        importer = Importer(database, report, last_lines)
+        for file_index, source in enumerate(files):
+            prescan = prescans.get(file_index)
+            if prescan is None:
                 report.problems.append(Problem(source.name, 1, str(source.refusal), None))
                 continue
-            report.problems += survey.problems
+            report.problems += prescan.problems
             with source.open() as file:
-                importer.store(file, survey, partial(step, done))
+                importer.store(file, prescan, partial(step, done))
             done += source.size
             step(done, 0, report.lines)
     importer.finish()
-    report.notices += _empty([survey for survey in surveys.values() if survey.is_empty])
+    report.notices += _empty_notice([prescan for prescan in prescans.values() if prescan.is_empty])
     return report
 
 
-def record_lines(  # noqa: PLR0913 - what a user can say of a run
+def record_lines(  # noqa: PLR0913 - the options of a user
     database: Database,
     lines: Iterable[bytes | Arrival],
     *,
@@ -98,11 +98,11 @@ def record_lines(  # noqa: PLR0913 - what a user can say of a run
 ) -> Report:
     """Store one run's events as they arrive, each committed before the next is read.
 
-    ``lines`` are JSON lines, events of a server-sent stream, or both: lines with or without their
-    ends, or chunks of any size with the time of their arrival, at which their events are stored.
-    The source is that of the run in the log, else the first one that a line's shape shows, unless
-    it is named. Lines that cannot be read are reported and left out. Where the input ends before
-    the source's last event, the report says ``cut``, and the recording is interrupted.
+    ``lines`` are JSON lines, server-sent events, or both: lines with or without line ends, or
+    chunks of any size with the time of their arrival, which becomes the time of their events.
+    Without ``source``, the source is that of the run in the log, or else is detected from the
+    lines. Unreadable lines are reported and skipped. If the input ends before the source's last
+    event, the recording is interrupted and ``cut`` is set in the report.
 
     Raises:
         SourceMismatch: if the log has the run from another source.
@@ -123,7 +123,7 @@ def record_lines(  # noqa: PLR0913 - what a user can say of a run
 
 
 class _LineRecording:
-    """A run whose events come as payloads; ``report`` says what became of them."""
+    """Records a run from payloads; ``report`` counts what was stored."""
 
     def __init__(
         self, database: Database, run_id: str, source: str | None, identity: dict[str, Any]
@@ -131,13 +131,13 @@ class _LineRecording:
         self.report = Report(source=source)
         self._database = database
         self._run_id = run_id
-        self._named = source is not None
-        self._known = source or self._stored_source()
+        self._source_is_given = source is not None
+        self._source = source or self._stored_source()
         self._identity = identity
         self._clock = ArrivalClock()
         self._recorder: Recorder | None = None
         self._completion: Completion | None = None
-        self._held: list[tuple[Payload, Arrival | None]] = []
+        self._undecided: list[tuple[Payload, Arrival | None]] = []
         self._done = self._ending = False
 
     def add(self, payload: Payload, arrival: Arrival | None) -> None:
@@ -151,17 +151,17 @@ class _LineRecording:
         try:
             line = self._line(payload)
             if line is None:
-                self._held.append((payload, arrival))
+                self._undecided.append((payload, arrival))
             else:
                 self._release(line.source)
                 self._store(payload, line, arrival)
         except BadInput as error:
             self._refuse(payload, error)
-        if len(self._held) > _MOST_HELD:
+        if len(self._undecided) > _MAX_HELD:
             self._decide()
 
     def end(self) -> None:
-        """Close the recording; interrupt it where the source's last event has not come."""
+        """Close the recording; interrupt it if the source's last event is missing."""
         self._decide()
         self._clock.set(None)
         recorder, self._ending = self._recorder, True
@@ -178,7 +178,7 @@ class _LineRecording:
         self.report.problems.sort(key=lambda problem: problem.line)
 
     def interrupt(self, reason: str) -> None:
-        """End the recording early. Never raises, for the caller has an error already."""
+        """Interrupt the recording. Never raises RunreelError: the caller has an error already."""
         with suppress(RunreelError):
             self._decide()
         self._clock.set(None)
@@ -187,13 +187,13 @@ class _LineRecording:
             return
         with suppress(RunreelError):
             if self._ending:
-                # Whether the last note was stored is unknown.
+                # It is unknown if the last note was stored.
                 recorder.reload()
         if recorder.state.recording == OPEN:
             GuardedRecorder(recorder).interrupt(reason)
 
     def _finish(self) -> None:
-        """The stream says that it is over: a row says so where no event before did."""
+        """Handle ``[DONE]``; append it as a row if no earlier event has ended the run."""
         self._decide(CHAT)
         recorder = self._recorder
         if recorder is not None and recorder.source == CHAT and not self._is_over():
@@ -206,21 +206,18 @@ class _LineRecording:
         self.report.problems.append(Problem("-", payload.number, str(error), self._run_id))
 
     def _line(self, payload: Payload) -> Line | None:
-        """The event in a payload; None where it does not show the source and nothing else does."""
-        value = self._value(payload, self._known)
-        line = (
-            line_of_source(self._known, value)
-            if self._named and self._known
-            else try_detect_line(value)
-        )
+        """Return the event of a payload; None while the source is unknown."""
+        value = self._value(payload, self._source)
+        given = self._source if self._source_is_given else None
+        line = line_of_source(given, value) if given else try_detect_line(value)
         if line is None or not line.certain:
-            if self._known is None:
+            if self._source is None:
                 return None
-            line = line_of_source(self._known, value)
-        elif self._recorder is not None and line.source != self._known:
-            raise BadInput(f"this is an event of {line.source}, not of {self._known}")
+            line = line_of_source(self._source, value)
+        elif self._recorder is not None and line.source != self._source:
+            raise BadInput(f"this is an event of {line.source}, not of {self._source}")
         if line.run_id not in (None, self._run_id):
-            raise BadInput(f"this line is of run {line.run_id}, not of {self._run_id}")
+            raise BadInput(f"this line belongs to run {line.run_id}, not to {self._run_id}")
         return line
 
     @staticmethod
@@ -231,16 +228,16 @@ class _LineRecording:
         return self._recorder is not None and self._recorder.state.status in _ENDED
 
     def _decide(self, source: str | None = None) -> None:
-        """Store what is held, as of ``source`` or else of the first source that fits."""
-        shapes = [try_detect_line(self._value(payload, source)) for payload, _ in self._held]
+        """Store the held events as of ``source``, or of the first source that one of them shows."""
+        shapes = [try_detect_line(self._value(payload, source)) for payload, _ in self._undecided]
         self._release(next((source or line.source for line in shapes if line is not None), None))
 
     def _release(self, source: str | None) -> None:
-        """Store what is held, if the source is known now, and report it as unreadable if not."""
-        if not self._held:
+        """Store the held events; report them as unreadable if the source is still unknown."""
+        if not self._undecided:
             return
-        held, self._held = self._held, []
-        for payload, arrival in held:
+        undecided, self._undecided = self._undecided, []
+        for payload, arrival in undecided:
             value = self._value(payload, source)
             try:
                 line = detect_line(value) if source is None else line_of_source(source, value)
@@ -250,14 +247,14 @@ class _LineRecording:
 
     def _store(self, payload: Payload, line: Line, arrival: Arrival | None) -> None:
         self._clock.set(arrival)
-        recorder = self._recorder or self._begin(line.source)
+        recorder = self._recorder or self._open_recorder(line.source)
         if self._completion is not None:
             self._completion.add(line.kind, line.value)
-        offer = recorder.offer(line.kind, line.value)
+        outcome = recorder.offer(line.kind, line.value)
         self._done = False
-        count_outcome(self.report, offer, "-", payload.number, self._run_id)
+        count_outcome(self.report, outcome, "-", payload.number, self._run_id)
 
-    def _begin(self, source: str) -> Recorder:
+    def _open_recorder(self, source: str) -> Recorder:
         recorder = self._recorder = Recorder(
             self._database,
             self._run_id,
@@ -267,7 +264,7 @@ class _LineRecording:
             clock=self._clock.wall,
             timer=self._clock.timer,
         )
-        self._known = self.report.source = source
+        self._source = self.report.source = source
         if source == CHAT:
             self._completion = Completion()
             if recorder.last_seq >= 0:
@@ -277,27 +274,27 @@ class _LineRecording:
         return recorder
 
     def _stored_source(self) -> str | None:
-        """The source of the run in the log; None where the log has no such run."""
+        """Return the source of the run in the log; None if the log has no such run."""
         with self._database.reading() as connection:
             for row in event_log.read(connection, self._run_id, stop=1):
-                fold = RunProjector(self._run_id)
-                fold.apply(row)
-                return fold.state.source or None
+                projector = RunProjector(self._run_id)
+                projector.apply(row)
+                return projector.state.source or None
         return None
 
 
-def _scanned(source: input_files.Input, ends: LastLineIndex) -> ImportPrescan:
+def _prescan(source: input_files.Input, last_lines: LastLineIndex) -> ImportPrescan:
     with source.open() as file:
-        return ImportPrescan(source.name, file, ends)
+        return ImportPrescan(source.name, file, last_lines)
 
 
-def _empty(surveys: list[ImportPrescan]) -> list[str]:
-    """What is reported of files without any event."""
-    if not surveys:
+def _empty_notice(prescans: list[ImportPrescan]) -> list[str]:
+    """Return the notice about files without events, if there are any."""
+    if not prescans:
         return []
-    names = ["standard input" if survey.name == "-" else survey.name for survey in surveys[:3]]
-    more = ", …" if len(surveys) > len(names) else ""
-    hold = "holds" if len(surveys) == 1 else "hold"
+    names = ["standard input" if prescan.name == "-" else prescan.name for prescan in prescans[:3]]
+    more = ", …" if len(prescans) > len(names) else ""
+    hold = "holds" if len(prescans) == 1 else "hold"
     return [f"{', '.join(names)}{more} {hold} no event of a run: nothing to import"]
 
 

@@ -1,4 +1,4 @@
-"""The second reading of files of recorded traffic: each line to the run that it is of."""
+"""The second pass of an import: stores each line in its run."""
 
 from __future__ import annotations
 
@@ -26,68 +26,68 @@ if TYPE_CHECKING:
     from runreel.sources.line_parser import Line
     from runreel.store.database import Database
 
-# How many runs an import holds open at once, and of how many it asks the log at once.
+# Maximum number of open runs, and number of run ids looked up in the log at once.
 OPEN_RUNS = 500
-_ASKED = 500
+_LOOKUP_SIZE = 500
 
 
 class _SuspendedRun(NamedTuple):
-    """A run that is not open; ``offered`` is None where it never was."""
+    """State of a run that is not open; ``offered`` is None if it was never open."""
 
     offered: Counter[bytes] | None
-    end: int
-    touched: bool = False
+    last_line: int
+    changed: bool = False
 
 
 class _File:
-    """What is known of a file that is being read."""
+    """A file that is being read, with its prescan, cursor and shared contexts."""
 
-    __slots__ = ("contexts", "cursor", "file", "survey")
+    __slots__ = ("contexts", "cursor", "file", "prescan")
 
-    def __init__(self, file: IO[bytes], survey: ImportPrescan, cursor: LineCursor) -> None:
-        self.file, self.survey, self.cursor = file, survey, cursor
+    def __init__(self, file: IO[bytes], prescan: ImportPrescan, cursor: LineCursor) -> None:
+        self.file, self.prescan, self.cursor = file, prescan, cursor
         self.contexts = Contexts()
 
 
 class Importer:
-    """Stores the lines of files, each as soon as there are enough of them; ``finish`` it."""
+    """Stores the lines of files in batches; call ``finish`` after the last file."""
 
-    def __init__(self, database: Database, report: Report, ends: LastLineIndex) -> None:
+    def __init__(self, database: Database, report: Report, last_lines: LastLineIndex) -> None:
         self._database = database
         self._report = report
-        self._ends = ends
+        self._last_lines = last_lines
         self._batch = Batch(database)
         self._lines = 0
         self._open: OrderedDict[str, ImportedRun] = OrderedDict()
-        # Runs that were closed before their end, and what was offered of them.
-        self._early: dict[str, _SuspendedRun] = {}
-        self._spoke: ImportedRun | None = None
-        # Those that were closed since the last commit.
+        # Runs that were closed to limit the number of open runs.
+        self._suspended: dict[str, _SuspendedRun] = {}
+        self._last_text_run: ImportedRun | None = None
+        # Runs that ended since the last commit.
         self._ended: list[ImportedRun] = []
-        self._refused: set[str] = set()
-        self._upcoming = iter(ends)
-        self._asked: set[str] = set()
-        self._logged: set[str] = set()
+        self._failed: set[str] = set()
+        self._next_run_ids = iter(last_lines)
+        self._looked_up: set[str] = set()
+        self._existing: set[str] = set()
 
     def store(
-        self, file: IO[bytes], survey: ImportPrescan, progress: Callable[[int, int], None]
+        self, file: IO[bytes], prescan: ImportPrescan, progress: Callable[[int, int], None]
     ) -> None:
-        """Store a file's lines, but for those of the runs that are bad."""
-        bad, cursor = survey.bad, LineCursor()
-        source = _File(file, survey, cursor)
-        for number, place, raw in input_files.lines(file):
+        """Store the lines of a file, except those of runs that the prescan found bad."""
+        bad, cursor = prescan.bad, LineCursor()
+        source = _File(file, prescan, cursor)
+        for number, offset, raw in input_files.lines(file):
             self._lines += 1
             event = cursor.cumulative(raw)
             if event is None or not self._append_text(event.run_id or cursor.run_id, event, bad):
-                self._store_line(source, number, place, raw)
+                self._store_line(source, number, offset, raw)
             elif event.run_id is not None:
                 cursor.run_id = event.run_id
-            if self._batch.full:
+            if self._batch.is_full:
                 self._flush()
                 progress(file.tell(), self._report.lines)
 
-    def _store_line(self, source: _File, number: int, place: int, raw: bytes) -> None:
-        """Store a line that has to be read as a whole."""
+    def _store_line(self, source: _File, number: int, offset: int, raw: bytes) -> None:
+        """Store a line that needs full parsing."""
         try:
             line = input_files.read(raw)
         except BadInput:
@@ -99,112 +99,113 @@ class Importer:
         self._report.lines += 1
         if input_files.is_of_one_run(line):
             run_id = source.cursor.move(line)
-            if run_id is not None and run_id not in source.survey.bad:
+            if run_id is not None and run_id not in source.prescan.bad:
                 for context in input_files.reread(
                     source.file, source.contexts.positions_for(run_id, line)
                 ):
-                    self._offer(run_id, context, source.survey.name, number)
-                self._offer(run_id, line, source.survey.name, number)
+                    self._offer(run_id, context, source.prescan.name, number)
+                self._offer(run_id, line, source.prescan.name, number)
                 self._end_if_over(run_id)
         elif line.kind == NOTE:
-            self._notice("notes of another recorder were left out")
+            self._notice("notes of another recorder were skipped")
         else:
             for run_id in source.contexts.runs_of(line):
-                self._offer(run_id, line, source.survey.name, number)
+                self._offer(run_id, line, source.prescan.name, number)
                 self._end_if_over(run_id)
-            source.contexts.add(line, place)
+            source.contexts.add(line, offset)
 
     def finish(self) -> None:
-        """Close what is open and commit what is held."""
+        """Close the open runs and commit the batch."""
         while self._open:
             self._end(next(iter(self._open)))
         self._flush()
-        self._report.runs_touched += sum(early.touched for early in self._early.values())
+        self._report.runs_touched += sum(
+            suspended.changed for suspended in self._suspended.values()
+        )
         if pruned := len(self._batch.pruned):
-            were = "run was pruned and stays" if pruned == 1 else "runs were pruned and stay"
-            self._notice(f"{pruned:,} {were} so")
+            self._notice(f"{pruned:,} run{'s' * (pruned != 1)} skipped: pruned earlier")
 
     def _append_text(self, run_id: str | None, line: CumulativeLine, bad: set[str]) -> bool:
-        """Store a line of text that goes on; False where it takes the whole line."""
+        """Store a line that only continues the text; False if it needs full parsing."""
         run = None if run_id is None or run_id in bad else self._open.get(run_id)
         if run is None or run.source != line.source or not run.append_text(line):
             return False
-        if run is not self._spoke:
+        if run is not self._last_text_run:
             self._open.move_to_end(run.run_id)
-            self._spoke = run
+            self._last_text_run = run
         self._report.lines += 1
         self._report.events_new += 1
-        if self._lines >= run.end:
+        if self._lines >= run.last_line:
             self._end(run.run_id)
         return True
 
     def _offer(self, run_id: str, line: Line, name: str, number: int) -> None:
-        if run_id in self._refused or run_id in self._batch.pruned:
+        if run_id in self._failed or run_id in self._batch.pruned:
             return
         try:
             run = self._run(run_id, line.source)
-            offer = run.offer(line.kind, line.value)
+            outcome = run.offer(line.kind, line.value)
         except RunPruned:
             self._batch.pruned.add(run_id)
         except RunreelError as error:
             if error.exit_code == 3:
                 raise
-            self._refused.add(run_id)
+            self._failed.add(run_id)
             self._report.problems.append(Problem(name, number, str(error), run_id))
             if run_id in self._open:
                 self._end(run_id)
         else:
             if line.kind == RUN:
-                run.end = max(run.end, self._ends.last_context_line_of(line))
-            count_outcome(self._report, offer, name, number, run_id)
+                run.last_line = max(run.last_line, self._last_lines.last_context_line_of(line))
+            count_outcome(self._report, outcome, name, number, run_id)
 
     def _run(self, run_id: str, source: str) -> ImportedRun:
         run = self._open.get(run_id)
         if run is not None:
             if run.source != source:
-                raise BadInput(f"run {run_id} is told by {run.source} and by {source}")
+                raise BadInput(f"run {run_id} has events of two sources: {run.source} and {source}")
             self._open.move_to_end(run_id)
             return run
         if len(self._open) >= OPEN_RUNS:
-            self._make_room()
-        if self._batch.holds(run_id):
-            # It was closed too early; what is asked of the log next includes its rows.
+            self._suspend_runs()
+        if self._batch.contains(run_id):
+            # It was suspended: its rows must be in the log before that is read.
             self._flush()
-        early = self._early.pop(run_id, None) or _SuspendedRun(
-            None, self._ends.last_line_of(run_id)
+        suspended = self._suspended.pop(run_id, None) or _SuspendedRun(
+            None, self._last_lines.last_line_of(run_id)
         )
-        new = early.offered is None and self._is_new(run_id)
+        new = suspended.offered is None and self._is_new(run_id)
         run = ImportedRun(
-            self._database, self._batch, run_id, source, new=new, offered=early.offered
+            self._database, self._batch, run_id, source, new=new, offered=suspended.offered
         )
-        run.touched, run.end = early.touched, early.end
+        run.changed, run.last_line = suspended.changed, suspended.last_line
         self._report.runs_new += run.was_empty
         self._open[run_id] = run
         return run
 
     def _is_new(self, run_id: str) -> bool:
-        """Whether the log had nothing of the run when it was asked, which is now and then."""
-        if run_id not in self._asked:
-            self._asked = {run_id, *islice(self._upcoming, _ASKED)}
+        """True if the log had no rows of the run at the last look-up of run ids."""
+        if run_id not in self._looked_up:
+            self._looked_up = {run_id, *islice(self._next_run_ids, _LOOKUP_SIZE)}
             with self._database.reading() as connection:
-                self._logged = stream_ids.existing(connection, self._asked)
-        # Only a recorder masks.
-        new = run_id not in self._logged and self._database.masking is None
-        self._logged.add(run_id)
+                self._existing = stream_ids.existing(connection, self._looked_up)
+        # Secrets are masked only by a recorder.
+        new = run_id not in self._existing and self._database.masking is None
+        self._existing.add(run_id)
         return new
 
-    def _make_room(self) -> None:
-        """Close the runs that have been quiet longest, though there is more to come of them."""
+    def _suspend_runs(self) -> None:
+        """Suspend the half of the open runs that had no line for the longest time."""
         self._flush()
         for run_id in list(islice(self._open, OPEN_RUNS // 2)):
             run = self._open[run_id]
-            self._early[run_id] = _SuspendedRun(run.offered(), run.end, run.touched)
+            self._suspended[run_id] = _SuspendedRun(run.offered(), run.last_line, run.changed)
             self._close(run_id)
 
     def _end_if_over(self, run_id: str) -> None:
-        """What ends a run is committed together with the rest of it."""
+        """Close a run after its last line, so that its end is in the same batch."""
         run = self._open.get(run_id)
-        if run is not None and self._lines >= run.end:
+        if run is not None and self._lines >= run.last_line:
             self._end(run_id)
 
     def _end(self, run_id: str) -> None:
@@ -217,10 +218,10 @@ class Importer:
         return run
 
     def _flush(self) -> None:
-        """Commit what is held. What has ended is stored then, or known to be pruned."""
+        """Commit the batch, and count the runs that ended: each is stored now, or pruned."""
         self._batch.flush()
         for run in self._ended:
-            self._report.runs_touched += run.touched and run.run_id not in self._batch.pruned
+            self._report.runs_touched += run.changed and run.run_id not in self._batch.pruned
         self._ended.clear()
 
     def _notice(self, text: str) -> None:
@@ -229,20 +230,20 @@ class Importer:
 
 
 def count_outcome(
-    report: Report, offer: AppendOutcome, name: str, number: int, run_id: str
+    report: Report, outcome: AppendOutcome, name: str, number: int, run_id: str
 ) -> None:
-    """Report what became of an event that a line of a file told."""
-    report.count(new=offer.new, conflict=offer.conflict)
-    if offer.unread:
+    """Add the outcome of the event in a line of a file to the report."""
+    report.count(new=outcome.new, conflict=outcome.conflict)
+    if outcome.unread:
         report.note_unread(
-            offer.unread, run_id, f"line {number}" if name == "-" else f"{name}:{number}"
+            outcome.unread, run_id, f"line {number}" if name == "-" else f"{name}:{number}"
         )
-    if offer.conflict:
+    if outcome.conflict:
         message = (
-            f"run {run_id} has this event with other content in row {offer.seq}:"
-            " that stays, this is kept as a conflict note"
+            f"run {run_id} has this event with other content in row {outcome.seq}:"
+            " the first one stays, this one is kept as a conflict note"
         )
         report.problems.append(Problem(name, number, message, run_id))
-    if offer.missing:
-        message = f"{offer.missing} of the source's events are missing before this one"
+    if outcome.missing:
+        message = f"{outcome.missing} of the source's events are missing before this one"
         report.problems.append(Problem(name, number, message, run_id))

@@ -1,4 +1,4 @@
-"""Files of recorded traffic, which are read twice, line by line."""
+"""Input files of an import: each can be read twice, line by line."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ _BUFFER = 1024 * 1024
 
 
 class Input(NamedTuple):
-    """A file that can be read twice; ``copy`` is of one that cannot, or that is compressed.
+    """A file that can be read twice.
 
-    ``refusal`` is why it holds no recorded traffic, None if it may hold some.
+    ``size`` is in bytes. ``copy`` is a temporary file with the content of a pipe or a compressed
+    file. ``refusal`` is the reason why the file is not recorded traffic, None if it may be.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Input(NamedTuple):
     refusal: str | None = None
 
     def open(self) -> IO[bytes]:
-        """Its content, from the beginning."""
+        """Open the content at its beginning."""
         if self.copy is None:
             return Path(self.name).open("rb", buffering=_BUFFER)
         self.copy.seek(0)
@@ -46,10 +47,10 @@ class Input(NamedTuple):
 
 @contextmanager
 def opened(paths: Sequence[str]) -> Iterator[list[Input]]:
-    """The files; ``-`` is standard input.
+    """Open input files; ``-`` is standard input.
 
     Raises:
-        UsageError: if one cannot be read.
+        UsageError: if a file cannot be read.
     """
     with ExitStack() as copies:
         yield [_input(path, copies) for path in paths]
@@ -60,11 +61,11 @@ def _input(path: str, copies: ExitStack) -> Input:
         with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
             copy = None
             if path == "-" or not file.seekable():
-                copy = _copied(file, copies)
+                copy = _copy_to_disk(file, copies)
             name = compression.format_of(_head(copy or file, compression.LONGEST_MAGIC))
             if name is not None:
                 with compression.decompressed(copy or file, name) as content:
-                    copy = _copied(content, copies)
+                    copy = _copy_to_disk(content, copies)
             refusal = file_kinds.refusal(_head(copy or file, file_kinds.HEAD))
             return Input(path, (copy or file).seek(0, SEEK_END), copy, refusal)
     except BadInput as error:
@@ -73,7 +74,7 @@ def _input(path: str, copies: ExitStack) -> Input:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _copied(file: IO[bytes], copies: ExitStack) -> IO[bytes]:
+def _copy_to_disk(file: IO[bytes], copies: ExitStack) -> IO[bytes]:
     copy = copies.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
     shutil.copyfileobj(file, copy, _BUFFER)
     return copy
@@ -87,24 +88,24 @@ def _head(file: IO[bytes], size: int) -> bytes:
 
 
 def read(raw: bytes) -> Line | None:
-    """What a line tells, None where it tells nothing.
+    """Parse a line; None if it is empty.
 
     Raises:
-        BadInput: if it cannot be stored.
+        BadInput: if it is not an event or cannot be stored.
     """
     if len(raw) > MAX_LINE:
         raise BadInput(f"the line is longer than {MAX_LINE >> 20} MiB")
     line = parse(raw)
     if line is not None and raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
-        dumps(line.value)  # found too deep here, before anything of its run is stored
+        dumps(line.value)  # raises if it is nested too deeply, before its run is stored
     return line
 
 
 def read_value(raw: bytes) -> dict[str, Any]:
-    """The JSON object of a line or of an event's data.
+    """Parse the JSON object of a line or of an event's data.
 
     Raises:
-        BadInput: if it is none, or cannot be stored.
+        BadInput: if it is not a JSON object or cannot be stored.
     """
     if len(raw) > MAX_LINE:
         raise BadInput(f"the line is longer than {MAX_LINE >> 20} MiB")
@@ -115,32 +116,35 @@ def read_value(raw: bytes) -> dict[str, Any]:
 
 
 def is_of_one_run(line: Line) -> bool:
-    """Whether the line is an event of a run: not a note, nor a context that many may share."""
+    """True if the line is an event of one run: not a note, and not a shared context."""
     return line.kind != NOTE and (line.kind != CONTEXT or line.run_id is not None)
 
 
 def lines(file: IO[bytes]) -> Iterator[tuple[int, int, bytes]]:
-    """Each line of a file with its number and its place; a byte order mark is of none."""
-    number = place = 0
+    """Yield line number, byte offset and bytes of each line, without a byte order mark.
+
+    Lines longer than ``MAX_LINE`` are cut to ``MAX_LINE + 1`` bytes.
+    """
+    number = offset = 0
     if file.read(len(UTF8_BOM)) == UTF8_BOM:
-        place = len(UTF8_BOM)
-    file.seek(place)
+        offset = len(UTF8_BOM)
+    file.seek(offset)
     while raw := file.readline(MAX_LINE + 1):
         number += 1
-        yield number, place, raw
-        place += len(raw)
+        yield number, offset, raw
+        offset += len(raw)
         while len(raw) > MAX_LINE and not raw.endswith(b"\n"):
             raw = file.readline(MAX_LINE + 1)
-            place += len(raw)
+            offset += len(raw)
 
 
-def reread(file: IO[bytes], places: list[int]) -> Iterator[Line]:
-    """The lines at these places once more."""
-    if not places:
+def reread(file: IO[bytes], offsets: list[int]) -> Iterator[Line]:
+    """Parse the lines at these byte offsets; restores the position of the file."""
+    if not offsets:
         return
-    here = file.tell()
-    for place in places:
-        file.seek(place)
+    resume_at = file.tell()
+    for offset in offsets:
+        file.seek(offset)
         if (line := read(file.readline(MAX_LINE))) is not None:
             yield line
-    file.seek(here)
+    file.seek(resume_at)

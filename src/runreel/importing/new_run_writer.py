@@ -1,4 +1,4 @@
-"""The rows of a run that the log does not have yet: drafted one behind the other, unasked."""
+"""Builds the rows of a run that is new to the log, without reading the log."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ if TYPE_CHECKING:
 
 
 class NewRunWriter:
-    """What a ``Recorder`` would append of an imported run, were the run new to the log.
+    """Builds the rows that a ``Recorder`` would append for an imported run new to the log.
 
-    ``rows`` are those that nobody has taken yet.
+    ``rows`` are the rows built since the last ``drain``.
     """
 
     __slots__ = (
-        *("_begun", "_digest", "_flowing", "_fold", "_growth", "_index", "_owes", "_pieces"),
-        *("rows", "seq"),
+        *("_begun_ns", "_cumulative_text", "_digest", "_index", "_pending_deltas"),
+        *("_pending_text", "_projection_pending", "_projector", "rows", "seq"),
     )
 
     def __init__(self, run_id: str, source: str) -> None:
         self.rows: list[EventRow] = []
         self.seq = -1
         self._index = -1
-        self._fold = RunProjector(run_id, source)
+        self._projector = RunProjector(run_id, source)
         self._digest = digest_chain.genesis(run_id)
-        self._begun = time.perf_counter_ns()
-        self._owes = False
-        self._growth = CumulativeText()
-        # The run's text while pieces of it change nothing else, and how many of them the fold has
-        # not moved over yet: only where they lead matters to it.
-        self._flowing: str | None = None
-        self._pieces = 0
+        self._begun_ns = time.perf_counter_ns()
+        self._projection_pending = False
+        self._cumulative_text = CumulativeText()
+        # The run's text while events change only the text, and the number of text deltas that the
+        # projector has not applied yet: it needs only their sum.
+        self._pending_text: str | None = None
+        self._pending_deltas = 0
 
     def offer(self, kind: str, value: Any) -> AppendOutcome | None:
-        """Draft the row of a source's event; None where the log has to be asked for it.
+        """Build the row of a source's event; None if deduplication needs the log.
 
         Raises:
             BadValue: if it cannot be stored.
         """
-        reader = self._fold.reader
+        reader = self._projector.reader
         number = reader.index_of(kind, value)
         entries = [EventInput(kind, reader.type_of(kind, value), number, value)]
         missing = 0
@@ -66,74 +66,78 @@ class NewRunWriter:
                 entries.insert(0, event_builder.gap_note(self._index + 1, number))
         if self.seq < 0:
             entries.insert(0, event_builder.opened_note(reader.name, IMPORT, {}, new=True))
-        reading = self._draft(entries)
+        interpretation = self._build(entries)
         if number is not None and kind == STREAM_EVENT:
             self._index = number
-        unread = () if reading is None else reading.unread
+        unread = () if interpretation is None else interpretation.unread
         return AppendOutcome(self.seq, new=True, missing=missing, unread=unread)
 
     def append_text(self, line: CumulativeLine) -> bool:
-        """``offer`` for a line whose text goes on; False where that takes the whole line."""
-        growth, number = self._growth, line.number
+        """Like ``offer``, for a line that only continues the text; False if that is not enough."""
+        cumulative_text, number = self._cumulative_text, line.number
         if self.seq < 0 or number != self._index + 1:
             return False
-        before = growth.text
-        piece = growth.append_from(line.text)
-        if piece is None and not growth.restart(line.text):
+        text_before = cumulative_text.text
+        delta = cumulative_text.append_from(line.text)
+        if delta is None and not cumulative_text.restart(line.text):
             return False
         self._index = number
-        if piece is not None and before == self._flowing:
-            self._pieces += 1
-            self._flowing = growth.text
-            self._text_delta(number, len(before), piece)
+        if delta is not None and text_before == self._pending_text:
+            self._pending_deltas += 1
+            self._pending_text = cumulative_text.text
+            self._text_delta(number, len(text_before), delta)
         else:
-            value = self._fold.reader.envelope(PARTIAL, number, growth.text)
-            self._draft([EventInput(STREAM_EVENT, PARTIAL, number, value)])
+            value = self._projector.reader.envelope(PARTIAL, number, cumulative_text.text)
+            self._build([EventInput(STREAM_EVENT, PARTIAL, number, value)])
         return True
 
     def close(self) -> None:
-        """Draft the note that the run is complete, if there is anything of it."""
+        """Build the note ``closed``, if there are rows."""
         if self.seq >= 0:
-            self._draft([EventInput(NOTE, CLOSED, None, {})])
+            self._build([EventInput(NOTE, CLOSED, None, {})])
 
     def drain(self) -> tuple[list[EventRow], RunProjection | None]:
-        """The rows, which are somebody else's from now on, and what lists show after them."""
+        """Hand over the rows, and the projection after them if they change it."""
         self._apply_pending_text()
         rows, self.rows = self.rows, []
-        owes, self._owes = self._owes, False
-        return rows, self._fold.projection() if owes else None
+        projection_pending, self._projection_pending = self._projection_pending, False
+        return rows, self._projector.projection() if projection_pending else None
 
-    def _draft(self, entries: list[EventInput]) -> Interpretation | None:
-        """Draft rows for ``entries``; what the last of them means."""
-        fold = self._fold
+    def _build(self, entries: list[EventInput]) -> Interpretation | None:
+        """Build the rows of ``entries``; return the interpretation of the last one."""
+        projector = self._projector
         self._apply_pending_text()
-        made = event_builder.build_events(fold, self._digest, entries, *self._timestamps())
-        self._owes |= event_builder.apply_events(fold, made)
-        self.rows += [draft.row for draft in made]
-        self._digest, self.seq = made[-1].row.digest, made[-1].row.seq
-        self._flowing = (
-            fold.transcript.text if run_reducer.accepts_text_fast_path(fold.state) else None
+        new_events = event_builder.build_events(
+            projector, self._digest, entries, *self._timestamps()
         )
-        return made[-1].interpretation
+        self._projection_pending |= event_builder.apply_events(projector, new_events)
+        self.rows += [new_event.row for new_event in new_events]
+        self._digest, self.seq = new_events[-1].row.digest, new_events[-1].row.seq
+        self._pending_text = (
+            projector.transcript.text
+            if run_reducer.accepts_text_fast_path(projector.state)
+            else None
+        )
+        return new_events[-1].interpretation
 
-    def _text_delta(self, number: int, keep: int, piece: str) -> None:
-        """Draft the row of a piece: what ``drafts.draft`` makes of its event."""
+    def _text_delta(self, number: int, keep: int, delta: str) -> None:
+        """Build the row of a text delta, equal to that of ``event_builder.build_events``."""
         self.seq += 1
         at, elapsed = self._timestamps()
-        run_id, seq, added = self._fold.run_id, self.seq, len(piece)
-        bound = (run_id, seq, STREAM_EVENT, PARTIAL, number, at, elapsed, keep, added)
-        row = event_builder.chain_row(self._digest, bound, encode_basestring(piece))
+        run_id, seq, added = self._projector.run_id, self.seq, len(delta)
+        columns = (run_id, seq, STREAM_EVENT, PARTIAL, number, at, elapsed, keep, added)
+        row = event_builder.chain_row(self._digest, columns, encode_basestring(delta))
         self._digest = row.digest
         self.rows.append(row)
 
     def _apply_pending_text(self) -> None:
-        """Move the fold over the pieces, the last of which says what all of them say."""
-        if self._pieces and self._flowing is not None:
-            state = self._fold.state
-            state.last_seq += self._pieces - 1
-            state.events += self._pieces - 1
-            self._fold.apply_text(self._flowing)
-            self._pieces = 0
+        """Apply the pending text deltas to the projector at once, as one event with their text."""
+        if self._pending_deltas and self._pending_text is not None:
+            state = self._projector.state
+            state.last_seq += self._pending_deltas - 1
+            state.events += self._pending_deltas - 1
+            self._projector.apply_text(self._pending_text)
+            self._pending_deltas = 0
 
     def _timestamps(self) -> tuple[int, int]:
-        return time.time_ns() // 1_000, (time.perf_counter_ns() - self._begun) // 1_000
+        return time.time_ns() // 1_000, (time.perf_counter_ns() - self._begun_ns) // 1_000

@@ -1,7 +1,7 @@
-"""The payloads in a stream of lines, each a JSON line or an event of a server-sent stream.
+"""Extracts payloads from lines: JSON lines, server-sent events (SSE), or both mixed.
 
-Both may be mixed. A line with a field of a server-sent event belongs to one, any other line is a
-payload itself, so that nothing is passed over in silence.
+A line with an SSE field is part of an event. Any other line is a payload itself, so that nothing
+is skipped silently.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
     from runreel.system.arrivals import Arrival
 
-# A field that the standard does not know, which it has its readers ignore.
+# A field that is not in the SSE standard, which requires that it is ignored.
 _OTHER_FIELD = re.compile(rb"[A-Za-z_-]+:")
 _ERROR = "error"
-# Keys of data that says by itself that it is an error, or what else it is.
-_OWN = frozenset((_ERROR, "type", "eventType", "choices"))
+# Keys of data that already has the shape of an error or another event of its source.
+_KNOWN_KEYS = frozenset((_ERROR, "type", "eventType", "choices"))
 _ENVELOPES = {YANDEX: {"eventType": "ERROR"}, PLAIN: {"type": "ERROR"}}
 _PINGS = frozenset(("ping", "heartbeat", "keepalive", "keep-alive"))
-# Lines of JSON begin like this.
+# First byte of a JSON line.
 _OBJECT = b"{"
 
 
 class Payload(NamedTuple):
-    """What one event carries: the number of its first line, its SSE type, its data."""
+    """The payload of one event: the number of its first line, its SSE type, its data."""
 
     number: int
     type: str
@@ -39,28 +39,28 @@ class Payload(NamedTuple):
 
     @property
     def is_done(self) -> bool:
-        """Whether it is the ``[DONE]`` that ends a stream."""
+        """True for the ``[DONE]`` that ends a stream."""
         return self.data.strip() == DONE
 
     @property
     def is_empty(self) -> bool:
-        """Whether it has no content: no data, or a ping with data that is no JSON object."""
+        """True without data, and for a ping whose data is not a JSON object."""
         return not self.data.strip() or (
             self.type in _PINGS and not self.data.lstrip().startswith(_OBJECT)
         )
 
 
 class Payloads:
-    """Finds the payloads in lines, which are given without their ends."""
+    """Parses lines, given without line ends, into payloads."""
 
     def __init__(self) -> None:
         self.lines = 0
         self._sse = SSEParser()
-        self._first = 0
-        self._in_stream = False
+        self._first_line = 0
+        self._in_sse = False
 
     def line(self, line: bytes) -> Iterable[Payload]:
-        """The payloads that are complete with this line."""
+        """Return the payloads completed by this line."""
         self.lines += 1
         if line.startswith(_OBJECT) and not self._sse.data:
             return (Payload(self.lines, "", line),)
@@ -68,52 +68,54 @@ class Payloads:
             return self._event()
         if is_field(line):
             return self._field(line)
-        if not line.strip() or (self._in_stream and _OTHER_FIELD.match(line)):
+        if not line.strip() or (self._in_sse and _OTHER_FIELD.match(line)):
             return ()
         return (*self._event(), Payload(self.lines, "", line))
 
     def end(self) -> Iterable[Payload]:
-        """The payload that the input ended in the middle of."""
+        """Return the incomplete payload at the end of the input, if there is one."""
         return self._event()
 
     def _field(self, line: bytes) -> Iterable[Payload]:
-        self._in_stream = True
+        self._in_sse = True
         is_data = line.startswith(b"data")
-        # Without its empty lines (of `grep ^data:`), a stream has an event in each data line.
-        before = self._event() if is_data and _is_whole(self._sse.data) and line[5:].strip() else ()
+        # If the empty lines were removed (by `grep ^data:`), each data line is an event.
+        completed = (
+            self._event() if is_data and _is_whole(self._sse.data) and line[5:].strip() else ()
+        )
         if is_data and not self._sse.data:
-            self._first = self.lines
+            self._first_line = self.lines
         self._sse.line(line)
-        return before
+        return completed
 
     def _event(self) -> Iterable[Payload]:
         event = self._sse.dispatch()
-        return () if event is None else (Payload(self._first, event.type, event.data),)
+        return () if event is None else (Payload(self._first_line, event.type, event.data),)
 
 
-def read_payloads(pieces: Iterable[bytes | Arrival]) -> Iterator[tuple[Payload, Arrival | None]]:
-    """The payloads in lines (with or without their ends) and in chunks that arrive.
+def read_payloads(chunks: Iterable[bytes | Arrival]) -> Iterator[tuple[Payload, Arrival | None]]:
+    """Parse the payloads in lines (with or without line ends) and in arriving chunks.
 
-    Each comes with the arrival of the chunk that completed it, None where it came as a line.
+    Each is paired with the arrival of the chunk that completed it, None if it came as a line.
     """
     payloads = Payloads()
     arrival: Arrival | None = None
-    for line, arrival in _lines(pieces):
+    for line, arrival in _lines(chunks):
         for payload in payloads.line(line):
             yield payload, arrival
     for payload in payloads.end():
         yield payload, arrival
 
 
-def _lines(pieces: Iterable[bytes | Arrival]) -> Iterator[tuple[bytes, Arrival | None]]:
+def _lines(chunks: Iterable[bytes | Arrival]) -> Iterator[tuple[bytes, Arrival | None]]:
     splitter = LineSplitter()
     arrival: Arrival | None = None
-    for piece in pieces:
-        if isinstance(piece, bytes):
-            ended = piece.endswith((b"\n", b"\r"))
-            arrival, lines = None, splitter.feed(piece if ended else piece + b"\n")
+    for chunk in chunks:
+        if isinstance(chunk, bytes):
+            ended = chunk.endswith((b"\n", b"\r"))
+            arrival, lines = None, splitter.feed(chunk if ended else chunk + b"\n")
         else:
-            arrival, lines = piece, splitter.feed(piece.data)
+            arrival, lines = chunk, splitter.feed(chunk.data)
         for line in lines:
             yield line, arrival
     for line in splitter.end():
@@ -121,9 +123,9 @@ def _lines(pieces: Iterable[bytes | Arrival]) -> Iterator[tuple[bytes, Arrival |
 
 
 def error_body(source: str, payload: Payload) -> dict[str, Any] | None:
-    """The error in an SSE event of the type ``error``, in the shape that the source has for one.
+    """Wrap the data of an SSE event of type ``error`` in the source's shape of an error.
 
-    None for an event of another type, and for data that is of the source's own shape already.
+    Returns None for other types, and for data that already has a shape of the source.
     """
     if payload.type != _ERROR:
         return None
@@ -133,7 +135,7 @@ def error_body(source: str, payload: Payload) -> dict[str, Any] | None:
         value = payload.data.decode(errors="replace").strip()
     if not isinstance(value, dict):
         value = {"message": value if isinstance(value, str) else payload.data.decode()}
-    elif not value.keys().isdisjoint(_OWN):
+    elif not value.keys().isdisjoint(_KNOWN_KEYS):
         return None
     return {**_ENVELOPES.get(source, {}), _ERROR: value}
 

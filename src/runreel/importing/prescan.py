@@ -1,4 +1,4 @@
-"""What is wrong with a file, found before anything of it is stored."""
+"""The first pass of an import: finds unreadable lines and the last line of each run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class LastLineIndex:
-    """Behind which line files have nothing more of a run, lines being counted over all of them."""
+    """The last line of each run; lines are counted over all files."""
 
     def __init__(self) -> None:
         self.lines = 0
@@ -32,23 +32,23 @@ class LastLineIndex:
         self._contexts: dict[tuple[str | None, str | None], int] = {}
 
     def __iter__(self) -> Iterator[str]:
-        """The runs in the order in which they are first told."""
+        """Iterate over run ids in the order of their first lines."""
         return iter(self._runs)
 
     def mark(self, run_id: str) -> None:
-        """The line that is counted is of this run."""
+        """Record that the current line belongs to this run."""
         self._runs[run_id] = self.lines
 
     def mark_context(self, line: Line) -> None:
-        """The line that is counted is of the runs of an assistant or a thread."""
+        """Record that the current line belongs to the runs of an assistant or a thread."""
         self._contexts[line.assistant, line.thread] = self.lines
 
     def last_line_of(self, run_id: str) -> int:
-        """The last line that is this run's own."""
+        """Return the last line of this run itself, 0 if there is none."""
         return self._runs.get(run_id, 0)
 
     def last_context_line_of(self, line: Line) -> int:
-        """The last line about the assistant or the thread of a run that ``line`` tells of."""
+        """Return the last line about the assistant or the thread of the run in ``line``."""
         return max(
             self._contexts.get((line.assistant, None), 0),
             self._contexts.get((None, line.thread), 0),
@@ -56,105 +56,107 @@ class LastLineIndex:
 
 
 class ImportPrescan:
-    """The prescan of a file: which runs are ``bad``, to be left untouched, and why."""
+    """The prescan of a file: ``bad`` are the runs to skip, ``problems`` the reasons."""
 
-    def __init__(self, name: str, file: IO[bytes], ends: LastLineIndex) -> None:
+    def __init__(self, name: str, file: IO[bytes], last_lines: LastLineIndex) -> None:
         self.bad: set[str] = set()
         self.problems: list[Problem] = []
         self.name = name
-        self._ends = ends
+        self._last_lines = last_lines
         self._cursor = LineCursor()
         self._sources: dict[str, str] = {}
-        # The run of the line before, if the checks of ``_place`` let through its next text as well.
-        self._placed: str | None = None
-        # Unreadable lines that name no run.
+        # The run of the previous line, if ``_check_run`` need not check a line that continues it.
+        self._continuing_run: str | None = None
+        # Reasons of unreadable lines without a run id, by line number.
         self._unattributed: dict[int, str] = {}
         self._scan(file)
         if self._unattributed:
             self._attribute(file)
-        # There may be many files.
+        # Frees memory: there may be many files.
         self._sources.clear()
 
     @property
     def is_empty(self) -> bool:
-        """Whether no line is of a run, and none is unreadable."""
+        """True if no line belongs to a run and no line is unreadable."""
         return self._cursor.run_id is None and not self.problems
 
     def _scan(self, file: IO[bytes]) -> None:
-        cursor, growth = self._cursor, CumulativeText()
+        cursor, cumulative_text = self._cursor, CumulativeText()
         for number, _, raw in input_files.lines(file):
-            self._ends.lines += 1
+            self._last_lines.lines += 1
             line: Line | CumulativeLine | None = None
             try:
                 event = cursor.cumulative(raw)
-                if event is not None and growth.update(event.text):
-                    run_id = self._placed
+                if event is not None and cumulative_text.update(event.text):
+                    run_id = self._continuing_run
                     if run_id and run_id == cursor.run_id and event.run_id in (None, run_id):
-                        self._ends.mark(run_id)
+                        self._last_lines.mark(run_id)
                     else:
                         line = event
-                        self._place(line)
+                        self._check_run(line)
                     continue
                 line = input_files.read(raw)
                 if line is not None and input_files.is_of_one_run(line):
-                    self._place(line)
-                    if (why := refuse_output(line.value)) is not None:
-                        raise BadInput(why)
+                    self._check_run(line)
+                    if (reason := refuse_output(line.value)) is not None:
+                        raise BadInput(reason)
                     require_times(line)
                 elif line is not None and line.kind == CONTEXT:
-                    self._ends.mark_context(line)
+                    self._last_lines.mark_context(line)
             except BadInput as error:
-                self._blame(number, raw, line, str(error))
+                self._report_unreadable(number, raw, line, str(error))
 
-    def _place(self, line: Line | CumulativeLine) -> None:
-        self._placed = None
+    def _check_run(self, line: Line | CumulativeLine) -> None:
+        self._continuing_run = None
         run_id = self._cursor.move(line)
         if run_id is None:
-            raise BadInput("this event belongs to no run that the file has told")
+            raise BadInput("no run_id, and no run line before it")
         source = self._sources.get(run_id)
         if source is None:
-            # First, so that an id that no run can have is reported once.
+            # Stored before the check, so that an invalid id is reported only once.
             self._sources[run_id] = line.source
             check_new_id(run_id)
         elif source != line.source:
-            raise BadInput(f"run {run_id} is told by {source} and by {line.source}")
+            raise BadInput(f"run {run_id} has events of two sources: {source} and {line.source}")
         if run_id not in self.bad:
-            self._ends.mark(run_id)
-            self._placed = run_id if line.source == YANDEX else None
+            self._last_lines.mark(run_id)
+            self._continuing_run = run_id if line.source == YANDEX else None
 
-    def _blame(self, number: int, raw: bytes, line: Line | CumulativeLine | None, why: str) -> None:
+    def _report_unreadable(
+        self, number: int, raw: bytes, line: Line | CumulativeLine | None, reason: str
+    ) -> None:
         run_id = self._cursor.skip(raw) if line is None else self._cursor.run_id
         if line is None and run_id is None:
-            self._unattributed[number] = why
+            self._unattributed[number] = reason
         else:
-            self._refuse(number, why, run_id)
+            self._add_problem(number, reason, run_id)
 
     def _attribute(self, file: IO[bytes]) -> None:
         file.seek(0)
         found = attribute(_run_lines(file), list(self._unattributed))
         for number, attribution in found.items():
-            self._report(number, self._unattributed[number], attribution)
+            self._report_attribution(number, self._unattributed[number], attribution)
         self.problems.sort(key=lambda problem: problem.line)
 
-    def _report(self, number: int, why: str, attribution: Attribution) -> None:
+    def _report_attribution(self, number: int, reason: str, attribution: Attribution) -> None:
         runs = [run for run in (attribution.before, *attribution.skipping) if run is not None]
-        self._refuse(number, why, runs[0] if runs else None)
+        self._add_problem(number, reason, runs[0] if runs else None)
         for run_id in runs[1:]:
-            message = f"run {run_id} lacks an event here, which this line may be"
-            self._refuse(number, message, run_id)
+            message = f"run {run_id} lacks an event here; this line may be that event"
+            self._add_problem(number, message, run_id)
         if attribution.after is not None:
-            message = f"run {attribution.after} begins behind this line, which may be of it"
-            self._refuse(number, message, attribution.after)
+            message = f"run {attribution.after} begins after this line, which may belong to it"
+            self._add_problem(number, message, attribution.after)
 
-    def _refuse(self, number: int, message: str, run_id: str | None) -> None:
+    def _add_problem(self, number: int, message: str, run_id: str | None) -> None:
         self.problems.append(Problem(self.name, number, message, run_id))
         if run_id is not None:
             self.bad.add(run_id)
-            self._placed = None
+            self._continuing_run = None
 
 
 def _run_lines(file: IO[bytes]) -> Iterator[RunLine]:
-    """The lines of a file that are of a run."""
+    """Yield the lines of a file that belong to a run."""
     cursor = LineCursor()
     for number, _, raw in input_files.lines(file):
         try:

@@ -1,4 +1,4 @@
-"""One run of an import: drafted by itself while all of it is new, with the log's help if not."""
+"""One run of an import: built without reading the log while it is new, else by a recorder."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class ImportedRun:
-    """Stores what files tell of a run.
+    """Stores the events of a run that are read from files.
 
-    ``new`` is whether the log seemed not to have it; ``offered`` counts what was offered of it
-    before, content by content. ``touched`` is whether anything was stored; ``end`` is free for
-    whoever reads the files.
+    ``new``: the log had no rows of the run when it was looked up. ``offered``: counts of the
+    contents offered earlier. ``changed``: an event was stored. ``last_line``: number of the run's
+    last line, set by the importer.
     """
 
     def __init__(  # noqa: PLR0913 - the parts it works with
@@ -44,85 +44,88 @@ class ImportedRun:
     ) -> None:
         self.run_id = run_id
         self.source = source
-        self.touched = False
-        self.end = 0
+        self.changed = False
+        self.last_line = 0
         self._database = database
         self._batch = batch
         self._offered: Counter[bytes] = Counter() if offered is None else offered
-        self._new: NewRunWriter | None = None
+        self._new_run_writer: NewRunWriter | None = None
         self._recorder: Recorder | None = None
         if new:
-            self._new = NewRunWriter(run_id, source)
+            self._new_run_writer = NewRunWriter(run_id, source)
         else:
-            self._recorder = self._record(batch)
+            self._recorder = self._open_recorder(batch)
         self.was_empty = self._recorder is None or self._recorder.last_seq < 0
 
     def offer(self, kind: str, value: Any) -> AppendOutcome:
-        """Store a source's event unless the log has it already: see ``Recorder.offer``."""
-        if self._new is not None and (offer := self._new.offer(kind, value)) is not None:
-            self.touched = True
-            self._batch.hold(self, self._new.rows[-1])
-            return offer
-        recorder = self._ask_log()
-        offer = recorder.offer(kind, value)
-        self.touched |= recorder.opened
-        return offer
+        """Store a source's event unless the log already has it; see ``Recorder.offer``."""
+        writer = self._new_run_writer
+        if writer is not None and (outcome := writer.offer(kind, value)) is not None:
+            self.changed = True
+            self._batch.add_run(self, writer.rows[-1])
+            return outcome
+        recorder = self._switch_to_recorder()
+        outcome = recorder.offer(kind, value)
+        self.changed |= recorder.opened
+        return outcome
 
     def append_text(self, line: CumulativeLine) -> bool:
-        """``offer`` for a line whose text goes on; False where that takes the whole line."""
-        if self._new is None or not self._new.append_text(line):
+        """Like ``offer``, for a line that only continues the text; False if that is not enough."""
+        if self._new_run_writer is None or not self._new_run_writer.append_text(line):
             return False
-        self.touched = True
-        self._batch.hold(self, self._new.rows[-1])
+        self.changed = True
+        self._batch.add_run(self, self._new_run_writer.rows[-1])
         return True
 
     def close(self) -> None:
-        """Say that the recording is complete, if anything was stored."""
+        """Append the note ``closed``, if anything was stored."""
         if self._recorder is not None:
             self._recorder.close()
-        elif self._new is not None and self._new.seq >= 0:
-            self._new.close()
-            self._batch.hold(self, self._new.rows[-1])
+        elif self._new_run_writer is not None and self._new_run_writer.seq >= 0:
+            self._new_run_writer.close()
+            self._batch.add_run(self, self._new_run_writer.rows[-1])
 
     def offered(self) -> Counter[bytes]:
-        """What was offered of it so far. What is held back has to be committed."""
-        if self._new is not None:
-            self._offered = self._count(self._told(self._new.seq + 1, ()))
+        """Count the contents offered so far. Pending rows must be committed first."""
+        if self._new_run_writer is not None:
+            self._offered = self._count_contents(
+                self._rows_and_values(self._new_run_writer.seq + 1, ())
+            )
         return self._offered
 
     def drain(self) -> tuple[list[EventRow], RunProjection | None]:
-        """The rows that are held back, to commit them, and what lists show after them."""
-        return ([], None) if self._new is None else self._new.drain()
+        """Hand over the pending rows, and the projection after them if they change it."""
+        return ([], None) if self._new_run_writer is None else self._new_run_writer.drain()
 
     def retry(self, rows: list[EventRow]) -> None:
-        """Offer once more what these rows hold: somebody else was faster.
+        """Offer the events of these rows again, after an append conflict.
 
         Raises:
             RunPruned: if the run was pruned.
         """
-        before = rows[0].seq
-        self._new = None
-        self._offered = self._count(self._told(before, ()))
-        recorder = self._recorder = self._record(None)
-        for row, value in self._told(before, rows):
-            if row.seq >= before and row.kind != NOTE:
+        first_seq = rows[0].seq
+        self._new_run_writer = None
+        self._offered = self._count_contents(self._rows_and_values(first_seq, ()))
+        recorder = self._recorder = self._open_recorder(None)
+        for row, value in self._rows_and_values(first_seq, rows):
+            if row.seq >= first_seq and row.kind != NOTE:
                 recorder.offer(row.kind, value)
         if (rows[-1].kind, rows[-1].type) == (NOTE, CLOSED):
             recorder.close()
 
-    def _ask_log(self) -> Recorder:
-        """The recorder that goes on where drafting alone does not do."""
-        if self._new is not None:
+    def _switch_to_recorder(self) -> Recorder:
+        """Return the recorder that continues the run once deduplication needs the log."""
+        if self._new_run_writer is not None:
             self._batch.flush()
-        if self._new is not None:
-            self._offered, opened = self.offered(), self._new.seq >= 0
-            self._new, self._recorder = None, self._record(self._batch)
+        if self._new_run_writer is not None:
+            self._offered, opened = self.offered(), self._new_run_writer.seq >= 0
+            self._new_run_writer, self._recorder = None, self._open_recorder(self._batch)
             self._recorder.opened = opened
         if self._recorder is None:
-            self._recorder = self._record(self._batch)
+            self._recorder = self._open_recorder(self._batch)
         return self._recorder
 
-    def _record(self, batch: Batch | None) -> Recorder:
+    def _open_recorder(self, batch: Batch | None) -> Recorder:
         return Recorder(
             self._database,
             self.run_id,
@@ -132,20 +135,22 @@ class ImportedRun:
             offered=self._offered,
         )
 
-    def _told(self, stop: int, rows: Iterable[EventRow]) -> Iterator[tuple[EventRow, Any]]:
-        """The rows of the log to before ``stop`` and those behind them, with their values."""
-        fold = RunProjector(self.run_id)
+    def _rows_and_values(
+        self, stop: int, rows: Iterable[EventRow]
+    ) -> Iterator[tuple[EventRow, Any]]:
+        """Yield the rows of the log up to but not ``stop``, then ``rows``, with their values."""
+        projector = RunProjector(self.run_id)
         if stop:
             with self._database.reading() as connection:
                 for row in event_log.read(connection, self.run_id, stop=stop):
-                    yield row, fold.apply(row).value
+                    yield row, projector.apply(row).value
         for row in rows:
-            yield row, fold.apply(row).value
+            yield row, projector.apply(row).value
 
     @staticmethod
-    def _count(told: Iterable[tuple[EventRow, Any]]) -> Counter[bytes]:
+    def _count_contents(rows_and_values: Iterable[tuple[EventRow, Any]]) -> Counter[bytes]:
         return Counter(
             fingerprint(row.kind, value)
-            for row, value in told
+            for row, value in rows_and_values
             if row.kind != NOTE and row.source_index is None
         )

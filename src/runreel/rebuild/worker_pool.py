@@ -38,7 +38,7 @@ _MOST = 64
 # It finds our packages where we do; what is secret in a URL is no argument that others can see.
 _BEGIN = (
     "import pickle, sys; path, url = pickle.load(sys.stdin.buffer); sys.path[:] = path;"
-    "from runreel import parallel; parallel.serve(url, sys.stdin.buffer)"
+    "from runreel.rebuild import worker_pool; worker_pool.serve(url, sys.stdin.buffer)"
 )
 
 
