@@ -56,7 +56,7 @@ def test_rows_at_once_fold_to_what_they_do_one_by_one(told: Reel, at_once: int) 
             shown = [row.seq for row in some if one_by_one.apply(row).affects_projection]
             assert together.apply_rows(some) == max(shown, default=-1)
             assert together.state == one_by_one.state
-            assert together.transcript.now == one_by_one.transcript.now
+            assert together.transcript.position == one_by_one.transcript.position
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 1_000])

@@ -1,4 +1,4 @@
-"""JSON values as text and back, exactly: what any UTF-8 store takes, and any program can read."""
+"""Exact conversion of JSON values to text and back, portable to any UTF-8 store."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from runreel.model.errors import BadValue
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Deeper values would be stored by one program and overrun the stack of another that reads them.
-# What is read may be deeper than what is stored: a line of an export wraps a stored value.
+# Deeper values could overflow the stack of a program that reads them. Input may be deeper than
+# stored values, because a line of an export wraps a stored value.
 MAX_DEPTH = 128
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 _strict = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-# What the standard library makes anew for each value. Without markers it knows no circles but by
-# their depth.
-_quick = c_make_encoder(
+# The standard library creates this encoder for each value. Without markers it detects cycles only
+# by depth.
+_c_encode = c_make_encoder(
     markers=None,
     default=None,
     encoder=encode_basestring,
@@ -40,48 +40,48 @@ _fast_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
 def loads(text: str | bytes, *, depth: int = 2 * MAX_DEPTH) -> Any:
-    """The JSON value of ``text``, which nests ``depth`` levels at most.
+    """Parse ``text``, nested at most ``depth`` levels.
 
     Raises:
-        BadValue: if it is not JSON (NaN and Infinity are not), or out of bounds.
+        BadValue: if it is not JSON (NaN and Infinity are not), nested too deeply or out of range.
     """
     value = _parsed(text)
-    _bound(value, depth, text)
+    _check_depth(value, depth, text)
     return value
 
 
 def dumps(value: Any) -> str:
-    """``value`` as compact JSON that any UTF-8 store takes: NUL and lone surrogates escaped.
+    """Format ``value`` as compact JSON for any UTF-8 store: NUL and lone surrogates are escaped.
 
     Raises:
-        BadValue: if it is no JSON value, or out of bounds.
+        BadValue: if it is not a JSON value or nested too deeply.
     """
     try:
-        text = "".join(_quick(value, 0))
+        text = "".join(_c_encode(value, 0))
     except (RecursionError, TypeError, ValueError):
-        # The slower one tells the reason.
+        # The slower encoder reports the reason.
         text = _encoded(_strict, value)
-    _bound(value, MAX_DEPTH, text)
+    _check_depth(value, MAX_DEPTH, text)
     if text.isascii():
         return text
     return SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def canonical(value: Any) -> bytes:
-    """Bytes that are equal for equal JSON values, whatever the order of their keys.
+    """Return bytes that are equal for equal JSON values, independent of key order.
 
     Raises:
-        BadValue: if it is no JSON value.
+        BadValue: if ``value`` is not a JSON value.
     """
     return _encoded(_sorted, value).encode()
 
 
 def sorted_bytes(value: Any) -> bytes:
-    """Like ``canonical``, in a fraction of the time, for what is known to be a JSON value."""
+    """Like ``canonical``, but much faster, for a value known to be JSON."""
     try:
         return _fast_sorted(value)
     except (TypeError, UnicodeError):
-        # Not every string is one to msgspec, nor every key: as they are read again, most are.
+        # msgspec rejects some strings and keys; after a round trip through JSON it accepts most.
         value = loads(dumps(value))
     try:
         return _fast_sorted(value)
@@ -95,24 +95,24 @@ def _parsed(text: str | bytes) -> Any:
     except RecursionError:
         raise BadValue("JSON is nested too deeply") from None
     except (msgspec.DecodeError, UnicodeError):
-        # msgspec knows no lone surrogates; the slower decoder does, and tells the reason.
+        # msgspec rejects lone surrogates; the slower decoder accepts them and reports the reason.
         pass
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        return json.loads(text, parse_constant=_reject_constant, parse_float=_finite)
     except RecursionError:
         raise BadValue("JSON is nested too deeply") from None
     except ValueError as error:
         raise BadValue(f"not JSON: {error}") from None
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise BadValue(f"{name} is not JSON", hint="Send null or a string instead.")
+def _reject_constant(name: str) -> NoReturn:
+    raise BadValue(f"{name} is not JSON", hint="Use null or a string.")
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise BadValue(f"the number {text[:40]} is out of a float's range")
+        raise BadValue(f"number out of range for a float: {text[:40]}")
     return number
 
 
@@ -125,18 +125,18 @@ def _encoded(encode: Callable[[Any], str], value: Any) -> str:
         raise BadValue(f"not a JSON value: {error}") from None
 
 
-def _bound(value: Any, depth: int, text: str | bytes) -> None:
-    if _opening(text) <= depth:
+def _check_depth(value: Any, depth: int, text: str | bytes) -> None:
+    if _count_brackets(text) <= depth:
         return
     level = [value]
     for _ in range(depth + 1):
         level = [child for item in level for child in _children(item)]
         if not level:
             return
-    raise BadValue(f"the value is nested more than {depth} deep")
+    raise BadValue(f"the value is nested more than {depth} levels deep")
 
 
-def _opening(text: str | bytes) -> int:
+def _count_brackets(text: str | bytes) -> int:
     if isinstance(text, bytes):
         return text.count(b"{") + text.count(b"[")
     return text.count("{") + text.count("[")

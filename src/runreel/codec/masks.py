@@ -1,4 +1,4 @@
-"""Erased characters: each is a full block, in the place where it stood."""
+"""Masks: each erased character is replaced by a full block."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 
 def mask_text(text: str, spans: Spans) -> str:
-    """``text`` with the characters of ``spans`` put out."""
+    """Return ``text`` with the characters in ``spans`` masked."""
     for start, end in spans:
         text = text[:start] + PLACEHOLDER * (end - start) + text[end:]
     return text
 
 
 def masked_payload(payload: str, matches: Sequence[Match]) -> str:
-    """A stored payload with all that was found in it put out; it reads like the one it is of."""
+    """Return a stored payload with all matches masked; it can be decoded like the original."""
     value = loads(payload)
-    # Names last, and the deepest first: they are on the way to the others.
-    for hit in sorted(matches, key=_names_last):
-        value = _mask_at(value, hit.path, hit.spans)
+    # Key names last, and the deepest first, because the paths of other matches contain them.
+    for match in sorted(matches, key=_names_last):
+        value = _mask_at(value, match.path, match.spans)
     return dumps(value)
 
 
 def matches_mask(mask: Any, value: Any) -> bool:
-    """Whether ``mask`` is ``value``, but for the characters that are put out."""
+    """Return whether ``mask`` equals ``value`` except for its masked characters."""
     if isinstance(mask, str) and PLACEHOLDER in mask:
         text = value if isinstance(value, str) else str(value)
         return len(mask) == len(text) and all(
@@ -43,8 +43,8 @@ def matches_mask(mask: Any, value: Any) -> bool:
     if isinstance(mask, dict) and isinstance(value, dict):
         return len(mask) == len(value) and all(
             any(
-                matches_mask(key, other) and matches_mask(item, told)
-                for other, told in value.items()
+                matches_mask(key, other) and matches_mask(item, other_item)
+                for other, other_item in value.items()
             )
             if PLACEHOLDER in key
             else key in value and matches_mask(item, value[key])
@@ -56,37 +56,37 @@ def matches_mask(mask: Any, value: Any) -> bool:
 
 
 def remask(value: Any, shape: PayloadShape, text: str, masked_spans: Spans) -> Any:
-    """``value`` with those characters put out that repeat what was erased of the run's ``text``.
+    """Mask the characters of ``value`` that repeat erased characters of the run's ``text``.
 
-    A message that tells the text again would bring back what was erased of it.
+    Otherwise a message that repeats the text would restore them.
     """
-    slots, telling = shape.slots(value), shape.text_mode(value)
+    slots, mode = shape.slots(value), shape.text_mode(value)
     parts = [slot.container[slot.key] for slot in slots]
-    if telling not in (TextMode.CUMULATIVE, TextMode.REPEAT) or not all(
+    if mode not in (TextMode.CUMULATIVE, TextMode.REPEAT) or not all(
         isinstance(p, str) for p in parts
     ):
         return value
-    told = "".join(parts)
-    start = max(0, len(text) - len(told)) if telling is TextMode.REPEAT else 0
+    repeated = "".join(parts)
+    start = max(0, len(text) - len(repeated)) if mode is TextMode.REPEAT else 0
     spans = [(low - start, high - start) for low, high in masked_spans if low >= start]
-    spans = [(low, min(high, len(told))) for low, high in spans if low < len(told)]
-    known = text[start : start + len(told)]
-    if not spans or not matches_mask(known[: spans[-1][1]], told[: spans[-1][1]]):
+    spans = [(low, min(high, len(repeated))) for low, high in spans if low < len(repeated)]
+    known = text[start : start + len(repeated)]
+    if not spans or not matches_mask(known[: spans[-1][1]], repeated[: spans[-1][1]]):
         return value
-    return _repeated_spans(value, shape, mask_text(told, spans))
+    return _repeated_spans(value, shape, mask_text(repeated, spans))
 
 
-def _repeated_spans(value: Any, shape: PayloadShape, told: str) -> Any:
-    """A copy of ``value`` whose text parts, of the same lengths, are those of ``told``."""
-    twin = loads(dumps(value))
-    for slot in shape.slots(twin):
+def _repeated_spans(value: Any, shape: PayloadShape, repeated: str) -> Any:
+    """Return a copy of ``value`` whose text parts are replaced by ``repeated``, split alike."""
+    copy = loads(dumps(value))
+    for slot in shape.slots(copy):
         length = len(slot.container[slot.key])
-        slot.container[slot.key], told = told[:length], told[length:]
-    return twin
+        slot.container[slot.key], repeated = repeated[:length], repeated[length:]
+    return copy
 
 
-def _names_last(hit: Match) -> tuple[bool, int]:
-    return (bool(hit.path) and hit.path[-1] is None, -len(hit.path))
+def _names_last(match: Match) -> tuple[bool, int]:
+    return (bool(match.path) and match.path[-1] is None, -len(match.path))
 
 
 def _mask_at(value: Any, path: tuple[str | int | None, ...], spans: Spans) -> Any:

@@ -1,7 +1,7 @@
-"""Regular expressions with a time limit: a pattern that takes too long on a text is given up.
+"""Regular expressions with a time limit.
 
-``re`` cannot be stopped: it holds the interpreter, and with it every thread, until it has an
-answer. ``regex`` can, reads the same syntax and is several times faster.
+``re`` cannot be interrupted: it blocks the interpreter and all threads until it returns. ``regex``
+supports timeouts, accepts the same syntax and is several times faster.
 """
 
 from __future__ import annotations
@@ -15,32 +15,33 @@ from runreel.model.errors import MissingExtra
 Spans = list[tuple[int, int]]
 
 _FLAGS = ("IGNORECASE", "MULTILINE", "DOTALL", "VERBOSE", "ASCII")
-# A brace that begins no count is itself to re; regex would take some for its approximate matching.
+# re reads a brace that begins no count literally; regex reads some as approximate matching.
 _BRACES = re.compile(r"(\\N\{[^}]*\}|\\.)|\{(?!(?:\d+(?:,\d*)?|,\d*)\})", re.DOTALL)
 
 
 class TooSlow(Exception):
-    """A pattern had no answer within its time."""
+    """A pattern exceeded its time limit."""
 
     def __init__(self, pattern: str, seconds: float) -> None:
-        super().__init__(f"the pattern {pattern!r} has no result after {seconds:g} s")
+        super().__init__(f"pattern {pattern!r} exceeded the limit of {seconds:g} s")
 
 
 class Pattern:
     """A pattern in the syntax of ``re``.
 
-    ``trusted`` is a pattern of ours, whose time grows with the text and no faster: it does without
-    ``regex`` where that is not installed.
+    ``trusted`` marks a built-in pattern that runs in linear time; it falls back to ``re`` if
+    ``regex`` is not installed.
 
     Raises:
-        re.error, TypeError: if it is no pattern for text.
+        re.error: if the syntax is invalid.
+        TypeError: if it is a pattern for bytes.
         MissingExtra: if ``regex`` is needed and not installed.
     """
 
     def __init__(self, pattern: str | re.Pattern[str], *, trusted: bool = False) -> None:
         compiled = re.compile(pattern)
         if not isinstance(compiled.pattern, str):
-            raise TypeError("a pattern for bytes finds nothing in text")
+            raise TypeError("a bytes pattern cannot be used on text")
         self.text = compiled.pattern
         self._limited = True
         try:
@@ -51,10 +52,10 @@ class Pattern:
             self._compiled, self._limited = compiled, False
 
     def spans(self, text: str, seconds: float, start: int = 0) -> Spans:
-        """Where it matches in ``text``, from ``start`` on, empty matches too.
+        """Return the spans of all matches from ``start`` on, including empty ones.
 
         Raises:
-            TooSlow: if it has no answer after so many seconds.
+            TooSlow: if it takes longer than ``seconds``.
         """
         limit = {"timeout": seconds} if self._limited else {}
         try:
@@ -68,7 +69,7 @@ def _compiled(pattern: re.Pattern[str]) -> Any:
         regex: Any = importlib.import_module("regex")
     except ImportError:
         raise MissingExtra(
-            "patterns need the package regex, which can stop one that takes too long",
+            "patterns need the package regex, which supports time limits",
             hint="pip install 'runreel[patterns]'",
         ) from None
     flags = regex.VERSION0

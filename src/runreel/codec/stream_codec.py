@@ -1,4 +1,4 @@
-"""One run's values in order: the codec applied along the run's text."""
+"""Codec of the values of one run in order, with its cumulative text."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ if TYPE_CHECKING:
     from runreel.codec.source_protocol import PayloadShape
     from runreel.codec.text_delta import EncodedPayload
 
-# What stands for each character of text that was erased.
+# The mask of each erased character.
 PLACEHOLDER = "\N{FULL BLOCK}"
 
 
 class StreamCodec:
-    """Reads and writes the values of one run, carrying its text from row to row."""
+    """Encodes and decodes the values of one run; keeps the cumulative text from row to row."""
 
     __slots__ = ("_shape", "masked_spans", "text")
 
     def __init__(self, shape: PayloadShape, text: str = "") -> None:
         self._shape = shape
         self.text = text
-        # Which characters of the text stand for erased ones.
+        # Spans of the text whose characters are masks of erased ones.
         self.masked_spans: tuple[tuple[int, int], ...] = ()
 
     @property
-    def now(self) -> tuple[str, tuple[tuple[int, int], ...]]:
-        """Where it stands, to come back to."""
+    def position(self) -> tuple[str, tuple[tuple[int, int], ...]]:
+        """The current state, which can be assigned again to go back to it."""
         return self.text, self.masked_spans
 
-    @now.setter
-    def now(self, then: tuple[str, tuple[tuple[int, int], ...]]) -> None:
+    @position.setter
+    def position(self, then: tuple[str, tuple[tuple[int, int], ...]]) -> None:
         self.text, self.masked_spans = then
 
     def set_text(self, keep: int | None, text: str) -> None:
-        """Go on to ``text``, which has ``keep`` characters of the one before."""
+        """Replace the text by ``text``, which keeps its first ``keep`` characters."""
         self.text = text
         if self.masked_spans and keep is not None:
             self.masked_spans = _within(self.masked_spans, keep)
@@ -45,17 +45,17 @@ class StreamCodec:
     def encode(
         self, kind: str, type_: str | None, index: int | None, value: Any, text: str
     ) -> EncodedPayload:
-        """``value`` encoded for a row behind ``text``; the text it has itself is ours once stored.
+        """Encode ``value`` as a delta to ``text``; call ``set_text`` once the row is stored.
 
         Raises:
-            BadValue: if it is no JSON value.
+            BadValue: if it is not a JSON value.
         """
         if kind in (STREAM_EVENT, RUN):
             return text_delta.encode(value, self._shape, text=text, type_=type_, index=index)
         return text_delta.EncodedPayload(json_text.dumps(value), None, None, text)
 
     def decode(self, row: EventRow) -> Any:
-        """The value of the row that comes next; None once its payload is erased.
+        """Decode the next row; None if its payload was erased.
 
         Raises:
             BadValue: if the payload is damaged.
@@ -76,7 +76,7 @@ class StreamCodec:
         return value
 
     def skip(self, row: EventRow) -> None:
-        """Move over the row that comes next without building its value.
+        """Apply the next row to the text without decoding its value.
 
         Raises:
             BadValue: if the payload is damaged.
@@ -90,7 +90,7 @@ class StreamCodec:
             self._track_masks(row)
 
     def _track_masks(self, row: EventRow) -> None:
-        """Keep account of what is erased, the row's text being the last of ours."""
+        """Update ``masked_spans`` for a row whose text was just applied."""
         keep = row.keep or 0
         self.masked_spans = _within(self.masked_spans, keep)
         if row.redacted is not None:

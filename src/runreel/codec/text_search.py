@@ -44,11 +44,11 @@ class SearchPattern:
         if isinstance(wanted, str):
             self.text: str | None = wanted
             spellings = _spellings(wanted)
-            self.reach = max(map(len, spellings), default=0)
+            self.max_reach = max(map(len, spellings), default=0)
             either = "|".join(re.escape(one) for one in spellings)
             self._pattern = Pattern(either, trusted=True)
         else:
-            self.text, self.reach, self._pattern = None, _REACH, _limited(wanted)
+            self.text, self.max_reach, self._pattern = None, _REACH, _limited(wanted)
         if self._pattern.spans("", SECONDS):
             raise UsageError("what is looked for must not be empty, nor match nothing")
 
@@ -188,7 +188,7 @@ class _SearchableText:
         self.text += piece
         self._starts.append(keep)
         self._owners.append((seq, path, keep))
-        yield from self._places(max(0, keep - self._wanted.reach))
+        yield from self._places(max(0, keep - self._wanted.max_reach))
 
     def all(self) -> Iterator[tuple[int, Path, tuple[int, int]]]:
         """The places in all of the text as it is now."""
@@ -196,8 +196,8 @@ class _SearchableText:
 
     def forget(self) -> None:
         """Forget what no match that is still to come can reach."""
-        surplus = len(self.text) - 4 * self._wanted.reach
-        if surplus <= 4 * self._wanted.reach:
+        surplus = len(self.text) - 4 * self._wanted.max_reach
+        if surplus <= 4 * self._wanted.max_reach:
             return
         first = bisect_right(self._starts, surplus) - 1
         self.text = self.text[surplus:]

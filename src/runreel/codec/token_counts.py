@@ -1,4 +1,4 @@
-"""The one reader of token counts, for every source: understood as a whole, or not at all."""
+"""Parser of token counts for all sources; a usage object is valid as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from runreel.model.results import usage as usage_of
 if TYPE_CHECKING:
     from runreel.model.results import Usage
 
-# How a source without a count spells it; JSON has no such value.
+# Markers of a missing and of an invalid count.
 _ABSENT: Final = object()
 _BAD: Final = object()
-# int() would take digits of other scripts, underscores and white space.
+# int() would also accept digits of other scripts, underscores and white space.
 _int64 = re.compile(r"[0-9]{1,19}").fullmatch
 
 
 class Tally(NamedTuple):
-    """Token counts to add up; ``unread`` counts the reports among them that are not understood.
+    """A sum of token counts; ``unread`` is the number of reports in it that were not understood.
 
-    A difference of two tallies may be negative.
+    The difference of two tallies may be negative.
     """
 
     input_text_tokens: int = 0
@@ -31,20 +31,20 @@ class Tally(NamedTuple):
 
     @property
     def usage(self) -> Usage | None:
-        """The usage, None where a part of it is not understood or out of bounds."""
+        """The usage; None if a report was not understood or a count is out of range."""
         counts = self[:3]
         if self.unread or min(counts) < 0 or max(counts) > MAX_COUNT:
             return None
         return usage_of(self.input_text_tokens, self.total_tokens, self.completion_tokens)
 
     def plus(self, more: Tally | None) -> Tally:
-        """Both together."""
+        """Return the sum of both."""
         if more is None:
             return self
         return Tally._make(one + other for one, other in zip(self, more, strict=True))
 
     def minus(self, before: Tally | None) -> Tally:
-        """What is to be added to ``before`` to reach this tally."""
+        """Return the difference of this tally and ``before``."""
         if before is None:
             return self
         return Tally._make(one - other for one, other in zip(self, before, strict=True))
@@ -54,10 +54,10 @@ NOT_UNDERSTOOD = Tally(unread=1)
 
 
 class UsageKeys(NamedTuple):
-    """The keys of a source's usage object; each of a tuple means the same.
+    """The keys of a source's usage object; the keys of one tuple are synonyms.
 
-    ``cached`` are counts that come on top of the key ``input_tokens``. ``proto`` is proto JSON,
-    which leaves out zeros and writes an int64 as a string.
+    ``cached`` counts are added to that under ``input_tokens``. ``proto`` means proto JSON, which
+    omits zeros and writes an int64 as a string.
     """
 
     input: tuple[str, ...]
@@ -84,18 +84,18 @@ YANDEX = UsageKeys(
 
 
 def tally(usage: Usage | None) -> Tally | None:
-    """The counts of a usage, to add others to them."""
+    """Convert a usage to a tally."""
     if usage is None:
         return None
     return Tally(usage.input_text_tokens, usage.completion_tokens, usage.total_tokens)
 
 
 def read(value: Any, names: UsageKeys) -> Tally | None:
-    """The counts of a usage object; ``NOT_UNDERSTOOD``, or None where it reports none.
+    """Parse a usage object to a tally, ``NOT_UNDERSTOOD``, or None if it reports no usage.
 
-    Whole floats are integers; a total that is left out is the sum of the two others. A part that
-    is null, left out, negative, over 2^63-1, a fraction, a boolean or a string makes all of it not
-    understood.
+    A float without a fraction is accepted as an integer; a missing total is the sum of the others.
+    The whole object is not understood if a count is null, missing, negative, over 2^63-1, a
+    fraction, a boolean or a string.
     """
     if value is None or (value == {} and not names.proto):
         return None
@@ -107,19 +107,19 @@ def read(value: Any, names: UsageKeys) -> Tally | None:
     absent = parts.count(_ABSENT)
     if names.proto and absent and (not value or absent < len(parts)):
         parts = [0 if part is _ABSENT else part for part in parts]
-    given, made, total = parts
-    if names.cached and type(given) is int and value.get("input_tokens") is not None:
-        given = _with_cached(value, given, names.cached)
-    understood = type(given) is int and type(made) is int
+    input_tokens, completion, total = parts
+    if names.cached and type(input_tokens) is int and value.get("input_tokens") is not None:
+        input_tokens = _with_cached(value, input_tokens, names.cached)
+    understood = type(input_tokens) is int and type(completion) is int
     if understood and total is _ABSENT:
-        total = given + made
-    if not understood or type(total) is not int or max(given, total) > MAX_COUNT:
+        total = input_tokens + completion
+    if not understood or type(total) is not int or max(input_tokens, total) > MAX_COUNT:
         return NOT_UNDERSTOOD
-    return Tally(given, made, total)
+    return Tally(input_tokens, completion, total)
 
 
 def count(value: Any, *, proto: bool = False) -> int | None:
-    """A count of tokens; None where it is none. In ``proto`` JSON it may be a string."""
+    """Return ``value`` as a token count, or None if it is not one; ``proto`` allows a string."""
     digits = proto and type(value) is str and _int64(value)
     if digits or (type(value) is float and value.is_integer()):
         value = int(value)
@@ -127,38 +127,41 @@ def count(value: Any, *, proto: bool = False) -> int | None:
 
 
 def merge_details(known: UsageDetails | None, more: UsageDetails) -> UsageDetails:
-    """The details of two usages; what one of them does not report is that of the other."""
+    """Add the details of two usages; a detail that one does not report is taken from the other."""
     if known is None:
         return more
     return UsageDetails(
-        _sum(known.cached_tokens, more.cached_tokens),
-        _sum(known.reasoning_tokens, more.reasoning_tokens),
+        _add(known.cached_tokens, more.cached_tokens),
+        _add(known.reasoning_tokens, more.reasoning_tokens),
     )
 
 
 def _part(value: dict[str, Any], keys: tuple[str, ...], *, proto: bool) -> Any:
-    """The count under any of ``keys``: an integer, None for null, ``_ABSENT`` or ``_BAD``."""
+    """Return the count under any of ``keys``: an integer, None for null, ``_ABSENT`` or ``_BAD``.
+
+    Keys with different counts make it ``_BAD``.
+    """
     found: Any = _ABSENT
     for key in keys:
         if key not in value:
             continue
-        told = value[key]
-        if told is not None:
-            number = count(told, proto=proto)
-            told = _BAD if number is None else number
+        part = value[key]
+        if part is not None:
+            number = count(part, proto=proto)
+            part = _BAD if number is None else number
         if found is _ABSENT or found is None:
-            found = told
-        elif told is not None and told != found:
+            found = part
+        elif part is not None and part != found:
             found = _BAD
     return found
 
 
-def _with_cached(value: dict[str, Any], given: int, keys: tuple[str, ...]) -> Any:
+def _with_cached(value: dict[str, Any], input_tokens: int, keys: tuple[str, ...]) -> Any:
     cached = [count(value[key]) for key in keys if value.get(key) is not None]
-    return _BAD if None in cached else given + sum(number for number in cached if number)
+    return _BAD if None in cached else input_tokens + sum(number for number in cached if number)
 
 
-def _sum(one: int | None, other: int | None) -> int | None:
+def _add(one: int | None, other: int | None) -> int | None:
     if one is None:
         return other
     return one if other is None else one + other

@@ -1,18 +1,18 @@
-r"""Checkpoints as text: what stands in each line, written in one way and read in that way alone.
+r"""The text format of checkpoints. Each has exactly one valid form; others are rejected.
 
     runreel checkpoint 1
     database "0d6c1f0e-4d3c-4d53-9a52-4c2b8b7f8f5a"
     number 2
     time 2025-12-31T18:30:00.000000Z
-    previous SHA-256 of the checkpoint before this one, or none
+    previous SHA-256 of the previous checkpoint, or none
     kind full|changes
-    key id of the key that signs
-    next-key the public key that signs from the next one on, or none
-    "run id, as JSON in ASCII" seq digest       one for each run, in the order of their ids' bytes
+    key id of the signing key
+    next-key public key that signs from the next checkpoint on, or none
+    "run id, as JSON in ASCII" seq digest       one for each run, ordered by the bytes of the id
     runs 1
-    signature ed25519 over SIGNED and the SHA-512 of every line before
+    signature ed25519 over SIGNED and the SHA-512 of all lines above
 
-Every digest, key and signature is in hexadecimal digits.
+Digests, keys and signatures are hexadecimal.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FIRST_LINE = b"runreel checkpoint 1\n"
-# What a key signs begins so, that a signature says nothing anywhere else.
+# Prefix of the signed bytes, so that a signature is not valid in any other context.
 SIGNED = b"runreel/checkpoint/v1\0"
-# An escaped character takes twelve letters; the rest of a line is short.
+# An escaped character takes twelve bytes; the rest of a line is shorter than 200.
 MAX_LINE = 12 * MAX_RUN_ID + 200
 
 _HEADER_LINES = 8
@@ -55,7 +55,7 @@ _SIGNATURE = re.compile(r"signature ([0-9a-f]{128})\n")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a checkpoint says of itself. ``time`` is in µs; ``previous`` and keys are in hex."""
+    """The header of a checkpoint; ``time`` is in µs, ``previous`` and keys are hexadecimal."""
 
     database_id: str
     number: int
@@ -67,12 +67,12 @@ class Header:
 
     @property
     def kind(self) -> str:
-        """``full``: every run of the log; ``changes``: those that moved since the previous."""
+        """``full``: all runs of the log; ``changes``: runs changed since the previous one."""
         return "full" if self.full else "changes"
 
 
 class HeadEntry(NamedTuple):
-    """Where a run ended: its last row's seq and digest."""
+    """The head of a run: seq and digest of its last row."""
 
     run_id: str
     seq: int
@@ -80,12 +80,12 @@ class HeadEntry(NamedTuple):
 
     @property
     def sort_key(self) -> bytes:
-        """What runs are sorted by, here and in both databases."""
+        """The sort key of runs, the same as in both databases."""
         return self.run_id.encode()
 
 
 def header_text(header: Header) -> str:
-    """The lines that a checkpoint begins with."""
+    """Format the header lines."""
     return (
         f"runreel checkpoint 1\n"
         f"database {_quoted(header.database_id)}\n"
@@ -99,25 +99,25 @@ def header_text(header: Header) -> str:
 
 
 def head_text(head: HeadEntry) -> str:
-    """The line of one run."""
+    """Format the line of one run."""
     return f"{_quoted(head.run_id)} {head.seq} {head.digest.hex()}\n"
 
 
 def count_text(runs: int) -> str:
-    """The line behind the runs."""
+    """Format the count line, which follows the runs."""
     return f"runs {runs}\n"
 
 
 def signature_text(signature: bytes) -> str:
-    """The last line."""
+    """Format the signature line, which is the last."""
     return f"signature {signature.hex()}\n"
 
 
 class CheckpointParser:
-    """The lines of a checkpoint, read one by one: ``header``, then ``heads()``, then the rest.
+    """Parses the lines of a checkpoint one by one: ``header``, then ``heads()``, then the rest.
 
     Raises:
-        BadCheckpoint: wherever they are not exactly what would be written.
+        BadCheckpoint: if a line differs from what runreel writes.
     """
 
     def __init__(self, lines: Iterable[bytes]) -> None:
@@ -127,41 +127,43 @@ class CheckpointParser:
         self.signature = b""
 
     def heads(self) -> Iterator[HeadEntry]:
-        """The runs in order; ``runs`` and ``signature`` are known behind the last."""
-        before = b""
+        """Yield the runs in order; ``runs`` and ``signature`` are set after the last."""
+        previous_key = b""
         for raw in self._lines:
             line = _decoded(raw)
             if not line.startswith('"'):
                 self._end(line)
                 return
             head = _head(line)
-            if head.sort_key <= before:
-                raise BadCheckpoint(f"the run {head.run_id!r} is out of order, or there twice")
-            before = head.sort_key
+            if head.sort_key <= previous_key:
+                raise BadCheckpoint(f"run {head.run_id!r} is out of order or a duplicate")
+            previous_key = head.sort_key
             self.runs += 1
             yield head
         raise BadCheckpoint("the checkpoint ends before its signature")
 
     def _end(self, line: str) -> None:
-        found = _COUNT.fullmatch(line)
-        if found is None or line != count_text(int(found[1])) or int(found[1]) != self.runs:
-            raise BadCheckpoint(f"the checkpoint does not count its {self.runs} runs")
+        match = _COUNT.fullmatch(line)
+        if match is None or line != count_text(int(match[1])) or int(match[1]) != self.runs:
+            raise BadCheckpoint(
+                f"the run count does not match the {self.runs} runs of the checkpoint"
+            )
         signed = _SIGNATURE.fullmatch(_decoded(next(self._lines, b"")))
         if signed is None:
             raise BadCheckpoint("the checkpoint has no signature")
         if next(self._lines, None) is not None:
-            raise BadCheckpoint("something follows the signature")
+            raise BadCheckpoint("unexpected data after the signature")
         self.signature = bytes.fromhex(signed[1])
 
 
 def _header(raw: bytes) -> Header:
     if not raw.startswith(FIRST_LINE):
-        raise BadCheckpoint("this is no checkpoint of runreel, or one of a newer version")
+        raise BadCheckpoint("not a runreel checkpoint, or of a newer version")
     text = _decoded(raw)
-    found = _HEADER.fullmatch(text)
-    if found is None:
-        raise BadCheckpoint("the checkpoint's first lines are damaged")
-    database, number, time, previous, kind, key_id, next_key = found.groups()
+    match = _HEADER.fullmatch(text)
+    if match is None:
+        raise BadCheckpoint("the header of the checkpoint is damaged")
+    database, number, time, previous, kind, key_id, next_key = match.groups()
     header = Header(
         database_id=_unquoted(database),
         number=int(number),
@@ -172,19 +174,19 @@ def _header(raw: bytes) -> Header:
         next_key=None if next_key == "none" else next_key,
     )
     if header_text(header) != text:
-        raise BadCheckpoint("the checkpoint's first lines are not as runreel writes them")
+        raise BadCheckpoint("the header of the checkpoint is not as runreel writes it")
     if header.number < 1 or (header.previous is None) != (header.number == 1):
-        raise BadCheckpoint("the first checkpoint has no previous one, and every other has one")
+        raise BadCheckpoint("only the first checkpoint has no previous one")
     if header.previous is None and not header.full:
-        raise BadCheckpoint("the first checkpoint is a full one")
+        raise BadCheckpoint("the first checkpoint must be full")
     return header
 
 
 def _head(line: str) -> HeadEntry:
-    found = _HEAD.fullmatch(line)
-    if found is None:
+    match = _HEAD.fullmatch(line)
+    if match is None:
         raise BadCheckpoint("the line of a run is damaged")
-    run_id, seq, digest = found.groups()
+    run_id, seq, digest = match.groups()
     head = HeadEntry(_unquoted(run_id), int(seq), bytes.fromhex(digest))
     if head.seq > _LAST_SEQ or not 0 < len(head.run_id) <= MAX_RUN_ID or head_text(head) != line:
         raise BadCheckpoint("the line of a run is not as runreel writes it")
@@ -195,7 +197,7 @@ def _decoded(line: bytes) -> str:
     try:
         return line.decode("ascii")
     except UnicodeDecodeError:
-        raise BadCheckpoint("the checkpoint holds bytes that no checkpoint has") from None
+        raise BadCheckpoint("the checkpoint contains non-ASCII bytes") from None
 
 
 def _quoted(text: str) -> str:
@@ -204,13 +206,13 @@ def _quoted(text: str) -> str:
 
 def _unquoted(text: str) -> str:
     try:
-        told = json.loads(text)
+        name = json.loads(text)
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, str):
+        name = None
+    if not isinstance(name, str):
         raise BadCheckpoint("a name in the checkpoint is damaged")
     try:
-        told.encode()
+        name.encode()
     except UnicodeEncodeError:
-        raise BadCheckpoint("a name in the checkpoint is no text") from None
-    return told
+        raise BadCheckpoint("a name in the checkpoint is not valid text") from None
+    return name

@@ -167,11 +167,11 @@ class StreamHead:
         Returns whether the projection changed, and a function that undoes this.
         """
         projector = self._projector
-        state, transcript_state = projector.state.copy(), projector.transcript.now
+        state, transcript_state = projector.state.copy(), projector.transcript.position
         changed = event_builder.apply_events(projector, new_events)
 
         def undo() -> None:
-            projector.state, projector.transcript.now = state, transcript_state
+            projector.state, projector.transcript.position = state, transcript_state
 
         return changed, undo
 
