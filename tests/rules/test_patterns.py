@@ -53,10 +53,10 @@ def test_a_pattern_that_takes_too_long_is_given_up(pattern):
 
 @pytest.mark.parametrize("pattern", ["(", re.compile(b"a")])
 def test_what_is_no_pattern_for_text_is_refused(pattern):
-    with pytest.raises(UsageError, match="no pattern"):
+    with pytest.raises(UsageError, match="invalid mask pattern"):
         SecretFilter([pattern])
     if not isinstance(pattern, str):
-        with pytest.raises(UsageError, match="no pattern"):
+        with pytest.raises(UsageError, match="invalid pattern"):
             SearchPattern(pattern)
 
 

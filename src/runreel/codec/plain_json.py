@@ -1,4 +1,4 @@
-"""Words as plain JSON values and back: what projections keep and what the plain source writes."""
+"""Conversion of model types to plain JSON and back, for projections and the plain source."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ _TIMES = ("created_at", "updated_at", "expires_at")
 
 
 def as_object(value: Any) -> dict[str, Any]:
-    """``value`` if it is a JSON object, else an empty one."""
+    """Return ``value`` if it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def as_list(value: Any) -> list[Any]:
-    """``value`` if it is a JSON array, else an empty one."""
+    """Return ``value`` if it is a JSON array, else an empty one."""
     return value if isinstance(value, list) else []
 
 
 def as_text(value: Any) -> str | None:
-    """``value`` if it is a string, else None."""
+    """Return ``value`` if it is a string, else None."""
     return value if isinstance(value, str) else None
 
 
 def as_labels(value: Any) -> dict[str, str] | None:
-    """The labels of a JSON object; None for any other value.
+    """Return the labels in a JSON object, or None for any other value.
 
-    A label that is no string is spelled as JSON; one that is null is left out.
+    A label that is not a string is formatted as JSON; null labels are omitted.
 
     Raises:
-        BadValue: if a label is no JSON value, which only a program can make.
+        BadValue: if a label is not a JSON value.
     """
     if not isinstance(value, dict):
         return None
@@ -65,12 +65,12 @@ def _label(value: Any) -> str:
 
 
 def event_value(event: RunStreamEvent) -> dict[str, Any]:
-    """The plain value of a stream event."""
+    """Convert a stream event to plain JSON."""
     return _state_value(event)
 
 
 def result_value(result: RunResult) -> dict[str, Any]:
-    """The plain value of a result."""
+    """Convert a result to plain JSON."""
     value = _state_value(result)
     if result.usage is not None:
         value["usage"] = usage_value(result.usage)
@@ -78,7 +78,7 @@ def result_value(result: RunResult) -> dict[str, Any]:
 
 
 def usage_value(usage: Usage | None) -> dict[str, int] | None:
-    """The three counts, or None where they are unknown."""
+    """Convert a usage to an object of three counts; None if unknown."""
     if usage is None:
         return None
     return {
@@ -89,7 +89,7 @@ def usage_value(usage: Usage | None) -> dict[str, int] | None:
 
 
 def tool_calls_value(calls: ToolCallList | None) -> list[dict[str, Any]] | None:
-    """A list of ``{"id", "name", "arguments"}``; name and arguments None without a function."""
+    """Convert tool calls to ``[{"id", "name", "arguments"}]``; the last two may be None."""
     if calls is None:
         return None
     return [
@@ -103,7 +103,7 @@ def tool_calls_value(calls: ToolCallList | None) -> list[dict[str, Any]] | None:
 
 
 def message_value(message: Message | PartialMessage) -> dict[str, Any]:
-    """Every field of a message; a partial one has its parts alone."""
+    """Convert a message to an object of all fields, a partial message to one of its parts."""
     if isinstance(message, PartialMessage):
         return {"parts": list(message.parts)}
     value: dict[str, Any] = {
@@ -123,12 +123,12 @@ def message_value(message: Message | PartialMessage) -> dict[str, Any]:
 
 
 def citations_value(citations: tuple[Citation, ...]) -> list[dict[str, Any]]:
-    """``[{"sources": […]}]``; resources whole."""
+    """Convert citations to ``[{"sources": […]}]`` with complete resources."""
     return [{"sources": [_source_value(source) for source in c.sources]} for c in citations]
 
 
 def result(value: Any) -> RunResult:
-    """The result that this plain value tells."""
+    """Parse a result from plain JSON."""
     value = as_object(value)
     return RunResult(
         status=RunStatus.coerce(value.get("type", 0)),
@@ -140,27 +140,27 @@ def result(value: Any) -> RunResult:
 
 
 def error(value: dict[str, Any]) -> str | None:
-    """The error's message: ``error`` itself or its ``message``."""
-    told = value.get("error")
-    if isinstance(told, dict):
-        told = told.get("message")
-    return as_text(told)
+    """Return the error message: ``error`` if it is a string, or ``error.message``."""
+    reported = value.get("error")
+    if isinstance(reported, dict):
+        reported = reported.get("message")
+    return as_text(reported)
 
 
 def usage(value: Any) -> Usage | None:
-    """The usage in an object; None where it holds none that is understood as a whole."""
+    """Parse a usage; None if it is missing or not understood as a whole."""
     tally = token_counts.read(value, token_counts.PLAIN)
     return None if tally is None else tally.usage
 
 
 def tool_calls(value: Any) -> ToolCallList | None:
-    """The calls that a list tells, None where it is empty or no list."""
+    """Parse a list of tool calls; None if it is empty or not a list."""
     calls = tuple(_tool_call(as_object(item)) for item in as_list(value))
     return ToolCallList(calls) if calls else None
 
 
 def message(value: dict[str, Any]) -> Message | PartialMessage | None:
-    """The message of a plain value: ``message`` whole, ``parts`` or ``text``."""
+    """Parse the message of a plain value from ``message``, ``parts`` or ``text``."""
     whole = value.get("message")
     if isinstance(whole, dict):
         return _message(whole)
@@ -173,13 +173,13 @@ def message(value: dict[str, Any]) -> Message | PartialMessage | None:
 
 def _state_value(state: RunStreamEvent | RunResult) -> dict[str, Any]:
     value: dict[str, Any] = {"type": state.status.name}
-    told = state._message  # noqa: SLF001 - a failed state refuses to show its message
-    if isinstance(told, Message):
-        value["message"] = message_value(told) | _separator(told)
-    elif told is not None and len(told.parts) == 1 and isinstance(told.parts[0], str):
-        value["text"] = told.parts[0]
-    elif told is not None:
-        value |= message_value(told) | _separator(told)
+    message = state._message  # noqa: SLF001 - the property raises for a failed state
+    if isinstance(message, Message):
+        value["message"] = message_value(message) | _separator(message)
+    elif message is not None and len(message.parts) == 1 and isinstance(message.parts[0], str):
+        value["text"] = message.parts[0]
+    elif message is not None:
+        value |= message_value(message) | _separator(message)
     if state.error is not None:
         value["error"] = state.error
     if state.tool_calls is not None:
@@ -211,7 +211,7 @@ def _message(value: dict[str, Any]) -> Message | PartialMessage:
 
 
 def _separator(message: Message | PartialMessage) -> dict[str, str]:
-    """The separator of a message's parts, where it is needed and not the usual one."""
+    """Return the separator of the parts if there are several and it is not a newline."""
     separator = message._separator  # noqa: SLF001 - the SDK's messages have no such attribute
     return {} if separator == NEWLINE or len(message.parts) < 2 else {"separator": separator}
 
@@ -244,10 +244,10 @@ def _source(value: dict[str, Any]) -> FileChunk | UnknownSource:
 
 
 def _resource_value(resource: Resource) -> dict[str, Any]:
-    told = ((field.name, getattr(resource, field.name)) for field in fields(resource))
+    items = ((field.name, getattr(resource, field.name)) for field in fields(resource))
     return {
         name: _time_value(value) if name in _TIMES else value
-        for name, value in told
+        for name, value in items
         if value is not None
     }
 

@@ -1,9 +1,9 @@
-r"""What must never be stored: masked in every string of an event before the log sees it.
+r"""Masking of secrets in every string of an event before it is stored.
 
-A pattern is held against what a stream has said so far, so that a secret that comes in pieces is
-found as soon as the pattern matches: patterns that match from the first characters on (``sk-\S*``
-rather than ``sk-\S{20}``) leave nothing of it. A pattern that takes too long on a string is given
-up there, and the string is masked as a whole.
+A pattern is applied to the recent text of a stream, so that a secret split over several deltas is
+found as soon as the pattern matches. Patterns that match from the first characters on (``sk-\S*``
+rather than ``sk-\S{20}``) leave nothing of it. If a pattern exceeds its time limit on a string, the
+whole string is masked.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     SecretPattern = str | re.Pattern[str] | Callable[[str], str]
 
-# Keys and tokens as the services spell them that hand them out.
+# Name of the built-in patterns: keys and tokens in the formats of their services.
 SECRETS = "secrets"
 _SECRETS = (
-    r"\bsk-[\w-]*",  # OpenAI and those that speak its API
+    r"\bsk-[\w-]*",  # OpenAI and services with its API
     r"\bAQVN[\w-]*",  # an API key of Yandex Cloud
-    r"\bt1\.[\w-]{3,}[\w.=-]*",  # an IAM token of it
+    r"\bt1\.[\w-]{3,}[\w.=-]*",  # an IAM token of Yandex Cloud
     r"\by[0-3]__[\w-]*",  # an OAuth token of Yandex
     r"\bAKIA[0-9A-Z]*",  # AWS
     r"\bgh[pousr]_\w*|\bgithub_pat_\w*",
@@ -35,20 +35,20 @@ _SECRETS = (
     r"(?i:\b(?:bearer|api-key|basic)\s+)[\w.~+/=-]{6,}",
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?",
 )
-# Seconds for one pattern and one string, and once one has taken longer.
+# Time limit in seconds for one pattern and one string; shorter after the first timeout.
 SECONDS = 0.5
 SECONDS_AFTER_TIMEOUT = 0.05
-# How far back a match may begin that ends in the piece that came last.
-_REACH = 4_000
-_NAMES = ("type", "item_id", "output_index", "content_index", "index")
+# Maximum number of characters of earlier deltas that a match may include.
+_MAX_REACH = 4_000
+_STREAM_KEYS = ("type", "item_id", "output_index", "content_index", "index")
 
 
 class SecretFilter:
-    """The rules: names of built-in patterns (``secrets``), patterns, and functions of a string.
+    """Masking rules: names of built-in patterns (``secrets``), patterns, and string functions.
 
     Raises:
-        UsageError: if one is none of these.
-        MissingExtra: if one is a pattern and ``regex`` is not installed.
+        UsageError: if a rule is invalid.
+        MissingExtra: if a rule is a pattern and ``regex`` is not installed.
     """
 
     def __init__(self, rules: Iterable[SecretPattern]) -> None:
@@ -64,44 +64,44 @@ class SecretFilter:
         return bool(self._patterns or self._functions)
 
     def spans(self, text: str, seconds: float) -> Spans:
-        """What the patterns match, in no order.
+        """Return the spans of all matches, unordered.
 
         Raises:
-            TooSlow: if one takes longer than so many seconds.
+            TooSlow: if a pattern takes longer than ``seconds``.
         """
         return [span for pattern in self._patterns for span in pattern.spans(text, seconds)]
 
     def apply_functions(self, text: str) -> str:
-        """What the functions make of a string, one after the other."""
+        """Apply the functions to a string, one after the other."""
         for function in self._functions:
             text = function(text)
         return text
 
 
 class StreamSecretFilter:
-    """Applies the rules to one run's values in their order; ``hits`` counts what was masked.
+    """Applies the rules to the values of one run in order; counts them in ``masked_count``.
 
-    ``report`` is called with what to say when a pattern first takes too long.
+    ``report`` is called with a message when a pattern first exceeds its time limit.
     """
 
-    def __init__(self, masking: SecretFilter, report: Callable[[str], None]) -> None:
-        self._masking = masking
+    def __init__(self, secret_filter: SecretFilter, report: Callable[[str], None]) -> None:
+        self._filter = secret_filter
         self._report = report
         self._seconds = SECONDS
         self._tails: dict[tuple[Any, ...], str] = {}
         self.masked_count = 0
 
     def apply(self, value: Any) -> Any:
-        """``value`` as it may be stored; the value itself is left as it is."""
+        """Return a masked copy of ``value``."""
         return self._walk(value, (), ())
 
     def _walk(self, value: Any, path: tuple[str, ...], names: tuple[Any, ...]) -> Any:
         match value:
             case str():
-                # Only what comes piece by piece goes on where the piece before it ended.
+                # Only deltas continue the text of earlier events.
                 return self._string(value, (path, names) if "delta" in path else None)
             case dict():
-                names = (*names, *(str(value.get(name)) for name in _NAMES if name in value))
+                names = (*names, *(str(value.get(name)) for name in _STREAM_KEYS if name in value))
                 return {key: self._walk(item, (*path, key), names) for key, item in value.items()}
             case list() | tuple():
                 return [self._walk(item, path, names) for item in value]
@@ -111,20 +111,20 @@ class StreamSecretFilter:
         before = "" if stream is None else self._tails.get(stream, "")
         whole, begin = before + text, len(before)
         if stream is not None:
-            self._tails[stream] = whole[-_REACH:]
+            self._tails[stream] = whole[-_MAX_REACH:]
         spans = [(max(a, begin) - begin, b - begin) for a, b in self._spans(whole)]
         spans = [span for span in spans if span[0] < span[1]]
-        told = self._masking.apply_functions(mask_text(text, spans))
-        self.masked_count += len(spans) or int(told != text)
-        return told
+        masked = self._filter.apply_functions(mask_text(text, spans))
+        self.masked_count += len(spans) or int(masked != text)
+        return masked
 
     def _spans(self, text: str) -> Spans:
         try:
-            return self._masking.spans(text, self._seconds)
+            return self._filter.spans(text, self._seconds)
         except TooSlow as slow:
             if self._seconds > SECONDS_AFTER_TIMEOUT:
                 self._report(str(slow))
-            # A recording goes on: with less patience, and without what may be a secret.
+            # The recording continues with a shorter limit; the string may hold a secret.
             self._seconds = SECONDS_AFTER_TIMEOUT
             return [(0, len(text))]
 
@@ -135,4 +135,4 @@ def _pattern(rule: str | re.Pattern[str]) -> Pattern:
     try:
         return Pattern(rule)
     except (re.error, TypeError) as error:
-        raise UsageError(f"{rule!r} is no pattern to mask: {error}") from None
+        raise UsageError(f"invalid mask pattern {rule!r}: {error}") from None

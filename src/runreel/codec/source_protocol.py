@@ -1,6 +1,6 @@
-"""What a reader of a source's events is, and what it answers.
+"""The interface of source adapters, and the interpretation that they return.
 
-A source's wire JSON is stored as it came; a reader tells, at any later time, what it means.
+The JSON of a source is stored unchanged and can be interpreted again at any later time.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ _PARTIAL = StreamEvent.PARTIAL_MESSAGE
 
 
 class TextSlot(NamedTuple):
-    """A place in a JSON value where a piece of the run's text stands: ``container[key]``."""
+    """A position in a JSON value that holds text of the run: ``container[key]``."""
 
     container: Any
     key: Any
 
 
 class TextMode(Enum):
-    """How the pieces of text in an event belong to the run's text."""
+    """How the text parts of an event relate to the text of the run."""
 
-    CUMULATIVE = "they are all of it"
-    DELTA = "they come behind it"
-    REPEAT = "they are the end of it, told once more"
-    RESTART = "a new text begins, with nothing yet"
+    CUMULATIVE = "the whole text so far"
+    DELTA = "appended to the text"
+    REPEAT = "the end of the text, repeated"
+    RESTART = "a new, empty text"
 
 
 class ReadContext(NamedTuple):
-    """What a reader of pieces goes by.
+    """What the interpretation of an event depends on.
 
-    ``text`` is the run's text after the event that is read; ``memory`` is what the reading before
-    left, None at the first.
+    ``text`` is the text of the run after this event; ``memory`` is that of the previous
+    interpretation, None for the first event.
     """
 
     text: str = ""
@@ -51,10 +51,10 @@ START = ReadContext()
 
 
 class RunMetadata(NamedTuple):
-    """What an event says of its run as a whole; None is not said. Times are µs since the epoch.
+    """Metadata of the run reported by an event; None if not reported. Times are µs since the epoch.
 
-    ``response_id`` is the id by which the source goes on with the run; ``requested_at`` is when the
-    model was asked.
+    ``response_id`` is the id by which the source continues the run; ``requested_at`` is the time of
+    the request to the model.
     """
 
     assistant_id: str | None = None
@@ -68,15 +68,15 @@ class RunMetadata(NamedTuple):
 
 
 class Interpretation(NamedTuple):
-    """What one stored event means.
+    """The meaning of one stored event.
 
-    ``event`` is what a stream event is to the SDK's users; ``result`` is what a Run snapshot says
-    the state is. ``usage`` beside an event is of one response, to be added up (Responses API), as
-    are ``details``; ``total``, or else the usage inside ``result``, is the run's total so far.
-    ``time`` is the source's own, µs. ``begins`` is whether the run goes on here, however it ended
-    before. ``memory`` is for the reading that comes next; never change what it holds. ``unread``
-    names what the value holds and the reader does not understand: a key of it, or ``intake.KEYS``.
-    ``marker`` is whether this marks the end of a stream rather than being one of its events.
+    ``event`` is the stream event in the terms of the SDK; ``result`` is the state in a snapshot of
+    the run. ``usage`` and ``details`` are those of one response and are added up (Responses API);
+    ``total``, or else the usage in ``result``, is the total of the run so far. ``time`` is the time
+    reported by the source, in µs. ``starts_response``: a new response continues the run, which
+    clears its outcome. ``memory`` is passed to the next interpretation and must not be mutated.
+    ``unread`` names keys that are not understood, or is ``KEYS`` of ``import_report`` if none is
+    known. ``marker``: the value marks the end of a stream and is not an event of it.
     """
 
     event: RunStreamEvent | None = None
@@ -94,12 +94,15 @@ class Interpretation(NamedTuple):
 
 
 def text_only_interpretation(text: str) -> Interpretation:
-    """What a partial message means that has one part and says nothing else."""
+    """Return the interpretation of a partial message that holds one text part and nothing else."""
     return Interpretation(RunStreamEvent(_PARTIAL, None, None, partial(text)))
 
 
 def accepts_text_fast_path(interpretation: Interpretation | None) -> bool:
-    """True if a partial message changes nothing but the text; None: see ``parse_text_only``."""
+    """Return True if a partial message changes nothing but the text.
+
+    None stands for a text-only event: see ``parse_text_only``.
+    """
     return interpretation is None or (
         interpretation.event is not None
         and interpretation.metadata is None
@@ -114,30 +117,29 @@ def accepts_text_fast_path(interpretation: Interpretation | None) -> bool:
 
 
 class PayloadShape(Protocol):
-    """Where the text stands in a source's events, and what its commonest event looks like."""
+    """The positions of text in the events of a source, and its default event."""
 
     def slots(self, value: Any) -> list[TextSlot]:
-        """The places of the message's text parts in ``value``, in order.
+        """Return the slots of the text parts in ``value``, in order.
 
-        A text part is a string; once lifted, its length.
+        A slot holds a string or, in a stored payload, the length of the string.
         """
         ...
 
     def text_mode(self, value: Any, /) -> TextMode:
-        """How what stands in the slots of ``value`` belongs to the run's text."""
+        """Return how the text in the slots of ``value`` relates to the text of the run."""
         ...
 
     def envelope(self, type_: str | None, source_index: int | None, text: str) -> Any:
-        """The commonest event of this type and index that carries ``text`` and nothing else.
+        """Return the default event of this type and index around ``text``, or None.
 
-        None where there is no such event. A row whose event equals it stores the text alone; one
-        that tells MORE stores beside its text only what differs. Where it tells the WHOLE text it
-        is a PARTIAL_MESSAGE, and ``parse_text_only`` is all that it means.
+        A row whose event equals it stores the text alone; a row of mode DELTA also stores the keys
+        that differ. In mode CUMULATIVE it is a PARTIAL_MESSAGE that ``parse_text_only`` accepts.
         """
         ...
 
     def parse_text_only(self, value: Any, /) -> tuple[int | None, str] | None:
-        """Index and text of a stream event that equals its envelope, where that is the WHOLE text.
+        """Return the index and text of a stream event equal to its envelope, in mode CUMULATIVE.
 
         None for any other event.
         """
@@ -145,18 +147,18 @@ class PayloadShape(Protocol):
 
 
 class SourceAdapter(PayloadShape, Protocol):
-    """Reads one source's events. Pure: needs no vendor package, never raises on odd JSON."""
+    """Interprets the events of one source without its vendor package; accepts any JSON."""
 
     name: str
 
     def read(self, kind: str, value: Any, context: ReadContext = START, /) -> Interpretation:
-        """What ``value``, stored as ``kind``, means."""
+        """Return the interpretation of ``value``, stored as ``kind``."""
         ...
 
     def type_of(self, kind: str, value: Any) -> str | None:
-        """The name for the row's ``type`` column."""
+        """Return the value for the column ``type`` of the row."""
         ...
 
     def index_of(self, kind: str, value: Any) -> int | None:
-        """The source's own number of this event, None where it has none."""
+        """Return the source's number of this event, or None."""
         ...

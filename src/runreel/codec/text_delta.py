@@ -1,18 +1,19 @@
-"""JSON values to stored payloads and back, exactly, with the running text lifted out.
+"""Exact encoding of JSON values as payloads, with the cumulative text replaced by deltas.
 
-Every partial message repeats the whole text so far. Stored whole, an answer costs the square of
-its length; so a message's text parts are replaced by their lengths, and the row says how many
-characters of the run's text so far it keeps and what it appends::
+A partial message repeats the whole text so far, so storing it unchanged would take quadratic space.
+Therefore the text parts are replaced by their lengths, and the row stores how many characters of
+the cumulative text it keeps and which text it appends::
 
     {"partialMessage": {"content": [{"text": {"content": "Hello, world"}}]}}      after "Hello"
     {"+": ", world", "partialMessage": {"content": [{"text": {"content": 12}}]}}  keep 5, added 7
 
-An event that is its source's commonest, its envelope, is the text alone: ``", world"``.
+An event equal to the default event of its source, the envelope, is stored as the appended text
+alone: ``", world"``.
 
-Sources that tell pieces add to the text behind all of it, and may repeat the end of it later. So a
-part's text is found from the end of the run's text, whoever told it. Beside a piece stands only
-what differs from its envelope: ``{"+": ", world", "item_id": "msg_1"}``.
-A row whose ``keep`` is null holds its payload as it came.
+Delta sources append to the text and may repeat its end later. Therefore parts are located from the
+end of the text. With a delta, only the keys that differ from the envelope are stored:
+``{"+": ", world", "item_id": "msg_1"}``.
+A row whose ``keep`` is null holds the unchanged value.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _fast_text = msgspec.json.Decoder(str).decode
 
 
 class EncodedPayload(NamedTuple):
-    """A value ready for its row, and the run's text after it."""
+    """An encoded value with the columns of its row, and the text of the run after it."""
 
     payload: str
     keep: int | None
@@ -45,7 +46,7 @@ class EncodedPayload(NamedTuple):
 
 
 def is_text_only(keep: int | None, payload: str | None) -> bool:
-    """Whether a row holds nothing but text: its event is the envelope of its source."""
+    """Return whether a row stores only the appended text: its event equals the envelope."""
     return keep is not None and payload is not None and payload.startswith('"')
 
 
@@ -57,26 +58,26 @@ def encode(
     type_: str | None = None,
     index: int | None = None,
 ) -> EncodedPayload:
-    """``value`` as a payload, its text told as a difference to ``text``, the run's text so far.
+    """Encode ``value`` as a payload, its text as a delta to ``text``, the text of the run so far.
 
     Raises:
-        BadValue: if it is no JSON value.
+        BadValue: if it is not a JSON value.
     """
-    spoken = shape.parse_text_only(value) if type_ == PARTIAL else None
-    if spoken is not None and spoken[0] == index:
-        encoded = encode_text(spoken[1], text)
+    text_only = shape.parse_text_only(value) if type_ == PARTIAL else None
+    if text_only is not None and text_only[0] == index:
+        encoded = encode_text(text_only[1], text)
         if encoded is not None:
             return encoded
-    slots, telling = shape.slots(value), shape.text_mode(value)
+    slots, mode = shape.slots(value), shape.text_mode(value)
     parts = [container[key] for container, key in slots]
-    told = None
-    if (slots or telling is TextMode.RESTART) and APPENDED not in value:
-        told = _delta_of(parts, text, telling)
-    if told is None:
+    delta = None
+    if (slots or mode is TextMode.RESTART) and APPENDED not in value:
+        delta = _delta_of(parts, text, mode)
+    if delta is None:
         return EncodedPayload(dumps(value), None, None, text)
-    new, keep, lengths = told
+    new, keep, lengths = delta
     appended = new[keep:]
-    if telling is TextMode.DELTA:
+    if mode is TextMode.DELTA:
         rest = _difference(value, shape.envelope(type_, index, appended))
         if rest is not None and not shape.slots(rest):
             return EncodedPayload(dumps({APPENDED: appended, **rest}), keep, len(appended), new)
@@ -90,19 +91,19 @@ def encode(
     return EncodedPayload(payload, keep, len(appended), new)
 
 
-def encode_text(spoken: str, text: str) -> EncodedPayload | None:
-    """An envelope around ``spoken``, the whole text now, as a difference to ``text``.
+def encode_text(new: str, text: str) -> EncodedPayload | None:
+    """Encode an envelope around ``new``, the whole text now, as a delta to ``text``.
 
-    None where it holds a lone surrogate, which takes more care.
+    None if the appended text has a surrogate, which ``encode`` handles.
     """
-    keep = _common(text, spoken)
-    piece = spoken[keep:]
-    if not piece.isascii() and SURROGATE.search(piece):
+    keep = _common_prefix(text, new)
+    text_delta = new[keep:]
+    if not text_delta.isascii() and SURROGATE.search(text_delta):
         return None
-    return EncodedPayload(encode_basestring(piece), keep, len(piece), spoken)
+    return EncodedPayload(encode_basestring(text_delta), keep, len(text_delta), new)
 
 
-def decode(  # noqa: PLR0913 - a row's columns, and the text before it
+def decode(  # noqa: PLR0913 - columns of a row, and the text before it
     payload: str,
     keep: int | None,
     shape: PayloadShape,
@@ -111,7 +112,7 @@ def decode(  # noqa: PLR0913 - a row's columns, and the text before it
     type_: str | None = None,
     index: int | None = None,
 ) -> tuple[Any, str]:
-    """The value that ``encode`` was given and the run's text after it.
+    """Decode a payload; return the value and the text of the run after it.
 
     Raises:
         BadValue: if the payload is not what this codec writes.
@@ -126,19 +127,19 @@ def decode(  # noqa: PLR0913 - a row's columns, and the text before it
     if keep is None:
         return value, text
     try:
-        piece = value.pop(APPENDED)
-        new = text[:keep] + piece
+        text_delta = value.pop(APPENDED)
+        new = text[:keep] + text_delta
         if slots := shape.slots(value):
             _restore(slots, new)
         else:
-            value = (shape.envelope(type_, index, piece) or {}) | value
+            value = (shape.envelope(type_, index, text_delta) or {}) | value
     except (AttributeError, KeyError, TypeError) as error:
         raise BadValue(f"the payload is damaged: {error!r}") from None
     return value, new
 
 
 def text_only_text(payload: str) -> str:
-    """The text that a row holds which holds nothing else: see ``is_spoken``.
+    """Return the text of a text-only payload: see ``is_text_only``.
 
     Raises:
         BadValue: if the payload is not what this codec writes.
@@ -150,7 +151,7 @@ def text_only_text(payload: str) -> str:
 
 
 def appended(payload: str) -> str:
-    """What a lifted row appends to the run's text, without building its value.
+    """Return the text that a delta-encoded payload appends, without decoding its value.
 
     Raises:
         BadValue: if the payload is not what this codec writes.
@@ -163,7 +164,7 @@ def appended(payload: str) -> str:
 
 
 def decode_detached(payload: str, shape: PayloadShape, *, text: str) -> Any:
-    """The value of a payload that was lifted from a ``text`` which it ends with.
+    """Decode a payload without its ``keep``, given the whole ``text`` after it.
 
     Raises:
         BadValue: if the payload is not what this codec writes.
@@ -178,66 +179,66 @@ def decode_detached(payload: str, shape: PayloadShape, *, text: str) -> Any:
     return decode(payload, length - len(appended(payload)), shape, text=text)[0]
 
 
-def _delta_of(parts: list[Any], text: str, telling: TextMode) -> tuple[str, int, list[int]] | None:
-    """The text after ``parts``, how much it has of ``text``, and the parts' lengths.
+def _delta_of(parts: list[Any], text: str, mode: TextMode) -> tuple[str, int, list[int]] | None:
+    """Return the text after ``parts``, how many characters of ``text`` it keeps, and part lengths.
 
-    None where lengths cannot tell the parts apart again.
+    None if the lengths cannot separate the parts again.
     """
-    # What is told most is told first: how a message ends repeats the text, and pieces are short.
-    if telling is TextMode.CUMULATIVE and parts == [text]:
+    # Fast paths first: the final event repeats the text, and deltas are short.
+    if mode is TextMode.CUMULATIVE and parts == [text]:
         return text, len(text), [len(text)]
     if not all(isinstance(part, str) for part in parts):
         return None
-    if telling is TextMode.DELTA and len(parts) == 1 and parts[0].isascii():
+    if mode is TextMode.DELTA and len(parts) == 1 and parts[0].isascii():
         return text + parts[0], len(text), [len(parts[0])]
-    told = "".join(parts)
-    new, keep = _joined(text, told, telling)
+    parts_text = "".join(parts)
+    new, keep = _joined(text, parts_text, mode)
     if SURROGATE.search(new, keep):
-        # JSON reads a surrogate pair as the one character that it spells.
-        parts = [_paired(part) for part in parts]
-        told = _paired(told)
-        new, keep = _joined(text, told, telling)
+        # JSON decodes a surrogate pair to a single character.
+        parts = [_combine_surrogates(part) for part in parts]
+        parts_text = _combine_surrogates(parts_text)
+        new, keep = _joined(text, parts_text, mode)
     lengths = [len(part) for part in parts]
-    # A pair may stand half in one part, half in the next.
-    return (new, keep, lengths) if sum(lengths) == len(told) else None
+    # A surrogate pair may be split between two parts.
+    return (new, keep, lengths) if sum(lengths) == len(parts_text) else None
 
 
-def _joined(text: str, told: str, telling: TextMode) -> tuple[str, int]:
-    """The text after ``told``, and how much it has of the one before."""
-    if telling is TextMode.REPEAT and text.endswith(told):
+def _joined(text: str, parts_text: str, mode: TextMode) -> tuple[str, int]:
+    """Return the text after an event with ``parts_text``, and how many characters it keeps."""
+    if mode is TextMode.REPEAT and text.endswith(parts_text):
         return text, len(text)
-    if telling in (TextMode.DELTA, TextMode.REPEAT):
-        return text + told, len(text)
-    return told, _common(text, told)
+    if mode in (TextMode.DELTA, TextMode.REPEAT):
+        return text + parts_text, len(text)
+    return parts_text, _common_prefix(text, parts_text)
 
 
 def _difference(value: dict[str, Any], envelope: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What an event has that its envelope has not; None where it lacks something."""
+    """Return the keys of an event that differ from its envelope; None if it lacks a key of it."""
     if envelope is None or envelope.keys() - value.keys():
         return None
     return {
         key: item
         for key, item in value.items()
-        if key not in envelope or not _equal(item, envelope[key])
+        if key not in envelope or not _same_json(item, envelope[key])
     }
 
 
-def _equal(one: Any, other: Any) -> bool:
-    """Whether two JSON values are spelled alike: 1, 1.0 and true are not."""
+def _same_json(one: Any, other: Any) -> bool:
+    """Return whether two JSON values are identical; unlike ``==``, 1, 1.0 and true differ."""
     kind = type(one)
     if kind is not type(other):
         return False
     if kind is str or kind is int:
         return bool(one == other)
     if isinstance(one, dict):
-        alike = one.keys() == other.keys()
-        return alike and all(_equal(item, other[key]) for key, item in one.items())
+        same_keys = one.keys() == other.keys()
+        return same_keys and all(_same_json(item, other[key]) for key, item in one.items())
     if isinstance(one, list):
-        return len(one) == len(other) and all(map(_equal, one, other))
+        return len(one) == len(other) and all(map(_same_json, one, other))
     return repr(one) == repr(other) if isinstance(one, float) else bool(one == other)
 
 
-def _paired(text: str) -> str:
+def _combine_surrogates(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
@@ -249,15 +250,15 @@ def _fill(slots: list[TextSlot], values: list[Any]) -> None:
 def _restore(slots: list[TextSlot], text: str) -> None:
     start = len(text) - sum(container[key] for container, key in slots)
     if start < 0:
-        raise BadValue("the payload is damaged: its text is longer than all text")
+        raise BadValue("the payload is damaged: its text is longer than that of the run")
     for container, key in slots:
         end = start + container[key]
         container[key] = text[start:end]
         start = end
 
 
-def _common(old: str, new: str) -> int:
-    """How many characters ``old`` and ``new`` begin with alike."""
+def _common_prefix(old: str, new: str) -> int:
+    """Return the length of the common prefix of ``old`` and ``new``."""
     if new.startswith(old):
         return len(old)
     low, high = 0, min(len(old), len(new))
