@@ -38,7 +38,7 @@ def names(arguments: tuple[str, ...]) -> str:
 def test_an_unknown_run_is_2(arguments: tuple[str, ...], told_sqlite: Caller) -> None:
     called = told_sqlite(*arguments)
     assert (called.code, called.out) == (2, "")
-    assert called.err.startswith("Error: no run is called 'nope'")
+    assert called.err.startswith("Error: run not found: 'nope'")
     assert "Hint: `runreel runs`" in called.err
 
 

@@ -16,7 +16,7 @@ import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
 from runreel.model.errors import LogError
 from runreel.model.events import CLOSED, OPENED, RESUMED
-from runreel.query import runs as queries
+from runreel.query import run_history
 from runreel.store import fork_guard
 from tests import logs
 
@@ -255,7 +255,7 @@ def test_a_child_goes_on_with_a_recording_that_a_thread_was_appending_to(reel: R
 def test_a_child_goes_on_reading_where_its_parent_was(
     reel: Reel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "_PAGE", 10)
+    monkeypatch.setattr(run_history, "_PAGE", 10)
     with reel.recording("run") as recording:
         for _ in range(40):
             recording.append(PARTIAL)

@@ -193,7 +193,7 @@ def test_in_a_loop_a_replay_may_be_left(recorded):
 
 
 def test_a_run_that_is_not_there_cannot_be_replayed(reel):
-    with pytest.raises(RunNotFound, match="no run is called 'nowhere'"):
+    with pytest.raises(RunNotFound, match="run not found: 'nowhere'"):
         reel.replay("nowhere")
 
     async def all_of_them():

@@ -453,7 +453,7 @@ def test_there_is_no_state_before_the_run(told):
     for at in (-1, NOON - timedelta(microseconds=1)):
         with pytest.raises(RunNotFound, match="had no events then"):
             told.result("run", at=at)
-    with pytest.raises(RunNotFound, match="no run is called 'nowhere'"):
+    with pytest.raises(RunNotFound, match="run not found: 'nowhere'"):
         told.result("nowhere", at=3)
 
 

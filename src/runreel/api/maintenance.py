@@ -167,10 +167,10 @@ class MaintenanceMixin:
 
     def recoverable(self) -> list[OpenRecording]:
         """Return the open recordings, and whether their processes are still running."""
-        from runreel.query import runs as queries
+        from runreel.query.open_recordings import open_recordings
 
         with self.db.reading() as connection:
-            return queries.open_recordings(connection)
+            return open_recordings(connection)
 
     @checked
     def recover(self, resume: Callable[[OpenRecording], None] | None = None) -> Iterator[Recovered]:

@@ -125,12 +125,12 @@ class QueryMixin:
         self, run_id: str, at: int | datetime | date | str | None = None
     ) -> tuple[RunSummary, RunResult]:
         """Return summary and result of a run together; arguments and errors as for ``result``."""
-        from runreel.query import runs as queries
+        from runreel.query import run_history
 
         if at is not None and not isinstance(at, int):
             at = moment("at", at, now=datetime.now(UTC))
         with self.db.reading() as connection:
-            projected = queries.state(connection, run_id, at)
+            projected = run_history.state(connection, run_id, at)
         return projected.summary, projected.result
 
     @checked
@@ -143,11 +143,11 @@ class QueryMixin:
         Raises:
             RunNotFound: if the run is not in the log, or did not exist yet at that time.
         """
-        from runreel.query import runs as queries
+        from runreel.query import run_history
 
         with self.db.reading() as connection:
-            summary = queries.state(connection, run_id, at).summary
-            return queries.reasoning(connection, run_id, summary.last_seq + 1)
+            summary = run_history.state(connection, run_id, at).summary
+            return run_history.reasoning(connection, run_id, summary.last_seq + 1)
 
     @checked
     def events(
@@ -170,10 +170,10 @@ class QueryMixin:
             RunNotFound: if the run is not in the log.
             UsageError: if ``type`` is unknown.
         """
-        from runreel.query import runs as queries
+        from runreel.query import run_history
 
         types = event_types(type)
-        return queries.paged_events(self.db, run_id, start=start, stop=stop, types=types)
+        return run_history.paged_events(self.db, run_id, start=start, stop=stop, types=types)
 
     @checked
     def usage(  # noqa: PLR0913 - the filters

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runreel.doctor.checks import BAD, OK, WARN, Check
 from runreel.model.timestamps import from_micros, rfc3339
-from runreel.query import runs as queries
+from runreel.query.open_recordings import open_recordings
 from runreel.store.admin import server_health
 from runreel.store.schema import comparison, migrations
 
@@ -77,7 +77,7 @@ def _projections(connection: Connection, _: int) -> Iterator[Check]:
 def _recordings(connection: Connection, now: int) -> Iterator[Check]:
     if migrations.projection_version(connection) != migrations.PROJECTION_VERSION:
         return
-    found = queries.open_recordings(connection)
+    found = open_recordings(connection)
     stuck = [recording.run_id for recording in found if _is_stuck(recording, now)]
     if not stuck:
         yield Check("open recordings", OK, f"{len(found)}, none of a process that has ended")

@@ -16,7 +16,7 @@ from runreel.model.identifiers import check_run_id
 from runreel.model.import_report import Problem, Report
 from runreel.model.status import RunStatus
 from runreel.projection.projector import RunProjector
-from runreel.query import runs as queries
+from runreel.query import run_history
 from runreel.recording.error_policy import GuardedRecorder
 from runreel.recording.recorder import Recorder
 from runreel.sources.line_parser import (
@@ -269,7 +269,7 @@ class _LineRecording:
             self._completion = Completion()
             if recorder.last_seq >= 0:
                 with self._database.reading() as connection, suppress(BadInput):
-                    for event in queries.events(connection, self._run_id):
+                    for event in run_history.events(connection, self._run_id):
                         self._completion.add(event.kind, event.raw)
         return recorder
 

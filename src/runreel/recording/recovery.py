@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runreel.model.errors import RunPruned, SourceError
 from runreel.model.maintenance import Recovered
-from runreel.query import runs
+from runreel.query.open_recordings import open_recordings
 from runreel.recording.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def recover(database: Database, resume: Resume | None = None) -> Iterator[Recove
     concurrently.
     """
     with database.reading() as connection:
-        found = runs.open_recordings(connection)
+        found = open_recordings(connection)
     for recording in found:
         if recording.alive is None:
             yield Recovered(recording, "left", f"it is recorded on {recording.host or 'a host'}")

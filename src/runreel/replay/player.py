@@ -1,4 +1,4 @@
-"""A recorded stream once more, with its timing."""
+"""Replays a recorded stream with its timing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runreel.model.timeline import Timeline
 from runreel.projection import event_times
 from runreel.projection.event_times import EventTiming
 from runreel.projection.projector import RunProjector
-from runreel.query import runs as queries
+from runreel.query import run_history
 from runreel.store.events import event_log
 from runreel.system import loops
 
@@ -28,33 +28,33 @@ if TYPE_CHECKING:
 def timeline(
     database: Database, run_id: str, *, start: int = 0, stop: int | None = None
 ) -> Timeline:
-    """The timeline of the stream events in rows ``start`` up to but not ``stop``.
+    """Return the timeline of the stream events from seq ``start`` up to but not ``stop``.
 
     Raises:
         RunNotFound: if the log has no such run.
     """
     check_lookup_id(run_id)
-    beats: list[EventTiming] = []
-    folded, session, end = RunProjector(run_id), 0, -1
+    timings: list[EventTiming] = []
+    projector, session, end = RunProjector(run_id), 0, -1
     with database.reading() as connection:
-        queries.require_kept(connection, run_id)
+        run_history.require_kept(connection, run_id)
         for row in event_log.read(connection, run_id, stop=stop):
-            reading = folded.apply(row).interpretation
+            interpretation = projector.apply(row).interpretation
             end = row.seq
             if row.kind == NOTE and row.type in (OPENED, RESUMED):
                 session += 1
             elif row.kind == STREAM_EVENT and row.seq >= start:
-                elapsed = row.elapsed if folded.state.has_live_clock else None
-                # The run's creation is when its first event could have come.
-                first = folded.state.created_at if not beats else None
-                time = None if reading is None else reading.time
-                beats.append(EventTiming(elapsed, session, row.at, time or first))
+                elapsed = row.elapsed if projector.state.has_live_clock else None
+                # Without a time of its own, the first event has the time of the run's creation.
+                first_time = projector.state.created_at if not timings else None
+                time = None if interpretation is None else interpretation.time
+                timings.append(EventTiming(elapsed, session, row.at, time or first_time))
         if end < 0 and event_log.last_position(connection, run_id) < 0:
-            raise RunNotFound(f"no run is called {run_id!r}")
-    times, clock = event_times.event_times(beats)
+            raise RunNotFound(f"run not found: {run_id!r}")
+    times, clock = event_times.event_times(timings)
 
     def read() -> Iterator[StoredEvent]:
-        for event in queries.paged_events(database, run_id, start=start, stop=end + 1):
+        for event in run_history.paged_events(database, run_id, start=start, stop=end + 1):
             if event.kind == STREAM_EVENT:
                 yield event
 
@@ -69,14 +69,16 @@ def replay(
     instant: bool = False,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[RunStreamEvent]:
-    """The events as they came: pauses capped at ``max_gap`` s, divided by ``speed``.
+    """Yield the events with their original delays.
+
+    Delays are limited to ``max_gap`` seconds and divided by ``speed``; ``instant`` skips them.
 
     Raises:
         UsageError: if ``speed`` or ``max_gap`` is out of range.
     """
-    for pause, event in timed_events(found, speed=speed, max_gap=max_gap, instant=instant):
-        if pause:
-            sleep(pause)
+    for delay, event in timed_events(found, speed=speed, max_gap=max_gap, instant=instant):
+        if delay:
+            sleep(delay)
         if event.event is not None:
             yield event.event
 
@@ -91,16 +93,16 @@ async def areplay(
     """Like ``replay``, without blocking the event loop.
 
     Raises:
-        UsageError: as ``replay``, and where something other than asyncio runs the task.
+        UsageError: as ``replay``, and if the task does not run in asyncio.
     """
     loops.running()
     steps = timed_events(
         await asyncio.to_thread(found), speed=speed, max_gap=max_gap, instant=instant
     )
     while (step := await asyncio.to_thread(next, steps, None)) is not None:
-        pause, event = step
-        if pause:
-            await asyncio.sleep(pause)
+        delay, event = step
+        if delay:
+            await asyncio.sleep(delay)
         if event.event is not None:
             yield event.event
 
@@ -108,15 +110,15 @@ async def areplay(
 def timed_events(
     found: Timeline, *, speed: float = 1.0, max_gap: float | None = None, instant: bool = False
 ) -> Iterator[tuple[float, StoredEvent]]:
-    """Each event with the seconds to wait before it.
+    """Yield each event with its delay in seconds.
 
     Raises:
         UsageError: if ``speed`` or ``max_gap`` is out of range.
     """
     if not 0 < speed < float("inf"):
-        raise UsageError("the speed of a replay is a number above 0")
+        raise UsageError(f"invalid speed {speed}: use a number above 0")
     if max_gap is not None and not max_gap >= 0:
-        raise UsageError("the longest gap of a replay is a number of seconds from 0")
-    pauses = event_times.delays(found.times, speed=speed, max_gap=max_gap)
-    for pause, frame in zip(pauses, found.frames, strict=False):
-        yield (0.0 if instant else pause), frame.event
+        raise UsageError(f"invalid max_gap {max_gap}: use a number of seconds from 0")
+    delays = event_times.delays(found.times, speed=speed, max_gap=max_gap)
+    for delay, frame in zip(delays, found.frames, strict=False):
+        yield (0.0 if instant else delay), frame.event

@@ -12,7 +12,7 @@ from runreel.codec.json_text import loads
 from runreel.model.errors import BadInput
 from runreel.model.events import NOTE, RESUMED
 from runreel.model.identifiers import check_new_id
-from runreel.query import runs as queries
+from runreel.query import run_history
 from runreel.recording.deduplication import fingerprint
 from runreel.recording.recorder import Recorder
 from runreel.store.events import event_log
@@ -78,7 +78,7 @@ def _resolve(connection: Connection, told: ResponseIdentity) -> ResolvedRun:
             return ResolvedRun(known or own)
     before = told.previous and run_queries.run_of_response(connection, told.source, told.previous)
     if before:
-        stored = queries.events(connection, before)
+        stored = run_history.events(connection, before)
         rows = ((row.kind, row.raw) for row in stored if row.kind != NOTE)
         counts = Counter(fingerprint(kind, raw) for kind, raw in rows if raw is not None)
         return ResolvedRun(before, counts, continues=True)

@@ -14,7 +14,7 @@ from runreel.capture.yandex.session import Backoff
 from runreel.model.errors import RunNotFound, SourceError
 from runreel.model.events import NOTE, SENT, STREAM_EVENT
 from runreel.model.status import StreamEvent
-from runreel.query import runs
+from runreel.query import run_history
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -178,7 +178,7 @@ class Listener:
         last: StoredEvent | None = None
         sent = False
         with self._database.reading() as connection:
-            for row in runs.events(connection, self._session.wire.run_id):
+            for row in run_history.events(connection, self._session.wire.run_id):
                 if row.kind == STREAM_EVENT:
                     last, sent = row, False
                 sent = sent or (row.kind == NOTE and row.type == SENT)
@@ -188,7 +188,7 @@ class Listener:
         """The events in the log from number ``start`` on, as far as there is no gap."""
         early: dict[int, StoredEvent] = {}
         with self._database.reading() as connection, suppress(RunNotFound):
-            for row in runs.events(connection, self._session.wire.run_id):
+            for row in run_history.events(connection, self._session.wire.run_id):
                 if row.kind != STREAM_EVENT:
                     continue
                 if row.source_index is None:
