@@ -105,7 +105,7 @@ def test_a_newer_database_is_3(arguments: tuple[str, ...], told: Caller) -> None
     called = told(*arguments)
     assert (called.code, called.out) == (3, "")
     assert "9999" in called.err
-    assert "Install the newer runreel" in called.err
+    assert "Install the newer version of runreel" in called.err
 
 
 def test_outdated_projections_are_3_until_they_are_rebuilt(told: Caller) -> None:

@@ -85,7 +85,7 @@ def test_a_name_that_no_run_can_have_is_1(call: Caller, events: str) -> None:
     for name in ("", "x" * 201, "a\nb"):
         called = call("record", "--run", name, "--input", events)
         assert called.code == 1
-        assert "run's id" in called.err
+        assert "invalid run id" in called.err
     assert call("runs").err == "No runs.\n"
 
 
@@ -162,7 +162,7 @@ def test_import_reads_standard_input(call_sqlite: Caller, tmp_path: Path) -> Non
     data = (tmp_path / "traffic.jsonl").read_bytes()
     done = program("--db", call_sqlite.url, "import", "-", stdin=data)
     assert done.returncode == 0
-    assert done.stdout.startswith(b"Runs: 1 new")
+    assert done.stdout.startswith(b"1 run added, 0 updated; ")
 
 
 def test_a_bad_line_of_an_import_is_named_and_1(call: Caller, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_bad_line_of_an_import_is_named_and_1(call: Caller, tmp_path: Path) ->
     called = call("import", str(file))
     assert called.code == 1
     assert f"{file}:1: " in called.err
-    assert called.out.startswith("Runs: 1 new")
+    assert called.out.startswith("1 run added, 0 updated; ")
     told = call("import", str(file), "--json")
     assert told.code == 1
     validate(told.json, "import")
@@ -195,7 +195,7 @@ def test_a_terminal_is_told_how_to_end_the_input(call_sqlite: Caller) -> None:
         os.write(ours, jsonl(EVENTS[2]) + b"\x04")
         assert child.wait(timeout=30) == 0
         assert child.stdout is not None
-        assert child.stdout.read().startswith(b"Run r. Events: 1 stored")
+        assert child.stdout.read().startswith(b"Run r: 1 event added")
     os.close(ours)
 
 

@@ -97,4 +97,4 @@ def test_ctrl_c_is_130(call_sqlite: Caller) -> None:
 def test_arguments_that_are_no_text_are_told_and_not_stored(call_sqlite: Caller) -> None:
     done = program("--db", call_sqlite.url, "record", "--run", "x\udcff", "--input", "-")
     assert done.returncode == 2
-    assert b"not UTF-8" in done.stderr
+    assert b"not valid UTF-8" in done.stderr

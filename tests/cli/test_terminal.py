@@ -207,7 +207,7 @@ def test_tables_fit_the_terminal_and_say_what_they_left_out(call_sqlite: Caller)
         assert max(map(len, table.splitlines())) <= width
         assert "a-run-with" in table
         assert "…" in table
-        assert note.startswith("; -o json has it whole.")
+        assert note.startswith("; -o json prints everything.")
         assert ("Left out: " in note) == ("EVENTS" not in table)
 
 

@@ -77,7 +77,7 @@ def test_the_wheel_works_in_an_environment_of_its_own(tmp_path: Path) -> None:
     assert "revision none -> " in command("--db", tmp_path / "new.db", "db", "upgrade")
     traffic = tmp_path / "traffic.jsonl"
     traffic.write_text("\n".join(map(json.dumps, TRAFFIC)), encoding="utf-8")
-    assert command("import", traffic).startswith("Runs: 1 new")
+    assert command("import", traffic).startswith("1 run added, 0 updated; ")
     assert json.loads(command("show", "run-1", "--json"))["status"] == "COMPLETED"
 
     everything = run([venv / "bin/python", "-c", IMPORT_EVERYTHING], cwd=root, home=tmp_path)

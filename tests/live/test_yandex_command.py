@@ -46,7 +46,7 @@ def test_a_run_is_recorded(reel: Reel, call: Caller, service: AssistantsService)
     assert_copy(reel, service, run_id)
     assert reel.run(run_id).labels == {"team": "search"}
     again = call.good("record", "--run", run_id).out
-    assert again.startswith(f"Run {run_id}. Events: 0 stored, ")
+    assert again.startswith(f"Run {run_id}: 0 events added, ")
 
 
 def refused(call: Caller, run_id: str, *says: str) -> None:
