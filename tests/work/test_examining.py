@@ -120,7 +120,7 @@ def test_a_damaged_run_takes_none_of_its_neighbours_with_it(own: Reel) -> None:
     assert (found["run-05"].damage.seq, found["run-05"].expected) == (1, None)
     assert [run_id for run_id, run in found.items() if run.differences] == ["run-03"]
     assert found["run-03"].expected is not None
-    assert found["run-03"].expected.named["model"] is None
+    assert found["run-03"].expected.by_column["model"] is None
     assert [wrong.run_id for wrong in own.rebuild()] == ["run-03", "run-05"]
 
 

@@ -44,7 +44,7 @@ def test_pieces_come_back_in_order_and_between_them_what_else_was_asked(told: Re
     with workers(told.db, 3) as processes, told.db.reading() as connection:
         asked = processes.start(run_ids)
         pieces = list(stream_ids.id_batches(connection, 7))
-        found = [[run.run_id for run in runs] for runs in processes.compared(pieces)]
+        found = [[run.run_id for run in runs] for runs in processes.compare_batches(pieces)]
         assert found == pieces
         assert [run_id for piece in pieces for run_id in piece] == RUNS
         assert asked() == RUNS
@@ -67,7 +67,7 @@ def test_an_error_is_raised_where_the_answer_is_awaited_and_the_next_is_answered
 
 
 def test_a_process_that_has_ended_is_told_of(told: Reel, monkeypatch) -> None:
-    monkeypatch.setattr(worker_pool, "_BEGIN", "import os; os._exit(3)")
+    monkeypatch.setattr(worker_pool, "_WORKER_PROGRAM", "import os; os._exit(3)")
     for check in (True, False):
         with pytest.raises(WorkerLost, match="has ended") as caught:
             told.rebuild(check=check, jobs=2)
@@ -78,7 +78,7 @@ def test_whoever_leaves_early_leaves_no_process_behind(told: Reel) -> None:
     began = time.monotonic()
     with workers(told.db, 2) as processes:
         processes.start(nap)
-        (helper,) = processes._helpers
+        (helper,) = processes._workers
     assert helper._process.returncode is not None
     assert time.monotonic() - began < 50
 

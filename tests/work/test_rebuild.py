@@ -394,7 +394,7 @@ def test_a_row_that_is_being_written_while_the_others_are_replaced_is_not_lost(o
         def record() -> None:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(
-                    "runreel.recording.group_commit.read_models", SimpleNamespace(save=save)
+                    "runreel.recording.group_commit.run_table", SimpleNamespace(save=save)
                 )
                 recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(1, 3, 2)))
 

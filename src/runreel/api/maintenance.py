@@ -75,13 +75,13 @@ class MaintenanceMixin:
                     self.db,
                     None if run_ids is None else list(run_ids),
                     check_only=check,
-                    others=processes,
+                    pool=processes,
                     progress=progress,
                     on_damage=damaged.append,
                 )
             )
         if damaged:
-            raise DamagedRun(damaged[0], others=len(damaged) - 1)
+            raise DamagedRun(damaged[0], other_runs=len(damaged) - 1)
         return found
 
     @checked

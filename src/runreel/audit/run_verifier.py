@@ -107,7 +107,7 @@ class RunVerifier:
         if self.comparer is None:
             return
         try:
-            for wrong in self.comparer.compared().differences:
+            for wrong in self.comparer.compare().differences:
                 stored, expected = _short(wrong.stored), _short(wrong.rebuilt)
                 detail = f"{wrong.column} is {stored}, but {expected} according to the log"
                 self.add_finding(None, "projection", detail)

@@ -1,4 +1,4 @@
-"""Runs beside their log: what the projections say of them, and what they should."""
+"""Compares the projections of runs with those computed from the log."""
 
 from __future__ import annotations
 
@@ -25,41 +25,44 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
     from runreel.store.projections.run_prefetch import StoredProjection
 
-    # What reads are done inside of that may fail.
+    # A context manager around reads that may fail, such as a savepoint.
     Attempt = Callable[[Connection], AbstractContextManager[Any]]
 
 _seq = itemgetter(event_log.COLUMNS.index("seq"))
 
 
 class DamagedRun(LogError):
-    """A run's log is damaged: ``finding`` says where; so are so many ``others``."""
+    """The log of a run is damaged at ``finding``; ``other_runs`` is the number of further ones."""
 
     hint = "The rows before it can still be read. Restore the log from a backup."
 
-    def __init__(self, finding: Finding, *, others: int = 0) -> None:
+    def __init__(self, finding: Finding, *, other_runs: int = 0) -> None:
         self.finding = finding
-        more = f"; so are {others} other runs" if others > 1 else "; so is another run" * others
+        more = "; so is another run" * other_runs
+        if other_runs > 1:
+            more = f"; so are {other_runs} other runs"
         super().__init__(
             f"row {finding.seq} of run {finding.run_id} is damaged: {finding.detail}{more}"
         )
 
 
 class ExpectedProjection(NamedTuple):
-    """What the projections are to hold of a run: its row of ``runs``, and its labels."""
+    """The expected projection of a run: its row of ``runs`` and its labels."""
 
     row: tuple[Any, ...]
     labels: list[Label]
 
     @property
-    def named(self) -> dict[str, Any]:
-        """The row by column names."""
+    def by_column(self) -> dict[str, Any]:
+        """The row as a dictionary by column name."""
         return run_mapper.as_dict(self.row)
 
 
 class RunComparison(NamedTuple):
-    """A run beside its log: what differs, what the projections are to hold, or what is damaged.
+    """The result of comparing one run with its log.
 
-    ``due`` is None if nothing differs, or if they are to have nothing of the run.
+    ``expected`` is None if nothing differs, or if the run should have no projection. ``damage``
+    is set instead if the log is damaged.
     """
 
     run_id: str
@@ -69,65 +72,67 @@ class RunComparison(NamedTuple):
 
 
 class ProjectionComparer:
-    """The fold of a run, moved along its rows, beside what the projections say of the run.
+    """Compares the stored projection of a run with that of its rows, which are applied in order.
 
-    Their row may lag behind the log by events that a list does not show, and by no others.
+    A stored projection may lag behind the log, but only by events that do not change it.
     """
 
-    __slots__ = ("_fold", "_known", "_owed", "_seq", "_then")
+    __slots__ = ("_last_change_at", "_projection_then", "_projector", "_stored", "_stored_seq")
 
-    def __init__(self, run_id: str, known: StoredProjection) -> None:
-        self._fold = RunProjector(run_id)
-        self._known = known
-        self._seq = -1 if known.row is None else known.row["projected_seq"]
-        self._owed = -1
-        self._then: RunProjection | None = None
+    def __init__(self, run_id: str, stored: StoredProjection) -> None:
+        self._projector = RunProjector(run_id)
+        self._stored = stored
+        self._stored_seq = -1 if stored.row is None else stored.row["projected_seq"]
+        self._last_change_at = -1
+        self._projection_then: RunProjection | None = None
 
     def apply_rows(self, rows: Sequence[Any]) -> None:
-        """Move over the rows that come next, as ``Fold.follow`` does.
+        """Apply the next rows; see ``RunProjector.apply_rows``.
 
         Raises:
             DamagedRow: if one is damaged.
         """
-        if self._known.row is not None and (end := bisect_right(rows, self._seq, key=_seq)):
-            self._move(rows[:end])
-            if _seq(rows[end - 1]) == self._seq:
-                self._then = self._fold.projection()
+        if self._stored.row is not None and (end := bisect_right(rows, self._stored_seq, key=_seq)):
+            self._apply(rows[:end])
+            if _seq(rows[end - 1]) == self._stored_seq:
+                self._projection_then = self._projector.projection()
             rows = rows[end:]
-        self._move(rows)
+        self._apply(rows)
 
-    def compared(self) -> RunComparison:
-        """Where the projections are not what the rows so far say."""
-        run_id, (row, labels) = self._fold.run_id, self._known
-        if not self._has_row:
+    def compare(self) -> RunComparison:
+        """Compare the stored projection with that of the rows applied so far."""
+        run_id, (row, labels) = self._projector.run_id, self._stored
+        if not self._has_projection:
             found = [Difference(run_id, "*", row or labels, None)] if row or labels else []
             return RunComparison(run_id, found, None)
         if row is None:
             return self._differing([Difference(run_id, "*", None, "a row")])
-        lags = self._then is not None and self._seq >= self._owed
-        expected = self._then if self._then is not None and lags else self._fold.projection()
+        if self._projection_then is not None and self._stored_seq >= self._last_change_at:
+            expected = self._projection_then
+        else:
+            expected = self._projector.projection()
         found = [
             Difference(run_id, *wrong) for wrong in run_mapper.differing_columns(row, expected)
         ]
         expected_labels = run_mapper.label_rows(expected.summary)
-        # SQLite may hold a number of another type, which Python calls equal.
+        # SQLite may store a number with another type, which compares equal in Python.
         if repr(labels) != repr(expected_labels):
             found.append(Difference(run_id, "labels", labels, expected_labels))
         return self._differing(found) if found else RunComparison(run_id, found, None)
 
-    def _move(self, rows: Sequence[Any]) -> None:
-        self._owed = max(self._owed, self._fold.apply_rows(rows))
+    def _apply(self, rows: Sequence[Any]) -> None:
+        self._last_change_at = max(self._last_change_at, self._projector.apply_rows(rows))
 
     def _differing(self, found: list[Difference]) -> RunComparison:
-        projected = self._fold.projection()
+        projected = self._projector.projection()
         labels = run_mapper.label_rows(projected.summary)
         return RunComparison(
-            self._fold.run_id, found, ExpectedProjection(run_mapper.to_row(projected), labels)
+            self._projector.run_id, found, ExpectedProjection(run_mapper.to_row(projected), labels)
         )
 
     @property
-    def _has_row(self) -> bool:
-        state = self._fold.state
+    def _has_projection(self) -> bool:
+        state = self._projector.state
         return state.last_seq >= 0 and state.has_projection
 
 
@@ -137,73 +142,80 @@ def compare_runs(
     *,
     attempt: Attempt = contextlib.nullcontext,
 ) -> list[RunComparison]:
-    """Runs that are neighbours in the log, compared with it while nobody moved them."""
+    """Compare neighbouring runs of the log; a damaged one is reported with its ``damage``."""
     try:
         with attempt(connection):
-            return compared(connection, run_ids)
+            return compare_intact_runs(connection, run_ids)
     except DamagedRun as error:
         if len(run_ids) == 1:
             return [RunComparison(run_ids[0], [], None, error.finding)]
-    # What is damaged takes nothing with it.
+    # Compare one by one, so that a damaged run does not affect the others.
     return [
-        one for run_id in run_ids for one in compare_runs(connection, [run_id], attempt=attempt)
+        run for run_id in run_ids for run in compare_runs(connection, [run_id], attempt=attempt)
     ]
 
 
-def compared(connection: Connection, run_ids: list[str]) -> list[RunComparison]:
-    """Like ``examine``.
+def compare_intact_runs(connection: Connection, run_ids: list[str]) -> list[RunComparison]:
+    """Like ``compare_runs``, but raises an error for damage.
+
+    Runs that differ are compared again if another process has changed them meanwhile.
 
     Raises:
-        DamagedRun: if one is damaged, as far as can be told of many.
+        DamagedRun: if the log is damaged; with several runs, its run may be a neighbour.
     """
-    known = run_prefetch.stored_projections(connection, run_ids)
-    besides = {run_id: ProjectionComparer(run_id, known[run_id]) for run_id in run_ids}
-    _compare_rows(connection, besides)
-    found = [beside.compared() for beside in besides.values()]
+    stored = run_prefetch.stored_projections(connection, run_ids)
+    comparers = {run_id: ProjectionComparer(run_id, stored[run_id]) for run_id in run_ids}
+    _compare_rows(connection, comparers)
+    found = [comparer.compare() for comparer in comparers.values()]
     wrong = [run.run_id for run in found if run.differences]
-    now = run_prefetch.rows_of(connection, wrong) if wrong else {}
-    moved = {run_id for run_id in wrong if now.get(run_id) != known[run_id].row}
-    return [compared(connection, [run.run_id])[0] if run.run_id in moved else run for run in found]
+    current_rows = run_prefetch.rows_of(connection, wrong) if wrong else {}
+    changed_meanwhile = {
+        run_id for run_id in wrong if current_rows.get(run_id) != stored[run_id].row
+    }
+    return [
+        compare_intact_runs(connection, [run.run_id])[0] if run.run_id in changed_meanwhile else run
+        for run in found
+    ]
 
 
-def _compare_rows(connection: Connection, besides: dict[str, ProjectionComparer]) -> None:
-    """Move each along the rows of its run.
+def _compare_rows(connection: Connection, comparers: dict[str, ProjectionComparer]) -> None:
+    """Apply the rows of all runs to their comparers.
 
     Raises:
         DamagedRun: if a row is damaged, or cannot be read.
     """
-    run_id, seq = min(besides), -1
+    run_id, seq = min(comparers), -1
     try:
-        for run_id, rows in event_log.read_range(connection, min(besides), max(besides)):
+        for run_id, rows in event_log.read_range(connection, min(comparers), max(comparers)):
             seq = _seq(rows[-1])
-            # Others may have begun in between.
-            if run_id in besides:
-                besides[run_id].apply_rows(rows)
+            # The range may contain runs that were added meanwhile.
+            if run_id in comparers:
+                comparers[run_id].apply_rows(rows)
     except Exception as error:
         raise _damaged(run_id, seq, error) from error
 
 
-def for_each_row(connection: Connection, run_id: str, take: Callable[[EventRow], object]) -> None:
-    """Hand each row of a run to ``take``, in order.
+def for_each_row(connection: Connection, run_id: str, apply: Callable[[EventRow], object]) -> None:
+    """Call ``apply`` with each row of a run, in order.
 
     Raises:
-        DamagedRun: if that raises DamagedRow, or a row cannot be read.
+        DamagedRun: if ``apply`` raises DamagedRow, or a row cannot be read.
     """
     seq = -1
     try:
         for row in event_log.read(connection, run_id):
             seq = row.seq
-            take(row)
+            apply(row)
     except Exception as error:
         raise _damaged(run_id, seq, error) from error
 
 
 def _damaged(run_id: str, seq: int, error: Exception) -> DamagedRun:
-    """The damage that an error tells of behind row ``seq``; any other error is raised again."""
+    """Convert an error after row ``seq`` to DamagedRun; raises it again if it is no damage."""
     if isinstance(error, DamagedRow):
         reason = str(error.__cause__ or error)
         return DamagedRun(Finding(run_id, error.row.seq, "damaged", reason))
-    if (broken := integrity.damage_reason(error)) is None:
+    if (damage_reason := integrity.damage_reason(error)) is None:
         raise error
-    behind = f"what comes after row {seq} cannot be read: {broken}"
-    return DamagedRun(Finding(run_id, seq + 1, "unreadable", behind))
+    detail = f"what comes after row {seq} cannot be read: {damage_reason}"
+    return DamagedRun(Finding(run_id, seq + 1, "unreadable", detail))

@@ -1,4 +1,4 @@
-"""The projections against the log: compared with it run by run, and made anew from it."""
+"""Checks the projections against the log, and rebuilds them from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runreel.model.errors import RunNotFound
 from runreel.model.identifiers import check_lookup_id
 from runreel.model.runs import Difference
-from runreel.rebuild.comparison import DamagedRun, RunComparison, compare_runs, compared
+from runreel.rebuild.comparison import DamagedRun, RunComparison, compare_intact_runs, compare_runs
 from runreel.store.events import damage as integrity
 from runreel.store.events import event_log, stream_ids
 from runreel.store.projections import (
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
     from runreel.store.projections.usage_rollup_check import MissingRollup
 
     Progress = Callable[[int, int], None]
-    # What happens to a run whose log is damaged; it is left as it is.
+    # Called for a run with a damaged log; its projection is left unchanged.
     OnDamage = Callable[[Finding], None]
-    # What looks at pieces of the log; the answers are in order.
+    # Compares batches of run ids; yields the results in the same order.
     CompareBatches = Callable[[Iterable[list[str]]], Iterator[list[RunComparison]]]
 
-# So many runs are read at once: fewer take more statements, more take more memory.
-_PIECE = 50
+# Number of runs per batch: fewer need more statements, more need more memory.
+_BATCH_SIZE = 50
 
 
 def require(connection: Connection, run_ids: Iterable[str]) -> None:
-    """See that each run is in the log or in the projections.
+    """Check that each run is in the log or in the projections.
 
     Raises:
         RunNotFound: if one is in neither.
@@ -59,28 +59,30 @@ def require(connection: Connection, run_ids: Iterable[str]) -> None:
             connection, [run_id]
         )
         if not known:
-            raise RunNotFound(f"no run is called {run_id!r}")
+            raise RunNotFound(f"run not found: {run_id!r}")
 
 
-def differences(  # noqa: PLR0913 - how to look, and whom to tell
+def differences(  # noqa: PLR0913 - options of the comparison and callbacks
     database: Database,
     run_ids: Sequence[str] | None = None,
     *,
     check_only: bool = False,
-    others: WorkerPool | None = None,
+    pool: WorkerPool | None = None,
     progress: Progress | None = None,
     on_damage: OnDamage | None = None,
 ) -> Iterator[Difference]:
-    """What ``rebuild`` finds, or ``check``, of some runs or all; ``others`` do some of the work.
+    """Yield the differences of ``rebuild``, or of ``check``, for some runs or all.
+
+    The processes of ``pool`` do part of the work.
 
     Raises:
         RunNotFound: if one of the runs is neither in the log nor in the projections.
-        DamagedRun: if a run's log is damaged and nobody takes care of that.
+        DamagedRun: if a run's log is damaged and there is no ``on_damage``.
     """
     work = check if check_only else rebuild
     with database.reading() if check_only else database.writing() as connection:
         require(connection, run_ids or ())
-        yield from work(connection, run_ids, progress=progress, on_damage=on_damage, others=others)
+        yield from work(connection, run_ids, progress=progress, on_damage=on_damage, pool=pool)
 
 
 def check(
@@ -89,27 +91,27 @@ def check(
     *,
     progress: Progress | None = None,
     on_damage: OnDamage | None = None,
-    others: WorkerPool | None = None,
+    pool: WorkerPool | None = None,
 ) -> Iterator[Difference]:
-    """Where the projections are not what the log says, run by run.
+    """Yield the differences between the projections and the log, run by run.
 
-    If all runs are compared, so is the usage that they add up to.
+    If all runs are compared, the usage rollups are compared too.
 
     Raises:
-        DamagedRun: if a run's log is damaged and nobody takes care of that.
+        DamagedRun: if a run's log is damaged and there is no ``on_damage``.
     """
     wrong = []
-    whole = run_ids is None
-    adds_up = others.start(usage_rollup_check.is_consistent) if others and whole else None
-    look = others.compared if others else partial(one_by_one, connection)
-    for runs in _compared_batches(connection, run_ids, progress, look):
+    all_runs = run_ids is None
+    rollups_consistent = pool.start(usage_rollup_check.is_consistent) if pool and all_runs else None
+    compare_batches = pool.compare_batches if pool else partial(compare_in_process, connection)
+    for runs in _compared_batches(connection, run_ids, progress, compare_batches):
         for run in runs:
             _handle_damage(run, on_damage)
             if run.differences:
                 wrong.append(run.run_id)
             yield from run.differences
-    if whole and (wrong or adds_up is None or not adds_up()):
-        yield from _usage(connection, wrong)
+    if all_runs and (wrong or rollups_consistent is None or not rollups_consistent()):
+        yield from _usage_differences(connection, wrong)
 
 
 def rebuild(
@@ -118,30 +120,32 @@ def rebuild(
     *,
     progress: Progress | None = None,
     on_damage: OnDamage | None = None,
-    others: WorkerPool | None = None,
+    pool: WorkerPool | None = None,
 ) -> Iterator[Difference]:
-    """Make the projections what the log says, in one step for whoever reads; what differed.
+    """Rebuild the projections from the log; yield what differed.
 
-    What differs is staged outside of any lock, and moved into place at once when the iteration
-    ends: nothing is changed before. Runs whose log is damaged stay as they are.
+    Differing projections are staged without locks and swapped in by one transaction at the end of
+    the iteration; nothing is changed before. Runs with a damaged log are left unchanged.
 
     Raises:
-        DamagedRun: if a run's log is damaged and nobody takes care of that; nothing is changed.
+        DamagedRun: if a run's log is damaged and there is no ``on_damage``; nothing is changed.
     """
-    whole = connection.transaction() if connection.postgres else contextlib.nullcontext()
+    transaction = connection.transaction() if connection.postgres else contextlib.nullcontext()
     wrong: DiskQueue[RollupMismatch | MissingRollup]
     with DiskQueue() as wrong:
-        with whole, staged_rebuild.staging_tables(connection):
-            alone = partial(one_by_one, connection, attempt=staged_rebuild.savepoint)
-            look = others.compared if others else alone
-            for runs in _compared_batches(connection, run_ids, progress, look):
+        with transaction, staged_rebuild.staging_tables(connection):
+            in_process = partial(compare_in_process, connection, attempt=staged_rebuild.savepoint)
+            compare_batches = pool.compare_batches if pool else in_process
+            for runs in _compared_batches(connection, run_ids, progress, compare_batches):
                 for run in runs:
                     _handle_damage(run, on_damage)
                 _stage(connection, [run for run in runs if run.differences])
                 for run in runs:
                     yield from run.differences
-            place = contextlib.nullcontext() if connection.postgres else connection.transaction()
-            with place:
+            swap_transaction = (
+                contextlib.nullcontext() if connection.postgres else connection.transaction()
+            )
+            with swap_transaction:
                 staged_rebuild.swap_in(connection, None if run_ids is not None else wrong)
                 if run_ids is None:
                     migrations.set_projection_version(connection)
@@ -149,39 +153,40 @@ def rebuild(
 
 
 def _stage(connection: Connection, runs: list[RunComparison]) -> None:
-    due = [(run.run_id, run.expected) for run in runs if run.expected is not None]
+    expected = [(run.run_id, run.expected) for run in runs if run.expected is not None]
     staged_rebuild.stage_rows(
         connection,
         [run.run_id for run in runs],
-        [it.row for _, it in due],
-        [(*label, run_id) for run_id, it in due for label in it.labels],
+        [projection.row for _, projection in expected],
+        [(*label, run_id) for run_id, projection in expected for label in projection.labels],
     )
 
 
-def one_by_one(
+def compare_in_process(
     connection: Connection,
-    pieces: Iterable[list[str]],
+    batches: Iterable[list[str]],
     *,
     attempt: Attempt = contextlib.nullcontext,
 ) -> Iterator[list[RunComparison]]:
-    """Each piece of the log examined, in order; ``attempt`` is what it is done inside of."""
-    for run_ids in pieces:
+    """Compare batches of runs in this process, each inside the context manager ``attempt``."""
+    for run_ids in batches:
         yield compare_runs(connection, run_ids, attempt=attempt)
 
 
-def _usage(connection: Connection, run_ids: Iterable[str]) -> Iterator[Difference]:
-    """Where usage is not what runs add up to, once those that are wrong are what the log says."""
-    moves: list[ContributionChange] = []
+def _usage_differences(connection: Connection, run_ids: Iterable[str]) -> Iterator[Difference]:
+    """Yield the differences of the usage rollups to those of the runs as rebuilt from the log."""
+    changes: list[ContributionChange] = []
     with integrity.snapshot(connection):
         for run_id in run_ids:
-            (run,) = compared(connection, [run_id])
+            (run,) = compare_intact_runs(connection, [run_id])
             if run.differences:
-                stood = run_prefetch.rows_of(connection, [run_id]).get(run_id)
-                moves.append((_counted(stood), _counted(run.expected and run.expected.named)))
-        yield from map(_usage_difference, usage_rollup_check.differences(connection, moves))
+                stored_row = run_prefetch.rows_of(connection, [run_id]).get(run_id)
+                expected_row = run.expected and run.expected.by_column
+                changes.append((_contribution(stored_row), _contribution(expected_row)))
+        yield from map(_usage_difference, usage_rollup_check.differences(connection, changes))
 
 
-def _counted(row: dict[str, Any] | None) -> UsageContribution | None:
+def _contribution(row: dict[str, Any] | None) -> UsageContribution | None:
     return None if row is None else run_table.counted(row)
 
 
@@ -208,24 +213,24 @@ def _compared_batches(
     connection: Connection,
     run_ids: Sequence[str] | None,
     progress: Progress | None,
-    look: CompareBatches,
+    compare_batches: CompareBatches,
 ) -> Iterator[list[RunComparison]]:
-    """The runs that were looked at, piece by piece, each told to ``progress``."""
+    """Compare the runs in batches, and report each to ``progress``."""
     if run_ids is None:
-        looked = look(stream_ids.id_batches(connection, _PIECE))
+        compared_batches = compare_batches(stream_ids.id_batches(connection, _BATCH_SIZE))
     else:
-        looked = look([run_id] for run_id in run_ids)
+        compared_batches = compare_batches([run_id] for run_id in run_ids)
     if progress is None:
-        yield from looked
+        yield from compared_batches
         return
     total = stream_ids.count(connection) if run_ids is None else len(run_ids)
     done = 0
     progress(done, total)
-    for runs in looked:
+    for runs in compared_batches:
         yield runs
         for _ in runs:
             done += 1
-            # Runs may begin meanwhile.
+            # Runs may be added meanwhile.
             progress(done, max(total, done))
     if done != total:
         progress(done, done)

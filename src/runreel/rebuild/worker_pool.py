@@ -1,6 +1,6 @@
-"""Comparing runs with their log on several cores: pieces of the log are split over processes.
+"""Compares runs with their log on several cores: batches of runs are split over processes.
 
-Little is imported before the other processes are started, so that they start while we do.
+Imports are deferred, so that the worker processes start while this one imports.
 """
 
 from __future__ import annotations
@@ -28,74 +28,75 @@ if TYPE_CHECKING:
     from runreel.store.database import Database
 
     T = TypeVar("T")
-    # The answer that is awaited, an error, or None where none can come.
+    # Receives the result, an error, or None if the worker has ended.
     _Result = SimpleQueue[Any]
 
-# So many pieces each of the other processes has, and so many are under way or wait for their turn
-# in all.
-_AHEAD = 2
-_MOST = 64
-# It finds our packages where we do; what is secret in a URL is no argument that others can see.
-_BEGIN = (
+# Maximum number of batches queued at each worker, and of batches whose results are not yielded.
+_MAX_WAITING = 2
+_MAX_PENDING = 64
+# The worker uses the module path of this process. The URL, which may hold a password, is sent over
+# the pipe, because other users can see the arguments of a process.
+_WORKER_PROGRAM = (
     "import pickle, sys; path, url = pickle.load(sys.stdin.buffer); sys.path[:] = path;"
     "from runreel.rebuild import worker_pool; worker_pool.serve(url, sys.stdin.buffer)"
 )
 
 
 class WorkerLost(LogError):
-    """A process that looked at runs has ended, and nobody told it to."""
+    """A worker process ended unexpectedly."""
 
-    hint = "It may have been killed for want of memory. `-j 1` does without."
+    hint = "It may have been killed because memory ran out. `-j 1` uses no workers."
 
 
 @contextmanager
 def workers(database: Database, jobs: int) -> Iterator[WorkerPool | None]:
-    """The other processes, where this one is to be one of ``jobs``; None if it is alone."""
+    """Start ``jobs - 1`` worker processes in addition to this one; None for one job."""
     if jobs == 1:
         yield None
         return
-    helpers: list[_Worker] = []
+    processes: list[_Worker] = []
     try:
-        helpers.extend(_Worker(database.url.text) for _ in range(jobs - 1))
-        yield WorkerPool(database, helpers)
+        processes.extend(_Worker(database.url.text) for _ in range(jobs - 1))
+        yield WorkerPool(database, processes)
     finally:
-        for helper in helpers:
-            helper.end()
+        for worker in processes:
+            worker.end()
 
 
 class WorkerPool:
-    """Processes that work beside this one, each with a connection of its own."""
+    """Worker processes, each with its own connection."""
 
-    def __init__(self, database: Database, helpers: Sequence[_Worker]) -> None:
+    def __init__(self, database: Database, processes: Sequence[_Worker]) -> None:
         self._database = database
-        self._helpers = helpers
+        self._workers = processes
 
     def start(self, work: Callable[[Connection], T]) -> Callable[[], T]:
-        """Have one of them work; what is answered waits for what comes of it."""
-        turn = self._helpers[0].ask(work)
-        return partial(_answer, turn)
+        """Run ``work`` in a worker; returns a function that waits for the result."""
+        result = self._workers[0].submit(work)
+        return partial(_wait_for, result)
 
-    def compared(self, pieces: Iterable[list[str]]) -> Iterator[list[RunComparison]]:
-        """Pieces of the log examined, in order; this process does what the others do not.
+    def compare_batches(self, batches: Iterable[list[str]]) -> Iterator[list[RunComparison]]:
+        """Compare batches of runs, in order, in the workers and in this process.
 
-        Each run is seen as it stands when somebody comes to it.
+        Each run is compared in the state it has when its batch is read.
         """
         from runreel.rebuild.comparison import compare_runs
 
-        more = iter(pieces)
-        turns: deque[_Result] = deque()
+        remaining = iter(batches)
+        results: deque[_Result] = deque()
         with self._database.reading() as connection:
             while True:
-                room = len(turns) < _MOST
-                free = min(self._helpers, key=_Worker.waiting)
-                if room and free.waiting() < _AHEAD and (piece := next(more, None)):
-                    turns.append(free.ask(partial(_compare, piece)))
-                elif room and turns and turns[0].empty() and (piece := next(more, None)):
+                has_room = len(results) < _MAX_PENDING
+                worker = min(self._workers, key=_Worker.waiting)
+                is_ready = has_room and worker.waiting() < _MAX_WAITING
+                if is_ready and (batch := next(remaining, None)):
+                    results.append(worker.submit(partial(_compare, batch)))
+                elif has_room and _is_awaited(results) and (batch := next(remaining, None)):
                     own: _Result = SimpleQueue()
-                    own.put(compare_runs(connection, piece))
-                    turns.append(own)
-                elif turns:
-                    yield _answer(turns.popleft())
+                    own.put(compare_runs(connection, batch))
+                    results.append(own)
+                elif results:
+                    yield _wait_for(results.popleft())
                 else:
                     return
 
@@ -106,63 +107,68 @@ def _compare(run_ids: list[str], connection: Connection) -> list[RunComparison]:
     return compare_runs(connection, run_ids)
 
 
-def _answer(turn: _Result) -> Any:
-    found = turn.get()
+def _is_awaited(results: deque[_Result]) -> bool:
+    """True if the next result to yield is not there yet."""
+    return bool(results) and results[0].empty()
+
+
+def _wait_for(result: _Result) -> Any:
+    found = result.get()
     if found is None:
-        raise WorkerLost("a process that was looking at runs has ended")
+        raise WorkerLost("a worker process has ended unexpectedly")
     if isinstance(found, Exception):
         raise found
     return found
 
 
 class _Worker:
-    """Another process; it does what it is asked in the order in which it is asked."""
+    """A worker process; it runs submitted functions in order."""
 
     def __init__(self, url: str) -> None:
-        self._turns: deque[_Result] = deque()
-        self._lost = False
-        told = [sys.executable, "-P", "-c", _BEGIN]
-        self._process = subprocess.Popen(told, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - it is us
-        self._asks, self._answers = cast("tuple[IO[bytes], IO[bytes]]", _pipes(self._process))
-        # Nobody waits for somebody to read, however much there is to say.
+        self._pending_results: deque[_Result] = deque()
+        self._has_ended = False
+        command = [sys.executable, "-P", "-c", _WORKER_PROGRAM]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - our own program
+        self._requests, self._responses = cast("tuple[IO[bytes], IO[bytes]]", _pipes(self._process))
+        # A reader thread drains results, so that neither pipe can block.
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
         self._send((sys.path, url))
 
     def waiting(self) -> int:
-        """How much it has still to do."""
-        return len(self._turns)
+        """Return the number of submitted functions without a result."""
+        return len(self._pending_results)
 
-    def ask(self, work: Callable[[Connection], Any]) -> _Result:
-        """Have it work; None comes where it cannot answer any more."""
-        turn: _Result = SimpleQueue()
-        self._turns.append(turn)
+    def submit(self, work: Callable[[Connection], Any]) -> _Result:
+        """Send a function to the worker; the result is None if the worker has ended."""
+        result: _Result = SimpleQueue()
+        self._pending_results.append(result)
         self._send(work)
-        if self._lost:
-            turn.put(None)
-        return turn
+        if self._has_ended:
+            result.put(None)
+        return result
 
     def end(self) -> None:
-        """Have it end; what it is in the middle of is left."""
-        if self._turns:
+        """Stop the worker; unfinished work is abandoned."""
+        if self._pending_results:
             self._process.kill()
         with suppress(OSError):
-            self._asks.close()
+            self._requests.close()
         self._reader.join()
         self._process.wait()
 
     def _send(self, value: object) -> None:
-        # Where it has ended, whoever waits for its answer hears of that.
+        # If the worker has ended, the reader thread reports that to those who wait.
         with suppress(OSError):
-            pickle.dump(value, self._asks, pickle.HIGHEST_PROTOCOL)
-            self._asks.flush()
+            pickle.dump(value, self._requests, pickle.HIGHEST_PROTOCOL)
+            self._requests.flush()
 
     def _read(self) -> None:
-        for found in _received(self._answers):
-            self._turns.popleft().put(found)
-        self._lost = True
-        while self._turns:
-            self._turns.popleft().put(None)
+        for found in _received(self._responses):
+            self._pending_results.popleft().put(found)
+        self._has_ended = True
+        while self._pending_results:
+            self._pending_results.popleft().put(None)
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes] | None, IO[bytes] | None]:
@@ -170,37 +176,37 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes] | None, IO[bytes
 
 
 def _received(pipe: IO[bytes]) -> Iterator[Any]:
-    """All values that come out of a pipe."""
-    # Behind half a value there are no more.
+    """Yield the values read from a pipe."""
+    # A truncated value is the end of the stream.
     with pipe, suppress(Exception):
         while True:
             yield pickle.load(pipe)  # noqa: S301 - we wrote it
 
 
-def serve(url: str, asks: IO[bytes]) -> None:
-    """Be another process: look at the pieces that come in, until no more do."""
-    # Whoever interrupts us all interrupts the first of us, who ends the others.
+def serve(url: str, requests: IO[bytes]) -> None:
+    """Run a worker process: answer requests until there are no more."""
+    # Ctrl-C reaches the whole process group; the main process then stops its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Whatever else is printed is no answer.
-    answers = os.fdopen(os.dup(1), "wb")
+    # Anything else printed must not be mixed with the responses.
+    responses = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    asked: SimpleQueue[Any] = SimpleQueue()
-    Thread(target=_queue, args=(asks, asked), daemon=True).start()
-    from runreel.rebuild.comparison import compare_runs  # noqa: F401 - while nothing has been asked
+    queue: SimpleQueue[Any] = SimpleQueue()
+    Thread(target=_queue, args=(requests, queue), daemon=True).start()
+    from runreel.rebuild.comparison import compare_runs  # noqa: F401 - imported while there are no requests
     from runreel.store.database import Database
 
     with closing(Database(url, create=False)) as database:
-        while (work := asked.get()) is not None:
+        while (work := queue.get()) is not None:
             try:
                 with database.reading() as connection:
                     found = work(connection)
-            except Exception as error:  # noqa: BLE001 - it is raised where the answer is awaited
+            except Exception as error:  # noqa: BLE001 - raised where the result is awaited
                 found = error
-            pickle.dump(found, answers, pickle.HIGHEST_PROTOCOL)
-            answers.flush()
+            pickle.dump(found, responses, pickle.HIGHEST_PROTOCOL)
+            responses.flush()
 
 
-def _queue(asks: IO[bytes], asked: SimpleQueue[Any]) -> None:
-    for work in _received(asks):
-        asked.put(work)
-    asked.put(None)
+def _queue(requests: IO[bytes], queue: SimpleQueue[Any]) -> None:
+    for work in _received(requests):
+        queue.put(work)
+    queue.put(None)

@@ -77,7 +77,7 @@ def rebuild_command(
                     reel.db,
                     run_ids,
                     check_only=check,
-                    others=pool,
+                    pool=pool,
                     progress=step,
                     on_damage=damaged.append,
                 )
