@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 import runreel
-from runreel.doctor import examine, files, log, postgres, sqlite
+from runreel.doctor import check_health, files, log, postgres, sqlite
 from runreel.doctor.checks import BAD, OK, WARN, Check
 from runreel.store.database import Database
 from runreel.store.schema import migrations
@@ -27,7 +27,7 @@ HOUR = 3_600_000_000
 
 
 def checks(reel: Reel, now: int = NOW) -> dict[str, Check]:
-    found = examine(reel.db, now=now)
+    found = check_health(reel.db, now=now)
     assert found.reached
     told = {check.name: check for check in found.checks}
     assert len(told) == len(found.checks)
@@ -182,7 +182,7 @@ def test_a_database_that_cannot_be_reached_is_a_finding(tmp_path: Path) -> None:
         "postgresql://nobody:hush@127.0.0.1:1/log",
     ):
         database = Database(str(url))
-        found = examine(database, now=NOW)
+        found = check_health(database, now=NOW)
         database.close()
         assert not found.reached
         assert found.is_bad
@@ -251,8 +251,8 @@ def test_versions_of_sqlite_that_reset_wrongly_are_known() -> None:
     good = ((3, 44, 6), (3, 44, 9), (3, 50, 7), (3, 51, 3), (3, 53, 0), (4, 0, 0))
     assert all(map(sqlite.has_wal_reset_bug, bad))
     assert not any(map(sqlite.has_wal_reset_bug, good))
-    assert sqlite.version((3, 40, 1)).verdict == WARN
-    assert sqlite.version((3, 53, 0)) == Check("sqlite version", OK, "3.53.0")
+    assert sqlite.check_version((3, 40, 1)).verdict == WARN
+    assert sqlite.check_version((3, 53, 0)) == Check("sqlite version", OK, "3.53.0")
 
 
 MOUNTS = r"""/dev/sda1 / ext4 rw 0 0
@@ -278,19 +278,19 @@ short
 )
 def test_the_file_system_is_that_of_the_nearest_mount(path: str, kind: str, verdict: str) -> None:
     assert files.file_system(Path(path), MOUNTS) == kind
-    assert files.system(kind).verdict == verdict
+    assert files.check_file_system(kind).verdict == verdict
 
 
 def test_the_rest_is_judged_so() -> None:
     mib = 2**20
     assert files.file_system(Path("/x"), "") is None
-    assert files.system(None).verdict == OK
-    assert files.system("fuse.anything").verdict == BAD
-    assert files.space(10 * mib, 0).verdict == BAD
-    assert files.space(500 * mib, 0).verdict == WARN
-    assert files.space(2000 * mib, 3000 * mib).verdict == WARN
-    assert files.space(2000 * mib, 1000 * mib).verdict == OK
-    assert postgres.clocks(-61_000_000).verdict == WARN
-    assert sqlite.timeout(1_000).verdict == WARN
-    assert postgres.clocks(5_000_000).verdict == OK
-    assert log.revision(migrations.HEAD).verdict == OK
+    assert files.check_file_system(None).verdict == OK
+    assert files.check_file_system("fuse.anything").verdict == BAD
+    assert files.check_free_space(10 * mib, 0).verdict == BAD
+    assert files.check_free_space(500 * mib, 0).verdict == WARN
+    assert files.check_free_space(2000 * mib, 3000 * mib).verdict == WARN
+    assert files.check_free_space(2000 * mib, 1000 * mib).verdict == OK
+    assert postgres.check_clocks(-61_000_000).verdict == WARN
+    assert sqlite.check_busy_timeout(1_000).verdict == WARN
+    assert postgres.check_clocks(5_000_000).verdict == OK
+    assert log.check_revision(migrations.HEAD).verdict == OK

@@ -69,7 +69,7 @@ def checkpoint(  # noqa: PLR0913 - the contents of a checkpoint
     """Write a checkpoint to the new file ``out``, or to a new file in the directory ``out``.
 
     In a directory, ``previous`` defaults to the newest checkpoint of this database.
-    The other arguments are those of ``make``.
+    The other arguments are those of ``write_checkpoint``.
 
     Raises:
         UsageError: if the file already exists.
@@ -90,7 +90,7 @@ def checkpoint(  # noqa: PLR0913 - the contents of a checkpoint
             atomic_files.errors(path),
             hidden.open("wb") as file,
         ):
-            header, runs, digest = make(
+            header, runs, digest = write_checkpoint(
                 connection,
                 file,
                 key=key,
@@ -103,7 +103,7 @@ def checkpoint(  # noqa: PLR0913 - the contents of a checkpoint
     return CheckpointCreated(path, header, runs, digest, None if next_key is None else next_key.id)
 
 
-def make(  # noqa: PLR0913 - the contents of a checkpoint
+def write_checkpoint(  # noqa: PLR0913 - the contents of a checkpoint
     connection: Connection,
     file: IO[bytes],
     *,

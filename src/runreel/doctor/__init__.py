@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from runreel.doctor import files, log, postgres, sqlite
-from runreel.doctor.checks import BAD, OK, Check, Examination
+from runreel.doctor.checks import BAD, OK, Check, HealthReport
 from runreel.model.errors import LogError
 from runreel.store import database_url
 from runreel.store.database import Database
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
 
 
-def examine(database: Database, *, now: int) -> Examination:
+def check_health(database: Database, *, now: int) -> HealthReport:
     """Run all health checks; changes nothing. ``now`` is in µs.
 
     If the database cannot be reached, the result has one failed check; no error is raised.
@@ -40,11 +40,11 @@ def examine(database: Database, *, now: int) -> Examination:
         return _unreachable(error)
     finally:
         read_only.close()
-    return Examination(tuple(checks), reached=True)
+    return HealthReport(tuple(checks), reached=True)
 
 
-def _unreachable(error: LogError) -> Examination:
-    return Examination((Check("database", BAD, str(error), error.hint),), reached=False)
+def _unreachable(error: LogError) -> HealthReport:
+    return HealthReport((Check("database", BAD, str(error), error.hint),), reached=False)
 
 
 def _run_checks(
@@ -52,15 +52,15 @@ def _run_checks(
 ) -> Iterator[Check]:
     path = database_url.sqlite_path(database.url)
     if path is None:
-        yield from _guarded(database, "server", lambda: postgres.server(connection))
+        yield from _guarded(database, "server", lambda: postgres.check_server(connection))
     else:
-        yield from _guarded(database, "sqlite", lambda: sqlite.settings(connection))
-        yield from files.around(path)
-    yield log.revision(revision)
+        yield from _guarded(database, "sqlite", lambda: sqlite.check_settings(connection))
+        yield from files.check_files(path)
+    yield log.check_revision(revision)
     if revision != migrations.HEAD:
         return
     if path is None:
-        yield from _guarded(database, "role", lambda: postgres.role(connection))
+        yield from _guarded(database, "role", lambda: postgres.check_role(connection))
     for name, examiner in log.EXAMINERS.items():
         yield from _guarded(database, name, partial(examiner, connection, now))
 

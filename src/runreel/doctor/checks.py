@@ -18,7 +18,7 @@ class Check(NamedTuple):
     advice: str | None = None
 
 
-class Examination(NamedTuple):
+class HealthReport(NamedTuple):
     """All checks in order; ``reached`` is False if the database could not be opened."""
 
     checks: tuple[Check, ...]

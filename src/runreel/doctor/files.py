@@ -30,15 +30,15 @@ _NETWORK = frozenset(
 _VOLATILE = ("ramfs", "tmpfs")
 
 
-def around(path: Path) -> Iterator[Check]:
+def check_files(path: Path) -> Iterator[Check]:
     """Check the database file, its WAL and its file system."""
     # A symbolic link has neither a file system nor permissions of its own.
     path = path.resolve()
     yield _wal(_sibling(path, "-wal"))
     if _MOUNTS.exists():
-        yield system(file_system(path, _MOUNTS.read_text("utf-8", "replace")))
+        yield check_file_system(file_system(path, _MOUNTS.read_text("utf-8", "replace")))
     size = path.stat().st_size if path.exists() else 0
-    yield space(shutil.disk_usage(path.parent).free, size)
+    yield check_free_space(shutil.disk_usage(path.parent).free, size)
     if os.name == "posix":
         yield _permissions(path)
 
@@ -58,7 +58,7 @@ def file_system(path: Path, mounts: str) -> str | None:
     return best[1]
 
 
-def system(kind: str | None) -> Check:
+def check_file_system(kind: str | None) -> Check:
     """Check that SQLite works safely on a file system of this type."""
     if kind is not None and (kind in _NETWORK or kind.startswith("fuse.")):
         return Check(
@@ -72,7 +72,7 @@ def system(kind: str | None) -> Check:
     return Check("file system", OK, kind or "unknown")
 
 
-def space(free: int, size: int) -> Check:
+def check_free_space(free: int, size: int) -> Check:
     """Check that ``free`` bytes are enough for a log of ``size`` bytes."""
     found = f"{free // _MIB:,} MiB"
     if free < _NO_SPACE:

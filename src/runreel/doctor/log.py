@@ -22,7 +22,7 @@ _FIVE_MINUTES = 5 * 60_000_000
 _ABANDONED = timedelta(days=1)
 
 
-def revision(found: str | None) -> Check:
+def check_revision(found: str | None) -> Check:
     """Check that the schema is the one that this version of runreel needs."""
     if found == migrations.HEAD:
         return Check("schema", OK, found)

@@ -17,7 +17,7 @@ _OLDEST_SUPPORTED = 140_000
 _MAX_CLOCK_DIFFERENCE = 60_000_000
 
 
-def server(connection: Connection) -> Iterator[Check]:
+def check_server(connection: Connection) -> Iterator[Check]:
     """Check the server's version, settings, replication and clock."""
     server = server_health.server(connection)
     yield _version(server.version, server.version_number)
@@ -30,10 +30,10 @@ def server(connection: Connection) -> Iterator[Check]:
         f"{server.synchronous_commit}; appends ask for `on` by themselves",
     )
     yield _replica(server)
-    yield clocks(server.now - time.time_ns() // 1_000)
+    yield check_clocks(server.now - time.time_ns() // 1_000)
 
 
-def role(connection: Connection) -> Iterator[Check]:
+def check_role(connection: Connection) -> Iterator[Check]:
     """Check that our role has no more rights than it needs."""
     role = server_health.role(connection)
     if not role.excess:
@@ -47,7 +47,7 @@ def role(connection: Connection) -> Iterator[Check]:
     )
 
 
-def clocks(difference: int) -> Check:
+def check_clocks(difference: int) -> Check:
     """Check the difference of the server's clock to ours, in µs."""
     found = f"{abs(difference) / 1e6:,.1f} s {'behind' if difference < 0 else 'ahead of'} ours"
     if abs(difference) <= _MAX_CLOCK_DIFFERENCE:

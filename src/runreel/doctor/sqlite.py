@@ -19,15 +19,15 @@ _FULL = 2
 _MIN_TIMEOUT = 5_000
 
 
-def settings(connection: Connection) -> Iterator[Check]:
+def check_settings(connection: Connection) -> Iterator[Check]:
     """Check the library and the settings of the connection."""
-    yield version(sqlite3.sqlite_version_info)
+    yield check_version(sqlite3.sqlite_version_info)
     yield _journal(str(connection.one("PRAGMA journal_mode")[0]))
     yield _synchronous(int(connection.one("PRAGMA synchronous")[0]))
-    yield timeout(int(connection.one("PRAGMA busy_timeout")[0]))
+    yield check_busy_timeout(int(connection.one("PRAGMA busy_timeout")[0]))
 
 
-def version(number: Version) -> Check:
+def check_version(number: Version) -> Check:
     """Check for the SQLite bug that can damage a file with several writers."""
     name = ".".join(map(str, number))
     if not has_wal_reset_bug(number):
@@ -71,7 +71,7 @@ def _synchronous(level: int) -> Check:
     )
 
 
-def timeout(milliseconds: int) -> Check:
+def check_busy_timeout(milliseconds: int) -> Check:
     """Check that a writer waits long enough for another one."""
     found = f"{milliseconds / 1000:g} s"
     if milliseconds >= _MIN_TIMEOUT:

@@ -34,11 +34,11 @@ def doctor_command(reel: Reel, *, output: Output) -> None:
     Exit code 1: a check failed; 3: the database cannot be reached.
     """
     from runreel.cli.render.list_views import CHECKS
-    from runreel.doctor import examine
+    from runreel.doctor import check_health
     from runreel.model.timestamps import to_micros
 
     as_of = datetime.now(UTC)
-    found = examine(reel.db, now=to_micros(as_of))
+    found = check_health(reel.db, now=to_micros(as_of))
     output.items(CHECKS, found.checks, as_of=as_of)
     if not found.reached:
         raise click.exceptions.Exit(_UNREACHABLE)
