@@ -1,1 +1,1 @@
-"""The only floor that speaks SQL: the log, the projections, their schema."""
+"""The only package with SQL: event log, projections, schema, administration."""

@@ -1,4 +1,4 @@
-"""A held driver connection: explicit transactions, one spelling of SQL for both databases."""
+"""A connection at driver level: explicit transactions, one SQL syntax for both databases."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ def _format(sql: str) -> str:
 
 
 class RollbackTransaction(Exception):
-    """Raised inside of a transaction: roll it back and go on behind it."""
+    """Raised inside a transaction: roll it back and continue after its block."""
 
 
 class Connection:
-    """One connection from the engine, used at driver level.
+    """One connection of the engine, used at driver level.
 
-    Outside of ``transaction`` each statement commits by itself. SQL is written with ``?``; the
-    statements are few and constant, so their text is compiled once, by the driver's own cache or
-    here.
+    Outside ``transaction`` each statement commits by itself. SQL is written with ``?``. The
+    statements are few and constant, so their text is compiled once: in the driver's cache or here.
     """
 
     __slots__ = ("_broken", "_prepared", "driver", "held", "postgres", "url", "waits")
@@ -48,17 +47,17 @@ class Connection:
 
     @property
     def in_transaction(self) -> bool:
-        """Whether a transaction of SQLite has begun and not ended."""
+        """True if a transaction of SQLite is open."""
         return not self.postgres and bool(self.driver.in_transaction)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
-        """Run one statement; the driver's cursor."""
+        """Execute a statement; return the driver's cursor."""
         if self.postgres:
             return self.driver.execute(_format(sql), parameters)
         return self.driver.execute(sql, parameters)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Run one statement for each row; how many rows it touched in all."""
+        """Execute a statement for each row; return the number of affected rows."""
         cursor = self.driver.cursor()
         try:
             cursor.executemany(_format(sql) if self.postgres else sql, rows)
@@ -67,7 +66,7 @@ class Connection:
             cursor.close()
 
     def run_prepared(self, statement: Prepared, parameters: Sequence[bytes | None]) -> int:
-        """Run a statement of Postgres that is prepared at its first use; the rows it touched."""
+        """Prepare a Postgres statement at first use and execute it; return the affected rows."""
         if self._prepared is None:
             return statement.run_unprepared(self.driver, parameters)
         try:
@@ -76,25 +75,25 @@ class Connection:
                 self._prepared.add(statement)
             return statement.run(self.driver, parameters)
         except NotPreparedError:
-            # A pooler in between knows no prepared statements.
+            # A pooler in between does not support prepared statements.
             self._prepared = None
             return statement.run_unprepared(self.driver, parameters)
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
-        """The first row, or None."""
+        """Return the first row, or None."""
         return self.execute(sql, parameters).fetchone()
 
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """Every row."""
+        """Return all rows."""
         rows: list[Any] = self.execute(sql, parameters).fetchall()
         return rows
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """One transaction that may write.
+        """Run the block in one transaction that may write.
 
-        On SQLite it takes the write lock at once: a transaction that first reads and then wants
-        to write fails at once where another has written meanwhile, whatever the time-out.
+        On SQLite it takes the write lock at once. A transaction that reads first and then writes
+        fails if another connection has written in between, no matter how long the timeout.
 
         Raises:
             LogError: if a forked child leaves the block: the transaction is its parent's.
@@ -114,16 +113,16 @@ class Connection:
         self.execute("COMMIT")
 
     def wait_for_lock(self, *, waits: bool) -> None:
-        """Wait for SQLite's lock from now on, and move the WAL into the file when it is long.
+        """Switch waiting for SQLite's write lock and automatic WAL checkpoints on or off.
 
-        An event loop does neither: both take as long as another process or the disk takes.
+        An event loop does neither: it would block for as long as another process or the disk takes.
         """
         if waits is not self.waits and not self.postgres:
             sqlite.wait_for_lock(self.driver, waits=waits)
             self.waits = waits
 
     def close(self) -> None:
-        """Give the connection back; one that no longer answers is thrown away."""
+        """Return the connection to the pool; a broken one is discarded."""
         self.wait_for_lock(waits=True)
         if self._broken:
             self.discard()
@@ -131,12 +130,12 @@ class Connection:
             self.held.close()
 
     def discard(self) -> None:
-        """Throw the connection away, whatever state it is in."""
+        """Close the connection instead of returning it, in any state."""
         self.held.discard()
 
     def _rollback(self) -> None:
         try:
             self.execute("ROLLBACK")
-        except Exception:  # noqa: BLE001 - whatever went wrong before is what the caller hears
-            # SQLite has already rolled back after some errors, and then refuses to.
+        except Exception:  # noqa: BLE001 - the caller gets the first error
+            # SQLite rolls back by itself after some errors, and then rejects this statement.
             self._broken = self.postgres or self.driver.in_transaction

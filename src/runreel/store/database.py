@@ -1,4 +1,4 @@
-"""One log's database: checked, and created or migrated where that is ours to do."""
+"""The database of one log: checked before use, created or migrated where that is allowed."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _log = logging.getLogger("runreel")
 
 
 class Database(Connections):
-    """One log. Thread-safe, and safe to use on in a forked child.
+    """The database of one log. Thread-safe; usable in a forked child.
 
-    SQLite is created and migrated by itself if ``create``; Postgres by ``upgrade`` alone.
-    ``patience`` is for how many seconds a recorder tries again to reach it; ``masking`` what its
-    recorders mask before they store anything.
+    With ``create``, a SQLite file is created and migrated automatically; Postgres only by
+    ``upgrade``. ``patience`` is for how many seconds recorders retry to reach the database.
+    ``masking`` is the secret filter that recorders apply before they store anything.
     """
 
     def __init__(
@@ -57,26 +57,26 @@ class Database(Connections):
         self._create = create and database_url.may_create(self.url)
 
     def retry_unavailable(self, step: Callable[[], T]) -> T:
-        """What ``step`` answers, tried again for ``patience`` seconds while it cannot be reached.
+        """Call ``step``, retrying for ``patience`` seconds while the database is unavailable.
 
         Raises:
-            DatabaseUnavailable: if it cannot be reached for that long.
+            DatabaseUnavailable: if it is unavailable for that long.
         """
-        more = backoff.until(time.monotonic() + self.patience)
+        attempts = backoff.until(time.monotonic() + self.patience)
         while True:
             try:
                 return step()
             except DatabaseUnavailable as error:
-                if isinstance(error, DatabaseReadOnly) or not next(more, False):
+                if isinstance(error, DatabaseReadOnly) or not next(attempts, False):
                     raise
 
     def upgrade(self, *, partitions: int | None = None) -> tuple[str | None, str]:
-        """Create or migrate the tables; the revisions before and after.
+        """Create or migrate the tables; return the revisions before and after.
 
-        ``partitions`` is how many the log is to have, on Postgres.
+        ``partitions`` is the number of partitions of the event log, on Postgres.
 
         Raises:
-            UsageError: if it can have none, or not so many.
+            UsageError: if that number is not possible.
         """
         self._check_partitions(partitions)
         with driver_errors.our_errors(self.url):
@@ -85,18 +85,18 @@ class Database(Connections):
             with self.reading(checked=False) as connection:
                 migrations.current(connection)
             with in_use(), self._lock:
-                moved = self._migrate(partitions)
+                revisions = self._migrate(partitions)
         self._checked = True
-        return moved
+        return revisions
 
     def current(self) -> str | None:
-        """The revision of the tables, None where there are none."""
+        """Return the revision of the tables, None if there are none."""
         self.check_exists()
         with self.reading(checked=False) as connection:
             return migrations.current(connection)
 
     def check_exists(self) -> None:
-        """See that the file of a SQLite log exists, without opening it.
+        """Check that the file of a SQLite log exists, without opening it.
 
         Raises:
             DatabaseUnavailable: if it does not.
@@ -105,30 +105,30 @@ class Database(Connections):
             raise missing(self.shown)
 
     def sql(self, *, partitions: int | None = None) -> str:
-        """The DDL of this kind of database; the log in so many partitions, on Postgres.
+        """Return the DDL for this kind of database; ``partitions`` as in ``upgrade``.
 
         Raises:
-            UsageError: if it can have none, or not so many.
+            UsageError: if that number of partitions is not possible.
         """
         self._check_partitions(partitions)
         return migrations.ddl(self.url, partitions=partitions)
 
     def status(self) -> dict[str, Any]:
-        """Sizes in bytes, rows, settings and revision."""
+        """Return sizes in bytes, row counts, settings and revision."""
         from runreel.store.admin import statistics
 
         with self.reading() as connection:
             return statistics.statistics(connection, self._path)
 
     def size(self) -> int:
-        """The bytes that the log takes: see ``space.size``."""
+        """Return the size of the log in bytes: see ``vacuum.size``."""
         from runreel.store.admin import vacuum
 
         with self.reading() as connection:
             return vacuum.size(connection, self._path)
 
     def release(self, *, purge: bool) -> Space:
-        """Let go of the bytes of what was erased or deleted: see ``space.release``."""
+        """Free the bytes of erased and deleted rows: see ``vacuum.release``."""
         from runreel.store.admin import vacuum
 
         with self.writing() as connection:
@@ -142,7 +142,7 @@ class Database(Connections):
             try:
                 migrations.require(connection)
             except (SchemaMissing, SchemaTooOld):
-                # A reader changes nothing: older versions of runreel may still use the file.
+                # Reading never migrates: older versions of runreel may still use the file.
                 if self._path is None or not self._create:
                     raise
                 connection.close()
@@ -162,10 +162,10 @@ class Database(Connections):
 
     def _migrate(self, partitions: int | None = None) -> tuple[str | None, str]:
         engine = self._engine_now()
-        moved = migrations.upgrade(engine, partitions=partitions)
-        # A file is given its journal mode by the first connection that finds it ours.
+        revisions = migrations.upgrade(engine, partitions=partitions)
+        # A connection sets the journal mode only of a file that is marked as runreel's.
         engine.dispose()
-        return moved
+        return revisions
 
     def _log_migration(self, before: str | None, after: str) -> None:
         if before is not None and before != after:

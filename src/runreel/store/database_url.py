@@ -1,6 +1,6 @@
-"""URLs of databases: what they say, and how they may be printed.
+"""Database URLs: parsing and safe printing.
 
-A file of SQLite is found without SQLAlchemy, which takes longer to import than most commands run.
+SQLite URLs are parsed without SQLAlchemy, whose import takes longer than most commands run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _YES = ("true", "yes", "on", "1")
 
-# The drivers that a URL may name; ours is used whichever of them it is.
+# Drivers that a URL may name; runreel always uses its own.
 _POSTGRES_DRIVERS = ("", "psycopg", "psycopg2", "psycopg2cffi", "asyncpg", "pg8000")
 _DRIVERS = {
     "sqlite": ("", "pysqlite", "aiosqlite"),
@@ -35,9 +35,9 @@ _DRIVER_HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """Where a log is: a file of SQLite, with options; or a database of Postgres: ``alchemy``.
+    """The location of a log: a SQLite file with options, or a Postgres database (``alchemy``).
 
-    It is printed by ``shown`` alone.
+    Only ``shown`` may print it.
     """
 
     database: str = ""
@@ -49,17 +49,17 @@ class Url:
 
     @property
     def postgres(self) -> bool:
-        """Whether it is of Postgres."""
+        """True for Postgres."""
         return self.alchemy is not None
 
     @property
     def is_uri(self) -> bool:
-        """Whether SQLite gets its file as a URI, with options of its own."""
+        """True if SQLite gets its file as a URI, with options of its own."""
         return dict(self.query).get("uri", "").lower() in _YES
 
     @property
     def text(self) -> str:
-        """The URL itself as any program takes it, its password as well: nothing to print."""
+        """The URL for any program, including its password: never print it."""
         if self.alchemy is not None:
             return self.alchemy.set(drivername="postgresql").render_as_string(hide_password=False)
         query = f"?{urlencode(self.query, safe='/:,*', quote_via=quote)}" if self.query else ""
@@ -67,7 +67,7 @@ class Url:
 
     @property
     def without_passwords(self) -> str:
-        """The URL for another program that asks for the password itself."""
+        """The URL for a program that asks for the password itself."""
         if self.alchemy is None:
             return self.text
         query = {key: value for key, value in self.alchemy.query.items() if not _is_secret(key)}
@@ -76,12 +76,12 @@ class Url:
 
 
 def parse_url(text: str) -> Url:
-    """The URL of a database; a bare path is a SQLite file.
+    """Parse a database URL; a bare path is a SQLite file.
 
-    A line break at the end is not part of it. Nothing is created or opened.
+    A trailing line break is ignored. Nothing is created or opened.
 
     Raises:
-        BadDatabaseUrl: if it is neither a URL nor a path, or of a database that is not supported.
+        BadDatabaseUrl: if it is neither a URL nor a path, or its database is not supported.
     """
     text = database_url_forms.cleaned(text)
     path = database_url_forms.as_path(text)
@@ -131,12 +131,12 @@ def _postgres(text: str) -> Url:
 
 
 def shown(url: Url) -> str:
-    """The URL as it may be printed: passwords masked, a SQLite file by its path."""
+    """Return the URL with passwords and secrets masked."""
     if url.alchemy is None:
         return url.database
     hidden = {name: "***" for name in url.alchemy.query if _is_secret(name)}
     masked = url.alchemy.set(drivername="postgresql").update_query_dict(hidden)
-    # The library masks the password in its place, and leaves our own stars escaped.
+    # SQLAlchemy masks the password itself, but escapes our asterisks.
     return masked.render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
 
 
@@ -145,7 +145,7 @@ def _is_secret(name: str) -> bool:
 
 
 def sqlite_path(url: Url) -> Path | None:
-    """The file of a SQLite URL, None for other databases."""
+    """Return the file of a SQLite URL, None for other databases."""
     if url.postgres:
         return None
     if not url.is_uri:
@@ -155,11 +155,11 @@ def sqlite_path(url: Url) -> Path | None:
 
 
 def file_uri(path: Path, options: str) -> str:
-    """The URI by which SQLite opens a file with ``options``, whatever bytes its name has."""
+    """Return the URI that opens a file in SQLite with ``options``; any bytes in its name."""
     return f"file:{quote(os.fsencode(path.absolute()))}?{options}"
 
 
 def may_create(url: Url) -> bool:
-    """Whether the URL lets a file of SQLite be created that is not there."""
+    """True if the URL allows a missing SQLite file to be created."""
     options = dict(url.query)
     return options.get("mode", "rwc") == "rwc" and "immutable" not in options

@@ -1,4 +1,4 @@
-"""The form of a database's name: a URL, a path, or a text that is neither and is refused."""
+"""Tells apart the forms of a database name: URL, path, or text that is refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runreel.model.errors import BadDatabaseUrl
 _DATABASES = "postgresql|postgres|sqlite|sqlite3|mysql|mariadb|mongodb|redis|oracle|mssql|file"
 # A scheme that lost its colon or a slash: `postgresql//h/db`, `postgresql+psycopg/h/db`.
 _SCHEME = re.compile(rf"(?:{_DATABASES})(?:\+\w+/|//)", re.IGNORECASE)
-# Words of a libpq connection string.
+# Keywords of a libpq connection string.
 _KEYWORDS = (
     "host|hostaddr|port|dbname|user|password|passfile|service|options|application_name|sslmode"
     "|sslcert|sslkey|sslpassword|sslrootcert|connect_timeout|target_session_attrs"
@@ -38,10 +38,10 @@ class Hosts(NamedTuple):
 
 
 def cleaned(text: str) -> str:
-    """``text`` without the line break at its end that a file of secrets leaves.
+    """Remove the trailing line break that a file of secrets leaves.
 
     Raises:
-        BadDatabaseUrl: if it is empty or has control characters.
+        BadDatabaseUrl: if the text is empty or has control characters.
     """
     text = text.rstrip("\r\n")
     if not text.strip():
@@ -56,13 +56,13 @@ def cleaned(text: str) -> str:
 
 
 def as_path(text: str) -> Path | None:
-    """The file that ``text`` names; None for a URL, which has ``://`` in it.
+    """Return the file that ``text`` names; None for a URL, which contains ``://``.
 
-    As in RFC 3986 a relative path has no colon in its first segment, so that a URL with a typing
-    error never becomes a file.
+    As in RFC 3986 a relative path has no colon in its first segment, so that a mistyped URL never
+    becomes a file.
 
     Raises:
-        BadDatabaseUrl: if it is neither, or a home directory that does not exist.
+        BadDatabaseUrl: if it is neither, or names a home directory that does not exist.
     """
     if "://" in text:
         return None
@@ -82,19 +82,19 @@ def as_path(text: str) -> Path | None:
 
 
 def memory() -> BadDatabaseUrl:
-    """The error for a database in memory."""
+    """Return the error for a database in memory."""
     return BadDatabaseUrl("a log in memory would be lost with the process: name a file")
 
 
 def unescaped_at() -> BadDatabaseUrl:
-    """The error for a password with an ``@`` in it."""
+    """Return the error for a password that contains ``@``."""
     return BadDatabaseUrl("a password with an @ in it is written with %40")
 
 
 def hosts(url: str) -> Hosts | None:
-    """The servers of a Postgres URL in the forms that only libpq has; None for any other URL.
+    """Return the servers of a Postgres URL in a form only libpq has; None for any other URL.
 
-    They are a list (``h1:5432,h2:5432``) and the folder of a socket (``%2Fvar%2Frun``).
+    The forms are a list (``h1:5432,h2:5432``) and the directory of a socket (``%2Fvar%2Frun``).
 
     Raises:
         BadDatabaseUrl: if an item of the list is not ``HOST`` or ``HOST:PORT``.

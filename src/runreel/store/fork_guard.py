@@ -1,6 +1,6 @@
-"""Forks: made while no thread uses a log, and no connection to a file of SQLite is open.
+"""Makes forks safe: none happens while a thread uses a log or a SQLite file is open.
 
-SQLite keeps its locks on a file in the memory of the process: see *Forks* in ``docs/design.md``.
+SQLite keeps its file locks in the memory of the process: see *Forks* in ``docs/design.md``.
 """
 
 from __future__ import annotations
@@ -17,58 +17,58 @@ from weakref import WeakSet
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# For how many seconds a fork waits until no thread uses a log.
+# The longest wait, in seconds, for threads that use a log.
 FORK_SECONDS = 10.0
 _PAUSE = 0.001
-# What a thread is importing when its process forks can never be imported by the child.
+# A module that another thread is importing during the fork can never be imported by the child.
 _NEEDED = ("runreel", "sqlalchemy", "psycopg", "alembic")
 
 
 class Inheritor(Protocol):
-    """What a forked child gets of its parent's."""
+    """An object that a forked child inherits."""
 
     def leave_parent(self) -> None:
-        """In a forked child: leave what is the parent's alone, and begin with nothing."""
+        """In a forked child: leave the parent's resources alone and start empty."""
         ...
 
 
 class Forkable(Inheritor, Protocol):
-    """What holds connections."""
+    """An owner of connections."""
 
     postgres: bool
 
     def block_writers(self) -> bool:
-        """Keep every thread from using a connection; False if one is using it."""
+        """Block every thread from using a connection; False if one is using it now."""
         ...
 
     def unblock_writers(self) -> None:
-        """End ``block_writers``, after which nothing has to be open."""
+        """End ``block_writers``; idle connections may have been closed meanwhile."""
         ...
 
     def close_idle(self) -> None:
-        """Close what nobody uses."""
+        """Close the idle connections."""
         ...
 
 
 class Gate:
-    """Where a thread passes that uses a connection; shut while another thread forks.
+    """Threads pass it before they use a connection; it is shut while another thread forks.
 
-    A thread that uses one already is let through, for the fork waits for that one anyway.
+    A thread that already uses one passes: the fork waits for that thread anyway.
     """
 
     def __init__(self) -> None:
         self.leave_parent()
 
     def leave_parent(self) -> None:
-        """Be open in a forked child, where the other threads are gone."""
+        """Open the gate in a forked child, where the other threads do not exist."""
         self.shut = False
-        # Entered directly, as it is for each reading: a condition enters it by two more calls.
+        # Used directly for each read: entering through the condition costs two more calls.
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._users: dict[int, int] = {}
 
     def enter(self) -> int:
-        """Begin to use a connection; what ``leave`` takes."""
+        """Begin to use a connection; return the argument of ``leave``."""
         user = threading.get_ident()
         with self._lock:
             while self.shut and user not in self._users:
@@ -77,38 +77,38 @@ class Gate:
         return user
 
     def leave(self, user: int) -> None:
-        """End what ``enter`` began, in whichever thread."""
+        """End the use that ``enter`` began; any thread may call it."""
         with self._lock:
             left = self._users.pop(user, 0) - 1
             if left > 0:
                 self._users[user] = left
 
     def wait(self) -> None:
-        """Wait until it is open; what a thread does first that does not ``enter``."""
+        """Wait until the gate is open; for a thread that does not ``enter``."""
         user = threading.get_ident()
         with self._lock:
             while self.shut and user not in self._users:
                 self._changed.wait()
 
     def used_by_others(self) -> bool:
-        """Whether any other thread uses a connection."""
+        """True if another thread uses a connection."""
         with self._lock:
             return bool(self._users.keys() - {threading.get_ident()})
 
     def close(self) -> None:
-        """Let no thread begin."""
+        """Shut the gate to new users."""
         with self._lock:
             self.shut = True
 
     def open(self) -> None:
-        """Let every thread in that waits."""
+        """Open the gate and wake the waiting threads."""
         with self._lock:
             self.shut = False
             self._changed.notify_all()
 
 
 class Lock:
-    """A lock that is free in a forked child, whichever thread of the parent held it."""
+    """A lock that is free in a forked child, even if a thread of the parent held it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -121,12 +121,12 @@ class Lock:
         self._lock.release()
 
     def leave_parent(self) -> None:
-        """Be free."""
+        """Release the lock in a forked child."""
         self._lock = threading.Lock()
 
 
 gate = Gate()
-# The device and inode of each file that was open when this process was forked.
+# Device and inode of each file that was open when this process was forked.
 inherited_files: frozenset[tuple[int, int]] = frozenset()
 
 _forkables: WeakSet[Forkable] = WeakSet()
@@ -137,21 +137,21 @@ _still: list[Forkable] = []
 
 
 def register(forkable: Forkable) -> None:
-    """Have its connections closed before each fork."""
+    """Close the connections of ``forkable`` before each fork."""
     with _registering:
         _forkables.add(forkable)
 
 
 def register_in_child(inheritor: Inheritor) -> None:
-    """Have it leave the parent in each forked child."""
+    """Call ``leave_parent`` in each forked child."""
     with _registering:
         _children.add(inheritor)
 
 
 def keep_open(drivers: Iterable[Any]) -> None:
-    """Never close these connections, not even when the interpreter ends.
+    """Never close these connections, not even when the interpreter exits.
 
-    To close one says goodbye on the parent's connection, or rolls back what it is in the middle of.
+    Closing one would send a message on the parent's connection, or roll back its transaction.
     """
     for driver in drivers:
         import ctypes
@@ -167,23 +167,23 @@ def _before() -> None:
     deadline = time.monotonic() + FORK_SECONDS
     while not _block_writers(found):
         if time.monotonic() >= deadline:
-            # The child cannot use what stays open, and says so.
+            # The child cannot use files that stay open, and raises an error.
             _still.extend(one for one in found if one.block_writers())
             break
         time.sleep(_PAUSE)
     for one in _still:
-        # A child leaves connections to a server alone: there it is no more than that.
+        # Connections to a server are not closed: a child just never uses them.
         if not one.postgres:
             one.close_idle()
 
 
 def _block_writers(found: list[Forkable]) -> bool:
-    """Keep all connections from being used, or let every thread go on that uses one."""
+    """Block all connections, or none if a thread uses one."""
     for one in found:
         if not one.block_writers():
             break
         _still.append(one)
-    # What a thread uses may be what another waits for, so nothing is held while we wait.
+    # Hold nothing while we wait: one thread may be waiting for a connection that we block.
     if len(_still) == len(found) and not gate.used_by_others() and not _importing():
         return True
     _unblock_writers()
@@ -191,7 +191,7 @@ def _block_writers(found: list[Forkable]) -> bool:
 
 
 def _importing() -> bool:
-    # Python has no public way to ask that.
+    # Python has no public API for this.
     locks = getattr(sys.modules.get("_frozen_importlib"), "_module_locks", {})
     return any(name.partition(".")[0] in _NEEDED for name in list(locks))
 

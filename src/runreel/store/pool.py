@@ -1,4 +1,4 @@
-"""The connections to one log: those that read, and the one that is held for writing."""
+"""The connections to one log: pooled ones for reading, one reserved for writing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Connections:
-    """Connections to one log. Thread-safe, and safe to use on in a forked child."""
+    """The connections to one log. Thread-safe; usable in a forked child."""
 
     def __init__(self, url: str, *, durability: str) -> None:
         self.url = database_url.parse_url(url)
@@ -34,7 +34,7 @@ class Connections:
         self.durable = durability == "full"
         self._durability = durability
         path = database_url.sqlite_path(self.url)
-        # A process that changes its directory keeps its log.
+        # Absolute, so that a change of the working directory does not change the log.
         self._path: Path | None = None if path is None else _absolute(path)
         self._lock = threading.RLock()
         self._engine: Engine | None = None
@@ -42,14 +42,14 @@ class Connections:
         self._writer: Connection | None = None
         self._writing = 0
         self._checked = False
-        # What commits for all writers of this process; a forked child has its own.
+        # Commits for all writers of this process; a forked child gets its own.
         self.committer: Any = None
         fork_guard.register(self)
 
     @contextlib.contextmanager
     def reading(self, *, checked: bool = True) -> Iterator[Connection]:
-        """A connection of one's own."""
-        # Without the context managers, which take longer than all that is done here.
+        """Lend a connection for reading."""
+        # Inlined: the context managers take longer than the rest of this function.
         user = gate.enter()
         try:
             connection = self._connect(checked=checked)
@@ -69,7 +69,7 @@ class Connections:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
-        """The connection that is held for writing; one thread at a time."""
+        """Lend the connection reserved for writing; one thread at a time."""
         with in_use(), self._lock, driver_errors.our_errors(self.url):
             self._writing += 1
             try:
@@ -86,10 +86,10 @@ class Connections:
                 self._writing -= 1
 
     def write(self, step: Callable[..., T], *arguments: Any) -> T:
-        """What ``step`` answers, called with the connection held for writing and ``arguments``.
+        """Call ``step`` with the writing connection and ``arguments``; return its result.
 
-        The same as ``writing``, for those who write often: a context manager costs more than
-        all that SQLite needs to look for a row.
+        The same as ``writing`` for frequent writes: a context manager costs more than SQLite needs
+        to look up a row.
         """
         if gate.shut:
             gate.wait()
@@ -99,8 +99,8 @@ class Connections:
                     self._writer = self._connect(reserved=True)
                 if not self._writer.waits:
                     self._writer.wait_for_lock(waits=True)
-                done = step(self._writer, *arguments)
-                # What went into a file that is gone is not stored.
+                result = step(self._writer, *arguments)
+                # Rows written to a file that was removed are not stored.
                 if self._file is not None:
                     self._file.check_commit()
             except BaseException as error:
@@ -108,13 +108,13 @@ class Connections:
                 if ours is None:
                     raise
                 raise ours from error
-            return done
+            return result
 
     def write_at_once(self, step: Callable[..., T], *arguments: Any) -> T:
-        """``write`` on SQLite without waiting: not for a thread that writes, nor for a lock.
+        """Like ``write`` on SQLite, but never wait for another thread or for the write lock.
 
         Raises:
-            DatabaseLocked: if there is something to wait for, be it that nothing is open yet.
+            DatabaseLocked: if it would have to wait, also because nothing is open yet.
         """
         if gate.shut or not self._lock.acquire(blocking=False):
             raise DatabaseLocked(f"{self.shown} is in use by another thread")
@@ -124,7 +124,7 @@ class Connections:
             try:
                 if self._writer.waits:
                     self._writer.wait_for_lock(waits=False)
-                done = step(self._writer, *arguments)
+                result = step(self._writer, *arguments)
                 if self._file is not None:
                     self._file.check_commit()
             except BaseException as error:
@@ -132,12 +132,12 @@ class Connections:
                 if ours is None:
                     raise
                 raise ours from error
-            return done
+            return result
         finally:
             self._lock.release()
 
     def close(self) -> None:
-        """Give up every connection; using the database again opens new ones."""
+        """Close every connection; the next use opens new ones."""
         with self._lock:
             writer, self._writer = self._writer, None
             if writer is not None:
@@ -145,11 +145,11 @@ class Connections:
             self.close_idle()
             self._engine = self._file = None
             if self._path is not None:
-                # Another file may have its name by then.
+                # Another file may have this name by then.
                 self._checked = False
 
     def block_writers(self) -> bool:
-        """Keep every thread from writing until ``unblock_writers``; False if one is writing."""
+        """Block writing threads until ``unblock_writers``; False if one is writing now."""
         return self._lock.acquire(blocking=False)
 
     def unblock_writers(self) -> None:
@@ -157,8 +157,8 @@ class Connections:
         self._lock.release()
 
     def close_idle(self) -> None:
-        """Close the connections that nobody uses; call it where no other thread is writing."""
-        # This thread may be in the middle of something.
+        """Close the idle connections; call it while no other thread is writing."""
+        # This thread may itself be writing.
         writer = self._writer
         if writer is not None and not self._writing and not writer.in_transaction:
             self._writer = None
@@ -167,7 +167,7 @@ class Connections:
             self._engine.dispose()
 
     def leave_parent(self) -> None:
-        """In a forked child: let go of the parent's connections without a word on their wires."""
+        """In a forked child: drop the parent's connections without sending anything on them."""
         engine, self._engine = self._engine, None
         self._writer = self.committer = None
         self._writing = 0
@@ -178,16 +178,16 @@ class Connections:
                 self._engine = create_engine(self.url, durability=self._durability, file=self._file)
 
     def _failed(self, error: BaseException) -> LogError | None:
-        """What went wrong with the writer, as an error of ours."""
+        """Translate an error of the writer; discard its connection unless it was only locked."""
         ours = driver_errors.our_error(error, self.url)
         writer = self._writer
-        # Who finds it locked needs no other connection.
+        # After a lock timeout the connection is still good.
         if not isinstance(ours, DatabaseLocked) or writer is None or writer.in_transaction:
             self._drop_writer()
         return ours
 
     def _drop_writer(self) -> None:
-        # What went wrong may be the connection: the next writer gets another.
+        # The connection may be the cause of the error, so the next writer gets a new one.
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.discard()
@@ -198,11 +198,11 @@ class Connections:
         return Connection(self._engine_now().connect(reserved=reserved))
 
     def _check(self) -> None:
-        """See that the log can be used, before it is for the first time."""
+        """Check before first use that the log can be used."""
         raise NotImplementedError
 
     def _engine_now(self) -> Engine:
-        # A reader does not wait for the thread that writes, which may wait for SQLite's lock.
+        # Without the lock first: the thread that holds it may be waiting for SQLite's write lock.
         if (engine := self._engine) is not None:
             return engine
         with self._lock:
@@ -215,7 +215,7 @@ class Connections:
 
 @contextlib.contextmanager
 def in_use() -> Iterator[None]:
-    """Use a connection inside, which a fork waits for."""
+    """Mark the block as using a connection, so that a fork waits for its end."""
     user = gate.enter()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Waiting until what a log says is on its disk, whoever wrote it and however."""
+"""Waits until the event log is on disk, including rows of other writers."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 def wait_durable(connection: Connection) -> None:
-    """Wait until every row that could be read before survives a power loss.
+    """Wait until every row that was readable before survives a power loss.
 
-    Writers of ``normal`` durability do not wait themselves.
+    Writers with ``normal`` durability do not wait themselves.
 
     Raises:
-        LogError: if the database is a replica, which may be behind and has nothing to wait for.
+        LogError: if the database is a replica, which may lag and cannot wait.
     """
     if connection.postgres:
-        _settle_postgres(connection)
+        _wait_postgres(connection)
     else:
-        _settle_sqlite(connection)
+        _wait_sqlite(connection)
 
 
-def _settle_postgres(connection: Connection) -> None:
+def _wait_postgres(connection: Connection) -> None:
     refuse_replica(connection)
-    # A commit that has written something and waits for its disk has waited for all before it.
+    # A commit that wrote something and waited for its disk has waited for all commits before it.
     with connection.transaction():
         connection.execute(
             "SELECT set_config('synchronous_commit', 'on', true),"
@@ -37,10 +37,10 @@ def _settle_postgres(connection: Connection) -> None:
         )
 
 
-def _settle_sqlite(connection: Connection) -> None:
+def _wait_sqlite(connection: Connection) -> None:
     file = next(row[2] for row in connection.all("PRAGMA database_list") if row[1] == "main")
-    # SQLite syncs the log before it moves rows into the file, and the file before it forgets the
-    # log. The file itself must never be opened here: closing it would drop SQLite's locks.
+    # SQLite syncs the WAL before it moves pages into the database file, and that file before it
+    # resets the WAL. Never open the database file here: closing it would drop SQLite's locks.
     wal = Path(file + "-wal")
     with driver_errors.file_errors(wal):
         if wal.exists():

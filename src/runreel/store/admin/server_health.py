@@ -1,4 +1,4 @@
-"""What tells whether a log is well kept: settings, privileges, times that cannot be."""
+"""Reads what a health check needs: server settings, privileges, impossible times."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RUNS = 200
 _ROWS = 50_000
 _REPORTED = 10
 
-# The newest runs are enough: who has a wrong clock has it now.
+# The newest runs are enough: a wrong clock is wrong now.
 _SAMPLE = f"""
 SELECT run_id, seq, at FROM events
  WHERE run_id IN (SELECT run_id FROM runs ORDER BY started_at DESC, run_id DESC LIMIT {_RUNS})
@@ -59,7 +59,7 @@ _EXCESS = (
 
 
 class Server(NamedTuple):
-    """A Postgres server; ``lag`` is in seconds, None where it is unknown; ``now`` is in µs."""
+    """A Postgres server; ``lag`` is in seconds, None if unknown; ``now`` is in µs."""
 
     version: str
     version_number: int
@@ -73,14 +73,14 @@ class Server(NamedTuple):
 
 
 class Role(NamedTuple):
-    """A role of Postgres, and what it may do that no recorder has to."""
+    """A Postgres role, and its privileges that no recorder needs."""
 
     name: str
     excess: tuple[str, ...]
 
 
 class Moment(NamedTuple):
-    """A row of the log and its time in µs."""
+    """A row of the event log and its time in µs."""
 
     run_id: str
     seq: int
@@ -88,23 +88,23 @@ class Moment(NamedTuple):
 
 
 def server(connection: Connection) -> Server:
-    """What the Postgres server says of itself."""
+    """Return the settings of the Postgres server."""
     return Server(*connection.one(_SERVER))
 
 
 def role(connection: Connection) -> Role:
-    """Who we are for Postgres; of what we may do too much, the worst alone."""
+    """Return our role in Postgres, with its most serious excess privileges only."""
     name, *may = connection.one(_ROLE)
-    excess = tuple(told for told, is_so in zip(_EXCESS, may, strict=True) if is_so)
-    # A superuser or an owner may do all the rest.
+    excess = tuple(privilege for privilege, granted in zip(_EXCESS, may, strict=True) if granted)
+    # A superuser or an owner has all the others too.
     return Role(name, excess[:1] if any(may[:2]) else excess)
 
 
 def steps_back(connection: Connection, least: int) -> list[Moment]:
-    """Rows of the newest runs that are at least so many µs earlier than the row before."""
+    """Return rows of the newest runs that are ``least`` µs or more before their predecessor."""
     return [Moment(*row) for row in connection.all(_BACK, (least,))]
 
 
 def rows_after(connection: Connection, moment: int) -> list[Moment]:
-    """Rows of the newest runs that are later than a time in µs."""
+    """Return rows of the newest runs that are later than ``moment`` in µs."""
     return [Moment(*row) for row in connection.all(_AFTER, (moment,))]

@@ -1,4 +1,4 @@
-"""A copy of a SQLite log while others write to it."""
+"""Copies a SQLite log while others write to it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ if TYPE_CHECKING:
 
     from runreel.store.connection import Connection
 
-# Steps of SQLite's machine between two looks at how far it is.
+# Instructions of SQLite's virtual machine between two progress reports.
 _STEPS = 100_000
 
 
 def backup_to(
     connection: Connection, target: Path, *, progress: Callable[[int, int], None] | None = None
 ) -> None:
-    """Write the log of one moment into an empty file, without what was deleted from it.
+    """Write a consistent copy of the log into an empty file, without deleted content.
 
-    Writers go on meanwhile. ``progress`` is told bytes done and in all.
+    Writers are not blocked. ``progress`` is called with the bytes done and the total.
     """
     total = _bytes_of(connection)
     stopped: list[BaseException] = []
 
-    def look() -> int:
-        # SQLite keeps what is raised here to itself; without a look now and then it would not
-        # hear of Ctrl-C either.
+    def report_progress() -> int:
+        # SQLite swallows exceptions raised here. Without this callback Ctrl-C would not interrupt
+        # the copy either.
         try:
             if progress is not None:
                 progress(min(target.stat().st_size, total), total)
@@ -36,7 +36,7 @@ def backup_to(
         return len(stopped)
 
     driver: Any = connection.driver
-    driver.set_progress_handler(look, _STEPS)
+    driver.set_progress_handler(report_progress, _STEPS)
     try:
         connection.execute("VACUUM INTO ?", (str(target.absolute()),))
     except sqlite3.OperationalError:

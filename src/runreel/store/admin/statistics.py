@@ -1,4 +1,4 @@
-"""What `runreel db status` tells of a database."""
+"""The statistics that `runreel db status` shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TABLES = ("events", "runs", "run_labels")
 
 
 def statistics(connection: Connection, path: Path | None) -> dict[str, Any]:
-    """Revision, rows by table, sizes in bytes and the settings that matter."""
+    """Return revision, rows per table, sizes in bytes and important settings."""
     return {
         "backend": "postgresql" if connection.postgres else "sqlite",
         "revision": migrations.current(connection),

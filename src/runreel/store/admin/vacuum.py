@@ -1,4 +1,4 @@
-"""The bytes of rows that are gone or erased: given back, overwritten, or still there."""
+"""Frees the space of erased and deleted rows, and reports what still holds the old bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEAD = "dead rows in the tables, until --purge rewrites them"
 _SERVER_LOG = "the server's write-ahead log, until its files are recycled"
 _COUNT = re.compile("[0-9]+")
 
-# What a table in partitions has, they have.
+# The size of a partitioned table is that of its partitions.
 _SIZE = """
 WITH asked AS (SELECT ?::regclass::oid AS oid)
 SELECT sum(pg_total_relation_size(part)) FROM (
@@ -36,8 +36,8 @@ SELECT sum(pg_total_relation_size(part)) FROM (
 class Space(NamedTuple):
     """Bytes before and after, and what may still hold the old bytes.
 
-    ``unused`` are bytes inside of a SQLite file that wait for what is recorded next. ``held`` is
-    whether a reader kept a purge from removing all old bytes.
+    ``unused`` are free bytes inside a SQLite file, reused by later recordings. ``held`` is true if
+    a reader kept a purge from removing all old bytes.
     """
 
     before: int
@@ -48,9 +48,9 @@ class Space(NamedTuple):
 
 
 def release(connection: Connection, path: Path | None, *, purge: bool) -> Space:
-    """Let go of the bytes of erased and deleted rows; ``purge`` rewrites the tables without them.
+    """Free the space of erased and deleted rows; ``purge`` rewrites the tables without them.
 
-    Call it outside of a transaction. ``path`` is that of a SQLite file.
+    Call it outside a transaction. ``path`` is the SQLite file, None for Postgres.
     """
     before = size(connection, path)
     held = _postgres(connection, purge=purge) if path is None else _sqlite(connection, purge=purge)
@@ -74,7 +74,7 @@ def _unused(connection: Connection) -> int | None:
 
 
 def _sqlite(connection: Connection, *, purge: bool) -> str | None:
-    """Truncate the write-ahead log; the reason if readers kept old pages in it."""
+    """Truncate the WAL; return the reason if readers kept old pages in it."""
     if purge:
         connection.execute("VACUUM")
     busy, _, _ = connection.one("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -82,7 +82,7 @@ def _sqlite(connection: Connection, *, purge: bool) -> str | None:
 
 
 def _postgres(connection: Connection, *, purge: bool) -> str | None:
-    """Vacuum each table; the reason if a purge left dead rows that old snapshots can see."""
+    """Vacuum each table; return the reason if old snapshots kept dead rows of a purge."""
     if not purge:
         for table in _TABLES:
             connection.execute(f"VACUUM {table}")
@@ -90,7 +90,7 @@ def _postgres(connection: Connection, *, purge: bool) -> str | None:
     kept = 0
     with _notices(connection) as notices:
         for table in _TABLES:
-            # FULL writes the table into a new file, and locks it meanwhile.
+            # FULL copies the table into a new file, and locks it meanwhile.
             connection.execute(f"VACUUM (FULL, VERBOSE) {table}")
     for notice in notices:
         # "3 dead row versions cannot be removed yet.", in the server's language.
@@ -103,17 +103,17 @@ def _postgres(connection: Connection, *, purge: bool) -> str | None:
 
 @contextlib.contextmanager
 def _notices(connection: Connection) -> Iterator[list[str]]:
-    """The details of the notices that the server sends inside."""
+    """Collect the details of the notices that the server sends inside."""
     details: list[str] = []
 
-    def take(diagnostic: Any) -> None:
+    def add_detail(diagnostic: Any) -> None:
         details.append((diagnostic.message_detail or "").strip())
 
-    connection.driver.add_notice_handler(take)
+    connection.driver.add_notice_handler(add_detail)
     try:
         yield details
     finally:
-        connection.driver.remove_notice_handler(take)
+        connection.driver.remove_notice_handler(add_detail)
 
 
 def _may_checkpoint(connection: Connection) -> bool:
@@ -126,7 +126,7 @@ def _may_checkpoint(connection: Connection) -> bool:
 
 
 def size(connection: Connection, path: Path | None) -> int:
-    """The bytes of the log's tables, or of its file and the write-ahead log beside that."""
+    """Return the size of the tables in bytes; for SQLite, of the file and its WAL."""
     if path is None:
         return sum(size_of(connection, table) for table in _TABLES)
     files = (path, path.with_name(path.name + "-wal"))
@@ -134,5 +134,5 @@ def size(connection: Connection, path: Path | None) -> int:
 
 
 def size_of(connection: Connection, table: str) -> int:
-    """The bytes of a table of Postgres with all its partitions and indexes."""
+    """Return the size of a Postgres table with its partitions and indexes in bytes."""
     return int(connection.one(_SIZE, (table,))[0])

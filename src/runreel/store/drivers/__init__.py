@@ -1,1 +1,1 @@
-"""What differs between SQLite and Postgres: connections, pools, errors, statements."""
+"""SQLite and Postgres drivers: connections, pools, errors, prepared statements."""

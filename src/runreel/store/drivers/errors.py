@@ -1,4 +1,4 @@
-"""What the drivers of the databases raise, as errors of our own."""
+"""Translates the exceptions of database drivers into runreel's own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def file_errors(path: Path | str) -> Iterator[None]:
-    """Turn what the system says of a file into an error of ours."""
+    """Raise errors of the operating system about ``path`` as ``DatabaseUnavailable``."""
     try:
         yield
     except OSError as error:
@@ -34,7 +34,7 @@ def file_errors(path: Path | str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def our_errors(url: Url) -> Iterator[None]:
-    """Turn what the drivers raise inside into errors of ours that name the database."""
+    """Raise the drivers' exceptions as runreel's own, with the name of the database."""
     try:
         yield
     except Exception as error:
@@ -45,10 +45,10 @@ def our_errors(url: Url) -> Iterator[None]:
 
 
 def our_error(error: BaseException, url: Url) -> LogError | None:
-    """What a driver raised as an error of ours that names the database; None for any other."""
+    """Translate a driver's exception, with the name of the database; None for any other."""
     origin = type(error).__module__.partition(".")[0]
     if origin == "sqlalchemy":
-        # It stands around the driver's where it connects or migrates.
+        # SQLAlchemy wraps the driver's exception when it connects or migrates.
         error = getattr(error, "orig", None) or error
     if isinstance(error, sqlite3.Error):
         return _sqlite_error(error, shown(url))
@@ -58,10 +58,10 @@ def our_error(error: BaseException, url: Url) -> LogError | None:
 
 
 def too_many(url: Url) -> DatabaseUnavailable:
-    """What to raise where as many connections are held as there may be."""
+    """Return the error for a reached connection limit."""
     return DatabaseUnavailable(
         f"too many connections to {shown(url)} are open at once",
-        hint="Have fewer threads read at once, or read to the end what checks or exports the log.",
+        hint="Read from fewer threads at once, or finish open iterators over events and checks.",
     )
 
 
@@ -111,7 +111,7 @@ def _sqlite_error(error: sqlite3.Error, name: str) -> LogError:
 
 
 def without_passwords(text: str) -> str:
-    """The text with the values of passwords and secrets replaced."""
+    """Replace the values of passwords and secrets in ``text``."""
     words = []
     for word in text.split(" "):
         key, equals, _ = word.partition("=")

@@ -1,4 +1,4 @@
-"""The file of a log: the one that was opened, for as long as it has its name."""
+"""The SQLite file of a log; detects that it was moved, deleted or replaced while open."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     Identity = tuple[int, int]
 
 
-# Seconds.
+# Seconds between two checks after commits.
 _PAUSE = 0.01
 
 
 class LogFile:
-    """A file of SQLite, known by device and inode from its first connection on.
+    """A SQLite file, identified by device and inode from its first connection on.
 
-    ``often`` is whether ``check_commit`` looks after each commit, else every ten milliseconds.
+    With ``often``, ``check_commit`` checks after each commit, else at most every 10 ms.
     """
 
     def __init__(self, path: Path, *, often: bool = True) -> None:
@@ -37,7 +37,7 @@ class LogFile:
         self._inode = self._device = -1
 
     def opening(self) -> None:
-        """See that a connection to it may be opened.
+        """Check that a connection to the file may be opened.
 
         Raises:
             DatabaseUnavailable: if it is not the file that was opened before.
@@ -54,13 +54,13 @@ class LogFile:
             )
 
     def opened(self) -> None:
-        """Know the file again from now on; call it once a connection has read from it."""
+        """Remember the identity of the file; call it once a connection has read from it."""
         found = _identity(self._name)
         if self._identity is None and found is not None:
             self._identity, (self._device, self._inode) = found, found
 
     def check_commit(self) -> None:
-        """``check``, where that would take as long as a tenth of the commit only now and then."""
+        """Call ``check``, but rarely where it would take a tenth of the time of a commit."""
         if self._pause:
             now = time.monotonic()
             if now < self._checked + self._pause:
@@ -69,42 +69,42 @@ class LogFile:
         self.check()
 
     def check(self) -> None:
-        """See that whoever opens the file now gets the same.
+        """Check that the path still names the opened file.
 
         Raises:
             DatabaseUnavailable: if the file was moved, deleted or replaced.
         """
         try:
-            found = os.stat(self._name)  # noqa: PTH116 - it is asked after each commit
+            found = os.stat(self._name)  # noqa: PTH116 - pathlib is slower, and this runs after each commit
         except OSError:
             raise self._gone("was moved or deleted") from None
-        # By position: a name costs a look-up.
+        # By index: an attribute costs a look-up.
         if found[1] != self._inode or found[2] != self._device:
             raise self._gone("was replaced by another file")
 
     def close(self, driver: Any) -> None:
-        """Close a connection; what it wrote goes into the file, wherever that is by now."""
+        """Close a connection; its WAL goes into the file, also if that was moved."""
         with contextlib.suppress(sqlite3.Error):
             if _identity(self._name) != self._identity:
-                # SQLite leaves the write-ahead log as it is, where the file has another name.
+                # SQLite does not checkpoint the WAL of a file that was renamed.
                 driver.execute("PRAGMA busy_timeout = 0")
                 driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         with contextlib.suppress(sqlite3.Error):
             driver.close()
 
-    def _gone(self, what: str) -> DatabaseUnavailable:
+    def _gone(self, event: str) -> DatabaseUnavailable:
         self._checked = 0.0
         return DatabaseUnavailable(
-            f"{self.path} {what} while it was open",
+            f"{self.path} {event} while it was open",
             hint="Move it back to go on. To go on in a new file, close the log and open it again.",
         )
 
 
 def is_file(path: Path, shown: str) -> bool:
-    """Whether there is a file; ``shown`` is how it is named.
+    """True if the file exists; ``shown`` is its name for messages.
 
     Raises:
-        DatabaseUnavailable: if it is a directory, or that cannot be seen.
+        DatabaseUnavailable: if it is a directory or cannot be accessed.
     """
     with file_errors(shown):
         if path.is_dir():
@@ -113,7 +113,7 @@ def is_file(path: Path, shown: str) -> bool:
 
 
 def missing(shown: str) -> DatabaseUnavailable:
-    """What to raise where there is no file."""
+    """Return the error for a file that does not exist."""
     return DatabaseUnavailable(
         f"there is no database at {shown}",
         hint="`runreel record` and `runreel import` create it; `runreel demo` has its own.",
@@ -121,12 +121,12 @@ def missing(shown: str) -> DatabaseUnavailable:
 
 
 def refuse_left_behind(path: Path) -> None:
-    """See that no write-ahead log waits for a file that is gone or empty.
+    """Check that no WAL remains of a file that is missing or empty.
 
     Raises:
-        DatabaseUnavailable: if one does: SQLite would put what is in it into the new file.
+        DatabaseUnavailable: if one does: SQLite would put its content into the new file.
     """
-    # SQLite puts it beside the file that a link leads to.
+    # SQLite puts it next to the file that a link points to.
     wal = f"{os.path.realpath(path)}-wal"
     with contextlib.suppress(OSError):
         if os.stat(wal).st_size:  # noqa: PTH116 - as above

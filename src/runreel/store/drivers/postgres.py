@@ -1,4 +1,4 @@
-"""Connections to Postgres, from the pool of SQLAlchemy."""
+"""Postgres connections, from SQLAlchemy's pool."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ CONNECT_SECONDS = 10
 
 
 class PostgresConnection:
-    """A connection of the driver, held until it is closed or discarded; ``alchemy`` is the same."""
+    """A pooled Postgres connection, in use until it is closed or discarded.
+
+    ``alchemy`` is SQLAlchemy's connection around ``driver``.
+    """
 
     __slots__ = ("_engine", "_limit", "alchemy", "driver", "url")
 
@@ -36,40 +39,40 @@ class PostgresConnection:
         self._limit = limit
 
     def close(self) -> None:
-        """Give the connection back."""
-        if self._ours():
+        """Return the connection to the pool."""
+        if self._end_use():
             self.alchemy.close()
-            self._leave()
+            self._release_limit()
 
     def discard(self) -> None:
-        """Close the connection, whatever state it is in."""
-        if self._ours():
+        """Close the connection instead of returning it, in any state."""
+        if self._end_use():
             with contextlib.suppress(Exception):
                 self.alchemy.invalidate()
                 self.alchemy.close()
-            self._leave()
+            self._release_limit()
 
-    def _ours(self) -> bool:
-        # A word on a connection of the parent's would end what that is in the middle of.
+    def _end_use(self) -> bool:
+        # In a forked child, any message on the connection would break the parent's session.
         engine, self._engine = self._engine, None
-        return engine is not None and not engine.left
+        return engine is not None and not engine.is_parents
 
-    def _leave(self) -> None:
+    def _release_limit(self) -> None:
         if self._limit is not None:
             self._limit.release()
 
 
 def _check_alive(driver: Any, _record: Any, _proxy: Any) -> None:
-    """Have the pool give another connection for one that lay idle and that the server has left.
+    """Make the pool replace an idle connection that the server has closed.
 
-    To ask the server each time, as the pool would, takes as long as most answers.
+    Asking the server each time, as SQLAlchemy's pre-ping does, takes as long as most queries.
     """
     if driver.closed:
         raise DisconnectionError
-    waiting = select.poll()
-    waiting.register(driver.fileno(), select.POLLIN)
-    # A server that leaves says so, and its end of the wire is closed. Who says nothing is there.
-    if waiting.poll(0):
+    poll = select.poll()
+    poll.register(driver.fileno(), select.POLLIN)
+    # A server that closes the connection sends a message first, so a silent one is alive.
+    if poll.poll(0):
         try:
             driver.execute("SELECT 1")
         except Exception as error:
@@ -77,20 +80,20 @@ def _check_alive(driver: Any, _record: Any, _proxy: Any) -> None:
 
 
 class PostgresEngine:
-    """Connections to one database, which commit each statement by themselves.
+    """A pool of autocommit connections to one Postgres database.
 
     Raises:
-        MissingExtra: if the driver of Postgres is not installed.
+        MissingExtra: if the Postgres driver is not installed.
     """
 
     def __init__(self, url: Url) -> None:
         self.url = url
-        self.left = False
+        self.is_parents = False
         self._limit = ConnectionLimit(url)
         alchemy = cast("URL", url.alchemy)
-        # No prepared statements: they break behind a pooler that hands out server connections.
-        usual: dict[str, Any] = {"prepare_threshold": None, "connect_timeout": CONNECT_SECONDS}
-        arguments = {key: value for key, value in usual.items() if key not in alchemy.query}
+        # The driver's own prepared statements break behind a pooler that shares server connections.
+        defaults: dict[str, Any] = {"prepare_threshold": None, "connect_timeout": CONNECT_SECONDS}
+        arguments = {key: value for key, value in defaults.items() if key not in alchemy.query}
         try:
             self._engine = create_engine(
                 alchemy,
@@ -107,10 +110,10 @@ class PostgresEngine:
         event.listen(self._engine, "checkout", _check_alive)
 
     def connect(self, *, reserved: bool = False) -> PostgresConnection:
-        """A connection that was given back, or a new one; ``reserved`` ones are not counted.
+        """Return an idle connection or a new one; ``reserved`` ones do not count to the limit.
 
         Raises:
-            DatabaseUnavailable: if too many are held.
+            DatabaseUnavailable: if the limit is reached.
         """
         limit = None if reserved else self._limit
         if limit is not None:
@@ -123,14 +126,14 @@ class PostgresEngine:
             raise
 
     def dispose(self) -> None:
-        """Close what is kept; what is held is closed when it comes back."""
+        """Close the idle connections; those in use are closed when they are returned."""
         self._engine.dispose()
 
     def leave_parent(self) -> None:
         """In a forked child: never use or close a connection of this engine again."""
-        self.left = True
+        self.is_parents = True
         _inherited.append(self._engine)
 
 
-# What a forked child never collects.
+# Engines of the parent that a forked child keeps, so that nothing closes them.
 _inherited: list[object] = []

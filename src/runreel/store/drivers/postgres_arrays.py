@@ -1,4 +1,4 @@
-"""Arrays of Postgres in binary: to make them item by item takes the driver four times as long."""
+"""Postgres arrays in binary format, four times faster than the driver's own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _header = struct.Struct(">iiIii").pack
 _empty = struct.Struct(">iiI").pack
 _NULL = _length(-1)
 
-# The number that Postgres knows a type by, and its items in bytes.
+# The type's OID, and the encoder of one item.
 _TYPES: dict[str, tuple[int, Callable[[Any], bytes]]] = {
     "bigint": (20, struct.Struct(">q").pack),
     "bytea": (17, bytes),
@@ -22,13 +22,13 @@ _TYPES: dict[str, tuple[int, Callable[[Any], bytes]]] = {
 
 
 def array(type_: str, items: Sequence[str | int | bytes | None]) -> bytes:
-    """An array of ``bigint``, ``bytea`` or ``text``."""
+    """Encode a Postgres array of ``bigint``, ``bytea`` or ``text``."""
     oid, encode = _TYPES[type_]
     if not items:
         return _empty(0, 0, oid)
-    told = [None if item is None else encode(item) for item in items]
+    encoded = [None if item is None else encode(item) for item in items]
     # One dimension, counted from 1.
-    header = _header(1, int(None in told), oid, len(told), 1)
+    header = _header(1, int(None in encoded), oid, len(encoded), 1)
     return header + b"".join(
-        [_NULL if item is None else _length(len(item)) + item for item in told]
+        [_NULL if item is None else _length(len(item)) + item for item in encoded]
     )

@@ -1,9 +1,9 @@
-"""One prepared statement of Postgres, run at the level of its protocol library.
+"""A prepared statement of Postgres, executed through libpq.
 
-Appending an event is what a recorder does all day. To have it parsed and planned anew each time
-costs Postgres more than to store the row, so it is prepared, under a name made of its text: behind
-a pooler that hands out server connections, a statement of this name can be no other. A pooler that
-knows nothing of prepared statements is found out by the first answer, and left alone with them.
+A recorder mostly appends events. Parsing and planning that statement costs Postgres more than
+storing the row, so it is prepared once. Its name is a hash of its text: behind a pooler that shares
+server connections, a statement of that name can be no other. Behind a pooler without support for
+prepared statements the first execution fails, and the statement is then sent unprepared.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from runreel.store.drivers.interface import NotPreparedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_MISSING, _THERE_ALREADY = b"26000", b"42P05"
+_DOES_NOT_EXIST, _ALREADY_EXISTS = b"26000", b"42P05"
 
 
 class Prepared:
-    """A statement with parameters ``$1``, ``$2`` …; ``formats`` is 1 for each that is binary."""
+    """A statement with parameters ``$1``, ``$2`` …; ``formats`` has 1 for each binary one."""
 
     def __init__(self, sql: str, formats: Sequence[int]) -> None:
         self._sql = sql.encode()
@@ -29,47 +29,47 @@ class Prepared:
         self._formats = list(formats)
 
     def prepare(self, driver: Any) -> None:
-        """Have the server of this psycopg connection prepare it."""
+        """Prepare the statement on the server of a psycopg connection."""
         driver.pgconn.send_prepare(self._name, self._sql)
-        self._answer(driver)
+        self._fetch_result(driver)
 
     def run(self, driver: Any, parameters: Sequence[bytes | None]) -> int:
-        """Run it; how many rows it touched.
+        """Execute the prepared statement; return the number of affected rows.
 
         Raises:
-            NotPreparedError: if the server does not know the statement.
+            NotPreparedError: if the server has not prepared it.
             psycopg.Error: if it fails.
         """
         driver.pgconn.send_query_prepared(self._name, parameters, self._formats)
-        return self._answer(driver) or 0
+        return self._fetch_result(driver) or 0
 
     def run_unprepared(self, driver: Any, parameters: Sequence[bytes | None]) -> int:
-        """Like ``run``, having it parsed anew."""
+        """Execute the statement without preparing it; return the number of affected rows."""
         driver.pgconn.send_query_params(self._sql, parameters, param_formats=self._formats)
-        return self._answer(driver) or 0
+        return self._fetch_result(driver) or 0
 
-    def _answer(self, driver: Any) -> int | None:
+    def _fetch_result(self, driver: Any) -> int | None:
         generators, done = _driver()
         result = driver.wait(generators.execute(driver.pgconn))[-1]
         if result.status == done:
             rows: int | None = result.command_tuples
             return rows
-        return self._refused(result, driver)
+        return self._raise_error(result, driver)
 
     @staticmethod
-    def _refused(result: Any, driver: Any) -> None:
+    def _raise_error(result: Any, driver: Any) -> None:
         from psycopg import errors, pq
 
         state = result.error_field(pq.DiagnosticField.SQLSTATE)
-        if state == _MISSING:
+        if state == _DOES_NOT_EXIST:
             raise NotPreparedError
-        if state != _THERE_ALREADY:
+        if state != _ALREADY_EXISTS:
             raise errors.error_from_result(result, encoding=driver.info.encoding)
 
 
 @cache
 def _driver() -> tuple[Any, int]:
-    """What every answer is got with; the driver is not there where nobody uses Postgres."""
+    """Import psycopg late: it may not be installed where only SQLite is used."""
     from psycopg import generators, pq
 
     return generators, pq.ExecStatus.COMMAND_OK

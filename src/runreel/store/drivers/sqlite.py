@@ -1,7 +1,7 @@
-"""Connections to a file of SQLite: opened with the settings that a log needs, kept for reuse.
+"""SQLite connections, with the settings that an event log needs; idle ones are reused.
 
-Those to Postgres come from SQLAlchemy: see ``postgres_engine``. For a file that would be to wait
-for an import several times as long as for the answer.
+Postgres connections come from SQLAlchemy (``drivers.postgres``). Importing that takes several times
+as long as a query on a file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 10.0
 WAL_CHECKPOINT_PAGES = 4_000
 
-# "RREL": how a SQLite file says whose it is.
+# "RREL": marks a SQLite file as a runreel database.
 APPLICATION_ID = 0x5252454C
 
 
@@ -47,21 +47,21 @@ class _SqliteConnection:
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.take_back(self.driver, self._idle)
-            self._leave()
+            self._release_limit()
 
     def discard(self) -> None:
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.throw_away(self.driver)
-            self._leave()
+            self._release_limit()
 
-    def _leave(self) -> None:
+    def _release_limit(self) -> None:
         if self._limit is not None:
             self._limit.release()
 
 
 class SqliteEngine:
-    """Like ``Engine``."""
+    """A pool of autocommit connections to one SQLite file. Implements ``Engine``."""
 
     def __init__(self, url: Url, *, durability: str, file: LogFile) -> None:
         self.url = url
@@ -69,9 +69,9 @@ class SqliteEngine:
         self._durability = durability
         self._idle: list[Any] = []
         self._limit = ConnectionLimit(url)
-        # All that are open. A forked child leaves those of its parent alone.
+        # Every open connection; a forked child keeps those of its parent open.
         self._open: set[Any] = set()
-        self._left = False
+        self._is_parents = False
 
     def connect(self, *, reserved: bool = False) -> PooledConnection:
         """Return an idle connection or a new one; ``reserved`` ones do not count to the limit.
@@ -99,12 +99,12 @@ class SqliteEngine:
 
     def leave_parent(self) -> None:
         """In a forked child: never use or close a connection of this engine again."""
-        self._left = True
+        self._is_parents = True
         fork_guard.keep_open(self._open)
 
     def take_back(self, driver: sqlite3.Connection, idle: list[Any]) -> None:
-        """Keep a connection that ``connect`` gave, or close it."""
-        if self._left:
+        """Keep a connection of ``connect`` idle, or close it."""
+        if self._is_parents:
             return
         fresh = idle is self._idle and len(idle) < MAX_IDLE
         with contextlib.suppress(sqlite3.Error):
@@ -115,14 +115,14 @@ class SqliteEngine:
         self.throw_away(driver)
 
     def throw_away(self, driver: sqlite3.Connection) -> None:
-        """Close a connection that ``connect`` gave."""
-        if not self._left:
+        """Close a connection of ``connect``."""
+        if not self._is_parents:
             self.file.close(driver)
             self._open.discard(driver)
 
     def _driver(self, idle: list[Any]) -> sqlite3.Connection:
         with contextlib.suppress(IndexError):
-            # Another thread may be faster.
+            # Another thread may take the last idle connection first.
             driver: sqlite3.Connection = idle.pop()
             try:
                 self.file.check()
@@ -138,7 +138,7 @@ class SqliteEngine:
 
 
 def wait_for_lock(driver: sqlite3.Connection, *, waits: bool) -> None:
-    """Whether a connection to SQLite waits for its lock, and moves the WAL into the file."""
+    """Switch waiting for the write lock and automatic WAL checkpoints on or off."""
     busy, pages = (int(BUSY_SECONDS * 1_000), WAL_CHECKPOINT_PAGES) if waits else (0, 0)
     driver.execute(f"PRAGMA busy_timeout = {busy}").close()
     driver.execute(f"PRAGMA wal_autocheckpoint = {pages}").close()
@@ -147,18 +147,18 @@ def wait_for_lock(driver: sqlite3.Connection, *, waits: bool) -> None:
 def _open_sqlite(url: Url, path: Path, durability: str) -> sqlite3.Connection:
     if url.is_uri:
         rest = "&".join(f"{key}={value}" for key, value in url.query if key != "uri")
-        # A working directory that changes does not lead to another file.
+        # An absolute path still names the same file after a change of the working directory.
         known = sqlite_path(url) == path
         name = f"{url.database}?{rest}" if known else file_uri(path, rest)
     else:
-        # Where there is no file, we make it ourselves or not at all.
+        # A missing file is created by ``create_owner_only`` or not at all.
         name = file_uri(path, "mode=rw")
     try:
         return _sqlite_connection(name, durability)
     except sqlite3.OperationalError:
         if not _frozen(path):
             raise
-        # SQLite wants to create a file beside it even to read, unless it is told this.
+        # SQLite creates files next to the database even to read it, unless it is immutable.
         return _sqlite_connection(file_uri(path, "immutable=1"), durability)
 
 
@@ -172,14 +172,14 @@ def _sqlite_connection(name: str, durability: str) -> sqlite3.Connection:
         driver.close()
         raise
     except UnicodeDecodeError as error:
-        # SQLite quotes what is damaged in its message, which the driver then cannot read.
+        # SQLite quotes the damaged bytes in its message, and the driver cannot decode them.
         driver.close()
         raise sqlite3.DatabaseError("malformed database schema") from error
     return driver
 
 
 def _frozen(path: Path) -> bool:
-    """Whether we can read a file, create none beside it, and nobody has it open for writing."""
+    """True if we may only read the file, not write its directory, and no writer has it open."""
     wal = path.with_name(path.name + "-wal")
     return (
         os.access(path, os.R_OK)
@@ -201,7 +201,7 @@ def create_owner_only(path: Path) -> None:
 
 def _sqlite_settings(driver: sqlite3.Connection, durability: str) -> None:
     cursor = driver.cursor()
-    # A file that is not ours must not be touched, not even its journal mode.
+    # A file of another application must not be changed, not even its journal mode.
     ours = cursor.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
     if ours and mode != "wal" and not cursor.execute("PRAGMA query_only").fetchone()[0]:
@@ -210,10 +210,11 @@ def _sqlite_settings(driver: sqlite3.Connection, durability: str) -> None:
     cursor.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA trusted_schema = OFF")
-    # What is erased or replaced leaves no copy in the unused parts of its page.
+    # Overwrite erased and replaced content with zeros in its page.
     cursor.execute("PRAGMA secure_delete = ON")
-    # So that deleting triggers see what INSERT OR REPLACE deletes.
+    # Makes INSERT OR REPLACE fire the triggers of DELETE.
     cursor.execute("PRAGMA recursive_triggers = ON")
-    # A checkpoint waits for the disk: with SQLite's 1,000 pages that was a fifth of all time.
+    # A WAL checkpoint waits for the disk: at SQLite's default of 1,000 pages that took a fifth of
+    # the time.
     cursor.execute(f"PRAGMA wal_autocheckpoint = {WAL_CHECKPOINT_PAGES}")
     cursor.close()

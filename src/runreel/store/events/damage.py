@@ -1,4 +1,4 @@
-"""What a database says of its own soundness, and which of its errors tell of damage."""
+"""Integrity checks of the database itself, and which driver errors indicate damage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _META = {"database_id", "projection_version"}
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# What SQLite says when it is not the stored bytes that are wrong.
+# SQLite codes that do not indicate damage.
 _TRANSIENT = (
     sqlite3.SQLITE_ABORT,
     sqlite3.SQLITE_AUTH,
@@ -31,12 +31,12 @@ _TRANSIENT = (
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 )
-# Postgres: damaged data or an internal error, a bad value, the system's input and output.
+# SQLSTATE classes: internal error or damaged data, invalid value, I/O error.
 _DAMAGED = ("XX", "22", "58")
 
 
 def file_problems(connection: Connection) -> Iterator[str]:
-    """What SQLite finds wrong in its file, and whether the file says that it is ours."""
+    """Yield the problems of a SQLite file: integrity check and application id."""
     if connection.postgres:
         return
     application = connection.one("PRAGMA application_id")[0]
@@ -48,29 +48,32 @@ def file_problems(connection: Connection) -> Iterator[str]:
 
 
 def meta_problems(connection: Connection) -> Iterator[str]:
-    """What is wrong with what the database says of itself."""
+    """Yield the problems of the tables that describe the database."""
     found = dict(connection.all("SELECT key, value FROM runreel_meta ORDER BY key"))
     for key in sorted(_META - found.keys(), key=repr):
         yield f"runreel_meta has lost its {key}"
     for key in found.keys() - _META:
         yield f"runreel_meta has a row {key!r} that is not runreel's"
-    told = found.get("database_id")
-    if told is not None and not _ID.fullmatch(told if isinstance(told, str) else ""):
-        yield f"the database's id is damaged: {told!r}"
+    database_id = found.get("database_id")
+    if database_id is not None and not _ID.fullmatch(
+        database_id if isinstance(database_id, str) else ""
+    ):
+        yield f"the database's id is damaged: {database_id!r}"
     revisions = connection.all(f"SELECT version_num FROM {VERSION_TABLE}")
     if len(revisions) != 1:
         yield f"{VERSION_TABLE} has {len(revisions)} rows"
 
 
 def damage_reason(error: Exception) -> str | None:
-    """What is wrong with what is stored, where a driver says so; None for any other error."""
+    """Return the reason if a driver's error indicates damaged data; None for any other error."""
     reason = " ".join(str(error).split())
     if isinstance(error, UnicodeDecodeError):
         return reason
     if isinstance(error, sqlite3.ProgrammingError):
         return None
     if isinstance(error, sqlite3.Error):
-        # The extended code's low byte is the primary one; text that is no UTF-8 has none.
+        # The low byte of the extended code is the primary code; an error about invalid UTF-8 has
+        # none.
         code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
         return None if code in _TRANSIENT else reason
     if type(error).__module__.partition(".")[0] == "psycopg":
@@ -80,7 +83,7 @@ def damage_reason(error: Exception) -> str | None:
 
 @contextlib.contextmanager
 def snapshot(connection: Connection) -> Iterator[None]:
-    """All reads inside see the log of one moment, until something has to ``begin_anew``."""
+    """Let all reads inside see one moment, unless ``restart_snapshot`` is called."""
     _begin(connection)
     try:
         yield
@@ -89,7 +92,7 @@ def snapshot(connection: Connection) -> Iterator[None]:
 
 
 def restart_snapshot(connection: Connection) -> None:
-    """Leave a snapshot in which something could not be read, and take another."""
+    """Replace a snapshot in which a read failed by a new one."""
     _end(connection)
     _begin(connection)
 
@@ -102,6 +105,6 @@ def _begin(connection: Connection) -> None:
 
 
 def _end(connection: Connection) -> None:
-    # SQLite has rolled back by itself after some errors; a connection may be closed by now.
+    # SQLite rolls back by itself after some errors, and the connection may be closed.
     with contextlib.suppress(Exception):
         connection.execute("ROLLBACK")

@@ -1,4 +1,4 @@
-"""The log: the only writer of ``events``, and its readers."""
+"""The event log: the only writer of ``events``, and its readers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 COLUMNS = EventRow._fields
 _LIST = ", ".join(COLUMNS)
 
-# One statement, no lock: a trigger refuses a row whose predecessor is not the run's last.
+# One statement, no lock: a trigger rejects a row that does not follow the stream's head.
 _MARKS = f"({', '.join('?' * len(COLUMNS))})"
 _APPEND_SQLITE = f"INSERT INTO events ({_LIST}) VALUES {_MARKS}"
-# Of many rows so many go into one statement: every SQLite takes that many parameters.
+# Rows per statement: 50 times the columns is within every SQLite's limit of parameters.
 _AT_ONCE = 50
 _APPEND_MANY_SQLITE = f"INSERT INTO events ({_LIST}) VALUES {', '.join([_MARKS] * _AT_ONCE)}"
 _CONFLICT_CODES = (sqlite3.SQLITE_CONSTRAINT_TRIGGER, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
@@ -33,7 +33,7 @@ _OMITTED = ("elapsed", "salt", "digest")
 _PROJECTION_COLUMNS = ", ".join(f"NULL AS {name}" if name in _OMITTED else name for name in COLUMNS)
 _RANGE = f"SELECT {_PROJECTION_COLUMNS} FROM events WHERE {{}} ORDER BY run_id, seq LIMIT ?"
 _OF_MANY = _RANGE.format("(run_id, seq) > (?, ?) AND run_id <= ?")
-# Of a log in partitions, this looks into one.
+# Reads one partition only.
 _OF_ONE = _RANGE.format("run_id = ? AND seq > ?")
 _ID, _SEQ, _PAYLOAD = map(COLUMNS.index, ("run_id", "seq", "payload"))
 _END = 2**63 - 1
@@ -42,10 +42,10 @@ _CHUNK = 1_000
 
 
 def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool = True) -> bool:
-    """Append rows, each right behind its predecessor; False if any lost its place to another.
+    """Append rows, each directly after its predecessor; False on an append conflict.
 
-    Call it for several rows inside of a transaction, and roll that back where it answers False.
-    ``durable`` is whether Postgres waits for its disk; SQLite's connection knows by itself.
+    Call it for several rows inside a transaction, and roll back if it returns False. ``durable``
+    makes Postgres wait for its disk; a SQLite connection has its own setting.
     """
     if connection.postgres:
         from runreel.store.events import postgres_append
@@ -54,19 +54,19 @@ def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool = 
     if len(rows) == 1:
         return append_one(connection, rows[0])
     try:
-        whole = len(rows) - len(rows) % _AT_ONCE
-        for start in range(0, whole, _AT_ONCE):
-            some = chain.from_iterable(rows[start : start + _AT_ONCE])
-            connection.execute(_APPEND_MANY_SQLITE, tuple(some))
-        if whole < len(rows):
-            connection.executemany(_APPEND_SQLITE, rows[whole:])
+        full = len(rows) - len(rows) % _AT_ONCE
+        for start in range(0, full, _AT_ONCE):
+            batch = chain.from_iterable(rows[start : start + _AT_ONCE])
+            connection.execute(_APPEND_MANY_SQLITE, tuple(batch))
+        if full < len(rows):
+            connection.executemany(_APPEND_SQLITE, rows[full:])
     except sqlite3.IntegrityError as error:
-        return _is_append_conflict(error)
+        return _false_on_conflict(error)
     return True
 
 
 def append_one(connection: Connection, row: EventRow, *, durable: bool = True) -> bool:
-    """Append one row; outside of a transaction it is committed by itself."""
+    """Append one row; outside a transaction it commits by itself."""
     if connection.postgres:
         from runreel.store.events import postgres_append
 
@@ -74,19 +74,19 @@ def append_one(connection: Connection, row: EventRow, *, durable: bool = True) -
     try:
         connection.execute(_APPEND_SQLITE, row)
     except sqlite3.IntegrityError as error:
-        return _is_append_conflict(error)
+        return _false_on_conflict(error)
     return True
 
 
-def _is_append_conflict(error: sqlite3.IntegrityError) -> bool:
-    """False where a row lost its place to another; whatever else is wrong is raised."""
+def _false_on_conflict(error: sqlite3.IntegrityError) -> bool:
+    """Return False for an append conflict; raise any other error."""
     if error.sqlite_errorcode in _CONFLICT_CODES:
         return False
     raise error
 
 
 def contains(connection: Connection, row: EventRow) -> bool:
-    """Whether this very row is in the log."""
+    """True if exactly this row is in the event log."""
     found = connection.one(
         "SELECT digest FROM events WHERE run_id = ? AND seq = ?", (row.run_id, row.seq)
     )
@@ -96,9 +96,9 @@ def contains(connection: Connection, row: EventRow) -> bool:
 def read(
     connection: Connection, run_id: str, *, start: int = 0, stop: int | None = None
 ) -> Iterator[EventRow]:
-    """The rows of a run from ``start`` to before ``stop``, in order, chunk by chunk.
+    """Yield the rows of a run from ``start`` to before ``stop``, in order, read in chunks.
 
-    An erased row comes with what is left of its payload, if anything is.
+    The payload of an erased row is its masked payload, if there is one.
     """
     end = _END if stop is None else min(stop, _END)
     masks: dict[int, str] | None = None
@@ -117,45 +117,47 @@ def read(
 
 
 def read_range(connection: Connection, first: str, last: str) -> Iterator[tuple[str, list[Any]]]:
-    """The rows of all runs from ``first`` to ``last`` in order: a run, and its next rows.
+    """Yield the rows of all runs from ``first`` to ``last`` in order: a run id and its next rows.
 
-    They are as a fold needs them: ``elapsed``, ``salt`` and ``digest`` are None, and an erased row
-    comes with what is left of its payload, if anything is.
+    The columns are those a projector needs: ``elapsed``, ``salt`` and ``digest`` are None. The
+    payload of an erased row is its masked payload, if there is one.
     """
-    place = (first, -1)
+    position = (first, -1)
     sql, end = (_OF_ONE, ()) if first == last else (_OF_MANY, (last,))
-    while rows := connection.all(sql, (*place, *end, _CHUNK)):
-        for run_id, some in groupby(rows, key=itemgetter(_ID)):
+    while rows := connection.all(sql, (*position, *end, _CHUNK)):
+        for run_id, group in groupby(rows, key=itemgetter(_ID)):
             yield (
                 run_id,
-                with_masked_payloads(list(some), partial(masked_payloads, connection, run_id)),
+                with_masked_payloads(list(group), partial(masked_payloads, connection, run_id)),
             )
         if len(rows) < _CHUNK:
             return
-        place = rows[-1][_ID], rows[-1][_SEQ]
+        position = rows[-1][_ID], rows[-1][_SEQ]
 
 
 def with_masked_payloads(rows: list[Any], masks: Callable[[], dict[int, str]]) -> list[Any]:
-    """Rows of a run with what is left of erased payloads, asked for only if there are any."""
+    """Fill in the masked payloads of erased rows; ``masks`` is called only if there are any."""
     if all(row[_PAYLOAD] is not None for row in rows):
         return rows
-    left = masks()
+    masked = masks()
     return [
-        EventRow._make(row)._replace(payload=left.get(row[_SEQ])) if row[_PAYLOAD] is None else row
+        EventRow._make(row)._replace(payload=masked.get(row[_SEQ]))
+        if row[_PAYLOAD] is None
+        else row
         for row in rows
     ]
 
 
 def masked_payloads(connection: Connection, run_id: str) -> dict[int, str]:
-    """What is left of a run's erased payloads, by seq: see ``rules.masks``."""
+    """Return the masked payloads of a run's erased rows by seq."""
     found: dict[int, str] = {}
-    for told in masked_notes(connection, run_id).values():
-        found |= told
+    for payloads in masked_notes(connection, run_id).values():
+        found |= payloads
     return found
 
 
 def masked_notes(connection: Connection, run_id: str) -> dict[int, dict[int, str]]:
-    """The notes that say what is left of erased payloads, by their own seq."""
+    """Return the notes with masked payloads by their own seq."""
     notes = connection.all(
         "SELECT seq, payload FROM events WHERE run_id = ? AND kind = ? AND type = ?"
         " AND payload IS NOT NULL ORDER BY seq",
@@ -163,19 +165,21 @@ def masked_notes(connection: Connection, run_id: str) -> dict[int, dict[int, str
     )
     found = {}
     for seq, payload in notes:
-        told = as_object(as_object(loads(payload)).get("payloads"))
-        found[seq] = {int(of): text for of, text in told.items() if isinstance(text, str)}
+        payloads = as_object(as_object(loads(payload)).get("payloads"))
+        found[seq] = {
+            int(row_seq): text for row_seq, text in payloads.items() if isinstance(text, str)
+        }
     return found
 
 
 def erased(connection: Connection, run_id: str) -> set[int]:
-    """The rows of a run whose payload is erased."""
+    """Return the seqs of a run's erased rows."""
     sql = "SELECT seq FROM events WHERE run_id = ? AND payload IS NULL"
     return {seq for (seq,) in connection.all(sql, (run_id,))}
 
 
 def erase(connection: Connection, run_id: str, seq: int) -> None:
-    """Erase a row's payload and salt, leaving the commitment; a note lists it already."""
+    """Erase a row's payload and salt, but keep the commitment; a note lists the row already."""
     payload, salt = connection.one(
         "SELECT payload, salt FROM events WHERE run_id = ? AND seq = ?", (run_id, seq)
     )
@@ -187,34 +191,33 @@ def erase(connection: Connection, run_id: str, seq: int) -> None:
 
 
 def lock_appends(connection: Connection) -> None:
-    """Have whoever appends wait until the transaction has ended, as on SQLite they do anyway.
+    """Block concurrent appends until commit; SQLite does so by itself.
 
-    On Postgres a row that is being removed does not hold its place against an append that began
-    before.
+    On Postgres an append that began earlier does not see that a row is being deleted.
 
     Raises:
-        psycopg.errors.LockNotAvailable: if somebody else holds the table for longer than we wait.
+        psycopg.errors.LockNotAvailable: if another session holds the table for more than 5 s.
     """
     if connection.postgres:
-        # Whoever appends queues behind us, so we do not queue for long.
+        # Appends queue behind our lock request, so it must not wait long.
         connection.execute("SELECT set_config('lock_timeout', ?, true)", (_LOCK_WAIT,))
         connection.execute("LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE")
 
 
 def remove(connection: Connection, run_id: str, seq: int) -> int:
-    """Remove a run's rows before ``seq``, which is that of its tombstone; how many went."""
-    gone = connection.execute("DELETE FROM events WHERE run_id = ? AND seq < ?", (run_id, seq))
-    return int(gone.rowcount)
+    """Delete a run's rows before ``seq``, its tombstone; return how many."""
+    cursor = connection.execute("DELETE FROM events WHERE run_id = ? AND seq < ?", (run_id, seq))
+    return int(cursor.rowcount)
 
 
 def last_position(connection: Connection, run_id: str) -> int:
-    """The last seq of a run, -1 if it has none."""
+    """Return the last seq of a run, -1 if it has no rows."""
     row = connection.one("SELECT max(seq) FROM events WHERE run_id = ?", (run_id,))
     return -1 if row[0] is None else int(row[0])
 
 
 def run_ids(connection: Connection, *, prefix: str = "", limit: int = _END) -> list[str]:
-    """The ids of runs that begin with ``prefix``, in order."""
+    """Return the ids of runs that start with ``prefix``, in order."""
     after = prefix
     found: list[str] = []
     while len(found) < limit:

@@ -1,4 +1,4 @@
-"""Every event of a log in order, as far as it can be read; what cannot be is named."""
+"""Scans every event in order, as far as it can be read, and reports what cannot."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _NEXT = "SELECT run_id FROM {table} WHERE run_id > {key} ORDER BY run_id LIMIT 1
 _PAYLOAD = COLUMNS.index("payload")
 _FETCH = 500
 _FETCH_CHARACTERS = 4_000_000
-# A sort reads all there is before it gives the first row: what cannot be read would take with it
-# what can.
+# Without an index scan the server sorts first and reads everything: one unreadable row would make
+# all rows unreadable.
 _ALONG_THE_KEY = "SELECT " + ", ".join(
-    f"set_config('{way}', 'off', true)"
-    for way in ("enable_sort", "enable_seqscan", "enable_bitmapscan")
+    f"set_config('{setting}', 'off', true)"
+    for setting in ("enable_sort", "enable_seqscan", "enable_bitmapscan")
 )
-# The transaction failed elsewhere, or was begun anew: the server's cursor is gone.
+# The transaction failed elsewhere or was restarted, so the server's cursor no longer exists.
 _CURSOR_GONE = ("25P02", "34000")
 
 
 class Unreadable(NamedTuple):
-    """Stands where rows should: nothing more can be read of the run, or from ``seq`` on.
+    """Takes the place of rows: the run cannot be read on, or not from ``seq`` on.
 
-    Without a ``run_id`` it is everything behind the run before that cannot be read.
+    Without a ``run_id``, nothing after the previous run can be read.
     """
 
     run_id: str | None
@@ -46,36 +46,36 @@ class Unreadable(NamedTuple):
 def scan(
     connection: Connection, run_id: str | None = None
 ) -> Iterator[tuple[Any, list[Row] | Unreadable]]:
-    """Every event in key order, or those of one run: a run, and the columns of its next rows.
+    """Yield every event in key order, or those of one run: a run id and its next rows.
 
-    Little of it is held. Use it inside of a snapshot. Where a run cannot be read on, the next that
-    can be found is.
+    Each row has the columns of the event log. Few rows are in memory. Call it inside a snapshot.
+    Where a run cannot be read on, the scan continues with the next run that it can find.
     """
-    place = _ScanPosition(connection, run_id)
+    position = _ScanPosition(connection, run_id)
     try:
         while True:
             try:
-                for rows in place.rows():
-                    place.last = rows[-1]
-                    for name, some in groupby(rows, key=itemgetter(0)):
-                        yield name, list(some)
-            except Exception as error:  # noqa: BLE001 - raised again unless it tells of damage
-                reason = _recovered(connection, error)
+                for rows in position.rows():
+                    position.last = rows[-1]
+                    for name, group in groupby(rows, key=itemgetter(0)):
+                        yield name, list(group)
+            except Exception as error:  # noqa: BLE001 - raised again unless it indicates damage
+                reason = _handle_error(connection, error)
             else:
                 return
-            if reason is None or place.switch_to_single_row():
-                place.resume_after()
+            if reason is None or position.switch_to_single_row():
+                position.resume_after()
             else:
-                for broken in place.skip_run(reason):
+                for broken in position.skip_run(reason):
                     yield broken.run_id, broken
-                if place.over:
+                if position.over:
                     return
     finally:
-        place.leave()
+        position.restore_connection()
 
 
 def count(connection: Connection, run_ids: Sequence[str] | None = None) -> int:
-    """How many events there are, in all runs or in these."""
+    """Count the events of all runs, or of these."""
     if run_ids is None:
         return int(connection.one("SELECT count(*) FROM events")[0])
     sql = "SELECT count(*) FROM events WHERE run_id = ?"
@@ -83,10 +83,10 @@ def count(connection: Connection, run_ids: Sequence[str] | None = None) -> int:
 
 
 class _ScanPosition:
-    """Where a scan has come to; ``last`` is the row that was read since it began or went on.
+    """The progress of a scan; ``last`` is the last row read since it started or resumed.
 
-    It goes on behind ``_after``; seq -1 is a run's beginning. ``_passed`` is the greatest run that
-    could not be read to its end.
+    It resumes after ``_after``, where seq -1 is the start of a run. ``_passed`` is the greatest run
+    that could not be read to its end.
     """
 
     def __init__(self, connection: Connection, run_id: str | None) -> None:
@@ -96,12 +96,12 @@ class _ScanPosition:
         self._run_id = run_id
         self._after: tuple[str, int] | None = None
         self._passed = ""
-        self._careful = False
+        self._single_row = False
         self._driver: Any = connection.driver
-        self._usual = getattr(self._driver, "text_factory", None)
+        self._text_factory = getattr(self._driver, "text_factory", None)
 
     def rows(self) -> Iterator[list[Row]]:
-        """The rows from here on, some at a time."""
+        """Yield the rows from here on, in chunks."""
         self.last = None
         key, where = _key_mark(self._connection), []
         parameters: list[Any] = []
@@ -112,35 +112,37 @@ class _ScanPosition:
             where.append(f"(run_id, seq) > ({key}, ?)")
             parameters += [_key(self._connection, self._after[0]), self._after[1]]
         sql = _SELECT + (f" WHERE {' AND '.join(where)}" if where else "") + _ORDER
-        return _fetched(self._connection, sql, parameters, most=1 if self._careful else _FETCH)
+        return _fetch_chunks(
+            self._connection, sql, parameters, most=1 if self._single_row else _FETCH
+        )
 
     def switch_to_single_row(self) -> bool:
-        """Read so that what fails takes nothing with it; False if that is done already.
+        """Read so that a damaged row makes no other unreadable; False if that is on already.
 
-        That is row by row, and of SQLite, text that is no UTF-8 with surrogates.
+        Rows are read one by one, and SQLite's text is decoded with surrogates for invalid UTF-8.
         """
         known = self.last is None or (type(self.last[0]), type(self.last[1])) == (str, int)
-        if self._careful or not known:
+        if self._single_row or not known:
             return False
-        self._careful = True
+        self._single_row = True
         if not self._connection.postgres:
             self._driver.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         return True
 
-    def leave(self) -> None:
-        """Give the connection back as it was."""
+    def restore_connection(self) -> None:
+        """Restore the settings of the connection."""
         if not self._connection.postgres:
-            self._driver.text_factory = self._usual
+            self._driver.text_factory = self._text_factory
 
     def resume_after(self) -> None:
-        """Continue behind the row that was read last."""
+        """Continue after the last row read."""
         if self.last is not None:
             self._after = (self.last[0], self.last[1])
 
     def skip_run(self, reason: str) -> Iterator[Unreadable]:
-        """Name what cannot be read, and continue with the next run that is known of."""
-        # SQLite's text stays as it is read: it costs little.
-        self._careful = False
+        """Report what cannot be read, and continue with the next known run."""
+        # Decoding with surrogates stays on: it costs little.
+        self._single_row = False
         broken = self._broken(reason)
         if broken.run_id is not None:
             yield broken
@@ -148,9 +150,9 @@ class _ScanPosition:
         if self._run_id is not None:
             self.over = True
             return
-        awaited, sure = _next_run(self._connection, self._passed)
-        if awaited is not None:
-            self._after = (awaited, -1)
+        next_run, sure = _next_run(self._connection, self._passed)
+        if next_run is not None:
+            self._after = (next_run, -1)
             return
         self.over = True
         if not sure:
@@ -167,8 +169,8 @@ class _ScanPosition:
         return Unreadable(run_id, seq + 1 if seq >= 0 else None, reason)
 
 
-def _recovered(connection: Connection, error: Exception) -> str | None:
-    """The damage that an error tells of, None where one may just go on; any other is raised."""
+def _handle_error(connection: Connection, error: Exception) -> str | None:
+    """Return the damage that an error indicates, None if the scan can resume; raise any other."""
     reason = damage_reason(error)
     if reason is None and getattr(error, "sqlstate", None) not in _CURSOR_GONE:
         raise error
@@ -177,14 +179,14 @@ def _recovered(connection: Connection, error: Exception) -> str | None:
 
 
 def _next_run(connection: Connection, passed: str) -> tuple[str | None, bool]:
-    """The run behind ``passed``, and whether the log itself says so: else projections do."""
+    """Return the run after ``passed``, and whether the event log has it, not only projections."""
     known: list[str] = []
     for table in ("events", "runs", "run_labels"):
         sql = _NEXT.format(table=table, key=_key_mark(connection))
         try:
             row = connection.one(sql, (_key(connection, passed),))
-        except Exception as error:  # noqa: BLE001 - raised again unless it tells of damage
-            _recovered(connection, error)
+        except Exception as error:  # noqa: BLE001 - raised again unless it indicates damage
+            _handle_error(connection, error)
             continue
         if table == "events":
             return (None if row is None else row[0]), True
@@ -193,10 +195,10 @@ def _next_run(connection: Connection, passed: str) -> tuple[str | None, bool]:
     return min(known, key=_bytes, default=None), False
 
 
-def _fetched(
+def _fetch_chunks(
     connection: Connection, sql: str, parameters: Sequence[Any], *, most: int
 ) -> Iterator[list[Row]]:
-    """Rows some at a time, through a cursor of the server on Postgres; few, where they are long."""
+    """Yield rows in chunks, small ones if rows are long; on Postgres by a server-side cursor."""
     if connection.postgres:
         connection.execute(_ALONG_THE_KEY)
         connection.execute(f"DECLARE scanned NO SCROLL CURSOR FOR {sql}", parameters)
@@ -211,15 +213,15 @@ def _fetched(
         if not chunk:
             break
         yield chunk
-        told = [row[_PAYLOAD] for row in chunk if type(row[_PAYLOAD]) is str]
-        size = sum(map(len, told)) // len(chunk)
+        payloads = [row[_PAYLOAD] for row in chunk if type(row[_PAYLOAD]) is str]
+        size = sum(map(len, payloads)) // len(chunk)
         many = max(1, min(2 * many, most, _FETCH_CHARACTERS // (size + 1)))
     if connection.postgres:
         connection.execute("CLOSE scanned")
 
 
 def _key_mark(connection: Connection) -> str:
-    # SQLite may hold an id that is no UTF-8: as bytes it can be handed back.
+    # SQLite may hold an id that is not UTF-8; it can be passed back as bytes.
     return "?" if connection.postgres else "CAST(? AS TEXT)"
 
 

@@ -1,4 +1,4 @@
-"""How rows get into the log on Postgres: one statement, one round trip, however many they are."""
+"""Appends rows on Postgres: one statement and one round trip for any number of rows."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _TYPES = [
     "text" if column in _TEXT else "bytea" if column in _BYTES else "bigint" for column in _COLUMNS
 ]
 
-# Durability goes with the statement: a session's settings get lost behind a pooler.
+# Set per statement: session settings get lost behind a pooler.
 _DURABLE = (
     "(SELECT current_setting('synchronous_commit') <> 'off'"
     " OR set_config('synchronous_commit', 'on', true) = 'on')"
 )
 _LAZY = "(SELECT set_config('synchronous_commit', 'off', true) = 'off')"
 
-# A row goes in where its predecessor stands and its own place is free, in one statement. Parameters
-# are typed, for Postgres takes an untyped one in a SELECT for text.
+# Inserts a row if its predecessor exists and its position is free, in one statement. Parameters are
+# typed: Postgres reads an untyped one in a SELECT as text.
 _ONE = (
     f"INSERT INTO events ({_LIST})"
     f" SELECT {', '.join(f'${n}::{type_}' for n, type_ in enumerate(_TYPES, 1))}"
@@ -40,9 +40,9 @@ _FORMATS = [int(type_ == "bytea") for type_ in _TYPES]
 _ONE_DURABLE = Prepared(_ONE.format(durability=_DURABLE), _FORMATS)
 _ONE_LAZY = Prepared(_ONE.format(durability=_LAZY), _FORMATS)
 
-# Many go in all or none: where a place is taken the statement fails as a whole. A first row goes in
-# where nothing of its run stands: pruned runs have no row 0. A predecessor is asked for by a value,
-# not by EXISTS: that may become a join, which reads every partition.
+# Inserts all rows or none: if a position is taken the statement fails. A first row requires that
+# its run has no rows: pruned runs have no row 0. The predecessor is looked up by a scalar subquery,
+# since EXISTS may become a join, which reads every partition.
 _MANY = (
     f"INSERT INTO events ({_LIST})"
     f" SELECT * FROM unnest({', '.join(f'${n}::{type_}[]' for n, type_ in enumerate(_TYPES, 1))})"
@@ -57,28 +57,32 @@ _MANY_LAZY = Prepared(_MANY.format(durability=_LAZY), [1] * len(_ARRAYS))
 
 
 def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool) -> bool:
-    """Append rows, all or none; False if a predecessor is missing or a place is taken."""
-    places = {(row.run_id, row.seq) for row in rows}
-    before = [
+    """Append all rows or none; False if a predecessor is missing or a position is taken."""
+    positions = {(row.run_id, row.seq) for row in rows}
+    predecessors = [
         (row.run_id, row.seq - 1)
         for row in rows
-        if row.seq and (row.run_id, row.seq - 1) not in places
+        if row.seq and (row.run_id, row.seq - 1) not in positions
     ]
-    begun = [row.run_id for row in rows if not row.seq]
-    given = (*zip(*rows, strict=True), *(zip(*before, strict=True) if before else ((), ())), begun)
-    parameters = [array(type_, items) for type_, items in zip(_ARRAYS, given, strict=True)]
+    new_runs = [row.run_id for row in rows if not row.seq]
+    columns = (
+        *zip(*rows, strict=True),
+        *(zip(*predecessors, strict=True) if predecessors else ((), ())),
+        new_runs,
+    )
+    parameters = [array(type_, items) for type_, items in zip(_ARRAYS, columns, strict=True)]
     from psycopg.errors import UniqueViolation
 
     statement = _MANY_DURABLE if durable else _MANY_LAZY
     try:
-        # Not prepared: with so many rows to store it makes no difference.
+        # Not prepared: that makes no difference with many rows to store.
         return statement.run_unprepared(connection.driver, parameters) == len(rows)
     except UniqueViolation:
         return False
 
 
 def append_one(connection: Connection, row: EventRow, *, durable: bool) -> bool:
-    """Append one row; False if its predecessor is missing or its place is taken."""
+    """Append one row; False if its predecessor is missing or its position is taken."""
     if not row.seq:
         return append(connection, [row], durable=durable)
     statement = _ONE_DURABLE if durable else _ONE_LAZY
@@ -86,7 +90,7 @@ def append_one(connection: Connection, row: EventRow, *, durable: bool) -> bool:
 
 
 def _to_wire(value: Any) -> bytes | None:
-    """A parameter as the protocol takes it: text in UTF-8, integers in digits, bytes as such."""
+    """Encode a parameter in text format: integers in digits, text in UTF-8, bytes as they are."""
     if type(value) is int:
         return b"%d" % value
     return value.encode() if type(value) is str else value

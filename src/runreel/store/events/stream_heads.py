@@ -1,4 +1,4 @@
-"""Where the runs end: what a checkpoint holds of a log, and what it is compared with."""
+"""The heads of streams: what a checkpoint stores, and what it is compared with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CHUNK = 200
 DIGEST_BYTES = 32
 
-_DAMAGED = "`runreel verify` tells what is wrong. Restore the log from a backup."
+_DAMAGED = "`runreel verify` reports what is wrong. Restore the log from a backup."
 
 # Skips from run to run along the primary key, in one statement for many runs.
 _HEADS = f"""
@@ -33,8 +33,8 @@ SELECT run_id, seq, (SELECT digest FROM events AS e WHERE e.run_id = h.run_id AN
  ORDER BY run_id
 """
 _ASKED = "(CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS BIGINT))"
-# One text for every question, so that it is compiled once.
-_PLACES = f"""
+# A fixed number of rows, so that the statement is compiled once.
+_LOOKUP = f"""
 WITH asked (n, run_id, seq) AS (VALUES {", ".join([_ASKED] * CHUNK)})
 SELECT n, (SELECT digest FROM events AS e WHERE e.run_id = asked.run_id AND e.seq = asked.seq),
        (SELECT max(seq) FROM events AS e WHERE e.run_id = asked.run_id)
@@ -44,17 +44,17 @@ _FIRST = f"SELECT {', '.join(event_log.COLUMNS)} FROM events WHERE run_id = ? OR
 
 
 class HeadState(NamedTuple):
-    """What the log has where a run once ended: the digest there, and its last seq now, or None."""
+    """The event log at a former head: the digest there and the last seq now, or None."""
 
     digest: bytes | None
     last_seq: int | None
 
 
 def database_id(connection: Connection) -> str:
-    """What tells this database from every other; copies have the same.
+    """Return the id of this database; its copies have the same.
 
     Raises:
-        LogError: if it is gone.
+        LogError: if it is missing.
     """
     row = connection.one("SELECT value FROM runreel_meta WHERE key = 'database_id'")
     if row is None:
@@ -63,7 +63,7 @@ def database_id(connection: Connection) -> str:
 
 
 def stream_heads(connection: Connection) -> Iterator[HeadEntry]:
-    """The last row of every run, in the order of the ids' bytes.
+    """Yield the head of every run, ordered by the bytes of the ids.
 
     Raises:
         LogError: if one is damaged.
@@ -81,21 +81,21 @@ def stream_heads(connection: Connection) -> Iterator[HeadEntry]:
 
 
 def lookup_heads(connection: Connection, heads: Sequence[HeadEntry]) -> list[HeadState]:
-    """What stands at these places, at most ``CHUNK`` of them, in their order."""
+    """Return the state of the event log at these heads, at most ``CHUNK``, in order."""
     asked = [*heads, *[heads[-1]] * (CHUNK - len(heads))]
     parameters = [value for n, head in enumerate(asked) for value in (n, head.run_id, head.seq)]
-    found = connection.all(_PLACES, parameters)
+    found = connection.all(_LOOKUP, parameters)
     return [HeadState(_bytes(digest), last) for _, digest, last in found[: len(heads)]]
 
 
 def first_row(connection: Connection, run_id: str) -> EventRow | None:
-    """The first row that a run has left."""
+    """Return the first remaining row of a run."""
     row = connection.one(_FIRST, (run_id,))
     return None if row is None else EventRow._make(row)
 
 
 def _bytes(value: object) -> bytes | None:
-    """A digest as it is stored; in a damaged file it may be anything."""
+    """Return a stored digest as bytes; a damaged file may hold a value of any type."""
     if value is None:
         return None
     return bytes(value) if isinstance(value, bytes | memoryview) else repr(value).encode()

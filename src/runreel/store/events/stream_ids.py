@@ -1,4 +1,4 @@
-"""Which runs there are: those of the log, and those that the projections alone know."""
+"""Lists runs: those in the event log, and those that only projections have."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PAGE_OF_LOGGED = (
 _COUNT_LOGGED = _LOGGED.format(bound="") + "SELECT count(run_id) FROM logged"
 
 _IN_LOG = "EXISTS (SELECT 1 FROM events WHERE events.run_id = known.run_id)"
-_COUNT_STRAYS = (
+_COUNT_ORPHANS = (
     "SELECT count(*) FROM (SELECT run_id FROM runs UNION SELECT run_id FROM run_labels) AS known"
     f" WHERE NOT {_IN_LOG}"
 )
@@ -37,7 +37,7 @@ _PAGE_OF_PROJECTED = (
     ") AS known ORDER BY run_id LIMIT ?"
 )
 
-# Asked for by a value, not by EXISTS: that may become a join, which reads every partition.
+# A scalar subquery, since EXISTS may become a join, which reads every partition.
 _ASKED = (
     "SELECT value FROM {given} AS asked (value)"
     " WHERE (SELECT 1 FROM events WHERE events.run_id = asked.value LIMIT 1) IS NOT NULL"
@@ -47,15 +47,15 @@ _ASKED_SQLITE = _ASKED.format(given="json_each(?)").replace(" (value)", "")
 
 
 def count(connection: Connection) -> int:
-    """How many there are in all ``pieces``."""
+    """Count the ids in all ``id_batches``."""
     logged = connection.one(_COUNT_LOGGED, ("",))[0]
-    return int(logged + connection.one(_COUNT_STRAYS)[0])
+    return int(logged + connection.one(_COUNT_ORPHANS)[0])
 
 
 def id_batches(connection: Connection, most: int) -> Iterator[list[str]]:
-    """The ids of all runs of the log in order, some at a time, then those of ``strays`` one by one.
+    """Yield the ids of all runs in batches, in order, then each of ``orphan_projections`` alone.
 
-    Between the first and the last of a piece there are no others in the log.
+    The event log has no other ids between the first and the last of a batch.
     """
     after = ""
     while page := ids_after(connection, after):
@@ -65,12 +65,12 @@ def id_batches(connection: Connection, most: int) -> Iterator[list[str]]:
 
 
 def ids_after(connection: Connection, run_id: str) -> list[str]:
-    """The next ids of runs of the log behind ``run_id``, in order; none at the end."""
+    """Return the next ids in the event log after ``run_id``, in order; none at the end."""
     return [row[0] for row in connection.all(_PAGE_OF_LOGGED, (run_id, _PAGE))]
 
 
 def orphan_projections(connection: Connection) -> Iterator[str]:
-    """The ids that projections or labels have and the log has not, in order."""
+    """Yield the ids that projections or labels have and the event log does not, in order."""
     after = ""
     while page := connection.all(_PAGE_OF_PROJECTED, (after, _PAGE, after, _PAGE, _PAGE)):
         yield from (run_id for run_id, logged in page if not logged)
@@ -78,7 +78,7 @@ def orphan_projections(connection: Connection) -> Iterator[str]:
 
 
 def existing(connection: Connection, run_ids: Iterable[str]) -> set[str]:
-    """Those of these runs that the log has anything of."""
+    """Return those of these runs that have rows in the event log."""
     asked = json.dumps(list(run_ids))
     sql = _ASKED_POSTGRES if connection.postgres else _ASKED_SQLITE
     return {run_id for (run_id,) in connection.all(sql, (asked,))}

@@ -1,9 +1,9 @@
-"""Which condition on runs is looked up in its index: the one that the fewest runs meet.
+"""The query planner for filters: chooses the predicate that drives the index scan.
 
-Every condition has an index in the order of a list. Of several conditions one leads: its runs are
-read in order, and the others are checked on each. A planner without statistics, as SQLite's, would
-take any of them. A condition with several options leads with one part for each: a part is read in
-the order of a list, the options together are not.
+Every predicate has an index in list order. The one with the fewest runs drives: its runs are read
+in order, and the other predicates filter them. A planner without statistics, like SQLite's, would
+choose any. A driving predicate with several options is split into one part for each: a single part
+is read in list order, all options together are not.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
     Where = tuple[list[str], list[Any]]
 
-# Conditions that this many runs meet are all the same.
+# More matches than this are not distinguished.
 _MANY = 1_000
-# With more options a list is sorted instead of merged.
+# With more options, sort the list instead of merging parts.
 _PARTS = 50
 
 
 class FilterPlan(NamedTuple):
-    """Conditions on ``tables``, the first of which leads; a list is ordered by ``place``."""
+    """Predicates on ``tables``, the driving one first; lists are ordered by ``order_columns``."""
 
     tables: str
     order_columns: tuple[str, str]
@@ -39,21 +39,21 @@ class FilterPlan(NamedTuple):
     postgres: bool
 
     def where(self) -> Where:
-        """All conditions as SQL, and their parameters."""
+        """Return all predicates as SQL, and their parameters."""
         if not self.conditions:
             return self._rest()
-        lead = self.conditions[0]
-        return self._joined(lead.together, lead.parameters)
+        driving = self.conditions[0]
+        return self._joined(driving.together, driving.parameters)
 
     def parts(self) -> list[Where]:
-        """The same as ``where``, in parts that have no run in common and are each in order."""
+        """Return the same as ``where`` in disjoint parts, each of which is read in list order."""
         options = self.conditions[0].options if self.conditions else ()
         if not 1 < len(options) <= _PARTS:
             return [self.where()]
         return [self._joined(one.sql, one.parameters) for one in options]
 
-    def _joined(self, lead: str, parameters: Sequence[Any]) -> Where:
-        sql, values = [lead], [*parameters]
+    def _joined(self, driving: str, parameters: Sequence[Any]) -> Where:
+        sql, values = [driving], [*parameters]
         plus = "" if self.postgres else "+"
         for one in self.conditions[1:]:
             sql.append(one.filter_sql.format(*self.order_columns, plus))
@@ -62,7 +62,7 @@ class FilterPlan(NamedTuple):
         return sql + rest, values + more
 
     def _rest(self) -> Where:
-        """What has no index, and the times."""
+        """Return the predicates without an index, and the times."""
         sql, values = _times(self.run_filter, self.order_columns[0])
         for text, parameters in predicates.unindexed(self.run_filter, postgres=self.postgres):
             sql.append(text)
@@ -71,25 +71,25 @@ class FilterPlan(NamedTuple):
 
 
 def plan_filter(connection: Connection, run_filter: RunFilter) -> FilterPlan:
-    """The conditions of a filter, the one that the fewest runs meet first."""
+    """Return the predicates of a filter, the one with the fewest runs first."""
     found = [*predicates.indexed(run_filter, postgres=connection.postgres)]
-    # A server knows how common each value of a column is, and does not know it of labels.
+    # Postgres has statistics on the values of columns, but not on those of labels.
     if len(found) > 1 and (run_filter.labels or not connection.postgres):
-        counts = _counted(connection, found, run_filter)
+        counts = _count_matches(connection, found, run_filter)
         found.insert(0, found.pop(counts.index(min(counts))))
     tables = found[0].tables if found else "runs AS r"
-    leader = tables[tables.index(" AS ") + 4]
-    place = f"{leader}.started_at", f"{leader}.run_id"
-    return FilterPlan(tables, place, found, run_filter, connection.postgres)
+    driving_table = tables[tables.index(" AS ") + 4]
+    order_columns = f"{driving_table}.started_at", f"{driving_table}.run_id"
+    return FilterPlan(tables, order_columns, found, run_filter, connection.postgres)
 
 
-def _counted(
+def _count_matches(
     connection: Connection, found: Sequence[Predicate], run_filter: RunFilter
 ) -> list[int]:
-    """How many runs meet each condition in the time that is asked for, up to ``_MANY``."""
+    """Count the runs of each predicate within the filter's times, up to ``_MANY``."""
     parts, parameters = [], []
     for one in found:
-        # Neither reads more than the index.
+        # Both are answered from an index alone.
         label = one.tables == BY_LABEL
         sql = one.together.partition(VALUE_OF_LABEL)[0] if label else one.together
         table = "run_labels AS l" if label else "runs AS r"
@@ -102,10 +102,10 @@ def _counted(
 
 def _times(run_filter: RunFilter, column: str) -> Where:
     sql, values = [], []
-    for sign, moment in ((">=", run_filter.since), ("<", run_filter.until)):
-        if moment is not None:
+    for sign, time in ((">=", run_filter.since), ("<", run_filter.until)):
+        if time is not None:
             sql.append(f"{column} {sign} ?")
-            values.append(to_micros(moment))
+            values.append(to_micros(time))
     if run_filter.within:
         sql.append(f"({' OR '.join([f'{column} >= ? AND {column} < ?'] * len(run_filter.within))})")
         values += [to_micros(end) for one in run_filter.within for end in (one.start, one.end)]

@@ -1,4 +1,4 @@
-"""The values that a log has for a filter, a few of them in bounded time: for completion."""
+"""Known values of filters for shell completion, read in bounded time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runreel.store.connection import Connection
 
-# Values of the newest runs are enough, whatever the size of the log.
+# Values of the newest runs are enough, at any size of the log.
 _NEWEST = 5_000
 _NEWEST_RUNS = (
     "SELECT run_id, model FROM runs WHERE recording <> 'pruned'"
@@ -16,7 +16,7 @@ _NEWEST_RUNS = (
 _RUN_IDS = f"SELECT run_id FROM ({_NEWEST_RUNS}) AS newest"
 _MODELS = f"SELECT DISTINCT model FROM ({_NEWEST_RUNS}) AS newest WHERE model IS NOT NULL"
 
-# Skips from value to value along the primary key: a label may be on every run.
+# Jumps from value to value in the primary key: a label may be on every run.
 _SKIP = """
 WITH RECURSIVE found(value, place) AS (
     SELECT (SELECT min({column}) FROM run_labels WHERE {column} >= ?{key}), 1
@@ -31,22 +31,22 @@ _VALUES = _SKIP.format(column="value", key=" AND key = ?")
 
 
 def run_ids(connection: Connection) -> list[str]:
-    """The ids of the newest runs, newest first."""
+    """Return the ids of the newest runs, newest first."""
     return [row[0] for row in connection.all(_RUN_IDS)]
 
 
 def models(connection: Connection) -> list[str]:
-    """The models of the newest runs, in order."""
+    """Return the models of the newest runs, sorted."""
     return sorted(row[0] for row in connection.all(_MODELS))
 
 
 def label_keys(connection: Connection, prefix: str, limit: int) -> list[str]:
-    """The first keys of labels that start with ``prefix``, in order."""
+    """Return the first label keys that start with ``prefix``, sorted."""
     return _starting(connection.all(_KEYS, (prefix, limit)), prefix)
 
 
 def label_values(connection: Connection, key: str, prefix: str, limit: int) -> list[str]:
-    """The first values of the label ``key`` that start with ``prefix``, in order."""
+    """Return the first values of the label ``key`` that start with ``prefix``, sorted."""
     return _starting(connection.all(_VALUES, (prefix, key, key, limit)), prefix)
 
 

@@ -1,6 +1,6 @@
-"""Conditions on runs as SQL: those that an index of ``runs`` or ``run_labels`` serves, and others.
+"""The predicates of run filters as SQL: those served by an index, and the others.
 
-The options of a condition have no run in common.
+The options of a predicate are disjoint: no run matches two of them.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     from runreel.model.status import RunStatus
 
 _RUNS = "runs AS r"
-# SQLite keeps to the order of a cross join, and so reads no run that lacks the label.
+# SQLite keeps the order of a CROSS JOIN, so it reads no run without the label.
 BY_LABEL = "run_labels AS l CROSS JOIN runs AS r"
 VALUE_OF_LABEL = " AND r.run_id = l.run_id"
 
-# When a run's time began: see ``words.times.duration_ms``.
+# The start of a run's duration: see ``model.timestamps.duration_ms``.
 _BEGAN = "CASE WHEN r.requested_at <= r.finished_at THEN r.requested_at ELSE r.started_at END"
 
 
 class Option(NamedTuple):
-    """One of the values that a condition lets through, as it leads."""
+    """One of the values that a predicate accepts, as a driving predicate."""
 
     sql: str
     parameters: tuple[Any, ...]
 
 
 class Predicate(NamedTuple):
-    """A condition that may lead: as its options one by one, or ``together``.
+    """A predicate: as a driving one by option or ``together``, and as a filter (``filter_sql``).
 
-    ``beside`` is the same where another condition leads, a format of that one's place (0, 1) and
-    of a +, with which SQLite uses no index. Its parameters are those of ``together``.
+    ``filter_sql`` is a format with the start and id columns of the driving table (0, 1) and a unary
+    plus (2), which stops SQLite from using an index. Its parameters are those of ``together``.
     """
 
     options: tuple[Option, ...]
@@ -48,7 +48,7 @@ class Predicate(NamedTuple):
 
 
 def indexed(run_filter: RunFilter, *, postgres: bool) -> Iterator[Predicate]:
-    """What may lead, and what few runs use to meet before what many do."""
+    """Yield the predicates with an index, the usually more selective ones first."""
     yield from _equal("thread_id", run_filter.thread)
     yield from _equal("assistant_id", run_filter.assistant)
     for name, values in run_filter.labels.items():
@@ -56,9 +56,9 @@ def indexed(run_filter: RunFilter, *, postgres: bool) -> Iterator[Predicate]:
     if run_filter.recording and CLOSED not in run_filter.recording:
         yield from _recording(run_filter.recording)
     if run_filter.has_error or run_filter.error_contains:
-        yield _bare("({2}r.error IS NOT NULL OR {2}r.error_code IS NOT NULL)")
+        yield _fixed("({2}r.error IS NOT NULL OR {2}r.error_code IS NOT NULL)")
     if run_filter.no_usage:
-        yield _bare("{2}r.total_tokens IS NULL")
+        yield _fixed("{2}r.total_tokens IS NULL")
     yield from _equal("model", run_filter.model)
     if run_filter.status is not None:
         yield _status(run_filter.status, run_filter.stale, postgres=postgres)
@@ -66,16 +66,16 @@ def indexed(run_filter: RunFilter, *, postgres: bool) -> Iterator[Predicate]:
 
 
 def unindexed(run_filter: RunFilter, *, postgres: bool) -> Iterator[tuple[str, list[Any]]]:
-    """What is checked on each run that the others let through: SQL and its parameters."""
+    """Yield the predicates without an index: SQL and parameters."""
     if CLOSED in run_filter.recording:
-        # Nearly all runs are, so there is no index of them.
+        # Nearly all runs are closed, so there is no index of them.
         yield f"r.recording IN ({_marks(run_filter.recording)})", [*run_filter.recording]
     if run_filter.slower_than is not None:
         yield f"r.finished_at - {_BEGAN} > ?", [run_filter.slower_than]
     if run_filter.min_tokens is not None:
         yield "r.total_tokens >= ?", [run_filter.min_tokens]
     if run_filter.error_contains:
-        # Both change the case of ASCII letters alone.
+        # Both functions change the case of ASCII letters only.
         part = 'strpos(lower({} COLLATE "C"), ?) > 0' if postgres else "instr(lower({}), ?) > 0"
         both = f"{part.format('r.error')} OR {part.format('r.error_code')}"
         texts = [_lower(clean_text(text) or "") for text in run_filter.error_contains]
@@ -91,7 +91,7 @@ def _equal(column: str, values: Sequence[str]) -> Iterator[Predicate]:
 
 
 def _any_of(column: str, values: Sequence[str | None], *, also: str = "") -> Predicate:
-    """``also`` are words of the index, needed to lead by it."""
+    """Return a predicate on a column; ``also`` is the condition of its partial index."""
     options = tuple(Option(f"{column} = ?{also}", (value,)) for value in values)
     several = "= ?" if len(values) == 1 else f"IN ({_marks(values)})"
     return Predicate(
@@ -119,24 +119,24 @@ def _label(name: str, values: Sequence[str]) -> Predicate:
     )
 
 
-def _bare(sql: str) -> Predicate:
+def _fixed(sql: str) -> Predicate:
     return Predicate((Option(_leading(sql), ()),), _leading(sql), sql, ())
 
 
-def _leading(beside: str) -> str:
-    """A condition beside another as it is where it leads itself."""
-    return beside.format("", "", "")
+def _leading(filter_sql: str) -> str:
+    """Return the driving form of a predicate's ``filter_sql``."""
+    return filter_sql.format("", "", "")
 
 
 def _status(choice: StatusChoice, stale: Sequence[str], *, postgres: bool) -> Predicate:
     if not choice.needs_stale and not choice.interrupted and choice.whole:
         return _any_of("r.status", _names(choice.whole))
     found = [*_options(choice, stale, postgres=postgres)] or [("1 = 0", ())]
-    beside = f"({' OR '.join(sql for sql, _ in found)})"
+    filter_sql = f"({' OR '.join(sql for sql, _ in found)})"
     return Predicate(
         tuple(Option(_leading(sql), parameters) for sql, parameters in found),
-        _leading(beside),
-        beside,
+        _leading(filter_sql),
+        filter_sql,
         tuple(value for _, parameters in found for value in parameters),
     )
 
@@ -144,7 +144,7 @@ def _status(choice: StatusChoice, stale: Sequence[str], *, postgres: bool) -> Pr
 def _options(
     choice: StatusChoice, stale: Sequence[str], *, postgres: bool
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Conditions as they are beside another, with their parameters."""
+    """Yield the options of a status in their filter form, with their parameters."""
     ids, gone, present = _ids(stale, postgres=postgres)
     for name in _names(choice.whole):
         yield "{2}r.status = ?", (name,)
@@ -162,7 +162,7 @@ def _options(
 
 
 def _ids(stale: Sequence[str], *, postgres: bool) -> tuple[tuple[Any, ...], str, str]:
-    """Run ids as one parameter, however many: that, and SQL for in them and not in them."""
+    """Return run ids as one parameter, and SQL for being in them and not in them."""
     if not stale:
         return (), "", ""
     if postgres:

@@ -1,4 +1,4 @@
-"""What the projections say of many runs, read at once."""
+"""Reads the projections of many runs at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ID = COLUMNS.index("run_id")
 
 
 class StoredProjection(NamedTuple):
-    """What there is of a run: its row of ``runs`` by column names, and its labels in order."""
+    """The stored projection of a run: its row of ``runs`` by column name, and its sorted labels."""
 
     row: dict[str, Any] | None
     labels: list[Label]
@@ -28,9 +28,9 @@ class StoredProjection(NamedTuple):
 def stored_projections(
     connection: Connection, run_ids: Sequence[str]
 ) -> dict[str, StoredProjection]:
-    """What the projections say of each of these runs, which are few."""
+    """Return the stored projections of a few runs."""
     one_of = f" IN ({', '.join('?' * len(run_ids))})"
-    # A run's labels change with its row alone: read behind it, they cannot be older.
+    # A run's labels change only with its row: read after it, they cannot be older.
     rows = rows_of(connection, run_ids)
     labels = _labels(connection.all(_LABELS + one_of, run_ids))
     return {
@@ -40,24 +40,24 @@ def stored_projections(
 
 
 def rows_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The rows of these runs, which are few, by column names; some may have none."""
+    """Return the rows of a few runs by column name; a run may have none."""
     one_of = f" IN ({', '.join('?' * len(run_ids))})"
     return _rows(connection.all(_ROWS + one_of, run_ids))
 
 
 class ProjectionPrefetch:
-    """The same of run after run, read ahead for whoever asks in the order of ids, once for each."""
+    """Reads stored projections ahead, for a caller that gets each run once, in order of ids."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._first: str | None = None
-        # None: to the end.
+        # None: up to the last run.
         self._last: str | None = None
         self._rows: dict[str, dict[str, Any]] = {}
         self._labels: dict[str, list[Label]] = {}
 
     def get(self, run_id: str) -> StoredProjection:
-        """What there is of a run."""
+        """Return the stored projection of a run."""
         read = self._first is not None and self._first <= run_id
         if not read or (self._last is not None and run_id > self._last):
             self._read(run_id)

@@ -1,4 +1,4 @@
-"""Lists of runs, asked of the projections."""
+"""Lists of runs, read from the projections."""
 
 from __future__ import annotations
 
@@ -34,45 +34,47 @@ def page(
     limit: int,
     after: tuple[int, str] | None,
 ) -> list[RunSummary]:
-    """The rows that ``chosen`` lets through, newest first, behind the position ``after``.
+    """Return the runs that match ``run_filter``, newest first, after the position ``after``.
 
-    Those of pruned runs, kept for their usage, are there if they are asked for.
+    Pruned runs, kept for their usage, are included only if the filter asks for them.
 
     Raises:
-        ProjectionOutdated: if these rows mean something else to this code.
+        ProjectionOutdated: if the projections are of another version.
     """
-    sql, parameters = _listed(plan_filter(connection, run_filter), limit, after)
+    sql, parameters = _page_statement(plan_filter(connection, run_filter), limit, after)
     rows = connection.all(sql, parameters)
-    # Each row tells the version, so that a server is asked once.
+    # Each row has the version, so that a server gets only one query.
     migrations.check_projections(rows[0][-1] if rows else migrations.projection_version(connection))
     return [row_to_summary(row[:-1]) for row in rows]
 
 
-def _listed(asked: FilterPlan, limit: int, after: tuple[int, str] | None) -> tuple[str, list[Any]]:
-    """The statement of a page, and its parameters: of several parts, the first of their rows."""
-    order = f" ORDER BY {' DESC, '.join(asked.order_columns)} DESC"
-    only: tuple[str, list[Any]] = (" LIMIT ?", [limit]) if limit else ("", [])
+def _page_statement(
+    plan: FilterPlan, limit: int, after: tuple[int, str] | None
+) -> tuple[str, list[Any]]:
+    """Return the statement of a page and its parameters; several parts are merged."""
+    order = f" ORDER BY {' DESC, '.join(plan.order_columns)} DESC"
+    limit_clause: tuple[str, list[Any]] = (" LIMIT ?", [limit]) if limit else ("", [])
     parts, parameters = [], []
-    for part in asked.parts():
-        where, values = _behind(asked, part, after)
-        sql = f"SELECT {_COLUMNS} FROM {asked.tables}{where_clause(where)}{order}{only[0]}"
+    for part in plan.parts():
+        where, values = _after(plan, part, after)
+        sql = f"SELECT {_COLUMNS} FROM {plan.tables}{where_clause(where)}{order}{limit_clause[0]}"
         parts.append(sql)
-        parameters += [*values, *only[1]]
+        parameters += [*values, *limit_clause[1]]
     if len(parts) == 1:
         return parts[0], parameters
     union = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS p{n}" for n, sql in enumerate(parts))
-    sql = f"SELECT * FROM ({union}) AS r ORDER BY r.started_at DESC, r.run_id DESC{only[0]}"
-    return sql, [*parameters, *only[1]]
+    sql = f"SELECT * FROM ({union}) AS r ORDER BY r.started_at DESC, r.run_id DESC{limit_clause[0]}"
+    return sql, [*parameters, *limit_clause[1]]
 
 
-def _behind(asked: FilterPlan, part: Where, after: tuple[int, str] | None) -> Where:
-    """The conditions of a part, of rows behind a position; pruned runs have to be asked for."""
+def _after(plan: FilterPlan, part: Where, after: tuple[int, str] | None) -> Where:
+    """Return the conditions of a part, after a position; without pruned runs by default."""
     where, values = part
-    if not asked.run_filter.recording:
+    if not plan.run_filter.recording:
         where.append("r.recording <> ?")
         values.append(PRUNED)
     if after is not None:
-        where.append(f"({', '.join(asked.order_columns)}) < (?, ?)")
+        where.append(f"({', '.join(plan.order_columns)}) < (?, ?)")
         values += after
     return where, values
 
@@ -80,17 +82,17 @@ def _behind(asked: FilterPlan, part: Where, after: tuple[int, str] | None) -> Wh
 def count(
     connection: Connection, run_filter: RunFilter, *, after: tuple[int, str] | None = None
 ) -> int:
-    """How many runs all pages of a list behind the position ``after`` have together."""
-    asked = plan_filter(connection, run_filter)
-    where, parameters = _behind(asked, asked.where(), after)
-    sql = f"SELECT count(*) FROM {asked.tables}{where_clause(where)}"
+    """Count the runs on all pages of a list after the position ``after``."""
+    plan = plan_filter(connection, run_filter)
+    where, parameters = _after(plan, plan.where(), after)
+    sql = f"SELECT count(*) FROM {plan.tables}{where_clause(where)}"
     return int(connection.one(sql, parameters)[0])
 
 
 def progress(connection: Connection, run_id: str, seq: int) -> tuple[int, int, str | None]:
-    """How far the log of a run is ahead of the row ``seq``: stream events, and the last row.
+    """Return the number of stream events after the row ``seq``, and the last seq of the run.
 
-    Third is the newest note that begins a recording session, as JSON.
+    The third item is the newest note that starts a recording session, as JSON.
     """
     events, last, note = connection.one(
         "SELECT count(CASE kind WHEN 'stream_event' THEN 1 END), max(seq),"
@@ -102,9 +104,9 @@ def progress(connection: Connection, run_id: str, seq: int) -> tuple[int, int, s
 
 
 def unfinished(connection: Connection) -> list[tuple[str, str | None]]:
-    """The runs whose recording is open and whose status is not final.
+    """Return the runs whose recording is open and whose status is not final.
 
-    Each with the newest note that begins a recording session, as JSON.
+    Each comes with the newest note that starts a recording session, as JSON.
     """
     names = [status.name for status in UNFINISHED]
     rows = connection.all(
@@ -124,9 +126,9 @@ def ended(  # noqa: PLR0913 - the conditions
     after: str,
     limit: int,
 ) -> list[str]:
-    """The ids behind ``after`` of runs that ended before a time in µs, in order.
+    """Return the ids after ``after`` of runs that ended before a time in µs, in order.
 
-    A run that has not finished ended when its last row came. ``status`` None is all.
+    An unfinished run ended with its last row. Without ``status``, all statuses match.
     """
     where, parameters = _ended(connection, before, recordings, status)
     sql = f"SELECT r.run_id FROM runs AS r{where} AND r.run_id > ? ORDER BY r.run_id LIMIT ?"
@@ -136,7 +138,7 @@ def ended(  # noqa: PLR0913 - the conditions
 def count_ended(
     connection: Connection, before: int, *, recordings: Sequence[str], status: StatusChoice | None
 ) -> int:
-    """How many ``ended`` finds in all."""
+    """Count all runs that ``ended`` would return."""
     where, parameters = _ended(connection, before, recordings, status)
     return int(connection.one(f"SELECT count(*) FROM runs AS r{where}", parameters)[0])
 
@@ -147,11 +149,11 @@ def _ended(
     where = [f"r.recording IN ({_marks(recordings)})", f"coalesce(r.finished_at, {_LAST_AT}) < ?"]
     parameters: list[Any] = [*recordings, before]
     if status is not None:
-        # Open recordings are never asked for, so none is stale.
-        chosen = RunFilter(status=status)
-        for condition in predicates.indexed(chosen, postgres=connection.postgres):
-            where.append(condition.together)
-            parameters += condition.parameters
+        # Open recordings are excluded above, so no run is stale.
+        run_filter = RunFilter(status=status)
+        for predicate in predicates.indexed(run_filter, postgres=connection.postgres):
+            where.append(predicate.together)
+            parameters += predicate.parameters
     return where_clause(where), parameters
 
 
@@ -160,7 +162,7 @@ def _marks(values: Sequence[str]) -> str:
 
 
 def run_of_response(connection: Connection, source: str, response_id: str) -> str | None:
-    """The run whose last response is this one, the newest if there are several."""
+    """Return the run whose last response is ``response_id``, the newest of several."""
     row = connection.one(
         "SELECT run_id FROM runs WHERE response_id = ? AND source = ?"
         " ORDER BY started_at DESC, run_id DESC LIMIT 1",
@@ -170,5 +172,5 @@ def run_of_response(connection: Connection, source: str, response_id: str) -> st
 
 
 def where_clause(conditions: list[str]) -> str:
-    """The conditions as a clause, empty where there are none."""
+    """Join conditions to a WHERE clause; empty without conditions."""
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""

@@ -1,4 +1,4 @@
-"""The projections ``runs`` and ``run_labels``: their only writer, and what is read from them."""
+"""The projections ``runs`` and ``run_labels``: their only writer, and reads of single runs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 _LIST = ", ".join(COLUMNS)
 
-# Writing one of these moves a row in an index, so each is only written where it changes.
+# Writing an indexed column moves a row in its index, so it is written only if it changed.
 INDEXED = (
     *("source", "status", "recording", "assistant_id", "thread_id", "model", "error", "error_code"),
     *("started_at", "total_tokens", "response_id"),
 )
 _FREE = tuple(column for column in COLUMNS[1:] if column not in INDEXED)
-# What has to be known of a row that stands there before another takes its place.
+# The columns of a current row that are needed to replace it.
 _KNOWN = tuple(
     dict.fromkeys(("run_id", "projected_seq", "labels", *UsageContribution._fields, *INDEXED))
 )
@@ -38,44 +38,44 @@ _INSERT = f"INSERT INTO runs ({_LIST}) VALUES ({', '.join('?' * len(COLUMNS))})"
 
 
 def save(connection: Connection, *projected: RunProjection, force: bool = False) -> None:
-    """Write runs' rows and labels, but for rows that have read further (or ``anyway``).
+    """Upsert projections, except those stored at a higher ``projected_seq`` (unless ``force``).
 
-    Call it last in a transaction: what usage adds up to is moved along.
+    Call it last in a transaction: it updates the usage rollups.
     """
     latest = {one.summary.run_id: one for one in projected}
-    stood = _current_rows(connection, sorted(latest))
-    moves: list[ContributionChange] = []
+    current = _current_rows(connection, sorted(latest))
+    row_changes: list[ContributionChange] = []
     writes: defaultdict[str, list[Sequence[Any]]] = defaultdict(list)
     for run_id, one in latest.items():
-        row, before = to_dict(one), stood.get(run_id)
-        # Recorders fold the log themselves; whichever has read further is right.
+        row, before = to_dict(one), current.get(run_id)
+        # Recorders project their runs themselves; the one that has read more rows is right.
         if before and not force and before["projected_seq"] > row["projected_seq"]:
             continue
-        sql, values = _write(before, row)
+        sql, values = _write_statement(before, row)
         writes[sql].append(values)
         if before is None or any(before[name] != row[name] for name in ("labels", "started_at")):
-            _save_labels(connection, label_rows(one.summary), run_id, anew=before is None)
-        moves.append((counted(before) if before else None, counted(row)))
+            _save_labels(connection, label_rows(one.summary), run_id, is_new=before is None)
+        row_changes.append((counted(before) if before else None, counted(row)))
     for sql, rows in writes.items():
         _execute(connection, sql, rows)
-    usage_rollups.apply_changes(connection, moves)
+    usage_rollups.apply_changes(connection, row_changes)
 
 
 def delete(connection: Connection, run_id: str) -> None:
-    """Remove a run's row and labels."""
-    stood = _current_rows(connection, [run_id])
+    """Delete a run's row and labels."""
+    current = _current_rows(connection, [run_id])
     connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
     connection.execute("DELETE FROM run_labels WHERE run_id = ?", (run_id,))
-    usage_rollups.apply_changes(connection, [(counted(row), None) for row in stood.values()])
+    usage_rollups.apply_changes(connection, [(counted(row), None) for row in current.values()])
 
 
 def counted(row: dict[str, Any]) -> UsageContribution:
-    """What usage adds up of a row by column names."""
+    """Return the columns of a row that the usage rollups need."""
     return UsageContribution._make(_counted(row))
 
 
 def load(connection: Connection, run_id: str) -> tuple[RunSummary, bytes] | None:
-    """A run's summary and its result still encoded, None if there is none."""
+    """Return a run's summary and its encoded result, None if there is no such run."""
     row = connection.one(
         f"SELECT {', '.join(SUMMARY)}, result FROM runs WHERE run_id = ?", (run_id,)
     )
@@ -83,7 +83,7 @@ def load(connection: Connection, run_id: str) -> tuple[RunSummary, bytes] | None
 
 
 def _current_rows(connection: Connection, run_ids: list[str]) -> dict[str, dict[str, Any]]:
-    """What is known of the rows that stand there; nobody else changes them from now on."""
+    """Read the stored rows by run id, and lock them until commit."""
     if connection.postgres:
         rows = connection.all(f"{_CURRENT}= ANY (?) ORDER BY run_id FOR UPDATE", (run_ids,))
     else:
@@ -91,8 +91,8 @@ def _current_rows(connection: Connection, run_ids: list[str]) -> dict[str, dict[
     return {row[0]: dict(zip(_KNOWN, row, strict=True)) for row in rows}
 
 
-def _write(before: dict[str, Any] | None, row: dict[str, Any]) -> tuple[str, list[Any]]:
-    """The statement that puts a row in the place of another, and its parameters."""
+def _write_statement(before: dict[str, Any] | None, row: dict[str, Any]) -> tuple[str, list[Any]]:
+    """Return the statement and parameters that replace ``before`` by ``row``."""
     if before is None:
         return _INSERT, list(row.values())
     changed = (*_FREE, *[name for name in INDEXED if before[name] != row[name]])
@@ -104,15 +104,15 @@ def _update(changed: tuple[str, ...]) -> str:
     return f"UPDATE runs SET {', '.join(f'{name} = ?' for name in changed)} WHERE run_id = ?"
 
 
-def _save_labels(connection: Connection, labels: list[Label], run_id: str, *, anew: bool) -> None:
-    if not anew:
+def _save_labels(connection: Connection, labels: list[Label], run_id: str, *, is_new: bool) -> None:
+    if not is_new:
         connection.execute("DELETE FROM run_labels WHERE run_id = ?", (run_id,))
     sql = "INSERT INTO run_labels (key, value, started_at, run_id) VALUES (?, ?, ?, ?)"
     _execute(connection, f"{sql} ON CONFLICT DO NOTHING", [(*label, run_id) for label in labels])
 
 
 def _execute(connection: Connection, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Run a statement for each row."""
+    """Execute a statement for each row."""
     if len(rows) == 1:
         connection.execute(sql, rows[0])
     elif rows:

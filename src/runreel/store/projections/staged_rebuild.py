@@ -1,4 +1,4 @@
-"""Projections made anew beside the old ones, and moved into their place at once."""
+"""Rebuilds projections in staging tables, and swaps them in at once."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _COLUMNS = {
     "staged_labels": ("key", "value", "started_at", "run_id"),
 }
 _LIKE = {"staged_ids": "runs", "staged_runs": "runs", "staged_labels": "run_labels"}
-_HERE = "run_id IN (SELECT run_id FROM staged_ids)"
+_IS_STAGED = "run_id IN (SELECT run_id FROM staged_ids)"
 
 
 @contextlib.contextmanager
 def staging_tables(connection: Connection) -> Iterator[None]:
-    """Room beside the projections for rows that will replace theirs."""
+    """Create temporary tables for rows that will replace projections."""
     for table, columns in _COLUMNS.items():
         like = f"SELECT {', '.join(columns)} FROM {_LIKE[table]} WHERE 1 = 0"
         connection.execute(f"CREATE TEMPORARY TABLE {table} AS {like}")
     try:
         yield
     except BaseException:
-        # A transaction that failed takes the room with it, and would hide the reason now.
+        # On Postgres the failed transaction drops the tables; doing it here would hide the error.
         if not connection.postgres:
             _clear(connection)
         raise
@@ -45,7 +45,7 @@ def staging_tables(connection: Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def savepoint(connection: Connection) -> Iterator[None]:
-    """Reads that may fail without failing the transaction that they are in."""
+    """Let reads in the block fail without failing the transaction."""
     if not connection.postgres:
         yield
         return
@@ -64,7 +64,7 @@ def stage_rows(
     rows: Sequence[Sequence[Any]],
     labels: Sequence[Sequence[Any]],
 ) -> None:
-    """Put rows and labels of runs beside the projections, which hold nothing else of these runs."""
+    """Insert rows and labels of runs into the staging tables, which have none of these runs yet."""
     _insert(connection, "staged_ids", [(run_id,) for run_id in run_ids])
     _insert(connection, "staged_runs", rows)
     _insert(connection, "staged_labels", labels)
@@ -73,13 +73,13 @@ def stage_rows(
 def swap_in(
     connection: Connection, wrong: DiskQueue[RollupMismatch | MissingRollup] | None
 ) -> None:
-    """Move the staged rows into place, but for runs that were recorded or pruned meanwhile.
+    """Replace projections by the staged rows, except of runs recorded or pruned meanwhile.
 
-    With ``wrong``, which is told where it did not, all usage adds up to what the runs do then: see
-    ``rollup_check.mend``. Else it does where it did before.
+    With ``wrong``, repair all rollups and record mismatches there; otherwise only keep those
+    rollups consistent that were so before.
     """
     if connection.postgres:
-        # Readers go on; a writer waits, whose newer row would otherwise be replaced by ours.
+        # Readers continue. Writers wait, since our row would replace their newer one.
         connection.execute("LOCK TABLE runs IN EXCLUSIVE MODE")
     connection.execute(
         "DELETE FROM staged_ids WHERE run_id IN (SELECT r.run_id FROM runs AS r"
@@ -90,7 +90,7 @@ def swap_in(
         "DELETE FROM staged_ids WHERE run_id IN (SELECT s.run_id FROM staged_runs AS s"
         " WHERE s.projected_seq < (SELECT min(seq) FROM events WHERE events.run_id = s.run_id))"
     )
-    days = set() if wrong is not None else _right_days(connection)
+    days = set() if wrong is not None else _consistent_days(connection)
     _replace(connection)
     if wrong is not None:
         usage_rollup_check.repair(connection, wrong=wrong)
@@ -98,23 +98,23 @@ def swap_in(
         usage_rollup_check.repair(connection, day=day)
 
 
-def _right_days(connection: Connection) -> set[int]:
-    """The days of the runs that are replaced whose usage adds up to what their runs do."""
+def _consistent_days(connection: Connection) -> set[int]:
+    """Return the days of the replaced runs whose rollups are consistent."""
     columns = ", ".join(UsageContribution._fields)
     days = set()
     for table in ("runs", "staged_runs"):
-        rows = connection.all(f"SELECT {columns} FROM {table} WHERE {_HERE}")
+        rows = connection.all(f"SELECT {columns} FROM {table} WHERE {_IS_STAGED}")
         days |= usage_rollups.days_of(map(UsageContribution._make, rows))
     return {day for day in days if not list(usage_rollup_check.differences(connection, day=day))}
 
 
 def _replace(connection: Connection) -> None:
     for table in ("runs", "run_labels"):
-        connection.execute(f"DELETE FROM {table} WHERE {_HERE}")
+        connection.execute(f"DELETE FROM {table} WHERE {_IS_STAGED}")
     for staged in ("staged_runs", "staged_labels"):
         names = ", ".join(_COLUMNS[staged])
         connection.execute(
-            f"INSERT INTO {_LIKE[staged]} ({names}) SELECT {names} FROM {staged} WHERE {_HERE}"
+            f"INSERT INTO {_LIKE[staged]} ({names}) SELECT {names} FROM {staged} WHERE {_IS_STAGED}"
         )
 
 

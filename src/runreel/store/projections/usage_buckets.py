@@ -6,16 +6,17 @@ from typing import NamedTuple
 
 from runreel.model.timestamps import from_micros
 
-# Spans of time in quarters of an hour: every time zone's days begin on a quarter.
+# Spans in quarters of an hour: the days of every time zone start on a quarter.
 QUARTER, HOUR, DAY = 1, 4, 96
 MICROS = 900_000_000
-# What there are few of beside runs; a thread has about as many rows here as it has runs.
+# Columns with few distinct values; a thread, for one, has about as many rows here as runs.
 DIMENSIONS = ("source", "status", "assistant_id", "model")
 SPANS = {"": (QUARTER, HOUR), **dict.fromkeys(DIMENSIONS, (QUARTER, HOUR, DAY))}
 _MINUTE = len("1970-01-01T00:00")
 _NAMES = {QUARTER: "quarter", HOUR: "hour", DAY: "day"}
 
-# A sum of 64-bit counts can be wider: SQLite fails then. The two parts of a count never add up so.
+# A sum of 64-bit counts may need more bits, and SQLite fails then. The sums of these two parts
+# never do.
 TOKEN_LIMB = 1_000_000_000
 TOKENS = ("input_text_tokens", "completion_tokens", "total_tokens")
 COUNTS = (
@@ -26,7 +27,7 @@ SUMS = ", ".join(f"sum({name})" for name in COUNTS)
 
 
 class UsageContribution(NamedTuple):
-    """The columns of a row of ``runs`` that its usage is added up by, and its usage."""
+    """The columns of a row of ``runs`` that determine its buckets, and its usage."""
 
     recording: str
     started_at: int
@@ -40,10 +41,9 @@ class UsageContribution(NamedTuple):
 
 
 class RollupBucket(NamedTuple):
-    """Runs that began within ``span`` quarters from ``start`` on, counted since 1970.
+    """The runs that started within ``span`` quarters from ``start`` on, counted since 1970.
 
-    Those of one value of a dimension, or of none where it is not ``named``; dimension ``""`` is
-    all of them.
+    They have one value of a dimension, or none if ``named`` is 0. Dimension ``""`` is all runs.
     """
 
     dimension: str
@@ -54,7 +54,7 @@ class RollupBucket(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The table, time and value of it."""
+        """Its table, time and value, for messages."""
         time = from_micros(self.start * MICROS).isoformat(timespec="minutes")
         when = f"{_NAMES[self.span]} {time[:_MINUTE]}Z"
         if not self.dimension:
@@ -64,7 +64,7 @@ class RollupBucket(NamedTuple):
 
 
 class RollupMismatch(NamedTuple):
-    """A bucket that does not hold what it should: see ``COUNTS``."""
+    """A bucket whose stored counts are wrong: see ``COUNTS``."""
 
     bucket: RollupBucket
     stored: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Reports of usage, asked of what it adds up to, or of the runs themselves."""
+"""Usage reports, read from the rollups or from the runs themselves."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
     from runreel.store.projections.filter_planner import FilterPlan
 
     Statement = tuple[str, list[Any]]
-    # From a start up to but not another; None is without end.
+    # The first start and the one after the last; None is unbounded.
     Starts = tuple[int | None, int | None]
-    # From which start on a time zone is how many seconds ahead of UTC, in order.
-    Ahead = Sequence[tuple[int, int]]
+    # Starts and the time zone's UTC offset in seconds from then on, in order.
+    UtcOffsets = Sequence[tuple[int, int]]
 
 _PARTS = (f"r.{tokens} {operator} {TOKEN_LIMB}" for tokens in TOKENS for operator in ("/", "%"))
 _OF_RUNS = ", ".join(
     ("count(*)", "count(r.total_tokens)", *(f"coalesce(sum({part}), 0)" for part in _PARTS))
 )
 _ADDED_UP = ", ".join(f"sum(u.{name})" for name in COUNTS)
-# Division cuts towards zero: days are counted from one before all of them.
+# Integer division rounds to zero, so days are counted from before all of them.
 _EARLIER = 1_000_000_000
 
-# Skips from day to day along the index of the runs' start.
+# Jumps from day to day in the index on the runs' start.
 _FIRST_DAY = f"SELECT {usage_rollups.start_of('min(started_at)', DAY)} FROM runs"
 _DAYS = (
     f"WITH RECURSIVE found(day) AS ({_FIRST_DAY} WHERE started_at >= ? UNION ALL"
@@ -53,31 +53,33 @@ _DAYS = (
 _MANY_DAYS = 10_000
 
 
-class _Asked(NamedTuple):
-    """What a report is by, of which runs; ``ahead`` if it is by day."""
+class _Query(NamedTuple):
+    """What a report groups by, and of which runs; ``utc_offsets`` if it is by day."""
 
     columns: Sequence[str]
-    chosen: RunFilter
-    led: FilterPlan
-    ahead: Ahead | None
+    run_filter: RunFilter
+    filter_plan: FilterPlan
+    utc_offsets: UtcOffsets | None
 
 
 def days(connection: Connection, run_filter: RunFilter) -> Sequence[int]:
-    """The days of UTC, since the epoch and in order, that runs began on in the time asked for.
+    """Return the UTC days since the epoch on which runs started, within the filter's times.
 
-    There may be others among them.
+    They are in order. Days without runs may be among them.
     """
     bounds = {"started_at >= ?": run_filter.since, "started_at < ?": run_filter.until}
-    told = {sql: to_micros(moment) for sql, moment in bounds.items() if moment is not None}
-    within = where_clause([*told])
+    bound_values = {sql: to_micros(time) for sql, time in bounds.items() if time is not None}
+    within = where_clause([*bound_values])
     ends = [f"(SELECT {end}(started_at) FROM runs{within})" for end in ("min", "max")]
-    first, last = connection.one(f"SELECT {', '.join(ends)}", [*told.values(), *told.values()])
+    first, last = connection.one(
+        f"SELECT {', '.join(ends)}", [*bound_values.values(), *bound_values.values()]
+    )
     if first is None:
         return ()
-    whole = range(first // MICROS // DAY, last // MICROS // DAY + 1)
-    if len(whole) < _MANY_DAYS:
-        return whole
-    # Some programs write year 1 for a time that they do not know.
+    all_days = range(first // MICROS // DAY, last // MICROS // DAY + 1)
+    if len(all_days) < _MANY_DAYS:
+        return all_days
+    # Some programs write year 1 for an unknown time.
     return [int(day) for (day,) in connection.all(_DAYS, (first, last))]
 
 
@@ -86,83 +88,84 @@ def usage(
     columns: Sequence[str],
     run_filter: RunFilter,
     *,
-    utc_offsets: Ahead | None = None,
+    utc_offsets: UtcOffsets | None = None,
 ) -> list[tuple[Any, ...]]:
-    """Runs, known runs and sums of tokens by ``columns`` of ``runs`` or ``label:K``.
+    """Return runs, known runs and sums of tokens by ``columns`` of ``runs`` or ``label:K``.
 
-    Each row is a group's values, led by the day since the epoch that the runs began on where a
-    time zone is told that is so many seconds ``ahead``, then runs, known, input, completion, total.
-    Sums are exact whatever their size. A group may come in several rows.
+    A row has the values of its group, then runs, known, input, completion, total. With
+    ``utc_offsets`` it begins with the day since the epoch on which its runs started. Sums are exact
+    at any size. A group may come in several rows.
     """
-    asked = _Asked(columns, run_filter, plan_filter(connection, run_filter), utc_offsets)
-    statements = [*_added_up(asked)] or [_of_runs(asked)]
-    # One statement sees one moment.
+    query = _Query(columns, run_filter, plan_filter(connection, run_filter), utc_offsets)
+    statements = [*_rollup_statements(query)] or [_runs_statement(query)]
+    # A single statement reads one snapshot.
     sql = " UNION ALL ".join(text for text, _ in statements)
     parameters = [value for _, values in statements for value in values]
     return [_summed(row) for row in connection.all(sql, parameters) if row[-len(COUNTS)]]
 
 
-def _added_up(asked: _Asked) -> Iterator[Statement]:
-    """Statements on what usage adds up to and on the runs that are not in it; none if it cannot.
+def _rollup_statements(query: _Query) -> Iterator[Statement]:
+    """Yield statements on the rollups, and on the runs that they lack; none if they do not fit.
 
-    These are runs that are still recorded, and those in the quarters that the time asked for
-    begins and ends in.
+    The rollups lack open runs, and those in the quarters in which the filter's times begin and end.
     """
-    chosen = asked.chosen
-    told = _dimension(asked)
+    run_filter = query.run_filter
+    dimension = _dimension(query)
     since, until = (
-        None if moment is None else to_micros(moment) for moment in (chosen.since, chosen.until)
+        None if time is None else to_micros(time) for time in (run_filter.since, run_filter.until)
     )
     first = None if since is None else -(-since // MICROS)
     last = None if until is None else until // MICROS
-    if told is None or (first is not None and last is not None and first >= last):
+    if dimension is None or (first is not None and last is not None and first >= last):
         return
-    for span, starts in _spans((first, last), _longest(told[0], asked.ahead)):
-        yield _buckets(asked, *told, span, starts)
-    yield _of_runs(asked, "r.recording = 'open'", "r.recording <> 'closed'")
-    for end, moment, border in (("<", since, first), (">=", until, last)):
-        if moment is not None and border is not None and moment != border * MICROS:
+    for span, starts in _spans((first, last), _longest(dimension[0], query.utc_offsets)):
+        yield _buckets_statement(query, *dimension, span, starts)
+    yield _runs_statement(query, "r.recording = 'open'", "r.recording <> 'closed'")
+    for end, time, border in (("<", since, first), (">=", until, last)):
+        if time is not None and border is not None and time != border * MICROS:
             cut = f"r.started_at {end} {border * MICROS}"
-            yield _of_runs(asked, "r.recording <> 'open'", cut)
+            yield _runs_statement(query, "r.recording <> 'open'", cut)
 
 
-def _dimension(asked: _Asked) -> tuple[str, tuple[str | None, ...]] | None:
-    """The one dimension that is grouped by or asked for, and its values; ``""`` is all runs.
+def _dimension(query: _Query) -> tuple[str, tuple[str | None, ...]] | None:
+    """Return the one dimension that is grouped by or filtered, and its values; ``""`` is all runs.
 
-    None where there are several, or something else is.
+    None if there are several dimensions, or any other column or filter.
     """
-    chosen, columns = asked.chosen, asked.columns
-    whole = () if chosen.status is None else chosen.status.whole
-    if chosen.status is not None and (not whole or chosen.status != StatusChoice(whole)):
+    run_filter, columns = query.run_filter, query.columns
+    statuses = () if run_filter.status is None else run_filter.status.whole
+    if run_filter.status is not None and (
+        not statuses or run_filter.status != StatusChoice(statuses)
+    ):
         return None
     values = {
-        "source": chosen.source,
-        "status": tuple(one.name for one in whole),
-        "assistant_id": chosen.assistant,
-        "model": chosen.model,
+        "source": run_filter.source,
+        "status": tuple(one.name for one in statuses),
+        "assistant_id": run_filter.assistant,
+        "model": run_filter.model,
     }
-    # Whatever else is asked for has no sums.
+    # There are no sums for other filters.
     kept = RunFilter(
-        **{name: getattr(chosen, name) for name in ("status", "source", "assistant", "model")},
-        **{name: getattr(chosen, name) for name in ("since", "until", "stale")},
+        **{name: getattr(run_filter, name) for name in ("status", "source", "assistant", "model")},
+        **{name: getattr(run_filter, name) for name in ("since", "until", "stale")},
     )
     found = {*columns, *(dimension for dimension, value in values.items() if value)}
-    if chosen != kept or len(columns) > 1 or len(found) > 1 or not found.issubset(DIMENSIONS):
+    if run_filter != kept or len(columns) > 1 or len(found) > 1 or not found.issubset(DIMENSIONS):
         return None
     dimension = next(iter(found), "")
     return dimension, tuple(dict.fromkeys(map(index_key, values.get(dimension, ()))))
 
 
-def _longest(dimension: str, ahead: Ahead | None) -> int:
-    """The longest span that what is asked for can be made of."""
-    if ahead is None:
+def _longest(dimension: str, utc_offsets: UtcOffsets | None) -> int:
+    """Return the longest span whose buckets can answer the query."""
+    if utc_offsets is None:
         return DAY if dimension else HOUR
-    hourly = all(start % HOUR == 0 and seconds % 3_600 == 0 for start, seconds in ahead)
+    hourly = all(start % HOUR == 0 and seconds % 3_600 == 0 for start, seconds in utc_offsets)
     return HOUR if hourly else QUARTER
 
 
 def _spans(starts: Starts, longest: int) -> Iterator[tuple[int, Starts]]:
-    """The spans of the buckets to be read, and between which starts: the longest, and the rest."""
+    """Yield the spans of the buckets to read with their starts: the longest, then the rest."""
     first, last = starts
     begin = None if first is None else -(-first // longest) * longest
     end = None if last is None else last // longest * longest
@@ -176,15 +179,15 @@ def _spans(starts: Starts, longest: int) -> Iterator[tuple[int, Starts]]:
         yield QUARTER, (end, last)
 
 
-def _buckets(
-    asked: _Asked, dimension: str, values: Sequence[str | None], span: int, starts: Starts
+def _buckets_statement(
+    query: _Query, dimension: str, values: Sequence[str | None], span: int, starts: Starts
 ) -> Statement:
-    """A statement on what usage adds up to."""
+    """Return a statement on the rollups."""
     where = ["u.span = ?"]
     parameters: list[Any] = [span]
     tables, time = "usage_by_value AS u" if dimension else "usage_by_time AS u", "u"
-    if values and asked.ahead is not None:
-        # A value is looked up at each time: many others may have been counted then.
+    if values and query.utc_offsets is not None:
+        # A value is looked up at each time, to skip the many others that may be counted then.
         times = f"(SELECT DISTINCT start FROM usage_by_time WHERE span = {span}) AS t"
         tables, time = f"{times} CROSS JOIN {tables}", "t"
         where.append("u.start = t.start")
@@ -198,22 +201,24 @@ def _buckets(
     if values:
         where += [f"u.value IN ({', '.join('?' * len(values))})", "u.named = 1"]
         parameters += values
-    columns = [] if asked.ahead is None else [_day_of("u.start", "u.start", 1, asked.ahead)]
-    columns += ["CASE u.named WHEN 1 THEN u.value END"] * len(asked.columns)
+    columns = (
+        [] if query.utc_offsets is None else [_day_of("u.start", "u.start", 1, query.utc_offsets)]
+    )
+    columns += ["CASE u.named WHEN 1 THEN u.value END"] * len(query.columns)
     sql = f"SELECT {', '.join([*columns, _ADDED_UP])} FROM {tables}{where_clause(where)}"
     return sql + _group_by(columns), parameters
 
 
-def _of_runs(asked: _Asked, *also: str) -> Statement:
-    """A statement on the runs themselves, of which more conditions hold."""
-    where, parameters = asked.led.where()
+def _runs_statement(query: _Query, *also: str) -> Statement:
+    """Return a statement on the runs themselves; ``also`` are further conditions."""
+    where, parameters = query.filter_plan.where()
     joins = ""
     joined: list[Any] = []
     columns = []
-    if asked.ahead is not None:
+    if query.utc_offsets is not None:
         start = usage_rollups.start_of("r.started_at")
-        columns.append(_day_of(start, "r.started_at", MICROS, asked.ahead))
-    for number, column in enumerate(asked.columns):
+        columns.append(_day_of(start, "r.started_at", MICROS, query.utc_offsets))
+    for number, column in enumerate(query.columns):
         if column.startswith("label:"):
             joins += (
                 f" LEFT JOIN run_labels AS g{number}"
@@ -223,19 +228,20 @@ def _of_runs(asked: _Asked, *also: str) -> Statement:
             columns.append(f"g{number}.value")
         else:
             columns.append(f"r.{column}")
-    tables = f"{asked.led.tables}{joins}{where_clause([*where, *also])}"
+    tables = f"{query.filter_plan.tables}{joins}{where_clause([*where, *also])}"
     sql = f"SELECT {', '.join([*columns, _OF_RUNS])} FROM {tables}"
     return sql + _group_by(columns), [*joined, *parameters]
 
 
-def _day_of(start: str, time: str, length: int, ahead: Ahead) -> str:
-    """SQL for the day since the epoch that a start of a quarter of an hour is on.
+def _day_of(start: str, time: str, length: int, utc_offsets: UtcOffsets) -> str:
+    """Return SQL for the day since the epoch that contains a start in quarters of an hour.
 
-    ``time`` is told from another faster: it has so much ``length`` for each quarter.
+    ``time`` is faster to compare: it counts ``length`` per quarter.
     """
-    seconds = str(ahead[-1][1]) if ahead else "0"
+    seconds = str(utc_offsets[-1][1]) if utc_offsets else "0"
     cases = [
-        f"WHEN {time} < {stop * length} THEN {told}" for (_, told), (stop, _) in pairwise(ahead)
+        f"WHEN {time} < {stop * length} THEN {offset}"
+        for (_, offset), (stop, _) in pairwise(utc_offsets)
     ]
     if cases:
         seconds = f"CASE {' '.join(cases)} ELSE {seconds} END"

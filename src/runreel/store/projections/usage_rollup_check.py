@@ -1,4 +1,4 @@
-"""What usage adds up to, compared with the runs themselves, and made what it should be."""
+"""Compares the usage rollups with the runs themselves, and repairs them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from runreel.store.projections.usage_buckets import (
     RollupBucket,
     RollupMismatch,
 )
-from runreel.store.projections.usage_rollups import bucket_changes, floored, row_of, start_of
+from runreel.store.projections.usage_rollups import bucket_changes, floored, start_of, table_and_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,10 +42,10 @@ _OF_ONE = (
 )
 _PLACE = "span, start, value, named"
 _ADDED_UP = ", ".join(f"sum({name}) AS {name}" for name in COUNTS)
-_SIDES = [[f"{side}_{name}" for name in COUNTS] for side in ("stored", "due")]
+_SIDES = [[f"{side}_{name}" for name in COUNTS] for side in ("stored", "expected")]
 _STAGED = (
     f"CREATE TEMPORARY TABLE staged_usage AS SELECT dimension, {_PLACE}, "
-    + ", ".join(f"{name} AS {side}_{name}" for side in ("stored", "due") for name in COUNTS)
+    + ", ".join(f"{name} AS {side}_{name}" for side in ("stored", "expected") for name in COUNTS)
     + " FROM usage_by_value WHERE 1 = 0"
 )
 _KEY = len(RollupBucket._fields)
@@ -56,14 +56,14 @@ _dimension = attrgetter("bucket.dimension")
 
 
 class MissingRollup(NamedTuple):
-    """A dimension of which nothing is stored at all, and how many buckets there are to be."""
+    """A dimension without any stored bucket, and how many it should have."""
 
     dimension: str
     expected: int
 
     @property
     def name(self) -> str:
-        """The table, and what of it."""
+        """Its table and dimension, for messages."""
         return f"usage_by_value {self.dimension}" if self.dimension else "usage_by_time"
 
 
@@ -73,12 +73,12 @@ def differences(
     *,
     day: int | None = None,
 ) -> Iterator[RollupMismatch | MissingRollup]:
-    """The buckets that do not hold what the runs add up to, of a day or of all, in order.
+    """Yield the wrong buckets of a day, or of all days, in order.
 
-    ``moves`` are rows of ``runs`` that are not what they should be, and what they should be. Call
-    it inside of a snapshot. ``day`` is counted in quarters, like the start of its bucket.
+    ``row_changes`` are pairs (stored, expected) of rows of ``runs`` that are known to be wrong.
+    Call it inside a snapshot. ``day`` is the start of its bucket, in quarters of an hour.
     """
-    for dimension, found in groupby(_differing(connection, row_changes, day), key=_dimension):
+    for dimension, found in groupby(_mismatches(connection, row_changes, day), key=_dimension):
         if _holds_nothing(connection, dimension):
             yield MissingRollup(dimension, sum(1 for _ in found))
         else:
@@ -86,7 +86,7 @@ def differences(
 
 
 def is_consistent(connection: Connection) -> bool:
-    """Whether usage is what the runs add up to."""
+    """True if every rollup is the sum of its runs."""
     with damage.snapshot(connection):
         return next(differences(connection), None) is None
 
@@ -97,10 +97,10 @@ def repair(
     day: int | None = None,
     wrong: DiskQueue[RollupMismatch | MissingRollup] | None = None,
 ) -> None:
-    """Have usage add up to what the runs do, of a day or in all.
+    """Make the rollups of a day, or all of them, the sums of their runs.
 
-    ``wrong`` is told where it did not, as ``differences`` tells it. Call it in a transaction in
-    which nobody else may end runs.
+    Mismatches are added to ``wrong``, as ``differences`` returns them. Call it in a transaction in
+    which no other connection can end runs.
     """
     connection.execute(_STAGED)
     for dimension in sorted(SPANS):
@@ -121,15 +121,15 @@ def _holds_nothing(connection: Connection, dimension: str) -> bool:
 
 
 def _insert_missing(connection: Connection, dimension: str, day: int | None) -> int:
-    """Make all buckets of a dimension that has none; how many."""
+    """Insert all buckets of a dimension that has none; return how many."""
     table, key, _ = _rows_of(dimension)
-    place = _PLACE if dimension else "span, start"
-    due, parts = _expected_sql(connection, dimension, day)
-    what = f"'{dimension}', {place}" if dimension else place
+    key_columns = _PLACE if dimension else "span, start"
+    with_clause, parts = _expected_sql(connection, dimension, day)
+    columns = f"'{dimension}', {key_columns}" if dimension else key_columns
     sql = (
-        f"INSERT INTO {table} ({key}, slot, {', '.join(COUNTS)}) {due}"
-        f" SELECT {what}, 0, {_ADDED_UP} FROM ({' UNION ALL '.join(parts)}) AS each_one"
-        f" GROUP BY {place}"
+        f"INSERT INTO {table} ({key}, slot, {', '.join(COUNTS)}) {with_clause}"
+        f" SELECT {columns}, 0, {_ADDED_UP} FROM ({' UNION ALL '.join(parts)}) AS each_one"
+        f" GROUP BY {key_columns}"
     )
     return int(connection.execute(sql).rowcount)
 
@@ -137,50 +137,54 @@ def _insert_missing(connection: Connection, dimension: str, day: int | None) -> 
 def _rewrite_wrong(
     connection: Connection, dimension: str, day: int | None
 ) -> Iterator[RollupMismatch]:
-    """Make all buckets of a dimension what they should be; those that were not."""
-    sql = f"SELECT '{dimension}', wrong.* FROM ({_unequal(connection, dimension, day)}) AS wrong"
+    """Rewrite the wrong buckets of a dimension; yield what was wrong."""
+    sql = (
+        f"SELECT '{dimension}', wrong.* FROM ({_unequal_sql(connection, dimension, day)}) AS wrong"
+    )
     connection.execute(f"INSERT INTO staged_usage {sql}")
     table, key, _ = _rows_of(dimension)
-    those = f"FROM staged_usage WHERE dimension = '{dimension}'"
-    connection.execute(f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} {those})")
-    some = " OR ".join(f"{name} <> 0" for name in _SIDES[1])
+    from_staged = f"FROM staged_usage WHERE dimension = '{dimension}'"
+    connection.execute(f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} {from_staged})")
+    is_not_empty = " OR ".join(f"{name} <> 0" for name in _SIDES[1])
     connection.execute(
         f"INSERT INTO {table} ({key}, slot, {', '.join(COUNTS)})"
-        f" SELECT {key}, 0, {', '.join(_SIDES[1])} {those} AND ({some})"
+        f" SELECT {key}, 0, {', '.join(_SIDES[1])} {from_staged} AND ({is_not_empty})"
     )
-    return map(_wrong_of, _streamed(connection, f"SELECT * {those} ORDER BY {_PLACE}"))
+    return map(_to_mismatch, _streamed(connection, f"SELECT * {from_staged} ORDER BY {_PLACE}"))
 
 
-def _differing(
-    connection: Connection, moves: Iterable[ContributionChange], day: int | None
+def _mismatches(
+    connection: Connection, row_changes: Iterable[ContributionChange], day: int | None
 ) -> Iterator[RollupMismatch]:
-    more = bucket_changes(moves)
-    moved = (RollupMismatch(bucket, (), ()) for bucket in sorted(more))
-    for bucket, some in groupby(heapq.merge(_found(connection, day), moved, key=_of), key=_of):
-        _, stored, due = next(some)
+    changes = bucket_changes(row_changes)
+    moved = (RollupMismatch(bucket, (), ()) for bucket in sorted(changes))
+    for bucket, group in groupby(
+        heapq.merge(_stored_mismatches(connection, day), moved, key=_of), key=_of
+    ):
+        _, stored, expected = next(group)
         if not stored:
-            stored = due = _stored(connection, bucket)
-        if bucket in more:
-            due = tuple(map(sum, zip(due, more[bucket], strict=True)))
-        if stored != due:
-            yield RollupMismatch(bucket, stored, due)
+            stored = expected = _stored(connection, bucket)
+        if bucket in changes:
+            expected = tuple(map(sum, zip(expected, changes[bucket], strict=True)))
+        if stored != expected:
+            yield RollupMismatch(bucket, stored, expected)
 
 
-def _wrong_of(row: Row) -> RollupMismatch:
+def _to_mismatch(row: Row) -> RollupMismatch:
     return RollupMismatch(RollupBucket._make(row[:_KEY]), row[_KEY:_SIDE], row[_SIDE:])
 
 
-def _found(connection: Connection, day: int | None) -> Iterator[RollupMismatch]:
-    """The buckets that do not hold what the rows of ``runs`` add up to, in order."""
+def _stored_mismatches(connection: Connection, day: int | None) -> Iterator[RollupMismatch]:
+    """Yield the buckets that differ from the rows of ``runs``, in order."""
     for dimension in sorted(SPANS):
-        sql = f"{_unequal(connection, dimension, day)} ORDER BY {_PLACE}"
+        sql = f"{_unequal_sql(connection, dimension, day)} ORDER BY {_PLACE}"
         for row in _streamed(connection, sql):
-            # Postgres adds its integers up as another type.
-            yield _wrong_of((dimension, *row[:4], *map(int, row[4:])))
+            # Postgres returns sums of integers as another type.
+            yield _to_mismatch((dimension, *row[:4], *map(int, row[4:])))
 
 
 def _streamed(connection: Connection, sql: str) -> Iterator[Row]:
-    """The rows of a query inside of a transaction, few of which are held."""
+    """Yield the rows of a query inside a transaction; few are in memory."""
     if not connection.postgres:
         yield from connection.execute(sql)
         return
@@ -190,23 +194,23 @@ def _streamed(connection: Connection, sql: str) -> Iterator[Row]:
     connection.execute("CLOSE wrong_usage")
 
 
-def _unequal(connection: Connection, dimension: str, day: int | None) -> str:
-    """SQL for the buckets of a dimension that do not hold what the runs add up to."""
-    due, parts = _expected_sql(connection, dimension, day)
+def _unequal_sql(connection: Connection, dimension: str, day: int | None) -> str:
+    """Return SQL for the buckets of a dimension that differ from the runs."""
+    with_clause, parts = _expected_sql(connection, dimension, day)
     sides = [f"SELECT 0 AS side, kept.* FROM ({_stored_sql(dimension, day)}) AS kept"]
     sides += [f"SELECT 1, each_one.* FROM ({part}) AS each_one" for part in parts]
-    told = [
+    sums = [
         [f"sum(CASE side WHEN {side} THEN {name} ELSE 0 END)" for name in COUNTS] for side in (0, 1)
     ]
-    unequal = " OR ".join(f"{one} <> {other}" for one, other in zip(*told, strict=True))
+    unequal = " OR ".join(f"{one} <> {other}" for one, other in zip(*sums, strict=True))
     return (
-        f"{due} SELECT {_PLACE}, {', '.join(told[0] + told[1])}"
+        f"{with_clause} SELECT {_PLACE}, {', '.join(sums[0] + sums[1])}"
         f" FROM ({' UNION ALL '.join(sides)}) AS both_sides GROUP BY {_PLACE} HAVING {unequal}"
     )
 
 
 def _rows_of(dimension: str) -> tuple[str, str, str]:
-    """The table of a dimension, its key without the slot, and SQL for which rows it has there."""
+    """Return the table of a dimension, its key without the slot, and SQL to select its rows."""
     spans = f"span IN ({', '.join(map(str, SPANS[dimension]))})"
     if not dimension:
         return "usage_by_time", "span, start", spans
@@ -214,7 +218,7 @@ def _rows_of(dimension: str) -> tuple[str, str, str]:
 
 
 def _stored_sql(dimension: str, day: int | None) -> str:
-    """SQL for what buckets hold."""
+    """Return SQL for the stored counts of buckets."""
     table, _, where = _rows_of(dimension)
     if day is not None:
         where += f" AND start >= {day} AND start < {day + DAY}"
@@ -223,24 +227,24 @@ def _stored_sql(dimension: str, day: int | None) -> str:
 
 
 def _expected_sql(connection: Connection, dimension: str, day: int | None) -> tuple[str, list[str]]:
-    """SQL for what buckets should hold: what goes before a query, and its parts to be added up."""
+    """Return SQL for the expected counts: a WITH clause, and the SELECTs whose rows to sum."""
     shortest, *longer = SPANS[dimension]
-    each = _of_each(dimension, shortest, day, binary=connection.postgres)
+    each = _contributions_sql(dimension, shortest, day, binary=connection.postgres)
     counts = ", ".join(COUNTS)
-    parts = [f"SELECT {shortest} AS span, start, value, named, {counts} FROM due"]
+    parts = [f"SELECT {shortest} AS span, start, value, named, {counts} FROM expected"]
     for span in longer:
-        # There are fewer of the shortest than there are runs.
+        # Sums of the shortest span: there are fewer of them than runs.
         start = f"{floored('start', span)} * {span}"
-        parts.append(f"SELECT {span}, {start}, value, named, {counts} FROM due")
-    due = (
-        f"WITH due AS (SELECT start, value, named, {_ADDED_UP} FROM ({each}) AS each_run"
+        parts.append(f"SELECT {span}, {start}, value, named, {counts} FROM expected")
+    with_clause = (
+        f"WITH expected AS (SELECT start, value, named, {_ADDED_UP} FROM ({each}) AS each_run"
         f" GROUP BY start, value, named)"
     )
-    return due, parts
+    return with_clause, parts
 
 
-def _of_each(dimension: str, span: int, day: int | None, *, binary: bool) -> str:
-    """SQL for what each run adds to buckets."""
+def _contributions_sql(dimension: str, span: int, day: int | None, *, binary: bool) -> str:
+    """Return SQL for what each run adds to buckets."""
     value, named = "''", "1"
     if dimension:
         collation = ' COLLATE "C"' if binary else ""
@@ -256,7 +260,7 @@ def _of_each(dimension: str, span: int, day: int | None, *, binary: bool) -> str
 
 
 def _stored(connection: Connection, bucket: RollupBucket) -> tuple[int, ...]:
-    table, key, values = row_of(bucket)
+    table, key, values = table_and_key(bucket)
     where = " AND ".join(f"{name} = ?" for name in key)
     found = connection.one(f"SELECT {SUMS} FROM {table} WHERE {where}", values)
     return tuple(int(count or 0) for count in found)

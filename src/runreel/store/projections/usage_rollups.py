@@ -1,9 +1,9 @@
-"""Usage of runs added up beside them: the writer of ``usage_by_time`` and ``usage_by_value``.
+"""The writer of the usage rollups ``usage_by_time`` and ``usage_by_value``.
 
-What is wrong in them is set right by ``rollup_check``.
+``usage_rollup_check`` finds and repairs wrong rollups.
 
-Runs that are still being recorded are not in it: their rows change all the while, and there are
-few of them. A run comes in when its recording ends, in the transaction that says so.
+Open runs are not included: their rows change all the time, and there are few of them. A run is
+added in the transaction in which its recording ends.
 """
 
 from __future__ import annotations
@@ -35,36 +35,36 @@ _TIME_KEY, _VALUE_KEY = ("span", "start"), RollupBucket._fields
 
 
 def bucket_changes(row_changes: Iterable[ContributionChange]) -> Changes:
-    """What is to be added to which buckets when rows of ``runs`` change from one to the other."""
-    found: Changes = defaultdict(lambda: [0] * len(COUNTS))
+    """Return the counts to add to buckets for these changes of rows of ``runs``."""
+    sums_by_bucket: Changes = defaultdict(lambda: [0] * len(COUNTS))
     for before, after in row_changes:
         for row, sign in ((before, -1), (after, 1)):
             if row is None or row.recording == OPEN:
                 continue
-            counts = _of_one(row)
-            for bucket in _buckets(row):
-                sums = found[bucket]
-                for place, count in enumerate(counts):
-                    sums[place] += sign * count
-    return {bucket: sums for bucket, sums in found.items() if any(sums)}
+            counts = _counts_of(row)
+            for bucket in _buckets_of(row):
+                sums = sums_by_bucket[bucket]
+                for index, count in enumerate(counts):
+                    sums[index] += sign * count
+    return {bucket: sums for bucket, sums in sums_by_bucket.items() if any(sums)}
 
 
 def apply_changes(connection: Connection, row_changes: Iterable[ContributionChange]) -> None:
-    """Follow rows of ``runs`` that have just been changed from one to the other.
+    """Update the rollups for rows of ``runs`` that have just changed.
 
-    Call it last in a transaction that keeps others from these rows.
+    Call it last in a transaction that has locked these rows.
     """
     found = bucket_changes(row_changes)
     if not found:
         return
     emptied = [bucket for bucket, sums in found.items() if bucket.dimension and sums[0] < 0]
     if emptied and connection.postgres:
-        # Of two that take the last runs out of a bucket, one has to see that it is empty.
+        # If two transactions remove the last runs of a bucket, one of them must see it empty.
         connection.execute("LOCK TABLE usage_by_value IN SHARE ROW EXCLUSIVE MODE")
-    # Everybody in one order: then no two wait for each other.
+    # Every transaction uses the same order, to avoid deadlocks.
     ordered = sorted(found.items())
     _add(connection, ordered)
-    # What a run was about goes with it.
+    # An empty bucket would still reveal the value of a deleted run.
     key = " AND ".join(f"{name} = ?" for name in _VALUE_KEY)
     empty = f"(SELECT sum(runs) FROM usage_by_value WHERE {key}) = 0"
     for bucket in emptied:
@@ -73,7 +73,7 @@ def apply_changes(connection: Connection, row_changes: Iterable[ContributionChan
 
 
 def totals(counts: Sequence[int]) -> dict[str, int] | None:
-    """The counts of a bucket for people, None where it has none."""
+    """Return the counts of a bucket for display, None if it has none."""
     if not any(counts):
         return None
     runs, known, given_high, given_low, made_high, made_low, all_high, all_low = counts
@@ -87,22 +87,22 @@ def totals(counts: Sequence[int]) -> dict[str, int] | None:
 
 
 def days_of(rows: Iterable[UsageContribution]) -> set[int]:
-    """The days that runs are counted in, as the starts of their buckets."""
+    """Return the starts of the day buckets that these runs are in."""
     return {row.started_at // MICROS // DAY * DAY for row in rows}
 
 
 def start_of(column: str, span: int = QUARTER) -> str:
-    """SQL for the start of the bucket that a time in µs is in."""
+    """Return SQL for the start of the bucket that contains a time in µs."""
     start = floored(column, span * MICROS)
     return start if span == QUARTER else f"{start} * {span}"
 
 
 def floored(number: str, by: int) -> str:
-    """SQL for a quotient that is whole: databases cut towards zero, times may be before 1970."""
+    """Return SQL for a quotient rounded down, since databases round negative ones towards zero."""
     return f"({number} / {by} - CASE WHEN {number} % {by} < 0 THEN 1 ELSE 0 END)"
 
 
-def _buckets(row: UsageContribution) -> Iterator[RollupBucket]:
+def _buckets_of(row: UsageContribution) -> Iterator[RollupBucket]:
     quarter = row.started_at // MICROS
     for dimension, spans in SPANS.items():
         value = getattr(row, dimension) if dimension else ""
@@ -111,37 +111,41 @@ def _buckets(row: UsageContribution) -> Iterator[RollupBucket]:
             yield RollupBucket(dimension, span, start, value or "", int(value is not None))
 
 
-def _of_one(row: UsageContribution) -> list[int]:
+def _counts_of(row: UsageContribution) -> list[int]:
     counts = [1, int(row.total_tokens is not None)]
-    for told in (row.input_text_tokens, row.completion_tokens, row.total_tokens):
-        tokens = told or 0
+    for reported in (row.input_text_tokens, row.completion_tokens, row.total_tokens):
+        tokens = reported or 0
         high, low = divmod(abs(tokens), TOKEN_LIMB)
         counts += (high, low) if tokens >= 0 else (-high, -low)
     return counts
 
 
-def row_of(bucket: RollupBucket) -> tuple[str, tuple[str, ...], tuple[Any, ...]]:
-    """The table that a bucket is in, and its key there."""
+def table_and_key(bucket: RollupBucket) -> tuple[str, tuple[str, ...], tuple[Any, ...]]:
+    """Return the table of a bucket, and its key there."""
     if bucket.dimension:
         return "usage_by_value", _VALUE_KEY, bucket
     return "usage_by_time", _TIME_KEY, (bucket.span, bucket.start)
 
 
 def _add(connection: Connection, rows: list[tuple[RollupBucket, list[int]]]) -> None:
-    """Add counts to buckets, in their order; those that are not there are made."""
+    """Add counts to buckets, in their order; missing buckets are inserted."""
     if connection.postgres:
         from runreel.store.projections import usage_rollups_postgres
 
         usage_rollups_postgres.add(connection, rows)
         return
     for table, key in (("usage_by_value", _VALUE_KEY), ("usage_by_time", _TIME_KEY)):
-        values = [
-            (*place, 0, *sums)
-            for (of, _, place), sums in ((row_of(bucket), sums) for bucket, sums in rows)
-            if of == table
+        parameters = [
+            (*values, 0, *sums)
+            for (bucket_table, _, values), sums in (
+                (table_and_key(bucket), sums) for bucket, sums in rows
+            )
+            if bucket_table == table
         ]
         added = ", ".join(f"{name} = {name} + excluded.{name}" for name in COUNTS)
-        connection.executemany(f"{_insert(table, key)} ON CONFLICT DO UPDATE SET {added}", values)
+        connection.executemany(
+            f"{_insert(table, key)} ON CONFLICT DO UPDATE SET {added}", parameters
+        )
 
 
 def _insert(table: str, key: tuple[str, ...]) -> str:
