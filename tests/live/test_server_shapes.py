@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 import pytest
 
-from runreel.importing.import_files import record_lines
+from runreel.importing.record_lines import record_lines
 from tests.live.server_shapes import CHAT, SHAPES, Shape
 
 if TYPE_CHECKING:

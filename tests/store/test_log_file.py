@@ -19,7 +19,7 @@ import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
 from runreel.model.errors import DatabaseUnavailable, RecordingError
 from runreel.model.events import STREAM_EVENT
-from runreel.recording.group_commit import AppendUnit, committer_of
+from runreel.recording.group_commit import committer_of
 from runreel.recording.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runreel.api.reel import Reel
+    from runreel.recording.append_unit import AppendUnit
     from runreel.recording.session import Recording
 
 BEFORE = 5

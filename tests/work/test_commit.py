@@ -15,7 +15,8 @@ from runreel import RunStreamEvent, StreamEvent
 from runreel.model.errors import LogError
 from runreel.model.events import STREAM_EVENT
 from runreel.model.messages import PartialMessage
-from runreel.recording.group_commit import AppendUnit, committer_of
+from runreel.recording.append_unit import AppendUnit
+from runreel.recording.group_commit import committer_of
 from runreel.recording.recorder import Recorder
 from runreel.store.connection import Connection
 

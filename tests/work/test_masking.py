@@ -8,7 +8,7 @@ import re
 import pytest
 
 import runreel
-from runreel.importing.import_files import record_lines
+from runreel.importing.record_lines import record_lines
 from runreel.model.errors import UsageError
 from tests import logs
 from tests.live import openai_script as script

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runreel.importing.import_files import import_files, record_lines
+from runreel.importing.import_files import import_files
+from runreel.importing.record_lines import record_lines
 from runreel.model.errors import BadValue, ProjectionOutdated, UsageError
 from runreel.model.events import NOT_UNDERSTOOD, RUN, STREAM_EVENT
 from runreel.model.messages import PartialMessage

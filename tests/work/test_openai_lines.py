@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from runreel.importing.import_files import record_lines
+from runreel.importing.record_lines import record_lines
 from runreel.model.events import STREAM_EVENT
 from runreel.model.results import Usage
 from runreel.model.status import RunStatus

@@ -12,7 +12,8 @@ import pytest
 
 import runreel
 from runreel.importing.batch import Batch
-from runreel.importing.import_files import import_files, record_lines
+from runreel.importing.import_files import import_files
+from runreel.importing.record_lines import record_lines
 from runreel.model.errors import DatabaseLocked, RecordingError, RunPruned
 from runreel.model.status import RunStatus
 from runreel.recording.recorder import Recorder

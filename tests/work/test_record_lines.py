@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runreel
-from runreel.importing.import_files import record_lines
+from runreel.importing.record_lines import record_lines
 from runreel.model.errors import BadInput, SourceMismatch
 from runreel.model.results import Usage
 from runreel.model.status import RunStatus
@@ -17,7 +17,7 @@ from tests import logs, traffic
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from runreel.importing.import_files import Report
+    from runreel.model.import_report import Report
 
 LINES = [line for line in traffic.with_tools() if line["type"] != "assistant"]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runreel
-from runreel.importing.import_files import CUT, record_lines
+from runreel.importing.record_lines import CUT, record_lines
 from runreel.model.events import NOTE, STREAM_EVENT
 from runreel.model.status import RunStatus
 from runreel.sources import SOURCES

@@ -11,7 +11,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.importing.import_files import import_files, record_lines
+from runreel.importing.import_files import import_files
+from runreel.importing.record_lines import record_lines
 from runreel.model.events import NOTE
 from runreel.system.arrivals import Arrival, ArrivalClock, Arrivals
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import runreel
 from runreel.audit import verify as audit
 from runreel.codec.stream_codec import PLACEHOLDER
-from runreel.importing.import_files import import_files, record_lines
+from runreel.importing.import_files import import_files
+from runreel.importing.record_lines import record_lines
 from runreel.model.errors import RunNotFound, UsageError
 from runreel.model.events import STREAM_EVENT
 from runreel.model.messages import PartialMessage

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.importing.import_files import import_files, record_lines
+from runreel.importing.import_files import import_files
+from runreel.importing.record_lines import record_lines
 from runreel.model.errors import UsageError
 from runreel.model.messages import PartialMessage
 from runreel.model.results import RunStreamEvent

@@ -225,7 +225,7 @@ def test_without_a_limit_all_runs_are_iterated_over_page_by_page(db_url, monkeyp
         return page
 
     monkeypatch.setattr(queries, "list_runs", counted)
-    monkeypatch.setattr(queries, "_RUNS_OF_A_PAGE", 4)
+    monkeypatch.setattr(queries, "_PAGE_SIZE", 4)
     with runreel.open(db_url) as own:
         assert (list(own.runs()), len(own.runs()), bool(own.runs())) == ([], 0, False)
         for n in range(11):

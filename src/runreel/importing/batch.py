@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from runreel.model.errors import RunPruned
-from runreel.recording.group_commit import AppendUnit, committer_of
+from runreel.recording.append_unit import AppendUnit
+from runreel.recording.group_commit import committer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,10 +6,11 @@ import threading
 import time
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
 from runreel.model.errors import DatabaseLocked, DatabaseReadOnly, DatabaseUnavailable, LogError
+from runreel.recording.append_unit import AppendUnit, CommitRequest, Outcome, result_or_raise
 from runreel.store import fork_guard
 from runreel.store.connection import RollbackTransaction
 from runreel.store.events import event_log
@@ -21,44 +22,12 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
-    from runreel.model.events import EventRow
-    from runreel.projection.run_mapper import RunProjection
     from runreel.store.connection import Connection
     from runreel.store.database import Database
     from runreel.system.loops import Pending
 
 # Maximum number of units in a transaction.
 GROUP = 512
-
-
-class AppendUnit(NamedTuple):
-    """Rows of one run to append atomically, and the projection after them if they change it."""
-
-    rows: list[EventRow]
-    projected: RunProjection | None
-
-
-# True if the unit is stored, False after an append conflict, or the error.
-Outcome = bool | BaseException
-
-
-class _CommitRequest:
-    """Units that a caller waits for; ``called`` once there is something for it to do."""
-
-    __slots__ = ("notified", "outcomes", "since", "units", "wake")
-
-    def __init__(self, units: Sequence[AppendUnit]) -> None:
-        self.units = units
-        self.since = time.monotonic()
-        self.outcomes: list[Outcome] = []
-        self.notified = False
-        self.wake = threading.Lock()
-        self.wake.acquire()
-
-    def notify(self) -> None:
-        """Wake the waiting caller."""
-        self.notified = True
-        self.wake.release()
 
 
 class Committer:
@@ -73,7 +42,7 @@ class Committer:
     def __init__(self, database: Database) -> None:
         self._database = weakref.proxy(database)
         self._mutex = threading.Lock()
-        self._queue: deque[_CommitRequest] = deque()
+        self._queue: deque[CommitRequest] = deque()
         self._has_leader = False
         # When waiting for a lock last timed out, in seconds of the monotonic clock.
         self._last_lock_timeout = 0.0
@@ -122,15 +91,15 @@ class Committer:
                 outcome = self._commit_unit(unit)
             finally:
                 self._wake_next()
-        return _result_or_raise(outcome)
+        return result_or_raise(outcome)
 
     def commit_all(self, units: Sequence[AppendUnit]) -> list[Outcome]:
         """Store units and return their outcomes, in order."""
-        request = _CommitRequest(units)
+        request = CommitRequest(units)
         with self._mutex:
             self._queue.append(request)
             is_leader, self._has_leader = not self._has_leader, True
-        interrupt = None if is_leader else _wait(request)
+        interrupt = None if is_leader else request.wait()
         if not request.outcomes:
             self._commit_queue(request)
         if interrupt is not None:
@@ -156,8 +125,8 @@ class Committer:
             self._wake_next()
         return [True] * len(units) if stored else None
 
-    def _commit_queue(self, own: _CommitRequest) -> None:
-        requests: list[_CommitRequest] = []
+    def _commit_queue(self, own: CommitRequest) -> None:
+        requests: list[CommitRequest] = []
         try:
             with self._mutex:
                 size = 0
@@ -185,7 +154,7 @@ class Committer:
         if successor is not None:
             successor.notify()
 
-    def _store(self, requests: list[_CommitRequest]) -> None:
+    def _store(self, requests: list[CommitRequest]) -> None:
         units = [unit for request in requests for unit in request.units]
         # Units queued before the last lock timeout have waited through it already.
         wait_for_lock = min(request.since for request in requests) >= self._last_lock_timeout
@@ -289,23 +258,6 @@ def committer_of(database: Database) -> Committer:
         with _committer_lock:
             database.committer = database.committer or Committer(database)
     return cast("Committer", database.committer)
-
-
-def _result_or_raise(outcome: Outcome) -> bool:
-    if isinstance(outcome, BaseException):
-        raise outcome
-    return outcome
-
-
-def _wait(request: _CommitRequest) -> BaseException | None:
-    """Wait until notified; return an interrupt, which is raised once the outcome is known."""
-    interrupt: BaseException | None = None
-    while not request.notified:
-        try:
-            request.wake.acquire(timeout=1.0)
-        except BaseException as error:  # noqa: BLE001 - raised by the caller
-            interrupt = error
-    return interrupt
 
 
 def _is_transient(error: LogError) -> bool:

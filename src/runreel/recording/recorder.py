@@ -16,9 +16,10 @@ from runreel.model.identifiers import check_new_id, check_run_id
 from runreel.projection.projector import RunProjector, stored_event
 from runreel.projection.run_state import IMPORT
 from runreel.recording import event_builder
+from runreel.recording.append_unit import AppendUnit
 from runreel.recording.deduplication import AppendOutcome
 from runreel.recording.event_builder import EventInput, NewEvent
-from runreel.recording.group_commit import AppendUnit, committer_of
+from runreel.recording.group_commit import committer_of
 from runreel.recording.run_head import StreamHead
 from runreel.store import fork_guard
 from runreel.store.events import event_log

@@ -92,7 +92,7 @@ def record_command(
         if lines is None:
             report = _listen(reel, run_id, source, identity)
         else:
-            from runreel.importing.import_files import record_lines
+            from runreel.importing.record_lines import record_lines
 
             report = record_lines(reel.db, lines, run_id=run_id, source=source, identity=identity)
     _print_report(report, output, f"Run {run_id}: {_events(report)}.", file)
