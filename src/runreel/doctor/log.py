@@ -86,7 +86,7 @@ def _recordings(connection: Connection, now: int) -> Iterator[Check]:
         "open recordings",
         WARN,
         f"{len(stuck)} abandoned: {_listed(stuck)}",
-        "`runreel recover` closes those whose process on this host has ended.",
+        "`runreel recover` ends those whose process on this host has exited.",
     )
 
 
