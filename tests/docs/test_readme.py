@@ -36,13 +36,13 @@ def test_the_first_command_sets_up_and_runs_the_demo(tmp_path: Path) -> None:
 
 def test_ci_runs_the_second_command_as_it_stands_in_the_readme() -> None:
     script = (CHECKOUT / ".ci/run").read_text("utf-8")
-    found = re.search(r"^tests=\$\((.+)\)$", script, re.MULTILINE)
+    found = re.search(r"^readme_command\(\) \{\n    (.+)\n\}$", script, re.MULTILINE)
     assert found is not None
     told = subprocess.run(
         ["bash", "-c", found[1]], cwd=CHECKOUT, capture_output=True, check=True, encoding="utf-8"
     )
     assert told.stdout.splitlines() == [COMMANDS[1]]
-    assert 'step bash -euo pipefail -c "$tests"' in script
+    assert 'step bash -euo pipefail -c "$(readme_command)"' in script
 
 
 def test_every_file_that_the_readme_names_is_there() -> None:
