@@ -45,7 +45,7 @@ def meaningful_positions(text: str) -> frozenset[int]:
     if ZWNJ not in text and ZWJ not in text:
         return frozenset()
     return frozenset(
-        index for index, char in enumerate(text) if char in JOINERS and _means(text, index)
+        index for index, char in enumerate(text) if char in JOINERS and _has_meaning(text, index)
     )
 
 
@@ -56,7 +56,7 @@ def stable_length(text: str) -> int:
     return len(text.rstrip(JOINERS))
 
 
-def _means(text: str, index: int) -> bool:
+def _has_meaning(text: str, index: int) -> bool:
     after = text[index + 1 : index + 2]
     if not after.isprintable():
         return False

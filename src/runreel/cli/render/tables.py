@@ -52,14 +52,14 @@ def print_table(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> int:
     while chunk := list(islice(remaining, _CHUNK)):
         if terminal.is_terminal():
             grid = _grid(shown, chunk, max_width=terminal.width())
-            indexes = _without_spare_columns(shown, grid)
+            indexes = _columns_that_fit(shown, grid)
             shown = [shown[index] for index in indexes]
-            grid, cut = _fitted(shown, [[row[index] for index in indexes] for row in grid])
+            grid, cut = _fit(shown, [[row[index] for index in indexes] for row in grid])
             any_cut |= cut
             # Numbers are never cut: the table may be wider than the terminal.
-            terminal.write_rich(_drawn(shown, grid), columns=_width(_widths(shown, grid)))
+            terminal.write_rich(_rich_table(shown, grid), columns=_width(_widths(shown, grid)))
         else:
-            for line in _plain(columns, _grid(columns, chunk), title=not count):
+            for line in _plain_lines(columns, _grid(columns, chunk), title=not count):
                 terminal.write(*line)
         count += len(chunk)
     if any_cut or len(shown) < len(columns):
@@ -115,7 +115,7 @@ def _ellipsis() -> str:
     return "\N{HORIZONTAL ELLIPSIS}" if terminal.takes_unicode() else "~"
 
 
-def _plain(
+def _plain_lines(
     columns: Sequence[Column[Any]], grid: Grid, *, title: bool
 ) -> Iterator[list[terminal.StyledText]]:
     if title:
@@ -150,7 +150,7 @@ def _width(widths: Iterable[int]) -> int:
     return sum(columns) + _GAP * (len(columns) - 1)
 
 
-def _without_spare_columns(columns: Sequence[Column[Any]], grid: Grid) -> list[int]:
+def _columns_that_fit(columns: Sequence[Column[Any]], grid: Grid) -> list[int]:
     """The indexes of the columns that fit the terminal."""
     widths = _widths(columns, grid)
     kept = list(range(len(columns)))
@@ -162,7 +162,7 @@ def _without_spare_columns(columns: Sequence[Column[Any]], grid: Grid) -> list[i
         kept.remove(max(spare, key=lambda index: (columns[index].drop_priority, index)))
 
 
-def _fitted(columns: Sequence[Column[Any]], grid: Grid) -> tuple[Grid, bool]:
+def _fit(columns: Sequence[Column[Any]], grid: Grid) -> tuple[Grid, bool]:
     """Shorten cells until the table fits the terminal; also return whether any was shortened."""
     max_width = terminal.width()
     widths = [
@@ -178,7 +178,7 @@ def _fitted(columns: Sequence[Column[Any]], grid: Grid) -> tuple[Grid, bool]:
         widths[max(slack, key=widths.__getitem__)] -= 1
     fitted = [
         [
-            _short(cell, width, middle=column.cut_middle)
+            _shorten(cell, width, middle=column.cut_middle)
             for cell, width, column in zip(row, widths, columns, strict=True)
         ]
         for row in grid
@@ -186,21 +186,21 @@ def _fitted(columns: Sequence[Column[Any]], grid: Grid) -> tuple[Grid, bool]:
     return fitted, fitted != grid
 
 
-def _short(cell: TableCell, width: int, *, middle: bool) -> TableCell:
+def _shorten(cell: TableCell, width: int, *, middle: bool) -> TableCell:
     text, style = cell
     if cell_len(text) <= width:
         return cell
     # Similar ids may differ at the start or at the end, so both are kept.
-    end = _end(text, (width - 1) // 2) if middle else ""
-    begin = _begin(text, width - 1 - cell_len(end))
+    end = _tail(text, (width - 1) // 2) if middle else ""
+    begin = _head(text, width - 1 - cell_len(end))
     return begin + _ellipsis() + end, style
 
 
-def _begin(text: str, width: int) -> str:
+def _head(text: str, width: int) -> str:
     return set_cell_size(text[:width], width).rstrip(f" {JOINERS}")
 
 
-def _end(text: str, width: int) -> str:
+def _tail(text: str, width: int) -> str:
     start = len(text) - width
     while start < len(text) and (
         cell_len(text[start:]) > width or text[start] in JOINERS or combining(text[start])
@@ -214,7 +214,7 @@ def _print_cut_notice(hidden: list[str]) -> None:
     terminal.write_notice(("Shortened to fit; -o json prints everything." + left_out, "dim"))
 
 
-def _drawn(columns: Sequence[Column[Any]], grid: Grid) -> Any:
+def _rich_table(columns: Sequence[Column[Any]], grid: Grid) -> Any:
     from rich import box
     from rich.table import Table
     from rich.text import Text
