@@ -257,7 +257,7 @@ def test_listening_without_a_key_is_4(told: Caller, monkeypatch: pytest.MonkeyPa
         monkeypatch.delenv(name, raising=False)
     called = told("record", "--run", "a-new-run")
     assert (called.code, called.out) == (4, "")
-    assert "there is no key for the Assistants service" in called.err
+    assert "no key for the Assistants service is set" in called.err
     assert "YC_API_KEY" in called.err
 
 

@@ -236,7 +236,7 @@ def test_who_is_cancelled_while_saying_that_a_run_goes_on_says_that_it_does_not(
             pass
         follow = script.events(ITEMS, id_="resp_2", previous_response_id="resp_1")
         server.stream(follow)
-        monkeypatch.setattr(run_resolver, "recorder", slow)
+        monkeypatch.setattr(run_resolver, "recorder_for", slow)
         stream = record(await asked(client, previous_response_id="resp_1"))
         task = asyncio.create_task(anext(stream))
         await asyncio.to_thread(claimed.wait)

@@ -96,8 +96,8 @@ def test_whoever_comes_after_one_that_only_said_so_begins_a_run(server, client, 
     list(record(client.responses.create(model="m", input="Hi", stream=True)))
     server.stream(answer("root", "a")[:1])
     stream = record(client.responses.create(model="m", input="Hi", stream=True))
-    recorder = stream._take._keeper
-    stream._take._learn(answer("root", "a")[0])
+    recorder = stream._recording._recorder
+    stream._recording._identify(answer("root", "a")[0])
     assert recorder.recorder.run_id == "root"
     assert reel.run("root").response_id == "root"
     server.stream(answer("root", "b"))

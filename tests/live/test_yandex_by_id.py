@@ -17,7 +17,7 @@ from yandex.cloud.ai.assistants.v1.common_pb2 import ToolResultList
 from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import StreamEvent
 
 from runreel.capture.yandex.by_id import listen_by_id
-from runreel.capture.yandex.record import PROTOS
+from runreel.capture.yandex.record import PROTO_MODULES
 from runreel.capture.yandex.recording_adapter import RecordingAdapter
 from runreel.model.errors import MissingExtra, RunNotFound, SourceError, SourceMismatch
 from runreel.recording.recorder import Recorder
@@ -222,7 +222,7 @@ def test_another_source(reel: Reel) -> None:
         listen(reel, "mine")
 
 
-@pytest.mark.parametrize("module", PROTOS)
+@pytest.mark.parametrize("module", PROTO_MODULES)
 def test_missing_packages(reel: Reel, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtra, match=r"versions 0\.19\.0 to 0\.22\.0") as caught:
@@ -271,7 +271,7 @@ def test_an_unmodified_program_over_tls(
         import sys
         from yandex_ai_studio_sdk import AIStudio
         import runreel
-        from runreel.capture import yandex
+        from runreel.capture.yandex import record as yandex
 
         sdk = AIStudio()
         assistant = sdk.assistants.create("yandexgpt")

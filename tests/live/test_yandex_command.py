@@ -34,7 +34,7 @@ def service(secure_assistants: AssistantsService) -> AssistantsService:
 
 @pytest.fixture
 def call(db_url: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Caller:
-    monkeypatch.setattr(grpc_client, "Patience", lambda: QUICK)
+    monkeypatch.setattr(grpc_client, "RetryPolicy", lambda: QUICK)
     return Caller(db_url, capfd)
 
 
@@ -117,9 +117,9 @@ def test_a_run_that_waits_for_results_that_nobody_gives(
     reel: Reel, call: Caller, service: AssistantsService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grpc_client, "_LISTEN_SECONDS", 0.5)
-    monkeypatch.setattr(grpc_client, "Patience", lambda: replace(QUICK, silence=2))
+    monkeypatch.setattr(grpc_client, "RetryPolicy", lambda: replace(QUICK, silence=2))
     run_id = service.play(Script(TOOL_ROUND))
-    says = "has told nothing new for long; the service calls it TOOL_CALLS"
+    says = "sent no new event for too long; its status is TOOL_CALLS"
     refused(call, run_id, says, "Hint: Its program has to give the results")
     assert notes(reel, run_id) == ["opened", "interrupted"]
     assert reel.run(run_id).status.name == "TOOL_CALLS"

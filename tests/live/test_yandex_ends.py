@@ -139,7 +139,7 @@ HALF_READ = """
     import sys
     from yandex_ai_studio_sdk import AIStudio
     import runreel
-    from runreel.capture import yandex
+    from runreel.capture.yandex import record as yandex
 
     address, url, run_id, how = sys.argv[1:]
     sdk = AIStudio(folder_id="folder", endpoint=address, auth="key", verify=False)

@@ -142,7 +142,9 @@ def test_a_run_that_is_recorded_from_another_source(
 def test_results_for_a_run_that_waits_for_none(reel: Reel, assistants: AssistantsService) -> None:
     run = recorded_play(reel, assistants, Script(answer(2)))
     list(run)
-    with pytest.raises(SourceError, match="waits for no tool results: it is COMPLETED") as caught:
+    with pytest.raises(
+        SourceError, match="does not wait for tool results: its status is COMPLETED"
+    ) as caught:
         run.submit_tool_results(RESULTS)
     assert caught.value.exit_code == 4
     assert assistants.requests("RunService.Attach") == []
@@ -161,7 +163,7 @@ def test_results_that_are_sent_twice(reel: Reel, assistants: AssistantsService) 
     events = iter(run)
     next(events)
     run.submit_tool_results(RESULTS)
-    with pytest.raises(SourceError, match="waits for no tool results"):
+    with pytest.raises(SourceError, match="does not wait for tool results"):
         run.submit_tool_results(RESULTS)
     assert [event.status.name for event in events] == ["PARTIAL_MESSAGE", "DONE"]
     assert len(assistants.runs[run.id].results) == 1

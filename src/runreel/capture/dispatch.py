@@ -1,4 +1,4 @@
-"""Whose stream it is that a user wants recorded."""
+"""Selects the recording of a stream by the package of its type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _YANDEX = ("yandex_ai_studio_sdk", "yandex_cloud_ml_sdk")
 _OPENAI = ("openai",)
 
 
-def recorded(  # noqa: PLR0913 - what can be said of a recording
+def recorded(  # noqa: PLR0913 - options of a recording
     stream: Any,
     database: Database,
     *,
@@ -22,10 +22,10 @@ def recorded(  # noqa: PLR0913 - what can be said of a recording
     labels: dict[str, str] | None = None,
     on_error: str = "raise",
 ) -> Any:
-    """The like of ``stream``, of whichever vendor's package it is, recorded.
+    """Return a recorded equivalent of ``stream``, an object of a supported vendor package.
 
     Raises:
-        UsageError: if it is of none that runreel knows.
+        UsageError: if its package is not supported.
     """
     packages = {kind.__module__.partition(".")[0] for kind in type(stream).__mro__}
     if not packages.isdisjoint(_YANDEX):
@@ -39,12 +39,12 @@ def recorded(  # noqa: PLR0913 - what can be said of a recording
 
         return openai.recorded(stream, database, request=request, labels=labels, on_error=on_error)
     raise UsageError(
-        f"runreel does not know how to record a {type(stream).__name__}",
-        hint="A run of the Yandex SDK or a stream of the openai client; else reel.recording(...).",
+        f"cannot record a {type(stream).__name__}",
+        hint="Pass a run of the Yandex SDK or a stream of openai, or use reel.recording(...).",
     )
 
 
 def _awaits_openai(stream: Any) -> bool:
-    """Whether it is a call of the asynchronous client that nobody has awaited yet."""
+    """Whether it is a call of the asynchronous client that was not awaited yet."""
     code = getattr(stream, "cr_code", None)
     return code is not None and "openai" in code.co_filename

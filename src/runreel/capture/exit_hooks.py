@@ -1,4 +1,4 @@
-"""What is still being recorded when the interpreter ends lets go, and says so in the log."""
+"""Closes open recordings when the interpreter exits, with a note in the log."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _EXIT = "the interpreter has ended"
 
 
 class ExitHook(Protocol):
-    """A recording that can be left."""
+    """A recording that can be closed at exit."""
 
     def close_on_exit(self, reason: str) -> None:
-        """Say in the log that it ends here."""
+        """Mark the recording as interrupted."""
         ...
 
 
@@ -28,15 +28,15 @@ _recordings: WeakSet[ExitHook] = WeakSet()
 _unfinished_streams: WeakSet[Generator[Any, None, None]] = WeakSet()
 
 
-def register(leaver: ExitHook) -> None:
-    """Leave it when the interpreter ends."""
-    _recordings.add(leaver)
+def register(hook: ExitHook) -> None:
+    """Call ``close_on_exit`` when the interpreter exits."""
+    _recordings.add(hook)
 
 
 def close_at_exit(events: Generator[T, None, None]) -> Generator[T, None, None]:
-    """Close it when the interpreter ends, if it is still there.
+    """Close a generator when the interpreter exits, if it still exists; returns it.
 
-    Later, when it is torn down, its source may have no thread any more that could answer.
+    At the later teardown its source may no longer have a thread that responds.
     """
     _unfinished_streams.add(events)
     return events
@@ -44,11 +44,11 @@ def close_at_exit(events: Generator[T, None, None]) -> Generator[T, None, None]:
 
 def _close_all() -> None:
     for events in list(_unfinished_streams):
-        # A daemon thread may be inside, which will not live to see the next event.
+        # A daemon thread may be executing the generator; it will not receive another event.
         with contextlib.suppress(ValueError):
             events.close()
-    for leaver in list(_recordings):
-        leaver.close_on_exit(_EXIT)
+    for hook in list(_recordings):
+        hook.close_on_exit(_EXIT)
 
 
 def _clear_after_fork() -> None:
@@ -57,5 +57,5 @@ def _clear_after_fork() -> None:
 
 
 atexit.register(_close_all)
-# The parent's recordings are not a forked child's to end.
+# A forked child must not close its parent's recordings.
 os.register_at_fork(after_in_child=_clear_after_fork)

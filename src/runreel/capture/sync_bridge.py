@@ -1,4 +1,4 @@
-"""Asynchronous code that never waits, run by a plain thread: one body for both worlds."""
+"""Runs coroutines that never suspend in a plain thread, so that sync and async share code."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ T = TypeVar("T")
 
 
 def completed(awaitable: Awaitable[T]) -> T:
-    """The result of something to be awaited that never suspends."""
+    """Return the result of an awaitable that never suspends."""
     steps: Any = awaitable
     try:
         steps.send(None)
     except StopIteration as end:
         result: T = end.value
         return result
-    raise RuntimeError("this was not meant to wait")
+    raise RuntimeError("the coroutine suspended")
 
 
 def blocking(steps: AsyncGenerator[T, None]) -> Generator[T, None, None]:
-    """An asynchronous generator that never suspends, as a plain one."""
+    """Convert an asynchronous generator that never suspends to a plain one."""
     try:
         while True:
             try:

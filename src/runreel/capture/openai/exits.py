@@ -1,4 +1,4 @@
-"""How a recorded stream of the openai client ends: whatever the way out, both ends are closed."""
+"""Closes a stream of the openai client together with its recording, on every way to end."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ if TYPE_CHECKING:
     from runreel.capture.openai.sse_tap import SseTap
 
 ABANDONED = "the program stopped reading"
-# How long, in seconds, a blocking program waits for a recording to end that it has dropped.
-_ABANDONED_HINT = 1.0
+# Seconds that a blocking program waits for the end of the recording of a dropped stream.
+_JOIN_SECONDS = 1.0
 
 _log = logging.getLogger("runreel")
-# Tasks that close streams which nobody holds any more.
+# Tasks that close dropped streams; the event loop itself holds only weak references.
 _closing: set[asyncio.Task[None]] = set()
 
 
 class Exit:
     """Closes the client's stream and ends its recording, for a blocking stream.
 
-    ``reader`` identifies the loop that reads now. ``closed`` is whether the client's stream needs
-    no closing any more.
+    ``reader`` identifies the iterator that reads now. ``closed`` is True once the client's stream
+    needs no closing any more.
     """
 
-    def __init__(self, stream: Any, take: ResponseRecording, wire: SseTap) -> None:
+    def __init__(self, stream: Any, recording: ResponseRecording, tap: SseTap) -> None:
         self.reader: object = None
         self.closed = False
         self._stream = stream
-        self._take = take
-        self._wire = wire
+        self._recording = recording
+        self._tap = tap
         self._pid = os.getpid()
 
-    async def abandon(self, reason: str) -> None:
-        """Close both because the program does so."""
-        await self._run(self._close_stream(self._take.end(reason), quiet=False))
+    async def close(self, reason: str) -> None:
+        """Close both at the program's request."""
+        await self._run(self._close_stream(self._recording.end(reason), quiet=False))
 
-    async def leave_for(self, ending: Coroutine[Any, Any, None]) -> None:
-        """Close both because of an error, which the caller raises; ``ending`` ends the recording.
+    async def close_after_error(self, end_recording: Coroutine[Any, Any, None]) -> None:
+        """Close both after an error, which the caller raises; ``end_recording`` ends the recording.
 
-        What closing the client's stream fails with is logged.
+        An error while closing the client's stream is logged only.
         """
-        await self._run(self._close_stream(ending, quiet=True))
+        await self._run(self._close_stream(end_recording, quiet=True))
 
     def reader_dropped(self, reader: object) -> None:
-        """End the recording of a stream that a loop has stopped reading; another may go on."""
+        """End the recording if ``reader`` was dropped and no other iterator has taken over."""
         if self.reader is reader:
-            self._finish(closes=False)
+            self._finish(close_stream=False)
 
-    def dropped(self) -> None:
-        """Close both of a stream that the program holds no more."""
-        # A forked child has its own copy of what its parent reads.
+    def stream_dropped(self) -> None:
+        """Close both after the program dropped the stream."""
+        # A forked child has a copy of its parent's stream, which it must not close.
         if os.getpid() == self._pid:
-            self._finish(closes=not self.closed)
+            self._finish(close_stream=not self.closed)
 
     async def _run(self, steps: Coroutine[Any, Any, None]) -> None:
         await steps
@@ -68,38 +68,38 @@ class Exit:
     async def _close(self) -> None:
         self._stream.close()
 
-    def _finish(self, *, closes: bool) -> None:
-        # The garbage collector may have called us from within a commit, which must go on.
-        thread = self._take.end_in_thread(
-            ABANDONED, self._stream.close if closes else None, daemon=True
+    def _finish(self, *, close_stream: bool) -> None:
+        # The garbage collector may call this within a commit, so end the recording in a thread.
+        thread = self._recording.end_in_thread(
+            ABANDONED, self._stream.close if close_stream else None, daemon=True
         )
         if thread is not None:
-            thread.join(_ABANDONED_HINT)
+            thread.join(_JOIN_SECONDS)
 
-    async def _close_stream(self, ending: Coroutine[Any, Any, None], *, quiet: bool) -> None:
+    async def _close_stream(self, end_recording: Coroutine[Any, Any, None], *, quiet: bool) -> None:
         self.closed = True
         try:
             await self._close()
         except Exception:
             if not quiet:
                 raise
-            _log.debug("a stream that is left could not be closed", exc_info=True)
+            _log.debug("a stream could not be closed after an error", exc_info=True)
         finally:
-            await ending
+            await end_recording
 
 
 class AsyncExit(Exit):
-    """The same for an asynchronous stream; both are closed even if the task is cancelled again."""
+    """The same for an asynchronous stream; closes both even if the task is cancelled again."""
 
-    def __init__(self, stream: Any, take: ResponseRecording, wire: SseTap) -> None:
-        super().__init__(stream, take, wire)
+    def __init__(self, stream: Any, recording: ResponseRecording, tap: SseTap) -> None:
+        super().__init__(stream, recording, tap)
         self._loop = loops.current()
 
-    def entered(self) -> None:
+    def check_loop(self) -> None:
         """Check that asyncio runs the task that is about to read.
 
         Raises:
-            UsageError: if something else does.
+            UsageError: if another event loop does.
         """
         self._loop = loops.running()
 
@@ -110,16 +110,16 @@ class AsyncExit(Exit):
         try:
             await self._stream.close()
         finally:
-            await self._wire.run_out()
+            await self._tap.drain()
 
-    def _finish(self, *, closes: bool) -> None:
+    def _finish(self, *, close_stream: bool) -> None:
         # The thread outlives the event loop, which may be about to end.
-        thread = self._take.end_in_thread(ABANDONED, None, daemon=False)
-        if closes and self._loop is not None:
+        thread = self._recording.end_in_thread(ABANDONED, None, daemon=False)
+        if close_stream and self._loop is not None:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._close_soon, self._loop)
         if thread is not None and loops.current() is None:
-            thread.join(_ABANDONED_HINT)
+            thread.join(_JOIN_SECONDS)
 
     def _close_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         task = loop.create_task(self._close())
@@ -130,4 +130,4 @@ class AsyncExit(Exit):
 def _closed(task: asyncio.Task[None]) -> None:
     _closing.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:
-        _log.debug("a stream that was dropped could not be closed", exc_info=error)
+        _log.debug("a dropped stream could not be closed", exc_info=error)

@@ -1,4 +1,4 @@
-"""Recording what the openai client gives: streams, finished responses and completions."""
+"""Records streams, finished responses and completions of the openai client."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runreel.capture.openai import request as requests
-from runreel.capture.openai import sse_tap as wires
+from runreel.capture.openai import sse_tap
 from runreel.capture.openai.response_recording import CHAT, RESPONSES, ResponseRecording
 from runreel.capture.openai.streams import (
     RecordedAsyncHelper,
@@ -25,7 +25,7 @@ from runreel.system import loops
 if TYPE_CHECKING:
     from runreel.store.database import Database
 
-# By their names: the modules that they are in move from version to version.
+# Matched by class name, because their modules differ between versions.
 _STREAMS: dict[str, Any] = {"Stream": RecordedStream, "AsyncStream": RecordedAsyncStream}
 _HELPERS: dict[str, Any] = {
     "ResponseStream": RecordedHelper,
@@ -41,7 +41,7 @@ _MANAGERS: dict[str, Any] = {
 }
 _FINISHED = {"Response": RESPONSES, "ChatCompletion": CHAT}
 _PATHS = {"/chat/completions": CHAT, "/responses": RESPONSES}
-# What the client's `parse` and `stream` add to what the server says.
+# Keys that the client's `parse` and `stream` add to the server's JSON.
 _PARSED = frozenset(("parsed", "parsed_arguments"))
 
 
@@ -53,16 +53,16 @@ def recorded(
     on_error: str = "raise",
     labels: dict[str, str] | None = None,
 ) -> Any:
-    """The like of ``source``, a stream, each event of which is stored before it is yielded.
+    """Return a stream like ``source`` that stores each event before it is yielded.
 
     ``source`` may be a stream of ``responses.create`` or ``chat.completions.create``, of the
     helpers ``responses.stream`` and ``chat.completions.stream``, or a finished response or
-    completion, which is stored at once and answered itself. ``request`` is what it was asked for
-    with, as given to ``create``; it is stored as the run's context, without keys and headers.
+    completion, which is stored at once and returned unchanged. ``request`` holds the arguments
+    given to ``create``; it is stored as the run's context, without keys and headers.
 
     Raises:
-        UsageError: if it is something else, or asynchronous and not run by asyncio.
-        MissingExtra: if the client is none that runreel knows.
+        UsageError: if it is something else, or asynchronous without asyncio.
+        MissingExtra: if the version of the client is not supported.
         RecordingError: if a finished response cannot be stored.
     """
     if inspect.iscoroutine(source):
@@ -70,55 +70,57 @@ def recorded(
         raise UsageError(
             "this call has not been awaited", hint="reel.record(await client.responses.create(...))"
         )
-    if _asynchronous(source):
+    if _is_asynchronous(source):
         loops.require_asyncio()
-    take = partial(_recording_of, database, request, {"on_error": on_error, "labels": labels})
+    new_recording = partial(
+        _recording_of, database, request, {"on_error": on_error, "labels": labels}
+    )
     for name in (kind.__name__ for kind in type(source).__mro__):
         if name in _STREAMS:
-            return _stream(_STREAMS[name], take, source, source)
+            return _stream(_STREAMS[name], new_recording, source, source)
         if name in _HELPERS:
-            return _helper(_HELPERS[name], take, source)
+            return _helper(_HELPERS[name], new_recording, source)
         if name in _MANAGERS:
             manager, helper = _MANAGERS[name]
-            return manager(source, partial(_helper, helper, take))
+            return manager(source, partial(_helper, helper, new_recording))
         if name in _FINISHED:
-            made = take(_FINISHED[name], {}, blocking=True, again=True)
-            completed(made.store_finished(_model_of(source), source))
+            recording = new_recording(_FINISHED[name], {}, blocking=True, may_exist=True)
+            completed(recording.store_finished(_model_of(source), source))
             return source
     raise UsageError(
-        f"runreel does not know how to record openai's {type(source).__name__}",
-        hint="Streams of responses and of chat completions, or what they come to.",
+        f"cannot record openai's {type(source).__name__}",
+        hint="Pass a stream of a response or chat completion, or a finished one.",
     )
 
 
-def _asynchronous(source: Any) -> bool:
+def _is_asynchronous(source: Any) -> bool:
     return hasattr(source, "__anext__") or hasattr(source, "__aenter__")
 
 
-def _helper(kind: Any, take: Any, helper: Any) -> Any:
+def _helper(kind: Any, new_recording: Any, helper: Any) -> Any:
     stream = getattr(helper, "_raw_stream", None)
     if stream is None:
-        raise wires.unknown_version()
-    return _stream(kind, take, stream, helper)
+        raise sse_tap.unknown_version()
+    return _stream(kind, new_recording, stream, helper)
 
 
-def _stream(kind: Any, take: Any, stream: Any, shown: Any) -> Any:
-    path = wires.path(stream)
+def _stream(kind: Any, new_recording: Any, stream: Any, client_object: Any) -> Any:
+    path = sse_tap.path(stream)
     source = next((source for part, source in _PATHS.items() if part in path), None)
     if source is None:
         raise UsageError(
-            f"runreel does not know how to record what comes from {path}",
-            hint="Streams of responses and of chat completions.",
+            f"cannot record streams from {path}",
+            hint="Pass a stream of a response or chat completion.",
         )
-    wire = wires.SseTap(stream)
-    made = take(
+    tap = sse_tap.SseTap(stream)
+    recording = new_recording(
         source,
-        wires.sent_request(stream),
-        blocking=not wire.asynchronous,
-        id_=wires.requested_id(stream),
-        again=not wires.is_creation(stream),
+        sse_tap.sent_request(stream),
+        blocking=not tap.asynchronous,
+        id_=sse_tap.requested_id(stream),
+        may_exist=not sse_tap.is_creation(stream),
     )
-    return kind(shown, made, wire)
+    return kind(client_object, recording, tap)
 
 
 def _recording_of(
@@ -127,15 +129,15 @@ def _recording_of(
     options: dict[str, Any],
     source: str,
     sent: dict[str, Any],
-    **known: Any,
+    **response: Any,
 ) -> ResponseRecording:
     return ResponseRecording(
-        database, source, requests.capture_request(request, sent), **options, **known
+        database, source, requests.capture_request(request, sent), **options, **response
     )
 
 
 def _model_of(model: Any) -> dict[str, Any]:
-    """The JSON that an object of the client was made from, as far as the object has kept it."""
+    """The server's JSON of a client object, without what the client added."""
     value: dict[str, Any] = model.to_dict(mode="json", warnings=False)
     for item in map(pj.as_object, value.get("output") or value.get("choices") or ()):
         for holder in (item, item.get("message"), *(item.get("content") or ())):

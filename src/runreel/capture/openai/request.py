@@ -1,4 +1,4 @@
-"""A request as it may be kept: what was asked, without what opens doors."""
+"""Requests in a form that may be stored: without credentials and transport options."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Any, NamedTuple
 
 from runreel.codec import plain_json as pj
 
-# How the client is to send a request is no part of what is asked.
-_SENDING = frozenset(
+# Options of the client that are not part of the request itself.
+_TRANSPORT = frozenset(
     (
         *("api_key", "authorization", "extra_headers", "extra_query", "headers"),
         *("http_client", "idempotency_key", "timeout"),
     )
 )
-# With what a tool that is somebody's server lets the model in.
+# Credentials of an MCP tool.
 _SECRETS = frozenset(("authorization", "headers"))
-_ANSWERS = frozenset(("function_call_output", "custom_tool_call_output"))
+_OUTPUT_TYPES = frozenset(("function_call_output", "custom_tool_call_output"))
 
 
 class CapturedRequest(NamedTuple):
-    """What is known of a request.
+    """A request as it is recorded.
 
-    ``context`` is the request as it is kept, if at all; ``previous`` the response that is to be
-    gone on from, ``answers`` what is sent back for that one's calls of tools.
+    ``context`` is the redacted request, None if the program gave none. ``previous`` is the id of
+    the response that it continues, ``tool_results`` are the results for that response's calls.
     """
 
     context: dict[str, Any] | None
@@ -31,29 +31,29 @@ class CapturedRequest(NamedTuple):
 
 
 def capture_request(request: dict[str, Any] | None, sent: dict[str, Any]) -> CapturedRequest:
-    """What the program says of its ``request``, and what of it the client has ``sent``."""
+    """Capture the ``request`` that the program gave; ``sent`` is the body the client sent."""
     context = None if request is None else redacted_request(request)
-    told = sent or context or {}
-    previous = pj.as_text(told.get("previous_response_id")) or None
-    return CapturedRequest(context, previous, tool_results_of(told) if previous else [])
+    body = sent or context or {}
+    previous = pj.as_text(body.get("previous_response_id")) or None
+    return CapturedRequest(context, previous, tool_results_of(body) if previous else [])
 
 
 def redacted_request(request: dict[str, Any]) -> dict[str, Any]:
-    """The request as JSON: objects of the client as what it sends, classes by their names."""
-    asked = {
+    """The request as JSON without secrets; client objects as sent, classes as their names."""
+    kept = {
         key: _json(value)
         for key, value in request.items()
-        if key not in _SENDING and not _is_omitted(value)
+        if key not in _TRANSPORT and not _is_omitted(value)
     }
-    if isinstance(asked.get("tools"), list):
-        asked["tools"] = [_without_secrets(tool) for tool in asked["tools"]]
-    return asked
+    if isinstance(kept.get("tools"), list):
+        kept["tools"] = [_without_secrets(tool) for tool in kept["tools"]]
+    return kept
 
 
 def tool_results_of(request: dict[str, Any]) -> list[Any]:
-    """What a kept request sends back for the calls of tools before it."""
+    """The tool results in a request."""
     items = map(pj.as_object, pj.as_list(request.get("input")))
-    return [item for item in items if pj.as_text(item.get("type")) in _ANSWERS]
+    return [item for item in items if pj.as_text(item.get("type")) in _OUTPUT_TYPES]
 
 
 def _json(value: Any) -> Any:

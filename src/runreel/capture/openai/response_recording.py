@@ -1,4 +1,4 @@
-"""One response as it is recorded: from the JSON on the wire to the run that it belongs to."""
+"""The recording of one response, from the JSON of the server to the events of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from runreel.capture.openai import run_resolver as runs
+from runreel.capture.openai import run_resolver
 from runreel.capture.sync_bridge import completed
 from runreel.codec import plain_json as pj
 from runreel.codec.json_text import loads
@@ -35,99 +35,99 @@ _ENDS = {RESPONSES: responses_reader.ends, CHAT: chat_reader.ends}
 
 
 class AsyncRecorder(Protocol):
-    """What a take is written with."""
+    """The write operations of a recording."""
 
     async def aoffer(self, kind: str, value: Any, event: Any) -> object:
-        """Store a value; ``event`` is what the program knows it as."""
+        """Store a value; ``event`` is the client's object for it."""
         ...
 
     async def aclose(self) -> None:
-        """Say that the recording is complete."""
+        """Close the recording as complete."""
         ...
 
     async def ainterrupt(self, reason: str) -> None:
-        """Say that it was cut short."""
+        """Mark the recording as interrupted."""
         ...
 
 
 class ResponseRecording:
-    """What a client's stream tells, stored value by value, and how the recording ends.
+    """Stores the events of a client's stream, and ends the recording.
 
-    ``id_`` is the response's id where it is known beforehand, ``again`` whether the same response
-    may have been recorded before. ``blocking`` is for threads that may wait: the coroutines never
-    suspend then. ``open`` is whether there is a recording to end.
+    ``id_`` is the response's id if known beforehand. ``may_exist`` is True if the same response
+    may have been recorded already. With ``blocking``, for threads that may wait, the coroutines
+    never suspend. ``open`` is True while there is a recording to end.
     """
 
-    def __init__(  # noqa: PLR0913 - what is known of a response beforehand
+    def __init__(  # noqa: PLR0913 - all that is known of a response beforehand
         self,
         database: Database,
         source: str,
-        asked: CapturedRequest,
+        request: CapturedRequest,
         *,
         labels: dict[str, str] | None,
         on_error: str,
         blocking: bool,
         id_: str | None = None,
-        again: bool = False,
+        may_exist: bool = False,
     ) -> None:
         self.source = source
         self.open = False
         self._database = database
-        self._asked = asked
+        self._request = request
         self._labels = labels
-        self._told = runs.ResponseIdentity(source, id_, asked.previous, again)
-        self._begun = False
-        self._over = False
-        self._keeper = GuardedRecorder(self._recorder, on_error, database.patience)
-        self._pen: AsyncRecorder = _SyncRecorder(self._keeper) if blocking else self._keeper
+        self._identity = run_resolver.ResponseIdentity(source, id_, request.previous, may_exist)
+        self._started = False
+        self._ended = False
+        self._recorder = GuardedRecorder(self._open_recorder, on_error, database.patience)
+        self._writer: AsyncRecorder = _SyncRecorder(self._recorder) if blocking else self._recorder
         self._pid = os.getpid()
         self._blocking = blocking
-        self._parting: threading.Thread | None = None
+        self._end_thread: threading.Thread | None = None
 
-    async def store_event(self, wire: Iterable[str], event: Any) -> None:
-        """Store what came on the wire for ``event``.
+    async def store_event(self, texts: Iterable[str], event: Any) -> None:
+        """Store the texts that arrived for ``event``.
 
         Raises:
-            RecordingError: if it cannot be stored.
+            RecordingError: if they cannot be stored.
         """
-        await self._ended_recorder()
-        for kind, value in self._rows(wire, event):
-            await self._pen.aoffer(kind, value, event)
+        await self._join_end_thread()
+        for kind, value in self._rows(texts, event):
+            await self._writer.aoffer(kind, value, event)
 
     async def store_finished(self, value: dict[str, Any], event: Any) -> None:
-        """Store a finished response, which is all that there is of it."""
+        """Store a finished response and end the recording."""
         self._identify(value)
         for kind, row in self._values(RUN, value):
-            await self._pen.aoffer(kind, row, event)
-        self._over = True
+            await self._writer.aoffer(kind, row, event)
+        self._ended = True
         await self.end(CUT)
 
-    async def fail(self, wire: Iterable[str], error: BaseException) -> None:
-        """The client's stream has raised: store what it raised it for, and end the recording."""
+    async def fail(self, texts: Iterable[str], error: BaseException) -> None:
+        """Store the texts that made the client raise ``error``, and end the recording."""
         try:
-            await self.store_event(_readable(wire), error)
+            await self.store_event(_valid_texts(texts), error)
         except RecordingError:
-            _log.exception("what a stream of %s failed with could not be stored", self.source)
+            _log.exception("the failure of a stream of %s could not be stored", self.source)
         finally:
             await self.end(type(error).__name__)
 
     async def end(self, reason: str) -> None:
-        """Close the recording; as interrupted, and why, if the stream's last event has not come."""
-        await self._ended_recorder()
-        await self._end(self._pen, reason)
+        """End the recording: as interrupted, with ``reason``, if the final event is missing."""
+        await self._join_end_thread()
+        await self._end(self._writer, reason)
 
     def end_in_thread(
         self, reason: str, close: Callable[[], object] | None, *, daemon: bool
     ) -> threading.Thread | None:
-        """Like ``end``, in a thread, where nothing can be awaited; None if nothing is to be done.
+        """Like ``end``, in a thread, for callers that cannot await; None if there is nothing to do.
 
-        ``close`` is called there too. What is stored next waits for the thread.
+        ``close`` is called there too. Later writes wait for the thread.
         """
         if not self.open and close is None:
             return None
 
         def steps() -> None:
-            completed(self._end(_SyncRecorder(self._keeper), reason))
+            completed(self._end(_SyncRecorder(self._recorder), reason))
             if close is not None:
                 close()
 
@@ -135,84 +135,84 @@ class ResponseRecording:
         try:
             thread.start()
         except RuntimeError:
-            # The interpreter is about to end, and starts no threads any more.
+            # At interpreter exit no new threads can be started.
             steps()
             return None
-        self._parting = thread
+        self._end_thread = thread
         return thread
 
-    async def _ended_recorder(self) -> None:
-        thread = self._parting
+    async def _join_end_thread(self) -> None:
+        thread = self._end_thread
         if thread is not None and thread is not threading.current_thread():
-            self._parting = None
+            self._end_thread = None
             if self._blocking:
                 thread.join()
             else:
                 await loops.wait_to_end(loops.in_thread(thread.join))
 
-    async def _end(self, pen: AsyncRecorder, reason: str) -> None:
-        ending, self.open = self.open, False
-        # A forked child has its own copy of what its parent records.
-        if ending and os.getpid() == self._pid:
-            await (pen.aclose() if self._over else pen.ainterrupt(reason))
+    async def _end(self, writer: AsyncRecorder, reason: str) -> None:
+        was_open, self.open = self.open, False
+        # A forked child has a copy of its parent's recording, which it must not end.
+        if was_open and os.getpid() == self._pid:
+            await (writer.aclose() if self._ended else writer.ainterrupt(reason))
 
-    def _rows(self, wire: Iterable[str], event: Any) -> Iterator[tuple[str, Any]]:
+    def _rows(self, texts: Iterable[str], event: Any) -> Iterator[tuple[str, Any]]:
         values: list[Any] = []
-        for text in wire:
+        for text in texts:
             try:
                 values.append(DONE if text.startswith(DONE) else loads(text))
             except BadValue as error:
-                self._keeper.failed(error, event)
-        if not self._begun:
+                self._recorder.failed(error, event)
+        if not self._started:
             for value in values:
                 self._identify(pj.as_object(value))
         for value in values:
-            if value != DONE or (self.source == CHAT and not self._over):
+            if value != DONE or (self.source == CHAT and not self._ended):
                 yield from self._values(STREAM_EVENT, value)
 
     def _values(self, kind: str, value: Any) -> Iterator[tuple[str, Any]]:
-        """The value, and before the first one what it was asked for with."""
+        """Yield the value; before the first one, the request and its tool results."""
         self.open = True
-        if not self._begun:
-            self._begun = True
-            if self._asked.context is not None:
-                yield CONTEXT, self._asked.context
-            if self._asked.tool_results:
-                yield TOOL_RESULTS, {"tool_results": self._asked.tool_results}
-        self._over = self._over or _ENDS[self.source](value)
+        if not self._started:
+            self._started = True
+            if self._request.context is not None:
+                yield CONTEXT, self._request.context
+            if self._request.tool_results:
+                yield TOOL_RESULTS, {"tool_results": self._request.tool_results}
+        self._ended = self._ended or _ENDS[self.source](value)
         yield kind, value
 
     def _identify(self, value: dict[str, Any]) -> None:
         response = pj.as_object(value.get("response") if "response" in value else value)
-        id_ = self._told.id or pj.as_text(response.get("id"))
-        previous = self._told.previous
+        id_ = self._identity.id or pj.as_text(response.get("id"))
+        previous = self._identity.previous
         if self.source == RESPONSES:
             previous = previous or pj.as_text(response.get("previous_response_id"))
-        self._told = self._told._replace(id=id_, previous=previous)
+        self._identity = self._identity._replace(id=id_, previous=previous)
 
-    def _recorder(self) -> Recorder:
-        return runs.recorder_for(self._database, self._told, self._labels)
+    def _open_recorder(self) -> Recorder:
+        return run_resolver.recorder_for(self._database, self._identity, self._labels)
 
 
 class _SyncRecorder:
-    """A pen for threads that may wait: its coroutines never suspend."""
+    """An ``AsyncRecorder`` for threads that may block: its coroutines never suspend."""
 
-    def __init__(self, keeper: GuardedRecorder) -> None:
-        self._keeper = keeper
+    def __init__(self, recorder: GuardedRecorder) -> None:
+        self._recorder = recorder
 
     async def aoffer(self, kind: str, value: Any, event: Any) -> None:
-        self._keeper.offer(kind, value, event)
+        self._recorder.offer(kind, value, event)
 
     async def aclose(self) -> None:
-        self._keeper.close()
+        self._recorder.close()
 
     async def ainterrupt(self, reason: str) -> None:
-        self._keeper.interrupt(reason)
+        self._recorder.interrupt(reason)
 
 
-def _readable(wire: Iterable[str]) -> Iterator[str]:
-    """What of the wire is JSON: what is not has been the client's error."""
-    for text in wire:
+def _valid_texts(texts: Iterable[str]) -> Iterator[str]:
+    """The texts that are JSON; invalid ones have caused the client's error."""
+    for text in texts:
         with suppress(BadValue):
             if not text.startswith(DONE):
                 loads(text)

@@ -1,4 +1,4 @@
-"""Which run it is that a response of a live stream belongs to."""
+"""Finds the run that a captured response belongs to."""
 
 from __future__ import annotations
 
@@ -24,84 +24,91 @@ if TYPE_CHECKING:
 
 
 class ResponseIdentity(NamedTuple):
-    """What is known of a response or completion when it begins: its id, that of the one before.
+    """What is known of a response or completion at its start.
 
-    ``again`` is whether it may have been recorded before, in part or whole.
+    ``id`` is its id, ``previous`` the id of the response that it continues. ``may_exist`` is True
+    if it may have been recorded already, in part or completely.
     """
 
     source: str
     id: str | None
     previous: str | None
-    again: bool
+    may_exist: bool
 
 
 class ResolvedRun(NamedTuple):
-    """A run, and what of it is known to be no part of what comes now; None: it may be all."""
+    """A run, and how to deduplicate against it.
+
+    ``earlier_events`` counts fingerprints of events that are not part of the new response; with
+    None, any event of the run may be a duplicate.
+    """
 
     run_id: str
-    before: Counter[bytes] | None = None
+    earlier_events: Counter[bytes] | None = None
     continues: bool = False
 
 
 def recorder_for(
-    database: Database, told: ResponseIdentity, labels: dict[str, str] | None
+    database: Database, identity: ResponseIdentity, labels: dict[str, str] | None
 ) -> Recorder:
-    """The recorder of the run that a response or completion belongs to.
+    """Create the recorder of the run that a response or completion belongs to.
 
-    Of several responses that go on from one, the run goes on with the one whose recorder is the
-    first to say so in the log; the others begin runs of their own.
+    If several responses continue the same one, the first to write its ``resumed`` note keeps the
+    run; the others start new runs.
     """
-    identity: dict[str, Any] = {"labels": labels} if labels else {}
+    attributes: dict[str, Any] = {"labels": labels} if labels else {}
     with database.reading() as connection:
-        place = _resolve(connection, told)
-    if place.continues:
+        run = _resolve(connection, identity)
+    if run.continues:
         continuation = Recorder(
             database,
-            place.run_id,
-            source=told.source,
+            run.run_id,
+            source=identity.source,
             via="live",
-            identity={**identity, "after": told.previous, "response": told.id},
-            offered=place.before,
+            identity={**attributes, "after": identity.previous, "response": identity.id},
+            offered=run.earlier_events,
         )
-        if continuation.begin(lambda: not _is_taken(database, place.run_id, told)):
+        if continuation.begin(lambda: not _is_continued(database, run.run_id, identity)):
             return continuation
         with database.reading() as connection:
-            place = _resolve(connection, told._replace(previous=None))
-    return Recorder(database, place.run_id, source=told.source, via="live", identity=identity)
+            run = _resolve(connection, identity._replace(previous=None))
+    return Recorder(database, run.run_id, source=identity.source, via="live", identity=attributes)
 
 
-def _resolve(connection: Connection, told: ResponseIdentity) -> ResolvedRun:
-    own = run_id(told.source, told.id)
-    if told.again and told.id is not None:
-        known = run_queries.run_of_response(connection, told.source, told.id)
-        if known is not None or event_log.last_position(connection, own) >= 0:
-            return ResolvedRun(known or own)
-    before = told.previous and run_queries.run_of_response(connection, told.source, told.previous)
-    if before:
-        stored = run_history.events(connection, before)
+def _resolve(connection: Connection, identity: ResponseIdentity) -> ResolvedRun:
+    own = run_id(identity.source, identity.id)
+    if identity.may_exist and identity.id is not None:
+        existing = run_queries.run_of_response(connection, identity.source, identity.id)
+        if existing is not None or event_log.last_position(connection, own) >= 0:
+            return ResolvedRun(existing or own)
+    previous_run = identity.previous and run_queries.run_of_response(
+        connection, identity.source, identity.previous
+    )
+    if previous_run:
+        stored = run_history.events(connection, previous_run)
         rows = ((row.kind, row.raw) for row in stored if row.kind != NOTE)
         counts = Counter(fingerprint(kind, raw) for kind, raw in rows if raw is not None)
-        return ResolvedRun(before, counts, continues=True)
-    if not told.again and event_log.last_position(connection, own) >= 0:
-        # A server that calls all that it makes by one name.
-        own = run_id(told.source, None)
+        return ResolvedRun(previous_run, counts, continues=True)
+    if not identity.may_exist and event_log.last_position(connection, own) >= 0:
+        # Some servers use the same id for all responses.
+        own = run_id(identity.source, None)
     return ResolvedRun(own)
 
 
-def _is_taken(database: Database, run_id: str, told: ResponseIdentity) -> bool:
-    """Whether another response goes on from the same one, as the run's notes say."""
+def _is_continued(database: Database, run_id: str, identity: ResponseIdentity) -> bool:
+    """Whether a ``resumed`` note says that another response continues the same one."""
     with database.reading() as connection:
         for row in event_log.read(connection, run_id):
             if row.kind == NOTE and row.type == RESUMED and row.payload is not None:
                 note = pj.as_object(loads(row.payload))
-                same = told.id is not None and note.get("response") == told.id
-                if note.get("after") == told.previous and not same:
+                same = identity.id is not None and note.get("response") == identity.id
+                if note.get("after") == identity.previous and not same:
                     return True
     return False
 
 
 def run_id(source: str, id_: str | None) -> str:
-    """What a run is called whose source calls it ``id_``, or does not call it anything."""
+    """The run id for a response with the id ``id_``, or for one without an id."""
     if not id_:
         return f"{source}-{uuid.uuid4().hex}"
     try:

@@ -1,6 +1,6 @@
-"""What a server sends, heard where the openai client takes the stream apart.
+"""A tap for the data of server-sent events inside the openai client.
 
-The client's own objects are not exact: they make floats of whole numbers here and there.
+The client's own objects are not exact: they convert some integers to floats.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from runreel.model.errors import MissingExtra, UsageError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-# Seconds that a client is given to notice that its connection is closed.
-_RUN_OUT = 1.0
-# What every chunk has that is looked into more closely.
+# Seconds for the client to notice that its connection is closed.
+_DRAIN_SECONDS = 1.0
+# A cheap check that selects the chunks to parse.
 _NO_CHOICES = re.compile(r'"choices"\s*:\s*\[\s*\]')
 
 
 class SseTap:
-    """The texts that a ``Stream`` or, ``asynchronous``, an ``AsyncStream`` reads.
+    """Collects the data texts that a ``Stream`` or ``AsyncStream`` reads.
 
-    They are JSON, but for the ``[DONE]`` at the end. Chunks that come before the one with the
-    completion's id are given to the client together with that one: a run is called by the id.
+    The texts are JSON, except for the ``[DONE]`` at the end. Chunks before the first one with the
+    completion's id are passed on together with that one, because the id becomes the run's id.
     """
 
     def __init__(self, stream: Any) -> None:
         self._texts: list[str] = []
-        self._silent = True
+        self._untouched = True
         self._stream = stream
-        self._named = False
-        # The client looks this up when the stream is first read.
+        self._has_id = False
+        # The client looks up this method when the stream is first read.
         self._events: Any = getattr(stream, "_iter_events", None)
         if self._events is None:
             raise unknown_version()
@@ -43,12 +43,12 @@ class SseTap:
         stream._iter_events = self._aiter_events if self.asynchronous else self._iter_events  # noqa: SLF001
 
     def received(self) -> list[str]:
-        """What was read since this was asked last.
+        """Return the texts read since the last call.
 
         Raises:
-            UsageError: if nothing was ever read here, for it was read before.
+            UsageError: if the stream was read before the tap was installed.
         """
-        if self._silent:
+        if self._untouched:
             raise UsageError(
                 "this stream was read before it was recorded",
                 hint="Record it where it is created: reel.record(client.responses.create(...)).",
@@ -56,48 +56,48 @@ class SseTap:
         texts, self._texts = self._texts, []
         return texts
 
-    async def run_out(self) -> None:
-        """Have the client's generators end, one inside of the other, once its connection is closed.
+    async def drain(self) -> None:
+        """Let the client's nested generators end in order, after its connection is closed.
 
-        Left as they are, the event loop would close all of them at once when it ends, which fails.
+        Otherwise the event loop would close all of them at once at its end, which fails.
         """
-        if self._silent:
+        if self._untouched:
             return
         with suppress(Exception):
-            async with asyncio.timeout(_RUN_OUT):
+            async with asyncio.timeout(_DRAIN_SECONDS):
                 while await anext(self._stream, None) is not None:
                     pass
         self._texts.clear()
 
     def _iter_events(self) -> Iterator[Any]:
-        self._silent, held = False, []
+        self._untouched, buffered = False, []
         for event in self._events():
-            held.append(event)
-            if self._goes_on(event.data):
-                yield from held
-                held.clear()
-        yield from held
+            buffered.append(event)
+            if self._record_text(event.data):
+                yield from buffered
+                buffered.clear()
+        yield from buffered
 
     async def _aiter_events(self) -> AsyncIterator[Any]:
-        self._silent, held = False, []
+        self._untouched, buffered = False, []
         async for event in self._events():
-            held.append(event)
-            if self._goes_on(event.data):
-                for one in held:
-                    yield one
-                held.clear()
-        for one in held:
-            yield one
+            buffered.append(event)
+            if self._record_text(event.data):
+                for pending in buffered:
+                    yield pending
+                buffered.clear()
+        for pending in buffered:
+            yield pending
 
-    def _goes_on(self, text: str) -> bool:
-        """Take a text; whether the client is to have it before the next one has come."""
+    def _record_text(self, text: str) -> bool:
+        """Record a text; False to hold it back until the next one."""
         self._texts.append(text)
-        self._named = self._named or not _is_nameless(text)
-        return self._named
+        self._has_id = self._has_id or not _lacks_id(text)
+        return self._has_id
 
 
-def _is_nameless(text: str) -> bool:
-    """Whether this is a chunk that says nothing of a completion, not even its id."""
+def _lacks_id(text: str) -> bool:
+    """Whether this is a chunk without choices and id."""
     if _NO_CHOICES.search(text) is None:
         return False
     try:
@@ -108,32 +108,32 @@ def _is_nameless(text: str) -> bool:
 
 
 def path(stream: Any) -> str:
-    """The path that a stream was asked for at."""
+    """The path of the request of a stream."""
     return str(stream.response.request.url.path)
 
 
 def is_creation(stream: Any) -> bool:
-    """Whether the stream is of something new, rather than of something known once more."""
+    """Whether the request creates a response, rather than retrieving an existing one."""
     return bool(stream.response.request.method == "POST")
 
 
 def requested_id(stream: Any) -> str | None:
-    """The id of the response that a stream was asked for by."""
+    """The id of the retrieved response, None if the request creates one."""
     return None if is_creation(stream) else path(stream).rstrip("/").rpartition("/")[2] or None
 
 
 def sent_request(stream: Any) -> dict[str, Any]:
-    """What was asked for, as the client has sent it."""
-    with suppress(Exception):  # a body that cannot be read again tells nothing
+    """The body of the request as sent, empty if it cannot be read."""
+    with suppress(Exception):  # the body may not be readable twice
         return pj.as_object(json.loads(stream.response.request.content))
     return {}
 
 
 def unknown_version() -> MissingExtra:
-    """The error that this client is none that runreel knows how to listen to."""
+    """The error for an unsupported version of the client."""
     import openai
 
     return MissingExtra(
-        f"runreel cannot listen to streams of openai {openai.__version__}",
+        f"cannot record streams of openai {openai.__version__}",
         hint="pip install 'runreel[openai]': openai 1.66 and later.",
     )

@@ -1,4 +1,4 @@
-"""Streams of the openai client that store what they tell before they tell it."""
+"""Streams of the openai client whose events are stored before they are yielded."""
 
 from __future__ import annotations
 
@@ -22,49 +22,49 @@ _END = object()
 
 
 class _Recorded:
-    """What both kinds of streams share: the client's own, and what comes over its wire."""
+    """The common part of recorded streams: the client's stream, its recording and its tap."""
 
     _exit: Exit
 
-    def __init__(self, stream: Any, take: ResponseRecording, wire: SseTap) -> None:
+    def __init__(self, stream: Any, recording: ResponseRecording, tap: SseTap) -> None:
         self._stream = stream
-        self._take = take
-        self._wire = wire
-        kind = AsyncExit if wire.asynchronous else Exit
-        self._exit = kind(stream, take, wire)
-        weakref.finalize(self, self._exit.dropped)
+        self._recording = recording
+        self._tap = tap
+        exit_type = AsyncExit if tap.asynchronous else Exit
+        self._exit = exit_type(stream, recording, tap)
+        weakref.finalize(self, self._exit.stream_dropped)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    async def _next_stored(self, ahead: Callable[[], Awaitable[Any]]) -> Any:
-        """What comes next, stored: an event, or that there is none."""
+    async def _next_stored(self, fetch_next: Callable[[], Awaitable[Any]]) -> Any:
+        """Fetch and store the next event; ``_END`` at the end of the stream."""
         try:
-            event = await ahead()
+            event = await fetch_next()
         except BaseException as error:
-            await self._exit.leave_for(self._take.fail(self._wire.received(), error))
+            await self._exit.close_after_error(self._recording.fail(self._tap.received(), error))
             raise
         try:
-            await self._take.store_event(self._wire.received(), event)
+            await self._recording.store_event(self._tap.received(), event)
             if event is _END:
                 self._exit.closed = True
-                await self._take.end(CUT)
+                await self._recording.end(CUT)
         except BaseException as error:
-            await self._exit.leave_for(self._take.end(type(error).__name__))
+            await self._exit.close_after_error(self._recording.end(type(error).__name__))
             raise
         return event
 
 
 class RecordedStream(_Recorded):
-    """A ``Stream`` whose events are stored before they are yielded; else as the client's own."""
+    """A ``Stream`` whose events are stored before they are yielded."""
 
     def __next__(self) -> Any:
-        event = completed(self._next_stored(self._ahead))
+        event = completed(self._next_stored(self._fetch_next))
         if event is _END:
             raise StopIteration
         return event
 
-    async def _ahead(self) -> Any:
+    async def _fetch_next(self) -> Any:
         return next(self._stream, _END)
 
     def __iter__(self) -> Iterator[Any]:
@@ -75,33 +75,33 @@ class RecordedStream(_Recorded):
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        completed(self._exit.abandon(ABANDONED if kind is None else kind.__name__))
+        completed(self._exit.close(ABANDONED if error_type is None else error_type.__name__))
 
     def close(self) -> None:
-        """Close the connection; the recording ends here."""
-        completed(self._exit.abandon(ABANDONED))
+        """Close the connection and end the recording."""
+        completed(self._exit.close(ABANDONED))
 
 
 class RecordedHelper(RecordedStream):
     """A stream of ``client.responses.stream(...)`` or ``client.chat.completions.stream(...)``."""
 
     def until_done(self) -> Self:
-        """Read to the end."""
+        """Read the stream to its end."""
         for _ in self:
             pass
         return self
 
     def get_final_response(self) -> Any:
-        """The response, once all is read."""
+        """Read to the end and return the response."""
         self.until_done()
         return self._stream.get_final_response()
 
     def get_final_completion(self) -> Any:
-        """The completion, once all is read."""
+        """Read to the end and return the completion."""
         self.until_done()
         return self._stream.get_final_completion()
 
@@ -112,7 +112,7 @@ class RecordedAsyncStream(_Recorded):
     _exit: AsyncExit
 
     async def __anext__(self) -> Any:
-        self._exit.entered()
+        self._exit.check_loop()
         event = await self._next_stored(lambda: anext(self._stream, _END))
         if event is _END:
             raise StopAsyncIteration
@@ -122,20 +122,20 @@ class RecordedAsyncStream(_Recorded):
         return _AsyncStreamIterator(self, self._exit)
 
     async def __aenter__(self) -> Self:
-        self._exit.entered()
+        self._exit.check_loop()
         return self
 
     async def __aexit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._exit.abandon(ABANDONED if kind is None else kind.__name__)
+        await self._exit.close(ABANDONED if error_type is None else error_type.__name__)
 
     async def close(self) -> None:
-        """Close the connection; the recording ends here."""
-        await self._exit.abandon(ABANDONED)
+        """Close the connection and end the recording."""
+        await self._exit.close(ABANDONED)
 
     async def aclose(self) -> None:
         """Like ``close``."""
@@ -143,27 +143,27 @@ class RecordedAsyncStream(_Recorded):
 
 
 class RecordedAsyncHelper(RecordedAsyncStream):
-    """The asynchronous twin of ``RecordedHelper``."""
+    """The asynchronous counterpart of ``RecordedHelper``."""
 
     async def until_done(self) -> Self:
-        """Read to the end."""
+        """Read the stream to its end."""
         async for _ in self:
             pass
         return self
 
     async def get_final_response(self) -> Any:
-        """The response, once all is read."""
+        """Read to the end and return the response."""
         await self.until_done()
         return await self._stream.get_final_response()
 
     async def get_final_completion(self) -> Any:
-        """The completion, once all is read."""
+        """Read to the end and return the completion."""
         await self.until_done()
         return await self._stream.get_final_completion()
 
 
 class RecordedManager:
-    """What ``client.responses.stream(...)`` answers: the request is sent on entering."""
+    """The manager that ``client.responses.stream(...)`` returns; entering it sends the request."""
 
     def __init__(self, manager: Any, record: Callable[[Any], RecordedHelper]) -> None:
         self._manager = manager
@@ -181,19 +181,19 @@ class RecordedManager:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
         try:
-            self._manager.__exit__(kind, error, traceback)
+            self._manager.__exit__(error_type, error, traceback)
         finally:
             if self._recorded is not None:
-                self._recorded.__exit__(kind, error, traceback)
+                self._recorded.__exit__(error_type, error, traceback)
 
 
 class RecordedAsyncManager:
-    """The asynchronous twin of ``RecordedManager``."""
+    """The asynchronous counterpart of ``RecordedManager``."""
 
     def __init__(self, manager: Any, record: Callable[[Any], RecordedAsyncHelper]) -> None:
         self._manager = manager
@@ -212,19 +212,19 @@ class RecordedAsyncManager:
 
     async def __aexit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
         try:
-            await self._manager.__aexit__(kind, error, traceback)
+            await self._manager.__aexit__(error_type, error, traceback)
         finally:
             if self._recorded is not None:
-                await self._recorded.__aexit__(kind, error, traceback)
+                await self._recorded.__aexit__(error_type, error, traceback)
 
 
 class _StreamIterator:
-    """One loop over a stream: dropped half-way, it ends the recording."""
+    """One iteration over a stream; ends the recording if it is dropped before the end."""
 
     def __init__(self, stream: RecordedStream, exit_: Exit) -> None:
         self._stream = stream
@@ -241,7 +241,7 @@ class _StreamIterator:
 
 
 class _AsyncStreamIterator:
-    """The asynchronous twin of ``_Reader``."""
+    """The asynchronous counterpart of ``_StreamIterator``."""
 
     def __init__(self, stream: RecordedAsyncStream, exit_: AsyncExit) -> None:
         self._stream = stream

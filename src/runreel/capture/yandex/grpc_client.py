@@ -1,4 +1,4 @@
-"""Reaching a run over plain gRPC, with the SDK's environment variables and without the SDK."""
+"""Client for a run over plain gRPC, with the SDK's environment variables but without the SDK."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsReque
 from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
 
 from runreel.capture.sync_bridge import blocking
-from runreel.capture.yandex.by_id import KEYS, authorization
+from runreel.capture.yandex.credentials import KEYS, authorization
 from runreel.capture.yandex.listener import Listener
 from runreel.capture.yandex.recording_adapter import RecordingAdapter
 from runreel.capture.yandex.sdk_client import invalid_message_error, is_unreadable
@@ -34,95 +34,95 @@ if TYPE_CHECKING:
 
 _ENDPOINT = "api.cloud.yandex.net:443"
 _ASSISTANTS = "ai-assistants"
-# How long one connection lasts.
+# Seconds that one connection lasts.
 _LISTEN_SECONDS = 60.0
-_OFF = "The Assistants service was switched off in January 2026: only servers like it answer."
+_OFF = "The Assistants service was switched off in January 2026; only compatible servers respond."
 
 
 def listen(
     database: Database,
-    keeper: GuardedRecorder,
+    recorder: GuardedRecorder,
     environment: Mapping[str, str],
     patience: RetryPolicy | None = None,
 ) -> Iterator[AppendOutcome | None]:
-    """What becomes of each value that the service tells of a run, until the run is over.
+    """Record a run until it ends; yields the outcome of each stored value.
 
     Raises:
-        SourceError: if the service does not let us listen to its end.
+        SourceError: if the service refuses or fails before the end of the run.
     """
-    run_id = keeper.recorder.run_id
+    run_id = recorder.recorder.run_id
     patience = patience or RetryPolicy()
-    kept: deque[AppendOutcome | None] = deque()
-    with _message_for(run_id), ExitStack() as closing:
-        # Connected only when asked: what the log has whole needs no service.
-        wire = GrpcClient(
+    outcomes: deque[AppendOutcome | None] = deque()
+    with _translated_errors(run_id), ExitStack() as closing:
+        # Connects lazily: a run that is complete in the log needs no service.
+        client = GrpcClient(
             run_id, lambda: closing.enter_context(_connected(environment, patience.ask))
         )
-        session = Session(wire, _ReportingStore(keeper, kept.append), patience=patience)
-        listener = Listener(database, session, wire, lambda event: event, answers=False)
+        session = Session(client, _ReportingStore(recorder, outcomes.append), patience=patience)
+        listener = Listener(database, session, client, lambda event: event, sends_results=False)
         for _ in blocking(listener.events(None, _LISTEN_SECONDS)):
-            while kept:
-                yield kept.popleft()
-    yield from kept
+            while outcomes:
+                yield outcomes.popleft()
+    yield from outcomes
 
 
 class _ReportingStore(RecordingAdapter):
-    """A store that tells what became of each value."""
+    """Reports the outcome of each stored value."""
 
     def __init__(
-        self, keeper: GuardedRecorder, tell: Callable[[AppendOutcome | None], None]
+        self, recorder: GuardedRecorder, report: Callable[[AppendOutcome | None], None]
     ) -> None:
-        super().__init__(keeper)
-        self._tell = tell
+        super().__init__(recorder)
+        self._report = report
 
     async def offer(
-        self, kind: str, value: Any, shown: Callable[[], Any] = lambda: None
+        self, kind: str, value: Any, make_event: Callable[[], Any] = lambda: None
     ) -> AppendOutcome | None:
-        """Like ``Store.offer``."""
-        offer = await super().offer(kind, value, shown)
-        self._tell(offer)
-        return offer
+        """Like ``RecordingAdapter.offer``."""
+        outcome = await super().offer(kind, value, make_event)
+        self._report(outcome)
+        return outcome
 
 
 class Connection(NamedTuple):
-    """A channel to the Assistants service, and the metadata that opens its doors."""
+    """A channel to the Assistants service, and the metadata that authorizes calls."""
 
     channel: Any
     metadata: list[tuple[str, str]]
 
 
 class GrpcClient:
-    """Calls that block; its coroutines never suspend."""
+    """Blocking calls to the service of one run. Its coroutines never suspend."""
 
     def __init__(self, run_id: str, connect: Callable[[], Connection]) -> None:
         self.run_id = run_id
         self._connect = connect
 
     @cached_property
-    def _service(self) -> Connection:
+    def _connection(self) -> Connection:
         return self._connect()
 
     def listen(self, start: int, seconds: float) -> _Stream:
-        """The events from number ``start`` on, for at most ``seconds``."""
+        """Stream the events from number ``start`` on, for at most ``seconds``."""
         request = ListenRunRequest(run_id=self.run_id, events_start_idx=Int64Value(value=start))
-        channel, metadata = self._service
+        channel, metadata = self._connection
         return _Stream(RunServiceStub(channel).Listen(request, timeout=seconds, metadata=metadata))
 
     async def get(self, seconds: float) -> Any:
-        """The run."""
+        """Fetch the run."""
         request = GetRunRequest(run_id=self.run_id)
-        channel, metadata = self._service
+        channel, metadata = self._connection
         return RunServiceStub(channel).Get(request, timeout=seconds, metadata=metadata)
 
     async def assistant(self, assistant_id: str, seconds: float) -> Any:
-        """An assistant."""
+        """Fetch an assistant."""
         request = GetAssistantRequest(assistant_id=assistant_id)
-        channel, metadata = self._service
+        channel, metadata = self._connection
         return AssistantServiceStub(channel).Get(request, timeout=seconds, metadata=metadata)
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        time.sleep(seconds)  # noqa: ASYNC251 - there is a thread of its own to block
+        """Sleep."""
+        time.sleep(seconds)  # noqa: ASYNC251 - this client owns its thread
 
 
 class _Stream:
@@ -145,10 +145,10 @@ class _Stream:
 @contextmanager
 def _connected(environment: Mapping[str, str], seconds: float) -> Iterator[Connection]:
     metadata = [("authorization", _key(environment))]
-    told = environment.get("YC_API_ENDPOINT")
+    endpoint = environment.get("YC_API_ENDPOINT") or _ENDPOINT
     credentials = grpc.ssl_channel_credentials()
-    with grpc.secure_channel(told or _ENDPOINT, credentials) as channel:
-        address = _address(channel, seconds) or told or _ENDPOINT
+    with grpc.secure_channel(endpoint, credentials) as channel:
+        address = _discover(channel, seconds) or endpoint
     with grpc.secure_channel(address, credentials) as channel:
         yield Connection(channel, metadata)
 
@@ -157,36 +157,36 @@ def _key(environment: Mapping[str, str]) -> str:
     key = authorization(environment)
     if key is None:
         raise SourceError(
-            "there is no key for the Assistants service",
+            "no key for the Assistants service is set",
             hint=f"Set one of {', '.join(KEYS)}. {_OFF}",
         )
     return key
 
 
-def _address(channel: Any, seconds: float) -> str | None:
-    """Where the service says that its assistants are; None where it says nothing of the kind."""
+def _discover(channel: Any, seconds: float) -> str | None:
+    """Ask the endpoint for the address of the assistants; None if it lists none."""
     discovery = ApiEndpointServiceStub(channel)
     try:
-        told = discovery.List(ListApiEndpointsRequest(), timeout=seconds)
+        response = discovery.List(ListApiEndpointsRequest(), timeout=seconds)
     except grpc.RpcError as error:
         code: Any = error
-        # A server that has nothing but assistants is what was meant.
+        # A server without discovery is the Assistants service itself.
         if code.code() is grpc.StatusCode.UNIMPLEMENTED:
             return None
         raise
-    return next((found.address for found in told.endpoints if found.id == _ASSISTANTS), None)
+    return next((found.address for found in response.endpoints if found.id == _ASSISTANTS), None)
 
 
 @contextmanager
-def _message_for(run_id: str) -> Iterator[None]:
-    """What gRPC raises, as errors of ours."""
+def _translated_errors(run_id: str) -> Iterator[None]:
+    """Translate gRPC's errors to ``SourceError``."""
     try:
         yield
     except grpc.RpcError as error:
-        raise _translated(error, run_id) from error
+        raise _to_source_error(error, run_id) from error
 
 
-def _translated(error: Any, run_id: str) -> SourceError:
+def _to_source_error(error: Any, run_id: str) -> SourceError:
     if is_unreadable(error):
         return invalid_message_error()
     code, details = error.code(), " ".join(str(error.details()).split())

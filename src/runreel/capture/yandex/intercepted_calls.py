@@ -1,4 +1,4 @@
-"""The calls that a program makes through interceptors, and those that we make in its name."""
+"""Calls that a program makes through interceptors, and further calls over the same route."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     Continuation = Callable[[Any, Any], Awaitable[Any]]
 
-# The SDK's note to its own retry interceptor.
+# Metadata key by which the SDK configures its own retry interceptor.
 _RETRY = "yc-ml-sdk-retry"
 
 
 class CallRoute(NamedTuple):
-    """How a call of the program's went out: another one can go the same way."""
+    """How the program made a call, so that further calls can be made the same way."""
 
     continuation: Continuation
     details: Any
@@ -32,16 +32,16 @@ class CallRoute(NamedTuple):
 
     @classmethod
     def from_call(cls, continuation: Continuation, details: Any) -> CallRoute:
-        """The way of a call that is about to go out: what is behind it may change its metadata."""
+        """The route of a call; copies its metadata, which later interceptors may change."""
         return cls(continuation, details, tuple(details.metadata or ()))
 
     async def send(self, request: Any) -> Any:
-        """The same call with this request."""
+        """Make the same call with this request."""
         details = self.details._replace(metadata=grpc.aio.Metadata(*self.metadata))
         return await self.continuation(details, request)
 
     async def call(self, method: str, request: Any, seconds: float) -> Any:
-        """Another call, once, with an answer of the same kind."""
+        """Make another unary call, without the SDK's retries."""
         metadata = grpc.aio.Metadata(*self.metadata)
         if _RETRY in metadata:
             metadata[_RETRY] = "NONE"
@@ -51,41 +51,41 @@ class CallRoute(NamedTuple):
 
 
 class ResumedStream:
-    """A run's events for as long as they come: when a call's deadline passes, another goes on.
+    """The events of a run; when a call exceeds its deadline, another one continues.
 
-    ``way`` is the way of all of them, ``call`` the one that is heard now.
+    All calls use ``route``; ``call`` is the current one.
     """
 
-    def __init__(self, way: CallRoute, request: Any, call: Any) -> None:
-        self.way = way
+    def __init__(self, route: CallRoute, request: Any, call: Any) -> None:
+        self.route = route
         self.call = call
         self._request = request
         self._next = 0
 
     async def events(self, session: Session) -> AsyncGenerator[Any, None]:
-        """The events, some twice if the SDK's own retries tell them so.
+        """Yield the events; the SDK's own retries may repeat some.
 
         Raises:
-            grpc.RpcError: as the SDK would, but for deadlines while the run goes on.
+            grpc.RpcError: as the SDK does, except for deadlines while the run goes on.
         """
-        waiting = Backoff(session.patience)
+        backoff = Backoff(session.patience)
         while True:
             try:
                 async for event in self.call:
                     yield require_message(event)
-                    waiting.renew()
+                    backoff.event_received()
                     index = protos.index_of(event)
                     self._next = self._next if index is None else max(self._next, index + 1)
             except grpc.RpcError as error:
-                if not await _resumes(error, session, waiting):
+                if not await _should_resume(error, session, backoff):
                     raise
-                await session.wire.sleep(waiting.pause())
-                self.call = await self.way.send(self._rest())
+                await session.client.sleep(backoff.next_pause())
+                self.call = await self.route.send(self._rest())
             else:
                 return
 
     def _rest(self) -> Any:
-        """The request for what has not come yet."""
+        """The request for the events after the last one received."""
         request = type(self._request)()
         request.CopyFrom(self._request)
         request.events_start_idx.value = max(self._next, request.events_start_idx.value)
@@ -93,7 +93,7 @@ class ResumedStream:
 
 
 class RecordedCall:
-    """A call like that of a stream, but for the events; to cancel it is to stop listening."""
+    """The call as the program sees it, with recorded events; ``cancel`` ends the recording."""
 
     def __init__(self, stream: ResumedStream, events: Any) -> None:
         self._stream = stream
@@ -107,10 +107,10 @@ class RecordedCall:
         return getattr(self._stream.call, name)
 
     def cancel(self) -> bool:
-        """Like the call's own."""
-        # One that waits for an event hears of it through the call, one that is over knows.
+        """Cancel the call and close the recording."""
+        # A generator that waits for an event is ended by the call, a finished one needs nothing.
         halted = self._events.ag_frame is not None and not self._events.ag_running
-        # Without a loop, in the last moments of the program, the log is told elsewhere.
+        # Without a loop, at the end of the program, the exit hooks write to the log.
         with contextlib.suppress(RuntimeError):
             if halted and self._closing is None:
                 self._closing = asyncio.get_running_loop().create_task(self._close())
@@ -120,14 +120,14 @@ class RecordedCall:
         await self._events.aclose()
 
 
-# grpcio asks what it gets back from an interceptor whether it is a call or a mere iterator.
+# grpcio checks whether an interceptor returned a call or only an iterator.
 grpc.aio.UnaryStreamCall.register(RecordedCall)
 
 
-async def _resumes(error: Any, session: Session, waiting: Backoff) -> bool:
-    """Whether it was no more than a deadline, and there is patience left."""
+async def _should_resume(error: Any, session: Session, backoff: Backoff) -> bool:
+    """Whether to resume: the error is a deadline and the retry policy allows another attempt."""
     if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
         return False
     if await session.try_fetch_run() is not None:
-        waiting.alive()
-    return not waiting.over
+        backoff.response_received()
+    return not backoff.is_over

@@ -1,4 +1,4 @@
-"""Recording whole programs: what the SDK's object is to be made with."""
+"""Creates the interceptors that record every run of an SDK object."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 def interceptors(
     database: Database, on_error: str = "raise", patience: RetryPolicy | None = None
 ) -> list[Any]:
-    """For ``AIStudio(interceptors=…)`` or ``AsyncAIStudio``: each object gets a list of its own.
+    """Interceptors for ``AIStudio(interceptors=…)`` or ``AsyncAIStudio``: one list per object.
 
     Raises:
-        MissingExtra: if the SDK is not installed, or is one without assistants.
+        MissingExtra: if the SDK is not installed, or its version has no assistants.
     """
     record.require()
     from runreel.capture.yandex.interceptors import create

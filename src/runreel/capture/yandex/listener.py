@@ -1,4 +1,4 @@
-"""Listening to a run: from the log as far as it goes, then from the service, whatever breaks."""
+"""Listens to a run: yields its events from the log, then from the service, with reconnects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runreel.model.events import StoredEvent
     from runreel.store.database import Database
 
-_CALLS = StreamEvent.TOOL_CALLS.name
+_TOOL_CALLS = StreamEvent.TOOL_CALLS.name
 _ENDS = (StreamEvent.DONE.name, StreamEvent.ERROR.name)
 _STOPPED = "the program stopped listening"
 
@@ -37,61 +37,62 @@ class LastEvent(NamedTuple):
 
 
 class Listener:
-    """Tells a run's events, each stored before it is told.
+    """Yields the events of a run, each stored first.
 
-    ``shown`` makes of a proto what the program gets. ``answers`` is whether the program is the one
-    to answer tool calls: if not, somebody else's answer is waited for.
+    ``make_event`` converts a proto to what the program receives. ``sends_results`` is True if this
+    program submits the tool results; otherwise the listener waits for another program to do so.
     """
 
     def __init__(
         self,
         database: Database,
         session: Session,
-        ear: EventSource,
-        shown: Callable[[Any], Any],
+        source: EventSource,
+        make_event: Callable[[Any], Any],
         *,
-        answers: bool = True,
+        sends_results: bool = True,
     ) -> None:
         self._database = database
         self._session = session
-        self._ear = ear
-        self._shown = shown
-        self._answers = answers
+        self._source = source
+        self._make_event = make_event
+        self._sends_results = sends_results
         self._first = True
 
     async def events(self, start: int | None, seconds: float) -> AsyncGenerator[Any, None]:
-        """The events from number ``start`` on.
+        """Yield the events from number ``start`` on.
 
-        None is at first where the log ends, later the beginning. A connection lasts ``seconds``
-        at most, and is followed by another. Tool calls that nobody has answered are told again.
+        None means: after the last event in the log on the first call, from the beginning on later
+        calls. A connection lasts at most ``seconds`` and is followed by another one. Pending tool
+        calls are yielded again.
         """
         session = self._session
         resumes, self._first = self._first and start is None, False
         try:
             await session.on_start()
-            source = self._new(seconds) if resumes else self._from(start or 0, seconds)
-            async with aclosing(source) as events:
+            generator = self._resume(seconds) if resumes else self._replay_from(start or 0, seconds)
+            async with aclosing(generator) as events:
                 async for event in events:
-                    yield self._shown(event)
+                    yield self._make_event(event)
         except BaseException as error:
             await session.listener_failed(reason(error))
             raise
         session.listener_finished()
 
-    async def _new(self, seconds: float) -> AsyncGenerator[Any, None]:
+    async def _resume(self, seconds: float) -> AsyncGenerator[Any, None]:
         session = self._session
         start = session.store.index + 1
-        tail = await session.store.ask(self._last_event, LastEvent()) if start else LastEvent()
-        if _ends(tail.row):
+        last = await session.store.query(self._last_event, LastEvent()) if start else LastEvent()
+        if _ends(last.row):
             await session.on_end()
             return
-        if await self._is_unanswered(tail):
-            yield _proto(tail.row)
-        async with aclosing(self._live(start, seconds)) as events:
+        if await self._is_pending_call(last):
+            yield _proto(last.row)
+        async with aclosing(self._listen(start, seconds)) as events:
             async for event in events:
                 yield event
 
-    async def _from(self, start: int, seconds: float) -> AsyncGenerator[Any, None]:
+    async def _replay_from(self, start: int, seconds: float) -> AsyncGenerator[Any, None]:
         session = self._session
         async with aclosing(session.store.read(self._stored_events(start))) as rows:
             async for row in rows:
@@ -102,101 +103,106 @@ class Listener:
                 if _ends(row):
                     return
                 start = start if row.source_index is None else row.source_index + 1
-        async with aclosing(self._live(start, seconds)) as events:
+        async with aclosing(self._listen(start, seconds)) as events:
             async for event in events:
                 yield event
 
-    async def _live(self, start: int, seconds: float) -> AsyncGenerator[Any, None]:
-        session, waiting = self._session, Backoff(self._session.patience)
-        # The log is to have them all, also those before ``start``.
+    async def _listen(self, start: int, seconds: float) -> AsyncGenerator[Any, None]:
+        session, backoff = self._session, Backoff(self._session.patience)
+        # Events before ``start`` that the log lacks are stored too, but not yielded.
         first = min(start, session.store.index + 1)
-        told: set[int] = set()
+        yielded: set[int] = set()
         while True:
-            came, error = False, None
-            stream = self._ear.listen(max(told, default=first - 1) + 1, seconds)
+            received, error = False, None
+            stream = self._source.listen(max(yielded, default=first - 1) + 1, seconds)
             try:
                 async for event in stream:
-                    await session.store_event(event, partial(self._shown, event))
+                    await session.store_event(event, partial(self._make_event, event))
                     index = protos.index_of(event)
-                    if index is not None and (index < first or index in told):
+                    if index is not None and (index < first or index in yielded):
                         continue
                     if index is not None:
-                        told.add(index)
-                    await self._prepare(event)
+                        yielded.add(index)
+                    await self._store_followup(event)
                     if index is None or index >= start:
                         yield event
-                    came = True
-                    waiting.renew()
-                    if protos.ends(event):
+                    received = True
+                    backoff.event_received()
+                    if protos.is_last_event(event):
                         return
-            except grpc.RpcError as broken:
-                if not is_transient(broken):
+            except grpc.RpcError as grpc_error:
+                if not is_transient(grpc_error):
                     raise
-                error = broken
+                error = grpc_error
             finally:
                 await session.store.to_end(stream.aclose())
-            if await self._on_stream_end(waiting, error, came=came):
+            if await self._on_stream_end(backoff, error, received=received):
                 return
-            await session.wire.sleep(waiting.pause())
+            await session.client.sleep(backoff.next_pause())
 
-    async def _prepare(self, event: Any) -> None:
-        """Store what belongs to an event before the program sees it, for it may leave then."""
-        if protos.ends(event):
+    async def _store_followup(self, event: Any) -> None:
+        """Store the run state that belongs to an event: the program may stop after receiving it."""
+        if protos.is_last_event(event):
             await self._session.on_end()
         elif event.event_type == protos.TOOL_CALLS:
             await self._session.on_tool_calls()
 
-    async def _on_stream_end(self, waiting: Backoff, error: Any, *, came: bool) -> bool:
-        """Whether a stream that has stopped before the run's last event is not to be resumed."""
+    async def _on_stream_end(self, backoff: Backoff, error: Any, *, received: bool) -> bool:
+        """Decide after a stream ended early: True to stop listening, False to reconnect.
+
+        Raises:
+            grpc.RpcError: if the service stayed unreachable too long.
+            SourceError: if the run sent no event for too long.
+        """
         session = self._session
         run = await session.try_fetch_run()
         if run is not None:
-            waiting.alive()
+            backoff.response_received()
         if run is not None and error is None:
-            if protos.waiting(run) and self._answers and not session.answered:
-                # As with the SDK, the loop ends here and the answers come after it.
+            if protos.needs_tool_results(run) and self._sends_results and not session.results_sent:
+                # As with the SDK, the loop ends here; the program submits tool results after it.
                 return True
-            if not came and not protos.going_on(run) and not protos.waiting(run):
+            if not received and not protos.is_running(run) and not protos.needs_tool_results(run):
                 await session.store.close()
                 return True
-        if not waiting.over:
+        if not backoff.is_over:
             return False
-        if error is not None and (run is None or self._answers):
+        if error is not None and (run is None or self._sends_results):
             raise error
-        raise _stalled(session.wire.run_id, run) from error
+        raise _stalled_error(session.client.run_id, run) from error
 
-    async def _is_unanswered(self, tail: LastEvent) -> bool:
-        """Whether the last event is a tool call that still waits for its answer."""
+    async def _is_pending_call(self, last: LastEvent) -> bool:
+        """Whether the last event is a tool call that still waits for its results."""
         run = self._session.run
-        if tail.row is None or tail.row.type != _CALLS or tail.row.raw is None:
+        if last.row is None or last.row.type != _TOOL_CALLS or last.row.raw is None:
             return False
-        if run is None or not protos.waiting(run):
+        if run is None or not protos.needs_tool_results(run):
             return False
-        return not tail.sent or not await self._session.has_changed(run)
+        return not last.sent or not await self._session.has_changed(run)
 
     def _last_event(self) -> LastEvent:
         last: StoredEvent | None = None
         sent = False
         with self._database.reading() as connection:
-            for row in run_history.events(connection, self._session.wire.run_id):
+            for row in run_history.events(connection, self._session.client.run_id):
                 if row.kind == STREAM_EVENT:
                     last, sent = row, False
                 sent = sent or (row.kind == NOTE and row.type == SENT)
         return LastEvent(last, sent)
 
     def _stored_events(self, start: int) -> Iterator[StoredEvent]:
-        """The events in the log from number ``start`` on, as far as there is no gap."""
-        early: dict[int, StoredEvent] = {}
+        """Yield the events in the log from number ``start`` on, up to the first gap."""
+        out_of_order: dict[int, StoredEvent] = {}
         with self._database.reading() as connection, suppress(RunNotFound):
-            for row in run_history.events(connection, self._session.wire.run_id):
+            for row in run_history.events(connection, self._session.client.run_id):
                 if row.kind != STREAM_EVENT:
                     continue
                 if row.source_index is None:
                     yield row
                 elif row.source_index >= start:
-                    early[row.source_index] = row
-                while start in early:
-                    yield early.pop(start)
+                    out_of_order[row.source_index] = row
+                while start in out_of_order:
+                    yield out_of_order.pop(start)
                     start += 1
 
 
@@ -208,17 +214,17 @@ def _ends(row: StoredEvent | None) -> bool:
     return row is not None and row.type in _ENDS
 
 
-def _stalled(run_id: str, run: Any) -> SourceError:
-    called = "nothing" if run is None else protos.status_name(run)
-    waits = run is not None and protos.waiting(run)
+def _stalled_error(run_id: str, run: Any) -> SourceError:
+    status = "unknown" if run is None else protos.status_name(run)
+    waits = run is not None and protos.needs_tool_results(run)
     return SourceError(
-        f"run {run_id} has told nothing new for long; the service calls it {called}",
-        hint="Its program has to give the results that it waits for." if waits else None,
+        f"run {run_id} sent no new event for too long; its status is {status}",
+        hint="The run waits for tool results, which its program has to submit." if waits else None,
     )
 
 
 def reason(error: BaseException) -> str:
-    """Why a recording was cut short, in the words of its note."""
+    """The reason for the ``interrupted`` note of a recording that ended with ``error``."""
     if isinstance(error, GeneratorExit):
         return _STOPPED
     if isinstance(error, grpc.RpcError):

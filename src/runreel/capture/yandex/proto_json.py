@@ -1,4 +1,4 @@
-"""Protos of the Assistants service as the log's JSON and back."""
+"""Conversion of the protos of the Assistants service to the JSON of the event log and back."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from google.protobuf.json_format import MessageToDict, ParseDict, SerializeToJso
 from yandex.cloud.ai.assistants.v1.runs.run_pb2 import RunState
 from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import StreamEvent
 
-# Where the whole message stands, in base64, beside JSON that cannot tell all of it.
-WHOLE = "@proto"
+# Key of the serialised message in base64, added where JSON cannot represent all of it.
+ENCODED = "@proto"
 
 ENDS = (StreamEvent.DONE, StreamEvent.ERROR)
 TOOL_CALLS = StreamEvent.TOOL_CALLS
 
 
 def to_json(proto: Any) -> dict[str, Any]:
-    """The proto as JSON; nothing is lost, be it from a newer service or no JSON value at all."""
+    """Convert a proto to JSON without loss, including unknown fields and non-JSON numbers."""
     try:
         value: dict[str, Any] = MessageToDict(proto)
     except SerializeToJsonError:
@@ -26,44 +26,44 @@ def to_json(proto: Any) -> dict[str, Any]:
     else:
         if not _has_unknown_fields(proto):
             return value
-    whole = proto.SerializeToString(deterministic=True)
-    return {**value, WHOLE: base64.b64encode(whole).decode()}
+    encoded = proto.SerializeToString(deterministic=True)
+    return {**value, ENCODED: base64.b64encode(encoded).decode()}
 
 
 def stream_event(value: dict[str, Any]) -> Any:
-    """The ``StreamEvent`` that was stored as ``value``."""
-    if WHOLE in value:
-        return StreamEvent.FromString(base64.b64decode(value[WHOLE]))
+    """Restore the ``StreamEvent`` that was stored as ``value``."""
+    if ENCODED in value:
+        return StreamEvent.FromString(base64.b64decode(value[ENCODED]))
     return ParseDict(value, StreamEvent(), ignore_unknown_fields=True)
 
 
 def index_of(event: Any) -> int | None:
-    """The event's number in its run, None where the service gave none."""
+    """The number of an event in its run, None if the service sent none."""
     return event.stream_cursor.current_event_idx if event.HasField("stream_cursor") else None
 
 
-def ends(event: Any) -> bool:
-    """Whether it is the last event of its run."""
+def is_last_event(event: Any) -> bool:
+    """Whether an event is the last one of its run."""
     return event.event_type in ENDS
 
 
-def final(run: Any) -> bool:
-    """Whether nothing more will come of the run."""
+def is_final(run: Any) -> bool:
+    """Whether the run has completed or failed."""
     return run.state.status in (RunState.COMPLETED, RunState.FAILED)
 
 
-def going_on(run: Any) -> bool:
-    """Whether the run is at work."""
+def is_running(run: Any) -> bool:
+    """Whether the run is pending or in progress."""
     return run.state.status in (RunState.PENDING, RunState.IN_PROGRESS)
 
 
-def waiting(run: Any) -> bool:
+def needs_tool_results(run: Any) -> bool:
     """Whether the run waits for tool results."""
     return bool(run.state.status == RunState.TOOL_CALLS)
 
 
 def status_name(run: Any) -> str:
-    """The run's status in words."""
+    """The name of the run's status."""
     status = run.state.status
     known = RunState.RunStatus.values()
     return str(RunState.RunStatus.Name(status)) if status in known else f"status {status}"
@@ -77,7 +77,7 @@ def _has_unknown_fields(proto: Any) -> bool:
 
 
 def _without_unknown_fields(proto: Any) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for field, _ in proto.ListFields():
         alone = type(proto)()
         alone.CopyFrom(proto)
@@ -85,5 +85,5 @@ def _without_unknown_fields(proto: Any) -> dict[str, Any]:
             if other.name != field.name:
                 alone.ClearField(other.name)
         with contextlib.suppress(SerializeToJsonError):
-            told |= MessageToDict(alone)
-    return told
+            fields |= MessageToDict(alone)
+    return fields

@@ -1,4 +1,4 @@
-"""Recording runs of the Yandex Assistants service through the SDK's own objects."""
+"""Records runs of the Yandex Assistants service through the SDK's own objects."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from runreel.store.database import Database
 
 SOURCE = reader.name
-# What the command line needs to listen by id, and what the SDK's own objects need.
-PROTOS = ("grpc", "yandex.cloud.ai.assistants.v1.runs.run_service_pb2_grpc")
-_SDK = ("yandex_ai_studio_sdk._runs.run",)
+# Modules that recording by id needs, and those that recording SDK objects needs.
+PROTO_MODULES = ("grpc", "yandex.cloud.ai.assistants.v1.runs.run_service_pb2_grpc")
+_SDK_MODULES = ("yandex_ai_studio_sdk._runs.run",)
 _PACKAGE = "yandex-ai-studio-sdk"
 _VERSIONS = "0.19.0 to 0.22.0"
 
 
-def recorded(  # noqa: PLR0913 - what can be said of a recording
+def recorded(  # noqa: PLR0913 - options of a recording
     run: Any,
     database: Database,
     *,
@@ -34,15 +34,15 @@ def recorded(  # noqa: PLR0913 - what can be said of a recording
     assistant: Any = None,
     patience: RetryPolicy | None = None,
 ) -> Any:
-    """A ``Run`` or ``AsyncRun`` like ``run``, whose events are stored before they are yielded.
+    """Return a ``Run`` or ``AsyncRun`` whose events are stored before they are yielded.
 
-    ``assistant`` is the SDK's object; without it the service is asked once, for the model.
+    ``assistant`` is the SDK's object. Without it the service is called once, for the model.
 
     Raises:
-        MissingExtra: if the SDK is not installed, or is one without assistants.
-        UsageError: if ``run`` is something else.
-        SourceMismatch: if the log has the run from another source; of an ``AsyncRun`` that is
-            raised by what is first awaited of it.
+        MissingExtra: if the SDK is not installed, or its version has no assistants.
+        UsageError: if ``run`` is not a run of the SDK.
+        SourceMismatch: if the log has the run from another source; for an ``AsyncRun``, the first
+            awaited call raises it.
     """
     require()
     from yandex_ai_studio_sdk._runs.run import AsyncRun, Run
@@ -53,39 +53,41 @@ def recorded(  # noqa: PLR0913 - what can be said of a recording
     from runreel.capture.yandex.session import RetryPolicy, Session
 
     if not isinstance(run, AsyncRun | Run):
-        raise UsageError(f"this is no run of the Yandex SDK: {type(run).__name__}")
-    told = {"assistant_id": run.assistant_id, "thread_id": run.thread_id, "labels": labels}
-    identity = {key: value for key, value in told.items() if value}
-    make = partial(Recorder, database, run.id, source=SOURCE, via="live", identity=identity)
-    keeper = GuardedRecorder(make, on_error, database.patience)
-    sdk = run._sdk  # noqa: SLF001 - a run has no public way to its service
+        raise UsageError(f"not a run of the Yandex SDK: {type(run).__name__}")
+    known = {"assistant_id": run.assistant_id, "thread_id": run.thread_id, "labels": labels}
+    identity = {key: value for key, value in known.items() if value}
+    make_recorder = partial(
+        Recorder, database, run.id, source=SOURCE, via="live", identity=identity
+    )
+    recorder = GuardedRecorder(make_recorder, on_error, database.patience)
+    sdk = run._sdk  # noqa: SLF001 - a run has no public access to its SDK
     if asynchronous := isinstance(run, AsyncRun):
         loops.require_asyncio()
-    store = AsyncRecordingAdapter(keeper) if asynchronous else RecordingAdapter(keeper)
-    # Asked now, so that a run which cannot be recorded is refused at once; an event loop asks
+    store = AsyncRecordingAdapter(recorder) if asynchronous else RecordingAdapter(recorder)
+    # Read now, so that a run that cannot be recorded is refused at once; an event loop reads it
     # later, in a thread.
-    halfway = None if asynchronous else store.state.recording == INTERRUPTED
-    wire: AsyncSdkClient | BlockingSdkClient
-    wire = AsyncSdkClient(sdk, run.id) if asynchronous else BlockingSdkClient(sdk, run.id)
+    interrupted_before = None if asynchronous else store.state.recording == INTERRUPTED
+    client: AsyncSdkClient | BlockingSdkClient
+    client = AsyncSdkClient(sdk, run.id) if asynchronous else BlockingSdkClient(sdk, run.id)
     session = Session(
-        wire,
+        client,
         store,
         assistant_id=run.assistant_id,
         context=None if assistant is None else _context(assistant),
-        halfway=halfway,
+        interrupted_before=interrupted_before,
         patience=patience or RetryPolicy(),
     )
-    return recorded_runs.watched(run, database, session, wire)
+    return recorded_runs.record_run(run, database, session, client)
 
 
 def require(*modules: str) -> None:
-    """See that the SDK, or what of its packages ``modules`` are, is there and has assistants.
+    """Check that the SDK, or ``modules`` of its packages, can be imported and has assistants.
 
     Raises:
-        MissingExtra: if not.
+        MissingExtra: if it is missing or of an unsupported version.
     """
     try:
-        for module in modules or _SDK:
+        for module in modules or _SDK_MODULES:
             import_module(module)
     except ImportError:
         try:
@@ -93,17 +95,17 @@ def require(*modules: str) -> None:
         except metadata.PackageNotFoundError:
             found = f"{_PACKAGE} is not installed"
         raise MissingExtra(
-            f"{found}; versions {_VERSIONS} have what is needed",
-            hint="pip install 'runreel[yandex]' installs one of them.",
+            f"{found}; versions {_VERSIONS} are supported",
+            hint="pip install 'runreel[yandex]' installs a supported version.",
         ) from None
 
 
 def _context(assistant: Any) -> dict[str, Any]:
-    """What is known of an assistant, named as in its proto."""
-    told = {
+    """The fields of an assistant, named as in its proto."""
+    fields = {
         "id": assistant.id,
         "name": assistant.name,
         "modelUri": assistant.model.uri,
         "instruction": assistant.instruction,
     }
-    return {key: value for key, value in told.items() if value}
+    return {key: value for key, value in fields.items() if value}

@@ -1,4 +1,4 @@
-"""The SDK's ``Run`` and ``AsyncRun``, recorded: the same objects, whose events are stored first."""
+"""Recorded versions of the SDK's ``Run`` and ``AsyncRun``."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 
 class RecordedRun(Run):  # type: ignore[misc]  # the SDK has no types for us
-    """A ``Run`` that is recorded."""
+    """A ``Run`` whose events are stored before they are yielded."""
 
     _session: Session
-    _answers: ToolResultSubmission
+    _submission: ToolResultSubmission
     _listener: Listener
 
     def listen(
         self, *, events_start_idx: int | None = None, timeout: float = 60
     ) -> Generator[Any, None, None]:
-        """Events as the SDK's: those that the log has come from there.
+        """Yield events like the SDK; those already stored come from the event log.
 
-        None begins where the log ends, the next time at the beginning.
+        The first call with None resumes after the last stored event, later calls start over.
         """
         events = blocking(self._listener.events(events_start_idx, timeout))
         return exit_hooks.close_at_exit(events)
@@ -42,33 +42,33 @@ class RecordedRun(Run):  # type: ignore[misc]  # the SDK has no types for us
     __iter__ = listen
 
     def submit_tool_results(self, tool_results: Any, *, timeout: float = 60) -> None:
-        """Like the SDK's, stored first.
+        """Submit tool results like the SDK, after storing them.
 
         Raises:
-            SourceError: if the run waits for none.
+            SourceError: if the run does not wait for tool results.
         """
-        completed(self._answers.submit(_results(tool_results), timeout))
+        completed(self._submission.submit(_to_proto(tool_results), timeout))
 
     async def _get_run(self, *, timeout: float = 60) -> Any:  # noqa: ASYNC109 - the SDK's
         run = await super()._get_run(timeout=timeout)
-        # This is the SDK's event loop, which is there for all threads: the log is not its business.
+        # This is the SDK's event loop, shared by all threads: database calls must not block it.
         await asyncio.to_thread(lambda: completed(self._session.store_run(run)))
         return run
 
 
 class RecordedAsyncRun(AsyncRun):  # type: ignore[misc]  # as above
-    """An ``AsyncRun`` that is recorded."""
+    """An ``AsyncRun`` whose events are stored before they are yielded."""
 
     _session: Session
-    _answers: ToolResultSubmission
+    _submission: ToolResultSubmission
     _listener: Listener
 
     def listen(
         self, *, events_start_idx: int | None = None, timeout: float = 60
     ) -> AsyncGenerator[Any, None]:
-        """Events as the SDK's: those that the log has come from there.
+        """Yield events like the SDK; those already stored come from the event log.
 
-        None begins where the log ends, the next time at the beginning.
+        The first call with None resumes after the last stored event, later calls start over.
         """
         return self._listener.events(events_start_idx, timeout)
 
@@ -80,12 +80,12 @@ class RecordedAsyncRun(AsyncRun):  # type: ignore[misc]  # as above
         *,
         timeout: float = 60,  # noqa: ASYNC109 - the SDK's
     ) -> None:
-        """Like the SDK's, stored first.
+        """Submit tool results like the SDK, after storing them.
 
         Raises:
-            SourceError: if the run waits for none.
+            SourceError: if the run does not wait for tool results.
         """
-        await self._answers.submit(_results(tool_results), timeout)
+        await self._submission.submit(_to_proto(tool_results), timeout)
 
     async def _get_run(self, *, timeout: float = 60) -> Any:  # noqa: ASYNC109 - the SDK's
         run = await super()._get_run(timeout=timeout)
@@ -93,21 +93,21 @@ class RecordedAsyncRun(AsyncRun):  # type: ignore[misc]  # as above
         return run
 
 
-def watched(run: Any, database: Database, session: Session, wire: Any) -> Any:
-    """The run, recorded by ``session``; ``wire`` reaches its service."""
-    twin: Any = object.__new__(RecordedAsyncRun if isinstance(run, AsyncRun) else RecordedRun)
-    vars(twin).update(vars(run))
-    sdk = run._sdk  # noqa: SLF001 - what the SDK makes its own events with
-    twin._session, twin._answers = session, ToolResultSubmission(session, wire)  # noqa: SLF001
-    twin._listener = Listener(  # noqa: SLF001
+def record_run(run: Any, database: Database, session: Session, client: Any) -> Any:
+    """A clone of ``run`` that is recorded by ``session``; ``client`` calls its service."""
+    clone: Any = object.__new__(RecordedAsyncRun if isinstance(run, AsyncRun) else RecordedRun)
+    vars(clone).update(vars(run))
+    sdk = run._sdk  # noqa: SLF001 - needed to create the SDK's events
+    clone._session, clone._submission = session, ToolResultSubmission(session, client)  # noqa: SLF001
+    clone._listener = Listener(  # noqa: SLF001
         database,
         session,
-        wire,
+        client,
         lambda event: RunStreamEvent._from_proto(proto=event, sdk=sdk),  # noqa: SLF001
     )
     exit_hooks.register(session)
-    return twin
+    return clone
 
 
-def _results(results: Any) -> Any:
+def _to_proto(results: Any) -> Any:
     return tool_results_to_proto(results, proto_type=ToolResultList)

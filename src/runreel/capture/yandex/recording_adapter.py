@@ -1,4 +1,4 @@
-"""Where a session writes to: from a thread that may block, or from an event loop."""
+"""The write side of a session: for threads that may block, and for event loops."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ _log = logging.getLogger("runreel")
 _CHUNK = 100
 
 
-def _nothing() -> None:
+def _no_event() -> None:
     return None
 
 
 class RecordingAdapter:
-    """One run's recording, shared by the threads of a program. Its coroutines never suspend."""
+    """The recording of one run, shared by threads. Its coroutines never suspend."""
 
-    def __init__(self, keeper: GuardedRecorder) -> None:
-        self._keeper = keeper
-        # A generator that the garbage collector closes may come back in the thread that is here.
+    def __init__(self, recorder: GuardedRecorder) -> None:
+        self._guarded = recorder
+        # Reentrant: the garbage collector may close a generator in the thread that holds the lock.
         self._lock = threading.RLock()
 
     @property
     def index(self) -> int:
-        """The highest number of an event that the log has, -1 if it has none."""
+        """The highest event number in the log, -1 without events."""
         recorder = self._recorder()
         return -1 if recorder is None else recorder.index
 
@@ -53,189 +53,189 @@ class RecordingAdapter:
         return RunState() if recorder is None else recorder.state
 
     async def offer(
-        self, kind: str, value: Any, shown: Callable[[], Any] = _nothing
+        self, kind: str, value: Any, make_event: Callable[[], Any] = _no_event
     ) -> AppendOutcome | None:
-        """Store a value unless the log has it; None where it is lost and that is put up with.
+        """Store a value unless the log has it; None if it is lost and errors only warn.
 
         Raises:
-            RecordingError: if it cannot be stored; its ``event`` is what ``shown`` makes.
+            RecordingError: if it cannot be stored; its ``event`` is what ``make_event`` returns.
         """
         try:
             with self._lock:
-                return self._keeper.offer(kind, value)
+                return self._guarded.offer(kind, value)
         except RecordingError as error:
-            error.event = shown()
+            error.event = make_event()
             raise
 
     async def append(self, kind: str, value: Any) -> int | None:
-        """Store a new value; its row's seq, None where it is lost and that is put up with."""
+        """Append a value; returns its position, None if it is lost and errors only warn."""
         try:
             with self._lock:
-                return self._keeper.recorder.append(kind, value).seq
+                return self._guarded.recorder.append(kind, value).seq
         except RunreelError as error:
-            self._keeper.failed(error, value)
+            self._guarded.failed(error, value)
             return None
 
     async def note(self, type_: str, value: dict[str, Any]) -> None:
-        """Store a note of ours."""
+        """Append a note."""
         try:
             with self._lock:
-                self._keeper.recorder.note(type_, value)
+                self._guarded.recorder.note(type_, value)
         except RunreelError as error:
-            self._keeper.failed(error, value)
+            self._guarded.failed(error, value)
 
     async def close(self) -> None:
-        """Say that the recording is complete, if the log does not say so."""
+        """Close the recording; does nothing if the log has it closed already."""
         try:
             with self._lock:
-                self._keeper.close()
-                if self._unclosed():
-                    self._keeper.recorder.note(CLOSED, {})
+                self._guarded.close()
+                if self._is_unclosed():
+                    self._guarded.recorder.note(CLOSED, {})
         except RunreelError:
-            self._not_closed()
+            self._handle_close_error()
 
     async def interrupt(self, reason: str) -> None:
-        """Say that it was cut short."""
+        """Mark the recording as interrupted."""
         self.interrupt_now(reason)
 
     def interrupt_now(self, reason: str) -> None:
-        """The same, where nothing can be awaited."""
+        """Like ``interrupt``, for callers that cannot await."""
         with self._lock:
-            self._keeper.interrupt(reason)
+            self._guarded.interrupt(reason)
 
-    async def ask(self, question: Callable[[], T], otherwise: T) -> T:
-        """What ``question`` answers from the log; ``otherwise`` where errors are put up with."""
+    async def query(self, read: Callable[[], T], default: T) -> T:
+        """Return what ``read`` reads from the log; ``default`` on errors that only warn."""
         try:
-            return question()
+            return read()
         except LogError:
-            if not self._keeper.warns:
+            if not self._guarded.warns:
                 raise
-            return otherwise
+            return default
 
     async def ready(self) -> None:
-        """See that the run can be recorded, and what the log has of it.
+        """Check that the run can be recorded, and read its state from the log.
 
         Raises:
-            RunreelError: if it cannot (with ``warn``: of all but the log's own failures).
+            RunreelError: if it cannot be recorded; with ``warn``, errors of the log are ignored.
         """
         self._recorder()
 
     async def to_end(self, steps: Coroutine[Any, Any, T]) -> T:
-        """Await ``steps`` to their end, whatever cancels the task meanwhile."""
+        """Await ``steps`` to completion, even if the task is cancelled meanwhile."""
         return await steps
 
     async def read(self, rows: Iterator[T]) -> AsyncGenerator[T, None]:
-        """Rows of the log as they are wanted."""
-        while chunk := self._chunk(rows, 1):
+        """Yield rows of the log lazily."""
+        while chunk := self._read_chunk(rows, 1):
             yield chunk[0]
 
-    def _chunk(self, rows: Iterator[T], size: int) -> list[T]:
+    def _read_chunk(self, rows: Iterator[T], size: int) -> list[T]:
         try:
             return list(islice(rows, size))
         except LogError:
-            if not self._keeper.warns:
+            if not self._guarded.warns:
                 raise
             return []
 
-    def _unclosed(self) -> bool:
+    def _is_unclosed(self) -> bool:
         return self.state.last_seq >= 0 and self.state.recording != CLOSED
 
-    def _not_closed(self) -> None:
-        """Raise what was caught, unless that is to be put up with."""
-        if not self._keeper.warns:
-            raise  # noqa: PLE0704 - called where it was caught
-        _log.exception("that the recording is complete could not be stored")
+    def _handle_close_error(self) -> None:
+        """Re-raise the current exception, unless errors only warn."""
+        if not self._guarded.warns:
+            raise  # noqa: PLE0704 - called from an except block
+        _log.exception("the note that closes the recording could not be stored")
 
     def _recorder(self) -> Recorder | None:
-        """The recorder; None where it cannot be made and that is put up with."""
+        """The recorder; None if it cannot be created and errors only warn."""
         try:
-            return self._keeper.recorder
+            return self._guarded.recorder
         except LogError:
-            if not self._keeper.warns:
+            if not self._guarded.warns:
                 raise
             return None
 
 
 class AsyncRecordingAdapter(RecordingAdapter):
-    """The same for the tasks of an event loop, which share commits and never wait for them."""
+    """The same for the tasks of an event loop: never blocks the loop, and tasks share commits."""
 
-    def __init__(self, keeper: GuardedRecorder) -> None:
-        super().__init__(keeper)
-        self._turn = asyncio.Lock()
+    def __init__(self, recorder: GuardedRecorder) -> None:
+        super().__init__(recorder)
+        self._task_lock = asyncio.Lock()
 
     async def ready(self) -> None:
-        """Like ``Store.ready``, in a thread."""
+        """Like ``RecordingAdapter.ready``, in a thread."""
         try:
-            async with self._turn:
-                await self._keeper.arecorder()
+            async with self._task_lock:
+                await self._guarded.arecorder()
         except LogError:
-            if not self._keeper.warns:
+            if not self._guarded.warns:
                 raise
 
     async def to_end(self, steps: Coroutine[Any, Any, T]) -> T:
-        """Like ``Store.to_end``."""
+        """Like ``RecordingAdapter.to_end``."""
         return await loops.run_to_end(steps)
 
     async def offer(
-        self, kind: str, value: Any, shown: Callable[[], Any] = _nothing
+        self, kind: str, value: Any, make_event: Callable[[], Any] = _no_event
     ) -> AppendOutcome | None:
-        """Like ``Store.offer``."""
+        """Like ``RecordingAdapter.offer``."""
         try:
-            async with self._turn:
-                return await self._keeper.aoffer(kind, value)
+            async with self._task_lock:
+                return await self._guarded.aoffer(kind, value)
         except RecordingError as error:
-            error.event = shown()
+            error.event = make_event()
             raise
 
     async def append(self, kind: str, value: Any) -> int | None:
-        """Like ``Store.append``."""
+        """Like ``RecordingAdapter.append``."""
         try:
-            async with self._turn:
-                return (await (await self._keeper.arecorder()).aappend(kind, value)).seq
+            async with self._task_lock:
+                return (await (await self._guarded.arecorder()).aappend(kind, value)).seq
         except RunreelError as error:
-            self._keeper.failed(error, value)
+            self._guarded.failed(error, value)
             return None
 
     async def note(self, type_: str, value: dict[str, Any]) -> None:
-        """Like ``Store.note``."""
+        """Like ``RecordingAdapter.note``."""
         try:
-            async with self._turn:
-                await (await self._keeper.arecorder()).anote(type_, value)
+            async with self._task_lock:
+                await (await self._guarded.arecorder()).anote(type_, value)
         except RunreelError as error:
-            self._keeper.failed(error, value)
+            self._guarded.failed(error, value)
 
     async def close(self) -> None:
-        """Like ``Store.close``; a cancelled task leaves once it is said."""
+        """Like ``RecordingAdapter.close``; completes even if the task is cancelled."""
         await loops.run_to_end(self._close())
 
     async def _close(self) -> None:
         try:
-            async with self._turn:
-                await self._keeper.aclose()
-                if self._unclosed():
-                    await (await self._keeper.arecorder()).anote(CLOSED, {})
+            async with self._task_lock:
+                await self._guarded.aclose()
+                if self._is_unclosed():
+                    await (await self._guarded.arecorder()).anote(CLOSED, {})
         except RunreelError:
-            self._not_closed()
+            self._handle_close_error()
 
     async def interrupt(self, reason: str) -> None:
-        """Like ``Store.interrupt``; a cancelled task leaves once it is said."""
+        """Like ``RecordingAdapter.interrupt``; completes even if the task is cancelled."""
         await loops.run_to_end(self._interrupt(reason))
 
     async def _interrupt(self, reason: str) -> None:
-        async with self._turn:
-            await self._keeper.ainterrupt(reason)
+        async with self._task_lock:
+            await self._guarded.ainterrupt(reason)
 
     def _recorder(self) -> Recorder | None:
-        # An event loop does not wait for one that is not made.
-        return self._keeper.made
+        # Creating one would block the event loop.
+        return self._guarded.made
 
-    async def ask(self, question: Callable[[], T], otherwise: T) -> T:
-        """Like ``Store.ask``, in a thread."""
-        answer = super().ask
-        return await asyncio.to_thread(lambda: completed(answer(question, otherwise)))
+    async def query(self, read: Callable[[], T], default: T) -> T:
+        """Like ``RecordingAdapter.query``, in a thread."""
+        query = super().query
+        return await asyncio.to_thread(lambda: completed(query(read, default)))
 
     async def read(self, rows: Iterator[T]) -> AsyncGenerator[T, None]:
-        """Like ``Store.read``, in a thread."""
-        while chunk := await asyncio.to_thread(self._chunk, rows, _CHUNK):
+        """Like ``RecordingAdapter.read``, in a thread."""
+        while chunk := await asyncio.to_thread(self._read_chunk, rows, _CHUNK):
             for row in chunk:
                 yield row

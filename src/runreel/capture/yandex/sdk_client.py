@@ -1,4 +1,4 @@
-"""Reaching a run by the SDK's own client: from an event loop, or from a thread that may block."""
+"""Clients for a run that use the SDK's own client: for event loops and for blocking threads."""
 
 from __future__ import annotations
 
@@ -42,40 +42,44 @@ _TRANSIENT = frozenset(
 )
 
 
-# How grpcio reports that what came is no message; only its blocking half does.
+# Details of grpcio's error for a response that cannot be parsed (blocking API only).
 _UNREADABLE = "Exception deserializing response!"
 
 
 def is_transient(error: Any) -> bool:
-    """Whether the same call may well succeed a little later."""
+    """Whether the same call may succeed later."""
     return error.code() in _TRANSIENT and not is_unreadable(error)
 
 
 def is_unreadable(error: Any) -> bool:
-    """Whether what came was no message of the API."""
+    """Whether the response could not be parsed as a message of the API."""
     return bool(error.details() == _UNREADABLE)
 
 
 def invalid_message_error() -> SourceError:
-    """The error that it was none."""
+    """The error for a response that is not a message of the API."""
     return SourceError(
-        "the service sends something that is no message of the Assistants API",
-        hint="Check the endpoint (YC_API_ENDPOINT): does it speak yandex.cloud.ai.assistants.v1?",
+        "the service sent data that is not a message of the Assistants API",
+        hint="Check the endpoint (YC_API_ENDPOINT): does it serve yandex.cloud.ai.assistants.v1?",
     )
 
 
 def require_message(message: Any) -> Any:
-    """The message, which grpcio's asynchronous half makes None where the bytes were none."""
+    """Return the message.
+
+    Raises:
+        SourceError: if it is None, which grpcio's asynchronous API returns for unreadable bytes.
+    """
     if message is None:
         raise invalid_message_error()
     return message
 
 
 class Stream(Protocol):
-    """A run's events as they come."""
+    """The events of a run as they arrive."""
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        """The protos."""
+        """Iterate over the protos."""
         ...
 
     async def aclose(self) -> None:
@@ -84,95 +88,95 @@ class Stream(Protocol):
 
 
 class RunService(Protocol):
-    """What the service can be asked about one run; ``grpc.RpcError`` where it does not answer."""
+    """Calls to the service of one run; they raise ``grpc.RpcError``."""
 
     run_id: str
 
     async def get(self, seconds: float) -> Any:
-        """The run."""
+        """Fetch the run."""
         ...
 
     async def assistant(self, assistant_id: str, seconds: float) -> Any:
-        """An assistant."""
+        """Fetch an assistant."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Sleep."""
         ...
 
 
 class EventSource(Protocol):
-    """What listens to the run."""
+    """Streams the events of a run."""
 
     def listen(self, start: int, seconds: float) -> Stream:
-        """The events from number ``start`` on, for at most ``seconds``."""
+        """Stream the events from number ``start`` on, for at most ``seconds``."""
         ...
 
 
 class AsyncSdkClient:
-    """Calls in the event loop that one is in."""
+    """Makes calls in the running event loop."""
 
     def __init__(self, sdk: Any, run_id: str) -> None:
         self.run_id = run_id
-        self._client = _without_sdk_interceptors(sdk._client)  # noqa: SLF001 - the SDK shows no protos otherwise
+        self._client = _without_sdk_interceptors(sdk._client)  # noqa: SLF001 - the only access to protos
 
     async def listen(self, start: int, seconds: float) -> AsyncGenerator[Any, None]:
-        """The events from number ``start`` on, for at most ``seconds``."""
+        """Stream the events from number ``start`` on, for at most ``seconds``."""
         request = ListenRunRequest(run_id=self.run_id, events_start_idx=Int64Value(value=start))
         try:
             async with self._client.get_service_stub(RunServiceStub, timeout=seconds) as stub:
-                told = self._client.call_service_stream(
+                stream = self._client.call_service_stream(
                     stub.Listen, request, timeout=seconds, expected_type=StreamEvent
                 )
-                async with aclosing(told) as events:
+                async with aclosing(stream) as events:
                     async for event in events:
                         yield require_message(event)
         except asyncio.CancelledError:
-            # When the service cancels, this looks the same, and is no more than an early end.
+            # A cancellation by the service looks the same, and only ends the stream early.
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
 
     async def get(self, seconds: float) -> Any:
-        """The run."""
-        return await self._ask(RunServiceStub, GetRunRequest(run_id=self.run_id), Run, seconds)
+        """Fetch the run."""
+        return await self._call(RunServiceStub, GetRunRequest(run_id=self.run_id), Run, seconds)
 
     async def assistant(self, assistant_id: str, seconds: float) -> Any:
-        """An assistant."""
+        """Fetch an assistant."""
         request = GetAssistantRequest(assistant_id=assistant_id)
-        return await self._ask(AssistantServiceStub, request, Assistant, seconds)
+        return await self._call(AssistantServiceStub, request, Assistant, seconds)
 
     async def submit(self, request: Any, seconds: float) -> None:
-        """Send tool results; over, as for the SDK, with the second event that comes back."""
+        """Send tool results; like the SDK, returns after the second event in return."""
 
         async def requests() -> AsyncIterator[Any]:
             yield request
 
-        heard = 0
+        received = 0
         async with self._client.get_service_stub(RunServiceStub, timeout=seconds) as stub:
-            told = self._client.stream_service_stream(
+            stream = self._client.stream_service_stream(
                 stub.Attach, requests(), timeout=seconds, expected_type=StreamEvent
             )
-            async with aclosing(told) as events:
+            async with aclosing(stream) as events:
                 async for _ in events:
-                    heard += 1
-                    if heard == 2:
+                    received += 1
+                    if received == 2:
                         return
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Sleep."""
         await asyncio.sleep(seconds)
 
-    async def _ask(self, stub_class: Any, request: Any, answer: Any, seconds: float) -> Any:
+    async def _call(self, stub_class: Any, request: Any, response_type: Any, seconds: float) -> Any:
         async with self._client.get_service_stub(stub_class, timeout=seconds) as stub:
-            told = await self._client.call_service(
-                stub.Get, request, timeout=seconds, expected_type=answer
+            response = await self._client.call_service(
+                stub.Get, request, timeout=seconds, expected_type=response_type
             )
-            return require_message(told)
+            return require_message(response)
 
 
 class BlockingSdkClient:
-    """Calls in the SDK's own event loop, for which the calling thread waits.
+    """Makes calls in the SDK's own event loop, while the calling thread waits.
 
     Its coroutines never suspend.
     """
@@ -183,24 +187,24 @@ class BlockingSdkClient:
         self._loop: asyncio.AbstractEventLoop = sdk._get_event_loop()  # noqa: SLF001
 
     def listen(self, start: int, seconds: float) -> Stream:
-        """The events from number ``start`` on, for at most ``seconds``."""
+        """Stream the events from number ``start`` on, for at most ``seconds``."""
         return _BlockingStream(self._calls.listen(start, seconds), self._loop)
 
     async def get(self, seconds: float) -> Any:
-        """The run."""
-        return _wait(self._calls.get(seconds), self._loop)
+        """Fetch the run."""
+        return _run_in_loop(self._calls.get(seconds), self._loop)
 
     async def assistant(self, assistant_id: str, seconds: float) -> Any:
-        """An assistant."""
-        return _wait(self._calls.assistant(assistant_id, seconds), self._loop)
+        """Fetch an assistant."""
+        return _run_in_loop(self._calls.assistant(assistant_id, seconds), self._loop)
 
     async def submit(self, request: Any, seconds: float) -> None:
         """Send tool results."""
-        _wait(self._calls.submit(request, seconds), self._loop)
+        _run_in_loop(self._calls.submit(request, seconds), self._loop)
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        time.sleep(seconds)  # noqa: ASYNC251 - blocking is what this one is for
+        """Sleep."""
+        time.sleep(seconds)  # noqa: ASYNC251 - this client blocks
 
 
 class _BlockingStream:
@@ -213,10 +217,10 @@ class _BlockingStream:
         return self
 
     async def __anext__(self) -> Any:
-        return _wait(self._next(), self._loop)
+        return _run_in_loop(self._next(), self._loop)
 
     async def aclose(self) -> None:
-        # Nobody waits for it: at the end of the interpreter nothing answers any more.
+        # Not awaited: at the exit of the interpreter the loop no longer runs.
         if not self._closed:
             self._closed = True
             asyncio.run_coroutine_threadsafe(self._events.aclose(), self._loop)
@@ -225,31 +229,31 @@ class _BlockingStream:
         return await anext(self._events)
 
 
-def _wait(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
+def _run_in_loop(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
     future = asyncio.run_coroutine_threadsafe(coroutine, loop)
     try:
         return future.result()
     except BaseException:
-        # Ctrl-C: what we waited for must not go on and swallow an event.
+        # On Ctrl-C the pending call must not continue and consume an event.
         future.cancel()
         raise
 
 
-_quieted: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_clones: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
 def _without_sdk_interceptors(client: Any) -> Any:
-    """The SDK's client, with the user's interceptors but without the SDK's own.
+    """A clone of the SDK's client with the user's interceptors, but without the SDK's own.
 
-    Its retries tell events twice, and its call log makes grpcio report errors that are none.
+    The SDK's retries repeat events, and its call log makes grpcio report false errors.
     """
-    if client not in _quieted:
-        twin = copy.copy(client)
-        twin._interceptors = tuple(  # noqa: SLF001
+    if client not in _clones:
+        clone = copy.copy(client)
+        clone._interceptors = tuple(  # noqa: SLF001
             interceptor
             for interceptor in client._interceptors  # noqa: SLF001
             if not type(interceptor).__module__.startswith("yandex_ai_studio_sdk.")
         )
-        twin._channels = {}  # noqa: SLF001
-        _quieted[client] = twin
-    return _quieted[client]
+        clone._channels = {}  # noqa: SLF001
+        _clones[client] = clone
+    return _clones[client]

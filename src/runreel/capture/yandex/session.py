@@ -1,4 +1,4 @@
-"""What is kept of one run while this process looks at it: its events, its states, its model."""
+"""The recording session of one run: stores its events, its states and its assistant."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("runreel")
 
-_HALFWAY = "the stream was not heard to its end"
+_UNFINISHED_STREAM = "the stream was not read to its end"
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long we go on, in seconds, before the service's trouble becomes the program's.
+    """Time limits in seconds, after which errors of the service are raised in the program.
 
-    ``outage``: without any sign of life; ``unreachable``: the same where there never was one;
-    ``silence``: without an event, though the service lives; ``lag``: until Get knows what the
-    stream has told; ``ask``: for one Get.
+    ``outage``: without any response; ``unreachable``: the same before the first response;
+    ``silence``: without an event, although the service responds; ``lag``: until Get reflects the
+    events of the stream; ``ask``: for one Get. Pauses between attempts grow from ``pause`` to
+    ``longest_pause``.
     """
 
     outage: float = 90.0
@@ -46,71 +47,71 @@ class RetryPolicy:
 
 
 class Backoff:
-    """One wait for the next event: when to try again, when to give up."""
+    """The wait for the next event: pauses between attempts, and the time to give up."""
 
     def __init__(self, patience: RetryPolicy) -> None:
         self._patience = patience
-        self.renew()
-        self._met = False
+        self.event_received()
+        self._had_contact = False
 
-    def renew(self) -> None:
-        """An event has come."""
-        self._began = self._alive = time.monotonic()
+    def event_received(self) -> None:
+        """Restart all limits: an event has arrived."""
+        self._last_event = self._last_contact = time.monotonic()
         self._pause = self._patience.pause
-        self._met = True
+        self._had_contact = True
 
-    def alive(self) -> None:
-        """The service has answered, if with nothing new."""
-        self._alive = time.monotonic()
-        self._met = True
+    def response_received(self) -> None:
+        """Restart the outage limit: the service has responded, without a new event."""
+        self._last_contact = time.monotonic()
+        self._had_contact = True
 
     @property
-    def over(self) -> bool:
-        """Whether to give up."""
+    def is_over(self) -> bool:
+        """Whether a limit is exceeded."""
         now, patience = time.monotonic(), self._patience
-        outage = patience.outage if self._met else patience.unreachable
-        return now - self._alive > outage or now - self._began > patience.silence
+        outage = patience.outage if self._had_contact else patience.unreachable
+        return now - self._last_contact > outage or now - self._last_event > patience.silence
 
-    def pause(self) -> float:
-        """How long to wait before trying again."""
+    def next_pause(self) -> float:
+        """Seconds to wait before the next attempt."""
         pause, self._pause = self._pause, min(self._pause * 2, self._patience.longest_pause)
-        return pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads those who try again
+        return pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads the retries of several clients
 
 
 class Session:
-    """One run: what the service says of it is stored, each telling once.
+    """Stores what the service sends about one run, without repetitions.
 
-    ``halfway`` is whether an earlier recording of its stream was cut short; None asks the log when
-    the run is first listened to or looked at.
+    ``interrupted_before`` is True if an earlier recording of its stream was interrupted; None
+    reads it from the log on first use.
     """
 
-    def __init__(  # noqa: PLR0913 - what is known of it beforehand
+    def __init__(  # noqa: PLR0913 - all that is known of a run beforehand
         self,
-        wire: RunService,
+        client: RunService,
         store: RecordingAdapter,
         *,
         assistant_id: str | None = None,
         context: dict[str, Any] | None = None,
-        halfway: bool | None = False,
+        interrupted_before: bool | None = False,
         patience: RetryPolicy = RetryPolicy(),
     ) -> None:
-        self.wire = wire
+        self.client = client
         self.store = store
         self.patience = patience
         self.run: Any = None
-        self.answered = False
+        self.results_sent = False
         self._assistant_id = assistant_id
         self._context = context
-        self._context_kept = False
-        self._kept_run: dict[str, Any] | None = None
-        self._halfway = halfway
+        self._context_stored = False
+        self._stored_run: dict[str, Any] | None = None
+        self._interrupted_before = interrupted_before
         self._listeners = 0
 
     async def on_start(self) -> None:
-        """Store what the run is and what it is about, if it is not over and known already.
+        """Store the run and its context, unless its final state is in the log already.
 
         Raises:
-            grpc.RpcError: if the service refuses; that it cannot be reached is found out later.
+            grpc.RpcError: if the service refuses; transient errors are ignored here.
         """
         self.listener_started()
         await self._prepare()
@@ -123,119 +124,125 @@ class Session:
                 raise
 
     def listener_started(self) -> None:
-        """Somebody begins to listen."""
+        """Register a listener."""
         self._listeners += 1
 
     async def fetch_run(self) -> Any:
-        """The run as the service has it now, stored."""
-        run = await self.wire.get(self.patience.ask)
+        """Fetch the run and store it."""
+        run = await self.client.get(self.patience.ask)
         await self.store_run(run)
         return run
 
     async def try_fetch_run(self) -> Any:
-        """The same, None where the service cannot be asked."""
+        """Like ``fetch_run``, but None if the service fails."""
         try:
             return await self.fetch_run()
         except (grpc.RpcError, SourceError):
             return None
 
-    async def poll_until(self, told: Callable[[Any], bool]) -> bool:
-        """Ask until ``told`` holds of the run, a little while; whether it did."""
-        waiting = Backoff(
+    async def poll_until(self, condition: Callable[[Any], bool]) -> bool:
+        """Fetch the run until ``condition`` holds, for ``patience.lag`` seconds; False if not."""
+        backoff = Backoff(
             RetryPolicy(outage=self.patience.lag, silence=self.patience.lag, pause=0.05)
         )
-        waiting.alive()
+        backoff.response_received()
         while True:
             try:
-                if told(await self.fetch_run()):
+                if condition(await self.fetch_run()):
                     return True
             except SourceError:
                 return False
             except grpc.RpcError as error:
                 if not is_transient(error):
                     return False
-            if waiting.over:
+            if backoff.is_over:
                 return False
-            await self.wire.sleep(waiting.pause())
+            await self.client.sleep(backoff.next_pause())
 
     async def store_run(self, run: Any) -> None:
-        """Store a telling of the run, unless it is the one before."""
+        """Store a run snapshot, unless it equals the previous one."""
         await self._prepare()
         self.run = run
         value = protos.to_json(run)
-        if value != self._kept_run:
+        if value != self._stored_run:
             await self.store.offer(RUN, value)
-            self._kept_run = value
+            self._stored_run = value
         await self._store_context()
-        if protos.final(run) and not self._listeners:
-            # That the result is known does not make a stream whole that was left in the middle.
-            await (self.store.interrupt(_HALFWAY) if self._halfway else self.store.close())
+        if protos.is_final(run) and not self._listeners:
+            # A known result does not complete a stream that was interrupted.
+            await (
+                self.store.interrupt(_UNFINISHED_STREAM)
+                if self._interrupted_before
+                else self.store.close()
+            )
 
-    async def store_event(self, event: Any, shown: Callable[[], Any]) -> None:
-        """Store an event; ``shown`` makes what the program would have seen, should that fail."""
-        offer = await self.store.offer(STREAM_EVENT, protos.to_json(event), shown)
-        if offer is not None and offer.conflict and offer.new:
+    async def store_event(self, event: Any, make_event: Callable[[], Any]) -> None:
+        """Store an event; on failure the error carries what ``make_event`` returns."""
+        outcome = await self.store.offer(STREAM_EVENT, protos.to_json(event), make_event)
+        if outcome is not None and outcome.conflict and outcome.new:
             _log.warning(
-                "event %s of run %s was told again with other content; the log keeps both",
+                "event %s of run %s arrived again with different content; both are kept",
                 protos.index_of(event),
-                self.wire.run_id,
+                self.client.run_id,
             )
 
     async def on_tool_calls(self) -> None:
-        """The stream has told of tool calls: store the state that goes with them."""
-        self.answered = False
-        await self.poll_until(lambda run: not protos.going_on(run))
+        """After tool calls in the stream, store the run state that belongs to them."""
+        self.results_sent = False
+        await self.poll_until(lambda run: not protos.is_running(run))
 
     async def on_end(self) -> None:
-        """The stream has told its last event: store the final state, and that this is all."""
+        """After the last event, store the final state and close the recording."""
         if not self.store.state.is_final_by_get:
-            await self.poll_until(protos.final)
+            await self.poll_until(protos.is_final)
         await self.store.close()
-        self._halfway = False
+        self._interrupted_before = False
 
     async def on_refused(self) -> None:
-        """The service has not taken tool results: a run that is over has nothing more to come."""
-        if self.run is not None and protos.final(self.run) and not self._listeners:
+        """After refused tool results, close the recording if the run is final."""
+        if self.run is not None and protos.is_final(self.run) and not self._listeners:
             await self.store.close()
 
     async def has_changed(self, before: Any) -> bool:
-        """Whether the service no longer tells of the run what it told ``before``."""
+        """Whether the run differs from ``before`` now; polls for a short time."""
         return await self.poll_until(lambda run: run != before)
 
     def close_on_exit(self, reason: str) -> None:
-        """Say that the recording ends here, without a word to the service."""
+        """Mark the recording as interrupted, without a call to the service."""
         self.store.interrupt_now(reason)
 
     async def listener_failed(self, reason: str) -> None:
-        """One who listened was cut short."""
+        """Unregister a listener that failed; the last one interrupts the recording."""
         self._listeners -= 1
-        # The one who was cut short hears of that, not of a log that cannot even be opened.
+        # The original error matters more than a log that cannot be opened.
         with contextlib.suppress(RunreelError):
             if not self._listeners:
-                if self._halfway is not None:
-                    self._halfway = self.store.index >= 0 and self.store.state.recording == OPEN
+                if self._interrupted_before is not None:
+                    self._interrupted_before = (
+                        self.store.index >= 0 and self.store.state.recording == OPEN
+                    )
                 await self.store.interrupt(reason)
 
     def listener_finished(self) -> None:
-        """One who listened has heard all."""
+        """Unregister a listener that finished."""
         self._listeners -= 1
 
     async def _prepare(self) -> None:
-        """Ask the log what it has of the run, before anything of this recording is in it."""
-        if self._halfway is None:
+        """Read the state of the log before this recording writes to it."""
+        if self._interrupted_before is None:
             await self.store.ready()
-            self._halfway = self.store.state.recording == INTERRUPTED
+            self._interrupted_before = self.store.state.recording == INTERRUPTED
 
     async def _store_context(self) -> None:
-        if self._context_kept:
+        if self._context_stored:
             return
-        self._context_kept = True
+        self._context_stored = True
         if self._context is None and self.store.state.model is None:
             assistant_id = self._assistant_id or self.run.assistant_id
             try:
-                assistant = await self.wire.assistant(assistant_id, self.patience.ask)
+                assistant = await self.client.assistant(assistant_id, self.patience.ask)
             except (grpc.RpcError, SourceError):
-                # It may be gone by now; the run can do without.
+                # The assistant may have been deleted; it is optional.
                 return
             self._context = protos.to_json(assistant)
         if self._context is not None:

@@ -1,4 +1,4 @@
-"""Answers to tool calls: in the log before they are sent, marked when they have arrived."""
+"""Submission of tool results: stored before they are sent, marked once they have arrived."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ToolResultSender(Protocol):
-    """A way for tool results to the service."""
+    """Sends tool results to the service."""
 
     async def submit(self, request: Any, seconds: float) -> None:
         """Send an ``AttachRunRequest``."""
@@ -24,50 +24,54 @@ class ToolResultSender(Protocol):
 
 
 class ToolResultSubmission:
-    """The answers that this program gives to the tool calls of one run."""
+    """Submits the results of this program for the tool calls of one run."""
 
     def __init__(self, session: Session, sender: ToolResultSender) -> None:
         self._session = session
         self._sender = sender
 
     async def submit(self, results: Any, seconds: float) -> None:
-        """Send tool results: stored first, marked when they have arrived.
+        """Store tool results, send them, and mark them as sent once they have arrived.
 
         Raises:
-            SourceError: if the run waits for none.
-            grpc.RpcError: if it is not known that they have arrived.
+            SourceError: if the run does not wait for tool results.
+            grpc.RpcError: if the call failed and the results may not have arrived.
         """
         session = self._session
-        before = await self._asking_run()
+        before = await self._waiting_run()
         request = AttachRunRequest(run_id=before.id, tool_result_list=results)
         seq = await session.store.append(TOOL_RESULTS, protos.to_json(request))
         try:
             await self._sender.submit(request, seconds)
         except grpc.RpcError:
-            # They may well have arrived although the call was cut or ran out of time.
+            # The results may have arrived although the call failed or timed out.
             if not await session.has_changed(before):
                 raise
             await self._mark_sent(seq)
         else:
             await self._mark_sent(seq)
-            # What asks for the run next is not to be told the calls that were just answered.
+            # The next reader of the run must not see the tool calls that were just answered.
             await session.has_changed(before)
 
-    async def _asking_run(self) -> Any:
-        """The run, which waits for tool results."""
+    async def _waiting_run(self) -> Any:
+        """Return the run once it waits for tool results."""
         session = self._session
-        known = session.run is not None and protos.waiting(session.run) and not session.answered
-        if not known and not await session.poll_until(lambda run: not protos.going_on(run)):
+        known = (
+            session.run is not None
+            and protos.needs_tool_results(session.run)
+            and not session.results_sent
+        )
+        if not known and not await session.poll_until(lambda run: not protos.is_running(run)):
             await session.fetch_run()
-        if not protos.waiting(session.run):
+        if not protos.needs_tool_results(session.run):
             raise SourceError(
-                f"run {session.wire.run_id} waits for no tool results: it is"
+                f"run {session.client.run_id} does not wait for tool results: its status is"
                 f" {protos.status_name(session.run)}",
                 hint="Nothing was sent.",
             )
         return session.run
 
     async def _mark_sent(self, seq: int | None) -> None:
-        self._session.answered = True
+        self._session.results_sent = True
         if seq is not None:
             await self._session.store.note(SENT, {"seq": seq})
