@@ -29,13 +29,13 @@ def test_a_run_of_the_sdk_is_recorded(reel: Reel, assistants: AssistantsService)
 
 @pytest.mark.parametrize("stream", [[], "run-1", None, iter(()), object()])
 def test_what_is_no_stream_is_refused(reel: Reel, stream: object) -> None:
-    with pytest.raises(UsageError, match=f"how to record a {type(stream).__name__}"):
+    with pytest.raises(UsageError, match=f"cannot record a {type(stream).__name__}"):
         reel.record(stream)
     assert len(reel.runs()) == 0
 
 
 def test_another_object_of_the_sdk_is_refused(reel: Reel, assistants: AssistantsService) -> None:
-    with pytest.raises(UsageError, match="no run of the Yandex SDK: AIStudio"):
+    with pytest.raises(UsageError, match="not a run of the Yandex SDK: AIStudio"):
         reel.record(sdk(assistants))
 
 

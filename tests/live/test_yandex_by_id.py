@@ -110,7 +110,7 @@ def test_it_goes_on_where_the_log_ends(reel: Reel, service: AssistantsService) -
         faults=[end(1), *(end(0) for _ in range(200))],
     )
     run_id = service.play(script)
-    with pytest.raises(SourceError, match="nothing new for long; the service calls it IN_PROGRESS"):
+    with pytest.raises(SourceError, match="no new event for too long; its status is IN_PROGRESS"):
         listen(reel, run_id, patience=replace(QUICK, silence=0.3))
     assert notes(reel, run_id) == ["opened", "interrupted"]
     script.faults.clear()
@@ -198,7 +198,7 @@ def test_somebody_there_who_never_answers(reel: Reel, service: AssistantsService
 
 def test_garbage(reel: Reel, service: AssistantsService) -> None:
     run_id = service.play(Script([Partial("fine"), Raw(b"\xff\xff"), Done("x")]))
-    with pytest.raises(SourceError, match="no message of the Assistants API") as caught:
+    with pytest.raises(SourceError, match="not a message of the Assistants API") as caught:
         listen_by_id(reel.db, run_id)
     assert "YC_API_ENDPOINT" in str(caught.value.hint)
     assert [row.text for row in stream(reel, run_id)] == ["fine"]

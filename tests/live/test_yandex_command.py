@@ -100,7 +100,7 @@ def test_somebody_there_who_never_answers(
 
 def test_garbage(reel: Reel, call: Caller, service: AssistantsService) -> None:
     run_id = service.play(Script([Partial("fine"), Raw(b"\xff\xff"), Done("x")]))
-    refused(call, run_id, "no message of the Assistants API", "YC_API_ENDPOINT")
+    refused(call, run_id, "not a message of the Assistants API", "YC_API_ENDPOINT")
     assert notes(reel, run_id) == ["opened", "interrupted"]
 
 
@@ -120,7 +120,7 @@ def test_a_run_that_waits_for_results_that_nobody_gives(
     monkeypatch.setattr(grpc_client, "RetryPolicy", lambda: replace(QUICK, silence=2))
     run_id = service.play(Script(TOOL_ROUND))
     says = "sent no new event for too long; its status is TOOL_CALLS"
-    refused(call, run_id, says, "Hint: Its program has to give the results")
+    refused(call, run_id, says, "Hint: The run waits for tool results")
     assert notes(reel, run_id) == ["opened", "interrupted"]
     assert reel.run(run_id).status.name == "TOOL_CALLS"
 

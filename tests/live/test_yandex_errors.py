@@ -120,7 +120,7 @@ def test_a_server_that_sends_garbage(reel: Reel, assistants: AssistantsService) 
     run_id = assistants.play(script)
     run = record(reel, sdk(assistants).runs.get(run_id), patience=QUICK)
     seen = []
-    with pytest.raises(SourceError, match="no message of the Assistants API"):
+    with pytest.raises(SourceError, match="not a message of the Assistants API"):
         seen.extend(event.text for event in run)
     assert [row.text for row in stream(reel, run.id)] == ["fine"]
     assert notes(reel, run.id) == ["opened", "interrupted"]

@@ -200,7 +200,7 @@ def test_another_telling_of_an_event_is_noted_and_the_first_stays(
     texts = [event.text for event in first]
     other = record(reel, sdk(assistants).runs.get(run_id))
     # As if it had begun before the first had stored anything.
-    list(blocking(other._listener._live(0, 5.0)))
+    list(blocking(other._listener._listen(0, 5.0)))
     assert notes(reel, run_id).count("conflict") == 1
     assert [row.text for row in stream(reel, run_id)] == texts
     conflict = next(row for row in rows(reel, run_id) if row.type == "conflict")

@@ -184,7 +184,7 @@ def test_what_is_no_event_is_named(reel: Reel, assistants: AssistantsService) ->
     steps = [Pause(0.2), Partial("fine"), Raw(b"\xff\xff no proto"), Done("x")]
     assistants.scripts.append(Script(steps))
     run = ask(sdk(assistants, interceptors=interceptors(reel.db)), stream=True)
-    with pytest.raises(SourceError, match="no message of the Assistants API"):
+    with pytest.raises(SourceError, match="not a message of the Assistants API"):
         list(run)
     assert [row.text for row in stream(reel, run.id)] == ["fine"]
     assert notes(reel, run.id) == ["opened", "interrupted"]
