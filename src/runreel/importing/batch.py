@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from runreel.model.events import EventRow
     from runreel.projection.run_mapper import RunProjection
-    from runreel.recording.recorder import Recorder
+    from runreel.recording.append_steps import AppendSteps
     from runreel.store.database import Database
 
 # Maximum rows of a batch, and maximum characters of their values: a batch is held in memory.
@@ -58,7 +58,9 @@ class Batch:
         self._count += 1
         self._weight += len(row.payload or "")
 
-    def add(self, recorder: Recorder, unit: AppendUnit, retry: Callable[[], object] | None) -> None:
+    def add(
+        self, recorder: AppendSteps, unit: AppendUnit, retry: Callable[[], object] | None
+    ) -> None:
         """Add rows of a recorder; ``retry`` offers their event again after an append conflict."""
         pending = self._pending.get(recorder.run_id)
         if not isinstance(pending, _RecorderBatch) or pending.recorder is not recorder:
@@ -111,7 +113,7 @@ class _RecorderBatch:
 
     __slots__ = ("recorder", "retries", "rows", "run_id")
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: AppendSteps) -> None:
         self.recorder = recorder
         self.run_id = recorder.run_id
         self.rows: list[EventRow] = []
