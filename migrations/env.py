@@ -35,7 +35,7 @@ config = context.config
 options: dict[str, Any] = {
     "target_metadata": metadata,
     "version_table": VERSION_TABLE,
-    # Whoever calls owns the transaction; SQLite's driver would begin a deferred one.
+    # The caller owns the transaction; SQLite's driver would begin a deferred one.
     "transactional_ddl": False,
     "transaction_per_migration": False,
 }
@@ -48,7 +48,7 @@ def run(connection: Connection) -> None:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Raise our errors as Alembic's, which its command line prints without a traceback."""
+    """Raise runreel's errors as Alembic's, which its command line prints without a traceback."""
     try:
         yield
     except RunreelError as error:

@@ -1,4 +1,4 @@
-"""Create the log, the projections and the views."""
+"""Create the event log, the projections and the views."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ branch_labels = None
 depends_on = None
 
 Big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-# Ids compare by their bytes, whatever the language of the server.
+# Ids compare by their bytes, at any locale of the server.
 Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 TRANSCRIPT_SQLITE = """
@@ -159,12 +159,12 @@ def _create_meta(*, sqlite: bool) -> None:
         meta,
         [
             {"key": "database_id", "value": str(uuid.uuid4())},
-            # Projections of no run are up to date, whatever version of the code makes them.
+            # Without runs the projections are up to date at any version of the code.
             {"key": "projection_version", "value": PROJECTION_VERSION},
         ],
     )
     if sqlite:
-        # "RREL": the file says whose it is.
+        # "RREL": marks the file as a runreel database.
         op.execute("PRAGMA application_id = 1381123404")
 
 

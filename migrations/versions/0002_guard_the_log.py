@@ -1,4 +1,4 @@
-"""Guard the log: the database itself refuses to change or remove what is in it."""
+"""Guard the event log: triggers refuse to change or delete rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-# Of every key, for INSERT OR REPLACE removes a row without asking the triggers of DELETE.
+# Checks any seq, also an existing one: INSERT OR REPLACE deletes a row without firing DELETE
+# triggers.
 INSERT_SQLITE = """
 CREATE TRIGGER events_guard_insert BEFORE INSERT ON events
 WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), -1) + 1 FROM events WHERE run_id = NEW.run_id)
@@ -18,7 +19,7 @@ BEGIN
     SELECT RAISE(ABORT, 'runreel: the log is append-only: a row goes behind the last of its run');
 END
 """
-# The newest note first: it was only just written, and a damaged one before it is not looked at.
+# The newest note first: it was just written, so an older, damaged note is not read.
 UPDATE_SQLITE = """
 CREATE TRIGGER events_guard_update BEFORE UPDATE ON events
 WHEN (
@@ -54,9 +55,9 @@ BEGIN
 END
 """
 
-# Tables are named by their oid and functions looked up in the server's own catalog alone:
-# whoever fires a trigger has a search path and temporary tables of their own.
-# A run is read backwards along its key, whatever the planner thinks: the note is at its end.
+# Tables are named by their oid, and functions are looked up in the server's catalog only: the
+# session that fires a trigger has its own search path and temporary tables. The run is read
+# backwards along its key, against any plan of the planner: the note is at its end.
 SETTINGS = """
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
@@ -123,7 +124,7 @@ TRIGGER_POSTGRES = """
 CREATE TRIGGER events_guard_{what} BEFORE {event} ON events
 FOR EACH {each} EXECUTE FUNCTION runreel_guard_{what}()
 """
-# Or whoever sets session_replication_role would not fire it.
+# ALWAYS: otherwise setting session_replication_role would disable it.
 ALWAYS_POSTGRES = "ALTER TABLE events ENABLE ALWAYS TRIGGER events_guard_{what}"
 
 

@@ -1,4 +1,4 @@
-"""Page through runs by every filter, and add their usage up beside them."""
+"""Indexes to page through runs by every filter, and usage rollups."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 Small = sa.SmallInteger().with_variant(sa.Integer(), "sqlite")
 Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
-# An index of Postgres takes no more than 2,704 bytes of a row.
+# A row of a Postgres index has at most 2,704 bytes.
 KEPT = 200
 LONG = (
     ("runs", "assistant_id"),
@@ -28,7 +28,7 @@ LONG = (
     ("run_labels", "value"),
 )
 
-# Name, first column, and which runs it is of.
+# Name, first column, condition.
 INDEXES = (
     ("runs_by_source", "source", None),
     ("runs_by_status", "status", None),
@@ -50,14 +50,14 @@ COUNTS = (
     "total_high",
     "total_low",
 )
-# A sum of 64-bit counts can be wider: they are added up in two parts.
+# A sum of 64-bit counts may need more bits, so it is stored in two parts.
 PART = 1_000_000_000
 SUMS = ", ".join(
     f"coalesce(sum({part}), 0)"
     for tokens in ("input_text_tokens", "completion_tokens", "total_tokens")
     for part in (f"{tokens} / {PART}", f"{tokens} - {tokens} / {PART} * {PART}")
 )
-# What runs are counted by, beside the time alone, and the lengths of time in quarters of an hour.
+# The columns to sum usage by, and spans in quarters of an hour.
 DIMENSIONS = ("source", "status", "assistant_id", "model")
 QUARTER, HOUR, DAY = 1, 4, 96
 
@@ -72,8 +72,8 @@ def upgrade() -> None:
 
 
 def _shorten(table: str, column: str) -> None:
-    """Cut what no index takes, as whoever writes such a row cuts it from now on."""
-    # SQL of names of our own.
+    """Shorten values that are too long for an index, as later writes do."""
+    # The names are constants of this file.
     where = f"WHERE length({column}) > {KEPT}"
     connection = op.get_bind()
     long = sa.text(f"SELECT DISTINCT {column} FROM {table} {where}")  # noqa: S608
@@ -161,9 +161,9 @@ def _create_usage() -> None:
 
 
 def _start(span: int) -> str:
-    """The quarter of an hour since 1970 that a span of time begins with."""
+    """Return SQL for the start of a span in quarters of an hour since 1970."""
     length = span * 900_000_000
-    # Division cuts towards zero, also before 1970.
+    # Integer division rounds to zero, also before 1970.
     before = f"CASE WHEN started_at < started_at / {length} * {length} THEN 1 ELSE 0 END"
     return f"(started_at / {length} - {before}) * {span}"
 

@@ -1,4 +1,4 @@
-"""Keep when the model was asked, from which the first text and the duration are measured."""
+"""Store when the model was asked; time to first text and duration are measured from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ depends_on = None
 
 Big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-# New columns stand last: Postgres replaces a view only so, and with it keeps who may read it.
+# New columns come last: only then can Postgres replace a view and keep its grants.
 RUN_LIST = """
 {create} run_list AS
 SELECT run_id, {started} AS started, source, status, recording, assistant_id, thread_id, model,

@@ -82,7 +82,7 @@ def test_a_database_of_somebody_else_is_3_and_untouched(
     before = Path(call_sqlite.url).read_bytes()
     called = call_sqlite(*arguments)
     assert called.code == 3
-    assert "something else than a runreel log" in called.err
+    assert "is not a runreel log" in called.err
     assert Path(call_sqlite.url).read_bytes() == before
 
 

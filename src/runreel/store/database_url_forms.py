@@ -1,4 +1,4 @@
-"""Tells apart the forms of a database name: URL, path, or text that is refused."""
+"""The forms of a database name: URL, path, or text that is neither and is refused."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Whether the database still has what the migrations made: tables, views, and what guards the log.
+"""Compares the schema of a database with that of the migrations: tables, views and guards.
 
-What should be there is not written down a second time. The migrations make it anew: on SQLite in
-memory, on Postgres as temporary objects that are taken back, for each version of a server has its
-own words for the same thing.
+The expected schema is not written down a second time. The migrations create it for the comparison:
+on SQLite in memory, on Postgres as temporary objects that are rolled back, since each server
+version describes the same object in its own words.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
     from runreel.store.database_url import Url
 
-# Not asked of the tables: that would import SQLAlchemy.
+# Not read from ``schema.tables``, which imports SQLAlchemy.
 TABLES = ("events", "runs", "run_labels", "usage_by_time", "usage_by_value", "runreel_meta")
 VIEWS = ("transcript", "run_list")
 RELATIONS = (*TABLES, schema.VERSION_TABLE, *VIEWS)
-# Of Postgres; SQLite's triggers have bodies of their own.
+# Postgres only; SQLite's triggers contain their bodies.
 FUNCTIONS = ("runreel_guard_update", "runreel_guard_delete", "runreel_guard_truncate")
 
-# How a table or view is (under ""), and each thing that it has. A first line is told to people.
+# Key: table or view, and object in it ("" is the table itself). Value: its definition, of which
+# messages show the first line.
 SchemaObjects = dict[tuple[str, str], str]
 
 
 def differences(connection: Connection) -> list[str]:
-    """Where the schema is not what this code's migrations make: a sentence for each difference.
+    """Return one sentence for each difference between the schema and this code's migrations.
 
-    Tables, columns, constraints, indexes, views, rules and triggers are compared, and whether the
-    triggers are on. What the database has beside them is left aside. Nothing is changed.
-    ``connection`` is in no transaction. Where ``not_compared`` has a reason, nothing is compared
-    and nothing is found.
+    Compared are tables, columns, constraints, indexes, views, rules and triggers, and whether the
+    triggers are enabled. Other objects in the database are ignored. Nothing is changed.
+    ``connection`` is in no transaction. If ``not_compared`` has a reason, the list is empty.
     """
     if not_compared(connection) is not None:
         return []
@@ -50,7 +50,7 @@ def differences(connection: Connection) -> list[str]:
         if not _is_of_schema(error):
             raise
         return [f"the schema cannot be compared: {' '.join(str(error).split())}"]
-    missing = {relation for relation, thing in expected.keys() - found.keys() if not thing}
+    missing = {relation for relation, item in expected.keys() - found.keys() if not item}
     return [
         _sentence(key, found.get(key), expected.get(key))
         for key in sorted(found | expected)
@@ -59,14 +59,14 @@ def differences(connection: Connection) -> list[str]:
 
 
 def not_compared(connection: Connection) -> str | None:
-    """Why the schema cannot be compared here and what to do; None where it can.
+    """Return why the schema cannot be compared here, and what to do; None if it can.
 
-    On Postgres temporary objects are created to compare with.
+    On Postgres the comparison creates temporary objects.
     """
     if not connection.postgres:
         return None
     if is_replica(connection):
-        return "a replica cannot be compared: ask on the primary"
+        return "a replica cannot be compared: run this on the primary"
     if not connection.one("SELECT has_database_privilege(current_database(), 'TEMPORARY')")[0]:
         return "the role lacks the privilege TEMPORARY: GRANT TEMPORARY ON DATABASE ... TO it"
     return None
@@ -83,7 +83,7 @@ def _sentence(key: tuple[str, str], found: str | None, expected: str | None) -> 
 
 
 def _is_of_schema(error: Any) -> bool:
-    """Whether the database answers, only not to this."""
+    """True if the database responds, but rejects this statement."""
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None) or 0
         return code & 0xFF in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -91,7 +91,7 @@ def _is_of_schema(error: Any) -> bool:
 
 
 def _sqlite(connection: Connection) -> tuple[SchemaObjects, SchemaObjects]:
-    return _sqlite_facts(connection.all), _sqlite_expected(connection.url)
+    return _sqlite_objects(connection.all), _sqlite_expected(connection.url)
 
 
 @cache
@@ -99,31 +99,31 @@ def _sqlite_expected(url: Url) -> SchemaObjects:
     scratch = sqlite3.connect(":memory:")
     try:
         scratch.executescript(schema.ddl(url))
-        return _sqlite_facts(scratch.execute)
+        return _sqlite_objects(scratch.execute)
     finally:
         scratch.close()
 
 
-def _sqlite_facts(ask: Callable[[str], Iterable[Any]]) -> SchemaObjects:
-    facts: SchemaObjects = {}
-    for kind, name, relation, sql in ask(_MASTER):
-        thing = "" if kind in ("table", "view") else f"{kind} {name}"
+def _sqlite_objects(query: Callable[[str], Iterable[Any]]) -> SchemaObjects:
+    objects: SchemaObjects = {}
+    for kind, name, relation, sql in query(_MASTER):
+        item = "" if kind in ("table", "view") else f"{kind} {name}"
         # A damaged file may hold anything as its SQL.
-        facts[relation, thing] = f"a {kind}\n{_tokens(str(sql or ''))}"
-    for relation, column, told in ask(_COLUMNS):
-        facts[relation, f"column {column}"] = told
-    return facts
+        objects[relation, item] = f"a {kind}\n{_tokens(str(sql or ''))}"
+    for relation, column, definition in query(_COLUMNS):
+        objects[relation, f"column {column}"] = definition
+    return objects
 
 
 def _tokens(sql: str) -> str:
-    """SQL without what stands between its tokens alone: the layout is the library's."""
+    """Normalise the whitespace between the tokens of SQL: SQLAlchemy chooses the layout."""
     return "".join(
         text if text.startswith("'") else " ".join(re.sub(r"([(),])", r" \1 ", text).split())
         for text in re.split(r"('(?:[^']|'')*')", sql)
     )
 
 
-# A name may be spelled in any case, and a trigger has that of its table as it was written.
+# Names are case-insensitive, and a trigger has the name of its table as it was written.
 _OURS = ", ".join(f"'{name}'" for name in RELATIONS)
 _MASTER = (
     f"SELECT type, name, lower(tbl_name), sql FROM sqlite_master WHERE lower(tbl_name) IN ({_OURS})"
@@ -138,40 +138,42 @@ SELECT lower(m.name), c.name,
 
 
 def _postgres(connection: Connection) -> tuple[SchemaObjects, SchemaObjects]:
-    with _taken_back(connection):
+    with _rolled_back(connection):
         (home,) = connection.one(_HOME)
         number = partitions.count(connection)
         names = [*RELATIONS, *map(partitions.name, range(number or 0))]
         ours = connection.one(_OIDS, (names,))
         _search(connection, f"{home}, pg_temp")
-        found = _postgres_facts(connection, ours)
+        found = _postgres_objects(connection, ours)
         _search(connection, "pg_temp")
         ddl = schema.ddl(connection.url)
         if number is not None:
-            # Each is like the first.
-            ddl += partitions.sql(number, places=1)
-        # Functions are never looked up among temporary things, unless they are named so.
+            # All partitions are like the first.
+            ddl += partitions.sql(number, created=1)
+        # Postgres looks up functions in pg_temp only if they are qualified with it.
         connection.execute(ddl.replace("EXECUTE FUNCTION ", "EXECUTE FUNCTION pg_temp."))
-        expected = _postgres_facts(connection, connection.one(_OIDS, (names,)))
+        expected = _postgres_objects(connection, connection.one(_OIDS, (names,)))
         return found, dict(_of_each_partition(expected, number or 0))
 
 
-def _of_each_partition(facts: SchemaObjects, number: int) -> Iterator[tuple[tuple[str, str], str]]:
-    """Facts with those of the first partition told of each."""
+def _of_each_partition(
+    objects: SchemaObjects, number: int
+) -> Iterator[tuple[tuple[str, str], str]]:
+    """Repeat the objects of the first partition for each partition."""
     first = partitions.name(0)
-    for (relation, thing), told in facts.items():
+    for (relation, item), definition in objects.items():
         if relation != first:
-            yield (relation, thing), told
+            yield (relation, item), definition
             continue
         for place in range(number):
             name = partitions.name(place)
-            of_this = told.replace("remainder 0", f"remainder {place}")
-            yield (name, thing.replace(first, name)), of_this.replace(first, name)
+            renumbered = definition.replace("remainder 0", f"remainder {place}")
+            yield (name, item.replace(first, name)), renumbered.replace(first, name)
 
 
 @contextlib.contextmanager
-def _taken_back(connection: Connection) -> Iterator[None]:
-    # Some roles only read unless they say otherwise.
+def _rolled_back(connection: Connection) -> Iterator[None]:
+    # Some roles are read-only by default.
     connection.execute("BEGIN READ WRITE")
     try:
         connection.execute(schema.USUAL_SETTINGS)
@@ -184,11 +186,13 @@ def _search(connection: Connection, path: str) -> None:
     connection.execute("SELECT set_config('search_path', ?, true)", (path,))
 
 
-def _postgres_facts(connection: Connection, oids: Any) -> SchemaObjects:
-    return {(name, thing): told for name, thing, told in connection.all(_FACTS, tuple(oids))}
+def _postgres_objects(connection: Connection, oids: Any) -> SchemaObjects:
+    return {
+        (name, item): definition for name, item, definition in connection.all(_OBJECTS, tuple(oids))
+    }
 
 
-# Where runreel finds its tables, wherever others of the same names may be.
+# The schema in which runreel finds its tables; others may have tables of the same names.
 _HOME = f"""
 SELECT quote_ident(coalesce(
     (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -198,7 +202,7 @@ _OIDS = """
 SELECT array(SELECT to_regclass(name)::oid FROM unnest(?::text[]) AS name
               WHERE to_regclass(name) IS NOT NULL)
 """
-_FACTS = """
+_OBJECTS = """
 WITH ours AS (
     SELECT c.*, c.relname::text AS name, quote_ident(n.nspname) || '.' AS home
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -1,4 +1,4 @@
-"""The schema's state and its migrations. The only importer of Alembic, and only to migrate."""
+"""The schema's revision and its migrations. The only importer of Alembic, and only to migrate."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ if TYPE_CHECKING:
     from runreel.store.database_url import Url
     from runreel.store.drivers.interface import Engine
 
-# The revisions this code knows, oldest first; the last is the one it needs.
+# The revisions that this code supports, oldest first; it needs the last one.
 REVISIONS = ("0001", "0002", "0003", "0004")
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "runreel_version"
 
-# Raise it whenever the fold or the columns of a projection change their meaning.
+# Increase it when the projector or the meaning of a projection's column changes.
 PROJECTION_VERSION = "2"
 
-# SQL for the version of the code that made the projections.
+# SQL for the version of the stored projections.
 VERSION = "(SELECT value FROM runreel_meta WHERE key = 'projection_version')"
 
-# In a transaction: what literals mean and how names are quoted, whatever the server's default is.
+# For one transaction: the syntax of literals and the quoting of names, at any server default.
 USUAL_SETTINGS = (
     "SELECT set_config('standard_conforming_strings', 'on', true),"
     " set_config('quote_all_identifiers', 'off', true)"
 )
 
 _migrating = fork_guard.Lock()
-# Any constant will do, as long as it stays the same.
+# Any constant, as long as it never changes.
 _MIGRATION_LOCK = 0x72756E7265656C
 
 
 def current(connection: Connection) -> str | None:
-    """The revision of the database, None where runreel has no tables in it.
+    """Return the revision of the database, None if it has no runreel tables.
 
     Raises:
-        NotOurDatabase: if it is a SQLite file with somebody else's tables.
+        NotOurDatabase: if it is a SQLite file of another application.
     """
     if connection.postgres:
         found = connection.one("SELECT to_regclass(?)", (VERSION_TABLE,))[0]
@@ -65,14 +65,14 @@ def current(connection: Connection) -> str | None:
         if VERSION_TABLE not in tables:
             foreign = connection.one("PRAGMA application_id")[0] not in (0, APPLICATION_ID)
             if tables or foreign:
-                raise NotOurDatabase("this SQLite file holds something else than a runreel log")
+                raise NotOurDatabase("this SQLite file is not a runreel log")
             return None
     row = connection.one(f"SELECT version_num FROM {VERSION_TABLE}")
     return None if row is None else str(row[0])
 
 
 def require(connection: Connection) -> None:
-    """See that the tables are those this code knows.
+    """Check that the tables are of the revision that this code needs.
 
     Raises:
         SchemaMissing, SchemaTooOld, SchemaTooNew, NotOurDatabase: if they are not.
@@ -86,10 +86,10 @@ def require(connection: Connection) -> None:
 
 
 def require_utf8(connection: Connection) -> None:
-    """See that the database can store every character, before tables are created in it.
+    """Check that the database can store every character, before creating tables.
 
     Raises:
-        LogError: if a Postgres database has another encoding than UTF8.
+        LogError: if the encoding of a Postgres database is not UTF8.
     """
     if not connection.postgres:
         return
@@ -103,16 +103,20 @@ def require_utf8(connection: Connection) -> None:
 
 
 def require_projections(connection: Connection) -> None:
-    """See that the projections were made by code that means the same by them.
+    """Check that the projections are of the version that this code writes.
 
     Raises:
-        ProjectionOutdated: if they were not.
+        ProjectionOutdated: if they are not.
     """
     check_projections(projection_version(connection))
 
 
 def check_projections(version: str | None) -> None:
-    """The same, once it is known which version of the code made them."""
+    """Check a version of the projections that is already known.
+
+    Raises:
+        ProjectionOutdated: if it is not the one that this code writes.
+    """
     if version != PROJECTION_VERSION:
         raise ProjectionOutdated(
             f"the projections are of version {version}; this runreel makes {PROJECTION_VERSION}"
@@ -120,15 +124,15 @@ def check_projections(version: str | None) -> None:
 
 
 def projection_version(connection: Connection) -> str | None:
-    """The version of the code that made the projections."""
+    """Return the version of the stored projections."""
     (version,) = connection.one(f"SELECT {VERSION}")
     return None if version is None else str(version)
 
 
 def set_projection_version(connection: Connection) -> None:
-    """Record that the projections are what this code makes."""
+    """Record that the projections are of this code's version."""
     if projection_version(connection) == PROJECTION_VERSION:
-        # A recorder may rebuild; only who upgrades may write to this table.
+        # Recorders may rebuild, but only the role that upgrades may write to this table.
         return
     connection.execute(
         "INSERT INTO runreel_meta (key, value) VALUES ('projection_version', ?)"
@@ -138,19 +142,19 @@ def set_projection_version(connection: Connection) -> None:
 
 
 def upgrade(engine: Engine, *, partitions: int | None = None) -> tuple[str | None, str]:
-    """Bring the schema up to date in one transaction; the revisions before and after.
+    """Bring the schema up to date in one transaction; return the revisions before and after.
 
-    The log of Postgres is put in so many partitions: see ``partitions.make``. Safe to run from
-    several processes at once: one migrates, the others find it done.
+    ``partitions`` is the number of partitions on Postgres: see ``partitions.make``. Several
+    processes may call it at once: one migrates, the others find it done.
 
     Raises:
-        SchemaTooNew: if it is of a revision that this code does not know; nothing is changed.
+        SchemaTooNew: if this code does not know the revision; nothing is changed.
         UsageError: if it has another number of partitions; nothing is changed.
         LogError: if it is new and its encoding is not UTF8; nothing is changed.
     """
     from runreel.store.schema import partitions as partitioning
 
-    # Alembic keeps its context in a global.
+    # Alembic keeps its context in a global variable.
     with (
         _migrating,
         contextlib.closing(Connection(engine.connect())) as connection,
@@ -174,7 +178,7 @@ def upgrade(engine: Engine, *, partitions: int | None = None) -> tuple[str | Non
 
 @contextlib.contextmanager
 def alchemy(connection: Connection) -> Iterator[SAConnection]:
-    """The same connection as SQLAlchemy holds it, for Alembic; one of SQLite is closed then."""
+    """Lend the connection as SQLAlchemy's, for Alembic; one of SQLite is closed afterwards."""
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
@@ -186,20 +190,20 @@ def alchemy(connection: Connection) -> Iterator[SAConnection]:
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
         ).connect()
-    # In a transaction of its own Alembic would end ours.
+    # Without this outer transaction Alembic would commit ours.
     with held, held.begin():
         yield held
 
 
 def migrate(connection: SAConnection, revision: str) -> None:
-    """Move the schema up to a revision, in the transaction that ``connection`` is in."""
+    """Upgrade the schema to a revision, in the transaction of ``connection``."""
     from alembic import command
 
     command.upgrade(_config(connection=connection), revision)
 
 
 def ddl(url: Url, *, partitions: int | None = None) -> str:
-    """The SQL that ``upgrade`` would run on an empty database of this kind."""
+    """Return the SQL that ``upgrade`` would run on an empty database of this kind."""
     from alembic import command
 
     out = StringIO()
@@ -213,7 +217,7 @@ def ddl(url: Url, *, partitions: int | None = None) -> str:
 
 
 def migrations() -> Path:
-    """The folder of migrations: inside of the installed package, or the checkout's."""
+    """Return the directory of the migrations: in the installed package, or in the checkout."""
     installed = Path(str(resources.files("runreel"))) / "migrations"
     if installed.is_dir():
         return installed

@@ -1,4 +1,4 @@
-"""The log on Postgres in partitions by run: how many it has, and the SQL that gives it some."""
+"""Partitions of the event log on Postgres, by run: their number, and the SQL to create them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
 
 LEAST = 2
-# A planned statement locks every partition that it might have to read: with so many of them an
-# append takes twice as long.
+# A planned statement locks every partition that it may read: with 256 of them an append takes twice
+# as long.
 MOST = 256
 
 _LOCK_WAIT = "5s"
-# New tables go where the log is, and not where this session would put them.
+# Create tables in the schema of the event log, not in the session's default.
 _SETTINGS = """
 SELECT set_config('lock_timeout', ?, true),
        set_config('search_path', relnamespace::regnamespace::text, true)
@@ -38,22 +38,22 @@ SELECT 'policy ' || polname FROM pg_policy WHERE polrelid = to_regclass('events'
 
 
 def check(number: int) -> None:
-    """See that a log can have so many partitions.
+    """Check a number of partitions.
 
     Raises:
-        UsageError: if it cannot.
+        UsageError: if it is out of range.
     """
     if not LEAST <= number <= MOST:
-        raise UsageError(f"a log has from {LEAST} to {MOST} partitions, or none")
+        raise UsageError(f"the number of partitions must be from {LEAST} to {MOST}")
 
 
 def name(place: int) -> str:
-    """The name of a partition; they are counted from 0."""
+    """Return the name of a partition; they are numbered from 0."""
     return f"events_p{place}"
 
 
 def count(connection: Connection) -> int | None:
-    """How many partitions the log has; None if it is one table, and on SQLite."""
+    """Return the number of partitions; None if the event log is one table, and on SQLite."""
     if not connection.postgres:
         return None
     found: int | None = connection.one(_MODULUS)[0]
@@ -61,44 +61,44 @@ def count(connection: Connection) -> int | None:
 
 
 def make(connection: Connection, number: int) -> None:
-    """Give the log so many partitions, unless it has them; inside of a transaction.
+    """Partition the event log, unless it has that many partitions; call it inside a transaction.
 
-    Whoever uses the log meanwhile waits.
+    Other users of the event log wait meanwhile.
 
     Raises:
-        UsageError: if it has another number of them.
-        LogError: if others have put triggers, rules or policies on it, which would be gone.
-        psycopg.errors.LockNotAvailable: if somebody uses the log for longer than we wait.
+        UsageError: if it has another number of partitions.
+        LogError: if it has triggers, rules or policies of others, which would be lost.
+        psycopg.errors.LockNotAvailable: if another session uses it for more than 5 s.
     """
     has = count(connection)
     if has == number:
         return
     if has is not None:
         raise UsageError(
-            f"this log has {has} partitions, and keeps them",
-            hint="A new log can have another number, and be given the rows of this one.",
+            f"this log already has {has} partitions; their number cannot be changed",
+            hint="Create a new log with another number, and copy the rows of this one.",
         )
-    if theirs := [told for (told,) in connection.all(_THEIRS)]:
+    if theirs := [item for (item,) in connection.all(_THEIRS)]:
         raise LogError(
-            f"events has what is not runreel's: {', '.join(theirs)}",
-            hint="Nothing was changed. Take it away first, and put it back behind.",
+            f"the table events has objects that are not runreel's: {', '.join(theirs)}",
+            hint="Nothing was changed. Remove them first, and add them again afterwards.",
         )
-    # Everybody else queues behind us, so we do not queue for long.
+    # Other sessions queue behind our lock request, so it must not wait long.
     connection.execute(_SETTINGS, (_LOCK_WAIT,))
     connection.execute(sql(number))
 
 
-def sql(number: int, *, places: int | None = None) -> str:
-    """What puts the log in partitions, rows and all, but for the transaction around it.
+def sql(number: int, *, created: int | None = None) -> str:
+    """Return the SQL that partitions the event log with its rows, without the transaction.
 
-    ``places`` is how many of the partitions are made, if not all.
+    ``created`` is the number of partitions to create, if not all.
     """
-    made = range(number if places is None else places)
+    made = range(number if created is None else created)
     statements = [_BEGIN]
     statements += [_PARTITION.format(name=name(n), number=number, place=n) for n in made]
     statements += [_guard("events", what) for what in ("update", "delete", "truncate")]
     for n in made:
-        # Only the triggers of rows go from the parent to its partitions.
+        # Partitions inherit only row triggers from the parent.
         statements += [_guard(name(n), "truncate"), *(_always(name(n), what) for what in _OF_ROWS)]
     return "".join([*statements, _END])
 
@@ -129,9 +129,9 @@ _TRIGGER = (
     "CREATE TRIGGER events_guard_{what} BEFORE {event} ON {table}"
     " FOR EACH {each} EXECUTE FUNCTION runreel_guard_{what}();\n"
 )
-# The new tables belong to whom the old one did, and who might use that may use the new one. Its
-# partitions are only read past it: the guards do so as whoever erases. The view becomes one of the
-# new table under its own name.
+# The new tables get the owner and the grants of the old one. Partitions are only read directly, by
+# the guards, which run as the role that erases. The view is recreated under its own name on the new
+# table.
 _END = """
 INSERT INTO events SELECT * FROM events_whole;
 DO $$
@@ -147,7 +147,7 @@ BEGIN
             UNION ALL
             SELECT format('(%I)', attname), (aclexplode(attacl)).* FROM pg_attribute
              WHERE attrelid = 'events_whole'::regclass
-        ), told AS (
+        ), grants AS (
             SELECT privilege_type || columns AS what,
                    CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END
                    || CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS whom
@@ -157,9 +157,9 @@ BEGIN
           FROM pg_class, (SELECT 'events'::regclass UNION ALL SELECT part FROM parts) AS m (moved)
          WHERE oid = 'events_whole'::regclass
         UNION ALL
-        SELECT format('GRANT %s ON events TO %s', what, whom) FROM told
+        SELECT format('GRANT %s ON events TO %s', what, whom) FROM grants
         UNION ALL
-        SELECT format('GRANT SELECT ON %s TO %s', part, whom) FROM told, parts
+        SELECT format('GRANT SELECT ON %s TO %s', part, whom) FROM grants, parts
          WHERE what = 'SELECT'
     LOOP
         EXECUTE statement;

@@ -1,4 +1,4 @@
-"""The roles of a log in Postgres, each with no more rights than its work needs, as SQL."""
+"""SQL for Postgres roles, each with the least privileges that its work needs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from runreel.model.errors import UsageError
 from runreel.store.schema.comparison import FUNCTIONS, RELATIONS
 
 _PROJECTIONS = ("runs", "run_labels", "usage_by_time", "usage_by_value")
-# Postgres cuts what is longer, silently.
+# Postgres truncates longer names silently.
 _LONGEST = 63
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The names of the roles, and of the schema that the tables are in."""
+    """The names of the roles, and of the schema with the tables."""
 
     owner: str = "runreel_owner"
     recorder: str = "runreel_recorder"
@@ -24,16 +24,16 @@ class Roles:
 
 
 def roles_sql(roles: Roles) -> str:
-    """A script that makes them, where they are not there yet; run again, it changes nothing.
+    """Return a script that creates missing roles and sets privileges; it can be run repeatedly.
 
     Raises:
-        UsageError: if a name is none that Postgres takes, or two roles have the same.
+        UsageError: if Postgres does not accept a name, or two roles have the same.
     """
     names = (roles.owner, roles.recorder, roles.reader, roles.redactor)
     owner, recorder, reader, redactor = map(_quoted, names)
     home = _quoted(roles.schema)
     if len(set(names)) < len(names):
-        raise UsageError("each role has a name of its own")
+        raise UsageError("two roles have the same name")
     tables = ", ".join(f"{home}.{name}" for name in RELATIONS)
     events, projections = f"{home}.events", ", ".join(f"{home}.{name}" for name in _PROJECTIONS)
     writers = f"{recorder}, {redactor}"
@@ -42,23 +42,23 @@ def roles_sql(roles: Roles) -> str:
         "BEGIN;",
         *map(_created, names),
         "",
-        "-- The owner has the tables and runs `runreel db upgrade`. Nothing else should use it.",
+        "-- The owner owns the tables and runs `runreel db upgrade`. Use it for nothing else.",
         f"GRANT USAGE, CREATE ON SCHEMA {home} TO {owner};",
         *(f"ALTER TABLE {home}.{name} OWNER TO {owner};" for name in RELATIONS),
         *(f"ALTER FUNCTION {home}.{name}() OWNER TO {owner};" for name in FUNCTIONS),
         "",
-        "-- The others have what is said below, and nothing that they had before.",
+        "-- The other roles get only the privileges below; earlier ones are revoked.",
         f"REVOKE CREATE ON SCHEMA {home} FROM PUBLIC, {writers}, {reader};",
         f"REVOKE ALL ON {tables} FROM PUBLIC, {writers}, {reader};",
         f"GRANT USAGE ON SCHEMA {home} TO {writers}, {reader};",
         f"GRANT SELECT ON {tables} TO {writers}, {reader};",
         _of_partitions(events, owner, f"{writers}, {reader}"),
         "",
-        "-- The recorder adds to the log and keeps the projections.",
+        "-- The recorder appends to the event log and updates the projections.",
         f"GRANT INSERT ON {events} TO {writers};",
         f"GRANT INSERT, UPDATE, DELETE ON {projections} TO {writers};",
         "",
-        "-- The redactor may also erase payloads and prune runs, as far as the triggers let it.",
+        "-- The redactor may also erase payloads and prune runs, as far as the triggers allow.",
         f"GRANT UPDATE (payload, salt, redacted), DELETE ON {events} TO {redactor};",
         "COMMIT;",
     ]
@@ -72,15 +72,17 @@ def _created(name: str) -> str:
 
 
 def _of_partitions(events: str, owner: str, readers: str) -> str:
-    """Partitions are the owner's; others only read them, as the guards do for whoever erases."""
+    """Return SQL for the partitions: owned by the owner, read by the guards as any other role."""
     parts = f"SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = {_literal(events)}"
     steps = (
         ("ALTER TABLE", f" OWNER TO {owner}"),
         ("REVOKE ALL ON", f" FROM PUBLIC, {readers}"),
         ("GRANT SELECT ON", f" TO {readers}"),
     )
-    done = " ".join(f"EXECUTE '{what} ' || part || {_literal(how)};" for what, how in steps)
-    body = f"DECLARE part text; BEGIN FOR part IN {parts}::regclass LOOP {done} END LOOP; END"
+    statements = " ".join(
+        f"EXECUTE '{action} ' || part || {_literal(target)};" for action, target in steps
+    )
+    body = f"DECLARE part text; BEGIN FOR part IN {parts}::regclass LOOP {statements} END LOOP; END"
     return f"DO {_literal(body)};"
 
 
@@ -90,5 +92,5 @@ def _literal(text: str) -> str:
 
 def _quoted(name: str) -> str:
     if not name or not name.isprintable() or len(name.encode()) > _LONGEST:
-        raise UsageError(f"{name!r} is no name for a role or schema of Postgres")
+        raise UsageError(f"{name!r} is not a valid name for a Postgres role or schema")
     return '"' + name.replace('"', '""') + '"'

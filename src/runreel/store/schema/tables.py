@@ -1,4 +1,4 @@
-"""Every table, as SQLAlchemy Core metadata; ``migrations/`` builds exactly these."""
+"""All tables as SQLAlchemy Core metadata; ``migrations/`` builds exactly these."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
-# STRICT tables of SQLite know INTEGER alone, which is 64 bits wide.
+# STRICT tables of SQLite have INTEGER only, which is 64 bits wide.
 Big = BigInteger().with_variant(Integer(), "sqlite")
 Small = SmallInteger().with_variant(Integer(), "sqlite")
 
-# Ids compare by their bytes on both databases, whatever the language of the server.
+# Ids compare by their bytes on both databases, at any locale of the server.
 Key = Text().with_variant(Text(collation="C"), "postgresql")
 
 _compact: dict[str, Any] = {"sqlite_with_rowid": False, "sqlite_strict": True}
 
 
 def _page(name: str, *columns: str, where: str | None = None) -> Index:
-    """An index along which a list of runs is read page by page, of no more runs than it needs."""
+    """Return an index along which a list of runs is read page by page."""
     condition = None if where is None else text(where)
     return Index(
         name,
@@ -45,7 +45,7 @@ def _page(name: str, *columns: str, where: str | None = None) -> Index:
 
 
 def _counts() -> list[Column[int]]:
-    """Runs, those that told their usage, and their tokens: sums can be wider than 64 bits."""
+    """Return the columns for runs, runs with known usage, and tokens, in parts of 64-bit sums."""
     sums = (f"{tokens}_{part}" for tokens in ("input", "completion", "total") for part in _PARTS)
     return [Column(name, Big, nullable=False) for name in ("runs", "known", *sums)]
 
