@@ -34,10 +34,6 @@ class AppendOutcome(NamedTuple):
     unread: tuple[str, ...] = ()
 
 
-# The public name.
-Offer = AppendOutcome
-
-
 class KnownEvent(NamedTuple):
     """Row and fingerprint of a numbered event; ``print`` is None if the content is erased."""
 

@@ -75,8 +75,8 @@ class Recording:
         """Append a source's own JSON value, unless the log already has it.
 
         If the log has the event with other content, the first one stays and the value is stored
-        as a note ``conflict``. The returned ``Offer.conflict`` is then true, and a new note is
-        logged as a warning; with ``strict`` it is raised as an error instead.
+        as a note ``conflict``. ``AppendOutcome.conflict`` is then true, and a new note is logged
+        as a warning; with ``strict`` it is raised as an error instead.
 
         Raises:
             SourceConflict: with ``strict``, if the log has the event with other content.
