@@ -283,7 +283,7 @@ def test_a_log_is_not_begun_beside_the_write_ahead_log_of_another(
     if empty:
         path.touch()
     for use in (lambda: record(path, "next"), runreel.open(path).db.upgrade):
-        with pytest.raises(DatabaseUnavailable, match="db-wal, the end of what was in it"):
+        with pytest.raises(DatabaseUnavailable, match="db-wal, which has its latest changes"):
             use()
     assert path.exists() == empty
     # Moved back, all is there.

@@ -121,10 +121,10 @@ def test_a_read_only_file_can_be_read_and_not_written(tmp_path: Path) -> None:
     [
         ("mysql://me@host/log", "not 'mysql'"),
         ("nonsense://", "not 'nonsense'"),
-        ("://", "no database URL"),
+        ("://", "not a database URL"),
         ("sqlite://", "in memory"),
         ("sqlite:///:memory:", "in memory"),
-        ("postgresql://host:port/log", "no database URL"),
+        ("postgresql://host:port/log", "not a database URL"),
     ],
 )
 def test_a_bad_url_says_what_is_wrong_with_it(url: str, reason: str) -> None:

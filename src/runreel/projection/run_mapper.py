@@ -181,8 +181,8 @@ def row_to_summary(row: Sequence[Any]) -> RunSummary:
         started_at,
         text_at,
         finished_at,
-        given,
-        made,
+        input_tokens,
+        output_tokens,
         total,
         cached,
         reasoning,
@@ -195,7 +195,7 @@ def row_to_summary(row: Sequence[Any]) -> RunSummary:
         labels = {} if labels is None else _labels(labels)
         code = None if error_code is None else json_text.loads(error_code)
         calls = None if calls is None else plain_json.tool_calls(json_text.loads(calls))
-        usage = None if total is None else usage_of(given, total, made)
+        usage = None if total is None else usage_of(input_tokens, total, output_tokens)
     except (BadValue, UsageError) as bad:
         raise _damaged(run_id) from bad
     return RunSummary._make(

@@ -97,10 +97,12 @@ def parse_url(text: str) -> Url:
 
 
 def _sqlite(rest: str) -> Url:
-    place, _, query = rest.partition("?")
-    if place and not place.startswith("/"):
-        raise BadDatabaseUrl("a SQLite URL has three slashes before its path, four if that is /")
-    url = Url(place[1:], tuple(parse_qsl(query)))
+    path, _, query = rest.partition("?")
+    if path and not path.startswith("/"):
+        raise BadDatabaseUrl(
+            "a SQLite URL needs three slashes before its path, four before an absolute one"
+        )
+    url = Url(path[1:], tuple(parse_qsl(query)))
     if url.database in ("", ":memory:", "file::memory:") or ("mode", "memory") in url.query:
         raise database_url_forms.memory()
     if url.query and not url.is_uri:
@@ -113,12 +115,12 @@ def _postgres(text: str) -> Url:
     from sqlalchemy.exc import ArgumentError
 
     if not text.isascii() and any("\udc80" <= char <= "\udcff" for char in text):
-        raise BadDatabaseUrl("this is not UTF-8")
+        raise BadDatabaseUrl("the database URL is not valid UTF-8")
     listed = database_url_forms.hosts(text)
     try:
         url = make_url(text if listed is None else listed.url)
     except (ArgumentError, ValueError):
-        raise BadDatabaseUrl("this is no database URL") from None
+        raise BadDatabaseUrl("not a database URL") from None
     if "@" in (url.host or ""):
         raise database_url_forms.unescaped_at()
     backend = url.drivername.partition("+")[0]

@@ -88,7 +88,7 @@ def memory() -> BadDatabaseUrl:
 
 def unescaped_at() -> BadDatabaseUrl:
     """Return the error for a password that contains ``@``."""
-    return BadDatabaseUrl("a password with an @ in it is written with %40")
+    return BadDatabaseUrl("write an @ in the password as %40")
 
 
 def hosts(url: str) -> Hosts | None:

@@ -94,9 +94,9 @@ _SQLITE_ERRORS: tuple[tuple[tuple[int, ...], type[LogError], str], ...] = (
     (
         (sqlite3.SQLITE_IOERR,),
         DatabaseUnavailable,
-        "cannot be read or written: the system refuses; is the disk full, or a quota reached?",
+        "cannot be read or written; check for a full disk or an exceeded quota",
     ),
-    ((sqlite3.SQLITE_FULL,), LogError, "has no space left; what was stored stays"),
+    ((sqlite3.SQLITE_FULL,), LogError, "has no space left; stored events are kept"),
     ((sqlite3.SQLITE_CORRUPT,), LogError, "is damaged; restore it from a backup"),
 )
 

@@ -49,7 +49,7 @@ class LogFile:
         if found in fork_guard.inherited_files:
             raise LogError(
                 f"{self.path} was in use when this process was forked, which cannot use it now",
-                hint="Fork while no thread reads or writes the log and nothing else has its file"
+                hint="Fork while no thread uses the log and nothing else has its file"
                 " open, or start the process afresh: multiprocessing's `spawn`, or `subprocess`.",
             )
 
@@ -96,7 +96,7 @@ class LogFile:
         self._checked = 0.0
         return DatabaseUnavailable(
             f"{self.path} {event} while it was open",
-            hint="Move it back to go on. To go on in a new file, close the log and open it again.",
+            hint="Move it back to continue, or close and reopen the log to use the new file.",
         )
 
 
@@ -131,7 +131,7 @@ def refuse_left_behind(path: Path) -> None:
     with contextlib.suppress(OSError):
         if os.stat(wal).st_size:  # noqa: PTH116 - as above
             raise DatabaseUnavailable(
-                f"{path} is gone, but {wal}, the end of what was in it, is still there",
+                f"{path} is missing, but {wal}, which has its latest changes, still exists",
                 hint=f"Move the file back, or move {wal} and its -shm away to begin a new log.",
             )
 

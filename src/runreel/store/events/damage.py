@@ -41,7 +41,7 @@ def file_problems(connection: Connection) -> Iterator[str]:
         return
     application = connection.one("PRAGMA application_id")[0]
     if application != APPLICATION_ID:
-        yield f"the file says that it is of application {application}, not of {APPLICATION_ID}"
+        yield f"the application id of the file is {application}, not {APPLICATION_ID}"
     for (found,) in connection.execute("PRAGMA integrity_check"):
         if found != "ok":
             yield str(found)
@@ -51,7 +51,7 @@ def meta_problems(connection: Connection) -> Iterator[str]:
     """Yield the problems of the tables that describe the database."""
     found = dict(connection.all("SELECT key, value FROM runreel_meta ORDER BY key"))
     for key in sorted(_META - found.keys(), key=repr):
-        yield f"runreel_meta has lost its {key}"
+        yield f"runreel_meta has no {key}"
     for key in found.keys() - _META:
         yield f"runreel_meta has a row {key!r} that is not runreel's"
     database_id = found.get("database_id")

@@ -58,7 +58,7 @@ def database_id(connection: Connection) -> str:
     """
     row = connection.one("SELECT value FROM runreel_meta WHERE key = 'database_id'")
     if row is None:
-        raise LogError("the database has lost its id; restore runreel_meta from a backup")
+        raise LogError("the database has no id; restore runreel_meta from a backup")
     return str(row[0])
 
 

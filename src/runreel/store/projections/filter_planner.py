@@ -55,9 +55,9 @@ class FilterPlan(NamedTuple):
     def _joined(self, driving: str, parameters: Sequence[Any]) -> Where:
         sql, values = [driving], [*parameters]
         plus = "" if self.postgres else "+"
-        for one in self.conditions[1:]:
-            sql.append(one.filter_sql.format(*self.order_columns, plus))
-            values += one.parameters
+        for predicate in self.conditions[1:]:
+            sql.append(predicate.filter_sql.format(*self.order_columns, plus))
+            values += predicate.parameters
         rest, more = self._rest()
         return sql + rest, values + more
 
@@ -72,31 +72,31 @@ class FilterPlan(NamedTuple):
 
 def plan_filter(connection: Connection, run_filter: RunFilter) -> FilterPlan:
     """Return the predicates of a filter, the one with the fewest runs first."""
-    found = [*predicates.indexed(run_filter, postgres=connection.postgres)]
+    conditions = [*predicates.indexed(run_filter, postgres=connection.postgres)]
     # Postgres has statistics on the values of columns, but not on those of labels.
-    if len(found) > 1 and (run_filter.labels or not connection.postgres):
-        counts = _count_matches(connection, found, run_filter)
-        found.insert(0, found.pop(counts.index(min(counts))))
-    tables = found[0].tables if found else "runs AS r"
+    if len(conditions) > 1 and (run_filter.labels or not connection.postgres):
+        counts = _count_matches(connection, conditions, run_filter)
+        conditions.insert(0, conditions.pop(counts.index(min(counts))))
+    tables = conditions[0].tables if conditions else "runs AS r"
     driving_table = tables[tables.index(" AS ") + 4]
     order_columns = f"{driving_table}.started_at", f"{driving_table}.run_id"
-    return FilterPlan(tables, order_columns, found, run_filter, connection.postgres)
+    return FilterPlan(tables, order_columns, conditions, run_filter, connection.postgres)
 
 
 def _count_matches(
-    connection: Connection, found: Sequence[Predicate], run_filter: RunFilter
+    connection: Connection, conditions: Sequence[Predicate], run_filter: RunFilter
 ) -> list[int]:
     """Count the runs of each predicate within the filter's times, up to ``_MANY``."""
     parts, parameters = [], []
-    for one in found:
+    for predicate in conditions:
         # Both are answered from an index alone.
-        label = one.tables == BY_LABEL
-        sql = one.together.partition(VALUE_OF_LABEL)[0] if label else one.together
+        label = predicate.tables == BY_LABEL
+        sql = predicate.together.partition(VALUE_OF_LABEL)[0] if label else predicate.together
         table = "run_labels AS l" if label else "runs AS r"
         times, bounds = _times(run_filter, "started_at")
-        few = f"SELECT 1 FROM {table} WHERE {' AND '.join([sql, *times])} LIMIT {_MANY}"
-        parts.append(f"(SELECT count(*) FROM ({few}) AS few)")
-        parameters += [*one.parameters, *bounds]
+        limited = f"SELECT 1 FROM {table} WHERE {' AND '.join([sql, *times])} LIMIT {_MANY}"
+        parts.append(f"(SELECT count(*) FROM ({limited}) AS few)")
+        parameters += [*predicate.parameters, *bounds]
     return [*connection.one(f"SELECT {', '.join(parts)}", parameters)]
 
 

@@ -131,13 +131,13 @@ def _leading(filter_sql: str) -> str:
 def _status(choice: StatusChoice, stale: Sequence[str], *, postgres: bool) -> Predicate:
     if not choice.needs_stale and not choice.interrupted and choice.whole:
         return _any_of("r.status", _names(choice.whole))
-    found = [*_options(choice, stale, postgres=postgres)] or [("1 = 0", ())]
-    filter_sql = f"({' OR '.join(sql for sql, _ in found)})"
+    options = [*_options(choice, stale, postgres=postgres)] or [("1 = 0", ())]
+    filter_sql = f"({' OR '.join(sql for sql, _ in options)})"
     return Predicate(
-        tuple(Option(_leading(sql), parameters) for sql, parameters in found),
+        tuple(Option(_leading(sql), parameters) for sql, parameters in options),
         _leading(filter_sql),
         filter_sql,
-        tuple(value for _, parameters in found for value in parameters),
+        tuple(value for _, parameters in options for value in parameters),
     )
 
 

@@ -54,15 +54,17 @@ def apply_changes(connection: Connection, row_changes: Iterable[ContributionChan
 
     Call it last in a transaction that has locked these rows.
     """
-    found = bucket_changes(row_changes)
-    if not found:
+    sums_by_bucket = bucket_changes(row_changes)
+    if not sums_by_bucket:
         return
-    emptied = [bucket for bucket, sums in found.items() if bucket.dimension and sums[0] < 0]
+    emptied = [
+        bucket for bucket, sums in sums_by_bucket.items() if bucket.dimension and sums[0] < 0
+    ]
     if emptied and connection.postgres:
         # If two transactions remove the last runs of a bucket, one of them must see it empty.
         connection.execute("LOCK TABLE usage_by_value IN SHARE ROW EXCLUSIVE MODE")
     # Every transaction uses the same order, to avoid deadlocks.
-    ordered = sorted(found.items())
+    ordered = sorted(sums_by_bucket.items())
     _add(connection, ordered)
     # An empty bucket would still reveal the value of a deleted run.
     key = " AND ".join(f"{name} = ?" for name in _VALUE_KEY)

@@ -73,13 +73,17 @@ def not_compared(connection: Connection) -> str | None:
 
 
 def _sentence(key: tuple[str, str], found: str | None, expected: str | None) -> str:
-    what = ": ".join(filter(None, key))
+    name = ": ".join(filter(None, key))
     if found is None:
-        return f"{what} is missing"
+        return f"{name} is missing"
     if expected is None:
-        return f"{what} is not runreel's"
-    now, made = (fact.partition("\n")[0] for fact in (found, expected))
-    return f"{what} is not as runreel made it" if now == made else f"{what} is {now}, not {made}"
+        return f"{name} is not runreel's"
+    actual, original = (definition.partition("\n")[0] for definition in (found, expected))
+    return (
+        f"{name} is not as runreel made it"
+        if actual == original
+        else f"{name} is {actual}, not {original}"
+    )
 
 
 def _is_of_schema(error: Any) -> bool:

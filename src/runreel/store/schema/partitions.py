@@ -47,9 +47,9 @@ def check(number: int) -> None:
         raise UsageError(f"the number of partitions must be from {LEAST} to {MOST}")
 
 
-def name(place: int) -> str:
+def name(number: int) -> str:
     """Return the name of a partition; they are numbered from 0."""
-    return f"events_p{place}"
+    return f"events_p{number}"
 
 
 def count(connection: Connection) -> int | None:
@@ -93,11 +93,11 @@ def sql(number: int, *, created: int | None = None) -> str:
 
     ``created`` is the number of partitions to create, if not all.
     """
-    made = range(number if created is None else created)
+    numbers = range(number if created is None else created)
     statements = [_BEGIN]
-    statements += [_PARTITION.format(name=name(n), number=number, place=n) for n in made]
+    statements += [_PARTITION.format(name=name(n), number=number, place=n) for n in numbers]
     statements += [_guard("events", what) for what in ("update", "delete", "truncate")]
-    for n in made:
+    for n in numbers:
         # Partitions inherit only row triggers from the parent.
         statements += [_guard(name(n), "truncate"), *(_always(name(n), what) for what in _OF_ROWS)]
     return "".join([*statements, _END])
