@@ -135,10 +135,10 @@ def test_what_is_not_understood_is_noted_once_a_run_right_before_it(reel):
     odd = {"type": "IN_PROGRESS", "usage": {"total_tokens": "many"}, "labels": "none"}
     report = record(reel, "run-1", [odd, odd, odd | {"at": "yesterday"}])
     *misread, cut = report.notices
-    assert [notice.partition(" is ")[0] for notice in misread] == [
+    assert [notice.partition(" not understood")[0] for notice in misread] == [
         "usage",
-        "the value of labels",
-        "the value of at",
+        "value of labels",
+        "value of at",
     ]
     assert cut.endswith("the recording is interrupted")
     assert noted(reel, "run-1") == [
@@ -284,7 +284,7 @@ def test_an_imported_line_whose_time_cannot_be_read_is_bad(reel, tmp_path, time)
     lines = [bad | {"run_id": "bad"}, good, {"at": time, **bad, "run_id": "at"}, wrapped]
     report = take_in(reel, tmp_path, lines)
     assert [problem.run_id for problem in report.problems] == ["bad", "at", "wrapped"]
-    assert all("cannot be read" in problem.message for problem in report.problems)
+    assert all("invalid time" in problem.message for problem in report.problems)
     assert [run.run_id for run in reel.runs()] == ["good"]
 
 
@@ -325,9 +325,9 @@ def test_labels_are_spelled_as_json_and_null_is_left_out(reel, tmp_path):
 def test_a_recording_of_another_source_takes_that_source_s_json_alone(reel, source):
     message = PartialMessage(("Hi",))
     with reel.recording("run-1", source=source) as recording:
-        with pytest.raises(UsageError, match=f"no reader of {source} understands"):
+        with pytest.raises(UsageError, match=f"the source of this recording is {source}"):
             recording.append(RunStreamEvent(StreamEvent.DONE, _message=message))
-        with pytest.raises(UsageError, match=f"no reader of {source} understands"):
+        with pytest.raises(UsageError, match=f"the source of this recording is {source}"):
             recording.result(RunResult(RunStatus.COMPLETED, usage=Usage(1, 2, 1)))
         assert logs.rows(reel) == []
         usage = dict(zip(NAMES[source], (3, 2, 5), strict=True))
