@@ -165,7 +165,7 @@ def test_whoever_uses_it_hears_of_it_at_once_and_each_time(
         ) as told:
             use(reel, recording)
         assert told.value.exit_code == 3
-        assert "open it again" in str(told.value.hint)
+        assert "reopen the log" in str(told.value.hint)
     with suppress(RecordingError, DatabaseUnavailable):
         reel.close()
     # Nothing was made in its place, and nothing was written to what is there.
