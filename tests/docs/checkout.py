@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CHECKOUT = Path(__file__).parents[2]
-# What the shell of somebody new to the project does not have set.
+# Variables that a newcomer's shell does not set.
 _OURS = ("RUNREEL_DB", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "FORCE_COLOR", "NO_COLOR")
 
 

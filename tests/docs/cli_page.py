@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 HEAD = """\
 # Command line
 
-Results go to standard output, everything else to standard error. Times in tables are local, in
-JSON they are UTC. A dash in a table is unknown, which is not zero. Off a terminal a table is
-plain text: no colours, no boxes, nothing shortened.
+Results are written to standard output, everything else to standard error. Times are local in tables
+and UTC in JSON. A dash in a table means unknown, which is not zero. If the output is not a terminal,
+a table is plain text without colours, boxes or truncation.
 
-RUN is a run's id, a unique beginning of one, or `latest`. What `--json` prints is described in
-[JSON](json.md).
+RUN is the id of a run, a unique prefix of it, or `latest`. [JSON](json.md) describes the output of
+`--json`.
 
-A filter given twice matches any of its values; different filters must all match.
+If you repeat a filter, a run has to match any of its values; different filters all have to match.
 
 ## Times
 
-TIME is `2026-11-30T18:30` or a date, with or without an offset; a length of time before now, such
-as `24h`, `7d` or `3 days ago`; `now`; epoch seconds (`1764489600`, or `@0` for any); or a PERIOD,
-which means its start.
+TIME is `2026-11-30T18:30` or a date, with or without an offset; a duration before now, such as
+`24h`, `7d` or `3 days ago`; `now`; epoch seconds (`1764489600`, or `@0` for any number); or a PERIOD,
+of which the start is used.
 
 PERIOD is a date, `today`, `yesterday`, a week (`2026-W48`), a month (`2026-11`), a year (`2026`),
-or `this-week`, `last-week`, `this-month`, `last-month`, `this-year`, `last-year`. `--on` means the
-whole of it. Weeks begin on Monday. Days are as long as the clocks of the zone make them; `7d` is
-seven times 24 hours.
+or `this-week`, `last-week`, `this-month`, `last-month`, `this-year`, `last-year`. `--on` selects the
+whole period. Weeks begin on Monday. Days follow the time zone, including changes of its clocks; `7d`
+is seven times 24 hours.
 
-`--tz ZONE` is the zone in which times are read and printed: a name such as `Europe/Moscow`, or an
-offset such as `+03:00`. The default is the machine's. Tables name it.
+`--tz ZONE` is the time zone for input and output: a name such as `Europe/Moscow`, or an offset such
+as `+03:00`. The default is the machine's zone. Tables show it.
 """
 
 EXITS = """\
@@ -45,14 +45,14 @@ EXITS = """\
 
 | code | meaning |
 | --- | --- |
-| 0 | Done. |
-| 1 | Differences were found, lines were bad, or nothing was found (`--fail-empty`). |
-| 2 | The question is wrong: bad options, an unknown run, an ambiguous beginning. |
-| 3 | The database: missing, locked, read-only, too old, too new, not ours. |
-| 4 | The source: a second source for a run, an optional package that is missing. |
+| 0 | Success. |
+| 1 | Findings: differences, bad lines, or an empty result with `--fail-empty`. |
+| 2 | Invalid request: invalid options, an unknown run, an ambiguous prefix. |
+| 3 | Database error: missing, locked, read-only, too old, too new, of another program. |
+| 4 | Source error: a second source for a run, a missing optional package. |
 | 70 | A bug in runreel. It prints a traceback. |
 | 130 | Ctrl-C. |
-| 141 | The reader of the output went away (a closed pipe). |
+| 141 | The reader of the output has closed the pipe. |
 """
 
 _OPTION = re.compile(r"(?<![\w`-])(--[a-z][a-z-]*)")
@@ -60,7 +60,7 @@ _OPTION = re.compile(r"(?<![\w`-])(--[a-z][a-z-]*)")
 
 def render() -> str:
     """The whole page, as Markdown."""
-    sections = [piece for context in contexts() for piece in _section(context)]
+    sections = [part for context in contexts() for part in _section(context)]
     return "\n".join([HEAD, *sections, EXITS]).rstrip() + "\n"
 
 
@@ -98,14 +98,14 @@ def _section(context: click.Context) -> Iterator[str]:
 def _option(one: click.Option) -> str:
     names = ", ".join(f"`{name}`" for name in (*one.opts, *one.secondary_opts))
     value = "" if one.is_flag else f" {_value(one)}"
-    told = [one.help or ""]
+    notes = [one.help or ""]
     if isinstance(one.type, click.Choice) and one.metavar:
-        told.append(f"One of {', '.join(f'`{choice}`' for choice in one.type.choices)}.")
+        notes.append(f"One of {', '.join(f'`{choice}`' for choice in one.type.choices)}.")
     if one.required:
-        told.append("Required.")
-    if _is_worth_telling(one.default) and not one.is_flag:
-        told.append(f"Default: `{_default(one.default)}`.")
-    return f"| {names}{value} | {' '.join(part for part in told if part)} |"
+        notes.append("Required.")
+    if _has_default(one.default) and not one.is_flag:
+        notes.append(f"Default: `{_default(one.default)}`.")
+    return f"| {names}{value} | {' '.join(part for part in notes if part)} |"
 
 
 def _value(one: click.Option) -> str:
@@ -118,7 +118,7 @@ def _value(one: click.Option) -> str:
     return " \\| ".join(f"`{choice}`" for choice in choices)
 
 
-def _is_worth_telling(default: Any) -> bool:
+def _has_default(default: Any) -> bool:
     return isinstance(default, (str, int, float, tuple)) and default not in ("", (), False)
 
 
@@ -127,8 +127,8 @@ def _default(default: Any) -> str:
 
 
 def _prose(text: str) -> str:
-    told = inspect.cleandoc(text.replace("\b\n", "").partition("\f")[0])
-    return _OPTION.sub(r"`\1`", told.replace("<", "&lt;")) + "\n"
+    cleaned = inspect.cleandoc(text.replace("\b\n", "").partition("\f")[0])
+    return _OPTION.sub(r"`\1`", cleaned.replace("<", "&lt;")) + "\n"
 
 
 def _examples(epilog: str) -> str:

@@ -12,30 +12,30 @@ if TYPE_CHECKING:
 HEAD = """\
 # JSON
 
-What `--json` prints is stable: names keep their meanings, new ones may come. Unknown is `null`,
-never 0. `runreel schema` prints all of it as JSON Schema (draft 2020-12), `runreel schema NAME`
-one shape, for programs that validate.
+The output of `--json` is stable: keys keep their meaning, and new keys may be added. Unknown values
+are `null`, never 0. `runreel schema` prints the JSON Schema (draft 2020-12) of all documents, and
+`runreel schema NAME` that of one document, for programs that validate.
 
-`--json` prints one document. `-o jsonl` prints one item on each line. `-o csv` prints the same
-items as rows; nested keys are columns such as `usage.total_tokens`, and a cell that a
-spreadsheet would take for a formula gets an apostrophe before it. JSON is exact.
+`--json` prints one document. `-o jsonl` prints one item per line. `-o csv` prints the same items as
+rows; nested keys become columns such as `usage.total_tokens`, and a cell that a spreadsheet would
+read as a formula gets a leading apostrophe. JSON is exact.
 """
 
 
 def render() -> str:
     """The whole page, as Markdown."""
-    pieces = [HEAD, "## What each command prints\n"]
+    parts = [HEAD, "## Output of each command\n"]
     for name, schema in json_schemas.DOCUMENTS.items():
-        pieces += [f"### runreel {name.replace('-', ' ')} --json\n", *_shape(schema)]
-    pieces.append("## Items\n")
+        parts += [f"### runreel {name.replace('-', ' ')} --json\n", *_shape(schema)]
+    parts.append("## Items\n")
     for name, schema in json_schemas.DEFINITIONS.items():
-        pieces += [f"### {name}\n", *_shape(schema)]
-    return "\n".join(pieces).rstrip() + "\n"
+        parts += [f"### {name}\n", *_shape(schema)]
+    return "\n".join(parts).rstrip() + "\n"
 
 
 def _shape(schema: dict[str, Any]) -> Iterator[str]:
-    if told := schema.get("description"):
-        yield f"{told}\n"
+    if description := schema.get("description"):
+        yield f"{description}\n"
     properties = schema.get("properties")
     if properties is None:
         yield f"{_capital(_type(schema))}.\n"
@@ -63,8 +63,9 @@ def _type(schema: dict[str, Any]) -> str:
         return " or ".join(_type(option) for option in schema["anyOf"])
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
-    told = schema.get("type", "any JSON value")
-    return " or ".join(_plain(one, schema) for one in ([told] if isinstance(told, str) else told))
+    types = schema.get("type", "any JSON value")
+    types = [types] if isinstance(types, str) else types
+    return " or ".join(_plain(one, schema) for one in types)
 
 
 def _plain(name: str, schema: dict[str, Any]) -> str:

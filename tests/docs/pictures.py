@@ -37,9 +37,9 @@ ANSWER = (
 _IDENTITY = {"assistant_id": "helper", "thread_id": "thread-77", "labels": {"app": "help"}}
 _START = datetime(2025, 11, 5, 9, 30, tzinfo=UTC)
 _WORD = timedelta(milliseconds=40)
-# A picture is looked at where nothing may be fetched for it.
+# Viewers of the picture may not be able to fetch fonts.
 _FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
-_PIECE = re.compile(r"<text[^>]*>(.*?)</text>", re.DOTALL)
+_TEXT = re.compile(r"<text[^>]*>(.*?)</text>", re.DOTALL)
 
 
 def render() -> str:
@@ -57,8 +57,8 @@ def render() -> str:
 
 
 def words(svg: str) -> list[str]:
-    """What a picture says, whatever the drawing around it looks like."""
-    return unescape(" ".join(_PIECE.findall(svg))).split()
+    """The words of a picture, without its layout."""
+    return unescape(" ".join(_TEXT.findall(svg))).split()
 
 
 def _printed(path: Path, command: str) -> str:
@@ -109,10 +109,10 @@ def _record(path: Path) -> None:
 
 def _script(tokens: tuple[int, int] | None) -> Iterator[tuple[timedelta, str, dict[str, Any]]]:
     yield timedelta(), RUN, {"type": "PENDING"}
-    said = ANSWER.split(" ")
-    for count in range(1, len(said) + 1):
+    parts = ANSWER.split(" ")
+    for count in range(1, len(parts) + 1):
         pause = _WORD if count > 1 else timedelta(milliseconds=412)
-        text = " ".join(said[:count])
+        text = " ".join(parts[:count])
         yield pause, STREAM_EVENT, {"type": "PARTIAL_MESSAGE", "text": text}
     if tokens is None:
         yield _WORD, STREAM_EVENT, {"type": "ERROR", "error": "the model was overloaded"}

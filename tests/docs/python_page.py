@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 HEAD = """\
 # Python
 
-Everything here is importable from `runreel`. Other modules are internal.
-`import runreel` is cheap: a name loads its module when it is first used.
+All names on this page are importable from `runreel`. Submodules are internal.
+`import runreel` is fast: each name loads its module on first use.
 """
 
-# Where a name lives tells which chapter it stands in; the order is a newcomer's.
+# The module of a name decides its chapter; the order is a newcomer's.
 CHAPTERS = {
-    "runreel.api.reel": "Open a log and ask it",
+    "runreel.api.reel": "Open and read a log",
     "runreel.recording.session": "Record",
-    "runreel.recording.deduplication": "What became of an offered event",
+    "runreel.recording.deduplication": "Results of an append",
     "runreel.model.timeline": "Replay",
-    "runreel.model.results": "What a run gives",
+    "runreel.model.results": "Results of a run",
     "runreel.model.status": "Statuses",
     "runreel.model.messages": "Messages",
     "runreel.model.events": "Stored events",
     "runreel.model.runs": "Runs and lists",
     "runreel.model.usage": "Usage",
-    "runreel.model.finding": "What an audit answers with",
-    "runreel.model.maintenance": "What an erasure and a recovery answer with",
+    "runreel.model.finding": "Audit reports",
+    "runreel.model.maintenance": "Erasure and recovery reports",
     "runreel.model.errors": "Errors",
 }
 _MARKS = re.compile(r"``(.+?)``")
@@ -50,22 +50,22 @@ _LONGEST = 88
 def render() -> str:
     """The whole page, as Markdown."""
     public = {name: getattr(runreel, name) for name in runreel.__all__}
-    pieces = [HEAD]
+    parts = [HEAD]
     for module, title in CHAPTERS.items():
         names = sorted(
             (name for name, value in public.items() if value.__module__ == module),
             key=lambda name: inspect.getsourcelines(public[name])[1],
         )
-        pieces.append(f"## {title}\n")
+        parts.append(f"## {title}\n")
         if module == "runreel.model.errors":
-            pieces.extend(_errors([public[name] for name in names]))
+            parts.extend(_errors([public[name] for name in names]))
         else:
-            pieces.extend(_entry(name, public[name]) for name in names)
-    return "\n".join(pieces).rstrip() + "\n"
+            parts.extend(_entry(name, public[name]) for name in names)
+    return "\n".join(parts).rstrip() + "\n"
 
 
 def chapters_cover_everything() -> bool:
-    """Whether each public name stands in a chapter."""
+    """Whether each public name has a chapter."""
     return {getattr(runreel, name).__module__ for name in runreel.__all__} == set(CHAPTERS)
 
 
@@ -95,18 +95,20 @@ def _entry(name: str, value: Any) -> str:
 def _bases(kind: type) -> Iterator[str]:
     for base in kind.__mro__[1:]:
         if base.__name__ in runreel.__all__:
-            yield f"Also has what [`{base.__name__}`](#{base.__name__.lower()}) has.\n"
+            yield f"Has all attributes of [`{base.__name__}`](#{base.__name__.lower()}) too.\n"
 
 
 def _fields(kind: type) -> Iterator[str]:
     if dataclasses.is_dataclass(kind):
-        told = {field.name: field.type for field in dataclasses.fields(kind)}
+        types = {field.name: field.type for field in dataclasses.fields(kind)}
     elif issubclass(kind, tuple):
         hints = kind.__annotations__
-        told = {name: getattr(hints[name], "__forward_arg__", hints[name]) for name in kind._fields}
+        types = {
+            name: getattr(hints[name], "__forward_arg__", hints[name]) for name in kind._fields
+        }
     else:
         return
-    shown = {name: type_ for name, type_ in told.items() if not name.startswith("_")}
+    shown = {name: type_ for name, type_ in types.items() if not name.startswith("_")}
     rows = [(f"`{name}`", _code(_annotation(type_))) for name, type_ in shown.items()]
     yield _table(("field", "type"), rows)
 
@@ -114,10 +116,11 @@ def _fields(kind: type) -> Iterator[str]:
 def _methods(kind: type) -> Iterator[str]:
     inner = {base for base in kind.__mro__ if base.__module__.startswith("runreel.")}
     own = [base for base in kind.__mro__ if base in inner and _is_part(base, kind)]
-    told: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for base in own:
-        told = {**told, **{name: item for name, item in vars(base).items() if name not in told}}
-    for name, value in told.items():
+        for name, item in vars(base).items():
+            members.setdefault(name, item)
+    for name, value in members.items():
         if name.startswith("_") or not value.__doc__:
             continue
         if isinstance(value, property):
@@ -131,7 +134,7 @@ def _methods(kind: type) -> Iterator[str]:
 
 
 def _is_part(base: type, kind: type) -> bool:
-    """Whether what a base class has is told with ``kind``, for it is told nowhere else."""
+    """Whether the members of a base class are documented with ``kind``: it has no entry itself."""
     return base is kind or base.__name__ not in runreel.__all__
 
 
@@ -154,20 +157,19 @@ def _members(kind: type[enum.IntEnum]) -> Iterator[str]:
 
 def _errors(kinds: Iterable[type[RunreelError]]) -> Iterator[str]:
     yield (
-        "All derive from `RunreelError`. The message says what is true; `hint` says what to do"
-        " next, and is None where there is nothing general to say. `exit_code` is what the"
-        " command line ends with.\n"
+        "All derive from `RunreelError`. The message describes the error; `hint` says what to do"
+        " next, or is None. `exit_code` is the exit code of the command line.\n"
     )
     rows = []
     for kind in kinds:
         code = kind.__dict__.get("exit_code", kind.exit_code)
-        told = " ".join(described(kind.__doc__).split())
+        meaning = " ".join(described(kind.__doc__).split())
         rows.append(
             (
                 f"`{kind.__name__}`",
                 f"`{kind.__bases__[0].__name__}`",
                 str(code) if isinstance(code, int) else "its cause's",
-                told + (f" *{_marked(kind.hint)}*" if kind.hint else ""),
+                meaning + (f" *{_marked(kind.hint)}*" if kind.hint else ""),
             )
         )
     yield _table(("error", "derives from", "exit code", "meaning, and *hint*"), rows)
@@ -179,26 +181,26 @@ def _marked(text: str) -> str:
 
 def _fenced(name: str, function: Any) -> str:
     signature = inspect.signature(function)
-    told = [_parameter(one) for one in signature.parameters.values() if one.name != "self"]
+    parameters = [_parameter(one) for one in signature.parameters.values() if one.name != "self"]
     stars = [one.kind is inspect.Parameter.KEYWORD_ONLY for one in signature.parameters.values()]
     if True in stars:
-        told.insert(stars.index(True) - ("self" in signature.parameters), "*")
+        parameters.insert(stars.index(True) - ("self" in signature.parameters), "*")
     answer = f" -> {_annotation(signature.return_annotation)}"
-    line = f"{name}({', '.join(told)}){answer}"
+    line = f"{name}({', '.join(parameters)}){answer}"
     if len(line) > _LONGEST:
-        inner = "".join(f"    {one},\n" for one in told)
+        inner = "".join(f"    {one},\n" for one in parameters)
         line = f"{name}(\n{inner}){answer}"
     return f"```python\n{line}\n```\n"
 
 
 def _parameter(one: inspect.Parameter) -> str:
-    told = f"{one.name}: {_annotation(one.annotation)}"
-    return told if one.default is inspect.Parameter.empty else f"{told} = {one.default!r}"
+    text = f"{one.name}: {_annotation(one.annotation)}"
+    return text if one.default is inspect.Parameter.empty else f"{text} = {one.default!r}"
 
 
 def _annotation(annotation: Any) -> str:
-    told = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    return _MODULE.sub("", told)
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    return _MODULE.sub("", text)
 
 
 def _code(text: str) -> str:

@@ -22,131 +22,132 @@ if TYPE_CHECKING:
 HEAD = """\
 # Tables and views
 
-Every time is in microseconds since 1970-01-01 UTC, unless it says otherwise.
-`events` is the log: rows are only ever added, and the database sees to it. `runs`, `run_labels`,
-`usage_by_time` and `usage_by_value` are projections: `runreel rebuild` makes them anew from the
-log. `runreel db sql` prints the DDL.
+Times are in microseconds since 1970-01-01 UTC, unless stated otherwise.
+`events` is the append-only log, protected by triggers. `runs`, `run_labels`, `usage_by_time` and
+`usage_by_value` are projections: `runreel rebuild` computes them from the log again.
+`runreel db sql` prints the DDL.
 """
 
 ABOUT = {
-    "events": "The log, one row per event. A run's rows are numbered without gaps. Triggers"
-    " (`events_guard_…`) refuse to change a row, to remove one, to put one before the last of its"
-    " run (SQLite) and to empty the table (Postgres). Two things they allow: to erase the payload"
-    " of a row that a `redacted` note behind it lists, and to remove rows before a `pruned` note of"
-    " their run.",
-    "runs": "What lists and reports need of each run: one row per run, a projection. Ids, models"
-    " and labels of more than 200 characters are cut, with a digest at their end; the log has them"
-    " whole.",
-    "run_labels": "The labels of runs, one row per label, a projection.",
-    "usage_by_time": "What usage adds up to in each quarter of an hour and each hour that runs"
-    " started in, a projection. Runs that are still being recorded are not in it, pruned ones whose"
-    " usage was kept are. Reports are made of it where they can be: every time zone's days begin"
-    " on a quarter.",
-    "usage_by_value": "The same for each source, status, assistant and model alone, in each"
-    " quarter, hour and day (of UTC), a projection. Threads are not in it: each has few runs.",
-    "runreel_meta": "What the database knows of itself.",
-    "runreel_version": "The revision of the schema; Alembic keeps it.",
-    "transcript": "A view: the log for people with an SQL prompt.",
-    "run_list": "A view: the runs for people with an SQL prompt, newest first.",
+    "events": "The log, one row per event. The rows of a run are numbered without gaps. Triggers"
+    " (`events_guard_…`) refuse to update a row, to delete one, to insert one before the last of"
+    " its run (SQLite) and to truncate the table (Postgres). They allow two exceptions: erasing the"
+    " payload of a row that a later `redacted` note lists, and deleting the rows before a `pruned`"
+    " note of their run.",
+    "runs": "The columns of lists and reports: a projection with one row per run. Ids, models and"
+    " labels of more than 200 characters are truncated, with a digest at the end; the log has the"
+    " full values.",
+    "run_labels": "The labels of runs: a projection with one row per label.",
+    "usage_by_time": "A projection: a usage rollup by quarter of an hour and by hour of the runs'"
+    " start. It excludes runs that are still being recorded and includes pruned ones with kept"
+    " usage. Reports use it where possible: in every time zone, days begin on a quarter of an"
+    " hour.",
+    "usage_by_value": "A projection: a usage rollup for each single value of source, status,"
+    " assistant and model, by quarter of an hour, hour and UTC day. Threads are not included,"
+    " because each has few runs.",
+    "runreel_meta": "Properties of the database.",
+    "runreel_version": "The revision of the schema, maintained by Alembic.",
+    "transcript": "A view: the log in readable form.",
+    "run_list": "A view: the runs in readable form, newest first.",
 }
 
-_SUM = "The sum is `high` times 1,000,000,000 and `low`: it may be wider than 64 bits."
+_SUM = "The sum is `high` × 1,000,000,000 + `low`, because it may exceed 64 bits."
 COUNTED = {
-    "span": "How many quarters of an hour: 1, 4 or 96.",
-    "start": "The first of them, counted since 1970-01-01 UTC.",
-    "slot": "Which part of the count. On Postgres connections add to one of several, so that they"
-    " do not wait for each other; all of them together are the count.",
-    "runs": "How many runs.",
-    "known": "How many of them reported their usage.",
-    "input_high": f"Their input tokens. {_SUM}",
+    "span": "Length in quarters of an hour: 1, 4 or 96.",
+    "start": "The first quarter, counted since 1970-01-01 UTC.",
+    "slot": "Part of the count. On Postgres each connection adds to one of several parts, so that"
+    " they do not wait for each other; the count is the sum of all parts.",
+    "runs": "Number of runs.",
+    "known": "Number of runs with known usage.",
+    "input_high": f"Input tokens. {_SUM}",
     "input_low": "See `input_high`.",
-    "completion_high": "Their completion tokens, likewise.",
+    "completion_high": "Completion tokens, likewise.",
     "completion_low": "See `completion_high`.",
-    "total_high": "Their tokens in all, likewise.",
+    "total_high": "Total tokens, likewise.",
     "total_low": "See `total_high`.",
 }
 MEANINGS = {
     "events": {
-        "run_id": "The source's id of the run, 1 to 200 characters.",
-        "seq": "0, 1, 2, … within the run, gapless; of a pruned run, from its tombstone on.",
-        "kind": "`run` (a state of the run, as its service told it), `stream_event`, `context`"
-        " (what the run was about: the assistant, messages), `tool_results` (what the program sent"
-        " back), `note` (the recorder's own).",
-        "type": "Of a `stream_event` the `StreamEvent` name, of a `run` the `RunStatus` name, of a"
-        " `note` which one: `opened`, `resumed`, `closed`, `interrupted`, `conflict`, `gap`,"
-        " `lost`, `sent`, `redacted`, `pruned`.",
-        "source_index": "The source's own number of the event, where it has one. By it a repeated"
-        " event is recognised.",
-        "at": "The wall clock when the event was received; of an import, when it was imported.",
-        "elapsed": "Microseconds on a monotonic clock since this recording session began. Replays"
-        " are timed by it.",
-        "keep": "How many characters of the run's text so far this event keeps. NULL: the payload"
-        " stands as it came.",
-        "added": "How many characters it appends after those.",
-        "payload": "The source's JSON, compact, the running text lifted out. NULL once erased.",
-        "salt": "16 random bytes that key the payload's commitment. Erased with the payload.",
-        "redacted": "The commitment of a payload that was erased. NULL while the payload stands.",
-        "digest": "SHA-256 over the row before and every column of this one.",
+        "run_id": "Id of the run, 1 to 200 characters.",
+        "seq": "Position in the run: 0, 1, 2, … without gaps; for a pruned run, from its tombstone"
+        " on.",
+        "kind": "`run` (a state of the run, as reported by its service), `stream_event`, `context`"
+        " (the assistant, messages), `tool_results` (answers of the program), `note` (written by"
+        " runreel).",
+        "type": "For a `stream_event` the `StreamEvent` name, for a `run` the `RunStatus` name, for"
+        " a `note` its type: `opened`, `resumed`, `closed`, `interrupted`, `conflict`, `gap`,"
+        " `not_understood`, `lost`, `sent`, `masked`, `redacted`, `pruned`.",
+        "source_index": "The source's own number of the event, if any. It identifies duplicates.",
+        "at": "Wall-clock time when the event was received or imported.",
+        "elapsed": "Microseconds on a monotonic clock since the recording started. Replays use it"
+        " for their timing.",
+        "keep": "Number of characters kept of the run's text so far. NULL: the payload is the"
+        " source's JSON unchanged.",
+        "added": "Number of characters appended after those.",
+        "payload": "The source's JSON, compact, with the running text as a delta. NULL if erased.",
+        "salt": "16 random bytes, the key of the payload's commitment. Erased with the payload.",
+        "redacted": "The commitment of an erased payload. NULL while the payload exists.",
+        "digest": "SHA-256 over the previous row's digest and all columns of this row.",
     },
     "runs": {
-        "run_id": "The run.",
-        "source": f"Whose events they are: {', '.join(f'`{name}`' for name in SOURCES)}.",
+        "run_id": "Id of the run.",
+        "source": f"The source: {', '.join(f'`{name}`' for name in SOURCES)}.",
         "status": "A `RunStatus` name.",
         "recording": "`open`, `closed` or `interrupted`: the state of the recording, which is not"
-        " the status of the run. `pruned`: the row is kept for its usage alone.",
-        "assistant_id": "The assistant, as far as known.",
-        "thread_id": "The thread, as far as known.",
-        "created_by": "Who created the run, as far as known.",
-        "model": "The model, as far as known.",
+        " the status of the run. `pruned`: the row is kept only for its usage.",
+        "assistant_id": "Id of the assistant, if known.",
+        "thread_id": "Id of the thread, if known.",
+        "created_by": "Creator of the run, if known.",
+        "model": "Model name, if known.",
         "labels": "The labels as a JSON object. NULL: none.",
-        "error": "The error's message.",
-        "error_code": "The error's code, as JSON.",
+        "error": "The error message.",
+        "error_code": "The error code, as JSON.",
         "tool_calls": "The tool calls that the run waits for, as JSON.",
-        "created_at": "When the source says that the run was created.",
-        "started_at": "When the recording began; of an import, when the source says so.",
-        "first_text_at": "When the first text came, where that is known.",
-        "finished_at": "When the run was over.",
-        "input_text_tokens": "As the source reported last. NULL: it never did, which is not zero.",
-        "completion_tokens": "Likewise.",
-        "total_tokens": "Likewise.",
-        "cached_tokens": "Of the input, those that came from a cache; NULL where not told.",
-        "reasoning_tokens": "Of the completion, those that the model thought with; NULL where not"
-        " told.",
-        "response_id": "The source's id of the run's last response, where it has one.",
-        "events": "How many stream events the run has.",
-        "result": "The `RunResult`, encoded. Read it through `runreel show` or `reel.result`.",
-        "projected_seq": "The row of the log up to which this row was made.",
-        "requested_at": "When the model was asked. NULL: not known.",
+        "created_at": "Time of the run's creation, according to the source.",
+        "started_at": "Start of the recording; for an import, the source's time.",
+        "first_text_at": "Time of the first text, if known.",
+        "finished_at": "Time of the run's end.",
+        "input_text_tokens": "Input tokens, from the source's last report. NULL: unknown, which is"
+        " not zero.",
+        "completion_tokens": "Completion tokens, likewise.",
+        "total_tokens": "Total tokens, likewise.",
+        "cached_tokens": "Input tokens from a cache. NULL: not reported.",
+        "reasoning_tokens": "Completion tokens used for reasoning. NULL: not reported.",
+        "response_id": "The source's id of the run's last response, if any.",
+        "events": "Number of stream events.",
+        "result": "The `RunResult`, encoded. Read it with `runreel show` or `reel.result`.",
+        "projected_seq": "The last event that this row includes.",
+        "requested_at": "Time of the request to the model. NULL: unknown.",
     },
     "run_labels": {
         "key": "The label's key.",
         "value": "The label's value.",
-        "started_at": "When the run started, as in `runs`: a list by label is read in this order.",
-        "run_id": "The run that has it.",
+        "started_at": "Start of the run, as in `runs`; the order of lists by label.",
+        "run_id": "Id of the run.",
     },
     "usage_by_time": COUNTED,
     "usage_by_value": COUNTED
     | {
-        "dimension": "The column of `runs` whose value this is.",
-        "value": "Its value.",
+        "dimension": "A column of `runs`.",
+        "value": "A value of that column.",
         "named": "1; 0: the runs have no value.",
     },
     "runreel_meta": {
-        "key": "`database_id`: a random UUID. `projection_version`: of the code that made the"
-        " projections.",
-        "value": "Its value.",
+        "key": "`database_id`: a random UUID. `projection_version`: the version of the code that"
+        " computed the projections.",
+        "value": "The value.",
     },
     "runreel_version": {"version_num": "The revision."},
     "transcript": {
-        "time": "When it was received, as ISO 8601 text, UTC.",
-        "appended": "The text that the event appended. NULL where it carries none.",
+        "time": "Time of receipt, as ISO 8601 text, UTC.",
+        "appended": "The text that the event appended. NULL: none.",
     },
     "run_list": {
-        "started": "When it started, as ISO 8601 text, UTC.",
-        "requested": "When the model was asked, likewise. NULL: not known.",
+        "started": "Start of the run, as ISO 8601 text, UTC.",
+        "requested": "Time of the request to the model, likewise. NULL: unknown.",
     },
 }
-# What else a view shows stands so in the table that it is a view of.
+# The other columns of a view mean the same as in its table.
 OF_TABLE = {"transcript": "events", "run_list": "runs"}
 
 _SQLITE, _POSTGRES = sqlite.dialect(), postgresql.dialect()
@@ -154,10 +155,10 @@ _SQLITE, _POSTGRES = sqlite.dialect(), postgresql.dialect()
 
 def render() -> str:
     """The whole page, as Markdown."""
-    pieces = [HEAD]
-    pieces += [_table(table) for table in tables.metadata.tables.values()]
-    pieces += [_columns(name, columns) for name, columns in _others()]
-    return "\n".join(pieces).rstrip() + "\n"
+    parts = [HEAD]
+    parts += [_table(table) for table in tables.metadata.tables.values()]
+    parts += [_columns(name, columns) for name, columns in _others()]
+    return "\n".join(parts).rstrip() + "\n"
 
 
 def _table(table: Table) -> str:
@@ -178,7 +179,7 @@ def _table(table: Table) -> str:
 
 def _type(column: Column[object]) -> str:
     types = column.type.compile(_SQLITE), column.type.compile(_POSTGRES)
-    here, there = (told.partition(" COLLATE")[0].lower() for told in types)
+    here, there = (name.partition(" COLLATE")[0].lower() for name in types)
     return f"`{here}`" if here == there else f"`{here}` (`{there}`)"
 
 
@@ -186,7 +187,7 @@ def _rules(table: Table) -> Iterator[str]:
     yield f"- Primary key: {_names(table.primary_key.columns)}."
     for index in sorted(table.indexes, key=lambda one: str(one.name)):
         where = index.dialect_options["sqlite"]["where"]
-        of = "" if where is None else f", of rows with `{where}`"
+        of = "" if where is None else f", only rows with `{where}`"
         yield f"- Index `{index.name}`: {_names(index.columns)}{of}."
     checks = [one for one in table.constraints if isinstance(one, CheckConstraint)]
     for check in sorted(checks, key=lambda one: str(one.name)):
@@ -198,7 +199,7 @@ def _names(columns: Iterable[Column[object]]) -> str:
 
 
 def _others() -> Iterator[tuple[str, list[str]]]:
-    """What the migrations make besides the tables of the metadata, in a database of its own."""
+    """Tables and views of the migrations that are not in the metadata, with their columns."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log.db"
         database = Database(str(path))
@@ -226,7 +227,7 @@ def _columns(name: str, columns: list[str]) -> str:
 def _meaning(table: str, column: str) -> str:
     known = MEANINGS.get(OF_TABLE.get(table, ""), {}) | MEANINGS[table]
     if column not in known:
-        raise LookupError(f"say what {table}.{column} means, in MEANINGS")
+        raise LookupError(f"describe {table}.{column} in MEANINGS")
     return known[column]
 
 

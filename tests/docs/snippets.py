@@ -1,9 +1,9 @@
-"""The snippets of a page: found, run in their order, their output compared with what is printed.
+"""Run the snippets of a page in order and compare their output with the page.
 
-``python`` blocks run one after the other in one namespace; a ``text`` block behind one is what it
-prints. ``console`` blocks are commands behind ``$``, and what they print. A block with a title is
-a file of that name. Other blocks are to be read alone. In expected output ``...`` stands for
-anything, and numbers and blanks are as they come, but for the revisions of the tables.
+``python`` blocks run one after the other in one namespace; a ``text`` block after one is its
+expected output. ``console`` blocks are commands after ``$``, each with its expected output. A block
+with a title is a file of that name. Other blocks are not run. In expected output ``...`` matches
+anything, and numbers and whitespace are not compared, except schema revisions.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PROMPT = "$ "
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, the file that it is (or ``""``) and its text."""
+    """A fenced block: its language, its file name (or ``""``) and its text."""
 
     language: str
     file: str
@@ -35,7 +35,7 @@ class Block(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command of a ``console`` block, and what it prints."""
+    """A command of a ``console`` block, and its expected output."""
 
     line: str
     output: str
@@ -48,28 +48,28 @@ def blocks(page: str) -> list[Block]:
 
 def commands(block: str) -> Iterator[Command]:
     """The commands of a ``console`` block."""
-    line, output = "", ""
-    for told in block.splitlines():
-        if told.startswith(_PROMPT):
-            if line:
-                yield Command(line, output)
-            line, output = told.removeprefix(_PROMPT), ""
+    command, output = "", ""
+    for line in block.splitlines():
+        if line.startswith(_PROMPT):
+            if command:
+                yield Command(command, output)
+            command, output = line.removeprefix(_PROMPT), ""
         else:
-            output += told + "\n"
-    yield Command(line, output)
+            output += line + "\n"
+    yield Command(command, output)
 
 
 def agree(expected: str, got: str) -> bool:
-    """Whether a page's output says the same as the real one."""
+    """Whether the output on a page matches the real one."""
     pattern = ".*?".join(re.escape(_plain(part)) for part in expected.split("..."))
     return re.fullmatch(pattern, _plain(got), re.DOTALL) is not None
 
 
 class Runner:
-    """Runs the blocks of one page in a folder of its own."""
+    """Runs the blocks of one page in its own folder."""
 
     def __init__(self, folder: Path, *, meant: dict[str, str], printed: dict[str, str]) -> None:
-        """``meant``: what stands for something else on a page; ``printed``: how that comes out."""
+        """``meant`` maps placeholders of a page to real values; ``printed`` maps output back."""
         self._folder = folder
         self._meant = meant
         self._printed = printed
@@ -85,19 +85,19 @@ class Runner:
 
     def run(self, page: str) -> None:
         """Run every block; an AssertionError names the one that differs."""
-        told = blocks(page)
-        for place, (language, file, text) in enumerate(told):
+        found = blocks(page)
+        for place, (language, file, text) in enumerate(found):
             if file:
                 (self._folder / file).write_text(text, encoding="utf-8")
             elif language == "console":
                 for command in commands(text):
                     self._shell(command)
             elif language == "python":
-                after = told[place + 1] if place + 1 < len(told) else Block("", "", "")
+                after = found[place + 1] if place + 1 < len(found) else Block("", "", "")
                 self._python(text, after.text if after.language == "text" else None)
 
     def _shell(self, command: Command) -> None:
-        # What a page exports holds for the blocks behind it.
+        # An exported variable is set for all later blocks.
         if found := re.fullmatch(r"export (\w+)=(\S+)", command.line):
             self._environment[found[1]] = self._real(found[2])
             return
@@ -120,8 +120,8 @@ class Runner:
         with self._inside(), contextlib.redirect_stdout(printed):
             code = compile(self._real(text), "snippet", "exec")
             exec(code, self._names)  # noqa: S102 - the pages are our own
-        told = self._shown(printed.getvalue())
-        assert agree(expected or "", told), f"{text}\n{told}"
+        output = self._shown(printed.getvalue())
+        assert agree(expected or "", output), f"{text}\n{output}"
 
     @contextlib.contextmanager
     def _inside(self) -> Iterator[None]:
@@ -151,5 +151,5 @@ def _plain(text: str) -> str:
 
 
 def _any_number(found: re.Match[str]) -> str:
-    # A revision of the tables is a name, not a count.
+    # A schema revision is a name, not a count.
     return found[0] if re.fullmatch(r"00\d\d", found[0]) else "0"

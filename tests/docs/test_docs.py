@@ -64,7 +64,7 @@ def _shell_lines(page: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", generate.PAGES)
 def test_a_generated_page_is_what_the_code_says(name: str) -> None:
-    hint = "python -m tests.docs.generate writes it anew"
+    hint = "run python -m tests.docs.generate"
     assert (DOCS / name).read_text("utf-8") == generate.PAGES[name](), hint
 
 

@@ -100,7 +100,7 @@ def test_the_top_of_the_repository_holds_nothing_unexpected() -> None:
     assert {top for top in tops if not top.startswith(".")} == ALLOWED
 
 
-def test_the_version_is_told_once_in_two_places() -> None:
+def test_the_version_is_the_same_in_both_places() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == runreel.__version__
     assert f"## {runreel.__version__}\n" in (CHECKOUT / "docs/changelog.md").read_text("utf-8")

@@ -38,10 +38,10 @@ def test_ci_runs_the_second_command_as_it_stands_in_the_readme() -> None:
     script = (CHECKOUT / ".ci/run").read_text("utf-8")
     found = re.search(r"^readme_command\(\) \{\n    (.+)\n\}$", script, re.MULTILINE)
     assert found is not None
-    told = subprocess.run(
+    done = subprocess.run(
         ["bash", "-c", found[1]], cwd=CHECKOUT, capture_output=True, check=True, encoding="utf-8"
     )
-    assert told.stdout.splitlines() == [COMMANDS[1]]
+    assert done.stdout.splitlines() == [COMMANDS[1]]
     assert 'step bash -euo pipefail -c "$(readme_command)"' in script
 
 
