@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 HEAD = """\
 # Command line
 
-Results are written to standard output, everything else to standard error. Times are local in tables
-and UTC in JSON. A dash in a table means unknown, which is not zero. If the output is not a terminal,
-a table is plain text without colours, boxes or truncation.
+Results are written to standard output, everything else to standard error. Times are local in
+tables and UTC in JSON. A dash in a table means unknown, which is not zero. If the output is not a
+terminal, a table is plain text without colours, boxes or truncation.
 
 RUN is the id of a run, a unique prefix of it, or `latest`. [JSON](json.md) describes the output of
 `--json`.
@@ -28,13 +28,13 @@ If you repeat a filter, a run has to match any of its values; different filters 
 ## Times
 
 TIME is `2026-11-30T18:30` or a date, with or without an offset; a duration before now, such as
-`24h`, `7d` or `3 days ago`; `now`; epoch seconds (`1764489600`, or `@0` for any number); or a PERIOD,
-of which the start is used.
+`24h`, `7d` or `3 days ago`; `now`; epoch seconds (`1764489600`, or `@0` for any number); or a
+PERIOD, of which the start is used.
 
 PERIOD is a date, `today`, `yesterday`, a week (`2026-W48`), a month (`2026-11`), a year (`2026`),
-or `this-week`, `last-week`, `this-month`, `last-month`, `this-year`, `last-year`. `--on` selects the
-whole period. Weeks begin on Monday. Days follow the time zone, including changes of its clocks; `7d`
-is seven times 24 hours.
+or `this-week`, `last-week`, `this-month`, `last-month`, `this-year`, `last-year`. `--on` selects
+the whole period. Weeks begin on Monday. Days follow the time zone, including changes of its
+clocks; `7d` is seven times 24 hours.
 
 `--tz ZONE` is the time zone for input and output: a name such as `Europe/Moscow`, or an offset such
 as `+03:00`. The default is the machine's zone. Tables show it.

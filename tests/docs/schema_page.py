@@ -51,7 +51,7 @@ ABOUT = {
     "run_list": "A view: the runs in readable form, newest first.",
 }
 
-_SUM = "The sum is `high` × 1,000,000,000 + `low`, because it may exceed 64 bits."
+_SUM = "The sum is `high` times 1,000,000,000 plus `low`, because it may exceed 64 bits."
 COUNTED = {
     "span": "Length in quarters of an hour: 1, 4 or 96.",
     "start": "The first quarter, counted since 1970-01-01 UTC.",
