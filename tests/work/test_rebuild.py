@@ -418,7 +418,7 @@ def test_a_rebuild_that_fails_changes_nothing_and_can_be_done_again(own, monkeyp
     logs.execute(own, "UPDATE runs SET model = 'wrong'")
     before = state_of(own)
     with monkeypatch.context() as patch:
-        patch.setattr("runreel.store.projections.staged_rebuild.place", lambda *_, **__: 1 / 0)
+        patch.setattr("runreel.store.projections.staged_rebuild.swap_in", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             own.rebuild()
     assert state_of(own) == before

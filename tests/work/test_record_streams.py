@@ -155,7 +155,7 @@ def test_objects_of_no_known_shape_before_the_source_is_known(reel):
     assert exact(stored(reel)) == exact([odd, *CHUNKS])
     report = record(reel, json_lines([odd] * 300), "run-2")
     assert [problem.line for problem in report.problems] == [*range(1, 301)]
-    assert "no source's events" in report.problems[0].message
+    assert "unrecognised event" in report.problems[0].message
 
 
 AZURE = {"choices": [], "created": 0, "id": "", "model": "", "object": "", "prompt_filter": [1]}
@@ -320,7 +320,7 @@ def test_a_second_completion_in_a_run_is_refused(reel, sessions):
             record(reel, json_lines(one), run_id)
         (problem,) = record(reel, json_lines([*one, two[0]]), run_id).problems
         assert problem.line == len(one) + 1
-        assert "completion c-2, and the run is completion c-1" in problem.message
+        assert "completion c-2, but the run records completion c-1" in problem.message
         assert exact(stored(reel, run_id)) == exact(one)
 
 
