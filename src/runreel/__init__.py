@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from runreel.recording.session import Recording as Recording
     from runreel.api.reel import Reel as Reel
     from runreel.api.reel import open as open  # noqa: A004 - runreel.open reads as it should
-    from runreel.recording.deduplication import AppendOutcome as AppendOutcome
+    from runreel.recording.deduplication import (
+        AppendOutcome as AppendOutcome,
+        AppendOutcome as Offer,
+    )
     from runreel.model.finding import Finding as Finding
     from runreel.model.errors import (
         AmbiguousRun as AmbiguousRun,
@@ -82,7 +85,11 @@ if TYPE_CHECKING:
         StreamEvent as StreamEvent,
     )
     from runreel.model.timeline import Frame as Frame, Timeline as Timeline
-    from runreel.model.maintenance import RedactionMatch as RedactionMatch, Recovered as Recovered
+    from runreel.model.maintenance import (
+        RedactionMatch as Place,
+        RedactionMatch as RedactionMatch,
+        Recovered as Recovered,
+    )
 
 # isort: on
 
@@ -154,12 +161,16 @@ _HOMES = {
     "model.maintenance": ("RedactionMatch", "Recovered"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+# Names of earlier versions, which keep working.
+_FORMER = {"Offer": "AppendOutcome", "Place": "RedactionMatch"}
 
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605 - it is a list of str
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
+    if name in _FORMER:
+        return __getattr__(_FORMER[name])
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
