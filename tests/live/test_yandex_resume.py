@@ -167,7 +167,7 @@ def test_results_that_were_stored_but_never_sent_are_asked_for_again(
     async def dies(*_: Any) -> None:
         raise SystemExit
 
-    monkeypatch.setattr(run._answers._sender, "submit", dies)
+    monkeypatch.setattr(run._submission._sender, "submit", dies)
     with pytest.raises(SystemExit):
         run.submit_tool_results(ANSWER)
     again = resumed(reel, assistants, run.id)
