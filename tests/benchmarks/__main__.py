@@ -108,13 +108,13 @@ def _parts(page: str) -> dict[str, str]:
 
 _HEAD = """# Benchmarks
 
-Each figure is the median of the rounds in which what is compared ran in turn. Figures of one
-section can be compared with each other, not with those of another machine or another day.
+Each figure is the median over several rounds; in each round the compared programs ran in turn.
+Compare figures only within a section, not with those of another machine or another day.
 
-A ratio is how many times as fast (or as small) ours is as what stands beside it, unless it is said
-otherwise: 1 is the same, more is better. `full` keeps what is committed through a power loss,
-`normal` may lose the last moments. Peers are measured through the nearest thing that their API
-permits, which is said below each table; install them with `pip install -e '.[peers]'`.
+A ratio is how many times as fast (or as small) runreel is compared with the baseline, unless stated
+otherwise: 1 is equal, higher is better. With `full`, committed events survive a power loss; with
+`normal`, the last moments may be lost. Peers are other libraries, used in the closest way that
+their API allows, as described below each table; install them with `pip install -e '.[peers]'`.
 """
 
 

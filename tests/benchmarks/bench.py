@@ -145,8 +145,8 @@ class Bench:
 def command(*words: str, url: str) -> str:
     """What a Python command prints that has this log as its own; it ends us if it fails."""
     settings = os.environ | {"RUNREEL_DB": url, "DO_NOT_TRACK": "true"}
-    told = [sys.executable, *words]
-    done = subprocess.run(told, env=settings, check=False, capture_output=True, text=True)
+    line = [sys.executable, *words]
+    done = subprocess.run(line, env=settings, check=False, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{words[-1]} ended with {done.returncode}: {done.stderr}")
     return done.stdout

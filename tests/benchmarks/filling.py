@@ -42,7 +42,7 @@ def streams(reel: Reel, events: int, *, projected: bool = True) -> int:
 
     Without ``projected`` nothing but the log itself is filled.
     """
-    made = [_drafted(workload.told(number)) for number in range(_TEXTS)]
+    made = [_drafted(workload.run_data(number)) for number in range(_TEXTS)]
     of_each = len(made[0])
     runs = -(-events // of_each)
     rows = itertools.chain.from_iterable(
@@ -59,12 +59,12 @@ def long_run(reel: Reel, events: int) -> str:
     """Fill a log with one run that says so many pieces of answers; its id."""
     run_id, reader = workload.run_id(0), reader_of(workload.SOURCE)
     opened = EventInput(NOTE, OPENED, None, {"source": workload.SOURCE, "via": "benchmark"})
-    values = workload.partials(0, _TEXTS * workload.PIECES)
-    said = (
+    values = workload.partials(0, _TEXTS * workload.DELTAS)
+    messages = (
         EventInput(STREAM_EVENT, reader.type_of(STREAM_EVENT, value), number, value)
         for number, value in enumerate(itertools.islice(itertools.cycle(values), events))
     )
-    entries = itertools.chain([opened], said)
+    entries = itertools.chain([opened], messages)
     _fill(reel, _chained(run_id, _began(0, 1), _drafts(run_id, entries)))
     reel.rebuild()
     return run_id
@@ -111,7 +111,7 @@ def _began(number: int, runs: int) -> int:
     return to_micros(NOW - _EVERY * ((runs - number) / runs))
 
 
-def _drafted(run: workload.Told) -> list[EventRow]:
+def _drafted(run: workload.RunData) -> list[EventRow]:
     """The rows of a run, at the time 0."""
     reader = reader_of(workload.SOURCE)
     entries = [

@@ -54,13 +54,13 @@ def run(bench: Bench) -> Section:
             section.rows += rows
     section.note(
         f"**An append**: the median of {_APPENDS:,} partial messages to {_RUNS} runs spread over"
-        " the log, in turn, durability `normal`; the slowest in a hundred behind it. The ratio is"
-        " that of the great log over that of the small one, in the median round."
+        " the log, in turn, durability `normal`, followed by the 99th percentile. The ratio is"
+        " that of the large log over that of the small one, in the median round."
     )
     section.note(
-        f"**Memory**: the peak of the process of the command, in logs of {sizes.passed:,} and"
-        f" {sizes.passed // 10:,} events. Rebuilt from no projections; imported in runs whose text"
-        " is short."
+        f"**Memory**: the peak of the command's process, in logs of {sizes.passed:,} and"
+        f" {sizes.passed // 10:,} events. The rebuild starts without projections; the imported"
+        " runs have short texts."
     )
     return section
 
@@ -110,7 +110,7 @@ def _import(bench: Bench) -> list[Row]:
     peaks = []
     path = bench.folder / "short.jsonl"
     for events in (bench.sizes.passed // 10, bench.sizes.passed):
-        workload.write(path, (workload.told(n, _SHORT) for n in range(events // 43)))
+        workload.write(path, (workload.run_data(n, _SHORT) for n in range(events // 43)))
         with bench.log(SQLITE, "normal") as reel:
             peaks.append(_peak(reel, "import", str(path)))
     path.unlink()
@@ -126,13 +126,13 @@ def _events(bench: Bench) -> list[Row]:
             peaks.append(_peak(reel, "events", run_id, "--json"))
     small, large = peaks
     work = f"memory of `events RUN --json`, {sizes[1]:,} events, {SQLITE}"
-    beside, ratio = f"a run of {sizes[0]:,}", large / small
-    return [Row(work, megabytes(large), beside, megabytes(small), ratio, _MEMORY)]
+    baseline, ratio = f"a run of {sizes[0]:,}", large / small
+    return [Row(work, megabytes(large), baseline, megabytes(small), ratio, _MEMORY)]
 
 
 def _row(work: str, large: int, small: int, bench: Bench) -> Row:
-    beside = f"a log of {bench.sizes.passed // 10:,}"
-    return Row(work, megabytes(large), beside, megabytes(small), large / small, _MEMORY)
+    baseline = f"a log of {bench.sizes.passed // 10:,}"
+    return Row(work, megabytes(large), baseline, megabytes(small), large / small, _MEMORY)
 
 
 def _peak(reel: Reel, *words: str) -> int:

@@ -31,14 +31,14 @@ class Goal:
 
 @dataclass(frozen=True)
 class Row:
-    """One work: our figure, what stands beside it with its own, and the ratio of the two.
+    """One work: our figure, what stands baseline it with its own, and the ratio of the two.
 
     Without a ratio ``theirs`` says why there is none.
     """
 
     work: str
     ours: str
-    beside: str = ""
+    baseline: str = ""
     theirs: str = ""
     ratio: float | None = None
     goal: Goal | None = None
@@ -47,7 +47,7 @@ class Row:
         goal = "" if self.goal is None else str(self.goal)
         if self.goal is not None and self.ratio is not None:
             goal += ": met" if self.goal.met(self.ratio) else ": **missed**"
-        cells = (self.work, self.ours, self.beside, self.theirs, _number(self.ratio), goal)
+        cells = (self.work, self.ours, self.baseline, self.theirs, _number(self.ratio), goal)
         return f"| {' | '.join(cells)} |"
 
 
@@ -76,16 +76,17 @@ class Section:
 
 
 _HEAD = (
-    "| work | ours | beside it | its figure | ratio | goal |\n| --- | --- | --- | --- | --- | --- |"
+    "| work | runreel | baseline | its figure | ratio | goal |\n"
+    "| --- | --- | --- | --- | --- | --- |"
 )
 
 
 def speed(samples: Sequence[Sample]) -> str:
     """Things per second, and the latency of one if it was timed."""
-    told = f"{measure.rate(samples):,.0f}/s"
+    text = f"{measure.rate(samples):,.0f}/s"
     if samples[0].waits:
-        told += f", {latency(samples)}"
-    return told
+        text += f", {latency(samples)}"
+    return text
 
 
 def latency(samples: Sequence[Sample]) -> str:
@@ -115,21 +116,21 @@ def megabytes(size: float) -> str:
 def faster(
     work: str,
     ours: Sequence[Sample],
-    beside: str,
+    baseline: str,
     theirs: Sequence[Sample],
     goal: Goal | None = None,
 ) -> Row:
     """A row that says how many times as fast we are."""
-    return Row(work, speed(ours), beside, speed(theirs), measure.ratio(ours, theirs), goal)
+    return Row(work, speed(ours), baseline, speed(theirs), measure.ratio(ours, theirs), goal)
 
 
 def quicker(
     work: str,
     ours: Sequence[Sample],
-    beside: str,
+    baseline: str,
     theirs: Sequence[Sample],
     goal: Goal | None = None,
 ) -> Row:
     """The same of one thing, told by the time that it takes."""
     times = (duration(measure.seconds(samples)) for samples in (ours, theirs))
-    return Row(work, next(times), beside, next(times), measure.ratio(ours, theirs), goal)
+    return Row(work, next(times), baseline, next(times), measure.ratio(ours, theirs), goal)

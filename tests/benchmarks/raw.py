@@ -94,6 +94,6 @@ def size(url: str) -> int:
             return int(connection.execute(sql).fetchone()[0] or 0)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         (pages,), (each,) = (
-            connection.execute(f"PRAGMA {told}").fetchone() for told in ("page_count", "page_size")
+            connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
         )
         return int(pages * each)

@@ -109,19 +109,19 @@ def run(bench: Bench) -> Section:
     for database in DATABASES:
         section.rows += _pages(bench, database, bench.long_list(database))
     section.note(
-        f"**A page** is the newest {_PAGE} runs that the filter lets through. Rare is one run in a"
-        " thousand or less. Beside it the driver asks two tables of its own, of runs and of their"
-        " labels, for the same columns, with an index for each filter in the order of the page; the"
-        " values are parameters, and it makes nothing of the rows."
+        f"**A page** is the newest {_PAGE} runs that match the filter. Rare is one run in a"
+        " thousand or less. The baseline queries two tables of its own, of runs and of their"
+        " labels, for the same columns, with an index for each filter in the order of the page."
+        " The values are parameters, and the rows are not converted to objects."
     )
     section.note(
-        "**Two filters**: neither has an index for each pair of filters. Ours reads the runs that"
-        " meet the rarer one, which costs a count; the driver those of the label, or what its"
-        " planner takes."
+        "**Two filters**: neither side has an index for each pair of filters. runreel reads the"
+        " runs that match the rarer one, which costs a count; the driver reads those of the"
+        " label, or uses the plan of the database."
     )
     section.note(
-        "Each figure is the median of 20 pages, of ours and of the driver's in turn, of the median"
-        " round."
+        "Each figure is the median of 20 pages, alternating between runreel and the driver, in"
+        " the median round."
     )
     return section
 

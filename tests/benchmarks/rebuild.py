@@ -35,14 +35,14 @@ def run(bench: Bench) -> Section:
             events = filling.streams(reel, bench.sizes.rebuilt * 45, projected=False)
             section.rows += _rebuild(bench, database, reel, events)
     section.note(
-        f"**Rebuild** of {events:,} events of runs with 40 partial messages, the projections being"
-        " empty; events per second. Beside it the driver reads all columns of the same rows in"
-        " order and `json.loads` decodes their payloads."
+        f"**Rebuild** of {events:,} events of runs with 40 partial messages, from empty"
+        " projections; events per second. The baseline reads all columns of the same rows in"
+        " order and decodes their payloads with `json.loads`."
     )
     section.note(
-        "**With `-j 2`**: the command as a whole, start-up included, beside the same with `-j 1`;"
-        " with `--check` the projections are what they should be. What one process does alone is"
-        " to start, to move rows into place, and to add usage up."
+        "**With `-j 2`**: the whole command, including start-up, compared with `-j 1`; with"
+        " `--check` the projections are correct. Start-up, moving rows into place and adding up"
+        " usage are done by one process alone."
     )
     return section
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from tests.benchmarks.bench import Bench
     from tests.benchmarks.peers import Peer
-    from tests.benchmarks.workload import Told
+    from tests.benchmarks.workload import RunData
 
 _STREAM_GOALS = {
     (SQLITE, "normal"): Goal(at_least=0.5),
@@ -40,45 +40,45 @@ def run(bench: Bench) -> Section:
     section.rows.append(_round_trips(bench))
     _explain(section)
     for peer in peers.every():
-        section.rows += _beside(bench, peer)
+        section.rows += _peer_rows(bench, peer)
         section.note(f"**{peer.name}** {peer.how}")
     return section
 
 
 def _explain(section: Section) -> None:
     section.note(
-        "**One stream**: partial messages of one run, committed one by one; the driver commits the"
-        " finished rows, as durably. Latencies are of the median event and of the slowest in a"
-        " hundred."
+        "**One stream**: partial messages of one run, committed one by one. The driver commits"
+        " the finished rows with the same durability. Latencies are the median and the 99th"
+        " percentile."
     )
     section.note(
-        "What is left above the driver is, on SQLite, about 14 µs of Python for each event, 3 of"
-        " them for the digests. On Postgres it is also what the table of ours has and the driver's"
-        " has not: four CHECK constraints, which the server makes ready anew with each statement"
-        " (16 µs), and the look for the row before (7 µs)."
+        "The remaining overhead on SQLite is about 14 µs of Python per event, 3 of them for the"
+        " digests. On Postgres there are also four CHECK constraints, which the server prepares"
+        " again with each statement (16 µs), and the lookup of the previous row (7 µs)."
     )
     section.note(
-        "**Whole runs**: 43 events each (created, 40 partial messages, done, its usage), run after"
-        " run, given as JSON values. We add a note that opens and one that closes each."
+        "**Whole runs**: 43 events each (created, 40 partial messages, done, usage), run after"
+        " run, passed as JSON values. runreel adds a note at the start and one at the end of"
+        " each."
     )
     section.note(
-        "At `full` whoever commits each event waits for the disk as often as we do. At `normal` a"
-        " peer stores an event and is done; we also keep what lists and reports show, which"
-        " changes with five events of a run and then costs as much as eight others."
+        "At `full` a peer that commits each event waits for the disk as often as runreel. At"
+        " `normal` a peer only stores the event; runreel also updates the projections, which"
+        " change with five events of a run and then cost as much as eight other events."
     )
     section.note(
-        "Peers run at their own default, and once more as we do with `normal` where their API lets"
-        " one choose. What they commit for a run at once has no latency of one event."
+        "Peers run at their own default, and also with `normal` where their API allows it."
+        " Peers that commit a whole run at once have no latency per event."
     )
 
 
 def _one_stream(bench: Bench, database: str, durability: str) -> Row:
     values = workload.partials(0, bench.sizes.stream)
-    with bench.log(database, durability) as reel, bench.place(database) as beside:
+    with bench.log(database, durability) as reel, bench.place(database) as place:
         rows = _rows(reel, values)
         found = measure.interleaved(
             bench.sizes.rounds,
-            {"ours": partial(_ours, reel, values), "raw": partial(_raw, beside, durability, rows)},
+            {"ours": partial(_ours, reel, values), "raw": partial(_raw, place, durability, rows)},
         )
     work = f"one stream, {database} `{durability}`"
     goal = _STREAM_GOALS[database, durability]
@@ -132,8 +132,8 @@ def _round_trips(bench: Bench) -> Row:
     )
 
 
-def _beside(bench: Bench, peer: Peer) -> Iterator[Row]:
-    told = [workload.told(number) for number in range(bench.sizes.peer_runs)]
+def _peer_rows(bench: Bench, peer: Peer) -> Iterator[Row]:
+    data = [workload.run_data(number) for number in range(bench.sizes.peer_runs)]
     for durability in peer.durabilities:
         what = "whole runs" if peer.keeps else "ends of runs"
         work = f"{what}, {peer.database} `{durability}`"
@@ -145,13 +145,13 @@ def _beside(bench: Bench, peer: Peer) -> Iterator[Row]:
             place = stack.enter_context(bench.place(peer.database))
             theirs = stack.enter_context(peer.opened(place, durability))
             works = {
-                "ours": partial(_record, ours, told, peer),
-                "theirs": partial(_record, theirs, told, peer),
+                "ours": partial(_record, ours, data, peer),
+                "theirs": partial(_record, theirs, data, peer),
             }
             found = measure.interleaved(bench.sizes.rounds, works)
         yield faster(work, found["ours"], peer.title, found["theirs"], peer.goal)
 
 
-def _record(store: peers.Store, told: list[Told], peer: Peer) -> Sample:
-    runs = peers.fresh(told if peer.keeps else peers.ends(told))
+def _record(store: peers.Store, data: list[RunData], peer: Peer) -> Sample:
+    runs = peers.fresh(data if peer.keeps else peers.ends(data))
     return peers.record(store, runs, commits=peer.commits)

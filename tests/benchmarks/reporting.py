@@ -53,10 +53,10 @@ def run(bench: Bench) -> Section:
     for database in DATABASES:
         section.rows += _reports(bench, database, bench.long_list(database))
     section.note(
-        f"**Usage** of the last {_REPORTED} of the {filling.DAYS} days that the runs are spread"
-        f" over, in the time zone {_ZONE}: runs, those that reported usage, and three sums of"
-        " tokens for each group. Beside it the driver groups the table of runs in one statement,"
-        " by its index of their start. No peer has such a report."
+        f"**Usage** of the last {_REPORTED} of the {filling.DAYS} days over which the runs are"
+        f" spread, in the time zone {_ZONE}: runs, runs with known usage, and three sums of"
+        " tokens per group. The baseline groups the table of runs in one statement, with an"
+        " index on their start. No peer has such a report."
     )
     return section
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.bench import Bench
     from tests.benchmarks.measure import Sample
     from tests.benchmarks.peers import Peer, Store
-    from tests.benchmarks.workload import Told
+    from tests.benchmarks.workload import RunData
 
 _EIGHTH = Goal(at_least=8)
 _LIST = 50
@@ -31,24 +31,24 @@ def run(bench: Bench) -> Section:
     for database in DATABASES:
         section.rows += _Stores(bench, database).rows()
     section.note(
-        f"**A run** has 43 events, 40 of them partial messages, and 2,000 characters of text, two"
-        f" thirds of them Cyrillic; there are {bench.sizes.kept_runs:,} of them, recorded event by"
-        " event as above. Bytes are those of the whole database, indexes and lists included,"
-        " without what an empty one takes; the ratio is theirs over ours."
+        "**A run** has 43 events, 40 of them partial messages, and 2,000 characters of text,"
+        f" two thirds of them Cyrillic; there are {bench.sizes.kept_runs:,} runs, recorded event"
+        " by event as above. Bytes are those of the whole database, including indexes and"
+        " lists, minus those of an empty one; the ratio is the baseline's size over runreel's."
     )
     section.note(
-        "Of a row of ours 48 bytes are the salt and the digest that prove it, and some 70 are its"
-        " run, kind, type and times: of an event that adds 50 characters that is more than half."
-        " Postgres adds a header and the key once more in its index, and compresses the long rows"
-        " of peers by itself."
+        "In a row of runreel, 48 bytes are salt and digest, and about 70 are its run, kind,"
+        " type and times: more than half of an event that adds 50 characters. Postgres adds a"
+        " header and stores the key again in its index, and compresses the long rows of peers"
+        " by itself."
     )
     section.note(
-        "**One run back**: all its events as JSON values, in order. The driver reads our rows of it"
-        " and puts the text together; peers read what they have kept."
+        "**One run back**: read all its events as JSON values, in order. The driver reads"
+        " runreel's rows and reconstructs the text; peers read what they have stored."
     )
     section.note(
-        f"**The latest {_LIST}**: a list of the runs that began last, as far as a peer has one: see"
-        " its module in `tests/benchmarks/peers/`."
+        f"**The latest {_LIST}**: a list of the runs that started last, as far as a peer"
+        " supports it: see its module in `tests/benchmarks/peers/`."
     )
     return section
 
@@ -58,7 +58,7 @@ class _Stores:
 
     def __init__(self, bench: Bench, database: str) -> None:
         self._bench, self._database = bench, database
-        self._told = [workload.told(number) for number in range(bench.sizes.kept_runs)]
+        self._runs = [workload.run_data(number) for number in range(bench.sizes.kept_runs)]
         self._found: list[tuple[Peer, Store, float]] = []
         self._absent: list[tuple[Peer, str]] = []
 
@@ -68,12 +68,12 @@ class _Stores:
         with ExitStack() as stack:
             reel = stack.enter_context(bench.log(self._database, "normal"))
             ours = peers.Ours(reel)
-            size = _size(ours, self._told)
+            size = _size(ours, self._runs)
             for peer in peers.every():
                 if peer.database == self._database:
                     self._open(peer, stack)
             connection = stack.enter_context(raw.connected(raw.url_of(reel)))
-            name = self._told[len(self._told) // 2].run_id
+            name = self._runs[len(self._runs) // 2].run_id
             rows = self._bytes(size)
             bare = partial(_bare, connection, raw.url_of(reel), name)
             rows += self._read("one run back", ours, lambda one: one.read(name), bare)
@@ -86,8 +86,8 @@ class _Stores:
             return
         place = stack.enter_context(self._bench.place(self._database))
         store = stack.enter_context(peer.opened(place, peer.durabilities[-1]))
-        told = self._told if peer.keeps else peers.ends(self._told)
-        self._found.append((peer, store, _size(store, told)))
+        runs = self._runs if peer.keeps else peers.ends(self._runs)
+        self._found.append((peer, store, _size(store, runs)))
 
     def _bytes(self, ours: float) -> list[Row]:
         work = f"bytes of a run, {self._database}"
@@ -128,7 +128,7 @@ def _title(peer: Peer) -> str:
     return peer.title if peer.keeps else f"{peer.title}, ends alone"
 
 
-def _size(store: Store, runs: list[Told]) -> float:
+def _size(store: Store, runs: list[RunData]) -> float:
     """What each run adds, in bytes."""
     empty = store.size()
     peers.record(store, runs)
@@ -139,10 +139,10 @@ def _bare(connection: Any, url: str, run_id: str) -> list[Any]:
     """Our rows of a run through the bare driver, their text put together."""
     mark = "%s" if raw.is_postgres(url) else "?"
     sql = f"SELECT {', '.join(COLUMNS)} FROM events WHERE run_id = {mark} ORDER BY seq"
-    text, told = "", []
+    text, events = "", []
     for *row, payload, _, _, _ in connection.execute(sql, (run_id,)):
         value = json.loads(payload)
         if (keep := row[7]) is not None:
             text = text[:keep] + (value if isinstance(value, str) else value["+"])
-        told.append((value, text))
-    return told
+        events.append((value, text))
+    return events

@@ -38,14 +38,14 @@ def run(bench: Bench) -> Section:
         section.rows += _verify(bench, database)
     section.note(
         f"**Verify** of a whole log, events per second: {bench.sizes.rebuilt:,} runs with 40"
-        " partial messages, and as many runs of three rows. Beside it the driver reads all columns"
-        " in order and hashes them; it checks nothing, and looks at no projections."
+        " partial messages, and as many runs of three rows. The baseline reads all columns in"
+        " order and hashes them; it compares nothing and reads no projections."
     )
     section.note(
-        "Of the 10 µs of a core that a row takes, 3 go into its three SHA-256, which the driver"
-        " computes as well, 3 into reading it, and the rest into what it means beside the"
-        " projections. A bulk form of the chain saved 2 %, other calls for HMAC and SHA-256 were"
-        " slower. Of a run of three rows its projection is nearly all."
+        "Of the 10 µs of a core per row, 3 are for its three SHA-256, which the driver computes"
+        " as well, 3 for reading it, and the rest for comparing it with the projections. A bulk"
+        " form of the hash chain saved 2 %, other calls for HMAC and SHA-256 were slower. For a"
+        " run of three rows, nearly all the time is for its projection."
     )
     return section
 

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from runreel.api.reel import Reel
 
 SOURCE = "yandex-assistants"
-PIECES = 40
+DELTAS = 40
 CHARACTERS = 2_000
 _WORDS = ["ответ", "на", "вопрос", "модель", "считает", "что", "событие", "the", "answer", "stream"]
 
 
-class Told(NamedTuple):
+class RunData(NamedTuple):
     """A run as its service tells it: kinds and JSON values in order, and its whole text."""
 
     run_id: str
@@ -48,23 +48,23 @@ def text_of(number: int, characters: int = CHARACTERS) -> str:
 
 def growing(text: str) -> list[str]:
     """What an answer is after each of its pieces."""
-    return [text[: len(text) * n // PIECES] for n in range(1, PIECES + 1)]
+    return [text[: len(text) * n // DELTAS] for n in range(1, DELTAS + 1)]
 
 
 def partials(number: int, count: int) -> list[Any]:
     """The events of answers that grow in 40 pieces each, all in one run."""
     run = traffic.Run(run_id(number))
-    texts = [growing(text_of(number + n)) for n in range(count // PIECES + 1)]
-    pieces = [piece for text in texts for piece in text][:count]
-    return [run.partial(piece)["data"] for piece in pieces]
+    texts = [growing(text_of(number + n)) for n in range(count // DELTAS + 1)]
+    parts = [part for text in texts for part in text][:count]
+    return [run.partial(part)["data"] for part in parts]
 
 
-def told(number: int, characters: int = CHARACTERS) -> Told:
+def run_data(number: int, characters: int = CHARACTERS) -> RunData:
     """A whole run: its answer in 40 pieces, done, and what it cost."""
     text = text_of(number, characters)
     run = traffic.Run(run_id(number), assistant=f"asst-{number % 7}")
     lines = [run.pending(), *map(run.partial, growing(text)), run.done(text), run.completed(text)]
-    return Told(run.id, [(line["type"], line["data"]) for line in lines], text)
+    return RunData(run.id, [(line["type"], line["data"]) for line in lines], text)
 
 
 def recorder(reel: Reel, name: str, source: str = SOURCE) -> Recorder:
@@ -72,7 +72,7 @@ def recorder(reel: Reel, name: str, source: str = SOURCE) -> Recorder:
     return Recorder(reel.db, name, source=source, via="benchmark")
 
 
-def write(path: Path, runs: Iterable[Told]) -> int:
+def write(path: Path, runs: Iterable[RunData]) -> int:
     """Runs as a file of recorded traffic; how many lines it has."""
     count = 0
     with path.open("w", encoding="utf-8") as file:

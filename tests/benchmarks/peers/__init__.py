@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from runreel.api.reel import Reel
     from tests.benchmarks.bench import Bench
-    from tests.benchmarks.workload import Told
+    from tests.benchmarks.workload import RunData
 
 
 _GOAL = Goal(at_least=1.5)
@@ -25,7 +25,7 @@ _GOAL = Goal(at_least=1.5)
 class Store(Protocol):
     """Where runs are kept. Events come one by one between ``begin`` and ``end``."""
 
-    def begin(self, run: Told) -> None:
+    def begin(self, run: RunData) -> None:
         """A run begins."""
         ...
 
@@ -93,7 +93,7 @@ class Peer:
         return bench.tried[tried]
 
     def _try(self, bench: Bench) -> str | None:
-        (run,) = [workload.told(0)] if self.keeps else ends([workload.told(0)])
+        (run,) = [workload.run_data(0)] if self.keeps else ends([workload.run_data(0)])
         try:
             if self.package is not None:
                 metadata.version(self.package)
@@ -114,7 +114,7 @@ class Ours:
         self._reel = reel
         self._recorder: Any = None
 
-    def begin(self, run: Told) -> None:
+    def begin(self, run: RunData) -> None:
         self._recorder = workload.recorder(self._reel, run.run_id)
 
     def append(self, kind: str, value: Any) -> None:
@@ -133,17 +133,17 @@ class Ours:
         return raw.size(raw.url_of(self._reel))
 
 
-def fresh(runs: Iterable[Told]) -> list[Told]:
+def fresh(runs: Iterable[RunData]) -> list[RunData]:
     """The same runs under new names."""
     return [run._replace(run_id=workload.fresh_id()) for run in runs]
 
 
-def ends(runs: Iterable[Told]) -> list[Told]:
+def ends(runs: Iterable[RunData]) -> list[RunData]:
     """The end of each run alone: its text, and what it cost."""
     return [run._replace(events=run.events[-1:]) for run in runs]
 
 
-def record(store: Store, runs: Sequence[Told], *, commits: bool = True) -> Sample:
+def record(store: Store, runs: Sequence[RunData], *, commits: bool = True) -> Sample:
     """Record runs one after the other; each event is timed where it is committed by itself."""
     waits: list[float] = []
 

@@ -13,7 +13,7 @@ from tests.benchmarks.peers import Peer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.benchmarks.workload import Told
+    from tests.benchmarks.workload import RunData
 
 _EVENTS = "run_id text, seq bigint, kind text, value text, PRIMARY KEY (run_id, seq)"
 _RUNS = "number bigint PRIMARY KEY, run_id text, status text"
@@ -31,13 +31,13 @@ class ByHand:
         connection.execute(f"CREATE TABLE whole_events ({_EVENTS})")
         connection.execute(f"CREATE TABLE whole_runs ({_RUNS})")
 
-    def begin(self, run: Told) -> None:
+    def begin(self, run: RunData) -> None:
         self._run_id, self._seq, self._number = run.run_id, 0, self._number + 1
         self._connection.execute(self._insert_run, (self._number, run.run_id, "running"))
 
     def append(self, kind: str, value: Any) -> None:
-        told = json.dumps(value, ensure_ascii=False)
-        self._connection.execute(self._insert, (self._run_id, self._seq, kind, told))
+        text = json.dumps(value, ensure_ascii=False)
+        self._connection.execute(self._insert, (self._run_id, self._seq, kind, text))
         self._seq += 1
 
     def end(self) -> None:
@@ -63,8 +63,8 @@ def opened(url: str, durability: str) -> Iterator[ByHand]:
 
 
 _HOW = (
-    "is what one would write oneself with the bare driver: the JSON of each event in a row of its"
-    " own, as it came, and a row for the run. No chain, no usage, nothing that guards it."
+    "is a minimal implementation with the bare driver: one row with the JSON of each event, and one"
+    " row per run. No hash chain, no usage, no triggers."
 )
 PEERS = [
     Peer("sqlite3 by hand", None, SQLITE, _HOW, opened, DURABILITIES, goal=None),

@@ -16,7 +16,7 @@ from tests.benchmarks.peers import Peer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.benchmarks.workload import Told
+    from tests.benchmarks.workload import RunData
 
 _PAGE = 200
 
@@ -30,7 +30,7 @@ class Recorder:
         self._event, self._recorder, self._url = StoredEvent, recorder, url
         self._originator, self._version = uuid.UUID(int=0), 0
 
-    def begin(self, run: Told) -> None:
+    def begin(self, run: RunData) -> None:
         self._originator, self._version = _named(run.run_id), 0
 
     def append(self, kind: str, value: Any) -> None:
@@ -99,14 +99,14 @@ def on_sqlite(url: str, durability: str) -> Iterator[Recorder]:
 
 @contextmanager
 def on_postgres(url: str, durability: str) -> Iterator[Recorder]:
-    told = conninfo_to_dict(url)
+    parts = conninfo_to_dict(url)
     settings = {
         "PERSISTENCE_MODULE": "eventsourcing.postgres",
-        "POSTGRES_DBNAME": str(told["dbname"]),
-        "POSTGRES_HOST": str(told["host"]),
-        "POSTGRES_PORT": str(told.get("port", 5432)),
-        "POSTGRES_USER": str(told["user"]),
-        "POSTGRES_PASSWORD": str(told.get("password") or "none"),
+        "POSTGRES_DBNAME": str(parts["dbname"]),
+        "POSTGRES_HOST": str(parts["host"]),
+        "POSTGRES_PORT": str(parts.get("port", 5432)),
+        "POSTGRES_USER": str(parts["user"]),
+        "POSTGRES_PASSWORD": str(parts.get("password") or "none"),
     }
     with _factory(settings) as factory:
         yield Recorder(factory.application_recorder(), url)
@@ -121,7 +121,7 @@ PEERS = [
         "eventsourcing",
         "eventsourcing",
         SQLITE,
-        f"{_HOW}; for `normal`, SQLite is told so behind its back.",
+        f"{_HOW}; for `normal`, the SQLite pragma is set on its connection.",
         on_sqlite,
         ("full", "normal"),
         bulk=True,

@@ -13,7 +13,7 @@ from tests.benchmarks.peers import Peer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.benchmarks.workload import Told
+    from tests.benchmarks.workload import RunData
 
 
 class Saver:
@@ -26,7 +26,7 @@ class Saver:
         self._config: Any = {}
         self._step = 0
 
-    def begin(self, run: Told) -> None:
+    def begin(self, run: RunData) -> None:
         self._config = {"configurable": {"thread_id": run.run_id, "checkpoint_ns": ""}}
         self._step = 0
 

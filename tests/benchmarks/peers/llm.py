@@ -12,11 +12,11 @@ from tests.benchmarks.peers import Peer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.benchmarks.workload import Told
+    from tests.benchmarks.workload import RunData
 
 
 class Log:
-    """A run is a response of a model that says what it is told to."""
+    """A run is a response of a model with a fixed answer."""
 
     def __init__(self, model: Any, database: Any, url: str) -> None:
         from llm.logs import LogStore, log_rows
@@ -24,9 +24,9 @@ class Log:
         self._model, self._database, self._url = model, database, url
         self._store, self._rows = LogStore(database), log_rows
         self._threads: dict[str, str] = {}
-        self._run: Told | None = None
+        self._run: RunData | None = None
 
-    def begin(self, run: Told) -> None:
+    def begin(self, run: RunData) -> None:
         self._run = run
 
     def append(self, kind: str, value: Any) -> None:  # noqa: ARG002 - it takes neither
@@ -58,8 +58,8 @@ def opened(url: str, durability: str) -> Iterator[Log]:
     import sqlite_utils
     from llm.migrations import migrate
 
-    class Told(llm.Model):
-        model_id = "told"
+    class FixedModel(llm.Model):
+        model_id = "fixed"
         says = ""
 
         def execute(self, *_: Any, **__: Any) -> Iterator[str]:
@@ -67,7 +67,7 @@ def opened(url: str, durability: str) -> Iterator[Log]:
 
     database = sqlite_utils.Database(url)
     migrate(database)
-    yield Log(Told(), database, url)
+    yield Log(FixedModel(), database, url)
     database.close()
 
 

@@ -15,7 +15,7 @@ from tests.benchmarks.peers import Peer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.benchmarks.workload import Told
+    from tests.benchmarks.workload import RunData
 
 _SETTINGS = {
     "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
@@ -34,13 +34,13 @@ class Traces:
         self._span: Any = None
         self._traces: dict[str, str] = {}
 
-    def begin(self, run: Told) -> None:
+    def begin(self, run: RunData) -> None:
         self._span = self._mlflow.start_span_no_context(run.run_id)
         self._traces[run.run_id] = self._span.trace_id
 
     def append(self, kind: str, value: Any) -> None:
-        told = json.dumps(value, ensure_ascii=False)
-        self._span.add_event(self._event(kind, attributes={"value": told}))
+        text = json.dumps(value, ensure_ascii=False)
+        self._span.add_event(self._event(kind, attributes={"value": text}))
 
     def end(self) -> None:
         self._span.end()

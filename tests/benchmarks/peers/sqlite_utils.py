@@ -13,7 +13,7 @@ from tests.benchmarks.peers import Peer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.benchmarks.workload import Told
+    from tests.benchmarks.workload import RunData
 
 
 class Tables:
@@ -23,7 +23,7 @@ class Tables:
         self._database, self._url = database, url
         self._run_id, self._seq, self._number = "", 0, 0
 
-    def begin(self, run: Told) -> None:
+    def begin(self, run: RunData) -> None:
         self._run_id, self._seq, self._number = run.run_id, 0, self._number + 1
         row = {"number": self._number, "run_id": run.run_id, "status": "running"}
         self._database["runs"].insert(row, pk="number")
