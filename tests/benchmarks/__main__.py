@@ -1,8 +1,8 @@
-"""Measures runreel beside the bare drivers and beside peers: ``python -m tests.benchmarks``.
+"""Benchmarks of runreel, the bare drivers and peers: ``python -m tests.benchmarks``.
 
 Nothing here is a test: machines differ, and the same one differs from minute to minute. What is
-compared is measured in turn, round by round, and the median round is told. Peers are measured where
-they are installed: ``pip install -e '.[peers]'``.
+compared is measured in turn, round by round, and the median round is reported. Peers are measured
+if they are installed: ``pip install -e '.[peers]'``.
 """
 
 from __future__ import annotations

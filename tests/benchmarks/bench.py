@@ -107,11 +107,11 @@ class Bench:
         return str(server.get_uri())
 
     def say(self, text: str) -> None:
-        """Tell whoever waits how far it has come."""
+        """Report progress."""
         sys.stderr.write(f"{text}\n")
 
     def long_list(self, database: str) -> Reel:
-        """A log of many runs, which whoever asks for it shares."""
+        """A log of many runs, shared by all callers."""
         if database not in self._lists:
             self.say(f"  fills a log on {database} with {self.sizes.runs:,} runs")
             reel = self._stack.enter_context(self.log(database, "normal"))

@@ -1,4 +1,4 @@
-"""Many streams at once: threads and tasks that share commits, beside a commit for each event."""
+"""Many streams at once: shared commits of threads and tasks, compared with one commit per event."""
 
 from __future__ import annotations
 

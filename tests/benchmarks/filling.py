@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from runreel.api.reel import Reel
 
-# The runs of a log began within so many days before this moment.
+# The runs of a log started within DAYS before this time.
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 DAYS = 180
 TEAMS = 500
@@ -38,7 +38,7 @@ _AT_ONCE = 2_000
 
 
 def streams(reel: Reel, events: int, *, projected: bool = True) -> int:
-    """Fill a log with runs of 40 pieces, at least so many events; how many it has then.
+    """Fill a log with runs of 40 deltas, at least ``events`` events; returns their number.
 
     Without ``projected`` nothing but the log itself is filled.
     """
@@ -56,7 +56,7 @@ def streams(reel: Reel, events: int, *, projected: bool = True) -> int:
 
 
 def long_run(reel: Reel, events: int) -> str:
-    """Fill a log with one run that says so many pieces of answers; its id."""
+    """Fill a log with one run of ``events`` partial messages; returns its id."""
     run_id, reader = workload.run_id(0), reader_of(workload.SOURCE)
     opened = EventInput(NOTE, OPENED, None, {"source": workload.SOURCE, "via": "benchmark"})
     values = workload.partials(0, _TEXTS * workload.DELTAS)
@@ -135,7 +135,7 @@ def _drafts(run_id: str, entries: Iterable[EventInput]) -> Iterator[EventRow]:
 
 
 def _short(number: int, runs: int) -> list[EventRow]:
-    """The rows of a run that somebody asked for its end only."""
+    """The rows of a run without stream events."""
     dice = random.Random(number)  # noqa: S311 - made up
     identity = {
         "assistant_id": f"asst-{dice.randrange(ASSISTANTS)}",

@@ -37,13 +37,13 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 
 def run(bench: Bench) -> Section:
-    """Small logs beside great ones."""
+    """Small logs compared with large ones."""
     section = Section("Growth")
     sizes = bench.sizes
     for database in DATABASES:
         section.rows.append(_appends(bench, database))
     bench.say(f"  whole passes over {sizes.passed:,} events")
-    # What memory is needed is the same whoever else is at work.
+    # Memory use does not depend on concurrent work.
     with ThreadPoolExecutor(2) as pool:
         work: list[Callable[[], list[Row]]] = [
             *(partial(_passes, bench, database) for database in DATABASES),
@@ -138,6 +138,6 @@ def _row(work: str, large: int, small: int, bench: Bench) -> Row:
 def _peak(reel: Reel, *words: str) -> int:
     """The most memory that a command held at once, in bytes."""
     begin = ("-I", "-S", "-c", _PEAK, sys.executable, "-m", "runreel")
-    # Linux tells kilobytes, macOS bytes.
+    # Kilobytes on Linux, bytes on macOS.
     peak = int(command(*begin, *words, url=raw.url_of(reel)))
     return peak * (1 if sys.platform == "darwin" else 1_024)

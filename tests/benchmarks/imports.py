@@ -1,4 +1,4 @@
-"""Recorded traffic into a log at once, beside the driver with the finished rows, and peers."""
+"""Imports of recorded traffic, compared with the driver inserting finished rows, and with peers."""
 
 from __future__ import annotations
 

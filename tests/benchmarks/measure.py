@@ -1,4 +1,4 @@
-"""How things are timed: in turn, round by round, and told by the median round."""
+"""Timing: works run in turn, round by round; results are those of the median round."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def whole(step: Callable[[], object], count: int = 1) -> Sample:
 
 
 def brief(step: Callable[[], object], tries: int = 20) -> Sample:
-    """Do ``step``, which is short, so many times: what it took in the median try."""
+    """Run the short ``step`` ``tries`` times; returns the median."""
     return Sample(statistics.median(each(lambda _: step(), range(tries)).waits), 1)
 
 
@@ -65,7 +65,7 @@ def interleaved(rounds: int, works: Mapping[str, Callable[[], Sample]]) -> dict[
 def alternating(
     rounds: int, works: Mapping[str, Callable[[], object]], tries: int = 20
 ) -> dict[str, list[Sample]]:
-    """Short works in turn, so many times a round: what each took in the median try.
+    """Run short works in turn, ``tries`` times a round; returns the medians.
 
     A server that is asked again at once answers sooner than one that was left alone for a moment,
     so neither work is done twice in a row.

@@ -131,6 +131,6 @@ def quicker(
     theirs: Sequence[Sample],
     goal: Goal | None = None,
 ) -> Row:
-    """The same of one thing, told by the time that it takes."""
+    """The same, with durations instead of rates."""
     times = (duration(measure.seconds(samples)) for samples in (ours, theirs))
     return Row(work, next(times), baseline, next(times), measure.ratio(ours, theirs), goal)

@@ -65,7 +65,7 @@ def insert(url: str, table: str = "raw_events", width: int = len(COLUMNS)) -> st
 
 
 def insert_many(connection: Any, statement: str, rows: Sequence[Any], at_once: int = 1_000) -> None:
-    """Insert rows, so many per commit."""
+    """Insert rows, ``at_once`` per commit."""
     cursor = connection.cursor()
     for start in range(0, len(rows), at_once):
         cursor.execute("BEGIN")

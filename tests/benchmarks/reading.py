@@ -1,4 +1,4 @@
-"""Pages of a long list of runs, by every filter, beside the driver's own indexed queries."""
+"""Pages of a long list of runs, by every filter, compared with the driver's own indexed queries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The projections made anew from the log, beside the driver that reads and decodes its rows."""
+"""Rebuilding projections, compared with the driver reading and decoding the same rows."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _TRIPS = 100
 
 
 def run(bench: Bench) -> Section:
-    """One stream beside the bare driver, and whole runs beside peers."""
+    """One stream compared with the bare driver, and whole runs compared with peers."""
     section = Section("Recording")
     for database in DATABASES:
         for durability in DURABILITIES:

@@ -1,4 +1,4 @@
-"""Usage of many runs by day and by other groups, beside grouping the table of runs."""
+"""Usage of many runs by day and by other groups, compared with grouping the table of runs."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _commands(bench: Bench) -> list[Row]:
             for title, words in commands.items()
         }
         for work in works.values():
-            # Whatever is compiled or cached on first use.
+            # Warm up: compile and cache.
             work()
         found = measure.interleaved(bench.sizes.rounds, works)
     ours = found.pop(_HELP)

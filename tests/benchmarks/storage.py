@@ -26,7 +26,7 @@ _LIST = 50
 
 
 def run(bench: Bench) -> Section:
-    """Bytes of a run, one run back and the latest of them, beside the driver and peers."""
+    """Bytes of a run, reads of one run and of the latest, compared with the driver and peers."""
     section = Section("Storage, and reading back")
     for database in DATABASES:
         section.rows += _Stores(bench, database).rows()

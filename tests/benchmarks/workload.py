@@ -1,4 +1,4 @@
-"""Made-up runs, as the service of the Assistants tells them, live and as files."""
+"""Generated runs of the Assistants service, live and as files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORDS = ["ответ", "на", "вопрос", "модель", "считает"
 
 
 class RunData(NamedTuple):
-    """A run as its service tells it: kinds and JSON values in order, and its whole text."""
+    """A run from its service: kinds and JSON values in order, and its whole text."""
 
     run_id: str
     events: list[tuple[str, Any]]
@@ -36,7 +36,7 @@ def run_id(number: int) -> str:
 
 
 def fresh_id() -> str:
-    """An id that nobody has."""
+    """An unused id."""
     return f"fvt{uuid.uuid4().hex[:17]}"
 
 

@@ -102,7 +102,7 @@ class Peer:
                 kept = store.read(run.run_id)
         except metadata.PackageNotFoundError:
             return "not installed"
-        except Exception as error:  # noqa: BLE001 - whatever it is, the others can be measured
+        except Exception as error:  # noqa: BLE001 - the other peers can still be measured
             return f"does not work here: {type(error).__name__}"
         return None if kept >= len(run.events) else f"lost {len(run.events) - kept} events of a run"
 
