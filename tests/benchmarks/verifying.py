@@ -1,4 +1,4 @@
-"""``verify`` compared with the bare driver, which reads the same rows in order and hashes their columns.
+"""``verify`` compared with the bare driver, which reads the same rows and hashes their columns.
 
 The driver checks nothing: neither the file nor the schema, no projections, and nothing of what
 payloads mean.
