@@ -77,7 +77,7 @@ def _unpaced(bench: Bench, reel: Reel, database: str, durability: str) -> Iterat
     for kind in ("tasks", "threads"):
         work = f"{bench.sizes.streams} {kind}, {database} `{durability}`"
         goal = _GOALS.get((kind, database, durability))
-        yield faster(work, found[kind], "a commit for each", found["alone"], goal)
+        yield faster(work, found[kind], "one commit per event", found["alone"], goal)
 
 
 def _paced(bench: Bench, reel: Reel, database: str, durability: str) -> Iterator[Row]:
@@ -94,7 +94,7 @@ def _paced(bench: Bench, reel: Reel, database: str, durability: str) -> Iterator
     yield Row(
         f"{bench.sizes.paced_streams} tasks at pace, {database} `{durability}`",
         latency(grouped),
-        "a commit for each",
+        "one commit per event",
         latency(alone),
         measure.wait(alone, 0.99) / measure.wait(grouped, 0.99),
     )

@@ -135,7 +135,7 @@ def _round_trips(bench: Bench) -> Row:
 def _peer_rows(bench: Bench, peer: Peer) -> Iterator[Row]:
     data = [workload.run_data(number) for number in range(bench.sizes.peer_runs)]
     for durability in peer.durabilities:
-        what = "whole runs" if peer.keeps else "ends of runs"
+        what = "whole runs" if peer.keeps else "final events only"
         work = f"{what}, {peer.database} `{durability}`"
         if (missing := peer.missing(bench)) is not None:
             yield Row(work, "", peer.name, missing)

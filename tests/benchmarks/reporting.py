@@ -43,7 +43,7 @@ _REPORTS = (
     _Report("by model", ("model",), "model", _FAST),
     _Report("by status", ("status",), "status", _FAST),
     _Report("by day and model", ("day", "model"), "day, model", _FAST),
-    _Report("by model, all of them", ("model",), "model", _FAST, whole=True),
+    _Report("by model, all time", ("model",), "model", _FAST, whole=True),
 )
 
 

@@ -27,7 +27,7 @@ _LIST = 50
 
 def run(bench: Bench) -> Section:
     """Bytes of a run, reads of one run and of the latest, compared with the driver and peers."""
-    section = Section("Storage, and reading back")
+    section = Section("Storage and reads")
     for database in DATABASES:
         section.rows += _Stores(bench, database).rows()
     section.note(
@@ -43,7 +43,7 @@ def run(bench: Bench) -> Section:
         " by itself."
     )
     section.note(
-        "**One run back**: read all its events as JSON values, in order. The driver reads"
+        "**Read one run**: all its events as JSON values, in order. The driver reads"
         " runreel's rows and reconstructs the text; peers read what they have stored."
     )
     section.note(
@@ -76,7 +76,7 @@ class _Stores:
             name = self._runs[len(self._runs) // 2].run_id
             rows = self._bytes(size)
             bare = partial(_bare, connection, raw.url_of(reel), name)
-            rows += self._read("one run back", ours, lambda one: one.read(name), bare)
+            rows += self._read("read one run", ours, lambda one: one.read(name), bare)
             rows += self._read(f"the latest {_LIST}", ours, lambda one: one.latest(_LIST), None)
         return rows
 
@@ -125,7 +125,7 @@ class _Stores:
 
 
 def _title(peer: Peer) -> str:
-    return peer.title if peer.keeps else f"{peer.title}, ends alone"
+    return peer.title if peer.keeps else f"{peer.title}, final events only"
 
 
 def _size(store: Store, runs: list[RunData]) -> float:
