@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
     from runreel.reel import Reel
 
-NOW = time.time_ns() // 1000
 HOUR = 3_600_000_000
 
 
-def checks(reel: Reel, now: int = NOW) -> dict[str, Check]:
-    found = examine(reel.db, now=now)
+def now() -> int:
+    return time.time_ns() // 1000
+
+
+def checks(reel: Reel, at: int | None = None) -> dict[str, Check]:
+    found = examine(reel.db, now=now() if at is None else at)
     assert found.reached
     told = {check.name: check for check in found.checks}
     assert len(told) == len(found.checks)
@@ -105,13 +108,13 @@ def test_a_dropped_trigger_is_found(told: Reel, backend: str) -> None:
 def test_rows_of_the_future_and_steps_back_are_found(told: Reel) -> None:
     forging.unguard(told)
     logs.execute(
-        told, "UPDATE events SET at = ? WHERE run_id = 'run-done' AND seq = 8", (NOW + HOUR,)
+        told, "UPDATE events SET at = ? WHERE run_id = 'run-done' AND seq = 8", (now() + HOUR,)
     )
     assert worst(told) == {"guards": BAD, "future": WARN}
     assert "run-done, row 8" in checks(told)["future"].found
-    assert checks(told, NOW + HOUR)["future"].verdict == OK
+    assert checks(told, now() + HOUR)["future"].verdict == OK
     logs.execute(
-        told, "UPDATE events SET at = ? WHERE run_id = 'run-failed' AND seq = 2", (NOW - HOUR,)
+        told, "UPDATE events SET at = ? WHERE run_id = 'run-failed' AND seq = 2", (now() - HOUR,)
     )
     found = checks(told)["clock"]
     assert (found.verdict, "run-failed, row 2" in found.found) == (WARN, True)
@@ -125,7 +128,7 @@ def test_a_stuck_recording_is_found(told: Reel, monkeypatch: pytest.MonkeyPatch)
     assert "runreel recover" in (found.advice or "")
     monkeypatch.setattr("runreel.process.socket.gethostname", lambda: "elsewhere")
     assert checks(told)["open recordings"].verdict == OK, "it may well live there"
-    assert checks(told, NOW + 25 * HOUR)["open recordings"].verdict == WARN
+    assert checks(told, now() + 25 * HOUR)["open recordings"].verdict == WARN
 
 
 def _dead(*_: int) -> None:
@@ -182,7 +185,7 @@ def test_a_database_that_cannot_be_reached_is_a_finding(tmp_path: Path) -> None:
         "postgresql://nobody:hush@127.0.0.1:1/log",
     ):
         database = Database(str(url))
-        found = examine(database, now=NOW)
+        found = examine(database, now=now())
         database.close()
         assert not found.reached
         assert found.is_bad
