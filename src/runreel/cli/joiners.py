@@ -61,8 +61,10 @@ def _means(text: str, place: int) -> bool:
     if not after.isprintable():
         return False
     before = text[max(0, place - NEAR) : place]
-    if text[place] == ZWJ and _BEFORE.search(before):
-        return _AFTER.match(after) is not None
+    emoji = _BEFORE.search(before)
+    if text[place] == ZWJ and emoji is not None:
+        # A code point that Unicode has not assigned yet is escaped.
+        return emoji[0][0].isprintable() and _AFTER.match(after) is not None
     end = len(before)
     while end and category(before[end - 1]) in ("Mn", "Mc"):
         end -= 1
