@@ -22,9 +22,7 @@ _MODEL = f"gpt://{_FOLDER}/yandexgpt/latest"
 _NUMBERS = {
     "title": "Numbers",
     "type": "object",
-    "properties": {
-        "numbers": {"title": "Numbers", "type": "array", "items": {"type": "integer"}},
-    },
+    "properties": {"numbers": {"title": "Numbers", "type": "array", "items": {"type": "integer"}}},
     "required": ["numbers"],
 }
 _TEMPERATURE = {"customCompletionOptions": {"temperature": 0.0}}
@@ -82,11 +80,8 @@ class _Recording:
             "content": _text(text),
             "status": "COMPLETED",
         }
-        if listed:
-            about = {"idx": 0, "request": {"threadId": self.thread}}
-            self.add("message", "ListMessages", message, **about)
-        else:
-            self.add("message", "CreateMessage", message)
+        about = {"idx": 0, "request": {"threadId": self.thread}} if listed else {}
+        self.add("message", "ListMessages" if listed else "CreateMessage", message, **about)
 
     def create(self, options: Line | None = None, *, stream: bool = False) -> None:
         request = {"assistantId": self.assistant_id, "threadId": self.thread} | (options or {})
@@ -123,9 +118,7 @@ class _Recording:
         return message | ({} if citations is None else {"citations": citations})
 
     def listen(self, partials: list[str], message: Line) -> None:
-        kinds: list[tuple[str, Line]] = [
-            ("PARTIAL_MESSAGE", {"partialMessage": _text(text)}) for text in partials
-        ]
+        kinds = [("PARTIAL_MESSAGE", {"partialMessage": _text(text)}) for text in partials]
         kinds.append(("DONE", {"completedMessage": message}))
         for n, (kind, content) in enumerate(kinds):
             cursor = {"currentEventIdx": str(n)} if n else {}
