@@ -260,7 +260,7 @@ def test_another_database_is_told_at_once(told: Reel, key: SigningKey, shelf: Pa
     with pytest.raises(BadCheckpoint, match="another database"):
         sign(told, key, shelf / "new.txt", previous=shelf / "checkpoint-000001.txt")
     logs.execute(told, "DELETE FROM runreel_meta WHERE key = 'database_id'")
-    with pytest.raises(LogError, match="lost its id"):
+    with pytest.raises(LogError, match="has no id"):
         found(told, key, shelf)
 
 

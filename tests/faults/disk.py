@@ -53,7 +53,7 @@ def fill(folder: str, number: int) -> str:
     logging.disable()
     path = Path(folder) / "log.db"
     pages = 24 if number % 2 else sqlite.WAL_CHECKPOINT_PAGES
-    often = mock.patch.object(sqlite, "CHECKPOINT_PAGES", pages)
+    often = mock.patch.object(sqlite, "WAL_CHECKPOINT_PAGES", pages)
     with often, runreel.open(path) as reel:
         with room(number * STEP):
             recording, told, error = _until_full(reel)

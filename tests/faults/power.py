@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 CARD = "4111-1111-1111-1111"
 # So few that a program of a few commits meets checkpoints in the middle of them.
-CHECKPOINT_PAGES = 24
+WAL_CHECKPOINT_PAGES = 24
 CUTS_PER_DIARY = 25
 
 
@@ -137,7 +137,7 @@ class Program:
 def diary(path: Path, durability: str, chance: random.Random, *, lies: bool = False) -> list[Entry]:
     """What two programs, one after the other, do to the disk with a log that is not there yet."""
     disk = Disk(lies=lies)
-    often = mock.patch.object(sqlite, "CHECKPOINT_PAGES", CHECKPOINT_PAGES)
+    often = mock.patch.object(sqlite, "WAL_CHECKPOINT_PAGES", WAL_CHECKPOINT_PAGES)
     with driven_by(disk.name), often:
         for name in ("first", "second"):
             with runreel.open(path, durability=durability) as reel:
