@@ -25,6 +25,8 @@ def checked(call: F) -> F:
     """
     names = tuple(inspect.signature(call).parameters)
     hints: dict[str, Any] = {}
+    # Parameters with types of values that are accepted whatever the value.
+    accepted_types: set[tuple[str, type]] = set()
 
     @wraps(call)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -32,12 +34,17 @@ def checked(call: F) -> F:
             # Resolved at the first call, because some types are imported lazily.
             hints.update(typing.get_type_hints(call))
         for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+            seen = (name, value.__class__)
+            if seen in accepted_types:
+                continue
             hint = hints.get(name, Any)
             if not _fits(value, hint):
                 accepted = _join_with_or(_alternatives(hint))
                 raise UsageError(
                     f"{call.__name__}({name}=…) takes {accepted}, not {_describe(value)}"
                 )
+            if isinstance(value, str) or not isinstance(value, Iterable):
+                accepted_types.add(seen)
         return call(*args, **kwargs)
 
     return typing.cast("F", wrapper)
