@@ -25,7 +25,7 @@ def checked(call: F) -> F:
     """
     names = tuple(inspect.signature(call).parameters)
     hints: dict[str, Any] = {}
-    # Parameters with types of values that are accepted whatever the value.
+    # Parameters with types of which every value is accepted.
     accepted_types: set[tuple[str, type]] = set()
 
     @wraps(call)
