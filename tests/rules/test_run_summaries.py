@@ -150,8 +150,9 @@ def test_a_copy_moves_on_by_itself():
     twin = state.copy()
     other(CONTEXT, metadata=RunMetadata(model="m", labels={"b": "2"}))(twin)
     noted("resumed", labels={"c": "3"})(twin)
-    assert (state.model, state.labels, state.last_seq) == (None, {"a": "1"}, 0)
-    assert (twin.model, twin.labels, twin.last_seq) == ("m", {"a": "1", "b": "2", "c": "3"}, 2)
+    assert (state.metadata.model, state.metadata.labels, state.last_seq) == (None, {"a": "1"}, 0)
+    assert (twin.metadata.model, twin.last_seq) == ("m", 2)
+    assert twin.metadata.labels == {"a": "1", "b": "2", "c": "3"}
 
 
 # -- What a list shows -----------------------------------------------------------------------------
@@ -239,12 +240,12 @@ def test_what_is_absent_changes_nothing(told, how, data):
     else:
         said = {"event": event} if data.draw(st.booleans()) else {"result": result}
         apply(state, RUN, NOON + 9, empty._replace(**said))
-    for name in ("message", "usage", "details", "labels", "model", "assistant_id", "created_at"):
+    for name in ("message", "usage", "details", "metadata"):
         assert getattr(state, name) == getattr(before, name), name
 
 
 def counted_out(told: RunSummary) -> list[Any]:
-    return [getattr(told, name) for name in told.__slots__ if name not in ("events", "last_seq")]
+    return [getattr(told, name) for name in told._fields if name not in ("events", "last_seq")]
 
 
 @SOME

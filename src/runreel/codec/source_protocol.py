@@ -51,10 +51,10 @@ START = ReadContext()
 
 
 class RunMetadata(NamedTuple):
-    """Metadata of the run reported by an event; None if not reported. Times are µs since the epoch.
+    """Metadata of a run, reported by one or all of its events; None if not reported.
 
-    ``response_id`` is the id by which the source continues the run; ``requested_at`` is the time of
-    the request to the model.
+    Times are µs since the epoch. ``response_id`` is the id by which the source continues the run;
+    ``requested_at`` is the time of the request to the model.
     """
 
     assistant_id: str | None = None
@@ -65,6 +65,14 @@ class RunMetadata(NamedTuple):
     labels: dict[str, str] | None = None
     response_id: str | None = None
     requested_at: int | None = None
+
+    def merge(self, later: RunMetadata) -> RunMetadata:
+        """Return this metadata with that of a later event; the first time of a request stays."""
+        merged = [old if new is None else new for old, new in zip(self, later, strict=True)]
+        return RunMetadata._make(merged)._replace(
+            labels={**(self.labels or {}), **(later.labels or {})} or None,
+            requested_at=later.requested_at if self.requested_at is None else self.requested_at,
+        )
 
 
 class Interpretation(NamedTuple):

@@ -75,6 +75,10 @@ class RunSummary(NamedTuple):
         return state_of(self.status, self.recording, stale=self.stale)
 
 
+# The last fields: columns of ``runs`` that are metadata of the run and are stored as they are.
+PLAIN_COLUMNS = RunSummary._fields[RunSummary._fields.index("first_text_at") + 1 :]
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Page(Generic[T]):
     """Items in order; ``next`` is the cursor of the next page, None on the last page."""

@@ -33,6 +33,11 @@ def from_micros(value: int) -> datetime:
         return _LAST if value > 0 else _FIRST
 
 
+def maybe_from_micros(value: int | None) -> datetime | None:
+    """Convert µs since the epoch as ``from_micros``; None stays None."""
+    return None if value is None else from_micros(value)
+
+
 def micros(value: Any) -> int | None:
     """Convert an RFC 3339 time, or a number of s or ms, to µs since the epoch; else None.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.codec import token_counts
 from runreel.codec.plain_json import as_list, as_object
+from runreel.codec.source_protocol import RunMetadata
 from runreel.model.events import (
     CLOSED,
     INTERRUPTED,
@@ -29,7 +30,7 @@ from runreel.model.timestamps import micros
 from runreel.projection.run_state import IMPORT, LINES, PLAIN, RunState
 
 if TYPE_CHECKING:
-    from runreel.codec.source_protocol import Interpretation, RunMetadata
+    from runreel.codec.source_protocol import Interpretation
     from runreel.codec.token_counts import Tally
     from runreel.model.messages import PartialMessage
     from runreel.model.results import RunResult, RunStreamEvent
@@ -108,13 +109,7 @@ def apply_note(state: RunState, type_: str | None, at: int, value: Any) -> bool:
             state.source = str(value.get("source") or "")
             by_lines = value.get("via") == LINES and state.source == PLAIN
             state.started_at, state.has_start_time = at, state.has_live_clock and not by_lines
-            state.requested_at = micros(value.get("requested_at"))
-        labels = value.get("labels")
-        if isinstance(labels, dict):
-            state.labels = state.labels | labels
-        for name in ("assistant_id", "thread_id", "model"):
-            if value.get(name):
-                setattr(state, name, str(value[name]))
+        state.metadata = state.metadata.merge(_metadata_of_note(type_, value))
     elif type_ in (CLOSED, INTERRUPTED):
         state.recording = type_
     elif type_ == NOT_UNDERSTOOD:
@@ -122,25 +117,20 @@ def apply_note(state: RunState, type_: str | None, at: int, value: Any) -> bool:
     return True
 
 
+def _metadata_of_note(type_: str, value: dict[str, Any]) -> RunMetadata:
+    names = ("assistant_id", "thread_id", "model")
+    texts: dict[str, Any] = {name: str(value[name]) for name in names if value.get(name)}
+    labels = value.get("labels")
+    return RunMetadata(
+        **texts,
+        labels=labels if isinstance(labels, dict) else None,
+        requested_at=micros(value.get("requested_at")) if type_ == OPENED else None,
+    )
+
+
 def _apply_metadata(state: RunState, metadata: RunMetadata) -> bool:
-    changed = False
-    for name in ("assistant_id", "thread_id", "created_by", "model", "response_id"):
-        value = getattr(metadata, name)
-        if value is not None and value != getattr(state, name):
-            setattr(state, name, value)
-            changed = True
-    if metadata.labels and metadata.labels.items() - state.labels.items():
-        state.labels = state.labels | metadata.labels
-        changed = True
-    if metadata.requested_at is not None and state.requested_at is None:
-        state.requested_at = metadata.requested_at
-        changed = True
-    if metadata.created_at is not None and metadata.created_at != state.created_at:
-        state.created_at = metadata.created_at
-        changed = True
-    if metadata.created_at is not None:
-        changed |= _set_start_time(state, metadata.created_at)
-    return changed
+    before, state.metadata = state.metadata, state.metadata.merge(metadata)
+    return _set_start_time(state, metadata.created_at) or state.metadata != before
 
 
 def _own_time(state: RunState, interpretation: Interpretation) -> int | None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from runreel.model.events import (
-    OPEN,
-)
+from runreel.codec.source_protocol import RunMetadata
+from runreel.model.events import OPEN
 from runreel.model.results import RunResult
-from runreel.model.runs import RunError, RunSummary
+from runreel.model.runs import PLAIN_COLUMNS, RunError, RunSummary
 from runreel.model.status import RunStatus
-from runreel.model.timestamps import duration_ms, first_text_ms, from_micros
+from runreel.model.timestamps import duration_ms, first_text_ms, from_micros, maybe_from_micros
 
 if TYPE_CHECKING:
     from runreel.codec.token_counts import Tally
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 IMPORT = "import"
 LINES = "lines"
 PLAIN = "plain"
+_UNKNOWN = RunMetadata()
 
 
 @dataclass(slots=True)
@@ -31,7 +31,6 @@ class RunState:
     ``is_final_by_get``: Get has returned COMPLETED or FAILED. ``has_live_clock``: the times of the
     rows are the times of the events; false for imports, which use the source's own times.
     ``has_start_time``: ``started_at`` is when the run started, not when it was imported.
-    ``requested_at``: when the model was asked, from the recording program or the imported lines.
     ``adapter_memory`` belongs to the source adapter. ``has_projection``: the run has a row in the
     projections; a pruned run has one only for its usage.
 
@@ -51,29 +50,22 @@ class RunState:
     is_final_by_get: bool = False
     has_live_clock: bool = True
     has_start_time: bool = True
-    assistant_id: str | None = None
-    thread_id: str | None = None
-    created_by: str | None = None
-    model: str | None = None
-    labels: dict[str, str] = field(default_factory=dict)
-    created_at: int | None = None
+    metadata: RunMetadata = _UNKNOWN
     started_at: int = 0
     first_text_at: int | None = None
     finished_at: int | None = None
     events: int = 0
     last_seq: int = -1
     details: UsageDetails | None = None
-    response_id: str | None = None
     adapter_memory: Any = None
     has_projection: bool = True
     tally: Tally | None = None
     noted: frozenset[str] = frozenset()
     clocked: bool = False
-    requested_at: int | None = None
 
     def copy(self) -> RunState:
         """Return an independent copy."""
-        return RunState(*_columns(self))
+        return RunState(*_values(self))
 
     @property
     def result(self) -> RunResult:
@@ -87,34 +79,36 @@ class RunState:
         )
 
 
-_columns = attrgetter(*(column.name for column in fields(RunState)))
+_values = attrgetter(*(item.name for item in fields(RunState)))
 
 
 def summary(run_id: str, state: RunState) -> RunSummary:
     """Return the summary of the run, as lists show it."""
+    metadata = state.metadata
     failed = state.error is not None or state.error_code is not None
     return RunSummary(
         run_id=run_id,
         source=state.source,
         status=state.status,
         recording=state.recording,
-        assistant_id=state.assistant_id,
-        thread_id=state.thread_id,
-        model=state.model,
-        labels=dict(sorted(state.labels.items())),
-        created_by=state.created_by,
-        created_at=None if state.created_at is None else from_micros(state.created_at),
+        assistant_id=metadata.assistant_id,
+        thread_id=metadata.thread_id,
+        model=metadata.model,
+        labels=dict(sorted((metadata.labels or {}).items())),
+        created_by=metadata.created_by,
+        created_at=maybe_from_micros(metadata.created_at),
         started_at=from_micros(state.started_at),
-        finished_at=None if state.finished_at is None else from_micros(state.finished_at),
-        first_text_ms=first_text_ms(state.requested_at, state.first_text_at),
-        duration_ms=duration_ms(state.requested_at, state.started_at, state.finished_at),
+        finished_at=maybe_from_micros(state.finished_at),
+        first_text_ms=first_text_ms(metadata.requested_at, state.first_text_at),
+        duration_ms=duration_ms(metadata.requested_at, state.started_at, state.finished_at),
         error=RunError(state.error, state.error_code) if failed else None,
         tool_calls=state.tool_calls,
         usage=state.usage,
         events=state.events,
         last_seq=state.last_seq,
         usage_details=state.details,
-        response_id=state.response_id,
-        requested_at=None if state.requested_at is None else from_micros(state.requested_at),
-        first_text_at=None if state.first_text_at is None else from_micros(state.first_text_at),
+        response_id=metadata.response_id,
+        requested_at=maybe_from_micros(metadata.requested_at),
+        first_text_at=maybe_from_micros(state.first_text_at),
+        **{name: getattr(metadata, name) for name in PLAIN_COLUMNS},
     )

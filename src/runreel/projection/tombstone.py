@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec import json_text, plain_json
+from runreel.codec.source_protocol import RunMetadata
 from runreel.integrity import digest_chain
 from runreel.model.errors import BadValue
 from runreel.model.events import NOTE, PRUNED
@@ -17,16 +18,8 @@ from runreel.projection.run_state import RunState
 if TYPE_CHECKING:
     from runreel.model.events import EventRow
 
-# Columns that usage reports group by, other than labels. Times are µs.
-_KEPT = (
-    "assistant_id",
-    "thread_id",
-    "created_by",
-    "model",
-    "created_at",
-    "started_at",
-    "finished_at",
-)
+# Metadata that usage reports count and group by, other than labels.
+_KEPT = ("assistant_id", "thread_id", "created_by", "model", "created_at")
 
 
 class Tombstone(NamedTuple):
@@ -89,12 +82,14 @@ def state_from_tombstone(value: Any) -> RunState:
     )
     if kept is None:
         return state
-    for name in _KEPT:
-        setattr(state, name, kept[name])
-    # Missing in tombstones of earlier versions.
-    state.requested_at = kept.get("requested_at")
+    state.metadata = RunMetadata(
+        **{name: kept[name] for name in _KEPT},
+        labels=dict(kept["labels"]),
+        # Missing in tombstones of earlier versions.
+        requested_at=kept.get("requested_at"),
+    )
+    state.started_at, state.finished_at = kept["started_at"], kept["finished_at"]
     state.status = RunStatus.coerce(kept["status"])
-    state.labels = dict(kept["labels"])
     state.usage = plain_json.usage(kept["usage"])
     details = kept["usage_details"]
     state.details = None if details is None else UsageDetails(**details)
@@ -116,12 +111,14 @@ def pruned_message(row: EventRow) -> str:
 
 def _kept(state: RunState) -> dict[str, Any]:
     """Return the fields that usage reports count and group by, without any content."""
-    details = state.details
+    details, metadata = state.details, state.metadata
     return {
         "status": state.status.name,
-        **{name: getattr(state, name) for name in _KEPT},
-        "requested_at": state.requested_at,
-        "labels": state.labels,
+        **{name: getattr(metadata, name) for name in _KEPT},
+        "started_at": state.started_at,
+        "finished_at": state.finished_at,
+        "requested_at": metadata.requested_at,
+        "labels": metadata.labels or {},
         "usage": plain_json.usage_value(state.usage),
         "usage_details": None
         if details is None

@@ -46,7 +46,7 @@ def timeline(
             elif row.kind == STREAM_EVENT and row.seq >= start:
                 elapsed = row.elapsed if projector.state.has_live_clock else None
                 # Without a time of its own, the first event has the time of the run's creation.
-                first_time = projector.state.created_at if not timings else None
+                first_time = projector.state.metadata.created_at if not timings else None
                 time = None if interpretation is None else interpretation.time
                 timings.append(EventTiming(elapsed, session, row.at, time or first_time))
         if end < 0 and event_log.last_position(connection, run_id) < 0:

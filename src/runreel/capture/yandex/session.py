@@ -237,7 +237,7 @@ class Session:
         if self._context_stored:
             return
         self._context_stored = True
-        if self._context is None and self.store.state.model is None:
+        if self._context is None and self.store.state.metadata.model is None:
             assistant_id = self._assistant_id or self.run.assistant_id
             try:
                 assistant = await self.client.assistant(assistant_id, self.patience.ask)
