@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from runreel.importing.import_files import import_files
-from runreel.projection.run_mapper import COLUMNS as RUN_COLUMNS
+from runreel.model.columns import RUNS as RUN_COLUMNS
 from runreel.store.schema import tables
 from tests.benchmarks import measure, peers, raw, workload
 from tests.benchmarks.bench import DATABASES, DRIVERS

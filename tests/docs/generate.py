@@ -1,10 +1,10 @@
-"""Writes the generated parts of the documentation: ``python -m tests.docs.generate``."""
+"""Writes the generated pages and the module of column names: ``python -m tests.docs.generate``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.docs import cli_page, json_page, pictures, python_page, schema_page
+from tests.docs import cli_page, columns_file, json_page, pictures, python_page, schema_page
 from tests.docs.checkout import CHECKOUT
 
 if TYPE_CHECKING:
@@ -19,10 +19,12 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/schema.md": schema_page.render,
 }
 PICTURE = "pictures/terminal.svg"
+COLUMNS = CHECKOUT / "src/runreel/model/columns.py"
 
 
 def main() -> None:
-    """Write every page and picture."""
+    """Write everything that is generated."""
+    COLUMNS.write_text(columns_file.render(), encoding="utf-8")
     for name, render in {**PAGES, PICTURE: pictures.render}.items():
         path = DOCS / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,12 @@ import click
 import pytest
 
 from runreel.cli.main import root
+from runreel.codec.source_protocol import RunMetadata
+from runreel.model import columns
+from runreel.model.events import EventRow
+from runreel.model.runs import PLAIN_COLUMNS
 from runreel.store import database_url
-from tests.docs import generate, pictures, python_page
+from tests.docs import columns_file, generate, pictures, python_page
 from tests.docs.checkout import CHECKOUT
 from tests.docs.snippets import Runner, agree, blocks, commands
 
@@ -66,6 +70,15 @@ def _shell_lines(page: str) -> Iterator[str]:
 def test_a_generated_page_is_what_the_code_says(name: str) -> None:
     hint = "run python -m tests.docs.generate"
     assert (DOCS / name).read_text("utf-8") == generate.PAGES[name](), hint
+
+
+def test_the_columns_in_the_code_are_those_of_the_tables() -> None:
+    hint = "run python -m tests.docs.generate"
+    assert generate.COLUMNS.read_text("utf-8") == columns_file.render(), hint
+    assert EventRow._fields == columns.EVENTS
+    after = columns.RUNS.index("requested_at") + 1
+    assert columns.RUNS[after:] == PLAIN_COLUMNS
+    assert set(PLAIN_COLUMNS) <= set(RunMetadata._fields)
 
 
 def test_the_picture_says_what_the_commands_print() -> None:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from runreel.model import columns
 from runreel.model.selection import RunFilter, choose
 from runreel.model.status import RunStatus
 from runreel.model.timestamps import to_micros
-from runreel.projection.run_mapper import COLUMNS
 from runreel.store.database import Database
 from runreel.store.projections import run_queries, usage_queries, usage_rollup_check
-from runreel.store.projections.run_table import INDEXED
 from runreel.store.schema.tables import runs as runs_table
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ STALE = tuple(f"run-{number:08d}" for number in range(3, RUNS, 2_000))
 def row(number: int) -> dict[str, Any]:
     """A run that differs from others in all that a list is filtered by."""
     rare = number % 1_000
-    told = dict.fromkeys(COLUMNS)
+    told = dict.fromkeys(columns.RUNS)
     return told | {
         "run_id": f"run-{number:08d}",
         "source": "openai-chat" if rare == 1 else "plain",
@@ -71,9 +70,9 @@ def many(shared_url: str) -> Iterator[Database]:
     ]
     with database.writing() as connection:
         with connection.transaction():
-            marks = ", ".join("?" * len(COLUMNS))
+            marks = ", ".join("?" * len(columns.RUNS))
             connection.executemany(
-                f"INSERT INTO runs ({', '.join(COLUMNS)}) VALUES ({marks})",
+                f"INSERT INTO runs ({', '.join(columns.RUNS)}) VALUES ({marks})",
                 [list(one.values()) for one in rows],
             )
             connection.executemany("INSERT INTO run_labels VALUES (?, ?, ?, ?)", labels)
@@ -368,7 +367,7 @@ def test_a_response_is_found_by_its_index(many: Database) -> None:
 
 
 def test_the_columns_of_a_row_are_those_of_the_table() -> None:
-    assert tuple(column.name for column in runs_table.columns) == COLUMNS
+    assert tuple(column.name for column in runs_table.columns) == columns.RUNS
 
 
 def test_the_columns_that_indexes_have_are_known() -> None:
@@ -376,5 +375,5 @@ def test_the_columns_that_indexes_have_are_known() -> None:
     told = {column.name for index in runs_table.indexes for column in index.columns}
     for index in runs_table.indexes:
         where = str(index.dialect_options["sqlite"]["where"])
-        told |= {column for column in COLUMNS if column in where.split()}
-    assert told - {"run_id"} == set(INDEXED)
+        told |= {column for column in columns.RUNS if column in where.split()}
+    assert told - {"run_id"} == set(columns.INDEXED)

@@ -11,10 +11,10 @@ import pytest
 
 import runreel
 from runreel.importing.import_files import import_files
+from runreel.model.columns import RUNS
 from runreel.model.errors import LogError, ProjectionOutdated, RunNotFound
 from runreel.model.results import RunResult, RunStreamEvent, Usage
 from runreel.model.status import RunStatus, StreamEvent
-from runreel.projection.run_mapper import COLUMNS
 from runreel.store.projections import run_table
 from runreel.store.projections.usage_buckets import SUMS
 from runreel.store.schema import migrations
@@ -68,7 +68,7 @@ def own(db_url):
 def state_of(reel: Reel) -> tuple[Any, ...]:
     """Everything that the projections hold."""
     return (
-        logs.execute(reel, f"SELECT {', '.join(COLUMNS)} FROM runs ORDER BY run_id"),
+        logs.execute(reel, f"SELECT {', '.join(RUNS)} FROM runs ORDER BY run_id"),
         logs.execute(reel, "SELECT key, value, started_at, run_id FROM run_labels ORDER BY 4, 1"),
         logs.execute(
             reel, f"SELECT span, start, {SUMS} FROM usage_by_time GROUP BY 1, 2 ORDER BY 1, 2"
@@ -98,7 +98,7 @@ def falsify(value: Any, column: str) -> Any:
 TEXTS = {column.name for column in runs.columns if str(column.type) == "TEXT"}
 
 
-@pytest.mark.parametrize("column", [column for column in COLUMNS if column != "run_id"])
+@pytest.mark.parametrize("column", [column for column in RUNS if column != "run_id"])
 def test_a_falsified_column_is_named_with_both_values_and_mended(reel, truth, column):
     for run_id in (f"run-{n}" for n in range(len(SHAPES))):
         ((value,),) = logs.execute(reel, f"SELECT {column} FROM runs WHERE run_id = ?", (run_id,))
@@ -149,7 +149,7 @@ def test_a_deleted_row_is_named_and_mended(reel, truth):
 
 
 def test_a_row_without_a_log_is_named_and_removed(reel, truth):
-    columns = ", ".join(COLUMNS[1:])
+    columns = ", ".join(RUNS[1:])
     logs.execute(
         reel,
         f"INSERT INTO runs (run_id, {columns}) SELECT 'stray', {columns} FROM runs"

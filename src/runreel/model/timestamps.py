@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, overload
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -18,24 +18,34 @@ _FIRST_MS, _LAST_MS = 10**11, 10**14
 _leap_second = re.compile(r"([0-9T:-]+:)60(?:\.[0-9]+)?(Z|[+-][0-9:]+)?").fullmatch
 
 
-def to_micros(moment: datetime) -> int:
-    """Convert a time to µs since the epoch; a naive time is taken as UTC."""
+@overload
+def to_micros(moment: datetime) -> int: ...
+@overload
+def to_micros(moment: None) -> None: ...
+def to_micros(moment: datetime | None) -> int | None:
+    """Convert a time to µs since the epoch; a naive time is taken as UTC, and None stays None."""
+    if moment is None:
+        return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - EPOCH) // _MICROSECOND
 
 
-def from_micros(value: int) -> datetime:
-    """Convert µs since the epoch to an aware UTC time, clamped to the range of datetime."""
+@overload
+def from_micros(value: int) -> datetime: ...
+@overload
+def from_micros(value: None) -> None: ...
+def from_micros(value: int | None) -> datetime | None:
+    """Convert µs since the epoch to an aware UTC time; None stays None.
+
+    Times outside the range of datetime become the first or the last one in it.
+    """
+    if value is None:
+        return None
     try:
         return EPOCH + timedelta(0, 0, value)
     except OverflowError:
         return _LAST if value > 0 else _FIRST
-
-
-def maybe_from_micros(value: int | None) -> datetime | None:
-    """Convert µs since the epoch as ``from_micros``; None stays None."""
-    return None if value is None else from_micros(value)
 
 
 def micros(value: Any) -> int | None:

@@ -12,31 +12,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from runreel.codec import json_text, plain_json, text_delta
+from runreel.model.columns import RUNS
 from runreel.model.errors import BadValue, LogError, UsageError
 from runreel.model.results import RunResult, UsageDetails
 from runreel.model.results import usage as usage_of
-from runreel.model.runs import RunError, RunSummary
+from runreel.model.runs import PLAIN_COLUMNS, RunError, RunSummary
 from runreel.model.status import RunStatus
 from runreel.model.timestamps import duration_ms, first_text_ms, from_micros, to_micros
 from runreel.sources import reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime
 
 # Key, value, and when the run started, in µs.
 Label = tuple[str, str, int]
 
-# In the order of the table. Listed here because reading them from the table imports SQLAlchemy.
-COLUMNS = (
-    *("run_id", "source", "status", "recording", "assistant_id", "thread_id", "created_by"),
-    *("model", "labels", "error", "error_code", "tool_calls", "created_at", "started_at"),
-    *("first_text_at", "finished_at", "input_text_tokens", "completion_tokens", "total_tokens"),
-    *("cached_tokens", "reasoning_tokens", "response_id", "events", "result", "projected_seq"),
-    "requested_at",
-)
 # Without the result, which can be long.
-SUMMARY = tuple(column for column in COLUMNS if column != "result")
+SUMMARY = tuple(column for column in RUNS if column != "result")
 _SHAPE = reader_of("plain")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _STATUSES = dict(RunStatus.__members__)
@@ -76,7 +68,7 @@ def differing_columns(
     compressed = stored["result"]
     same = _same_result(compressed, _result_payload(projected))
     expected_row = _row(projected, compressed if same else encode_result(projected))
-    for column, value, expected in zip(COLUMNS, stored.values(), expected_row, strict=True):
+    for column, value, expected in zip(RUNS, stored.values(), expected_row, strict=True):
         # SQLite may hold a number of another type that Python calls equal.
         if type(value) is not type(expected) or value != expected:
             yield column, value, expected
@@ -100,8 +92,8 @@ def to_dict(projected: RunProjection) -> dict[str, Any]:
 
 
 def as_dict(row: Sequence[Any]) -> dict[str, Any]:
-    """Return the values of a row of ``COLUMNS`` by column name."""
-    return dict(zip(COLUMNS, row, strict=True))
+    """Return the values of a row of ``RUNS`` by column name."""
+    return dict(zip(RUNS, row, strict=True))
 
 
 def _row(projected: RunProjection, result: bytes) -> tuple[Any, ...]:
@@ -123,10 +115,10 @@ def _row(projected: RunProjection, result: bytes) -> tuple[Any, ...]:
         if summary.error is None or summary.error.code is None
         else json_text.dumps(summary.error.code),
         None if calls is None else json_text.dumps(calls),
-        _micros(summary.created_at),
+        to_micros(summary.created_at),
         to_micros(summary.started_at),
-        _micros(summary.first_text_at),
-        _micros(summary.finished_at),
+        to_micros(summary.first_text_at),
+        to_micros(summary.finished_at),
         usage and usage.input_text_tokens,
         usage and usage.completion_tokens,
         usage and usage.total_tokens,
@@ -136,8 +128,13 @@ def _row(projected: RunProjection, result: bytes) -> tuple[Any, ...]:
         summary.events,
         result,
         summary.last_seq,
-        _micros(summary.requested_at),
+        to_micros(summary.requested_at),
+        *[_plain(getattr(summary, name)) for name in PLAIN_COLUMNS],
     )
+
+
+def _plain(value: object) -> object:
+    return clean_text(value) if isinstance(value, str) else value
 
 
 def clean_text(text: str | None) -> str | None:
@@ -190,6 +187,7 @@ def row_to_summary(row: Sequence[Any]) -> RunSummary:
         events,
         last_seq,
         requested_at,
+        *plain,
     ) = row
     try:
         labels = {} if labels is None else _labels(labels)
@@ -209,9 +207,9 @@ def row_to_summary(row: Sequence[Any]) -> RunSummary:
             model,
             labels,
             created_by,
-            None if created_at is None else from_micros(created_at),
+            from_micros(created_at),
             from_micros(started_at),
-            None if finished_at is None else from_micros(finished_at),
+            from_micros(finished_at),
             first_text_ms(requested_at, text_at),
             duration_ms(requested_at, started_at, finished_at),
             None if error is None and code is None else RunError(error, code),
@@ -222,8 +220,9 @@ def row_to_summary(row: Sequence[Any]) -> RunSummary:
             None if cached is None and reasoning is None else UsageDetails(cached, reasoning),
             response_id,
             False,
-            None if requested_at is None else from_micros(requested_at),
-            None if text_at is None else from_micros(text_at),
+            from_micros(requested_at),
+            from_micros(text_at),
+            *plain,
         )
     )
 
@@ -293,7 +292,3 @@ def _damaged(run_id: str) -> LogError:
         f"the projection of run {run_id} is damaged",
         hint=f"`runreel rebuild {run_id}` rebuilds it from the event log.",
     )
-
-
-def _micros(time: datetime | None) -> int | None:
-    return None if time is None else to_micros(time)

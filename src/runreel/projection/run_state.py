@@ -11,7 +11,7 @@ from runreel.model.events import OPEN
 from runreel.model.results import RunResult
 from runreel.model.runs import PLAIN_COLUMNS, RunError, RunSummary
 from runreel.model.status import RunStatus
-from runreel.model.timestamps import duration_ms, first_text_ms, from_micros, maybe_from_micros
+from runreel.model.timestamps import duration_ms, first_text_ms, from_micros
 
 if TYPE_CHECKING:
     from runreel.codec.token_counts import Tally
@@ -96,9 +96,9 @@ def summary(run_id: str, state: RunState) -> RunSummary:
         model=metadata.model,
         labels=dict(sorted((metadata.labels or {}).items())),
         created_by=metadata.created_by,
-        created_at=maybe_from_micros(metadata.created_at),
+        created_at=from_micros(metadata.created_at),
         started_at=from_micros(state.started_at),
-        finished_at=maybe_from_micros(state.finished_at),
+        finished_at=from_micros(state.finished_at),
         first_text_ms=first_text_ms(metadata.requested_at, state.first_text_at),
         duration_ms=duration_ms(metadata.requested_at, state.started_at, state.finished_at),
         error=RunError(state.error, state.error_code) if failed else None,
@@ -108,7 +108,7 @@ def summary(run_id: str, state: RunState) -> RunSummary:
         last_seq=state.last_seq,
         usage_details=state.details,
         response_id=metadata.response_id,
-        requested_at=maybe_from_micros(metadata.requested_at),
-        first_text_at=maybe_from_micros(state.first_text_at),
+        requested_at=from_micros(metadata.requested_at),
+        first_text_at=from_micros(state.first_text_at),
         **{name: getattr(metadata, name) for name in PLAIN_COLUMNS},
     )

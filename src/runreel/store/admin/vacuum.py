@@ -6,13 +6,15 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runreel.model.columns import PROJECTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from runreel.store.connection import Connection
 
-_TABLES = ("events", "runs", "run_labels", "usage_by_time", "usage_by_value")
+_TABLES = ("events", *PROJECTIONS)
 _WAL = (
     "the write-ahead log next to the file has old pages while a reader uses them: end what reads"
     " the log, and run this again"

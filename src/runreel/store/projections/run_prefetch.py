@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.projection.run_mapper import COLUMNS, as_dict, sort_labels
+from runreel.model.columns import RUNS
+from runreel.projection.run_mapper import as_dict, sort_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
 
 _PAGE = 50
-_ROWS = f"SELECT {', '.join(COLUMNS)} FROM runs WHERE run_id"
+_ROWS = f"SELECT {', '.join(RUNS)} FROM runs WHERE run_id"
 _LABELS = "SELECT run_id, key, value, started_at FROM run_labels WHERE run_id"
-_ID = COLUMNS.index("run_id")
+_ID = RUNS.index("run_id")
 
 
 class StoredProjection(NamedTuple):

@@ -7,7 +7,8 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from runreel.projection.run_mapper import COLUMNS, SUMMARY, label_rows, row_to_summary, to_dict
+from runreel.model.columns import INDEXED, RUN_LABELS, RUNS
+from runreel.projection.run_mapper import SUMMARY, label_rows, row_to_summary, to_dict
 from runreel.store.projections import usage_rollups
 from runreel.store.projections.usage_buckets import UsageContribution
 
@@ -19,14 +20,8 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
     from runreel.store.projections.usage_buckets import ContributionChange
 
-_LIST = ", ".join(COLUMNS)
-
 # Writing an indexed column moves a row in its index, so it is written only if it changed.
-INDEXED = (
-    *("source", "status", "recording", "assistant_id", "thread_id", "model", "error", "error_code"),
-    *("started_at", "total_tokens", "response_id"),
-)
-_FREE = tuple(column for column in COLUMNS[1:] if column not in INDEXED)
+_FREE = tuple(column for column in RUNS[1:] if column not in INDEXED)
 # The columns of a current row that are needed to replace it.
 _KNOWN = tuple(
     dict.fromkeys(("run_id", "projected_seq", "labels", *UsageContribution._fields, *INDEXED))
@@ -34,7 +29,10 @@ _KNOWN = tuple(
 _CURRENT = f"SELECT {', '.join(_KNOWN)} FROM runs WHERE run_id "
 _CURRENT_ONE = f"{_CURRENT}= ?"
 _counted = itemgetter(*UsageContribution._fields)
-_INSERT = f"INSERT INTO runs ({_LIST}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_INSERT = f"INSERT INTO runs ({', '.join(RUNS)}) VALUES ({', '.join('?' * len(RUNS))})"
+_INSERT_LABEL = (
+    f"INSERT INTO run_labels ({', '.join(RUN_LABELS)}) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
 
 
 def save(connection: Connection, *projected: RunProjection, force: bool = False) -> None:
@@ -107,8 +105,7 @@ def _update(changed: tuple[str, ...]) -> str:
 def _save_labels(connection: Connection, labels: list[Label], run_id: str, *, is_new: bool) -> None:
     if not is_new:
         connection.execute("DELETE FROM run_labels WHERE run_id = ?", (run_id,))
-    sql = "INSERT INTO run_labels (key, value, started_at, run_id) VALUES (?, ?, ?, ?)"
-    _execute(connection, f"{sql} ON CONFLICT DO NOTHING", [(*label, run_id) for label in labels])
+    _execute(connection, _INSERT_LABEL, [(*label, run_id) for label in labels])
 
 
 def _execute(connection: Connection, sql: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from runreel.projection.run_mapper import COLUMNS
+from runreel.model.columns import RUN_LABELS, RUNS
 from runreel.store.projections import usage_rollup_check, usage_rollups
 from runreel.store.projections.usage_buckets import UsageContribution
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = {
     "staged_ids": ("run_id",),
-    "staged_runs": COLUMNS,
-    "staged_labels": ("key", "value", "started_at", "run_id"),
+    "staged_runs": RUNS,
+    "staged_labels": RUN_LABELS,
 }
 _LIKE = {"staged_ids": "runs", "staged_runs": "runs", "staged_labels": "run_labels"}
 _IS_STAGED = "run_id IN (SELECT run_id FROM staged_ids)"

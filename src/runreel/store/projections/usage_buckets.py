@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from runreel.model.columns import USAGE_BY_TIME
 from runreel.model.timestamps import from_micros
 
 # Spans in quarters of an hour: the days of every time zone start on a quarter.
@@ -19,10 +20,7 @@ _NAMES = {QUARTER: "quarter", HOUR: "hour", DAY: "day"}
 # never do.
 TOKEN_LIMB = 1_000_000_000
 TOKENS = ("input_text_tokens", "completion_tokens", "total_tokens")
-COUNTS = (
-    *("runs", "known", "input_high", "input_low"),
-    *("completion_high", "completion_low", "total_high", "total_low"),
-)
+COUNTS = USAGE_BY_TIME[USAGE_BY_TIME.index("slot") + 1 :]
 SUMS = ", ".join(f"sum({name})" for name in COUNTS)
 
 

@@ -111,9 +111,7 @@ def _rollup_statements(query: _Query) -> Iterator[Statement]:
     """
     run_filter = query.run_filter
     dimension = _dimension(query)
-    since, until = (
-        None if time is None else to_micros(time) for time in (run_filter.since, run_filter.until)
-    )
+    since, until = to_micros(run_filter.since), to_micros(run_filter.until)
     first = None if since is None else -(-since // MICROS)
     last = None if until is None else until // MICROS
     if dimension is None or (first is not None and last is not None and first >= last):

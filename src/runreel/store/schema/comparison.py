@@ -13,6 +13,7 @@ import sqlite3
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from runreel.model.columns import TABLES
 from runreel.store.replica import is_replica
 from runreel.store.schema import migrations as schema
 from runreel.store.schema import partitions
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
     from runreel.store.database_url import Url
 
-# Not read from ``schema.tables``, which imports SQLAlchemy.
-TABLES = ("events", "runs", "run_labels", "usage_by_time", "usage_by_value", "runreel_meta")
 VIEWS = ("transcript", "run_list")
 RELATIONS = (*TABLES, schema.VERSION_TABLE, *VIEWS)
 # Postgres only; SQLite's triggers contain their bodies.

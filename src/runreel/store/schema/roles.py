@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runreel.model.columns import PROJECTIONS
 from runreel.model.errors import UsageError
 from runreel.store.schema.comparison import FUNCTIONS, RELATIONS
 
-_PROJECTIONS = ("runs", "run_labels", "usage_by_time", "usage_by_value")
 # Postgres truncates longer names silently.
 _LONGEST = 63
 
@@ -35,7 +35,7 @@ def roles_sql(roles: Roles) -> str:
     if len(set(names)) < len(names):
         raise UsageError("two roles have the same name")
     tables = ", ".join(f"{home}.{name}" for name in RELATIONS)
-    events, projections = f"{home}.events", ", ".join(f"{home}.{name}" for name in _PROJECTIONS)
+    events, projections = f"{home}.events", ", ".join(f"{home}.{name}" for name in PROJECTIONS)
     writers = f"{recorder}, {redactor}"
     lines = [
         "-- To be run in the log's database by a superuser, and again after `runreel db upgrade`.",

@@ -166,6 +166,8 @@ usage_by_value = Table(
     **_compact,
 )
 
+PROJECTIONS = (runs, run_labels, usage_by_time, usage_by_value)
+
 meta = Table(
     "runreel_meta",
     metadata,

@@ -1,0 +1,49 @@
+"""The tables and their columns, made from ``store/schema/tables.py``.
+
+Do not edit: ``python -m tests.docs.generate`` writes this file.
+"""
+
+# fmt: off
+
+TABLES = (
+    "events", "runs", "run_labels", "usage_by_time", "usage_by_value", "runreel_meta",
+)
+# Computed from the log.
+PROJECTIONS = (
+    "runs", "run_labels", "usage_by_time", "usage_by_value",
+)
+
+EVENTS = (
+    "run_id", "seq", "kind", "type", "source_index", "at", "elapsed", "keep", "added", "payload",
+    "salt", "redacted", "digest",
+)
+
+RUNS = (
+    "run_id", "source", "status", "recording", "assistant_id", "thread_id", "created_by", "model",
+    "labels", "error", "error_code", "tool_calls", "created_at", "started_at", "first_text_at",
+    "finished_at", "input_text_tokens", "completion_tokens", "total_tokens", "cached_tokens",
+    "reasoning_tokens", "response_id", "events", "result", "projected_seq", "requested_at",
+)
+
+RUN_LABELS = (
+    "key", "value", "started_at", "run_id",
+)
+
+USAGE_BY_TIME = (
+    "span", "start", "slot", "runs", "known", "input_high", "input_low", "completion_high",
+    "completion_low", "total_high", "total_low",
+)
+
+USAGE_BY_VALUE = (
+    "dimension", "span", "start", "value", "named", "slot", "runs", "known", "input_high",
+    "input_low", "completion_high", "completion_low", "total_high", "total_low",
+)
+
+RUNREEL_META = (
+    "key", "value",
+)
+# In an index of `runs` or its condition.
+INDEXED = (
+    "source", "status", "recording", "assistant_id", "thread_id", "model", "error", "error_code",
+    "started_at", "total_tokens", "response_id",
+)

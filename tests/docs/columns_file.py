@@ -1,0 +1,47 @@
+"""The module of column names, made from the tables: short commands do not import SQLAlchemy."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import TYPE_CHECKING
+
+from runreel.store.schema import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlalchemy import Table
+
+HEAD = '''\
+"""The tables and their columns, made from ``store/schema/tables.py``.
+
+Do not edit: ``python -m tests.docs.generate`` writes this file.
+"""
+
+# fmt: off
+'''
+
+
+def render() -> str:
+    """The whole module."""
+    parts = [HEAD, _tuple("TABLES", tables.metadata.tables)]
+    parts += ["# Computed from the log."]
+    parts += [_tuple("PROJECTIONS", [table.name for table in tables.PROJECTIONS])]
+    for table in tables.metadata.tables.values():
+        parts += ["", _tuple(table.name.upper(), table.columns.keys())]
+    parts += ["# In an index of `runs` or its condition.", _tuple("INDEXED", _indexed(tables.runs))]
+    return "\n".join(parts) + "\n"
+
+
+def _indexed(table: Table) -> Iterator[str]:
+    used = set()
+    for index in table.indexes:
+        where = index.dialect_options["sqlite"]["where"]
+        used |= {*index.columns.keys(), *re.findall(r"\w+", "" if where is None else where.text)}
+    return (name for name in table.columns.keys() if name in used and name != "run_id")  # noqa: SIM118
+
+
+def _tuple(name: str, items: Iterable[str]) -> str:
+    text = textwrap.fill(" ".join(f'"{item}",' for item in items), 96)
+    return f"{name} = (\n{textwrap.indent(text, ' ' * 4)}\n)"
