@@ -5,36 +5,9 @@ from __future__ import annotations
 import click
 
 from runreel.cli import options
-from runreel.cli.render import terminal
+from runreel.cli.render import json_schemas, terminal
 
-NAMES = (
-    "runs",
-    "show",
-    "events",
-    "usage",
-    "rebuild",
-    "verify",
-    "recover",
-    "redact",
-    "prune",
-    "checkpoint",
-    "keygen",
-    "backup",
-    "doctor",
-    "import",
-    "record",
-    "db-current",
-    "db-status",
-    "run",
-    "event",
-    "usage_item",
-    "difference",
-    "open_recording",
-    "pruned_run",
-    "place",
-    "check",
-    "finding",
-)
+NAMES = (*json_schemas.DOCUMENTS, *json_schemas.ITEMS)
 
 
 @click.command(
@@ -52,7 +25,7 @@ def schema_command(name: str | None) -> None:
     NAME is a command, for its --json, or an item, for a line of -o jsonl. Without NAME, all are
     printed in one document. Draft 2020-12.
     """
-    from runreel.cli.render import json_schemas, output
+    from runreel.cli.render import output
 
     schema = json_schemas.all_schemas() if name is None else json_schemas.schema_for(name)
     terminal.write(output.json_text(schema))

@@ -55,6 +55,5 @@ def show_command(
     if output.is_table:
         run_detail.print_run(summary, result, content=content, reasoning=reasoning)
         return
-    output.object(
-        json_views.run(summary) | (json_views.content(result, reasoning) if content else {})
-    )
+    more = json_views.content(result, reasoning) if content else {}
+    output.object({**json_views.run(summary), **more})

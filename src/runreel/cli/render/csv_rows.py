@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from runreel.cli.render import json_views
+from runreel.cli.render import json_views, shapes
 from runreel.cli.render.escaping import visible_chars
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    from runreel.cli.render.json_views import JsonObject
+    from runreel.cli.render.shapes import Shape
 
 # First characters of a formula, in every width.
 _FORMULA = frozenset("=+-@\u2212\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b")
@@ -20,12 +23,20 @@ _SPECIAL = re.compile(r'[",]|[^\S ]')
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
+def columns(shape: Shape) -> Iterator[str]:
+    """The columns of objects of this shape: ``a.b`` for the field ``b`` of the object in ``a``."""
+    for name, schema in shape.items():
+        inner = schema.get("anyOf", [schema])[0]
+        fields = shapes.TOKENS if inner == shapes.ref("tokens") else inner.get("properties")
+        yield from [f"{name}.{field}" for field in fields] if fields else [name]
+
+
 def header(fields: Iterable[str]) -> str:
     """The header line."""
     return _line(fields)
 
 
-def row(value: dict[str, Any], fields: Iterable[str]) -> str:
+def row(value: JsonObject, fields: Iterable[str]) -> str:
     """Convert a JSON object to a line; the field ``a.b`` is ``b`` in ``a``, null an empty cell."""
     return _line(_cell(_pick(value, field)) for field in fields)
 
@@ -37,14 +48,15 @@ def escape_formula(text: str) -> str:
     return f"'{text}" if text and harmful and not _NUMBER.fullmatch(text) else text
 
 
-def _pick(value: dict[str, Any], field: str) -> Any:
+def _pick(value: JsonObject, field: str) -> object:
     if field in value:
         return value[field]
     outer, _, inner = field.partition(".")
-    return (value.get(outer) or {}).get(inner)
+    nested = value.get(outer)
+    return nested.get(inner) if isinstance(nested, dict) else None
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):

@@ -59,7 +59,7 @@ def escape_json(text: str) -> str:
 
     Outside of strings, JSON contains no such characters but line ends, which are kept.
     """
-    if text.isprintable():
+    if text.replace("\n", "").isprintable():
         return text
     return "".join(char if _is_safe(char) else _json_escape(char) for char in text)
 

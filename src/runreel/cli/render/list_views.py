@@ -1,23 +1,29 @@
-"""The list views: for each kind of item, its JSON object, CSV fields and table columns."""
+"""The list views: for each kind of item, its JSON object and table columns."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from runreel.cli import time_arguments
-from runreel.cli.render import json_views
+from runreel.cli.render import json_views, shapes
 from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column, TableCell, number
+from runreel.cli.time_arguments import duration_text, local_time
 from runreel.model.events import NOTE, RUN, STREAM_EVENT
 from runreel.model.selection import PROBLEMS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from runreel.doctor.checks import Check
     from runreel.model.events import StoredEvent
     from runreel.model.finding import Finding
     from runreel.model.maintenance import Recovered, RedactionMatch
     from runreel.model.results import ToolCallList
     from runreel.model.runs import Difference, OpenRecording, PrunedRun, RunSummary
+
+T = TypeVar("T")
 
 # Colour is never the only sign: the word is printed too.
 _VERDICT_STYLES = {"ok": "green", "warn": "yellow", "bad": "red"}
@@ -71,142 +77,76 @@ def _event_text(event: StoredEvent) -> str | None:
     return None if event.raw is None else json_views.text(event.raw)
 
 
-def _tokens(run: RunSummary) -> str | None:
-    return None if run.usage is None else number(run.usage.total_tokens)
+def _number(title: str, cell: Callable[[T], int | None], drop_priority: int = 0) -> Column[T]:
+    return Column(title, lambda item: number(cell(item)), right=True, drop_priority=drop_priority)
 
 
-def _cell_text(value: object) -> str | None:
-    return (
-        value
-        if value is None or isinstance(value, str)
-        else json_views.text(json_views.plain(value))
+def _time(title: str, cell: Callable[[T], datetime | None], drop_priority: int = 0) -> Column[T]:
+    return Column(
+        title, lambda item: local_time(cell(item)), is_time=True, drop_priority=drop_priority
     )
 
 
-_RUN_FIELDS = (
-    "run_id",
-    "source",
-    "status",
-    "status_name",
-    "recording",
-    "state",
-    "assistant_id",
-    "thread_id",
-    "model",
-    "labels",
-    "created_by",
-    "created_at",
-    "requested_at",
-    "started_at",
-    "finished_at",
-    "first_text_ms",
-    "duration_ms",
-    "error.message",
-    "error.code",
-    "tool_calls",
-    "usage.input_text_tokens",
-    "usage.completion_tokens",
-    "usage.total_tokens",
-    "usage_details.cached_tokens",
-    "usage_details.reasoning_tokens",
-    "events",
-    "last_seq",
-)
-_EVENT_FIELDS = (
-    "run_id",
-    "seq",
-    "kind",
-    "type",
-    "source_index",
-    "at",
-    "elapsed_us",
-    "text",
-    "added",
-    "error",
-    "tool_calls",
-    "is_finished",
-)
+def _cell_text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json_views.text(json_views.plain(value))
+
+
+_RUN_ID: Column[Any] = Column("RUN", attrgetter("run_id"), min_width=16, cut_middle=True)
 
 RUNS: ListView[RunSummary] = ListView(
     "runs",
-    json_views.run,
-    _RUN_FIELDS,
+    shapes.RUN,
     (
-        Column("RUN", lambda run: run.run_id, min_width=16, cut_middle=True),
+        _RUN_ID,
         Column("STATUS", state_cell),
-        Column("STARTED", lambda run: time_arguments.local_time(run.started_at), is_time=True),
-        Column(
-            "TOOK",
-            lambda run: time_arguments.duration_text(run.duration_ms),
-            right=True,
-            drop_priority=1,
-        ),
-        Column("TOKENS", _tokens, right=True, drop_priority=1),
+        _time("STARTED", lambda run: run.started_at),
+        Column("TOOK", lambda run: duration_text(run.duration_ms), right=True, drop_priority=1),
+        _number("TOKENS", lambda run: run.usage.total_tokens if run.usage else None, 1),
         Column("MODEL", lambda run: run.model, min_width=10, drop_priority=1, cut_middle=True),
         Column("RECORDING", recording_cell, drop_priority=1),
-        Column("EVENTS", lambda run: number(run.events), right=True, drop_priority=1),
+        _number("EVENTS", lambda run: run.events, 1),
     ),
+)
+_EVENT_COLUMNS: tuple[Column[StoredEvent], ...] = (
+    Column("SEQ", lambda event: event.seq, right=True),
+    Column("AT", lambda event: local_time(event.at, precise=True), is_time=True),
+    Column("KIND", lambda event: event.kind, drop_priority=1),
+    Column("TYPE", lambda event: event.type, min_width=12, cut_middle=True),
+    Column("INDEX", lambda event: event.source_index, right=True, drop_priority=1),
 )
 EVENTS: ListView[StoredEvent] = ListView(
     "events",
+    shapes.EVENT,
+    (*_EVENT_COLUMNS, Column("WHAT", _event_text, min_width=12)),
     json_views.event,
-    _EVENT_FIELDS,
-    (
-        Column("SEQ", lambda event: event.seq, right=True),
-        Column("AT", lambda event: time_arguments.local_time(event.at, precise=True), is_time=True),
-        Column("KIND", lambda event: event.kind, drop_priority=1),
-        Column("TYPE", lambda event: event.type, min_width=12, cut_middle=True),
-        Column("INDEX", lambda event: event.source_index, right=True, drop_priority=1),
-        Column("WHAT", _event_text, min_width=12),
-    ),
 )
 RAW_EVENTS: ListView[StoredEvent] = ListView(
     "events",
+    shapes.RAW_EVENT,
+    (*_EVENT_COLUMNS, Column("RAW", lambda event: json_views.text(event.raw), min_width=12)),
     json_views.raw_event,
-    (*_EVENT_FIELDS, "raw"),
-    (*EVENTS.columns[:-1], Column("RAW", lambda event: json_views.text(event.raw), min_width=12)),
 )
 DIFFERENCES: ListView[Difference] = ListView(
     "differences",
-    json_views.difference,
-    ("run_id", "column", "stored", "rebuilt"),
+    shapes.DIFFERENCE,
     (
-        Column("RUN", lambda found: found.run_id, min_width=16, cut_middle=True),
+        _RUN_ID,
         Column("COLUMN", lambda found: found.column),
         Column("STORED", lambda found: _cell_text(found.stored), min_width=12),
         Column("REBUILT", lambda found: _cell_text(found.rebuilt), min_width=12),
     ),
 )
-_OPEN_FIELDS = (
-    "run_id",
-    "source",
-    "opened_at",
-    "host",
-    "pid",
-    "process_started",
-    "last_event_at",
-    "last_seq",
-    "alive",
-)
 OPEN_RECORDINGS: ListView[OpenRecording] = ListView(
     "open recordings",
-    json_views.open_recording,
-    _OPEN_FIELDS,
+    shapes.OPEN_RECORDING,
     (
-        Column("RUN", lambda recording: recording.run_id, min_width=16, cut_middle=True),
+        _RUN_ID,
         Column("PROCESS", lambda recording: _ALIVE[recording.alive]),
         Column("PID", lambda recording: recording.pid, right=True),
-        Column(
-            "LAST EVENT",
-            lambda recording: time_arguments.local_time(recording.last_event_at),
-            is_time=True,
-        ),
-        Column(
-            "OPENED",
-            lambda recording: time_arguments.local_time(recording.opened_at),
-            drop_priority=1,
-            is_time=True,
-        ),
+        _time("LAST EVENT", lambda recording: recording.last_event_at),
+        _time("OPENED", lambda recording: recording.opened_at, 1),
         Column("LAST SEQ", lambda recording: recording.last_seq, right=True, drop_priority=1),
         Column("SOURCE", lambda recording: recording.source, drop_priority=1),
         Column("HOST", lambda recording: recording.host, min_width=8, drop_priority=1),
@@ -214,65 +154,57 @@ OPEN_RECORDINGS: ListView[OpenRecording] = ListView(
 )
 RECOVERED: ListView[Recovered] = ListView(
     "open recordings",
-    json_views.recovered,
-    (*_OPEN_FIELDS, "action", "reason"),
+    shapes.RECOVERED,
     (
         Column("RUN", lambda item: item.recording.run_id, min_width=16, cut_middle=True),
         Column("ACTION", lambda item: item.action),
         Column("WHY", lambda item: item.reason, min_width=12),
-        Column(
-            "LAST EVENT",
-            lambda item: time_arguments.local_time(item.recording.last_event_at),
-            drop_priority=1,
-            is_time=True,
-        ),
+        _time("LAST EVENT", lambda item: item.recording.last_event_at, 1),
         Column("SOURCE", lambda item: item.recording.source, drop_priority=1),
     ),
+    json_views.recovered,
 )
 PRUNED_RUNS: ListView[PrunedRun] = ListView(
     "runs",
-    json_views.pruned_run,
-    ("run_id", "action", "source", "status", "ended_at", "rows", "bytes", "why"),
+    shapes.PRUNED_RUN,
     (
-        Column("RUN", lambda run: run.run_id, min_width=16, cut_middle=True),
+        _RUN_ID,
         Column("ACTION", lambda run: run.action),
         Column("STATUS", lambda run: None if run.status is None else run.status.name),
-        Column("ENDED", lambda run: time_arguments.local_time(run.ended_at), is_time=True),
-        Column("ROWS", lambda run: number(run.rows), right=True, drop_priority=3),
-        Column("BYTES", lambda run: number(run.bytes), right=True, drop_priority=4),
+        _time("ENDED", lambda run: run.ended_at),
+        _number("ROWS", lambda run: run.rows, 3),
+        _number("BYTES", lambda run: run.bytes, 4),
         Column("WHY", lambda run: run.why, min_width=12, drop_priority=2),
     ),
 )
 CHECKS: ListView[Check] = ListView(
     "checks",
-    json_views.check,
-    ("check", "verdict", "found", "advice"),
+    shapes.CHECK,
     (
         Column("CHECK", lambda check: check.name),
         Column("VERDICT", lambda check: (check.verdict, _VERDICT_STYLES[check.verdict])),
         Column("FOUND", lambda check: check.found, min_width=12),
         Column("WHAT TO DO", lambda check: check.advice or "", min_width=12),
     ),
+    json_views.check,
 )
 PLACES: ListView[RedactionMatch] = ListView(
     "places",
-    json_views.place,
-    ("run_id", "seq", "kind", "type", "where", "characters"),
+    shapes.PLACE,
     (
-        Column("RUN", lambda found: found.run_id, min_width=16, cut_middle=True),
+        _RUN_ID,
         Column("SEQ", lambda found: found.seq, right=True),
         Column("KIND", lambda found: found.kind, drop_priority=1),
         Column("TYPE", lambda found: found.type),
         Column("WHERE", lambda found: found.where, min_width=12),
-        Column("CHARACTERS", lambda found: number(found.characters), right=True),
+        _number("CHARACTERS", lambda found: found.characters),
     ),
 )
 FINDINGS: ListView[Finding] = ListView(
     "findings",
-    json_views.finding,
-    ("run_id", "seq", "what", "detail"),
+    shapes.FINDING,
     (
-        Column("RUN", lambda found: found.run_id, min_width=16, cut_middle=True),
+        _RUN_ID,
         Column("SEQ", lambda found: found.seq, right=True),
         Column("WHAT", lambda found: found.what),
         Column("DETAIL", lambda found: found.detail, min_width=12),

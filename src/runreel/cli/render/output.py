@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from click.exceptions import Exit
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
+    from runreel.cli.render.json_views import JsonObject
+    from runreel.cli.render.shapes import Shape
     from runreel.cli.render.tables import Column
 
 T = TypeVar("T")
@@ -23,14 +25,24 @@ T = TypeVar("T")
 class ListView(Generic[T]):
     """How to print a list of items.
 
-    ``noun`` names the items in the plural. ``value`` converts an item to its JSON object,
-    ``fields`` are the CSV columns, ``columns`` those of the table.
+    ``noun`` names the items in the plural, ``shape`` has the fields of their JSON objects, and
+    ``columns`` are those of the table. ``convert`` makes the object of an item whose attributes
+    are not the fields.
     """
 
     noun: str
-    value: Callable[[T], dict[str, Any]]
-    fields: Sequence[str]
+    shape: Shape
     columns: Sequence[Column[T]]
+    convert: Callable[[T], JsonObject] | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The CSV columns."""
+        return tuple(csv_rows.columns(self.shape))
+
+    def value(self, item: T) -> JsonObject:
+        """The JSON object of an item."""
+        return json_views.fill(self.shape, item) if self.convert is None else self.convert(item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ class Output:
         view: ListView[T],
         items: Iterable[T],
         name: str,
-        extra: Callable[[int], dict[str, Any]],
+        extra: Callable[[int], JsonObject],
     ) -> int:
         """Print items one by one as they arrive; return their number.
 
@@ -90,7 +102,7 @@ class Output:
         if self.fail_empty:
             raise Exit(1)
 
-    def object(self, value: dict[str, Any]) -> None:
+    def object(self, value: JsonObject) -> None:
         """Print one JSON object as JSON or CSV; the caller prints its table."""
         if self.format == "json":
             terminal.write(_json(value, indent=2))
@@ -120,7 +132,7 @@ class Output:
         view: ListView[T],
         items: Iterable[T],
         name: str,
-        extra: Callable[[int], dict[str, Any]],
+        extra: Callable[[int], JsonObject],
     ) -> int:
         """Write each item as it arrives, so that a long list is not held in memory."""
         count = 0
@@ -135,15 +147,15 @@ class Output:
         return count
 
 
-def json_line(value: Any) -> str:
+def json_line(value: object) -> str:
     """Encode ``value`` as one line of JSON."""
     return _json(value)
 
 
-def json_text(value: Any) -> str:
+def json_text(value: object) -> str:
     """Encode ``value`` as indented JSON."""
     return _json(value, indent=2)
 
 
-def _json(value: Any, *, indent: int | None = None) -> str:
+def _json(value: object, *, indent: int | None = None) -> str:
     return json_views.text(value, indent=indent, ascii_only=not terminal.takes_unicode())

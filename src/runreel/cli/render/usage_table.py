@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.cli.render import json_views, tables, terminal
+from runreel.cli.render import json_views, shapes, tables, terminal
 from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column, number
 from runreel.cli.usage_groups import GROUPS, TIME_GROUPS
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runreel.model.usage import UsageReport
-
-_COUNTS = ("runs", "known", "unknown", "input_text_tokens", "completion_tokens", "total_tokens")
 
 
 def print_usage(report: UsageReport) -> None:
@@ -50,7 +48,8 @@ def list_view(by: tuple[str, ...]) -> ListView[UsageItem]:
         ),
         Column("TOTAL", lambda item: number(item.totals.total_tokens), right=True),
     )
-    return ListView("runs", lambda item: json_views.usage_item(by, item), (*by, *_COUNTS), columns)
+    shape = dict.fromkeys(by, shapes.GROUP) | shapes.TOTALS
+    return ListView("runs", shape, columns, lambda item: json_views.usage_item(by, item))
 
 
 def _key(index: int) -> Callable[[UsageItem], str | None]:
@@ -61,7 +60,7 @@ def totals_row(report: UsageReport) -> dict[str, Any]:
     """Convert a report to one JSON object."""
     return {
         "items": [json_views.usage_item(report.by, item) for item in report.items],
-        "totals": json_views.totals(report.totals),
+        "totals": json_views.fill(shapes.TOTALS, report.totals),
         "tz": report.tz,
     }
 
