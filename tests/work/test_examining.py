@@ -13,6 +13,7 @@ from runreel.importing.import_files import import_files
 from runreel.model.results import RunStreamEvent
 from runreel.model.status import StreamEvent
 from runreel.projection.projector import DamagedRow, RunProjector
+from runreel.projection.run_mapper import as_dict
 from runreel.rebuild.comparison import DamagedRun, compare_runs, for_each_row
 from runreel.store.events import event_log, stream_ids
 from tests import logs, real_runs, traffic
@@ -120,7 +121,7 @@ def test_a_damaged_run_takes_none_of_its_neighbours_with_it(own: Reel) -> None:
     assert (found["run-05"].damage.seq, found["run-05"].expected) == (1, None)
     assert [run_id for run_id, run in found.items() if run.differences] == ["run-03"]
     assert found["run-03"].expected is not None
-    assert found["run-03"].expected.by_column["model"] is None
+    assert as_dict(found["run-03"].expected)["model"] is None
     assert [wrong.run_id for wrong in own.rebuild()] == ["run-03", "run-05"]
 
 

@@ -78,8 +78,8 @@ def test_whoever_leaves_early_leaves_no_process_behind(told: Reel) -> None:
     began = time.monotonic()
     with workers(told.db, 2) as processes:
         processes.start(nap)
-        (helper,) = processes._workers
-    assert helper._process.returncode is not None
+        (helper,) = processes.workers
+    assert helper.process.returncode is not None
     assert time.monotonic() - began < 50
 
 

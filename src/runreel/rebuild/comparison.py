@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 from bisect import bisect_right
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.errors import LogError
 from runreel.model.finding import Finding
 from runreel.model.runs import Difference
 from runreel.projection import run_mapper
 from runreel.projection.projector import DamagedRow, RunProjector
-from runreel.store.events import damage as integrity
-from runreel.store.events import event_log
+from runreel.store.events import damage, event_log
 from runreel.store.projections import run_prefetch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator, Sequence
 
     from runreel.model.events import EventRow
+    from runreel.projection.projector import Row
     from runreel.projection.run_mapper import Label, RunProjection
     from runreel.store.connection import Connection
     from runreel.store.projections.run_prefetch import StoredProjection
-
-    # A context manager around reads that may fail, such as a savepoint.
-    Attempt = Callable[[Connection], AbstractContextManager[Any]]
 
 _seq = itemgetter(event_log.COLUMNS.index("seq"))
 
@@ -46,28 +41,18 @@ class DamagedRun(LogError):
         )
 
 
-class ExpectedProjection(NamedTuple):
-    """The expected projection of a run: its row of ``runs`` and its labels."""
-
-    row: tuple[Any, ...]
-    labels: list[Label]
-
-    @property
-    def by_column(self) -> dict[str, Any]:
-        """The row as a dictionary by column name."""
-        return run_mapper.as_dict(self.row)
-
-
 class RunComparison(NamedTuple):
     """The result of comparing one run with its log.
 
-    ``expected`` is None if nothing differs, or if the run should have no projection. ``damage``
-    is set instead if the log is damaged.
+    ``expected`` is the row of ``runs`` and ``labels`` are the labels that a differing run should
+    have; None and empty if nothing differs, or if it should have no projection. ``damage`` is set
+    instead if the log is damaged.
     """
 
     run_id: str
-    differences: list[Difference]
-    expected: ExpectedProjection | None
+    differences: Sequence[Difference] = ()
+    expected: Row | None = None
+    labels: Sequence[Label] = ()
     damage: Finding | None = None
 
 
@@ -86,7 +71,7 @@ class ProjectionComparer:
         self._last_change_at = -1
         self._projection_then: RunProjection | None = None
 
-    def apply_rows(self, rows: Sequence[Any]) -> None:
+    def apply_rows(self, rows: Sequence[Row]) -> None:
         """Apply the next rows; see ``RunProjector.apply_rows``.
 
         Raises:
@@ -101,34 +86,37 @@ class ProjectionComparer:
 
     def compare(self) -> RunComparison:
         """Compare the stored projection with that of the rows applied so far."""
-        run_id, (row, labels) = self._projector.run_id, self._stored
-        if not self._has_projection:
-            found = [Difference(run_id, "*", row or labels, None)] if row or labels else []
-            return RunComparison(run_id, found, None)
-        if row is None:
-            return self._differing([Difference(run_id, "*", None, "a row")])
-        if self._projection_then is not None and self._stored_seq >= self._last_change_at:
-            expected = self._projection_then
-        else:
-            expected = self._projector.projection()
-        found = [
-            Difference(run_id, *wrong) for wrong in run_mapper.differing_columns(row, expected)
-        ]
-        expected_labels = run_mapper.label_rows(expected.summary)
-        # SQLite may store a number with another type, which compares equal in Python.
-        if repr(labels) != repr(expected_labels):
-            found.append(Difference(run_id, "labels", labels, expected_labels))
-        return self._differing(found) if found else RunComparison(run_id, found, None)
-
-    def _apply(self, rows: Sequence[Any]) -> None:
-        self._last_change_at = max(self._last_change_at, self._projector.apply_rows(rows))
-
-    def _differing(self, found: list[Difference]) -> RunComparison:
+        run_id, found = self._projector.run_id, list(self.differences())
+        if not found or not self._has_projection:
+            return RunComparison(run_id, found)
         projected = self._projector.projection()
         labels = run_mapper.label_rows(projected.summary)
-        return RunComparison(
-            self._projector.run_id, found, ExpectedProjection(run_mapper.to_row(projected), labels)
-        )
+        return RunComparison(run_id, found, run_mapper.to_row(projected), labels)
+
+    def differences(self) -> Iterator[Difference]:
+        """Yield the differences between the stored projection and that of the rows applied."""
+        run_id, (row, labels) = self._projector.run_id, self._stored
+        if not self._has_projection:
+            if row or labels:
+                yield Difference(run_id, "*", row or labels, None)
+        elif row is None:
+            yield Difference(run_id, "*", None, "a row")
+        else:
+            expected = self._expected()
+            for wrong in run_mapper.differing_columns(row, expected):
+                yield Difference(run_id, *wrong)
+            expected_labels = run_mapper.label_rows(expected.summary)
+            # SQLite may store a number with another type, which compares equal in Python.
+            if repr(labels) != repr(expected_labels):
+                yield Difference(run_id, "labels", labels, expected_labels)
+
+    def _expected(self) -> RunProjection:
+        if self._projection_then is not None and self._stored_seq >= self._last_change_at:
+            return self._projection_then
+        return self._projector.projection()
+
+    def _apply(self, rows: Sequence[Row]) -> None:
+        self._last_change_at = max(self._last_change_at, self._projector.apply_rows(rows))
 
     @property
     def _has_projection(self) -> bool:
@@ -136,36 +124,20 @@ class ProjectionComparer:
         return state.last_seq >= 0 and state.has_projection
 
 
-def compare_runs(
-    connection: Connection,
-    run_ids: list[str],
-    *,
-    attempt: Attempt = contextlib.nullcontext,
-) -> list[RunComparison]:
-    """Compare neighbouring runs of the log; a damaged one is reported with its ``damage``."""
-    try:
-        with attempt(connection):
-            return compare_intact_runs(connection, run_ids)
-    except DamagedRun as error:
-        if len(run_ids) == 1:
-            return [RunComparison(run_ids[0], [], None, error.finding)]
-    # Compare one by one, so that a damaged run does not affect the others.
-    return [
-        run for run_id in run_ids for run in compare_runs(connection, [run_id], attempt=attempt)
-    ]
-
-
-def compare_intact_runs(connection: Connection, run_ids: list[str]) -> list[RunComparison]:
-    """Like ``compare_runs``, but raises an error for damage.
+def compare_runs(connection: Connection, run_ids: Sequence[str]) -> list[RunComparison]:
+    """Compare neighbouring runs of the log; a damaged one is reported with its ``damage``.
 
     Runs that differ are compared again if another process has changed them meanwhile.
-
-    Raises:
-        DamagedRun: if the log is damaged; with several runs, its run may be a neighbour.
     """
     stored = run_prefetch.stored_projections(connection, run_ids)
     comparers = {run_id: ProjectionComparer(run_id, stored[run_id]) for run_id in run_ids}
-    _compare_rows(connection, comparers)
+    try:
+        _compare_rows(connection, comparers)
+    except DamagedRun as error:
+        if len(run_ids) == 1:
+            return [RunComparison(run_ids[0], damage=error.finding)]
+        # Compare one by one, so that a damaged run does not affect the others.
+        return [run for run_id in run_ids for run in compare_runs(connection, [run_id])]
     found = [comparer.compare() for comparer in comparers.values()]
     wrong = [run.run_id for run in found if run.differences]
     current_rows = run_prefetch.rows_of(connection, wrong) if wrong else {}
@@ -173,7 +145,7 @@ def compare_intact_runs(connection: Connection, run_ids: list[str]) -> list[RunC
         run_id for run_id in wrong if current_rows.get(run_id) != stored[run_id].row
     }
     return [
-        compare_intact_runs(connection, [run.run_id])[0] if run.run_id in changed_meanwhile else run
+        compare_runs(connection, [run.run_id])[0] if run.run_id in changed_meanwhile else run
         for run in found
     ]
 
@@ -215,7 +187,5 @@ def _damaged(run_id: str, seq: int, error: Exception) -> DamagedRun:
     if isinstance(error, DamagedRow):
         reason = str(error.__cause__ or error)
         return DamagedRun(Finding(run_id, error.row.seq, "damaged", reason))
-    if (damage_reason := integrity.damage_reason(error)) is None:
-        raise error
-    detail = f"what comes after row {seq} cannot be read: {damage_reason}"
+    detail = f"what comes after row {seq} cannot be read: {damage.require_reason(error)}"
     return DamagedRun(Finding(run_id, seq + 1, "unreadable", detail))

@@ -81,6 +81,14 @@ def damage_reason(error: Exception) -> str | None:
     return None
 
 
+def require_reason(error: Exception) -> str:
+    """Return the damage that caused a driver's error; raise any other error again."""
+    reason = damage_reason(error)
+    if reason is None:
+        raise error
+    return reason
+
+
 @contextlib.contextmanager
 def snapshot(connection: Connection) -> Iterator[None]:
     """Let all reads inside see one moment, unless ``restart_snapshot`` is called."""

@@ -43,21 +43,6 @@ def staging_tables(connection: Connection) -> Iterator[None]:
     _clear(connection)
 
 
-@contextlib.contextmanager
-def savepoint(connection: Connection) -> Iterator[None]:
-    """Let reads in the block fail without failing the transaction."""
-    if not connection.postgres:
-        yield
-        return
-    connection.execute("SAVEPOINT attempt")
-    try:
-        yield
-    except Exception:
-        connection.execute("ROLLBACK TO SAVEPOINT attempt")
-        raise
-    connection.execute("RELEASE SAVEPOINT attempt")
-
-
 def stage_rows(
     connection: Connection,
     run_ids: Sequence[str],
