@@ -69,10 +69,14 @@ class RunMetadata(NamedTuple):
     def merge(self, later: RunMetadata) -> RunMetadata:
         """Return this metadata with that of a later event; the first time of a request stays."""
         merged = [old if new is None else new for old, new in zip(self, later, strict=True)]
-        return RunMetadata._make(merged)._replace(
-            labels={**(self.labels or {}), **(later.labels or {})} or None,
-            requested_at=later.requested_at if self.requested_at is None else self.requested_at,
-        )
+        if self.requested_at is not None:
+            merged[_REQUESTED_AT] = self.requested_at
+        if self.labels or later.labels is not None:
+            merged[_LABELS] = {**(self.labels or {}), **(later.labels or {})} or None
+        return RunMetadata._make(merged)
+
+
+_LABELS, _REQUESTED_AT = map(RunMetadata._fields.index, ("labels", "requested_at"))
 
 
 class Interpretation(NamedTuple):

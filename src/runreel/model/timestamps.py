@@ -43,7 +43,7 @@ def from_micros(value: int | None) -> datetime | None:
     if value is None:
         return None
     try:
-        return EPOCH + timedelta(0, 0, value)
+        return EPOCH + value * _MICROSECOND
     except OverflowError:
         return _LAST if value > 0 else _FIRST
 

@@ -29,6 +29,8 @@ Label = tuple[str, str, int]
 
 # Without the result, which can be long.
 SUMMARY = tuple(column for column in RUNS if column != "result")
+_END = len(SUMMARY)
+_PLAIN = _END - len(PLAIN_COLUMNS)
 _SHAPE = reader_of("plain")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _STATUSES = dict(RunStatus.__members__)
@@ -154,7 +156,7 @@ def index_key(text: str | None) -> str | None:
 
 
 def row_to_summary(row: Sequence[Any]) -> RunSummary:
-    """Return the summary of a row with the columns of ``SUMMARY``.
+    """Return the summary of a row that begins with the columns of ``SUMMARY``.
 
     Raises:
         LogError: if the row is damaged.
@@ -187,8 +189,7 @@ def row_to_summary(row: Sequence[Any]) -> RunSummary:
         events,
         last_seq,
         requested_at,
-        *plain,
-    ) = row
+    ) = row[:_PLAIN]
     try:
         labels = {} if labels is None else _labels(labels)
         code = None if error_code is None else json_text.loads(error_code)
@@ -207,7 +208,7 @@ def row_to_summary(row: Sequence[Any]) -> RunSummary:
             model,
             labels,
             created_by,
-            from_micros(created_at),
+            None if created_at is None else from_micros(created_at),
             from_micros(started_at),
             from_micros(finished_at),
             first_text_ms(requested_at, text_at),
@@ -220,9 +221,9 @@ def row_to_summary(row: Sequence[Any]) -> RunSummary:
             None if cached is None and reasoning is None else UsageDetails(cached, reasoning),
             response_id,
             False,
-            from_micros(requested_at),
+            None if requested_at is None else from_micros(requested_at),
             from_micros(text_at),
-            *plain,
+            *row[_PLAIN:_END],
         )
     )
 

@@ -45,7 +45,7 @@ def page(
     rows = connection.all(sql, parameters)
     # Each row has the version, so that a server gets only one query.
     migrations.check_projections(rows[0][-1] if rows else migrations.projection_version(connection))
-    return [row_to_summary(row[:-1]) for row in rows]
+    return [row_to_summary(row) for row in rows]
 
 
 def _page_statement(

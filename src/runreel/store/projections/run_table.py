@@ -77,7 +77,7 @@ def load(connection: Connection, run_id: str) -> tuple[RunSummary, bytes] | None
     row = connection.one(
         f"SELECT {', '.join(SUMMARY)}, result FROM runs WHERE run_id = ?", (run_id,)
     )
-    return None if row is None else (row_to_summary(row[:-1]), bytes(row[-1]))
+    return None if row is None else (row_to_summary(row), bytes(row[-1]))
 
 
 def _current_rows(connection: Connection, run_ids: list[str]) -> dict[str, dict[str, Any]]:
