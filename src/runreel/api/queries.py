@@ -4,13 +4,14 @@ from __future__ import annotations
 
 # Types of signatures are imported at run time because `checked` resolves them.
 # ruff: noqa: TC001, TC003
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import Unpack
 
 from runreel.model.arguments import checked
 from runreel.model.events import StoredEvent
 from runreel.model.results import RunResult
-from runreel.model.run_filter import Days, Status, Time, event_types, moment, run_filter
+from runreel.model.run_filter import Filters, event_types, moment, run_filter
 from runreel.model.runs import Listing, Page, RunSummary
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.usage import UsageReport
@@ -23,27 +24,8 @@ class QueryMixin:
     db: Database
 
     @checked
-    def runs(  # noqa: PLR0913 - the filters
-        self,
-        *,
-        status: Status | Iterable[Status] | None = None,
-        source: str | Iterable[str] | None = None,
-        assistant: str | Iterable[str] | None = None,
-        thread: str | Iterable[str] | None = None,
-        model: str | Iterable[str] | None = None,
-        labels: Mapping[str, str | Iterable[str]] | None = None,
-        recording: str | Iterable[str] | None = None,
-        since: Time | None = None,
-        until: Time | None = None,
-        on: Days | Iterable[Days] | None = None,
-        has_error: bool = False,
-        no_usage: bool = False,
-        problems: bool = False,
-        error_contains: str | Iterable[str] | None = None,
-        slower_than: timedelta | float | str | None = None,
-        min_tokens: int | None = None,
-        limit: int | None = None,
-        after: str | None = None,
+    def runs(
+        self, *, limit: int | None = None, after: str | None = None, **filters: Unpack[Filters]
     ) -> Listing[RunSummary] | Page[RunSummary]:
         """List the runs that match all filters, newest first.
 
@@ -64,25 +46,7 @@ class QueryMixin:
         """
         from runreel.query import runs as queries
 
-        selected = run_filter(
-            now=datetime.now(UTC),
-            status=status,
-            source=source,
-            assistant=assistant,
-            thread=thread,
-            model=model,
-            labels=labels,
-            recording=recording,
-            since=since,
-            until=until,
-            on=on,
-            has_error=has_error,
-            no_usage=no_usage,
-            problems=problems,
-            error_contains=error_contains,
-            slower_than=slower_than,
-            min_tokens=min_tokens,
-        )
+        selected = run_filter(filters, now=datetime.now(UTC))
         return queries.listing(self.db, selected, limit=limit, after=after)
 
     @checked
@@ -176,27 +140,12 @@ class QueryMixin:
         return run_history.paged_events(self.db, run_id, start=start, stop=stop, types=types)
 
     @checked
-    def usage(  # noqa: PLR0913 - the filters
+    def usage(
         self,
         by: str | Sequence[str] = ("day",),
         *,
         tz: str | None = None,
-        status: Status | Iterable[Status] | None = None,
-        source: str | Iterable[str] | None = None,
-        assistant: str | Iterable[str] | None = None,
-        thread: str | Iterable[str] | None = None,
-        model: str | Iterable[str] | None = None,
-        labels: Mapping[str, str | Iterable[str]] | None = None,
-        recording: str | Iterable[str] | None = None,
-        since: Time | None = None,
-        until: Time | None = None,
-        on: Days | Iterable[Days] | None = None,
-        has_error: bool = False,
-        no_usage: bool = False,
-        problems: bool = False,
-        error_contains: str | Iterable[str] | None = None,
-        slower_than: timedelta | float | str | None = None,
-        min_tokens: int | None = None,
+        **filters: Unpack[Filters],
     ) -> UsageReport:
         """Report token totals by groups.
 
@@ -212,25 +161,6 @@ class QueryMixin:
         from runreel.system.zones import zone
 
         time_zone, zone_name = zone(tz)
-        selected = run_filter(
-            now=datetime.now(UTC),
-            zone=time_zone,
-            status=status,
-            source=source,
-            assistant=assistant,
-            thread=thread,
-            model=model,
-            labels=labels,
-            recording=recording,
-            since=since,
-            until=until,
-            on=on,
-            has_error=has_error,
-            no_usage=no_usage,
-            problems=problems,
-            error_contains=error_contains,
-            slower_than=slower_than,
-            min_tokens=min_tokens,
-        )
+        selected = run_filter(filters, now=datetime.now(UTC), zone=time_zone)
         groupings = (by,) if isinstance(by, str) else tuple(by)
         return reports.report(self.db, groupings, selected, zone=time_zone, zone_name=zone_name)

@@ -18,36 +18,59 @@ def checked(call: F) -> F:
     """Wrap ``call`` to check its arguments against the types of its signature.
 
     A string is not accepted as a sequence of strings, nor a bool as a number. Members of
-    iterators are not checked.
+    iterators are not checked. The keys of ``**keywords: Unpack[...]`` are arguments like others.
 
     Raises:
         UsageError: from each call with an argument of a wrong type, before ``call`` runs.
     """
-    names = tuple(inspect.signature(call).parameters)
+    code = call.__code__
+    names = code.co_varnames[: code.co_argcount]
     hints: dict[str, Any] = {}
-    # Parameters with types of which every value is accepted.
-    accepted_types: set[tuple[str, type]] = set()
+    # The types of all arguments of earlier calls, where the types alone decide.
+    accepted_types: set[tuple[object, ...]] = set()
 
-    @wraps(call)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
+    def check(args: tuple[object, ...], keywords: dict[str, object]) -> bool:
         if not hints:
             # Resolved at the first call, because some types are imported lazily.
             hints.update(typing.get_type_hints(call))
-        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
-            seen = (name, value.__class__)
-            if seen in accepted_types:
-                continue
+        given = [*zip(names, args, strict=False), *keywords.items()]
+        for name, value in given:
             hint = hints.get(name, Any)
             if not _fits(value, hint):
                 accepted = _join_with_or(_alternatives(hint))
                 raise UsageError(
                     f"{call.__name__}({name}=…) takes {accepted}, not {_describe(value)}"
                 )
-            if isinstance(value, str) or not isinstance(value, Iterable):
-                accepted_types.add(seen)
-        return call(*args, **kwargs)
+        return all(isinstance(item, str) or not isinstance(item, Iterable) for _, item in given)
 
+    @wraps(call)
+    def wrapper(*args: Any, **keywords: Any) -> Any:
+        seen = (*map(type, args), *keywords, *map(type, keywords.values()))
+        if seen not in accepted_types and check(args, keywords):
+            accepted_types.add(seen)
+        return call(*args, **keywords)
+
+    if code.co_flags & inspect.CO_VARKEYWORDS:
+        hints.update(typing.get_type_hints(call))
+        _name_keywords(wrapper, call, hints)
     return typing.cast("F", wrapper)
+
+
+def _name_keywords(wrapper: Any, call: Callable[..., Any], hints: dict[str, Any]) -> None:
+    """Add the keys of ``**keywords: Unpack[...]`` to ``hints`` and to the signature."""
+    signature = inspect.signature(call)
+    *parameters, keywords = signature.parameters.values()
+    (keys,) = typing.get_args(hints.pop(keywords.name))
+    hints.update(typing.get_type_hints(keys))
+    for name, hint in keys.__annotations__.items():
+        default = False if hints[name] is bool else None
+        shown = getattr(hint, "__forward_arg__", hint)
+        parameters.append(
+            keywords.replace(
+                name=name, kind=inspect.Parameter.KEYWORD_ONLY, default=default, annotation=shown
+            )
+        )
+    wrapper.__signature__ = signature.replace(parameters=parameters)
 
 
 def require(call: str, value: Any, type_: type, *, hint: str | None = None) -> None:

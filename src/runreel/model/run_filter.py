@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from runreel.model import periods
 from runreel.model.errors import UsageError
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
     from runreel.model.selection import StatusChoice
 
-    # One value, or several alternatives.
-    Several = str | Iterable[str] | None
-
+T = TypeVar("T")
 Status = RunStatus | str
 Time = datetime | date | float | str
 Days = date | str | Interval
@@ -28,64 +26,76 @@ _STATUSES = dict.fromkeys((*STATES, *(name.lower() for name in RunStatus.__membe
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def run_filter(  # noqa: PLR0913 - one argument for each condition
-    *,
-    now: datetime,
-    zone: tzinfo | None = None,
-    status: Status | Iterable[Status] | None = None,
-    recording: Several = None,
-    labels: Mapping[str, Several] | None = None,
-    since: Time | None = None,
-    until: Time | None = None,
-    on: Days | Iterable[Days] | None = None,
-    problems: bool = False,
-    error_contains: Several = None,
-    slower_than: timedelta | float | str | None = None,
-    min_tokens: int | None = None,
-    has_error: bool = False,
-    no_usage: bool = False,
-    source: Several = None,
-    assistant: Several = None,
-    thread: Several = None,
-    model: Several = None,
-) -> RunFilter:
-    """Build a filter from these conditions; text times are relative to ``now`` and in ``zone``.
+class Filters(TypedDict, total=False):
+    """The keywords that select runs: see ``Reel.runs``."""
+
+    status: Status | Iterable[Status] | None
+    source: str | Iterable[str] | None
+    assistant: str | Iterable[str] | None
+    thread: str | Iterable[str] | None
+    model: str | Iterable[str] | None
+    labels: Mapping[str, str | Iterable[str]] | None
+    recording: str | Iterable[str] | None
+    since: Time | None
+    until: Time | None
+    on: Days | Iterable[Days] | None
+    has_error: bool
+    no_usage: bool
+    problems: bool
+    error_contains: str | Iterable[str] | None
+    slower_than: timedelta | float | str | None
+    min_tokens: int | None
+
+
+def run_filter(given: Filters, *, now: datetime, zone: tzinfo | None = None) -> RunFilter:
+    """Build a filter from keywords; text times are relative to ``now`` and in ``zone``.
 
     Raises:
         UsageError: if a value is invalid.
+        TypeError: if a keyword does not exist.
     """
-    recordings = _values("recording", recording)
+    for name in given.keys() - Filters.__annotations__.keys():
+        raise TypeError(f"unexpected keyword argument {name!r}")
+
+    def texts(name: str) -> tuple[str, ...]:
+        return _values(name, given.get(name))
+
+    recordings = texts("recording")
     for value in recordings:
         if value not in RECORDINGS:
             raise _invalid("recording", value, RECORDINGS)
-    within = () if on is None else _checked(lambda: _within(on, now, zone))
-    start = None if since is None else moment("since", since, now=now, zone=zone)
-    end = None if until is None else moment("until", until, now=now, zone=zone)
-    if within:
-        start = within[0].start if start is None else max(start, within[0].start)
-        end = within[-1].end if end is None else min(end, within[-1].end)
+    since, until, within = _times(given, now, zone)
     return RunFilter(
-        status=(
-            None
-            if status is None and not problems
-            else choose(_statuses(status), problems=problems)
-        ),
+        status=choose(_statuses(given.get("status")), problems=given.get("problems", False)),
         recording=recordings,
-        labels=_labels(labels),
-        since=start,
-        until=end,
-        # A single period is covered by since and until.
-        within=within if len(within) > 1 else (),
-        has_error=bool(has_error),
-        no_usage=bool(no_usage),
-        error_contains=_values("error_contains", error_contains),
-        slower_than=None if slower_than is None else _micros(slower_than),
-        min_tokens=_count("min_tokens", min_tokens),
-        source=_values("source", source),
-        assistant=_values("assistant", assistant),
-        thread=_values("thread", thread),
-        model=_values("model", model),
+        labels=_labels(given.get("labels")),
+        since=since,
+        until=until,
+        within=within,
+        has_error=given.get("has_error", False),
+        no_usage=given.get("no_usage", False),
+        error_contains=texts("error_contains"),
+        slower_than=_micros(given.get("slower_than")),
+        min_tokens=_count("min_tokens", given.get("min_tokens")),
+        source=texts("source"),
+        assistant=texts("assistant"),
+        thread=texts("thread"),
+        model=texts("model"),
     )
+
+
+def _times(
+    given: Filters, now: datetime, zone: tzinfo | None
+) -> tuple[datetime | None, datetime | None, tuple[Interval, ...]]:
+    """Return since, until and the periods; a single period is covered by since and until."""
+    on, since, until = given.get("on"), given.get("since"), given.get("until")
+    within = () if on is None else _checked(lambda: _within(on, now, zone))
+    starts = [] if since is None else [moment("since", since, now=now, zone=zone)]
+    ends = [] if until is None else [moment("until", until, now=now, zone=zone)]
+    if within:
+        starts.append(within[0].start)
+        ends.append(within[-1].end)
+    return max(starts, default=None), min(ends, default=None), within if len(within) > 1 else ()
 
 
 def status_choice(values: Status | Iterable[Status] | None) -> StatusChoice | None:
@@ -132,8 +142,7 @@ def moment(name: str, value: Time, *, now: datetime, zone: tzinfo | None = None)
     Raises:
         UsageError: if it is not a time.
     """
-    found: datetime = _checked(lambda: periods.moment(value, now=now, zone=zone), name)
-    return found
+    return _checked(lambda: periods.moment(value, now=now, zone=zone), name)
 
 
 def _statuses(values: Status | Iterable[Status] | None) -> Iterable[Status]:
@@ -148,7 +157,7 @@ def _statuses(values: Status | Iterable[Status] | None) -> Iterable[Status]:
             yield value.lower()
 
 
-def _labels(labels: Mapping[str, Several] | None) -> dict[str, tuple[str, ...]]:
+def _labels(labels: Mapping[str, str | Iterable[str]] | None) -> dict[str, tuple[str, ...]]:
     if labels is None:
         return {}
     if not isinstance(labels, Mapping):
@@ -158,9 +167,7 @@ def _labels(labels: Mapping[str, Several] | None) -> dict[str, tuple[str, ...]]:
     return {str(key): _values(f"label {key!r}", value) for key, value in labels.items()}
 
 
-def _within(
-    on: Days | Iterable[Days] | None, now: datetime, zone: tzinfo | None
-) -> tuple[Interval, ...]:
+def _within(on: Days | Iterable[Days], now: datetime, zone: tzinfo | None) -> tuple[Interval, ...]:
     """Return the periods in order, adjacent and overlapping ones merged."""
     given = [on] if isinstance(on, str) or not isinstance(on, Iterable) else on
     pairs = sorted(
@@ -179,18 +186,17 @@ def _within(
     return tuple(merged)
 
 
-def _values(name: str, value: Any) -> tuple[str, ...]:
+def _values(name: str, value: object) -> tuple[str, ...]:
     """Return one or several texts without duplicates."""
-    if value is None:
-        return ()
-    found = tuple(dict.fromkeys(_several(name, value)))
-    for one in found:
+    found: dict[str, None] = {}
+    for one in _several(name, value):
         if not isinstance(one, str):
             raise UsageError(f"{name} must be a string or several, not {type(one).__name__}")
-    return found
+        found[one] = None
+    return tuple(found)
 
 
-def _several(name: str, value: Any) -> Iterable[Any]:
+def _several(name: str, value: object) -> Iterable[object]:
     if value is None:
         return ()
     if isinstance(value, str | RunStatus):
@@ -203,18 +209,19 @@ def _several(name: str, value: Any) -> Iterable[Any]:
     return found
 
 
-def _micros(length: timedelta | float | str) -> int:
-    found: timedelta = _checked(lambda: periods.duration(length), "slower_than")
-    return found // _MICROSECOND
+def _micros(length: timedelta | float | str | None) -> int | None:
+    if length is None:
+        return None
+    return _checked(lambda: periods.duration(length), "slower_than") // _MICROSECOND
 
 
-def _count(name: str, value: Any) -> int | None:
+def _count(name: str, value: int | None) -> int | None:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
         raise UsageError(f"{name} must be an integer, not {value!r}")
     return value
 
 
-def _checked(read: Callable[[], Any], name: str | None = None) -> Any:
+def _checked(read: Callable[[], T], name: str | None = None) -> T:
     try:
         return read()
     except ValueError as error:

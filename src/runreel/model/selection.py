@@ -25,9 +25,8 @@ _STATE_NAMES = {
 STATES = (*dict.fromkeys(_STATE_NAMES.values()), INTERRUPTED, STALE)
 PROBLEMS = (_STATE_NAMES[RunStatus.FAILED], INTERRUPTED, STALE)
 _NORMAL = ""
-_CASES = frozenset(product(UNFINISHED, (_NORMAL, INTERRUPTED, STALE))) | frozenset(
-    product(FINAL, (_NORMAL,))
-)
+_MODIFIERS = (_NORMAL, INTERRUPTED, STALE)
+_CASES = {*product(UNFINISHED, _MODIFIERS), *product(FINAL, (_NORMAL,))}
 
 
 def state_of(status: RunStatus, recording: str, *, stale: bool = False) -> str:
@@ -49,6 +48,9 @@ def _case(status: RunStatus, recording: str, *, stale: bool) -> tuple[RunStatus,
 
 def _state(status: RunStatus, modifier: str) -> str:
     return modifier or _STATE_NAMES[status]
+
+
+_HEALTHY = {case for case in _CASES if _state(*case) not in PROBLEMS}
 
 
 class StatusChoice(NamedTuple):
@@ -89,14 +91,12 @@ def choose(values: Iterable[RunStatus | str], *, problems: bool = False) -> Stat
     if not wanted and not problems:
         return None
     cases = {case for case in _CASES if not wanted or {case[0], _state(*case)} & wanted}
-    if problems:
-        cases = {case for case in cases if _state(*case) in PROBLEMS}
+    cases -= _HEALTHY if problems else set()
     whole = {status for status, _ in cases} - {status for status, _ in _CASES - cases}
+    rest = cases - set(product(whole, _MODIFIERS))
     parts = [
-        tuple(
-            status for status in UNFINISHED if (status, modifier) in cases and status not in whole
-        )
-        for modifier in (_NORMAL, INTERRUPTED, STALE)
+        tuple(status for status in UNFINISHED if (status, modifier) in rest)
+        for modifier in _MODIFIERS
     ]
     return StatusChoice(tuple(sorted(whole)), *parts)
 
