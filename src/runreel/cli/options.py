@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
 
@@ -18,30 +18,41 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from runreel.api.reel import Reel
+    from runreel.cli.render.output import Output
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Command = TypeVar("Command", bound="Callable[..., Any]")
+Command = TypeVar("Command", bound="Callable[..., object]")
 
 FORMATS = ("table", "json", "jsonl", "csv")
 MAX_SEQ = 2**63 - 2
 
 
 # click 8.2 cannot be subscripted at run time; only type checkers see it as generic.
-class _Text(click.ParamType):  # type: ignore[type-arg]
-    """Valid text: the bytes of an argument need not be UTF-8."""
+class Text(click.ParamType):  # type: ignore[type-arg]
+    """Valid text, parsed: a ValueError of ``parse`` is a usage error with its message."""
 
     name = "text"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def __init__(self, parse: Callable[[str], object] = str) -> None:
+        self._parse = parse
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> object:
+        """Check the text, because the bytes of an argument need not be UTF-8, and parse it."""
         text = str(value)
         if any("\ud800" <= char <= "\udfff" for char in text):
             self.fail("not valid UTF-8", param, ctx)
-        return text
+        try:
+            return self._parse(text)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
+        """Complete a known value of the option."""
         return completions.values(ctx, param, incomplete)
 
 
@@ -53,11 +64,21 @@ class _Number(click.ParamType):  # type: ignore[type-arg]
     def __init__(self, maximum: int) -> None:
         self._range = click.IntRange(0, maximum)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        return int(self._range.convert(value, param, ctx))
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        return int(self._range(value, param, ctx))
 
 
-TEXT = _Text()
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ValueError(f"{text!r} is not of the form K=V")
+    return key, value
+
+
+TEXT = Text()
+PAIR = Text(_pair)
 SEQ = _Number(MAX_SEQ)
 COUNT = _Number(2**31)
 
@@ -68,14 +89,22 @@ def examples(text: str) -> str:
     return f"\b\nExamples:\n{lines}"
 
 
-def reel(*, create: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]:
+def command(
+    text: str, group: click.Group | None = None
+) -> Callable[[Callable[..., object]], click.Command]:
+    """Make a command of a function; its help ends with the examples of ``text``, one per line."""
+    declare = click.command if group is None else group.command
+    return declare(epilog=examples(text))
+
+
+def reel(*, create: bool = False) -> Callable[[Callable[Concatenate[Reel, P], R]], Callable[P, R]]:
     """Open the database and pass it as the first argument; ``create`` may create it."""
 
-    def decorate(command: Callable[..., R]) -> Callable[..., R]:
-        @functools.wraps(command)
-        def wrapper(*args: Any, **kwargs: Any) -> R:
+    def decorate(function: Callable[Concatenate[Reel, P], R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
             with opened(create=create) as log:
-                return command(log, *args, **kwargs)
+                return function(log, *args, **kwargs)
 
         return wrapper
 
@@ -100,34 +129,44 @@ def opened(*, create: bool = False) -> Iterator[Reel]:
         yield log
 
 
-def output(*, empty: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]:
+def output(*, empty: bool = False) -> Callable[[Command], Command]:
     """Add ``-o``, ``--json`` and, if ``empty``, ``--fail-empty``; pass them as ``output``."""
 
-    def decorate(command: Callable[..., R]) -> Callable[..., R]:
-        @functools.wraps(command)
-        def wrapper(
-            *args: Any, format_: str | None, as_json: bool, fail_empty: bool = False, **kwargs: Any
-        ) -> R:
-            if as_json and format_ not in (None, "json"):
-                raise click.UsageError(f"--json and --output {format_} exclude each other.")
-            from runreel.cli.render.output import Output
-
-            format_name = "json" if as_json else format_ or "table"
-            return command(*args, output=Output(format_name, fail_empty=fail_empty), **kwargs)
-
-        decorated: Callable[..., R] = wrapper
+    def decorate(command: Command) -> Command:
         if empty:
-            decorated = click.option(
-                "--fail-empty", is_flag=True, help="Exit with 1 if there is nothing to print."
-            )(decorated)
-        decorated = click.option("--json", "as_json", is_flag=True, help="Short for -o json.")(
-            decorated
-        )
+            command = _flag("--fail-empty", "Exit with 1 if there is nothing to print.")(command)
+        command = _flag("--json", "Short for -o json.")(command)
         return click.option(
-            "-o", "--output", "format_", type=click.Choice(FORMATS), help="Default: table."
-        )(decorated)
+            "-o",
+            "--output",
+            type=click.Choice(FORMATS),
+            callback=_output,
+            help="Default: table.",
+        )(command)
 
     return decorate
+
+
+def _flag(option: str, text: str) -> Callable[[Command], Command]:
+    """A flag for the callback of ``--output``, which is called later."""
+
+    def note(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: FBT001
+        ctx.meta[param.opts[0]] = value
+
+    return click.option(
+        option, is_flag=True, is_eager=True, expose_value=False, callback=note, help=text
+    )
+
+
+def _output(ctx: click.Context, param: click.Parameter, value: str | None) -> Output | None:  # noqa: ARG001
+    if ctx.resilient_parsing:
+        return None
+    from runreel.cli.render.output import Output
+
+    if ctx.meta["--json"] and value not in (None, "json"):
+        raise click.UsageError(f"--json and --output {value} exclude each other.")
+    format_ = "json" if ctx.meta["--json"] else value or "table"
+    return Output(format_, fail_empty=ctx.meta.get("--fail-empty", False))
 
 
 def run_argument(command: Command) -> Command:
@@ -147,7 +186,7 @@ def runs_argument(command: Command) -> Command:
 def labels(name: str, text: str) -> Callable[[Command], Command]:
     """Add the repeatable option ``--label K=V``; pass it as a dictionary."""
     return click.option(
-        "--label", name, metavar="K=V", multiple=True, type=TEXT, callback=_labels, help=text
+        "--label", name, metavar="K=V", multiple=True, type=PAIR, callback=_labels, help=text
     )
 
 
@@ -161,22 +200,13 @@ def seqs(command: Command) -> Command:
     )(command)
 
 
-def parse_pair(param: click.Parameter, text: str) -> tuple[str, str]:
-    """Split a text of the form K=V into key and value."""
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise click.BadParameter(f"{text!r} is not of the form K=V", param=param)
-    return key, value
-
-
 def _labels(
     ctx: click.Context,  # noqa: ARG001 - click's signature
     param: click.Parameter,
-    value: tuple[str, ...],
+    value: tuple[tuple[str, str], ...],
 ) -> dict[str, str]:
     found: dict[str, str] = {}
-    for text in value:
-        key, label = parse_pair(param, text)
+    for key, label in value:
         if found.setdefault(key, label) != label:
             raise click.BadParameter(f"{key!r} is given twice", param=param)
     return found

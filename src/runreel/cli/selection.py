@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from runreel.cli import options
-from runreel.cli.options import MAX_SEQ, TEXT
+from runreel.cli.options import MAX_SEQ, PAIR, TEXT, Command, Text
 from runreel.model.errors import UsageError
 from runreel.model.events import EVENT_TYPES, RECORDINGS
 from runreel.model.selection import STATES, Interval
@@ -23,28 +21,23 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 T = TypeVar("T")
-Command = TypeVar("Command", bound="Callable[..., Any]")
 
 _TIMES = "2026-11-30, 2026-11-30T18:30, 24h, yesterday, last-week, 2026-11, epoch seconds"
 
 
-# click 8.2 cannot be subscripted at run time; only type checkers see it as generic.
-class ChoiceText(click.ParamType):  # type: ignore[type-arg]
+class ChoiceText(Text):
     """A word of a list, in either case. ``accepted`` words are valid but not suggested."""
 
-    def __init__(self, name: str, offered: tuple[str, ...], accepted: tuple[str, ...] = ()) -> None:
-        self.name = name
-        self._offered = offered
-        self._known = {word.lower() for word in (*offered, *accepted)}
+    def __init__(self, noun: str, offered: tuple[str, ...], accepted: tuple[str, ...] = ()) -> None:
+        known = {word.lower() for word in (*offered, *accepted)}
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check the word and return it unchanged."""
-        word = TEXT.convert(value, param, ctx)
-        if word.lower() not in self._known:
-            self.fail(
-                f"invalid {self.name} {word!r}; choose from {', '.join(self._offered)}", param, ctx
-            )
-        return word
+        def parse(text: str) -> str:
+            if text.lower() not in known:
+                raise ValueError(f"invalid {noun} {text!r}; choose from {', '.join(offered)}")
+            return text
+
+        super().__init__(parse)
+        self._offered = offered
 
     def shell_complete(
         self,
@@ -59,8 +52,39 @@ class ChoiceText(click.ParamType):  # type: ignore[type-arg]
         return [CompletionItem(word) for word in self._offered if word.lower().startswith(prefix)]
 
 
+def _moment(text: str) -> datetime:
+    from runreel.cli import time_arguments
+    from runreel.model import periods
+
+    return periods.moment(text, now=datetime.now(UTC), zone=time_arguments.zone()[0])
+
+
+def _seq_or_moment(text: str) -> int | datetime:
+    if not (text.isascii() and text.isdigit()):
+        return _moment(text)
+    if int(text[:20]) > MAX_SEQ:
+        raise ValueError(f"seq {text} is too large; write epoch seconds as @{text}")
+    return int(text)
+
+
+def _interval(text: str) -> Interval:
+    from runreel.cli import time_arguments
+    from runreel.model import periods
+
+    return Interval(*periods.period(text, now=datetime.now(UTC), zone=time_arguments.zone()[0]))
+
+
+def _duration(text: str) -> timedelta:
+    from runreel.model import periods
+
+    return periods.duration(text)
+
+
 STATUS = ChoiceText("status", STATES, tuple(RunStatus.__members__))
 TYPE = ChoiceText("type", EVENT_TYPES)
+# A period means its start.
+TIME = Text(_moment)
+SEQ_OR_TIME = Text(_seq_or_moment)
 
 
 def filters(command: Command) -> Command:
@@ -84,49 +108,10 @@ def tz(command: Command) -> Command:
     )(command)
 
 
-def status(command: Command, name: str = "status") -> Command:
+def status(command: Command) -> Command:
     """Add the repeatable option ``--status``."""
-    return click.option(
-        "--status",
-        name,
-        type=STATUS,
-        multiple=True,
-        callback=_several,
-        metavar="STATUS",
-        help=f"Status shown in lists: {', '.join(STATES)}; or a RunStatus in capitals.",
-    )(command)
-
-
-def time(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:  # noqa: ARG001
-    """Parse a time as an option callback; a period means its start."""
-    if value is None:
-        return None
-    from runreel.cli import time_arguments
-    from runreel.model import periods
-
-    return _parse(
-        param, lambda: periods.moment(value, now=datetime.now(UTC), zone=time_arguments.zone()[0])
-    )
-
-
-def seq_or_time(
-    ctx: click.Context, param: click.Parameter, value: str | None
-) -> int | datetime | None:
-    """Parse a row's seq if the value is a number, else a time."""
-    if value is None or not (value.isascii() and value.isdigit()):
-        return time(ctx, param, value)
-    if int(value[:20]) > MAX_SEQ:
-        raise click.BadParameter(
-            f"seq {value} is too large; write epoch seconds as @{value}", param=param
-        )
-    return int(value)
-
-
-def _parse(param: click.Parameter, parse: Callable[[], T]) -> T:
-    try:
-        return parse()
-    except ValueError as error:
-        raise click.BadParameter(str(error), param=param) from None
+    help_ = f"Status shown in lists: {', '.join(STATES)}; or a RunStatus in capitals."
+    return _several("--status", "STATUS", help_, STATUS)(command)
 
 
 def _use_zone(ctx: click.Context, param: click.Parameter, value: str | None) -> None:  # noqa: ARG001
@@ -141,138 +126,67 @@ def _use_zone(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 
 def _several(
-    ctx: click.Context,  # noqa: ARG001 - click's signature
-    param: click.Parameter,  # noqa: ARG001
-    value: tuple[str, ...],
-) -> tuple[str, ...] | None:
-    return value or None
+    option: str,
+    metavar: str | None,
+    text: str,
+    type_: click.ParamType = TEXT,  # type: ignore[type-arg]
+    combine: Callable[[tuple[T, ...]], object] = tuple,
+) -> Callable[[Command], Command]:
+    """Add a repeatable option; pass its values combined, or None without any."""
 
+    def combined(ctx: click.Context, param: click.Parameter, value: tuple[T, ...]) -> object:  # noqa: ARG001
+        return combine(value) if value else None
 
-def _earliest(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Any:
-    return min((time(ctx, param, text) for text in value), default=None)  # type: ignore[type-var]
-
-
-def _latest(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Any:
-    return max((time(ctx, param, text) for text in value), default=None)  # type: ignore[type-var]
-
-
-def _periods(
-    ctx: click.Context,  # noqa: ARG001 - click's signature
-    param: click.Parameter,
-    value: tuple[str, ...],
-) -> list[Interval] | None:
-    return [_parse(param, partial(_interval, text)) for text in value] or None
-
-
-def _interval(text: str) -> Interval:
-    from runreel.cli import time_arguments
-    from runreel.model import periods
-
-    return Interval(*periods.period(text, now=datetime.now(UTC), zone=time_arguments.zone()[0]))
-
-
-def _shortest(
-    ctx: click.Context,  # noqa: ARG001 - click's signature
-    param: click.Parameter,
-    value: tuple[str, ...],
-) -> timedelta | None:
-    from runreel.model import periods
-
-    return min((_parse(param, partial(periods.duration, text)) for text in value), default=None)
-
-
-def _smallest(
-    ctx: click.Context,  # noqa: ARG001 - click's signature
-    param: click.Parameter,  # noqa: ARG001
-    value: tuple[int, ...],
-) -> int | None:
-    return min(value, default=None)
-
-
-def _labels(
-    ctx: click.Context,  # noqa: ARG001 - click's signature
-    param: click.Parameter,
-    value: tuple[str, ...],
-) -> dict[str, list[str]] | None:
-    found: dict[str, list[str]] = {}
-    for text in value:
-        key, label = options.parse_pair(param, text)
-        found.setdefault(key, []).append(label)
-    return found or None
-
-
-def _texts(option: str, metavar: str, text: str) -> Callable[[Any], Any]:
     return click.option(
-        option, type=TEXT, multiple=True, callback=_several, metavar=metavar, help=text
+        *option.split(), type=type_, multiple=True, metavar=metavar, callback=combined, help=text
     )
 
 
-_FILTERS: tuple[Callable[[Any], Any], ...] = (
+def _grouped(pairs: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _flag(option: str, text: str) -> Callable[[Command], Command]:
+    return click.option(option, is_flag=True, help=text)
+
+
+_FILTERS = (
     status,
-    _texts("--source", "NAME", f"Source of the run: {', '.join(SOURCES)}."),
-    _texts("--assistant", "ID", "ID of the assistant."),
-    _texts("--thread", "ID", "ID of the thread."),
-    _texts("--model", "MODEL", "Model name."),
-    click.option(
-        "--label",
-        "labels",
-        type=TEXT,
-        multiple=True,
-        callback=_labels,
-        metavar="K=V",
-        help="Label. Several values of a key match any; several keys must all match.",
+    _several("--source", "NAME", f"Source of the run: {', '.join(SOURCES)}."),
+    _several("--assistant", "ID", "ID of the assistant."),
+    _several("--thread", "ID", "ID of the thread."),
+    _several("--model", "MODEL", "Model name."),
+    _several(
+        "--label labels",
+        "K=V",
+        "Label. Several values of a key match any; several keys must all match.",
+        PAIR,
+        _grouped,
     ),
-    click.option(
-        "--recording",
-        type=click.Choice(RECORDINGS),
-        multiple=True,
-        callback=_several,
-        help="State of the recording, not of the run.",
+    _several(
+        "--recording", None, "State of the recording, not of the run.", click.Choice(RECORDINGS)
     ),
-    click.option(
-        "--since",
-        type=TEXT,
-        multiple=True,
-        metavar="TIME",
-        callback=_earliest,
-        help=f"Started at TIME or later: {_TIMES}.",
-    ),
-    click.option(
-        "--until",
-        type=TEXT,
-        multiple=True,
-        metavar="TIME",
-        callback=_latest,
-        help="Started before TIME.",
-    ),
-    click.option(
+    _several("--since", "TIME", f"Started at TIME or later: {_TIMES}.", TIME, min),
+    _several("--until", "TIME", "Started before TIME.", TIME, max),
+    _several(
         "--on",
-        type=TEXT,
-        multiple=True,
-        metavar="PERIOD",
-        callback=_periods,
-        help="Started within PERIOD, a day, week, month or year: yesterday, 2026-W48, 2026-11.",
+        "PERIOD",
+        "Started within PERIOD, a day, week, month or year: yesterday, 2026-W48, 2026-11.",
+        Text(_interval),
     ),
-    click.option("--has-error", is_flag=True, help="Only runs with an error."),
-    click.option("--no-usage", is_flag=True, help="Only runs without usage."),
-    click.option(
-        "--problems", is_flag=True, help="Only runs that failed, are interrupted or stale."
-    ),
-    _texts("--error-contains", "TEXT", "Text in the error message or code, ignoring case."),
-    click.option(
+    _flag("--has-error", "Only runs with an error."),
+    _flag("--no-usage", "Only runs without usage."),
+    _flag("--problems", "Only runs that failed, are interrupted or stale."),
+    _several("--error-contains", "TEXT", "Text in the error message or code, ignoring case."),
+    _several(
         "--slower-than",
-        type=TEXT,
-        multiple=True,
-        metavar="DURATION",
-        callback=_shortest,
-        help="Took longer than DURATION: 500ms, 2.5s, 1m30s.",
+        "DURATION",
+        "Took longer than DURATION: 500ms, 2.5s, 1m30s.",
+        Text(_duration),
+        min,
     ),
-    click.option(
-        "--min-tokens",
-        type=click.IntRange(0),
-        multiple=True,
-        metavar="N",
-        callback=_smallest,
-        help="Used at least N tokens in total.",
-    ),
+    _several("--min-tokens", "N", "Used at least N tokens in total.", click.IntRange(0), min),
 )

@@ -15,13 +15,10 @@ if TYPE_CHECKING:
     from runreel.cli.render.output import Output
 
 
-@click.command(
-    "backup",
-    epilog=options.examples("""
+@options.command("""
 runreel backup log-2025-12-31.db
 runreel backup /mnt/backups/log.db --json
-"""),
-)
+""")
 @click.argument("file", type=click.Path(), metavar="FILE")
 @options.output()
 @options.reel()

@@ -20,14 +20,11 @@ if TYPE_CHECKING:
 _FILE = click.Path(exists=True, dir_okay=False)
 
 
-@click.command(
-    "checkpoint",
-    epilog=options.examples("""
+@options.command("""
 runreel checkpoint --key audit.key --out checkpoints/
 runreel checkpoint --key audit.key --previous monday.txt --out tuesday.txt
 runreel checkpoint --key audit.key --next-key new.key.pub --out checkpoints/
-"""),
-)
+""")
 @click.option(
     "--key", "key_file", type=_FILE, required=True, metavar="FILE", help="Private key that signs."
 )

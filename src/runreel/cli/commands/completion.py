@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from runreel.cli import options
 from runreel.cli.render import terminal
 
 _SHELLS = ("bash", "zsh", "fish")
@@ -15,10 +16,7 @@ _SETUP = {
 }
 
 
-@click.command(
-    "completion",
-    epilog="\b\nExamples:\n" + "\n".join(f"  {line}" for line in _SETUP.values()),
-)
+@options.command("\n".join(_SETUP.values()))
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -41,14 +42,14 @@ def db_command() -> None:
     """Manage the database."""
 
 
-@db_command.command(
-    "upgrade",
-    epilog=options.examples("""
+_command = partial(options.command, group=db_command)
+
+
+@_command("""
 runreel db upgrade
 runreel --db postgresql://me@host/log db upgrade
 runreel --db postgresql://me@host/log db upgrade --partitions 16
-"""),
-)
+""")
 @_partitions("Split the event log into N partitions by run (Postgres).")
 @options.reel(create=True)
 def upgrade(reel: Reel, partitions: int | None) -> None:
@@ -83,7 +84,7 @@ def upgrade(reel: Reel, partitions: int | None) -> None:
         raise click.exceptions.Exit(1)
 
 
-@db_command.command("current", epilog=options.examples("runreel db current"))
+@_command("runreel db current")
 @options.output()
 @options.reel()
 def current(reel: Reel, *, output: Output) -> None:
@@ -95,13 +96,10 @@ def current(reel: Reel, *, output: Output) -> None:
         output.object({"revision": revision})
 
 
-@db_command.command(
-    "sql",
-    epilog=options.examples("""
+@_command("""
 runreel db sql
 runreel --db postgresql://me@host/log db sql | psql
-"""),
-)
+""")
 @_partitions("Split the event log into N partitions by run (Postgres).")
 @options.reel()
 def sql(reel: Reel, partitions: int | None) -> None:
@@ -109,20 +107,17 @@ def sql(reel: Reel, partitions: int | None) -> None:
     terminal.write(reel.db.sql(partitions=partitions), end="")
 
 
-@db_command.command(
-    "grants",
-    epilog=options.examples("""
+@_command("""
 runreel db grants > roles.sql
 runreel --db postgresql://me@host/log db grants --reader analyst | psql log
-"""),
-)
+""")
 @_role_option("--owner", "runreel_owner", "Owns the tables and migrates them.")
 @_role_option("--recorder", "runreel_recorder", "Appends to the log.")
 @_role_option("--reader", "runreel_reader", "Reads.")
 @_role_option("--redactor", "runreel_redactor", "Records, redacts and prunes.")
 @_role_option("--schema", "public", "Schema of the tables.")
 @options.reel()
-def grants(reel: Reel, **names: str) -> None:
+def grants(reel: Reel, /, **names: str) -> None:
     """Print the SQL of least-privilege roles without connecting to a database.
 
     For Postgres. Roles that do not exist are created, without a login; grant them to login roles.
@@ -137,7 +132,7 @@ def grants(reel: Reel, **names: str) -> None:
     terminal.write_raw(store.roles_sql(store.Roles(**names)))
 
 
-@db_command.command("status", epilog=options.examples("runreel db status --json"))
+@_command("runreel db status --json")
 @options.output()
 @options.reel()
 def status(reel: Reel, *, output: Output) -> None:

@@ -18,13 +18,10 @@ if TYPE_CHECKING:
     from runreel.cli.main import CliContext
 
 
-@click.command(
-    "demo",
-    epilog=options.examples("""
+@options.command("""
 runreel demo
 runreel --db try.db demo --fast
-"""),
-)
+""")
 @click.option("--fast", is_flag=True, help="Record and replay without pauses.")
 @click.pass_obj
 def demo_command(app: CliContext, *, fast: bool) -> None:

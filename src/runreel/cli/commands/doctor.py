@@ -16,14 +16,11 @@ if TYPE_CHECKING:
 _UNREACHABLE = 3
 
 
-@click.command(
-    "doctor",
-    epilog=options.examples("""
+@options.command("""
 runreel doctor
 runreel doctor --json
 runreel --db postgresql://me@host/log doctor
-"""),
-)
+""")
 @options.output()
 @options.reel()
 def doctor_command(reel: Reel, *, output: Output) -> None:

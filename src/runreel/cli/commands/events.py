@@ -15,14 +15,11 @@ if TYPE_CHECKING:
     from runreel.cli.render.output import Output
 
 
-@click.command(
-    "events",
-    epilog=options.examples("""
+@options.command("""
 runreel events latest
 runreel events latest --type partial_message -o jsonl
 runreel events demo-20251231 --from 10 --to 20 --raw --json
-"""),
-)
+""")
 @options.run_argument
 @click.option(
     "--type",

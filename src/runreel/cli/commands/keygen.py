@@ -14,13 +14,10 @@ if TYPE_CHECKING:
     from runreel.cli.render.output import Output
 
 
-@click.command(
-    "keygen",
-    epilog=options.examples("""
+@options.command("""
 runreel keygen audit.key
 runreel keygen audit.key --passphrase
-"""),
-)
+""")
 @click.argument("file", type=click.Path(), metavar="FILE")
 @click.option(
     "--passphrase", "ask", is_flag=True, help="Ask for a passphrase that encrypts the private key."

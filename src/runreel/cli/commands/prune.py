@@ -24,21 +24,17 @@ if TYPE_CHECKING:
 _BATCH = 100
 
 
-@click.command(
-    "prune",
-    epilog=options.examples("""
+@options.command("""
 runreel prune --older-than 90d
 runreel prune --older-than 90d --keep-usage --reason "kept for 90 days" --yes
 runreel prune --older-than 7d --status failed --yes --purge
-"""),
-)
+""")
 @click.option(
     "--older-than",
     "before",
     required=True,
-    type=options.TEXT,
+    type=selection.TIME,
     metavar="AGE",
-    callback=selection.time,
     help="Runs that ended longer ago than 90d, 12w, or before a time: 2025-12-31.",
 )
 @selection.status

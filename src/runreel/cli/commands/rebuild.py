@@ -27,15 +27,12 @@ if TYPE_CHECKING:
 _PREFETCHED = 1_000
 
 
-@click.command(
-    "rebuild",
-    epilog=options.examples("""
+@options.command("""
 runreel rebuild
 runreel rebuild --check
 runreel rebuild -j 4
 runreel rebuild latest demo-20251231 --check --json
-"""),
-)
+""")
 @options.runs_argument
 @click.option(
     "--check", is_flag=True, help="Compare and change nothing; exit with 1 on a difference."

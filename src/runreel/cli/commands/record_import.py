@@ -31,14 +31,11 @@ SHOWN_PROBLEMS = 20
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
 
 
-@click.command(
-    "record",
-    epilog=options.examples("""
+@options.command("""
 my-program | runreel record --run run-1
 runreel record --run run-1 --source plain --model my-model --input events.jsonl
 curl -sN "$URL" | runreel record --run run-1 --label team=search
-"""),
-)
+""")
 @click.option(
     "--run", "run_id", required=True, type=options.TEXT, metavar="ID", help="ID of the run."
 )
@@ -110,15 +107,12 @@ def _listen(reel: Reel, run_id: str, source: str | None, identity: dict[str, Any
     return listen_by_id(reel.db, run_id, identity=identity)
 
 
-@click.command(
-    "import",
-    epilog=options.examples("""
+@options.command("""
 runreel import traffic.jsonl
 runreel import recordings/*.jsonl
 runreel import traffic.jsonl.gz
 my-program | runreel import -
-"""),
-)
+""")
 @click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...|-")
 @options.output()
 @options.reel(create=True)

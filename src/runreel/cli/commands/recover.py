@@ -18,14 +18,11 @@ if TYPE_CHECKING:
     from runreel.recording.recovery import Resume
 
 
-@click.command(
-    "recover",
-    epilog=options.examples("""
+@options.command("""
 runreel recover --list
 runreel recover --list --json
 runreel recover
-"""),
-)
+""")
 @click.option("--list", "list_", is_flag=True, help="List recordings and change nothing.")
 @selection.tz
 @options.output(empty=True)

@@ -23,14 +23,11 @@ if TYPE_CHECKING:
 _NOT_ERASED = "Not erased: backups, replicas, exports, archived server logs, disk snapshots."
 
 
-@click.command(
-    "redact",
-    epilog=options.examples("""
+@options.command("""
 runreel redact latest --match "+7 999 123-45-67" --reason "asked for by the customer"
 runreel redact --all-runs --match - --reason "a leaked key" --yes < secret.txt
 runreel redact run-1 --seq 4 --reason "not ours" --yes --purge
-"""),
-)
+""")
 @options.runs_argument
 @click.option("--match", type=options.TEXT, help="Text to erase; - reads it from standard input.")
 @click.option("--regex", type=options.TEXT, help="Pattern to erase.")

@@ -32,14 +32,11 @@ def _gap(ctx: click.Context, param: click.Parameter, value: float | None) -> flo
     return value
 
 
-@click.command(
-    "replay",
-    epilog=options.examples("""
+@options.command("""
 runreel replay latest
 runreel replay latest --speed 10 --max-gap 1
 runreel replay demo-20251231 --instant --render jsonl
-"""),
-)
+""")
 @options.run_argument
 @click.option(
     "--speed", type=float, callback=_speed, default=1.0, metavar="X", help="Playback speed factor."

@@ -13,23 +13,20 @@ if TYPE_CHECKING:
     from runreel.cli.render.output import Output
 
 
-@click.command(
-    "runs",
-    epilog=options.examples("""
+@options.command("""
 runreel runs --since 24h
 runreel runs --status failed --model yandexgpt --json
 runreel runs --problems --on yesterday --tz Europe/Moscow
 runreel runs --model small-1 --model large-1 --slower-than 30s
 runreel runs --label team=search -n 0 -o csv
 runreel runs --after CURSOR
-"""),
-)
+""")
 @selection.filters
 @click.option("-n", "--limit", type=options.COUNT, default=20, help="Maximum rows; 0 = all.")
 @click.option("--after", metavar="CURSOR", type=options.TEXT, help="Cursor of the next page.")
 @options.output(empty=True)
 @options.reel()
-def runs_command(reel: Reel, *, output: Output, **run_filter: Any) -> None:
+def runs_command(reel: Reel, /, *, output: Output, **run_filter: Any) -> None:
     """List runs, newest first.
 
     A filter given twice selects runs that match any of its values; different filters must all

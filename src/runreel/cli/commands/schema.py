@@ -10,14 +10,11 @@ from runreel.cli.render import json_schemas, terminal
 NAMES = (*json_schemas.DOCUMENTS, *json_schemas.ITEMS)
 
 
-@click.command(
-    "schema",
-    epilog=options.examples("""
+@options.command("""
 runreel schema
 runreel schema runs
 runreel schema event
-"""),
-)
+""")
 @click.argument("name", required=False, type=click.Choice(NAMES))
 def schema_command(name: str | None) -> None:
     """Print the JSON Schemas of the output.

@@ -15,15 +15,12 @@ if TYPE_CHECKING:
     from runreel.cli.render.output import Output
 
 
-@click.command(
-    "show",
-    epilog=options.examples("""
+@options.command("""
 runreel show latest
 runreel show demo-20251231 --content
 runreel show latest --at 12 --json
 runreel show latest --at 2025-12-31T18:30
-"""),
-)
+""")
 @options.run_argument
 @click.option(
     "--content",
@@ -32,9 +29,8 @@ runreel show latest --at 2025-12-31T18:30
 )
 @click.option(
     "--at",
-    type=options.TEXT,
+    type=selection.SEQ_OR_TIME,
     metavar="SEQ|TIME",
-    callback=selection.seq_or_time,
     help="State after row SEQ, or at TIME.",
 )
 @selection.tz

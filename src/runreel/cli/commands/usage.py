@@ -14,14 +14,11 @@ if TYPE_CHECKING:
     from runreel.cli.render.output import Output
 
 
-@click.command(
-    "usage",
-    epilog=options.examples("""
+@options.command("""
 runreel usage
 runreel usage --by model --by month --since 2025-01-01
 runreel usage --by label:team --tz Europe/Moscow --json
-"""),
-)
+""")
 @click.option(
     "--by",
     multiple=True,
@@ -34,7 +31,7 @@ runreel usage --by label:team --tz Europe/Moscow --json
 @selection.filters
 @options.output(empty=True)
 @options.reel()
-def usage_command(reel: Reel, by: tuple[str, ...], *, output: Output, **run_filter: Any) -> None:
+def usage_command(reel: Reel, /, by: tuple[str, ...], *, output: Output, **run_filter: Any) -> None:
     """Count tokens by day, model, assistant and more.
 
     A run counts at the time it started. Its usage is the last one that its source reported; runs

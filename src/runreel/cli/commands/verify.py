@@ -29,15 +29,12 @@ _NOT_COVERED = (
 )
 
 
-@click.command(
-    "verify",
-    epilog=options.examples("""
+@options.command("""
 runreel verify
 runreel verify latest
 runreel verify --json
 runreel verify --checkpoint checkpoints/ --public-key audit.key.pub
-"""),
-)
+""")
 @options.runs_argument
 @click.option(
     "--checkpoint",
