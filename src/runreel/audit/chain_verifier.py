@@ -10,7 +10,7 @@ from runreel.model.events import KINDS, NOTE, PRUNED, REDACTED, EventRow
 from runreel.projection.tombstone import tombstone_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     Row = tuple[Any, ...]
     # Receives the position (None: the whole run), the code of the finding and a sentence.
@@ -32,7 +32,7 @@ class ChainVerifier:
     A chain that was recomputed as a whole looks intact: only a checkpoint reveals that.
     """
 
-    __slots__ = ("_erased", "_expected", "_next", "_previous", "_pruned", "_report", "_unlisted")
+    __slots__ = ("_erased", "_expected", "_next", "_previous", "_pruned", "_report")
 
     def __init__(self, run_id: str, report: Report) -> None:
         self._report = report
@@ -42,9 +42,8 @@ class ChainVerifier:
         self._expected: bytes | None = None
         # The position of the tombstone at the start of the run.
         self._pruned: int | None = None
-        self._erased = _PositionSet()
-        # Erased rows that no note of a redaction has listed so far.
-        self._unlisted = _PositionSet()
+        # Positions of erased rows, and whether a note of a redaction has listed them.
+        self._erased: dict[int, bool] = {}
 
     def check(self, row: Row) -> None:
         """Check the next row. Columns of a wrong type may raise any exception."""
@@ -72,8 +71,10 @@ class ChainVerifier:
 
     def end(self) -> None:
         """Report what only the end of the run shows: payloads erased without a note."""
-        for seq in self._unlisted:
-            self._report(seq, "redaction", "the payload is gone, and no note records its redaction")
+        for seq, is_listed in sorted(self._erased.items()):
+            if not is_listed:
+                detail = "the payload is gone, and no note records its redaction"
+                self._report(seq, "redaction", detail)
 
     def skip_row(self, row: Row) -> None:
         """Continue after a row that ``check`` could not read."""
@@ -113,8 +114,7 @@ class ChainVerifier:
         if payload is salt is None and _is_digest(redacted):
             if row[_KIND] == NOTE and row[_TYPE] in (REDACTED, PRUNED):
                 self._report(seq, "redaction", f"a note of type {row[_TYPE]} must not be erased")
-            self._erased.add(seq)
-            self._unlisted.add(seq)
+            self._erased[seq] = False
             committed: bytes = redacted
             return committed
         self._report(seq, "columns", "payload, salt and redacted contradict each other")
@@ -143,34 +143,8 @@ class ChainVerifier:
             elif listed not in self._erased:
                 self._report(listed, "redaction", f"row {seq} lists it as erased, but it is not")
             else:
-                self._unlisted.discard(listed)
+                self._erased[listed] = True
 
 
-class _PositionSet:
-    """A set of positions that takes little memory if they are close together."""
-
-    __slots__ = ("_blocks",)
-
-    def __init__(self) -> None:
-        self._blocks: dict[int, int] = {}
-
-    def add(self, number: int) -> None:
-        self._blocks[number >> 10] = self._blocks.get(number >> 10, 0) | 1 << (number & 1023)
-
-    def discard(self, number: int) -> None:
-        left = self._blocks.get(number >> 10, 0) & ~(1 << (number & 1023))
-        if left:
-            self._blocks[number >> 10] = left
-        else:
-            self._blocks.pop(number >> 10, None)
-
-    def __contains__(self, number: int) -> bool:
-        return bool(self._blocks.get(number >> 10, 0) >> (number & 1023) & 1)
-
-    def __iter__(self) -> Iterator[int]:
-        for block, bits in sorted(self._blocks.items()):
-            yield from ((block << 10) + offset for offset in range(1024) if bits >> offset & 1)
-
-
-def _is_digest(value: Any) -> bool:
+def _is_digest(value: object) -> bool:
     return isinstance(value, bytes) and len(value) == _DIGEST_BYTES

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.audit.checkpoint_files import (
     Checkpoint,
@@ -26,8 +26,7 @@ from runreel.model.errors import BadCheckpoint, BadKey, LogContradicted
 from runreel.model.finding import Finding
 from runreel.projection.tombstone import tombstone_of
 from runreel.store.admin import durability
-from runreel.store.events import damage as integrity
-from runreel.store.events import stream_heads
+from runreel.store.events import damage, stream_heads
 from runreel.store.replica import refuse_replica
 from runreel.system import atomic_files
 
@@ -68,83 +67,60 @@ def checkpoint(  # noqa: PLR0913 - the contents of a checkpoint
 ) -> CheckpointCreated:
     """Write a checkpoint to the new file ``out``, or to a new file in the directory ``out``.
 
-    In a directory, ``previous`` defaults to the newest checkpoint of this database.
-    The other arguments are those of ``write_checkpoint``.
+    In a directory, ``previous`` defaults to the newest checkpoint of this database. ``now`` is in
+    µs. Only heads that differ from ``previous`` and its predecessors are listed, or all if these
+    lack a full checkpoint. All listed rows are durable in the database when this returns.
 
     Raises:
         UsageError: if the file already exists.
+        BadKey: if ``previous`` requires another key for its successor.
         BadCheckpoint: if ``previous`` is not a checkpoint, or belongs to another database or key.
         LogContradicted: if the log contradicts the previous checkpoints; no file is written then.
     """
     with atomic_files.errors(out):
         in_folder = out.is_dir()
     with database.reading() as connection:
+        refuse_replica(connection)
+        database_id = stream_heads.database_id(connection)
         before = None if previous is None else Checkpoint(previous)
         if before is None and in_folder:
-            before = newest(out, stream_heads.database_id(connection))
+            before = newest(out, database_id)
         lineage = [] if before is None else chain_to_full(before, key.public)
-        number = 1 if before is None else before.header.number + 1
-        path = out / f"checkpoint-{number:06}.txt" if in_folder else out
-        with (
-            atomic_files.atomic_create(path) as hidden,
-            atomic_files.errors(path),
-            hidden.open("wb") as file,
-        ):
-            header, runs, digest = write_checkpoint(
-                connection,
-                file,
-                key=key,
-                now=now,
-                previous=before,
-                lineage=lineage,
-                full=full,
-                next_key=next_key,
-            )
+        header = Header(
+            database_id=database_id,
+            number=1 if before is None else before.header.number + 1,
+            time=now,
+            previous=None if before is None else before.sha256,
+            full=full or not lineage or len(lineage) >= FULL_EVERY,
+            key_id=key.public.id,
+            next_key=None if next_key is None else next_key.raw.hex(),
+        )
+        if before is not None:
+            _check_successor(before, header, key.public)
+        path = out / f"checkpoint-{header.number:06}.txt" if in_folder else out
+        with atomic_files.atomic_create(path) as hidden:
+            runs, digest = _write(connection, hidden, key, header, lineage)
     return CheckpointCreated(path, header, runs, digest, None if next_key is None else next_key.id)
 
 
-def write_checkpoint(  # noqa: PLR0913 - the contents of a checkpoint
+def _write(
     connection: Connection,
-    file: IO[bytes],
-    *,
+    path: Path,
     key: SigningKey,
-    now: int,
-    previous: Checkpoint | None = None,
-    lineage: Sequence[Checkpoint] = (),
-    full: bool = False,
-    next_key: PublicKey | None = None,
-) -> tuple[Header, int, str]:
-    """Write a signed list of heads; return its header, the number of heads and its SHA-256.
-
-    ``lineage`` is ``previous`` and its predecessors back to a full checkpoint: only heads that
-    differ from it are listed. All heads are listed if it is empty. ``now`` is in µs, the SHA-256
-    in hexadecimal. All listed rows are durable in the database when this returns.
-
-    Raises:
-        BadKey: if ``previous`` requires another key for its successor.
-        BadCheckpoint: if ``previous`` belongs to another database, or its signature is invalid.
-        LogContradicted: if the log contradicts ``lineage``; nothing is signed then.
-    """
-    refuse_replica(connection)
-    header = Header(
-        database_id=stream_heads.database_id(connection),
-        number=1 if previous is None else previous.header.number + 1,
-        time=now,
-        previous=None if previous is None else previous.sha256,
-        full=full or not lineage or len(lineage) >= FULL_EVERY,
-        key_id=key.public.id,
-        next_key=None if next_key is None else next_key.raw.hex(),
-    )
-    if previous is not None:
-        _check_successor(previous, header, key.public)
-    writer, runs = CheckpointWriter(file), 0
-    writer.write(rules.header_text(header))
-    for runs, head in enumerate(_heads_to_list(connection, lineage, full=header.full), 1):  # noqa: B007
-        writer.write(rules.head_text(head))
-    writer.write(rules.count_text(runs))
-    durability.wait_durable(connection)
-    writer.sign(key.sign(rules.SIGNED + writer.signed.digest()))
-    return header, runs, writer.whole.hexdigest()
+    header: Header,
+    lineage: Sequence[Checkpoint],
+) -> tuple[int, str]:
+    """Write a signed list of heads; return their number and the SHA-256 of the file."""
+    with atomic_files.errors(path), path.open("wb") as file:
+        writer, runs = CheckpointWriter(file), 0
+        writer.write(rules.header_text(header))
+        heads = _heads_to_list(connection, lineage, full=header.full)
+        for runs, head in enumerate(heads, 1):  # noqa: B007
+            writer.write(rules.head_text(head))
+        writer.write(rules.count_text(runs))
+        durability.wait_durable(connection)
+        writer.sign(key.sign(rules.SIGNED + writer.signed.digest()))
+    return runs, writer.whole.hexdigest()
 
 
 @dataclass(slots=True)
@@ -172,10 +148,8 @@ def compare_all(
         yield from compare(connection, verify_chain(paths, key), compared=compared)
     except BadCheckpoint as error:
         yield Finding(None, None, "checkpoint", str(error))
-    except Exception as error:
-        reason = integrity.damage_reason(error)
-        if reason is None:
-            raise
+    except Exception as error:  # noqa: BLE001 - raised again unless it is damage
+        reason = damage.require_reason(error)
         yield Finding(None, None, "unreadable", f"the runs cannot be compared further: {reason}")
 
 
@@ -203,7 +177,7 @@ def compare(
             counts.runs += 1
             if state.digest == head.digest:
                 has_newer_rows |= lists_newer or state.last_seq != head.seq
-            elif (problem := mismatch(connection, head, state)) is None:
+            elif (problem := _mismatch(connection, head, state)) is None:
                 counts.pruned += 1
                 has_newer_rows = True
             else:
@@ -228,7 +202,7 @@ def _finding(number: int, head: HeadEntry | None, what: str, detail: str) -> Fin
     return Finding(run_id, seq, what, f"checkpoint {number}: {detail}")
 
 
-def mismatch(
+def _mismatch(
     connection: Connection, head: HeadEntry, state: stream_heads.HeadState
 ) -> tuple[str, str] | None:
     """Explain why a run's row at ``head`` differs: the code of the finding and a sentence.
@@ -276,7 +250,7 @@ def _heads_to_list(
     for old, new in joined_heads(latest_heads(lineage), stream_heads.stream_heads(connection)):
         if old is not None and new != old:
             (state,) = stream_heads.lookup_heads(connection, [old])
-            if state.digest != old.digest and (problem := mismatch(connection, old, state)):
+            if state.digest != old.digest and (problem := _mismatch(connection, old, state)):
                 contradicted.append(f"{old.run_id} ({problem[0]})")
         if new is not None and (full or new != old):
             yield new

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from runreel.audit.run_verifier import RunVerifier
 from runreel.model.finding import Finding
 from runreel.rebuild.comparison import ProjectionComparer
 from runreel.rebuild.rebuild import require
-from runreel.store.events import damage as integrity
-from runreel.store.events import event_log, stream_ids
+from runreel.store.events import damage, stream_ids
 from runreel.store.events.full_scan import Unreadable, count, scan
 from runreel.store.projections import run_prefetch
 from runreel.store.projections.run_prefetch import ProjectionPrefetch
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
     from runreel.store.projections.run_prefetch import StoredProjection
 
     Progress = Callable[[int, int], None]
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -62,10 +64,9 @@ def verify(
     migrations.require(connection)
     require(connection, run_ids or ())
     yield from _verify_database(connection, whole=run_ids is None)
-    with integrity.snapshot(connection):
-        audit = _Audit(connection, counts or VerifiedCounts())
-        if progress is not None:
-            audit.start_progress(progress, run_ids)
+    with damage.snapshot(connection):
+        audit = _Audit(connection, counts or VerifiedCounts(), progress)
+        audit.start_progress(run_ids)
         yield from audit.check_version()
         if run_ids is None:
             yield from audit.verify_runs(None)
@@ -77,43 +78,35 @@ def verify(
 
 def _verify_database(connection: Connection, *, whole: bool) -> Iterator[Finding]:
     checks: list[tuple[str, Callable[[Connection], Iterable[str]]]]
-    checks = [("file", integrity.file_problems)] if whole else []
-    checks += [("schema", comparison.differences), ("meta", integrity.meta_problems)]
+    checks = [("file", damage.file_problems)] if whole else []
+    checks += [("schema", comparison.differences), ("meta", damage.meta_problems)]
     for what, check in checks:
         try:
             for problem in check(connection):
                 yield Finding(None, None, what, problem)
         except Exception as error:  # noqa: BLE001 - raised again unless it is damage
-            yield Finding(None, None, what, f"cannot be checked: {_damage_reason(error)}")
-
-
-def _damage_reason(error: Exception) -> str:
-    """Describe the damage that caused an error; raise any other error again."""
-    reason = integrity.damage_reason(error)
-    if reason is None:
-        raise error
-    return reason
+            detail = f"cannot be checked: {damage.require_reason(error)}"
+            yield Finding(None, None, what, detail)
 
 
 class _Audit:
     """One pass over the rows of runs and their projections."""
 
-    def __init__(self, connection: Connection, counts: VerifiedCounts) -> None:
+    def __init__(
+        self, connection: Connection, counts: VerifiedCounts, progress: Progress | None
+    ) -> None:
         self._connection = connection
         self._counts = counts
-        self._progress: Progress | None = None
+        self._progress = progress
         self._total = 0
         self._compares_projections = True
         self._prefetch = ProjectionPrefetch(connection)
 
-    def start_progress(self, progress: Progress, run_ids: Sequence[str] | None) -> None:
-        """Count the rows to verify and report progress from now on."""
-        self._progress = progress
-        try:
-            self._total = count(self._connection, run_ids)
-        except Exception as error:  # noqa: BLE001 - raised again unless it is damage
-            self._damaged_while_reading(error)
-        self.advance(0)
+    def start_progress(self, run_ids: Sequence[str] | None) -> None:
+        """Count the rows to verify, if anyone wants to know the progress."""
+        if self._progress is not None:
+            self._total = self._read(partial(count, self._connection, run_ids), lambda _: 0)
+            self.advance(0)
 
     def advance(self, events: int) -> None:
         """Count verified events and report the progress."""
@@ -125,10 +118,7 @@ class _Audit:
     def check_version(self) -> Iterator[Finding]:
         """Report projections of another version, which cannot be compared."""
         ours = migrations.PROJECTION_VERSION
-        try:
-            version = migrations.projection_version(self._connection)
-        except Exception as error:  # noqa: BLE001 - raised again unless it is damage
-            version = self._damaged_while_reading(error)
+        version = self._read(partial(migrations.projection_version, self._connection), str)
         if version != ours:
             self._compares_projections = False
             detail = f"not compared: version {version}, expected {ours}; run `runreel rebuild`"
@@ -147,21 +137,18 @@ class _Audit:
         try:
             yield from map(_orphan, stream_ids.orphan_projections(self._connection))
         except Exception as error:  # noqa: BLE001 - raised again unless it is damage
-            detail = f"some cannot be read: {self._damaged_while_reading(error)}"
+            detail = f"some cannot be read: {damage.require_reason(error)}"
             yield Finding(None, None, "projections", detail)
 
     def _verify_run(
-        self, run_id: Any, parts: Iterable[list[Row] | Unreadable]
+        self, run_id: object, parts: Iterable[list[Row] | Unreadable]
     ) -> Iterator[Finding]:
-        run = RunVerifier(run_id, partial(event_log.masked_payloads, self._connection, run_id))
+        run = RunVerifier(self._connection, run_id)
         self._counts.runs += run_id is not None
-        if run.verifier is not None and self._compares_projections:
-            try:
-                run.comparer = ProjectionComparer(run_id, self._stored(run_id))
-            except Exception as error:  # noqa: BLE001 - raised again unless it is damage
-                run.add_finding(
-                    None, "projection", f"cannot be read: {self._damaged_while_reading(error)}"
-                )
+        if run.run_id is not None and self._compares_projections:
+            stored = self._read(partial(self._stored, run.run_id), run.add_unreadable_projection)
+            if stored is not None:
+                run.comparer = ProjectionComparer(run.run_id, stored)
         for part in parts:
             if isinstance(part, Unreadable):
                 run.stop(part)
@@ -174,18 +161,20 @@ class _Audit:
         yield from run.found
 
     def _stored(self, run_id: str) -> StoredProjection:
-        try:
-            return self._prefetch.get(run_id)
-        except Exception as error:  # noqa: BLE001 - raised again unless it is damage
-            # The damaged row of the prefetched page may belong to another run.
-            self._damaged_while_reading(error)
-            return run_prefetch.stored_projections(self._connection, [run_id])[run_id]
+        # The damaged row of a prefetched page may belong to another run.
+        return (
+            self._read(partial(self._prefetch.get, run_id), lambda _: None)
+            or (run_prefetch.stored_projections(self._connection, [run_id])[run_id])
+        )
 
-    def _damaged_while_reading(self, error: Exception) -> str:
-        """Describe the damage that caused an error, and continue in a new snapshot."""
-        reason = _damage_reason(error)
-        integrity.restart_snapshot(self._connection)
-        return reason
+    def _read(self, read: Callable[[], T], damaged: Callable[[str], S]) -> T | S:
+        """Return what ``read`` returns; if it meets damage, call ``damaged`` in a new snapshot."""
+        try:
+            return read()
+        except Exception as error:  # noqa: BLE001 - raised again unless it is damage
+            reason = damage.require_reason(error)
+            damage.restart_snapshot(self._connection)
+            return damaged(reason)
 
 
 def _orphan(run_id: str) -> Finding:

@@ -18,11 +18,11 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.E
 
 
 @contextlib.contextmanager
-def atomic_create(path: Path) -> Iterator[Path]:
+def atomic_create(path: Path, *, mode: int = 0o600) -> Iterator[Path]:
     """Yield a temporary file that is synced and renamed to ``path`` at the end of the block.
 
-    Only its owner can read it. An existing file is never replaced. If the block raises, the
-    temporary file is deleted.
+    By default only its owner can read it. An existing file is never replaced. If the block raises,
+    the temporary file is deleted.
 
     Raises:
         UsageError: if ``path`` exists or cannot be created.
@@ -31,7 +31,7 @@ def atomic_create(path: Path) -> Iterator[Path]:
         refuse_existing(path)
         # The name is added by a hard link, because a rename would replace an existing file.
         temporary = path.parent / f".runreel-{secrets.token_hex(8)}.tmp"
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode))
     try:
         yield temporary
         with errors(path):
@@ -45,24 +45,9 @@ def atomic_create(path: Path) -> Iterator[Path]:
 
 
 def create(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Create a file with ``data`` and sync it to disk.
-
-    Raises:
-        UsageError: if ``path`` exists or cannot be created.
-    """
-    with errors(path):
-        refuse_existing(path)
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            sync(path)
-        except OSError:
-            # An incomplete file would make the next attempt fail.
-            path.unlink()
-            raise
-        with contextlib.suppress(OSError):
-            sync(path.parent)
+    """Create a file with ``data`` as ``atomic_create`` does."""
+    with atomic_create(path, mode=mode) as temporary, errors(path):
+        temporary.write_bytes(data)
 
 
 def refuse_existing(path: Path) -> None:
