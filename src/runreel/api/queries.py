@@ -6,7 +6,7 @@ from __future__ import annotations
 # ruff: noqa: TC001, TC003
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from runreel.model.arguments import checked
 from runreel.model.events import StoredEvent
@@ -16,6 +16,9 @@ from runreel.model.runs import Listing, Page, RunSummary
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.usage import UsageReport
 from runreel.store.database import Database
+
+if TYPE_CHECKING:
+    from runreel.query.run_history import ShownRun
 
 
 class QueryMixin:
@@ -69,7 +72,7 @@ class QueryMixin:
         Raises:
             RunNotFound: if the run is not in the log.
         """
-        return self.state(run_id)[0]
+        return self._show(run_id).summary
 
     @checked
     def result(self, run_id: str, at: int | datetime | date | str | None = None) -> RunResult:
@@ -82,20 +85,15 @@ class QueryMixin:
             RunNotFound: if the run is not in the log, or did not exist yet at that time.
             UsageError: if the run has no such event, or the time is invalid.
         """
-        return self.state(run_id, at)[1]
+        return self._show(run_id, at).result
 
     @checked
     def state(
         self, run_id: str, at: int | datetime | date | str | None = None
     ) -> tuple[RunSummary, RunResult]:
         """Return summary and result of a run together; arguments and errors as for ``result``."""
-        from runreel.query import run_history
-
-        if at is not None and not isinstance(at, int):
-            at = moment("at", at, now=datetime.now(UTC))
-        with self.db.reading() as connection:
-            projected = run_history.state(connection, run_id, at)
-        return projected.summary, projected.result
+        shown = self._show(run_id, at)
+        return shown.summary, shown.result
 
     @checked
     def reasoning(self, run_id: str, at: int | datetime | None = None) -> str | None:
@@ -107,11 +105,20 @@ class QueryMixin:
         Raises:
             RunNotFound: if the run is not in the log, or did not exist yet at that time.
         """
+        return self._show(run_id, at, with_reasoning=True).reasoning
+
+    def _show(
+        self,
+        run_id: str,
+        at: int | datetime | date | str | None = None,
+        *,
+        with_reasoning: bool = False,
+    ) -> ShownRun:
         from runreel.query import run_history
 
-        with self.db.reading() as connection:
-            summary = run_history.state(connection, run_id, at).summary
-            return run_history.reasoning(connection, run_id, summary.last_seq + 1)
+        if at is not None and not isinstance(at, int):
+            at = moment("at", at, now=datetime.now(UTC))
+        return run_history.show(self.db, run_id, at, exact=True, with_reasoning=with_reasoning)
 
     @checked
     def events(

@@ -215,8 +215,8 @@ def _mismatch(
         return "deleted", f"the run is gone; its last row was {head.seq}"
     if state.last_seq < head.seq:
         return "truncated", f"the run ends at row {state.last_seq}; its last row was {head.seq}"
-    first = stream_heads.first_row(connection, head.run_id)
-    tombstone = None if first is None else tombstone_of(first)
+    found = stream_heads.first_and_last(connection, head.run_id)
+    tombstone = None if found is None else tombstone_of(found[0])
     if tombstone is None or tombstone.seq < head.seq:
         return "missing", f"row {head.seq} is gone, and no tombstone covers it"
     if tombstone.seq == head.seq and tombstone.digest != head.digest:

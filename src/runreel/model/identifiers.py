@@ -41,7 +41,12 @@ def check_lookup_id(run_id: str) -> None:
         RunNotFound: if it cannot exist.
     """
     if not _writable(run_id):
-        raise RunNotFound(f"run not found: {run_id!r}")
+        raise not_found(run_id)
+
+
+def not_found(run_id: str) -> RunNotFound:
+    """Return the error about a run that is not in the log."""
+    return RunNotFound(f"run not found: {run_id!r}")
 
 
 def check_reason_and_actor(*texts: str | None) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import RunNotFound, UsageError
 from runreel.model.events import OPEN
-from runreel.model.identifiers import check_lookup_id
+from runreel.model.identifiers import check_lookup_id, not_found
 from runreel.model.selection import UNFINISHED
 from runreel.model.timestamps import to_micros
 from runreel.projection import event_times, run_mapper
@@ -18,8 +18,9 @@ from runreel.projection.projector import RunProjector, project_run, stored_event
 from runreel.projection.run_mapper import RunProjection
 from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.query.open_recordings import is_abandoned
+from runreel.query.runs import resolve
 from runreel.sources import reader_of, thoughts
-from runreel.store.events import event_log, stream_heads
+from runreel.store.events import damage, event_log, stream_heads
 from runreel.store.projections import run_queries, run_table
 from runreel.store.schema import migrations
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runreel.model.events import EventRow, StoredEvent
+    from runreel.model.results import RunResult
     from runreel.model.runs import RunSummary
     from runreel.store.connection import Connection
     from runreel.store.database import Database
@@ -36,15 +38,12 @@ _STILL_COUNTED = "`runreel usage` still counts it if it was pruned with --keep-u
 _PAGE = 1_000
 
 
-def require_kept(connection: Connection, run_id: str) -> None:
-    """Check that a run was not pruned; an unknown run passes.
+class ShownRun(NamedTuple):
+    """A run at one moment; ``reasoning`` is that of the last answer, None if not requested."""
 
-    Raises:
-        RunNotFound: if it was pruned.
-    """
-    first = stream_heads.first_row(connection, run_id)
-    if first is not None and is_tombstone(first):
-        raise RunNotFound(pruned_message(first), hint=_STILL_COUNTED)
+    summary: RunSummary
+    result: RunResult
+    reasoning: str | None
 
 
 def require_logged(connection: Connection, run_id: str) -> int:
@@ -53,11 +52,39 @@ def require_logged(connection: Connection, run_id: str) -> int:
     Raises:
         RunNotFound: if the log has no such run, or it was pruned.
     """
-    require_kept(connection, run_id)
-    head = event_log.last_position(connection, run_id)
-    if head < 0:
-        raise RunNotFound(f"run not found: {run_id!r}")
-    return head
+    check_lookup_id(run_id)
+    found = stream_heads.first_and_last(connection, run_id)
+    if found is None:
+        raise not_found(run_id)
+    first, last = found
+    if is_tombstone(first):
+        raise RunNotFound(pruned_message(first), hint=_STILL_COUNTED)
+    return last
+
+
+def show(
+    database: Database,
+    reference: str,
+    at: int | datetime | None = None,
+    *,
+    exact: bool = False,
+    with_reasoning: bool = False,
+) -> ShownRun:
+    """Return a run, now or ``at`` an earlier seq or time, read from one snapshot.
+
+    ``reference`` is resolved by ``resolve``, unless it is ``exact``.
+
+    Raises:
+        RunNotFound: if there is no such run, or it had no events at that time.
+        AmbiguousRun: if several runs have ids that start with ``reference``.
+        UsageError: if the run has no row with this seq.
+    """
+    with database.reading() as connection, damage.snapshot(connection):
+        run_id = reference if exact else resolve(connection, reference)
+        projected = state(connection, run_id, at)
+        stop = projected.summary.last_seq + 1
+        reasons = reasoning(connection, run_id, stop) if with_reasoning else None
+    return ShownRun(projected.summary, projected.result, reasons)
 
 
 def state(connection: Connection, run_id: str, at: int | datetime | None = None) -> RunProjection:
@@ -67,31 +94,27 @@ def state(connection: Connection, run_id: str, at: int | datetime | None = None)
         RunNotFound: if the log has no such run, or it had no events at that time.
         UsageError: if the run has no row with this seq.
     """
-    check_lookup_id(run_id)
-    require_kept(connection, run_id)
-    head = event_log.last_position(connection, run_id)
+    head = require_logged(connection, run_id)
+    stop = None
     if at is None:
         migrations.require_projections(connection)
         stored = run_table.load(connection, run_id)
         if stored is not None and stored[0].last_seq == head:
             return _with_stale(connection, _with_text(connection, *stored))
-        stop = None
     elif isinstance(at, datetime):
         stop = _rows_until(connection, run_id, to_micros(at))
-    elif at > head >= 0:
+    elif at > head:
         raise UsageError(f"run {run_id} has no row {at}; its last row is {head}")
     else:
         stop = at + 1
     projector = project_run(run_id, event_log.read(connection, run_id, stop=stop))
-    if projector.state.last_seq >= head >= 0:
-        return _with_stale(connection, projector.projection())
-    if projector.state.last_seq >= 0:
-        return projector.projection()
-    if head >= 0:
+    last = projector.state.last_seq
+    if last < 0:
         raise RunNotFound(
             f"run {run_id} had no events then", hint="`runreel show` says when it started."
         )
-    raise RunNotFound(f"run not found: {run_id!r}")
+    projected = projector.projection()
+    return _with_stale(connection, projected) if last >= head else projected
 
 
 def events(
@@ -109,7 +132,6 @@ def events(
     Raises:
         RunNotFound: if the log has no such run.
     """
-    check_lookup_id(run_id)
     require_logged(connection, run_id)
     yield from _project_events(run_id, event_log.read(connection, run_id, stop=stop), start, types)
 
@@ -129,7 +151,6 @@ def paged_events(
     Raises:
         RunNotFound: if the log has no such run, or it is pruned meanwhile.
     """
-    check_lookup_id(run_id)
     yield from _project_events(run_id, _rows_in_pages(database, run_id, stop), start, types)
 
 

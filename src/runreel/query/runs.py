@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from runreel.model.errors import AmbiguousRun, BadInput, RunNotFound, UsageError
 from runreel.model.events import OPEN
-from runreel.model.identifiers import LATEST, check_lookup_id, check_run_id
+from runreel.model.identifiers import LATEST, check_lookup_id, check_run_id, not_found
 from runreel.model.runs import Listing, Page
 from runreel.model.selection import UNFINISHED, RunFilter
 from runreel.model.timestamps import from_micros, to_micros
@@ -111,7 +111,7 @@ def resolve(connection: Connection, text: str) -> str:
         return newest[0].run_id
     found = event_log.run_ids(connection, prefix=text, limit=_CANDIDATES + 1) if text else []
     if not found:
-        raise RunNotFound(f"run not found: {text!r}")
+        raise not_found(text)
     if len(found) > 1:
         listed = tuple(found[:_CANDIDATES])
         more = ", …" if len(found) > _CANDIDATES else ""

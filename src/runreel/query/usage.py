@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from runreel.projection import usage_periods
 from runreel.query.runs import with_stale
+from runreel.store.events import damage
 from runreel.store.projections import usage_queries
 from runreel.store.schema import migrations
 
@@ -36,7 +37,7 @@ def report(
     by_time = any(grouping in usage_periods.TIMES for grouping in by)
     columns = [usage_periods.column_of(item) for item in by if item not in usage_periods.TIMES]
     offsets = None
-    with database.reading() as connection:
+    with database.reading() as connection, damage.snapshot(connection):
         migrations.require_projections(connection)
         run_filter = with_stale(connection, run_filter)
         if by_time:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from runreel.model.errors import RunNotFound
-from runreel.model.identifiers import check_lookup_id
+from runreel.model.identifiers import check_lookup_id, not_found
 from runreel.model.runs import Difference
 from runreel.projection import run_mapper
 from runreel.rebuild.comparison import DamagedRun, RunComparison, compare_runs
@@ -53,7 +52,7 @@ def require(connection: Connection, run_ids: Iterable[str]) -> None:
             connection, [run_id]
         )
         if not known:
-            raise RunNotFound(f"run not found: {run_id!r}")
+            raise not_found(run_id)
 
 
 def differences(  # noqa: PLR0913 - options of the comparison and callbacks

@@ -6,9 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from runreel.model.errors import RunNotFound, UsageError
+from runreel.model.errors import UsageError
 from runreel.model.events import NOTE, OPENED, RESUMED, STREAM_EVENT
-from runreel.model.identifiers import check_lookup_id
 from runreel.model.timeline import Timeline
 from runreel.projection import event_times
 from runreel.projection.event_times import EventTiming
@@ -33,11 +32,10 @@ def timeline(
     Raises:
         RunNotFound: if the log has no such run.
     """
-    check_lookup_id(run_id)
     timings: list[EventTiming] = []
     projector, session, end = RunProjector(run_id), 0, -1
     with database.reading() as connection:
-        run_history.require_kept(connection, run_id)
+        run_history.require_logged(connection, run_id)
         for row in event_log.read(connection, run_id, stop=stop):
             interpretation = projector.apply(row).interpretation
             end = row.seq
@@ -49,8 +47,6 @@ def timeline(
                 first_time = projector.state.metadata.created_at if not timings else None
                 time = None if interpretation is None else interpretation.time
                 timings.append(EventTiming(elapsed, session, row.at, time or first_time))
-        if end < 0 and event_log.last_position(connection, run_id) < 0:
-            raise RunNotFound(f"run not found: {run_id!r}")
     times, clock = event_times.event_times(timings)
 
     def read() -> Iterator[StoredEvent]:

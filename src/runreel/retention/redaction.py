@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from runreel.codec.json_text import dumps
 from runreel.codec.masks import masked_payload
 from runreel.codec.text_search import SearchPattern, StreamSearch, path_text
-from runreel.model.errors import LogError, RunNotFound, UsageError
+from runreel.model.errors import LogError, UsageError
 from runreel.model.events import MASKED, NOTE, OPENED, PRUNED, REDACTED, EventRow
-from runreel.model.identifiers import check_reason_and_actor
+from runreel.model.identifiers import check_reason_and_actor, not_found
 from runreel.model.maintenance import RedactionMatch
 from runreel.projection.projector import RunProjector, project_run
 from runreel.recording import event_builder
@@ -173,7 +173,7 @@ class _Search:
             if self._search is not None:
                 self._search.feed(row)
         if self._last is None:
-            raise RunNotFound(f"run not found: {self._run_id!r}")
+            raise not_found(self._run_id)
         missing = self._seqs - {match.seq for match in self._whole_rows.matches}
         if missing:
             raise UsageError(f"run {self._run_id} has no row {min(missing)}")

@@ -45,9 +45,9 @@ def show_command(
     which is that of its source if the run was imported. A dash means unknown, not zero.
     """
     from runreel.cli.render import json_views, run_detail
+    from runreel.query import run_history
 
-    summary, result = reel.state(reel.resolve(run), at)
-    reasoning = reel.reasoning(summary.run_id, summary.last_seq) if content else None
+    summary, result, reasoning = run_history.show(reel.db, run, at, with_reasoning=content)
     if output.is_table:
         run_detail.print_run(summary, result, content=content, reasoning=reasoning)
         return

@@ -40,7 +40,10 @@ SELECT n, (SELECT digest FROM events AS e WHERE e.run_id = asked.run_id AND e.se
        (SELECT max(seq) FROM events AS e WHERE e.run_id = asked.run_id)
   FROM asked ORDER BY n
 """
-_FIRST = f"SELECT {', '.join(event_log.COLUMNS)} FROM events WHERE run_id = ? ORDER BY seq LIMIT 1"
+_FIRST_AND_LAST = (
+    f"SELECT {', '.join(event_log.COLUMNS)}, (SELECT max(seq) FROM events WHERE run_id = ?)"
+    " FROM events WHERE run_id = ? ORDER BY seq LIMIT 1"
+)
 
 
 class HeadState(NamedTuple):
@@ -88,10 +91,10 @@ def lookup_heads(connection: Connection, heads: Sequence[HeadEntry]) -> list[Hea
     return [HeadState(_bytes(digest), last) for _, digest, last in found[: len(heads)]]
 
 
-def first_row(connection: Connection, run_id: str) -> EventRow | None:
-    """Return the first remaining row of a run."""
-    row = connection.one(_FIRST, (run_id,))
-    return None if row is None else EventRow._make(row)
+def first_and_last(connection: Connection, run_id: str) -> tuple[EventRow, int] | None:
+    """Return the first remaining row of a run and its last seq; None if it has no rows."""
+    row = connection.one(_FIRST_AND_LAST, (run_id, run_id))
+    return None if row is None else (EventRow._make(row[:-1]), int(row[-1]))
 
 
 def _bytes(value: object) -> bytes | None:
