@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from itertools import islice
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from runreel.importing import input_files
 from runreel.importing.batch import Batch
@@ -31,24 +31,6 @@ OPEN_RUNS = 500
 _LOOKUP_SIZE = 500
 
 
-class _SuspendedRun(NamedTuple):
-    """State of a run that is not open; ``offered`` is None if it was never open."""
-
-    offered: Counter[bytes] | None
-    last_line: int
-    changed: bool = False
-
-
-class _File:
-    """A file that is being read, with its prescan, cursor and shared contexts."""
-
-    __slots__ = ("contexts", "cursor", "file", "prescan")
-
-    def __init__(self, file: IO[bytes], prescan: ImportPrescan, cursor: LineCursor) -> None:
-        self.file, self.prescan, self.cursor = file, prescan, cursor
-        self.contexts = Contexts()
-
-
 class Importer:
     """Stores the lines of files in batches; call ``finish`` after the last file."""
 
@@ -59,11 +41,10 @@ class Importer:
         self._batch = Batch(database)
         self._lines = 0
         self._open: OrderedDict[str, ImportedRun] = OrderedDict()
-        # Runs that were closed to limit the number of open runs.
-        self._suspended: dict[str, _SuspendedRun] = {}
+        # Contents offered to, and the last line of, runs closed to limit the number of open runs.
+        self._suspended: dict[str, tuple[Counter[bytes] | None, int]] = {}
         self._last_text_run: ImportedRun | None = None
-        # Runs that ended since the last commit.
-        self._ended: list[ImportedRun] = []
+        self._changed: set[str] = set()
         self._failed: set[str] = set()
         self._next_run_ids = iter(last_lines)
         self._looked_up: set[str] = set()
@@ -73,61 +54,60 @@ class Importer:
         self, file: IO[bytes], prescan: ImportPrescan, progress: Callable[[int, int], None]
     ) -> None:
         """Store the lines of a file, except those of runs that the prescan found bad."""
-        bad, cursor = prescan.bad, LineCursor()
-        source = _File(file, prescan, cursor)
+        self._file, self._name, self._bad = file, prescan.name, prescan.bad
+        self._cursor, self._contexts = LineCursor(), Contexts()
+        cursor = self._cursor
         for number, offset, raw in input_files.lines(file):
             self._lines += 1
             event = cursor.cumulative(raw)
-            if event is None or not self._append_text(event.run_id or cursor.run_id, event, bad):
-                self._store_line(source, number, offset, raw)
+            if event is None or not self._append_text(event.run_id or cursor.run_id, event):
+                self._store_line(number, offset, raw)
             elif event.run_id is not None:
                 cursor.run_id = event.run_id
             if self._batch.is_full:
-                self._flush()
+                self._batch.flush()
                 progress(file.tell(), self._report.lines)
 
-    def _store_line(self, source: _File, number: int, offset: int, raw: bytes) -> None:
+    def _store_line(self, number: int, offset: int, raw: bytes) -> None:
         """Store a line that needs full parsing."""
         try:
             line = input_files.read(raw)
         except BadInput:
             # The prescan has reported it.
-            source.cursor.skip(raw)
+            self._cursor.skip(raw)
             return
         if line is None:
             return
         self._report.lines += 1
         if input_files.is_of_one_run(line):
-            run_id = source.cursor.move(line)
-            if run_id is not None and run_id not in source.prescan.bad:
-                for context in input_files.reread(
-                    source.file, source.contexts.positions_for(run_id, line)
-                ):
-                    self._offer(run_id, context, source.prescan.name, number)
-                self._offer(run_id, line, source.prescan.name, number)
+            run_id = self._cursor.move(line)
+            if run_id is not None and run_id not in self._bad:
+                positions = self._contexts.positions_for(run_id, line)
+                for context in input_files.reread(self._file, positions):
+                    self._offer(run_id, context, number)
+                self._offer(run_id, line, number)
                 self._end_if_over(run_id)
         elif line.kind == NOTE:
             self._notice("notes of another recorder were skipped")
         else:
-            for run_id in source.contexts.runs_of(line):
-                self._offer(run_id, line, source.prescan.name, number)
+            for run_id in self._contexts.runs_of(line):
+                self._offer(run_id, line, number)
                 self._end_if_over(run_id)
-            source.contexts.add(line, offset)
+            self._contexts.add(line, offset)
 
     def finish(self) -> None:
         """Close the open runs and commit the batch."""
         while self._open:
-            self._end(next(iter(self._open)))
-        self._flush()
-        self._report.runs_touched += sum(
-            suspended.changed for suspended in self._suspended.values()
-        )
+            self._close(next(iter(self._open)))
+        self._batch.flush()
+        # A run that was changed is stored by now, or was pruned.
+        self._report.runs_touched += len(self._changed - self._batch.pruned)
         if pruned := len(self._batch.pruned):
             self._notice(f"{pruned:,} run{'s' * (pruned != 1)} skipped: pruned earlier")
 
-    def _append_text(self, run_id: str | None, line: CumulativeLine, bad: set[str]) -> bool:
+    def _append_text(self, run_id: str | None, line: CumulativeLine) -> bool:
         """Store a line that only continues the text; False if it needs full parsing."""
-        run = None if run_id is None or run_id in bad else self._open.get(run_id)
+        run = None if run_id is None or run_id in self._bad else self._open.get(run_id)
         if run is None or run.source != line.source or not run.append_text(line):
             return False
         if run is not self._last_text_run:
@@ -136,10 +116,10 @@ class Importer:
         self._report.lines += 1
         self._report.events_new += 1
         if self._lines >= run.last_line:
-            self._end(run.run_id)
+            self._close(run.run_id)
         return True
 
-    def _offer(self, run_id: str, line: Line, name: str, number: int) -> None:
+    def _offer(self, run_id: str, line: Line, number: int) -> None:
         if run_id in self._failed or run_id in self._batch.pruned:
             return
         try:
@@ -151,13 +131,13 @@ class Importer:
             if error.exit_code == 3:
                 raise
             self._failed.add(run_id)
-            self._report.problems.append(Problem(name, number, str(error), run_id))
+            self._report.problems.append(Problem(self._name, number, str(error), run_id))
             if run_id in self._open:
-                self._end(run_id)
+                self._close(run_id)
         else:
             if line.kind == RUN:
                 run.last_line = max(run.last_line, self._last_lines.last_context_line_of(line))
-            count_outcome(self._report, outcome, name, number, run_id)
+            count_outcome(self._report, outcome, self._name, number, run_id)
 
     def _run(self, run_id: str, source: str) -> ImportedRun:
         run = self._open.get(run_id)
@@ -170,15 +150,12 @@ class Importer:
             self._suspend_runs()
         if self._batch.contains(run_id):
             # It was suspended: its rows must be in the log before that is read.
-            self._flush()
-        suspended = self._suspended.pop(run_id, None) or _SuspendedRun(
-            None, self._last_lines.last_line_of(run_id)
-        )
-        new = suspended.offered is None and self._is_new(run_id)
-        run = ImportedRun(
-            self._database, self._batch, run_id, source, new=new, offered=suspended.offered
-        )
-        run.changed, run.last_line = suspended.changed, suspended.last_line
+            self._batch.flush()
+        never_open = None, self._last_lines.last_line_of(run_id)
+        offered, last_line = self._suspended.pop(run_id, never_open)
+        new = offered is None and self._is_new(run_id)
+        run = ImportedRun(self._database, self._batch, run_id, source, new=new, offered=offered)
+        run.last_line = last_line
         self._report.runs_new += run.was_empty
         self._open[run_id] = run
         return run
@@ -196,33 +173,24 @@ class Importer:
 
     def _suspend_runs(self) -> None:
         """Suspend the half of the open runs that had no line for the longest time."""
-        self._flush()
+        self._batch.flush()
         for run_id in list(islice(self._open, OPEN_RUNS // 2)):
             run = self._open[run_id]
-            self._suspended[run_id] = _SuspendedRun(run.offered(), run.last_line, run.changed)
+            self._suspended[run_id] = run.offered(), run.last_line
             self._close(run_id)
 
     def _end_if_over(self, run_id: str) -> None:
         """Close a run after its last line, so that its end is in the same batch."""
         run = self._open.get(run_id)
         if run is not None and self._lines >= run.last_line:
-            self._end(run_id)
+            self._close(run_id)
 
-    def _end(self, run_id: str) -> None:
-        self._ended.append(self._close(run_id))
-
-    def _close(self, run_id: str) -> ImportedRun:
+    def _close(self, run_id: str) -> None:
         run = self._open.pop(run_id)
         if run_id not in self._batch.pruned:
             run.close()
-        return run
-
-    def _flush(self) -> None:
-        """Commit the batch, and count the runs that ended: each is stored now, or pruned."""
-        self._batch.flush()
-        for run in self._ended:
-            self._report.runs_touched += run.changed and run.run_id not in self._batch.pruned
-        self._ended.clear()
+        if run.changed:
+            self._changed.add(run_id)
 
     def _notice(self, text: str) -> None:
         if text not in self._report.notices:

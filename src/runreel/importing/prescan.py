@@ -84,27 +84,36 @@ class ImportPrescan:
         cursor, cumulative_text = self._cursor, CumulativeText()
         for number, _, raw in input_files.lines(file):
             self._last_lines.lines += 1
-            line: Line | CumulativeLine | None = None
-            try:
-                event = cursor.cumulative(raw)
-                if event is not None and cumulative_text.update(event.text):
-                    run_id = self._continuing_run
-                    if run_id and run_id == cursor.run_id and event.run_id in (None, run_id):
-                        self._last_lines.mark(run_id)
-                    else:
-                        line = event
-                        self._check_run(line)
-                    continue
-                line = input_files.read(raw)
-                if line is not None and input_files.is_of_one_run(line):
-                    self._check_run(line)
-                    if (reason := refuse_output(line.value)) is not None:
-                        raise BadInput(reason)
-                    require_times(line)
-                elif line is not None and line.kind == CONTEXT:
-                    self._last_lines.mark_context(line)
-            except BadInput as error:
-                self._report_unreadable(number, raw, line, str(error))
+            event = cursor.cumulative(raw)
+            if event is None or not cumulative_text.update(event.text):
+                self._check_line(number, raw, None)
+                continue
+            run_id = self._continuing_run
+            if run_id and run_id == cursor.run_id and event.run_id in (None, run_id):
+                self._last_lines.mark(run_id)
+            else:
+                self._check_line(number, raw, event)
+
+    def _check_line(self, number: int, raw: bytes, event: CumulativeLine | None) -> None:
+        """Check a line, which is parsed unless it is ``event``, and report what is wrong."""
+        line: Line | CumulativeLine | None = event
+        try:
+            line = event or input_files.read(raw)
+            if isinstance(line, CumulativeLine):
+                self._check_run(line)
+            elif line is not None and input_files.is_of_one_run(line):
+                self._check_run(line)
+                if (reason := refuse_output(line.value)) is not None:
+                    raise BadInput(reason)
+                require_times(line)
+            elif line is not None and line.kind == CONTEXT:
+                self._last_lines.mark_context(line)
+        except BadInput as error:
+            run_id = self._cursor.skip(raw) if line is None else self._cursor.run_id
+            if line is None and run_id is None:
+                self._unattributed[number] = str(error)
+            else:
+                self._add_problem(number, str(error), run_id)
 
     def _check_run(self, line: Line | CumulativeLine) -> None:
         self._continuing_run = None
@@ -121,15 +130,6 @@ class ImportPrescan:
         if run_id not in self.bad:
             self._last_lines.mark(run_id)
             self._continuing_run = run_id if line.source == YANDEX else None
-
-    def _report_unreadable(
-        self, number: int, raw: bytes, line: Line | CumulativeLine | None, reason: str
-    ) -> None:
-        run_id = self._cursor.skip(raw) if line is None else self._cursor.run_id
-        if line is None and run_id is None:
-            self._unattributed[number] = reason
-        else:
-            self._add_problem(number, reason, run_id)
 
     def _attribute(self, file: IO[bytes]) -> None:
         file.seek(0)

@@ -98,10 +98,8 @@ def prune(  # noqa: PLR0913 - options of the operation
 def _prune(pruner: _Pruner, batch: int, progress: Progress | None) -> Iterator[PrunedRun]:
     """Prune all candidates in batches; a batch size of 0 is a dry run."""
     pending: list[_PrunePlan] = []
-    total = pruner.count() if progress is not None else 0
-    for done, run_id in enumerate(pruner.candidates()):
-        if progress is not None:
-            progress(done, max(total, done))
+    rows = 0
+    for run_id in pruner.candidates(progress):
         plan = pruner.plan_run(run_id)
         if isinstance(plan, PrunedRun):
             yield plan
@@ -109,13 +107,12 @@ def _prune(pruner: _Pruner, batch: int, progress: Progress | None) -> Iterator[P
             yield plan.run
         elif plan is not None:
             pending.append(plan)
-        if pending and (len(pending) == batch or sum(one.run.rows for one in pending) >= MAX_ROWS):
+            rows += plan.run.rows
+        if pending and (len(pending) == batch or rows >= MAX_ROWS):
             yield from pruner.delete_runs(pending)
-            pending = []
+            pending, rows = [], 0
     if pending:
         yield from pruner.delete_runs(pending)
-    if progress is not None:
-        progress(total, total)
 
 
 class _Pruner:
@@ -126,18 +123,25 @@ class _Pruner:
         self._request = request
         self._clock = clock
 
-    def count(self) -> int:
-        """Return the number of candidates."""
+    def candidates(self, progress: Progress | None) -> Iterator[str]:
+        """Yield the ids of runs that are old enough according to the projections, in order."""
+        found = self._pages()
+        if progress is None:
+            yield from found
+            return
         request = self._request
         with self._database.reading() as connection:
-            return run_queries.count_ended(
+            total = run_queries.count_ended(
                 connection, request.before, recordings=request.recordings, status=request.status
             )
+        for done, run_id in enumerate(found):
+            progress(done, max(total, done))
+            yield run_id
+        progress(total, total)
 
-    def candidates(self) -> Iterator[str]:
-        """Yield the ids of runs that are old enough according to the projections, in order."""
-        request, after = self._request, ""
-        while True:
+    def _pages(self) -> Iterator[str]:
+        request, page = self._request, [""]
+        while page:
             with self._database.reading() as connection:
                 migrations.require_projections(connection)
                 page = run_queries.ended(
@@ -145,13 +149,10 @@ class _Pruner:
                     request.before,
                     recordings=request.recordings,
                     status=request.status,
-                    after=after,
+                    after=page[-1],
                     limit=_PAGE_SIZE,
                 )
             yield from page
-            if len(page) < _PAGE_SIZE:
-                return
-            after = page[-1]
 
     def plan_run(self, run_id: str) -> _PrunePlan | PrunedRun | None:
         """Decide from its events whether to prune a run.
