@@ -67,27 +67,22 @@ def checkpoint(  # noqa: PLR0913 - the contents of a checkpoint
 ) -> CheckpointCreated:
     """Write a checkpoint to the new file ``out``, or to a new file in the directory ``out``.
 
-    In a directory, ``previous`` defaults to the newest checkpoint of this database. ``now`` is in
-    µs. Only heads that differ from ``previous`` and its predecessors are listed, or all if these
-    lack a full checkpoint. All listed rows are durable in the database when this returns.
+    In a directory, ``previous`` defaults to the newest checkpoint of this database. Only heads that
+    differ from it and its predecessors are listed, or all if these lack a full one. ``now`` is in
+    µs. The listed rows are durable in the database when this returns.
 
     Raises:
         UsageError: if the file already exists.
-        BadKey: if ``previous`` requires another key for its successor.
-        BadCheckpoint: if ``previous`` is not a checkpoint, or belongs to another database or key.
+        BadKey, BadCheckpoint: if ``previous`` is of another key or database, or no checkpoint.
         LogContradicted: if the log contradicts the previous checkpoints; no file is written then.
     """
     with atomic_files.errors(out):
-        in_folder = out.is_dir()
+        folder = out if out.is_dir() else None
     with database.reading() as connection:
-        refuse_replica(connection)
-        database_id = stream_heads.database_id(connection)
-        before = None if previous is None else Checkpoint(previous)
-        if before is None and in_folder:
-            before = newest(out, database_id)
+        before = _previous(connection, previous, folder)
         lineage = [] if before is None else chain_to_full(before, key.public)
         header = Header(
-            database_id=database_id,
+            database_id=stream_heads.database_id(connection),
             number=1 if before is None else before.header.number + 1,
             time=now,
             previous=None if before is None else before.sha256,
@@ -95,12 +90,17 @@ def checkpoint(  # noqa: PLR0913 - the contents of a checkpoint
             key_id=key.public.id,
             next_key=None if next_key is None else next_key.raw.hex(),
         )
-        if before is not None:
-            _check_successor(before, header, key.public)
-        path = out / f"checkpoint-{header.number:06}.txt" if in_folder else out
+        _check_successor(before, header, key.public)
+        path = folder / f"checkpoint-{header.number:06}.txt" if folder else out
         with atomic_files.atomic_create(path) as hidden:
             runs, digest = _write(connection, hidden, key, header, lineage)
     return CheckpointCreated(path, header, runs, digest, None if next_key is None else next_key.id)
+
+
+def _previous(connection: Connection, given: Path | None, folder: Path | None) -> Checkpoint | None:
+    if given is not None:
+        return Checkpoint(given)
+    return None if folder is None else newest(folder, stream_heads.database_id(connection))
 
 
 def _write(
@@ -111,6 +111,7 @@ def _write(
     lineage: Sequence[Checkpoint],
 ) -> tuple[int, str]:
     """Write a signed list of heads; return their number and the SHA-256 of the file."""
+    refuse_replica(connection)
     with atomic_files.errors(path), path.open("wb") as file:
         writer, runs = CheckpointWriter(file), 0
         writer.write(rules.header_text(header))
@@ -224,7 +225,9 @@ def _mismatch(
     return None
 
 
-def _check_successor(previous: Checkpoint, header: Header, key: PublicKey) -> None:
+def _check_successor(previous: Checkpoint | None, header: Header, key: PublicKey) -> None:
+    if previous is None:
+        return
     before = previous.header
     if before.database_id != header.database_id:
         raise BadCheckpoint(f"{previous.path} belongs to another database")

@@ -101,10 +101,6 @@ def _wal(path: Path) -> Check:
 
 
 def _permissions(path: Path) -> Check:
-    files = [
-        file for file in (path, _sibling(path, "-wal"), _sibling(path, "-shm")) if file.exists()
-    ]
-    modes = {file: stat.S_IMODE(file.stat().st_mode) for file in files}
     folder = path.parent.stat().st_mode
     if folder & 0o022 and not folder & stat.S_ISVTX:
         return Check(
@@ -113,16 +109,21 @@ def _permissions(path: Path) -> Check:
             f"other users can create files in {path.parent} and replace the log",
             f"chmod go-w {path.parent}",
         )
-    wide = {file: mode for file, mode in modes.items() if mode & 0o077}
+    files = (path, _sibling(path, "-wal"), _sibling(path, "-shm"))
+    modes = {file: stat.S_IMODE(file.stat().st_mode) for file in files if file.exists()}
+    return _check_modes({str(file): mode for file, mode in modes.items() if mode & 0o077})
+
+
+def _check_modes(wide: dict[str, int]) -> Check:
+    """Check the modes of files that users other than the owner may use."""
     if not wide:
         return Check("permissions", OK, "only the owner can read and write it")
     writable = any(mode & 0o022 for mode in wide.values())
-    names = " ".join(str(file) for file in wide)
     return Check(
         "permissions",
         BAD if writable else WARN,
         f"other users can {'write' if writable else 'read'} it: {max(wide.values()):o}",
-        f"chmod 600 {names}",
+        f"chmod 600 {' '.join(wide)}",
     )
 
 

@@ -138,16 +138,13 @@ def compare_runs(connection: Connection, run_ids: Sequence[str]) -> list[RunComp
             return [RunComparison(run_ids[0], damage=error.finding)]
         # Compare one by one, so that a damaged run does not affect the others.
         return [run for run_id in run_ids for run in compare_runs(connection, [run_id])]
-    found = [comparer.compare() for comparer in comparers.values()]
-    wrong = [run.run_id for run in found if run.differences]
+    found = {run_id: comparer.compare() for run_id, comparer in comparers.items()}
+    wrong = [run_id for run_id, run in found.items() if run.differences]
     current_rows = run_prefetch.rows_of(connection, wrong) if wrong else {}
-    changed_meanwhile = {
-        run_id for run_id in wrong if current_rows.get(run_id) != stored[run_id].row
-    }
-    return [
-        compare_runs(connection, [run.run_id])[0] if run.run_id in changed_meanwhile else run
-        for run in found
-    ]
+    for run_id in wrong:
+        if current_rows.get(run_id) != stored[run_id].row:
+            (found[run_id],) = compare_runs(connection, [run_id])
+    return list(found.values())
 
 
 def _compare_rows(connection: Connection, comparers: dict[str, ProjectionComparer]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from runreel.model.identifiers import check_lookup_id, not_found
@@ -78,22 +79,28 @@ def differences(  # noqa: PLR0913 - options of the comparison and callbacks
     all_runs = run_ids is None
     with database.reading() as connection:
         require(connection, run_ids or ())
-        rollups_consistent = None
-        if pool is not None and check_only and all_runs:
-            rollups_consistent = pool.start(usage_rollup_check.is_consistent)
         compared = _compared_batches(connection, run_ids, progress, pool)
         compared = _report_damage(compared, on_damage)
-        if not check_only:
+        if check_only:
+            yield from _check(connection, compared, pool, all_runs=all_runs)
+        else:
             yield from _rebuild(database, compared, all_runs=all_runs)
-            return
-        wrong = []
-        for runs in compared:
-            for run in runs:
-                if run.differences:
-                    wrong.append(run.run_id)
-                yield from run.differences
-        if all_runs and (wrong or rollups_consistent is None or not rollups_consistent()):
-            yield from _usage_differences(connection, wrong)
+
+
+def _check(
+    connection: Connection, compared: Compared, pool: WorkerPool | None, *, all_runs: bool
+) -> Iterator[Difference]:
+    """Yield the differences of the compared runs, and of the usage rollups of all runs."""
+    rollups_consistent = None
+    if pool is not None and all_runs:
+        rollups_consistent = pool.start(usage_rollup_check.is_consistent)
+    wrong = []
+    for run in chain.from_iterable(compared):
+        if run.differences:
+            wrong.append(run.run_id)
+        yield from run.differences
+    if all_runs and (wrong or rollups_consistent is None or not rollups_consistent()):
+        yield from _usage_differences(connection, wrong)
 
 
 def _rebuild(database: Database, compared: Compared, *, all_runs: bool) -> Iterator[Difference]:
@@ -105,12 +112,7 @@ def _rebuild(database: Database, compared: Compared, *, all_runs: bool) -> Itera
         whole = connection.transaction() if postgres else nullcontext()
         with whole, staged_rebuild.staging_tables(connection):
             for runs in compared:
-                staged_rebuild.stage_rows(
-                    connection,
-                    [run.run_id for run in runs if run.differences],
-                    [run.expected for run in runs if run.expected is not None],
-                    [(*label, run.run_id) for run in runs for label in run.labels],
-                )
+                _stage(connection, [run for run in runs if run.differences])
                 for run in runs:
                     yield from run.differences
             with nullcontext() if postgres else connection.transaction():
@@ -118,6 +120,15 @@ def _rebuild(database: Database, compared: Compared, *, all_runs: bool) -> Itera
                 if all_runs:
                     migrations.set_projection_version(connection)
         yield from map(_usage_difference, wrong)
+
+
+def _stage(connection: Connection, runs: list[RunComparison]) -> None:
+    staged_rebuild.stage_rows(
+        connection,
+        [run.run_id for run in runs],
+        [run.expected for run in runs if run.expected is not None],
+        [(*label, run.run_id) for run in runs for label in run.labels],
+    )
 
 
 def _usage_differences(connection: Connection, run_ids: Iterable[str]) -> Iterator[Difference]:
