@@ -85,6 +85,7 @@ if TYPE_CHECKING:
         StreamEvent as StreamEvent,
     )
     from runreel.model.timeline import Frame as Frame, Timeline as Timeline
+    from runreel.store.schema import tables as tables
     from runreel.model.maintenance import (
         RedactionMatch as Place,
         RedactionMatch as RedactionMatch,
@@ -171,6 +172,8 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     if name in _FORMER:
         return __getattr__(_FORMER[name])
+    if name == "tables":
+        return import_module(f"{__name__}.store.schema.tables")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
@@ -179,4 +182,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "tables"})

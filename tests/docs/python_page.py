@@ -22,6 +22,7 @@ HEAD = """\
 
 All names on this page are importable from `runreel`. Submodules are internal.
 `import runreel` is fast: each name loads its module on first use.
+`runreel.tables` has the tables for [SQLAlchemy](../how-to/sqlalchemy.md).
 """
 
 # The module of a name decides its chapter; the order is a newcomer's.

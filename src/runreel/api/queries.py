@@ -19,6 +19,10 @@ from runreel.store.database import Database
 
 if TYPE_CHECKING:
     from runreel.query.run_history import ShownRun
+    from runreel.store.alchemy import Engine
+else:
+    # Importing SQLAlchemy takes longer than most calls.
+    Engine = object
 
 
 class QueryMixin:
@@ -171,3 +175,17 @@ class QueryMixin:
         selected = run_filter(filters, now=datetime.now(UTC), zone=time_zone)
         groupings = (by,) if isinstance(by, str) else tuple(by)
         return reports.report(self.db, groupings, selected, zone=time_zone, zone_name=zone_name)
+
+    def engine(self) -> Engine:
+        """Return a SQLAlchemy engine on the database of the log, for your own queries.
+
+        It can only read: SQLite files are opened with ``mode=ro``, and transactions of Postgres are
+        read-only. All statements of one ``engine.connect()`` see the same moment. Each opens a new
+        connection and closes it at the end, so the engine may be used in threads and forked
+        children, and needs no ``dispose``. The tables are in ``runreel.tables``; their times are
+        integers, µs since 1970 UTC.
+
+        Raises:
+            LogError: if the database cannot be reached, or its schema is of another version.
+        """
+        return self.db.engine()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from sqlalchemy import Engine
+
     from runreel.codec.secret_masking import SecretFilter
     from runreel.store.admin.vacuum import Space
 
@@ -126,6 +128,14 @@ class Database(Connections):
 
         with self.reading() as connection:
             return vacuum.size(connection, self._path)
+
+    def engine(self) -> Engine:
+        """Return a read-only engine of SQLAlchemy: see ``alchemy.read_only_engine``."""
+        from runreel.store import alchemy
+
+        with self.reading():
+            # The database exists, and its schema is the one that this code knows.
+            return alchemy.read_only_engine(self.url, self._path)
 
     def release(self, *, purge: bool) -> Space:
         """Free the bytes of erased and deleted rows: see ``vacuum.release``."""

@@ -131,7 +131,7 @@ class SqliteEngine:
                 raise
             return driver
         self.file.opening()
-        driver = _open_sqlite(self.url, self.file.path, self._durability)
+        driver = connect(self.url, self.file.path, self._durability)
         self._open.add(driver)
         self.file.opened()
         return driver
@@ -144,7 +144,8 @@ def wait_for_lock(driver: sqlite3.Connection, *, waits: bool) -> None:
     driver.execute(f"PRAGMA wal_autocheckpoint = {pages}").close()
 
 
-def _open_sqlite(url: Url, path: Path, durability: str) -> sqlite3.Connection:
+def connect(url: Url, path: Path, durability: str) -> sqlite3.Connection:
+    """Open a connection to the file at ``path`` that commits each statement by itself."""
     if url.is_uri:
         rest = "&".join(f"{key}={value}" for key, value in url.query if key != "uri")
         # An absolute path still names the same file after a change of the working directory.
