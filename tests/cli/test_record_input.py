@@ -123,6 +123,7 @@ def test_a_named_pipe_is_read_as_it_arrives(
 @pytest.mark.parametrize(
     ("arguments", "records"),
     [
+        (["record"], True),
         (["record", "--run", "r"], True),
         (["--db", "record", "-v", "record", "--run", "r", "--input", "-"], True),
         (["--db=x", "record", "--run", "r", "--input=-"], True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _records(arguments: Sequence[str]) -> bool:
     if command != "record" or not {"-h", "--help"}.isdisjoint(options):
         return False
     file = "-"
-    for option, value in zip(options, [*options[1:], ""], strict=True):
+    for option, value in pairwise([*options, ""]):
         name, equals, inline = option.partition("=")
         if name == "--input":
             file = inline if equals else value
