@@ -211,6 +211,15 @@ def test_tables_fit_the_terminal_and_say_what_they_left_out(call_sqlite: Caller)
         assert ("Left out: " in note) == ("EVENTS" not in table)
 
 
+def test_a_terminal_without_colours_is_as_wide_as_it_says(told_sqlite: Caller) -> None:
+    command = ("--db", told_sqlite.url, "runs", "--tz", "UTC")
+    dumb, capable = on_terminal(
+        *[command] * 2, columns=110, each=[{"TERM": "dumb"}, {"NO_COLOR": "1"}]
+    )
+    assert dumb == capable
+    assert "…" not in dumb[1]
+
+
 def test_numbers_are_never_cut(call_sqlite: Caller) -> None:
     with runreel.open(call_sqlite.url) as reel:
         tell_done(reel)

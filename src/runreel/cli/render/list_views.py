@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from runreel.cli.render import json_views, shapes
 from runreel.cli.render.output import ListView
-from runreel.cli.render.tables import Column, TableCell, number
-from runreel.cli.time_arguments import duration_text, local_time
+from runreel.cli.render.tables import Column, TableCell, number_column, time_column
+from runreel.cli.time_arguments import duration_text
 from runreel.model.events import NOTE, RUN, STREAM_EVENT
 from runreel.model.selection import PROBLEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
     from runreel.doctor.checks import Check
     from runreel.model.events import StoredEvent
     from runreel.model.finding import Finding
     from runreel.model.maintenance import Recovered, RedactionMatch
     from runreel.model.results import ToolCallList
     from runreel.model.runs import Difference, OpenRecording, PrunedRun, RunSummary
-
-T = TypeVar("T")
 
 # Colour is never the only sign: the word is printed too.
 _VERDICT_STYLES = {"ok": "green", "warn": "yellow", "bad": "red"}
@@ -77,16 +72,6 @@ def _event_text(event: StoredEvent) -> str | None:
     return None if event.raw is None else json_views.text(event.raw)
 
 
-def _number(title: str, cell: Callable[[T], int | None], drop_priority: int = 0) -> Column[T]:
-    return Column(title, lambda item: number(cell(item)), right=True, drop_priority=drop_priority)
-
-
-def _time(title: str, cell: Callable[[T], datetime | None], drop_priority: int = 0) -> Column[T]:
-    return Column(
-        title, lambda item: local_time(cell(item)), is_time=True, drop_priority=drop_priority
-    )
-
-
 def _cell_text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
@@ -101,17 +86,17 @@ RUNS: ListView[RunSummary] = ListView(
     (
         _RUN_ID,
         Column("STATUS", state_cell),
-        _time("STARTED", lambda run: run.started_at),
+        time_column("STARTED", lambda run: run.started_at),
         Column("TOOK", lambda run: duration_text(run.duration_ms), right=True, drop_priority=1),
-        _number("TOKENS", lambda run: run.usage.total_tokens if run.usage else None, 1),
+        number_column("TOKENS", lambda run: run.usage.total_tokens if run.usage else None, 1),
         Column("MODEL", lambda run: run.model, min_width=10, drop_priority=1, cut_middle=True),
         Column("RECORDING", recording_cell, drop_priority=1),
-        _number("EVENTS", lambda run: run.events, 1),
+        number_column("EVENTS", lambda run: run.events, 1),
     ),
 )
 _EVENT_COLUMNS: tuple[Column[StoredEvent], ...] = (
     Column("SEQ", lambda event: event.seq, right=True),
-    Column("AT", lambda event: local_time(event.at, precise=True), is_time=True),
+    time_column("AT", lambda event: event.at, precise=True),
     Column("KIND", lambda event: event.kind, drop_priority=1),
     Column("TYPE", lambda event: event.type, min_width=12, cut_middle=True),
     Column("INDEX", lambda event: event.source_index, right=True, drop_priority=1),
@@ -145,8 +130,8 @@ OPEN_RECORDINGS: ListView[OpenRecording] = ListView(
         _RUN_ID,
         Column("PROCESS", lambda recording: _ALIVE[recording.alive]),
         Column("PID", lambda recording: recording.pid, right=True),
-        _time("LAST EVENT", lambda recording: recording.last_event_at),
-        _time("OPENED", lambda recording: recording.opened_at, 1),
+        time_column("LAST EVENT", lambda recording: recording.last_event_at),
+        time_column("OPENED", lambda recording: recording.opened_at, 1),
         Column("LAST SEQ", lambda recording: recording.last_seq, right=True, drop_priority=1),
         Column("SOURCE", lambda recording: recording.source, drop_priority=1),
         Column("HOST", lambda recording: recording.host, min_width=8, drop_priority=1),
@@ -159,7 +144,7 @@ RECOVERED: ListView[Recovered] = ListView(
         Column("RUN", lambda item: item.recording.run_id, min_width=16, cut_middle=True),
         Column("ACTION", lambda item: item.action),
         Column("WHY", lambda item: item.reason, min_width=12),
-        _time("LAST EVENT", lambda item: item.recording.last_event_at, 1),
+        time_column("LAST EVENT", lambda item: item.recording.last_event_at, 1),
         Column("SOURCE", lambda item: item.recording.source, drop_priority=1),
     ),
     json_views.recovered,
@@ -171,9 +156,9 @@ PRUNED_RUNS: ListView[PrunedRun] = ListView(
         _RUN_ID,
         Column("ACTION", lambda run: run.action),
         Column("STATUS", lambda run: None if run.status is None else run.status.name),
-        _time("ENDED", lambda run: run.ended_at),
-        _number("ROWS", lambda run: run.rows, 3),
-        _number("BYTES", lambda run: run.bytes, 4),
+        time_column("ENDED", lambda run: run.ended_at),
+        number_column("ROWS", lambda run: run.rows, 3),
+        number_column("BYTES", lambda run: run.bytes, 4),
         Column("WHY", lambda run: run.why, min_width=12, drop_priority=2),
     ),
 )
@@ -197,7 +182,7 @@ PLACES: ListView[RedactionMatch] = ListView(
         Column("KIND", lambda found: found.kind, drop_priority=1),
         Column("TYPE", lambda found: found.type),
         Column("WHERE", lambda found: found.where, min_width=12),
-        _number("CHARACTERS", lambda found: found.characters),
+        number_column("CHARACTERS", lambda found: found.characters),
     ),
 )
 FINDINGS: ListView[Finding] = ListView(

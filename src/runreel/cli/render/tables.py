@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 from unicodedata import combining
 
 from rich.cells import cell_len, set_cell_size
@@ -16,10 +16,10 @@ from runreel.cli.render.joiners import JOINERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
 
 T = TypeVar("T")
 TableCell = tuple[str, str | None]
-Grid = list[list[TableCell]]
 
 UNKNOWN = "-"
 # Rows per chunk. Column widths are computed per chunk, so that a long list is not held in memory.
@@ -44,26 +44,63 @@ class Column(Generic[T]):
     cut_middle: bool = False
     is_time: bool = False
 
+    @property
+    def heading(self) -> str:
+        """The title as it is printed."""
+        zone = f" ({time_arguments.zone()[1]})" if self.is_time else ""
+        # A title may be a label key, which is untrusted text.
+        return escape_line(self.title + zone)
 
-def print_table(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> int:
+
+def number_column(
+    title: str, value: Callable[[T], int | None], drop_priority: int = 0
+) -> Column[T]:
+    """A column of numbers with thousands separators."""
+    return Column(title, lambda item: number(value(item)), right=True, drop_priority=drop_priority)
+
+
+def time_column(
+    title: str,
+    value: Callable[[T], datetime | None],
+    drop_priority: int = 0,
+    *,
+    precise: bool = False,
+) -> Column[T]:
+    """A column of times, to the second or (``precise``) millisecond."""
+    return Column(
+        title,
+        lambda item: time_arguments.local_time(value(item), precise=precise),
+        is_time=True,
+        drop_priority=drop_priority,
+    )
+
+
+def print_table(columns: Sequence[Column[T]], rows: Iterable[T]) -> int:
     """Print a table; return its number of rows."""
+    limit = terminal.width() if terminal.is_terminal() else None
     count, any_cut, remaining = 0, False, iter(rows)
     shown = list(columns)
     while chunk := list(islice(remaining, _CHUNK)):
-        if terminal.is_terminal():
-            grid = _grid(shown, chunk, max_width=terminal.width())
-            indexes = _columns_that_fit(shown, grid)
-            shown = [shown[index] for index in indexes]
-            grid, cut = _fit(shown, [[row[index] for index in indexes] for row in grid])
-            any_cut |= cut
-            # Numbers are never cut: the table may be wider than the terminal.
-            terminal.write_rich(_rich_table(shown, grid), columns=_width(_widths(shown, grid)))
-        else:
-            for line in _plain_lines(columns, _grid(columns, chunk), title=not count):
-                terminal.write(*line)
+        drawn = [_DrawnColumn(column, chunk, limit) for column in shown]
+        if limit is not None:
+            _fit(drawn, limit)
+            shown = [one.column for one in drawn]
+            any_cut |= any(one.width < one.full_width for one in drawn)
+        heading, *lines = zip(*(one.cells() for one in drawn), strict=True)
+        if limit is not None or not count:
+            _write_line(heading)
+        if limit is not None:
+            terminal.write(
+                ("\N{BOX DRAWINGS LIGHT HORIZONTAL}" if terminal.takes_unicode() else "-")
+                * _width(drawn)
+            )
+        for line in lines:
+            _write_line(line)
         count += len(chunk)
     if any_cut or len(shown) < len(columns):
-        _print_cut_notice([_title(column) for column in columns if column not in shown])
+        hidden = [column.heading for column in columns if column not in shown]
+        left_out = f" Left out: {', '.join(hidden)}." if hidden else ""
+        terminal.write_notice(("Shortened to fit; -o json prints everything." + left_out, "dim"))
     return count
 
 
@@ -80,26 +117,55 @@ def number(value: int | None) -> str | None:
     return None if value is None else f"{value:,}"
 
 
-def _grid(
-    columns: Sequence[Column[Any]], rows: Iterable[Any], *, max_width: int | None = None
-) -> Grid:
-    """The cells as texts; those that may be cut at the end are limited to ``max_width``."""
-    return [
-        [
-            _cell(
-                column.cell(row), max_width if column.min_width and not column.cut_middle else None
-            )
-            for column in columns
-        ]
-        for row in rows
-    ]
+class _DrawnColumn(Generic[T]):
+    """A column with its cells, ``width`` wide."""
+
+    def __init__(self, column: Column[T], rows: Iterable[T], limit: int | None) -> None:
+        self.column = column
+        if not column.min_width or column.cut_middle:
+            limit = None
+        self._cells = [(column.heading, "bold"), *(_cell(column.cell(row), limit) for row in rows)]
+        self.full_width = self.width = max(cell_len(text) for text, _ in self._cells)
+        self.least_width = min(self.width, column.min_width or self.width)
+
+    def cells(self) -> Iterator[tuple[TableCell, ...]]:
+        """The heading and the cells, shortened and padded to the width."""
+        for cell, style in self._cells:
+            text = _shorten(cell, self.width, middle=self.column.cut_middle)
+            blank = (" " * (self.width - cell_len(text)), None)
+            yield (blank, (text, style)) if self.column.right else ((text, style), blank)
 
 
-def _title(column: Column[Any]) -> str:
-    # A title may be a label key, which is untrusted text.
-    return escape_line(
-        f"{column.title} ({time_arguments.zone()[1]})" if column.is_time else column.title
-    )
+def _fit(drawn: list[_DrawnColumn[T]], limit: int) -> None:
+    """Leave out columns, and narrow others, the widest first, until the table fits.
+
+    Numbers are never cut: the table may be wider than the terminal.
+    """
+    while sum(one.least_width for one in drawn) + _GAP * (len(drawn) - 1) > limit:
+        spare = [one for one in drawn if one.column.drop_priority]
+        if not spare:
+            break
+        drawn.remove(max(reversed(spare), key=lambda one: one.column.drop_priority))
+    for one in drawn:
+        one.width = max(one.least_width, min(one.width, limit))
+    while _width(drawn) > limit:
+        wide = [one for one in drawn if one.width > one.least_width]
+        if not wide:
+            break
+        max(wide, key=lambda one: one.width).width -= 1
+
+
+def _width(drawn: Sequence[_DrawnColumn[T]]) -> int:
+    return sum(one.width for one in drawn) + _GAP * (len(drawn) - 1)
+
+
+def _write_line(cells: Iterable[tuple[TableCell, ...]]) -> None:
+    line: list[TableCell] = []
+    for cell in cells:
+        line += [(" " * _GAP, None), *cell] if line else cell
+    while line and not line[-1][0].strip():
+        line.pop()
+    terminal.write(*line)
 
 
 def _cell(value: str | int | TableCell | None, max_width: int | None = None) -> TableCell:
@@ -112,88 +178,20 @@ def _cell(value: str | int | TableCell | None, max_width: int | None = None) -> 
 
 
 def _ellipsis() -> str:
-    return "\N{HORIZONTAL ELLIPSIS}" if terminal.takes_unicode() else "~"
+    return _either("\N{HORIZONTAL ELLIPSIS}", "~")
 
 
-def _plain_lines(
-    columns: Sequence[Column[Any]], grid: Grid, *, title: bool
-) -> Iterator[list[terminal.StyledText]]:
-    if title:
-        grid = [[(_title(column), "bold") for column in columns], *grid]
-    widths = _widths(columns, grid)
-    for row in grid:
-        line: list[terminal.StyledText] = []
-        for column, (text, style), width in zip(columns, row, widths, strict=True):
-            blank = " " * (width - cell_len(text))
-            if line:
-                line.append(" " * _GAP)
-            line += [blank, (text, style)] if column.right else [(text, style), blank]
-        while line and not _text(line[-1]).strip():
-            line.pop()
-        yield line
+def _either(char: str, ascii_char: str) -> str:
+    return char if terminal.takes_unicode() else ascii_char
 
 
-def _text(styled: terminal.StyledText) -> str:
-    return styled if isinstance(styled, str) else styled[0]
-
-
-def _widths(columns: Sequence[Column[Any]], grid: Grid) -> list[int]:
-    return [
-        max([cell_len(_title(column)), *(cell_len(row[index][0]) for row in grid)])
-        for index, column in enumerate(columns)
-    ]
-
-
-def _width(widths: Iterable[int]) -> int:
-    """The width of a table with columns of these widths."""
-    columns = list(widths)
-    return sum(columns) + _GAP * (len(columns) - 1)
-
-
-def _columns_that_fit(columns: Sequence[Column[Any]], grid: Grid) -> list[int]:
-    """The indexes of the columns that fit the terminal."""
-    widths = _widths(columns, grid)
-    kept = list(range(len(columns)))
-    while True:
-        needed = [min(widths[index], columns[index].min_width or widths[index]) for index in kept]
-        spare = [index for index in kept if columns[index].drop_priority]
-        if not spare or _width(needed) <= terminal.width():
-            return kept
-        kept.remove(max(spare, key=lambda index: (columns[index].drop_priority, index)))
-
-
-def _fit(columns: Sequence[Column[Any]], grid: Grid) -> tuple[Grid, bool]:
-    """Shorten cells until the table fits the terminal; also return whether any was shortened."""
-    max_width = terminal.width()
-    widths = [
-        min(width, max_width) if column.min_width else width
-        for column, width in zip(columns, _widths(columns, grid), strict=True)
-    ]
-    for _ in range(_width(widths) - max_width):
-        slack = [
-            index for index, column in enumerate(columns) if 0 < column.min_width < widths[index]
-        ]
-        if not slack:
-            break
-        widths[max(slack, key=widths.__getitem__)] -= 1
-    fitted = [
-        [
-            _shorten(cell, width, middle=column.cut_middle)
-            for cell, width, column in zip(row, widths, columns, strict=True)
-        ]
-        for row in grid
-    ]
-    return fitted, fitted != grid
-
-
-def _shorten(cell: TableCell, width: int, *, middle: bool) -> TableCell:
-    text, style = cell
+def _shorten(text: str, width: int, *, middle: bool) -> str:
     if cell_len(text) <= width:
-        return cell
+        return text
     # Similar ids may differ at the start or at the end, so both are kept.
     end = _tail(text, (width - 1) // 2) if middle else ""
     begin = _head(text, width - 1 - cell_len(end))
-    return begin + _ellipsis() + end, style
+    return begin + _ellipsis() + end
 
 
 def _head(text: str, width: int) -> str:
@@ -207,29 +205,3 @@ def _tail(text: str, width: int) -> str:
     ):
         start += 1
     return text[start:]
-
-
-def _print_cut_notice(hidden: list[str]) -> None:
-    left_out = f" Left out: {', '.join(hidden)}." if hidden else ""
-    terminal.write_notice(("Shortened to fit; -o json prints everything." + left_out, "dim"))
-
-
-def _rich_table(columns: Sequence[Column[Any]], grid: Grid) -> Any:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        box=box.SIMPLE_HEAD if terminal.takes_unicode() else box.ASCII2,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, _GAP - 1, 0, 0),
-        header_style="bold",
-    )
-    for column in columns:
-        table.add_column(
-            Text(_title(column)), justify="right" if column.right else "left", no_wrap=True
-        )
-    for row in grid:
-        table.add_row(*(Text(text, style or "") for text, style in row))
-    return table

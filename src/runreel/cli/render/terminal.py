@@ -20,7 +20,7 @@ from runreel.model.errors import RunreelError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.console import Console, RenderableType
+    from rich.console import Console
 
 StyledText = str | tuple[str, str | None]
 
@@ -54,14 +54,6 @@ def write_part(text: str, start: int, stop: int) -> None:
 def write_raw(text: str) -> None:
     """Print a result for another program: unescaped, unless stdout is a terminal."""
     _write(sys.stdout, escape(text) if is_terminal() else text, flush=False)
-
-
-def write_rich(renderable: RenderableType, *, columns: int) -> None:
-    """Print a rich renderable, ``columns`` wide; its texts must be escaped already."""
-    console = _console(sys.stdout, columns)
-    with console.capture() as capture:
-        console.print(renderable)
-    _write(sys.stdout, capture.get(), flush=False)
 
 
 def notice_console() -> Console:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.cli.render import json_views, shapes, tables, terminal
 from runreel.cli.render.output import ListView
-from runreel.cli.render.tables import Column, number
+from runreel.cli.render.tables import Column, number, number_column
 from runreel.cli.usage_groups import GROUPS, TIME_GROUPS
 from runreel.model.usage import UsageItem
 
@@ -27,29 +27,22 @@ def print_usage(report: UsageReport) -> None:
 
 def list_view(by: tuple[str, ...]) -> ListView[UsageItem]:
     """The list view of the items of a report grouped ``by``."""
-    columns: list[Column[UsageItem]] = [
+    groups = [
         Column(
             group.upper() if group in GROUPS else group, _key(index), min_width=10, cut_middle=True
         )
         for index, group in enumerate(by)
     ]
-    columns += (
-        Column("RUNS", lambda item: number(item.totals.runs), right=True),
-        Column("KNOWN", lambda item: number(item.totals.known), right=True, drop_priority=4),
-        Column("UNKNOWN", lambda item: number(item.totals.unknown), right=True, drop_priority=3),
-        Column(
-            "INPUT", lambda item: number(item.totals.input_text_tokens), right=True, drop_priority=1
-        ),
-        Column(
-            "COMPLETION",
-            lambda item: number(item.totals.completion_tokens),
-            right=True,
-            drop_priority=2,
-        ),
-        Column("TOTAL", lambda item: number(item.totals.total_tokens), right=True),
-    )
+    counts: list[Column[UsageItem]] = [
+        number_column("RUNS", lambda item: item.totals.runs),
+        number_column("KNOWN", lambda item: item.totals.known, 4),
+        number_column("UNKNOWN", lambda item: item.totals.unknown, 3),
+        number_column("INPUT", lambda item: item.totals.input_text_tokens, 1),
+        number_column("COMPLETION", lambda item: item.totals.completion_tokens, 2),
+        number_column("TOTAL", lambda item: item.totals.total_tokens),
+    ]
     shape = dict.fromkeys(by, shapes.GROUP) | shapes.TOTALS
-    return ListView("runs", shape, columns, lambda item: json_views.usage_item(by, item))
+    return ListView("runs", shape, [*groups, *counts], lambda item: json_views.usage_item(by, item))
 
 
 def _key(index: int) -> Callable[[UsageItem], str | None]:
