@@ -7,6 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from runreel.store.schema import tables
+from tests.docs.checkout import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
 HEAD = '''\
-"""The tables and their columns, made from ``store/schema/tables.py``.
+"""The tables and their columns, made from ``store/schema/tables.py`` and the migrations.
 
 Do not edit: ``python -m tests.docs.generate`` writes this file.
 """
@@ -25,13 +26,19 @@ Do not edit: ``python -m tests.docs.generate`` writes this file.
 
 def render() -> str:
     """The whole module."""
-    parts = [HEAD, _tuple("TABLES", tables.metadata.tables)]
-    parts += ["# Computed from the log."]
+    parts = [HEAD, "# Of the schema, oldest first.", _tuple("REVISIONS", _revisions())]
+    parts += [f'PROJECTION_VERSION = "{tables.PROJECTION_VERSION}"', ""]
+    parts += [_tuple("TABLES", tables.metadata.tables), "# Computed from the log."]
     parts += [_tuple("PROJECTIONS", [table.name for table in tables.PROJECTIONS])]
     for table in tables.metadata.tables.values():
         parts += ["", _tuple(table.name.upper(), table.columns.keys())]
     parts += ["# In an index of `runs` or its condition.", _tuple("INDEXED", _indexed(tables.runs))]
     return "\n".join(parts) + "\n"
+
+
+def _revisions() -> list[str]:
+    versions = CHECKOUT / "migrations/versions"
+    return sorted(path.name.partition("_")[0] for path in versions.glob("[0-9]*.py"))
 
 
 def _indexed(table: Table) -> Iterator[str]:

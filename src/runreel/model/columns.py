@@ -1,9 +1,15 @@
-"""The tables and their columns, made from ``store/schema/tables.py``.
+"""The tables and their columns, made from ``store/schema/tables.py`` and the migrations.
 
 Do not edit: ``python -m tests.docs.generate`` writes this file.
 """
 
 # fmt: off
+
+# Of the schema, oldest first.
+REVISIONS = (
+    "0001", "0002", "0003", "0004",
+)
+PROJECTION_VERSION = "2"
 
 TABLES = (
     "events", "runs", "run_labels", "usage_by_time", "usage_by_value", "runreel_meta",

@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runreel.model import columns
 from runreel.model.errors import (
     LogError,
     NotOurDatabase,
@@ -28,13 +29,11 @@ if TYPE_CHECKING:
     from runreel.store.database_url import Url
     from runreel.store.drivers.interface import Engine
 
-# The revisions that this code supports, oldest first; it needs the last one.
-REVISIONS = ("0001", "0002", "0003", "0004")
+# This code supports these revisions, and needs the last one.
+REVISIONS = columns.REVISIONS
 HEAD = REVISIONS[-1]
+PROJECTION_VERSION = columns.PROJECTION_VERSION
 VERSION_TABLE = "runreel_version"
-
-# Increase it when the projector or the meaning of a projection's column changes.
-PROJECTION_VERSION = "2"
 
 # SQL for the version of the stored projections.
 VERSION = "(SELECT value FROM runreel_meta WHERE key = 'projection_version')"

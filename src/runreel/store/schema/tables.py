@@ -19,6 +19,9 @@ from sqlalchemy import (
     text,
 )
 
+# Increase it when the projector or the meaning of a projection's column changes.
+PROJECTION_VERSION = "2"
+
 metadata = MetaData()
 
 # STRICT tables of SQLite have INTEGER only, which is 64 bits wide.
