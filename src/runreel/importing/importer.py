@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from itertools import islice
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from runreel.importing import input_files
 from runreel.importing.batch import Batch
@@ -31,6 +31,14 @@ OPEN_RUNS = 500
 _LOOKUP_SIZE = 500
 
 
+class _SuspendedRun(NamedTuple):
+    """State of a run that is not open; ``offered`` is None if it was never open."""
+
+    offered: Counter[bytes] | None
+    last_line: int
+    changed: bool = False
+
+
 class Importer:
     """Stores the lines of files in batches; call ``finish`` after the last file."""
 
@@ -41,9 +49,10 @@ class Importer:
         self._batch = Batch(database)
         self._lines = 0
         self._open: OrderedDict[str, ImportedRun] = OrderedDict()
-        # Contents offered to, and the last line of, runs closed to limit the number of open runs.
-        self._suspended: dict[str, tuple[Counter[bytes] | None, int]] = {}
+        # Runs that were closed to limit the number of open runs.
+        self._suspended: dict[str, _SuspendedRun] = {}
         self._last_text_run: ImportedRun | None = None
+        # Runs that were changed and have ended since the last commit.
         self._changed: set[str] = set()
         self._failed: set[str] = set()
         self._next_run_ids = iter(last_lines)
@@ -65,7 +74,7 @@ class Importer:
             elif event.run_id is not None:
                 cursor.run_id = event.run_id
             if self._batch.is_full:
-                self._batch.flush()
+                self._flush()
                 progress(file.tell(), self._report.lines)
 
     def _store_line(self, number: int, offset: int, raw: bytes) -> None:
@@ -98,10 +107,9 @@ class Importer:
     def finish(self) -> None:
         """Close the open runs and commit the batch."""
         while self._open:
-            self._close(next(iter(self._open)))
-        self._batch.flush()
-        # A run that was changed is stored by now, or was pruned.
-        self._report.runs_touched += len(self._changed - self._batch.pruned)
+            self._end(next(iter(self._open)))
+        self._flush()
+        self._report.runs_touched += sum(run.changed for run in self._suspended.values())
         if pruned := len(self._batch.pruned):
             self._notice(f"{pruned:,} run{'s' * (pruned != 1)} skipped: pruned earlier")
 
@@ -116,7 +124,7 @@ class Importer:
         self._report.lines += 1
         self._report.events_new += 1
         if self._lines >= run.last_line:
-            self._close(run.run_id)
+            self._end(run.run_id)
         return True
 
     def _offer(self, run_id: str, line: Line, number: int) -> None:
@@ -133,7 +141,7 @@ class Importer:
             self._failed.add(run_id)
             self._report.problems.append(Problem(self._name, number, str(error), run_id))
             if run_id in self._open:
-                self._close(run_id)
+                self._end(run_id)
         else:
             if line.kind == RUN:
                 run.last_line = max(run.last_line, self._last_lines.last_context_line_of(line))
@@ -150,12 +158,12 @@ class Importer:
             self._suspend_runs()
         if self._batch.contains(run_id):
             # It was suspended: its rows must be in the log before that is read.
-            self._batch.flush()
-        never_open = None, self._last_lines.last_line_of(run_id)
-        offered, last_line = self._suspended.pop(run_id, never_open)
+            self._flush()
+        never_open = _SuspendedRun(None, self._last_lines.last_line_of(run_id))
+        offered, last_line, changed = self._suspended.pop(run_id, never_open)
         new = offered is None and self._is_new(run_id)
         run = ImportedRun(self._database, self._batch, run_id, source, new=new, offered=offered)
-        run.last_line = last_line
+        run.last_line, run.changed = last_line, changed
         self._report.runs_new += run.was_empty
         self._open[run_id] = run
         return run
@@ -173,24 +181,33 @@ class Importer:
 
     def _suspend_runs(self) -> None:
         """Suspend the half of the open runs that had no line for the longest time."""
-        self._batch.flush()
+        self._flush()
         for run_id in list(islice(self._open, OPEN_RUNS // 2)):
             run = self._open[run_id]
-            self._suspended[run_id] = run.offered(), run.last_line
+            self._suspended[run_id] = _SuspendedRun(run.offered(), run.last_line, run.changed)
             self._close(run_id)
 
     def _end_if_over(self, run_id: str) -> None:
         """Close a run after its last line, so that its end is in the same batch."""
         run = self._open.get(run_id)
         if run is not None and self._lines >= run.last_line:
-            self._close(run_id)
+            self._end(run_id)
 
-    def _close(self, run_id: str) -> None:
+    def _end(self, run_id: str) -> None:
+        if self._close(run_id).changed:
+            self._changed.add(run_id)
+
+    def _close(self, run_id: str) -> ImportedRun:
         run = self._open.pop(run_id)
         if run_id not in self._batch.pruned:
             run.close()
-        if run.changed:
-            self._changed.add(run_id)
+        return run
+
+    def _flush(self) -> None:
+        """Commit the batch, and count the runs that ended: each is stored now, or pruned."""
+        self._batch.flush()
+        self._report.runs_touched += len(self._changed - self._batch.pruned)
+        self._changed.clear()
 
     def _notice(self, text: str) -> None:
         if text not in self._report.notices:
