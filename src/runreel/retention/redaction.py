@@ -79,7 +79,7 @@ def redact(  # noqa: PLR0913 - options of the operation
     """
     check_reason_and_actor(reason, actor)
     for run_id in _all_runs(database) if run_ids is None else run_ids:
-        yield from _redact(database, run_id, wanted, seqs, reason, actor)
+        yield from _redact(database, _Search(run_id, wanted, seqs), reason, actor)
 
 
 def _all_runs(database: Database) -> Iterator[str]:
@@ -90,34 +90,28 @@ def _all_runs(database: Database) -> Iterator[str]:
         yield from page
 
 
-def _redact(  # noqa: PLR0913, PLR0917 - options of the operation
-    database: Database,
-    run_id: str,
-    wanted: SearchPattern | None,
-    seqs: Sequence[int],
-    reason: str,
-    actor: str,
-) -> list[RedactionMatch]:
-    search = _Search(run_id, wanted, seqs)
+def _redact(database: Database, search: _Search, reason: str, actor: str) -> list[RedactionMatch]:
     for _ in range(_MAX_ATTEMPTS):
         # A search may take long, so it runs outside the transaction while recorders append.
         plan = search.plan(database)
         if not plan.matches:
             return plan.matches
         with database.writing() as connection, connection.transaction():
-            if not search.is_current(connection):
-                raise RollbackTransaction
-            if not _apply(connection, run_id, plan, reason, actor):
-                raise RollbackTransaction
-            return plan.matches
-    raise LogError(f"other processes append to run {run_id} faster than this process can redact it")
+            if search.is_current(connection) and _apply(
+                connection, search.run_id, plan, reason, actor
+            ):
+                return plan.matches
+            raise RollbackTransaction
+    raise LogError(
+        f"other processes append to run {search.run_id} faster than this process can redact it"
+    )
 
 
 class _Search:
     """Finds what to erase in a run, without blocking recorders."""
 
     def __init__(self, run_id: str, wanted: SearchPattern | None, seqs: Sequence[int]) -> None:
-        self._run_id = run_id
+        self.run_id = run_id
         self._wanted = wanted
         self._seqs = frozenset(seqs)
         self._restart()
@@ -133,23 +127,24 @@ class _Search:
             with database.reading() as connection:
                 self._read_new_rows(connection)
                 whole = self._whole_rows
-                masked = _plan_masks(connection, self._run_id, self._hits(), whole.masks)
-                erased = event_log.erased(connection, self._run_id)
+                hits = () if self._search is None else self._search.matches
+                masked = _plan_masks(connection, self.run_id, hits, whole.masks)
+                erased = event_log.erased(connection, self.run_id)
                 if masked is not None and erased == self._erased:
                     matches = sorted([*whole.matches, *masked.matches], key=lambda one: one.seq)
                     return _Plan(whole.masks | masked.masks, matches)
             self._restart()
         raise LogError(
-            f"other processes redact run {self._run_id} faster than this process can read it"
+            f"other processes redact run {self.run_id} faster than this process can read it"
         )
 
     def is_current(self, connection: Connection) -> bool:
         """True if the run has not changed since it was read; otherwise ``plan`` must run again."""
-        if event_log.erased(connection, self._run_id) != self._erased:
+        if event_log.erased(connection, self.run_id) != self._erased:
             self._restart()
             return False
         last = self._last
-        head = event_log.last_position(connection, self._run_id)
+        head = event_log.last_position(connection, self.run_id)
         return last is not None and head == last.seq and event_log.contains(connection, last)
 
     def _restart(self) -> None:
@@ -160,7 +155,7 @@ class _Search:
 
     def _read_new_rows(self, connection: Connection) -> None:
         start = 0 if self._last is None else self._last.seq + 1
-        for row in event_log.read(connection, self._run_id, start=start):
+        for row in event_log.read(connection, self.run_id, start=start):
             if start and row.type == PRUNED and row.kind == NOTE:
                 # The run was pruned, so the rows read so far no longer exist.
                 self._restart()
@@ -173,14 +168,11 @@ class _Search:
             if self._search is not None:
                 self._search.feed(row)
         if self._last is None:
-            raise not_found(self._run_id)
+            raise not_found(self.run_id)
         missing = self._seqs - {match.seq for match in self._whole_rows.matches}
         if missing:
-            raise UsageError(f"run {self._run_id} has no row {min(missing)}")
+            raise UsageError(f"run {self.run_id} has no row {min(missing)}")
         return None
-
-    def _hits(self) -> Sequence[Match]:
-        return () if self._search is None else self._search.matches
 
 
 def _plan_whole_row(plan: _Plan, row: EventRow) -> None:
