@@ -62,7 +62,7 @@ def test_bash_takes_the_script(call_sqlite: Caller) -> None:
 
 
 def test_commands_and_options_are_completed(complete: Callable[..., list[str]]) -> None:
-    assert complete("r") == ["record", "runs", "replay", "rebuild", "recover", "redact"]
+    assert complete("r") == ["record", "recover", "runs", "replay", "rebuild", "redact"]
     assert set(complete("")) == set(main.COMMANDS)
     assert complete("db", "") == ["current", "grants", "sql", "status", "upgrade"]
     assert "--since" in complete("runs", "--s")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
@@ -27,50 +28,52 @@ COMPLETE = "_RUNREEL_COMPLETE"
 # Columns. A narrower help has no room for the descriptions of options.
 _MIN_WIDTH = 50
 
-# Command: its module and the first line of its help, so that the list imports no command.
-COMMANDS = {
-    "demo": ("demo", "Record a scripted run, show it, replay it, count it."),
-    "record": ("record_import", "Record a run from JSON lines as they arrive."),
-    "import": ("record_import", "Import recorded events."),
-    "runs": ("runs", "List runs, newest first."),
-    "show": ("show", "Show one run: its result, usage and timing."),
-    "events": ("events", "List the events of a run in their order."),
-    "replay": ("replay", "Replay the stream of a run with its timing."),
-    "usage": ("usage", "Count tokens by day, model, assistant and more."),
-    "rebuild": ("rebuild", "Rebuild derived tables from the event log."),
-    "recover": ("recover", "Find recordings that a dead process left open and end them."),
-    "verify": ("verify", "Verify that the log is intact; change nothing."),
-    "checkpoint": ("checkpoint", "Sign the last hash of every run."),
-    "keygen": ("keygen", "Create a key that signs checkpoints."),
-    "redact": ("redact", "Erase a text or whole rows; the rest still verifies."),
-    "prune": ("prune", "Delete old runs; keep a tombstone of each."),
-    "backup": ("backup", "Copy the log into a new file; writers are not blocked."),
-    "doctor": ("doctor", "Check the health of the database and say what to do."),
-    "db": ("db", "Manage the database."),
-    "schema": ("schema", "Print the JSON Schemas of the output."),
-    "completion": ("completion", "Print the completion script of a shell."),
-}
-
-
-# Title: commands, in the order of the help. Commands without a title are listed last.
+# Title of the group: command: first line of its help, so that the help imports no command.
 GROUPS = {
-    "Record": ("demo", "record", "import", "recover"),
-    "Inspect": ("runs", "show", "events", "replay"),
-    "Report": ("usage",),
-    "Audit": ("verify", "checkpoint", "keygen"),
-    "Maintain": ("rebuild", "redact", "prune", "backup", "doctor", "db"),
+    "Record": {
+        "demo": "Record a scripted run, show it, replay it, count it.",
+        "record": "Record a run from JSON lines as they arrive.",
+        "import": "Import recorded events.",
+        "recover": "Find recordings that a dead process left open and end them.",
+    },
+    "Inspect": {
+        "runs": "List runs, newest first.",
+        "show": "Show one run: its result, usage and timing.",
+        "events": "List the events of a run in their order.",
+        "replay": "Replay the stream of a run with its timing.",
+    },
+    "Report": {
+        "usage": "Count tokens by day, model, assistant and more.",
+    },
+    "Audit": {
+        "verify": "Verify that the log is intact; change nothing.",
+        "checkpoint": "Sign the last hash of every run.",
+        "keygen": "Create a key that signs checkpoints.",
+    },
+    "Maintain": {
+        "rebuild": "Rebuild derived tables from the event log.",
+        "redact": "Erase a text or whole rows; the rest still verifies.",
+        "prune": "Delete old runs; keep a tombstone of each.",
+        "backup": "Copy the log into a new file; writers are not blocked.",
+        "doctor": "Check the health of the database and say what to do.",
+        "db": "Manage the database.",
+    },
+    "Integrate": {
+        "schema": "Print the JSON Schemas of the output.",
+        "completion": "Print the completion script of a shell.",
+    },
 }
-OTHERS = "Integrate"
+COMMANDS = {name: line for commands in GROUPS.values() for name, line in commands.items()}
+# Commands whose module has another name.
+_MODULES = {"record": "record_import", "import": "record_import"}
 
 
+@dataclass(slots=True)
 class CliContext:
     """The values of the root options; the ``obj`` of every click context."""
 
-    __slots__ = ("db", "verbose")
-
-    def __init__(self) -> None:
-        self.db: str | None = None
-        self.verbose = False
+    db: str | None = None
+    verbose: bool = False
 
 
 class LazyGroup(click.Group):
@@ -82,13 +85,13 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the command names in the order of the help."""
-        return [name for names in groups().values() for name in names]
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import and return a command; None if it is unknown."""
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"runreel.cli.commands.{COMMANDS[cmd_name][0]}")
+        module = import_module(f"runreel.cli.commands.{_MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
@@ -104,10 +107,10 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the commands, grouped by purpose."""
         longest = max(map(len, COMMANDS))
-        for title, names in groups().items():
+        for title, commands in GROUPS.items():
             with formatter.section(title):
                 # Padded to the longest name, so that all groups align.
-                formatter.write_dl([(f"{name:{longest}}", COMMANDS[name][1]) for name in names])
+                formatter.write_dl([(name.ljust(longest), line) for name, line in commands.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete commands, and options after a dash."""
@@ -115,7 +118,7 @@ class LazyGroup(click.Group):
 
         found = [
             CompletionItem(name, help=line)
-            for name, (_, line) in COMMANDS.items()
+            for name, line in COMMANDS.items()
             if name.startswith(incomplete)
         ]
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
@@ -158,13 +161,6 @@ def root(ctx: click.Context, db: str | None, color: str, *, verbose: bool) -> No
     app.db, app.verbose = db, verbose
     terminal.set_color_mode(color)
     ctx.color = None if color == "auto" else color == "always"
-
-
-def groups() -> dict[str, tuple[str, ...]]:
-    """Return the commands by the title of their group."""
-    grouped = {name for names in GROUPS.values() for name in names}
-    others = tuple(name for name in COMMANDS if name not in grouped)
-    return {**GROUPS, OTHERS: others}
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -31,24 +31,18 @@ def backup_command(reel: Reel, *, file: str, output: Output) -> None:
     discarded.
     """
     from runreel.audit.backup import backup
-    from runreel.cli.render import progress, tables
+    from runreel.cli.render import json_views, progress, shapes
 
     with progress.bar("Copying and verifying", in_bytes=True) as step:
         copied = backup(reel.db, Path(file), progress=step)
-    report = {
-        "file": file,
-        "bytes": copied.size,
-        "runs": copied.runs,
-        "events": copied.events,
-        "wrong": copied.wrong,
-    }
-    if output.is_table:
-        tables.print_fields(
-            (name.capitalize(), value if isinstance(value, str) else f"{value:,}")
+    report = json_views.fill(shapes.BACKUP, copied, file=file, bytes=copied.size)
+    output.object(
+        report,
+        (
+            (name.capitalize(), f"{value:,}" if isinstance(value, int) else file)
             for name, value in report.items()
-        )
-    else:
-        output.object(report)
+        ),
+    )
     if copied.wrong:
         terminal.write_notice(
             "The log is not intact, and so the copy is not: see `runreel verify`."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +12,19 @@ from runreel.cli.render import terminal
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
-    from runreel.audit.checkpoints import CheckpointCreated
     from runreel.audit.signing import SigningKey
     from runreel.cli.render.output import Output
 
 _FILE = click.Path(exists=True, dir_okay=False)
+_TITLES = {
+    "file": "Checkpoint",
+    "sha256": "SHA-256",
+    "number": "Number",
+    "kind": "Lists",
+    "runs": "Runs",
+    "key_id": "Key",
+    "next_key_id": "Next key",
+}
 
 
 @options.command("""
@@ -67,18 +74,29 @@ def checkpoint_command(  # noqa: PLR0913 - one for each option
     Exit code 1: the log contradicts the previous checkpoint, and nothing was signed.
     """
     from runreel.audit import checkpoints, signing
+    from runreel.cli.render import json_views, shapes
     from runreel.model.timestamps import to_micros
 
     created = checkpoints.checkpoint(
         reel.db,
         Path(out),
         key=_key(Path(key_file), passphrase_file),
-        now=to_micros(datetime.now(UTC)),
+        now=to_micros(output.as_of),
         previous=None if previous is None else Path(previous),
         full=full,
         next_key=None if next_key is None else signing.load_public(Path(next_key)),
     )
-    _print(_as_json(created), output)
+    header = created.header
+    report = json_views.fill(
+        shapes.CHECKPOINT,
+        header,
+        file=str(created.path),
+        sha256=created.sha256,
+        runs=created.runs,
+        next_key_id=created.next_key_id,
+    )
+    facts = ((title, report[name]) for name, title in _TITLES.items())
+    output.object(report, ((title, str(value)) for title, value in facts if value is not None))
 
 
 def _key(path: Path, passphrase_file: str | None) -> SigningKey:
@@ -94,38 +112,3 @@ def _key(path: Path, passphrase_file: str | None) -> SigningKey:
     if signing.is_exposed(path):
         terminal.write_notice(f"Other users can read the key: run chmod 600 {path}")
     return key
-
-
-def _as_json(created: CheckpointCreated) -> dict[str, object]:
-    header = created.header
-    return {
-        "file": str(created.path),
-        "sha256": created.sha256,
-        "number": header.number,
-        "kind": header.kind,
-        "runs": created.runs,
-        "previous": header.previous,
-        "key_id": header.key_id,
-        "next_key_id": created.next_key_id,
-    }
-
-
-def _print(report: dict[str, object], output: Output) -> None:
-    from runreel.cli.render import tables
-
-    if not output.is_table:
-        output.object(report)
-        return
-    shown = ((title, report[name]) for name, title in _TITLES.items() if report[name] is not None)
-    tables.print_fields((title, str(value)) for title, value in shown)
-
-
-_TITLES = {
-    "file": "Checkpoint",
-    "sha256": "SHA-256",
-    "number": "Number",
-    "kind": "Lists",
-    "runs": "Runs",
-    "key_id": "Key",
-    "next_key_id": "Next key",
-}

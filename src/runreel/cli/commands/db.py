@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -13,12 +13,12 @@ from runreel.model.errors import UsageError
 from runreel.store.schema.partitions import LEAST, MOST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
 
-Command = TypeVar("Command", bound="Callable[..., Any]")
+Command = TypeVar("Command", bound="Callable[..., object]")
 
 
 def _role_option(option: str, default: str, text: str) -> Callable[[Command], Command]:
@@ -137,16 +137,11 @@ def grants(reel: Reel, /, **names: str) -> None:
 @options.reel()
 def status(reel: Reel, *, output: Output) -> None:
     """Show sizes, rows, settings and revision."""
-    from runreel.cli.render import tables
-
     report = {"database": reel.url_shown, **reel.db.status()}
-    if output.is_table:
-        tables.print_fields(_rows(report))
-    else:
-        output.object(report)
+    output.object(report, _facts(report))
 
 
-def _rows(report: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+def _facts(report: Mapping[str, object]) -> Iterator[tuple[str, str | None]]:
     for name, value in report.items():
         if isinstance(value, dict):
             for key, inner in value.items():
@@ -155,7 +150,7 @@ def _rows(report: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
             yield name.replace("_", " ").capitalize(), _format(value)
 
 
-def _format(value: Any) -> str | None:
+def _format(value: object) -> str | None:
     if value is None:
         return None
     return f"{value:,}" if type(value) is int else str(value)

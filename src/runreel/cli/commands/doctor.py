@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -34,9 +33,8 @@ def doctor_command(reel: Reel, *, output: Output) -> None:
     from runreel.doctor import check_health
     from runreel.model.timestamps import to_micros
 
-    as_of = datetime.now(UTC)
-    found = check_health(reel.db, now=to_micros(as_of))
-    output.items(CHECKS, found.checks, as_of=as_of)
+    found = check_health(reel.db, now=to_micros(output.as_of))
+    output.items(CHECKS, found.checks)
     if not found.reached:
         raise click.exceptions.Exit(_UNREACHABLE)
     if found.is_bad:

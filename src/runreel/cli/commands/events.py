@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -55,7 +54,6 @@ def events_command(  # noqa: PLR0913 - one for each option
     """
     from runreel.cli.render.list_views import EVENTS, RAW_EVENTS
 
-    as_of = datetime.now(UTC)
     found = reel.events(reel.resolve(run), start=start, stop=stop, type=types or None)
     next_ = None
     if limit:
@@ -63,4 +61,4 @@ def events_command(  # noqa: PLR0913 - one for each option
         next_ = str(shown[limit].seq) if len(shown) > limit else None
         found = iter(shown[:limit])
     view = RAW_EVENTS if raw else EVENTS
-    output.items(view, found, as_of=as_of, next_=next_, option="--from")
+    output.items(view, found, next_=next_, option="--from")

@@ -32,21 +32,19 @@ def keygen_command(*, file: str, ask: bool, passphrase_file: str | None, output:
     Neither is ever stored in the database.
     """
     from runreel.audit import signing
-    from runreel.cli.render import tables
 
     secret = _ask_twice() if ask else passphrase.read_passphrase(passphrase_file)
     key = signing.generate(Path(file), secret)
-    report = {
-        "key_id": key.id,
-        "file": file,
-        "public_file": str(signing.public_path(Path(file))),
-        "passphrase": secret is not None,
-    }
-    if output.is_table:
-        shown = {"Key": key.id, "Private key": file, "Public key": str(report["public_file"])}
-        tables.print_fields(shown.items())
-    else:
-        output.object(report)
+    public = str(signing.public_path(Path(file)))
+    output.object(
+        {
+            "key_id": key.id,
+            "file": file,
+            "public_file": public,
+            "passphrase": secret is not None,
+        },
+        (("Key", key.id), ("Private key", file), ("Public key", public)),
+    )
 
 
 def _ask_twice() -> bytes:

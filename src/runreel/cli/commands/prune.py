@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from runreel.cli import options, selection
 from runreel.cli.render import terminal
 from runreel.model.events import PRUNED
-from runreel.model.timestamps import rfc3339
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
     from runreel.model.runs import PrunedRun
@@ -82,11 +81,12 @@ def prune_command(  # noqa: PLR0913 - the options
 
     if purge and not yes:
         raise click.UsageError("--purge requires --yes.")
-    report = _Report(dry_run=not yes, as_of=datetime.now(UTC))
+    found: list[PrunedRun] = []
+    space = None
     size = reel.size()
     try:
         with progress.bar("Pruning" if yes else "Searching") as step:
-            report.found.extend(
+            found.extend(
                 reel.prune(
                     before,
                     statuses=status or (),
@@ -98,70 +98,42 @@ def prune_command(  # noqa: PLR0913 - the options
                     progress=step,
                 )
             )
-        if purge or report.pruned_count:
-            report.space = reel.release(purge=purge)._replace(before=size)
+        if purge or any(run.action == PRUNED for run in found):
+            space = reel.release(purge=purge)._replace(before=size)
     finally:
         # After an error, the runs that were pruned before it are still reported.
-        report.print(output)
-    output.found("runs", len(report.found))
-    held = report.space is not None and report.space.held
-    if held or any(run.action == "damaged" for run in report.found):
+        _report(output, found, space, dry_run=not yes)
+    output.found("runs", len(found))
+    if (space and space.held) or any(run.action == "damaged" for run in found):
         raise click.exceptions.Exit(1)
 
 
-@dataclass
-class _Report:
-    """Collects the pruned runs and prints them with totals."""
+def _report(output: Output, found: list[PrunedRun], space: Space | None, *, dry_run: bool) -> None:
+    """Print the runs and their totals."""
+    from runreel.cli.render import json_views, list_views, shapes
 
-    dry_run: bool
-    as_of: datetime
-    found: list[PrunedRun] = field(default_factory=list)
-    space: Space | None = None
-
-    @property
-    def pruned_count(self) -> int:
-        """The number of deleted runs."""
-        return sum(run.action == PRUNED for run in self.found)
-
-    def print(self, output: Output) -> None:
-        """Print the runs and their totals."""
-        from runreel.cli.render.list_views import PRUNED_RUNS
-
-        output.report(PRUNED_RUNS, self.found, "items", lambda _: self._totals())
-        if self.found:
-            self._conclude()
-
-    def _totals(self) -> dict[str, Any]:
-        counted = self._counted_runs()
-        space = self.space
-        return {
-            "dry_run": self.dry_run,
-            "runs": len(counted),
-            "rows": sum(run.rows for run in counted),
-            "bytes": sum(run.bytes for run in counted),
-            "space": space
-            and {"before": space.before, "after": space.after, "unused": space.unused},
-            "as_of": rfc3339(self.as_of),
-        }
-
-    def _counted_runs(self) -> list[PrunedRun]:
-        action = "prunable" if self.dry_run else PRUNED
-        return [run for run in self.found if run.action == action]
-
-    def _conclude(self) -> None:
-        totals = self._totals()
-        counts = f"Runs: {totals['runs']:,}. Rows: {totals['rows']:,}."
-        counts += f" Bytes of payload: {totals['bytes']:,}."
-        if self.dry_run:
-            terminal.write_notice(f"{counts} Dry run: add --yes to prune.")
-        else:
-            terminal.write_notice(("Pruned. ", "bold"), counts)
-        skipped = Counter(run.action for run in self.found)
-        for action in ("left", "damaged"):
-            if skipped[action]:
-                terminal.write_notice(f"Not pruned, {action}: {skipped[action]:,}.")
-        if self.space is not None:
-            _conclude_space(self.space)
+    counted = [run for run in found if run.action == ("prunable" if dry_run else PRUNED)]
+    totals = {
+        "runs": len(counted),
+        "rows": sum(run.rows for run in counted),
+        "bytes": sum(run.bytes for run in counted),
+    }
+    freed = space and json_views.fill(shapes.SPACE, space)
+    extra = {"dry_run": dry_run, **totals, "space": freed}
+    output.report(list_views.PRUNED_RUNS, found, "items", lambda _: extra)
+    if not found:
+        return
+    counts = "Runs: {runs:,}. Rows: {rows:,}. Bytes of payload: {bytes:,}.".format_map(totals)
+    if dry_run:
+        terminal.write_notice(f"{counts} Dry run: add --yes to prune.")
+    else:
+        terminal.write_notice(("Pruned. ", "bold"), counts)
+    skipped = Counter(run.action for run in found)
+    for action in ("left", "damaged"):
+        if skipped[action]:
+            terminal.write_notice(f"Not pruned, {action}: {skipped[action]:,}.")
+    if space is not None:
+        _conclude_space(space)
 
 
 def _conclude_space(space: Space) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -59,7 +58,6 @@ def rebuild_command(
     """
     from runreel.rebuild import worker_pool
 
-    as_of = datetime.now(UTC)
     damaged: list[Finding] = []
     with worker_pool.workers(reel.db, jobs) as pool:
         from runreel.cli.render import progress
@@ -79,7 +77,7 @@ def rebuild_command(
                     on_damage=damaged.append,
                 )
             )
-        count = output.items(DIFFERENCES, differences, as_of=as_of)
+        count = output.items(DIFFERENCES, differences)
     for broken in damaged:
         where = f"row {broken.seq} of run {broken.run_id}"
         terminal.write_notice(("Damaged: ", "bold red"), f"{where}: {broken.detail}; skipped.")

@@ -181,7 +181,13 @@ def _print_report(report: Report, output: Output, summary: str, file: str | None
     if output.is_table:
         terminal.write(summary)
     else:
-        output.object(_value(report, file))
+        from runreel.cli.render import json_views, shapes
+
+        problems = [
+            problem._asdict() | ({} if file is None else {"file": file})
+            for problem in report.problems
+        ]
+        output.object(json_views.fill(shapes.REPORT, report, problems=problems))
     if report.problems or report.cut:
         raise click.exceptions.Exit(1)
 
@@ -205,18 +211,3 @@ def _show_problems(report: Report, file: str | None) -> None:
 def _events(report: Report) -> str:
     duplicates = terminal.counted(report.events_known, "duplicate")
     return f"{terminal.counted(report.events_new, 'event')} added, {duplicates} skipped"
-
-
-def _value(report: Report, file: str | None) -> dict[str, Any]:
-    problems = [problem._asdict() for problem in report.problems]
-    return {
-        "lines": report.lines,
-        "events_new": report.events_new,
-        "events_known": report.events_known,
-        "runs_new": report.runs_new,
-        "runs_touched": report.runs_touched,
-        "problems": [
-            problem if file is None else {**problem, "file": file} for problem in problems
-        ],
-        "notices": list(report.notices),
-    }

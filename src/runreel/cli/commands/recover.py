@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -36,11 +35,10 @@ def recover_command(reel: Reel, *, list_: bool, output: Output) -> None:
     """
     from runreel.cli.render.list_views import OPEN_RECORDINGS, RECOVERED
 
-    now = datetime.now(UTC)
     if list_:
-        output.items(OPEN_RECORDINGS, reel.recoverable(), as_of=now)
+        output.items(OPEN_RECORDINGS, reel.recoverable())
     else:
-        output.items(RECOVERED, list(reel.recover(_resumer(reel))), as_of=now)
+        output.items(RECOVERED, list(reel.recover(_resumer(reel))))
 
 
 def _resumer(reel: Reel) -> Resume | None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 import sys
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -65,18 +64,12 @@ def redact_command(  # noqa: PLR0913 - the options
     Exit code 1: a reader kept --purge from removing all bytes; stop it and run this again.
     """
     from runreel.cli.render.list_views import PLACES
-    from runreel.model.timestamps import rfc3339
 
-    as_of = datetime.now(UTC)
     target = _parse_target(match, regex, seqs)
     run_ids = _resolve_runs(reel, runs, seqs, all_runs=all_runs)
     who = actor or getpass.getuser()
     places = reel.redact(run_ids, target, seqs=seqs, reason=reason, actor=who, dry_run=not yes)
-
-    def extra(count: int) -> dict[str, Any]:
-        return {"erased": bool(yes and count), "as_of": rfc3339(as_of)}
-
-    count = output.report(PLACES, places, "places", extra)
+    count = output.report(PLACES, places, "places", lambda count: {"erased": yes and count > 0})
     if not count:
         terminal.write_notice("No matches.")
     elif not yes:

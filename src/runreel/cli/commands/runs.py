@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
@@ -11,6 +11,7 @@ from runreel.cli import options, selection
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
+    from runreel.model.run_filter import Filters
 
 
 @options.command("""
@@ -26,7 +27,9 @@ runreel runs --after CURSOR
 @click.option("--after", metavar="CURSOR", type=options.TEXT, help="Cursor of the next page.")
 @options.output(empty=True)
 @options.reel()
-def runs_command(reel: Reel, /, *, output: Output, **run_filter: Any) -> None:
+def runs_command(
+    reel: Reel, /, *, limit: int, after: str | None, output: Output, **filters: Unpack[Filters]
+) -> None:
     """List runs, newest first.
 
     A filter given twice selects runs that match any of its values; different filters must all
@@ -36,5 +39,5 @@ def runs_command(reel: Reel, /, *, output: Output, **run_filter: Any) -> None:
     """
     from runreel.cli.render.list_views import RUNS
 
-    page = reel.runs(**run_filter)
+    page = reel.runs(limit=limit, after=after, **filters)
     output.items(RUNS, page, as_of=page.as_of, next_=page.next)

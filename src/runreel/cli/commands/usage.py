@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from runreel.cli import options, selection
-from runreel.cli.usage_groups import GROUPS
+from runreel.projection.usage_periods import COLUMNS, TIMES
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
+    from runreel.model.run_filter import Filters
 
 
 @options.command("""
@@ -26,12 +27,14 @@ runreel usage --by label:team --tz Europe/Moscow --json
     show_default=True,
     metavar="GROUP",
     type=options.TEXT,
-    help=f"{', '.join(GROUPS)} or label:K (repeatable).",
+    help=f"{', '.join((*TIMES, *COLUMNS))} or label:K (repeatable).",
 )
 @selection.filters
 @options.output(empty=True)
 @options.reel()
-def usage_command(reel: Reel, /, by: tuple[str, ...], *, output: Output, **run_filter: Any) -> None:
+def usage_command(
+    reel: Reel, /, by: tuple[str, ...], *, output: Output, **filters: Unpack[Filters]
+) -> None:
     """Count tokens by day, model, assistant and more.
 
     A run counts at the time it started. Its usage is the last one that its source reported; runs
@@ -40,7 +43,7 @@ def usage_command(reel: Reel, /, by: tuple[str, ...], *, output: Output, **run_f
     from runreel.cli import time_arguments
     from runreel.cli.render import usage_table
 
-    report = reel.usage(tuple(dict.fromkeys(by)), tz=time_arguments.requested_zone(), **run_filter)
+    report = reel.usage(tuple(dict.fromkeys(by)), tz=time_arguments.requested_zone(), **filters)
     if output.format == "json":
         output.object(usage_table.totals_row(report))
     elif output.is_table:

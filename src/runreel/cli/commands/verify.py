@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,13 +13,11 @@ from runreel.cli.render import terminal
 from runreel.cli.render.terminal import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from runreel.api.reel import Reel
+    from runreel.audit.checkpoints import ComparisonCounts
+    from runreel.audit.signing import PublicKey
     from runreel.audit.verify import VerifiedCounts
     from runreel.cli.render.output import Output
-    from runreel.model.finding import Finding
-    from runreel.store.connection import Connection
 
 _FILES = click.Path(exists=True)
 _NOT_COVERED = (
@@ -70,19 +67,18 @@ def verify_command(
     recomputed hashes. Checkpoints and keys are read from files, never from the database, and
     cover the log up to the last checkpoint.
     """
+    from runreel.audit import checkpoints as proof
     from runreel.audit import verify as audit
     from runreel.cli.commands import rebuild
-    from runreel.cli.render import list_views, progress
-    from runreel.model.timestamps import rfc3339
+    from runreel.cli.render import json_views, list_views, progress, shapes
     from runreel.store.schema import comparison, migrations
 
-    checkpoint_comparison = _checkpoint_comparison(runs, checkpoints, public_key)
-    as_of, verified = datetime.now(UTC), audit.VerifiedCounts()
+    key = _public_key(runs, checkpoints, public_key)
+    verified, compared = audit.VerifiedCounts(), proof.ComparisonCounts()
 
-    def extra(count: int) -> dict[str, Any]:
+    def extra(count: int) -> dict[str, object]:
         counts = {"intact": not count, "runs": verified.runs, "events": verified.events}
-        compared = None if checkpoint_comparison is None else checkpoint_comparison.summary()
-        return counts | {"checkpoints": compared, "as_of": rfc3339(as_of)}
+        return {**counts, "checkpoints": key and json_views.fill(shapes.COMPARED, compared)}
 
     # Verifying must neither create a missing file nor migrate an old one.
     reel.db.current()
@@ -93,67 +89,47 @@ def verify_command(
         with progress.bar("Verifying") as step:
             verifying = audit.verify(connection, run_ids, progress=step, counts=verified)
             findings = rebuild.prefetched(verifying)
-            if checkpoint_comparison is not None:
-                findings = chain(findings, checkpoint_comparison.findings(connection))
+            if key is not None:
+                paths = map(Path, checkpoints)
+                contradictions = proof.compare_all(connection, paths, key, compared=compared)
+                findings = chain(findings, contradictions)
         count = output.report(list_views.FINDINGS, findings, "findings", extra)
-    _conclude(verified, count, checkpoint_comparison, all_runs=run_ids is None)
+    _conclude(verified, count)
+    if key is not None:
+        _conclude_comparison(compared)
+    else:
+        only = "" if run_ids is None else "Only the given runs. "
+        terminal.write_notice((only + _NOT_COVERED, "dim"))
     if not_compared is not None:
         terminal.write_notice(f"Not compared: the tables and their triggers; {not_compared}.")
     if count:
         raise click.exceptions.Exit(1)
 
 
-class _CheckpointComparison:
-    """Compares the event log with signed checkpoints."""
-
-    def __init__(self, files: tuple[str, ...], public_key: str) -> None:
-        from runreel.audit.checkpoints import ComparisonCounts
-        from runreel.audit.signing import load_public
-
-        self._paths = [Path(file) for file in files]
-        self._key = load_public(Path(public_key))
-        self.compared = ComparisonCounts()
-
-    def findings(self, connection: Connection) -> Iterator[Finding]:
-        from runreel.audit.checkpoints import compare_all
-
-        return compare_all(connection, self._paths, self._key, compared=self.compared)
-
-    def summary(self) -> dict[str, int]:
-        counts = self.compared
-        return {"checkpoints": counts.checkpoints, "runs": counts.runs, "pruned": counts.pruned}
-
-
-def _checkpoint_comparison(
+def _public_key(
     runs: tuple[str, ...], checkpoints: tuple[str, ...], public_key: str | None
-) -> _CheckpointComparison | None:
+) -> PublicKey | None:
+    """The key to verify the checkpoints with, None if there are none."""
     if public_key is None and not checkpoints:
         return None
     if public_key is None or not checkpoints:
         raise click.UsageError("--checkpoint and --public-key require each other.")
     if runs:
         raise click.UsageError("--checkpoint covers the whole log: do not give RUN.")
-    return _CheckpointComparison(checkpoints, public_key)
+    from runreel.audit.signing import load_public
+
+    return load_public(Path(public_key))
 
 
-def _conclude(
-    verified: VerifiedCounts,
-    count: int,
-    checkpoint_comparison: _CheckpointComparison | None,
-    *,
-    all_runs: bool,
-) -> None:
+def _conclude(verified: VerifiedCounts, count: int) -> None:
     verdict = ("Not intact", "bold red") if count else ("OK", "bold green")
     found = f", {counted(count, 'finding')}" if count else ""
     total = f"{counted(verified.runs, 'run')}, {counted(verified.events, 'event')}"
     terminal.write_notice(verdict, f": {total} verified{found}.")
-    if checkpoint_comparison is not None:
-        compared = checkpoint_comparison.compared
-        pruned = f", {compared.pruned:,} of them pruned since" if compared.pruned else ""
-        heads = f"{counted(compared.runs, 'run head')} compared{pruned}"
-        terminal.write_notice(f"{counted(compared.checkpoints, 'checkpoint')}, {heads}.")
-        terminal.write_notice(("Not covered: changes after the last checkpoint.", "dim"))
-        return
-    terminal.write_notice(
-        (_NOT_COVERED if all_runs else f"Only the given runs. {_NOT_COVERED}", "dim")
-    )
+
+
+def _conclude_comparison(compared: ComparisonCounts) -> None:
+    pruned = f", {compared.pruned:,} of them pruned since" if compared.pruned else ""
+    heads = f"{counted(compared.runs, 'run head')} compared{pruned}"
+    terminal.write_notice(f"{counted(compared.checkpoints, 'checkpoint')}, {heads}.")
+    terminal.write_notice(("Not covered: changes after the last checkpoint.", "dim"))

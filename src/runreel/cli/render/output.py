@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from click.exceptions import Exit
@@ -12,7 +13,6 @@ from runreel.model.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
 
     from runreel.cli.render.json_views import JsonObject
     from runreel.cli.render.shapes import Shape
@@ -47,10 +47,14 @@ class ListView(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Prints in the requested format; with ``fail_empty``, an empty result exits with 1."""
+    """Prints in the requested format; with ``fail_empty``, an empty result exits with 1.
+
+    ``as_of`` is the time at which the command started.
+    """
 
     format: str = "table"
     fail_empty: bool = False
+    as_of: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def is_table(self) -> bool:
@@ -62,7 +66,7 @@ class Output:
         view: ListView[T],
         items: Iterable[T],
         *,
-        as_of: datetime,
+        as_of: datetime | None = None,
         next_: str | None = None,
         option: str = "--after",
     ) -> int:
@@ -70,8 +74,7 @@ class Output:
 
         ``next_`` is the start of the next page, ``option`` the option to pass it to.
         """
-        extra = {"next": next_, "as_of": rfc3339(as_of)}
-        count = self.report(view, items, "items", lambda _: extra)
+        count = self.report(view, items, "items", lambda _: {"next": next_}, as_of=as_of)
         if next_ is not None and self.format != "json":
             terminal.write_notice(f"Next page: {option} {next_}")
         self.found(view.noun, count)
@@ -83,15 +86,27 @@ class Output:
         items: Iterable[T],
         name: str,
         extra: Callable[[int], JsonObject],
+        *,
+        as_of: datetime | None = None,
     ) -> int:
         """Print items one by one as they arrive; return their number.
 
         In JSON, the items are the list ``name`` of an object. ``extra`` is called with their
-        number after the last one and returns the other fields of that object.
+        number after the last one and returns the other fields of that object, but for ``as_of``.
         """
-        if self.format == "json":
-            return self._envelope(view, items, name, extra)
-        return self.lines(view, items)
+        if self.format != "json":
+            return self.lines(view, items)
+        # Each item is written as it arrives, so that a long list is not held in memory.
+        count = 0
+        terminal.write(f'{{\n  "{name}": [', end="")
+        for count, item in enumerate(items, 1):
+            encoded = _json(view.value(item), indent=2).replace("\n", "\n    ")
+            terminal.write("," if count > 1 else "", "\n    ", encoded, end="")
+        terminal.write("\n  ]" if count else "]", end="")
+        for key, value in {**extra(count), "as_of": rfc3339(as_of or self.as_of)}.items():
+            terminal.write(f',\n  "{key}": ', _json(value, indent=2).replace("\n", "\n  "), end="")
+        terminal.write("\n}")
+        return count
 
     def found(self, noun: str, count: int) -> None:
         """Report an empty result: a notice for a table, exit code 1 with ``--fail-empty``."""
@@ -102,9 +117,11 @@ class Output:
         if self.fail_empty:
             raise Exit(1)
 
-    def object(self, value: JsonObject) -> None:
-        """Print one JSON object as JSON or CSV; the caller prints its table."""
-        if self.format == "json":
+    def object(self, value: JsonObject, facts: Iterable[tables.Fact] = ()) -> None:
+        """Print one JSON object; its table has a line for each of ``facts``."""
+        if self.is_table:
+            tables.print_fields(facts)
+        elif self.format == "json":
             terminal.write(_json(value, indent=2))
         elif self.format == "jsonl":
             terminal.write(_json(value))
@@ -116,34 +133,15 @@ class Output:
         """Print items in any format but JSON; return their number."""
         if self.is_table:
             return tables.print_table(view.columns, items)
-        count = 0
+        count, fields = 0, view.fields
         if self.format == "csv":
-            terminal.write_raw(csv_rows.header(view.fields))
+            terminal.write_raw(csv_rows.header(fields))
         for count, item in enumerate(items, 1):  # noqa: B007 - counts the items
             value = view.value(item)
             if self.format == "csv":
-                terminal.write_raw(csv_rows.row(value, view.fields))
+                terminal.write_raw(csv_rows.row(value, fields))
             else:
                 terminal.write(_json(value))
-        return count
-
-    def _envelope(
-        self,
-        view: ListView[T],
-        items: Iterable[T],
-        name: str,
-        extra: Callable[[int], JsonObject],
-    ) -> int:
-        """Write each item as it arrives, so that a long list is not held in memory."""
-        count = 0
-        terminal.write(f'{{\n  "{name}": [', end="")
-        for count, item in enumerate(items, 1):
-            encoded = _json(view.value(item), indent=2).replace("\n", "\n    ")
-            terminal.write("," if count > 1 else "", "\n    ", encoded, end="")
-        terminal.write("\n  ]" if count else "]", end="")
-        for key, value in extra(count).items():
-            terminal.write(f',\n  "{key}": ', _json(value, indent=2).replace("\n", "\n  "), end="")
-        terminal.write("\n}")
         return count
 
 

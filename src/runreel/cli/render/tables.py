@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 TableCell = tuple[str, str | None]
+# A name and its value.
+Fact = tuple[str, str | int | TableCell | None]
 
 UNKNOWN = "-"
 # Rows per chunk. Column widths are computed per chunk, so that a long list is not held in memory.
@@ -104,7 +106,7 @@ def print_table(columns: Sequence[Column[T]], rows: Iterable[T]) -> int:
     return count
 
 
-def print_fields(facts: Iterable[tuple[str, str | TableCell | None]]) -> None:
+def print_fields(facts: Iterable[Fact]) -> None:
     """Print names and their values, one per line."""
     cells = [(name, _cell(value)) for name, value in facts]
     width = max((len(name) for name, _ in cells), default=0) + _GAP

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from runreel.cli.render import json_views, shapes, tables, terminal
 from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column, number, number_column
-from runreel.cli.usage_groups import GROUPS, TIME_GROUPS
 from runreel.model.usage import UsageItem
+from runreel.projection.usage_periods import LABEL, TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,10 @@ def list_view(by: tuple[str, ...]) -> ListView[UsageItem]:
     """The list view of the items of a report grouped ``by``."""
     groups = [
         Column(
-            group.upper() if group in GROUPS else group, _key(index), min_width=10, cut_middle=True
+            group if group.startswith(LABEL) else group.upper(),
+            _key(index),
+            min_width=10,
+            cut_middle=True,
         )
         for index, group in enumerate(by)
     ]
@@ -60,4 +63,4 @@ def totals_row(report: UsageReport) -> dict[str, Any]:
 
 def _coverage(report: UsageReport) -> str:
     known = f"Usage known for {number(report.totals.known)} of {number(report.totals.runs)} runs."
-    return f"{known} Time zone: {report.tz}." if set(report.by) & set(TIME_GROUPS) else known
+    return f"{known} Time zone: {report.tz}." if set(report.by) & set(TIMES) else known
