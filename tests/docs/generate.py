@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from tests.docs import cli_page, columns_file, json_page, pictures, python_page, schema_page
@@ -24,7 +26,11 @@ COLUMNS = CHECKOUT / "src/runreel/model/columns.py"
 
 def main() -> None:
     """Write everything that is generated."""
-    COLUMNS.write_text(columns_file.render(), encoding="utf-8")
+    columns = columns_file.render()
+    if COLUMNS.read_text("utf-8") != columns:
+        COLUMNS.write_text(columns, encoding="utf-8")
+        # The pages need the new columns, and this process has imported the old ones.
+        os.execv(sys.executable, [sys.executable, "-m", "tests.docs.generate"])
     for name, render in {**PAGES, PICTURE: pictures.render}.items():
         path = DOCS / name
         path.parent.mkdir(parents=True, exist_ok=True)
