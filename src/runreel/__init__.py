@@ -94,74 +94,33 @@ if TYPE_CHECKING:
 
 # isort: on
 
+# Names by module; a type checker has them from above.
 _HOMES = {
-    "recording.session": ("Recording",),
-    "api.reel": ("Reel", "open"),
-    "recording.deduplication": ("AppendOutcome",),
-    "model.finding": ("Finding",),
+    "recording.session": "Recording",
+    "api.reel": "Reel open",
+    "recording.deduplication": "AppendOutcome",
+    "model.finding": "Finding",
     "model.errors": (
-        "AmbiguousRun",
-        "AuditError",
-        "BadCheckpoint",
-        "BadDatabaseUrl",
-        "BadInput",
-        "BadKey",
-        "BadValue",
-        "DatabaseLocked",
-        "DatabaseReadOnly",
-        "DatabaseUnavailable",
-        "LogContradicted",
-        "LogError",
-        "MissingExtra",
-        "NotOurDatabase",
-        "ProjectionOutdated",
-        "RecordingError",
-        "RunNotFound",
-        "RunPruned",
-        "RunreelError",
-        "SchemaMissing",
-        "SchemaTooNew",
-        "SchemaTooOld",
-        "SourceConflict",
-        "SourceError",
-        "SourceMismatch",
-        "UsageError",
+        "AmbiguousRun AuditError BadCheckpoint BadDatabaseUrl BadInput BadKey BadValue"
+        " DatabaseLocked DatabaseReadOnly DatabaseUnavailable LogContradicted LogError"
+        " MissingExtra NotOurDatabase ProjectionOutdated RecordingError RunNotFound RunPruned"
+        " RunreelError SchemaMissing SchemaTooNew SchemaTooOld SourceConflict SourceError"
+        " SourceMismatch UsageError"
     ),
-    "model.events": ("StoredEvent",),
-    "model.runs": (
-        "Difference",
-        "Listing",
-        "OpenRecording",
-        "Page",
-        "PrunedRun",
-        "RunError",
-        "RunSummary",
-    ),
-    "model.usage": ("UsageItem", "UsageReport", "UsageTotals"),
+    "model.events": "StoredEvent",
+    "model.runs": "Difference Listing OpenRecording Page PrunedRun RunError RunSummary",
+    "model.usage": "UsageItem UsageReport UsageTotals",
     "model.messages": (
-        "Author",
-        "Citation",
-        "File",
-        "FileChunk",
-        "Message",
-        "PartialMessage",
-        "SearchIndex",
-        "UnknownSource",
+        "Author Citation File FileChunk Message PartialMessage SearchIndex UnknownSource"
     ),
     "model.results": (
-        "FunctionCall",
-        "RunResult",
-        "RunStreamEvent",
-        "ToolCall",
-        "ToolCallList",
-        "Usage",
-        "UsageDetails",
+        "FunctionCall RunResult RunStreamEvent ToolCall ToolCallList Usage UsageDetails"
     ),
-    "model.status": ("BaseRunStatus", "MessageStatus", "RunStatus", "StreamEvent"),
-    "model.timeline": ("Frame", "Timeline"),
-    "model.maintenance": ("RedactionMatch", "Recovered"),
+    "model.status": "BaseRunStatus MessageStatus RunStatus StreamEvent",
+    "model.timeline": "Frame Timeline",
+    "model.maintenance": "RedactionMatch Recovered",
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 # Names of earlier versions, which keep working.
 _FORMER = {"Offer": "AppendOutcome", "Place": "RedactionMatch"}
 

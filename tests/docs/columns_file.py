@@ -30,7 +30,7 @@ def render() -> str:
     parts += [f'PROJECTION_VERSION = "{tables.PROJECTION_VERSION}"', ""]
     parts += [_tuple("TABLES", tables.metadata.tables), "# Computed from the log."]
     parts += [_tuple("PROJECTIONS", [table.name for table in tables.PROJECTIONS])]
-    for table in tables.metadata.tables.values():
+    for table in (tables.events, tables.runs, tables.run_labels, tables.usage_by_time):
         parts += ["", _tuple(table.name.upper(), table.columns.keys())]
     parts += ["# In an index of `runs` or its condition.", _tuple("INDEXED", _indexed(tables.runs))]
     return "\n".join(parts) + "\n"

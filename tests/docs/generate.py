@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,8 @@ def main() -> None:
     if COLUMNS.read_text("utf-8") != columns:
         COLUMNS.write_text(columns, encoding="utf-8")
         # The pages need the new columns, and this process has imported the old ones.
-        os.execv(sys.executable, [sys.executable, "-m", "tests.docs.generate"])
+        subprocess.run([sys.executable, "-m", "tests.docs.generate"], check=True)
+        return
     for name, render in {**PAGES, PICTURE: pictures.render}.items():
         path = DOCS / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -160,6 +160,12 @@ def test_filters_of_lists_are_filters_of_reports(imported):
 # -- Logs of one's own -----------------------------------------------------------------------------
 
 
+def test_filters_that_no_run_can_match_count_nothing(imported):
+    report = imported.usage("model", tz="UTC", status="completed", problems=True)
+    assert (report.items, report.totals.runs) == ((), 0)
+    assert imported.runs(status="completed", problems=True, limit=0).items == ()
+
+
 def begin(reel, run_id: str, moment: datetime, usage: Usage | None = None, **identity) -> None:
     """A run that began at a moment."""
     with logs.recording_at(reel, run_id, moment, **identity) as recording:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from runreel.query.run_history import ShownRun
     from runreel.store.alchemy import Engine
 else:
-    # Importing SQLAlchemy takes longer than most calls.
-    Engine = object
+    # Their modules take longer to import than short commands run.
+    Engine = ShownRun = object
 
 
 class QueryMixin:

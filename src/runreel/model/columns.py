@@ -39,15 +39,6 @@ USAGE_BY_TIME = (
     "span", "start", "slot", "runs", "known", "input_high", "input_low", "completion_high",
     "completion_low", "total_high", "total_low",
 )
-
-USAGE_BY_VALUE = (
-    "dimension", "span", "start", "value", "named", "slot", "runs", "known", "input_high",
-    "input_low", "completion_high", "completion_low", "total_high", "total_low",
-)
-
-RUNREEL_META = (
-    "key", "value",
-)
 # In an index of `runs` or its condition.
 INDEXED = (
     "source", "status", "recording", "assistant_id", "thread_id", "model", "error", "error_code",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,6 +52,11 @@ _DAYS = (
     f" SELECT day / {DAY} FROM found WHERE day IS NOT NULL"
 )
 _MANY_DAYS = 10_000
+# The conditions that the rollups can answer, as in a filter without them.
+_SUMMED: dict[str, Any] = {
+    name: getattr(RunFilter(), name)
+    for name in ("status", "source", "assistant", "model", "since", "until", "stale")
+}
 
 
 class _Query(NamedTuple):
@@ -132,23 +138,17 @@ def _dimension(query: _Query) -> tuple[str, tuple[str | None, ...]] | None:
     """
     run_filter, columns = query.run_filter, query.columns
     statuses = () if run_filter.status is None else run_filter.status.whole
-    if run_filter.status is not None and (
-        not statuses or run_filter.status != StatusChoice(statuses)
-    ):
-        return None
     values = {
         "source": run_filter.source,
         "status": tuple(one.name for one in statuses),
         "assistant_id": run_filter.assistant,
         "model": run_filter.model,
     }
-    # There are no sums for other filters.
-    kept = RunFilter(
-        **{name: getattr(run_filter, name) for name in ("status", "source", "assistant", "model")},
-        **{name: getattr(run_filter, name) for name in ("since", "until", "stale")},
-    )
+    # There are no sums for other filters, nor for a status in some states of the recording only.
+    by_status = StatusChoice(statuses) if statuses else None
+    is_other = run_filter.status != by_status or replace(run_filter, **_SUMMED) != RunFilter()
     found = {*columns, *(dimension for dimension, value in values.items() if value)}
-    if run_filter != kept or len(columns) > 1 or len(found) > 1 or not found.issubset(DIMENSIONS):
+    if is_other or len(columns) > 1 or len(found) > 1 or not found.issubset(DIMENSIONS):
         return None
     dimension = next(iter(found), "")
     return dimension, tuple(dict.fromkeys(map(index_key, values.get(dimension, ()))))
