@@ -50,5 +50,9 @@ def _indexed(table: Table) -> Iterator[str]:
 
 
 def _tuple(name: str, items: Iterable[str]) -> str:
-    text = textwrap.fill(" ".join(f'"{item}",' for item in items), 96)
+    quoted = [f'"{item}"' for item in items]
+    line = f"{name} = ({', '.join(quoted)})"
+    if len(line) <= 100:
+        return line
+    text = textwrap.fill(f"{', '.join(quoted)},", 96)
     return f"{name} = (\n{textwrap.indent(text, ' ' * 4)}\n)"

@@ -73,7 +73,7 @@ def _name_keywords(wrapper: Any, call: Callable[..., Any], hints: dict[str, Any]
     wrapper.__signature__ = signature.replace(parameters=parameters)
 
 
-def require(call: str, value: Any, type_: type, *, hint: str | None = None) -> None:
+def require(call: str, value: object, type_: type, *, hint: str | None = None) -> None:
     """Check that ``value``, an argument of ``call``, is an instance of ``type_``.
 
     Raises:
@@ -85,7 +85,7 @@ def require(call: str, value: Any, type_: type, *, hint: str | None = None) -> N
         )
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def _fits(value: object, hint: Any) -> bool:
     if hint is Any:
         return True
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
@@ -139,7 +139,7 @@ def _join_with_or(words: list[str]) -> str:
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def _describe(value: Any) -> str:
+def _describe(value: object) -> str:
     if value is None:
         return "None"
     shown = _with_article(type(value).__name__)
@@ -150,7 +150,7 @@ def _describe(value: Any) -> str:
     return shown
 
 
-def _types(values: Iterable[Any]) -> str:
+def _types(values: Iterable[object]) -> str:
     return " or ".join(dict.fromkeys(type(value).__name__ for value in values))
 
 

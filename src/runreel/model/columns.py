@@ -6,18 +6,12 @@ Do not edit: ``python -m tests.docs.generate`` writes this file.
 # fmt: off
 
 # Of the schema, oldest first.
-REVISIONS = (
-    "0001", "0002", "0003", "0004",
-)
+REVISIONS = ("0001", "0002", "0003", "0004")
 PROJECTION_VERSION = "2"
 
-TABLES = (
-    "events", "runs", "run_labels", "usage_by_time", "usage_by_value", "runreel_meta",
-)
+TABLES = ("events", "runs", "run_labels", "usage_by_time", "usage_by_value", "runreel_meta")
 # Computed from the log.
-PROJECTIONS = (
-    "runs", "run_labels", "usage_by_time", "usage_by_value",
-)
+PROJECTIONS = ("runs", "run_labels", "usage_by_time", "usage_by_value")
 
 EVENTS = (
     "run_id", "seq", "kind", "type", "source_index", "at", "elapsed", "keep", "added", "payload",
@@ -31,9 +25,7 @@ RUNS = (
     "reasoning_tokens", "response_id", "events", "result", "projected_seq", "requested_at",
 )
 
-RUN_LABELS = (
-    "key", "value", "started_at", "run_id",
-)
+RUN_LABELS = ("key", "value", "started_at", "run_id")
 
 USAGE_BY_TIME = (
     "span", "start", "slot", "runs", "known", "input_high", "input_low", "completion_high",

@@ -62,7 +62,7 @@ def sort_labels(labels: Iterable[Label]) -> list[Label]:
 
 def differing_columns(
     stored: dict[str, Any], projected: RunProjection
-) -> Iterator[tuple[str, Any, Any]]:
+) -> Iterator[tuple[str, object, object]]:
     """Yield the columns in which a stored row is wrong: name, stored value, expected value.
 
     Results are compared uncompressed: equal results may be compressed differently.
@@ -83,7 +83,7 @@ def label_rows(summary: RunSummary) -> list[Label]:
     return sort_labels((name, value, started_at) for name, value in stored.items())
 
 
-def to_row(projected: RunProjection) -> tuple[Any, ...]:
+def to_row(projected: RunProjection) -> tuple[object, ...]:
     """Return the values of a row in the order of its columns."""
     return _row(projected, projected.compressed_result or encode_result(projected))
 
@@ -93,12 +93,12 @@ def to_dict(projected: RunProjection) -> dict[str, Any]:
     return as_dict(to_row(projected))
 
 
-def as_dict(row: Sequence[Any]) -> dict[str, Any]:
+def as_dict(row: Sequence[object]) -> dict[str, Any]:
     """Return the values of a row of ``RUNS`` by column name."""
     return dict(zip(RUNS, row, strict=True))
 
 
-def _row(projected: RunProjection, result: bytes) -> tuple[Any, ...]:
+def _row(projected: RunProjection, result: bytes) -> tuple[object, ...]:
     summary = projected.summary
     usage, details = summary.usage, summary.usage_details
     calls = plain_json.tool_calls_value(summary.tool_calls)
@@ -228,12 +228,13 @@ def row_to_summary(row: Sequence[Any]) -> RunSummary:
     )
 
 
-def _labels(text: str) -> Any:
+def _labels(text: str) -> dict[str, str]:
     try:
         return _plain_labels(text)
     except (msgspec.DecodeError, UnicodeError):
         # msgspec rejects some strings that the log accepts.
-        return json_text.loads(text)
+        labels: dict[str, str] = json_text.loads(text)
+        return labels
 
 
 def encode_result(projected: RunProjection) -> bytes:
@@ -274,7 +275,7 @@ def _result_payload(projected: RunProjection) -> bytes:
     return text_delta.encode(value, _SHAPE, text=projected.text).payload.encode()
 
 
-def _same_result(compressed: Any, payload: bytes) -> bool:
+def _same_result(compressed: object, payload: bytes) -> bool:
     """True if the stored bytes hold this result; decompresses little more than its size."""
     if not isinstance(compressed, bytes):
         return False

@@ -54,7 +54,7 @@ def is_tombstone(row: EventRow) -> bool:
 
 def tombstone_value(
     state: RunState, digest: bytes, *, reason: str | None, actor: str | None, keep_usage: bool
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Build the payload of a tombstone; ``state`` and ``digest`` are those of the last row."""
     value = {
         "source": state.source,
@@ -109,7 +109,7 @@ def pruned_message(row: EventRow) -> str:
     return f"run {row.run_id} was pruned at {when} UTC{by}{because}"
 
 
-def _kept(state: RunState) -> dict[str, Any]:
+def _kept(state: RunState) -> dict[str, object]:
     """Return the fields that usage reports count and group by, without any content."""
     details, metadata = state.details, state.metadata
     return {

@@ -117,23 +117,14 @@ def state(connection: Connection, run_id: str, at: int | datetime | None = None)
     return _with_stale(connection, projected) if last >= head else projected
 
 
-def events(
-    connection: Connection,
-    run_id: str,
-    *,
-    start: int = 0,
-    stop: int | None = None,
-    types: frozenset[str] | None = None,
-) -> Iterator[StoredEvent]:
-    """Yield a run's events from seq ``start`` up to but not ``stop``.
-
-    ``types`` selects events by type or kind.
+def events(connection: Connection, run_id: str) -> Iterator[StoredEvent]:
+    """Yield a run's events.
 
     Raises:
         RunNotFound: if the log has no such run.
     """
     require_logged(connection, run_id)
-    yield from _project_events(run_id, event_log.read(connection, run_id, stop=stop), start, types)
+    yield from _project_events(run_id, event_log.read(connection, run_id))
 
 
 def paged_events(
@@ -144,9 +135,10 @@ def paged_events(
     stop: int | None = None,
     types: frozenset[str] | None = None,
 ) -> Iterator[StoredEvent]:
-    """Like ``events``, without holding a connection while the generator is suspended.
+    """Yield events from seq ``start`` up to but not ``stop``, of one of ``types`` or kinds.
 
-    Ends at the head that the run has when the first event is requested.
+    No connection is held while the generator is suspended. It ends at the head that the run has
+    when the first event is requested.
 
     Raises:
         RunNotFound: if the log has no such run, or it is pruned meanwhile.
@@ -155,7 +147,7 @@ def paged_events(
 
 
 def _project_events(
-    run_id: str, rows: Iterable[EventRow], start: int, types: frozenset[str] | None
+    run_id: str, rows: Iterable[EventRow], start: int = 0, types: frozenset[str] | None = None
 ) -> Iterator[StoredEvent]:
     projector = RunProjector(run_id)
     for row in rows:

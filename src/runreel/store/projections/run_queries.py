@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runreel.model.events import PRUNED
 from runreel.model.selection import UNFINISHED, RunFilter
@@ -50,10 +50,10 @@ def page(
 
 def _page_statement(
     plan: FilterPlan, limit: int, after: tuple[int, str] | None
-) -> tuple[str, list[Any]]:
+) -> tuple[str, list[object]]:
     """Return the statement of a page and its parameters; several parts are merged."""
     order = f" ORDER BY {' DESC, '.join(plan.order_columns)} DESC"
-    limit_clause: tuple[str, list[Any]] = (" LIMIT ?", [limit]) if limit else ("", [])
+    limit_clause: tuple[str, list[object]] = (" LIMIT ?", [limit]) if limit else ("", [])
     parts, parameters = [], []
     for part in plan.parts():
         where, values = _after(plan, part, after)
@@ -145,9 +145,9 @@ def count_ended(
 
 def _ended(
     connection: Connection, before: int, recordings: Sequence[str], status: StatusChoice | None
-) -> tuple[str, list[Any]]:
+) -> tuple[str, list[object]]:
     where = [f"r.recording IN ({_marks(recordings)})", f"coalesce(r.finished_at, {_LAST_AT}) < ?"]
-    parameters: list[Any] = [*recordings, before]
+    parameters: list[object] = [*recordings, before]
     if status is not None:
         # Open recordings are excluded above, so no run is stale.
         run_filter = RunFilter(status=status)

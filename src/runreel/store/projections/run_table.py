@@ -108,7 +108,7 @@ def _save_labels(connection: Connection, labels: list[Label], run_id: str, *, is
     _execute(connection, _INSERT_LABEL, [(*label, run_id) for label in labels])
 
 
-def _execute(connection: Connection, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+def _execute(connection: Connection, sql: str, rows: Sequence[Sequence[object]]) -> None:
     """Execute a statement for each row."""
     if len(rows) == 1:
         connection.execute(sql, rows[0])

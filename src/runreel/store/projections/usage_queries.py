@@ -250,7 +250,7 @@ def _group_by(columns: Sequence[str]) -> str:
     return f" GROUP BY {', '.join(str(n + 1) for n in range(len(columns)))}" if columns else ""
 
 
-def _summed(row: Sequence[Any]) -> tuple[Any, ...]:
+def _summed(row: Sequence[Any]) -> tuple[object, ...]:
     width = len(row) - len(COUNTS)
     runs, known, *parts = row[width:]
     if not known:
