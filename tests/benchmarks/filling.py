@@ -8,12 +8,14 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from runreel.codec import json_text
 from runreel.integrity import digest_chain
 from runreel.model.events import CLOSED, INTERRUPTED, NOTE, OPENED, RUN, STREAM_EVENT, EventRow
 from runreel.model.timestamps import to_micros
 from runreel.projection.projector import RunProjector
-from runreel.recording.event_builder import EventInput, build_events
+from runreel.recording.event_builder import build_events, note
 from runreel.sources import reader_of
 from runreel.store.events.event_log import COLUMNS
 from tests.benchmarks import raw, workload
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runreel.api.reel import Reel
+    from runreel.codec.source_protocol import SourceEvent
 
 # The runs of a log started within DAYS before this time.
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -58,10 +61,10 @@ def streams(reel: Reel, events: int, *, projected: bool = True) -> int:
 def long_run(reel: Reel, events: int) -> str:
     """Fill a log with one run of ``events`` partial messages; returns its id."""
     run_id, reader = workload.run_id(0), reader_of(workload.SOURCE)
-    opened = EventInput(NOTE, OPENED, None, {"source": workload.SOURCE, "via": "benchmark"})
+    opened = note(OPENED, {"source": workload.SOURCE, "via": "benchmark"})
     values = workload.partials(0, _TEXTS * workload.DELTAS)
     messages = (
-        EventInput(STREAM_EVENT, reader.type_of(STREAM_EVENT, value), number, value)
+        msgspec.structs.replace(reader.interpret(STREAM_EVENT, value), index=number)
         for number, value in enumerate(itertools.islice(itertools.cycle(values), events))
     )
     entries = itertools.chain([opened], messages)
@@ -115,17 +118,14 @@ def _drafted(run: workload.RunData) -> list[EventRow]:
     """The rows of a run, at the time 0."""
     reader = reader_of(workload.SOURCE)
     entries = [
-        EventInput(NOTE, OPENED, None, {"source": workload.SOURCE, "via": "benchmark"}),
-        *(
-            EventInput(kind, reader.type_of(kind, value), reader.index_of(kind, value), value)
-            for kind, value in run.events
-        ),
-        EventInput(NOTE, CLOSED, None, {}),
+        note(OPENED, {"source": workload.SOURCE, "via": "benchmark"}),
+        *(reader.interpret(kind, value) for kind, value in run.events),
+        note(CLOSED, {}),
     ]
     return list(_drafts(run.run_id, entries))
 
 
-def _drafts(run_id: str, entries: Iterable[EventInput]) -> Iterator[EventRow]:
+def _drafts(run_id: str, entries: Iterable[SourceEvent]) -> Iterator[EventRow]:
     fold = RunProjector(run_id, workload.SOURCE)
     for place, entry in enumerate(entries):
         time = place * 50 * _MILLISECOND

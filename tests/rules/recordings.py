@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import strategies as st
 
+from runreel.codec import text_delta
 from runreel.codec.stream_codec import StreamCodec
 from runreel.model.events import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS, EventRow
 from runreel.sources import SOURCES, reader_of
@@ -14,6 +15,8 @@ from tests.strategies import tellings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from runreel.codec.source_protocol import Interpretation
 
     Shape = Callable[[int, list[str]], tuple[str, Any]]
 
@@ -28,20 +31,18 @@ CUMULATIVE = pytest.mark.parametrize("reader", [PLAIN, YANDEX], ids=lambda reade
 
 def write(reader: Any, told: Iterable[tuple[str, Any]]) -> list[EventRow]:
     """The rows that a recorder would write."""
-    transcript = StreamCodec(reader)
+    text = ""
     rows = []
     for seq, (kind, value) in enumerate(told):
-        type_, index = reader.type_of(kind, value), reader.index_of(kind, value)
-        payload, keep, added, transcript.text = transcript.encode(
-            kind, type_, index, value, transcript.text
-        )
+        event = reader.interpret(kind, value)
+        payload, keep, added, text = text_delta.encode(event, text)
         rows.append(
             EventRow(
                 run_id="run-1",
                 seq=seq,
                 kind=kind,
-                type=type_,
-                source_index=index,
+                type=event.type,
+                source_index=event.index,
                 at=0,
                 elapsed=0,
                 keep=keep,
@@ -53,6 +54,11 @@ def write(reader: Any, told: Iterable[tuple[str, Any]]) -> list[EventRow]:
             )
         )
     return rows
+
+
+def meaning(reader: Any, kind: str, value: Any) -> Interpretation:
+    """What a reader makes of the first value of a run."""
+    return reader.interpret(kind, value).read("", None)
 
 
 def read(reader: Any, rows: Iterable[EventRow]) -> list[Any]:

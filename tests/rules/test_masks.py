@@ -68,9 +68,12 @@ def test_a_message_that_tells_the_text_again_is_veiled_and_another_is_not():
     plain = reader_of("plain")
     text, hidden = f"call {B * 3} now", ((5, 8),)
     told = {"type": "PARTIAL_MESSAGE", "text": "call 123 now, please"}
-    assert remask(told, plain, text, hidden)["text"] == f"call {B * 3} now, please"
+    assert (
+        remask(plain.interpret("stream_event", told), plain, text, hidden)["text"]
+        == f"call {B * 3} now, please"
+    )
     other = {"type": "PARTIAL_MESSAGE", "text": "something 123 else"}
-    assert remask(other, plain, text, hidden) is other
+    assert remask(plain.interpret("stream_event", other), plain, text, hidden) is other
 
 
 @given(st.text(min_size=1, max_size=3), st.lists(st.text(max_size=3), max_size=5))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runreel.codec import json_text
+from runreel.codec.source_protocol import SourceEvent
 from runreel.model.errors import BadValue
 from runreel.model.events import CONFLICT, CONTEXT, NOTE, RUN, STREAM_EVENT, EventRow
 from runreel.recording.deduplication import (
@@ -18,6 +19,10 @@ from runreel.recording.deduplication import (
     fingerprint,
 )
 from tests.strategies import MANY, exact, values
+
+
+def event(kind: str, number: int | None, value: Any) -> SourceEvent:
+    return SourceEvent(kind, value, index=number)
 
 
 def row(seq: int, kind: str, *, index: int | None = None, type_: str | None = None) -> EventRow:
@@ -116,7 +121,7 @@ def test_an_event_of_a_new_number_is_new_without_a_look_at_the_log():
     log = Log()
     matcher = Deduplicator(log.look, Counter())
     for number in range(3):
-        assert matcher.find(STREAM_EVENT, None, number, {"n": number}) is None
+        assert matcher.find(event(STREAM_EVENT, number, {"n": number})) is None
         matcher.add(row(number, STREAM_EVENT, index=number), {"n": number})
     assert (matcher.index, log.looks) == (2, 0)
 
@@ -125,8 +130,8 @@ def test_an_event_that_comes_again_is_the_row_that_it_was():
     log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}), (row(2, STREAM_EVENT, index=1), {"n": 1}))
     matcher = Deduplicator(log.look, Counter())
     matcher.index = 1
-    assert matcher.find(STREAM_EVENT, None, 0, {"n": 0}) == AppendOutcome(1, new=False)
-    assert matcher.find(STREAM_EVENT, None, 1, {"n": 1}) == AppendOutcome(2, new=False)
+    assert matcher.find(event(STREAM_EVENT, 0, {"n": 0})) == AppendOutcome(1, new=False)
+    assert matcher.find(event(STREAM_EVENT, 1, {"n": 1})) == AppendOutcome(2, new=False)
     assert log.looks == 1
 
 
@@ -134,23 +139,23 @@ def test_an_event_that_comes_again_is_found_though_it_was_appended_after_the_las
     log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}))
     matcher = Deduplicator(log.look, Counter())
     matcher.index = 0
-    assert matcher.find(STREAM_EVENT, None, 0, {"n": 0}) == AppendOutcome(1, new=False)
+    assert matcher.find(event(STREAM_EVENT, 0, {"n": 0})) == AppendOutcome(1, new=False)
     log.rows.append((row(2, STREAM_EVENT, index=1), {"n": 1}))
     matcher.add(*log.rows[-1])
-    assert matcher.find(STREAM_EVENT, None, 1, {"n": 1}) == AppendOutcome(2, new=False)
+    assert matcher.find(event(STREAM_EVENT, 1, {"n": 1})) == AppendOutcome(2, new=False)
 
 
 def test_another_telling_of_an_event_is_a_conflict_that_is_new_until_it_is_noted():
     log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}))
     matcher = Deduplicator(log.look, Counter())
     matcher.index = 0
-    assert matcher.find(STREAM_EVENT, None, 0, {"n": 9}) == AppendOutcome(
+    assert matcher.find(event(STREAM_EVENT, 0, {"n": 9})) == AppendOutcome(
         1, new=True, conflict=True
     )
     noted = {"source_index": 0, "offered": {"n": 9}}
     log.rows.append((row(2, NOTE, type_=CONFLICT), noted))
     matcher.add(*log.rows[-1])
-    assert matcher.find(STREAM_EVENT, None, 0, {"n": 9}) == AppendOutcome(
+    assert matcher.find(event(STREAM_EVENT, 0, {"n": 9})) == AppendOutcome(
         1, new=False, conflict=True
     )
 
@@ -164,14 +169,14 @@ def test_what_is_no_json_value_is_found_nowhere(number, odd):
     matcher = Deduplicator(log.look, Counter())
     matcher.index = 0
     with pytest.raises(BadValue, match="not a JSON value"):
-        matcher.find(STREAM_EVENT, None, number, {"n": odd})
+        matcher.find(event(STREAM_EVENT, number, {"n": odd}))
 
 
 def test_a_number_that_was_skipped_is_new_when_it_comes_late():
     log = Log((row(1, STREAM_EVENT, index=0), {"n": 0}), (row(2, STREAM_EVENT, index=2), {"n": 2}))
     matcher = Deduplicator(log.look, Counter())
     matcher.index = 2
-    assert matcher.find(STREAM_EVENT, None, 1, {"n": 1}) is None
+    assert matcher.find(event(STREAM_EVENT, 1, {"n": 1})) is None
 
 
 def test_the_nth_equal_offer_is_the_nth_equal_row():
@@ -181,7 +186,7 @@ def test_the_nth_equal_offer_is_the_nth_equal_row():
     matcher = Deduplicator(log.look, offered)
     found = []
     for _ in range(3):
-        found.append(matcher.find(RUN, None, None, run))
+        found.append(matcher.find(event(RUN, None, run)))
         offered[content] += 1
     assert found == [AppendOutcome(1, new=False), AppendOutcome(3, new=False), None]
 
@@ -191,7 +196,7 @@ def test_in_a_run_of_ones_own_each_offer_is_new_without_a_look_at_the_log():
     matcher = Deduplicator(log.look, offered)
     matcher.assume_empty()
     for seq in (1, 2):
-        assert matcher.find(RUN, None, None, {}) is None
+        assert matcher.find(event(RUN, None, {})) is None
         offered[fingerprint(RUN, {})] += 1
         matcher.add(row(seq, RUN), {})
     assert log.looks == 0
@@ -204,7 +209,7 @@ def test_a_row_that_was_appended_without_an_offer_is_the_first_offer_equal_to_it
     matcher.assume_duplicates()
     log.rows.append((row(1, RUN), {}))
     matcher.add(*log.rows[-1])
-    assert matcher.find(RUN, None, None, {}) == AppendOutcome(1, new=False)
+    assert matcher.find(event(RUN, None, {})) == AppendOutcome(1, new=False)
 
 
 def test_what_others_appended_is_seen_after_forgetting():
@@ -213,7 +218,7 @@ def test_what_others_appended_is_seen_after_forgetting():
     matcher.assume_empty()
     log.rows.append((row(1, RUN), {}))
     matcher.invalidate()
-    assert matcher.find(RUN, None, None, {}) == AppendOutcome(1, new=False)
+    assert matcher.find(event(RUN, None, {})) == AppendOutcome(1, new=False)
 
 
 def test_events_that_should_have_come_before_are_counted():

@@ -26,6 +26,7 @@ from runreel.model.results import (
 )
 from runreel.model.status import MessageStatus, RunStatus, StreamEvent
 from runreel.sources.plain import reader
+from tests.rules.recordings import meaning
 from tests.strategies import MANY, SOME, lookalikes, run_results, run_stream_events, values
 
 MESSAGE = Message(
@@ -61,7 +62,7 @@ def test_a_result_comes_back_equal_from_its_plain_json(result):
 @given(run_stream_events)
 def test_an_event_comes_back_equal_from_its_plain_json(event):
     value = json_text.loads(json_text.dumps(plain_json.event_value(event)))
-    assert reader.read("stream_event", value).event == event
+    assert meaning(reader, "stream_event", value).event == event
 
 
 def test_the_plain_json_of_a_result_is_this():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -232,14 +233,14 @@ def test_what_is_absent_changes_nothing(told, how, data):
         assert counted_out(summary("run-1", state)) == summed
     elif how == "same status":
         finished = state.finished_at
-        apply(state, RUN, NOON + 9, empty._replace(result=result))
+        apply(state, RUN, NOON + 9, msgspec.structs.replace(empty, result=result))
         if finished is not None:
             assert counted_out(summary("run-1", state)) == summed
         assert (state.error, state.error_code) == (before.error, before.error_code)
         assert state.tool_calls == before.tool_calls
     else:
         said = {"event": event} if data.draw(st.booleans()) else {"result": result}
-        apply(state, RUN, NOON + 9, empty._replace(**said))
+        apply(state, RUN, NOON + 9, msgspec.structs.replace(empty, **said))
     for name in ("message", "usage", "details", "metadata"):
         assert getattr(state, name) == getattr(before, name), name
 

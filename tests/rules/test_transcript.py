@@ -81,7 +81,7 @@ def test_half_a_surrogate_pair_in_one_row_and_half_in_the_next_join():
 
 def test_a_row_tells_how_much_of_the_text_it_keeps_and_what_it_adds():
     value = {"eventType": "DONE", "completedMessage": {"content": content(["Hello, ", "world"])}}
-    encoded = text_delta.encode(value, YANDEX, text="Hello there")
+    encoded = text_delta.encode(YANDEX.interpret(STREAM_EVENT, value), "Hello there")
     assert encoded == text_delta.EncodedPayload(
         payload=(
             '{"+":", world","eventType":"DONE","completedMessage":'
@@ -169,7 +169,7 @@ def test_a_value_that_cannot_be_stored_is_left_as_it_was(reader):
     kind, value = SHAPES[reader.name][2](0, ["Hello"])
     value["number"] = math.nan
     with pytest.raises(BadValue):
-        text_delta.encode(value, reader, text="He")
+        text_delta.encode(reader.interpret(kind, value), "He")
     del value["number"]
     assert (kind, value) == SHAPES[reader.name][2](0, ["Hello"])
 
@@ -194,13 +194,13 @@ def test_skipping_rows_leads_to_the_text_that_reading_leads_to(reader, data):
 def test_a_result_lifted_from_a_text_reopens_with_that_text(result, text, size):
     text = (result._message.text if result._message else "")[:size] + text
     value = plain_json.result_value(result)
-    payload = text_delta.encode(value, PLAIN, text=text).payload
+    payload = text_delta.encode(PLAIN.interpret(RUN, value), text).payload
     assert exact(text_delta.decode_detached(payload, PLAIN, text=text)) == exact(value)
 
 
 def test_a_result_whose_text_the_log_has_stores_none_of_it():
     value = {"type": "COMPLETED", "text": "Hello, world"}
-    payload = text_delta.encode(value, PLAIN, text="Hello, world").payload
+    payload = text_delta.encode(PLAIN.interpret(RUN, value), "Hello, world").payload
     assert payload == '{"+":"","type":"COMPLETED","text":12}'
     assert text_delta.decode_detached(payload, PLAIN, text="Hello, world") == value
 

@@ -132,7 +132,7 @@ def test_a_last_chunk_with_the_whole_message_adds_nothing():
     state = streamed(CHAT, [*chunks[:-1], last])
     assert (state.status, state.result.parts) == (RunStatus.COMPLETED, ("Hello, world",))
     assert streamed(CHAT, [last]).result.text == "Hello, world"
-    assert CHAT.type_of(STREAM_EVENT, last) == "DONE"
+    assert CHAT.interpret(STREAM_EVENT, last).type == "DONE"
 
 
 def test_an_answer_and_its_refusal_are_two_parts_of_one_text():

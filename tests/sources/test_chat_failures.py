@@ -94,7 +94,7 @@ def test_a_finished_completion_with_an_error_failed(error, place):
     assert state.status is RunStatus.FAILED
     assert (state.error, state.error_code) == (error["message"], code_of(error))
     assert state.result.text_so_far == TEXT
-    assert CHAT.type_of("run", whole) == "FAILED"
+    assert CHAT.interpret("run", whole).type == "FAILED"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_body_is_an_error_in_the_shapes_of_many_servers(body, message, code):
         code = "overloaded_error"
     state = streamed(CHAT, [*script.chunks(TEXT)[:3], body])
     assert (state.status, state.error, state.error_code) == (RunStatus.FAILED, message, code)
-    assert CHAT.type_of("stream_event", body) == "ERROR"
+    assert CHAT.interpret("stream_event", body).type == "ERROR"
 
 
 @pytest.mark.parametrize("reason", ["error", "insufficient_system_resource"])

@@ -18,7 +18,7 @@ from runreel.model.status import RunStatus, StreamEvent
 from runreel.projection.projector import RunProjector
 from runreel.sources import reader_of
 from tests.live import openai_script as script
-from tests.rules.recordings import read, write
+from tests.rules.recordings import meaning, read, write
 from tests.strategies import MANY, SOME, exact, texts, values
 
 RESPONSES, CHAT = reader_of("openai-responses"), reader_of("openai-chat")
@@ -198,7 +198,7 @@ def test_arguments_are_parsed_or_kept_as_the_model_wrote_them(arguments, expecte
 def test_calls_of_custom_tools_have_their_input_for_arguments():
     item = {"type": "custom_tool_call", "call_id": "c", "name": "sql", "input": "SELECT 1"}
     whole = script.response(output=[item])
-    (called,) = RESPONSES.read("run", whole).result.tool_calls
+    (called,) = meaning(RESPONSES, "run", whole).result.tool_calls
     assert (called.id, called.function.name, called.function.arguments) == (
         "c",
         "sql",
@@ -209,10 +209,10 @@ def test_calls_of_custom_tools_have_their_input_for_arguments():
 @pytest.mark.parametrize("count", [-1, 2**63, 2**64, 1.5, True, "7", None])
 def test_a_count_that_is_none_makes_the_usage_unknown_as_a_whole(count):
     usage = {"input_tokens": count, "output_tokens": 1, "output_tokens_details": None}
-    reading = RESPONSES.read("run", script.response(usage=usage))
+    reading = meaning(RESPONSES, "run", script.response(usage=usage))
     assert (reading.usage, reading.unread) == (NOT_UNDERSTOOD, ("usage",))
     chunk = {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": count}}
-    reading = CHAT.read("stream_event", chunk)
+    reading = meaning(CHAT, "stream_event", chunk)
     assert (reading.usage, reading.unread) == (NOT_UNDERSTOOD, ("usage",))
 
 
@@ -226,7 +226,8 @@ def test_usage_that_a_response_reports_again_is_counted_once_it_is_understood():
         (good, Usage(2, 3, 1)),
     ):
         value = script.response(usage=usage)
-        fold.apply_interpretation("run", None, 0, value, fold.interpret("run", value, ""))
+        event = fold.reader.interpret("run", value)
+        fold.apply_event(event, 0, event.read("", fold.state.adapter_memory))
         assert fold.state.usage == expected
 
 
@@ -234,9 +235,8 @@ def test_a_chat_stream_counts_the_usage_of_its_last_report():
     fold = RunProjector("run-1", "openai-chat")
     for made, expected in ((None, None), (5, Usage(9, 14, 5)), (4, Usage(9, 13, 4)), (-1, None)):
         value = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": made}}
-        fold.apply_interpretation(
-            "stream_event", None, 0, value, fold.interpret("stream_event", value, "")
-        )
+        event = fold.reader.interpret("stream_event", value)
+        fold.apply_event(event, 0, event.read("", fold.state.adapter_memory))
         assert fold.state.usage == expected
 
 

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from runreel.codec import json_text, source_protocol
 from runreel.codec.plain_json import result_value
-from runreel.codec.source_protocol import Interpretation, RunMetadata
+from runreel.codec.source_protocol import Interpretation, RunMetadata, TextMode
 from runreel.codec.token_counts import tally
 from runreel.model.errors import UsageError
 from runreel.model.events import CONTEXT, KINDS, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.results import RunResult, RunStreamEvent, Usage
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.sources import SOURCES, reader_of
+from tests.rules.recordings import meaning
 from tests.strategies import MANY, lookalikes, nested, spoken_lookalikes, values
 
 PLAIN, YANDEX = reader_of("plain"), reader_of("yandex-assistants")
@@ -40,12 +41,12 @@ TIME = 1_744_036_976_643_453
 @example(kind=RUN, value={"message": {"citations": [{"sources": 5}], "parts": 5, "author": []}})
 @example(kind=RUN, value={"usage": {"total_tokens": 10**400, "totalTokens": "9" * 400}})
 def test_odd_json_never_raises_and_gives_words_that_can_be_kept(reader, kind, value):
-    read = reader.read(kind, value)
+    read = meaning(reader, kind, value)
     assert isinstance(read, Interpretation)
-    assert isinstance(reader.type_of(kind, value), (str, type(None)))
-    index = reader.index_of(kind, value)
+    assert isinstance(reader.interpret(kind, value).type, (str, type(None)))
+    index = reader.interpret(kind, value).index
     assert index is None or 0 <= index < 2**63
-    assert all(type(slot.container[slot.key]) in (str, int) for slot in reader.slots(value))
+    assert all(type(container[key]) in (str, int) for container, key in reader.slots(value))
     if read.result is not None:
         json_text.dumps(result_value(read.result))
         assert read.result.usage is None or abs(read.result.usage.total_tokens) < 2**64
@@ -59,7 +60,7 @@ def test_calls_nested_as_deeply_as_may_be_are_read(reader):
         "state": {"toolCallList": {"toolCalls": [call]}},
         "tool_calls": [{"name": "f", "arguments": arguments}],
     }
-    (told,) = reader.read(RUN, value).result.tool_calls
+    (told,) = meaning(reader, RUN, value).result.tool_calls
     assert told.function.arguments == arguments
 
 
@@ -67,9 +68,9 @@ def test_calls_nested_as_deeply_as_may_be_are_read(reader):
 @pytest.mark.parametrize("kind", [TOOL_RESULTS, NOTE, "of-the-future"])
 def test_rows_that_are_not_of_the_source_say_nothing(reader, kind):
     value = {"type": "DONE", "eventType": "DONE", "text": "x", "id": "r", "model": "m"}
-    assert reader.read(kind, value) == Interpretation()
-    assert reader.type_of(kind, value) is None
-    assert reader.index_of(kind, value) is None
+    assert meaning(reader, kind, value) == Interpretation()
+    assert reader.interpret(kind, value).type is None
+    assert reader.interpret(kind, value).index is None
 
 
 @READERS
@@ -79,10 +80,10 @@ def test_the_envelope_reads_as_a_partial_message_of_its_text(reader, index):
     if value is None:
         assert (reader, index) == (YANDEX, None)
         return
-    assert reader.read(STREAM_EVENT, value).event.text == "Hello"
-    assert reader.type_of(STREAM_EVENT, value) == "PARTIAL_MESSAGE"
-    assert reader.index_of(STREAM_EVENT, value) in (index, None)
-    assert [slot.container[slot.key] for slot in reader.slots(value)] == ["Hello"]
+    assert meaning(reader, STREAM_EVENT, value).event.text == "Hello"
+    assert reader.interpret(STREAM_EVENT, value).type == "PARTIAL_MESSAGE"
+    assert reader.interpret(STREAM_EVENT, value).index in (index, None)
+    assert [container[key] for container, key in reader.slots(value)] == ["Hello"]
 
 
 @READERS
@@ -98,21 +99,23 @@ def test_only_partial_messages_have_an_envelope(reader, type_):
 @example(value={"type": "PARTIAL_MESSAGE", "text": "a", "source_index": 1.0})
 @example(value={"type": 1, "text": "a"})
 def test_what_is_spoken_is_the_envelope_and_all_else_that_readers_say_agrees(reader, value):
-    spoken = reader.parse_text_only(value)
-    if spoken is None:
+    event = reader.interpret(STREAM_EVENT, value)
+    if event.mode is not TextMode.CUMULATIVE or None in (value, event.envelope):
         return
-    index, text = spoken
-    envelope = reader.envelope("PARTIAL_MESSAGE", index, text)
+    if event.envelope != value:
+        return
+    ((container, key),) = event.slots
+    envelope = reader.envelope("PARTIAL_MESSAGE", event.index, container[key])
     assert json_text.canonical(value) == json_text.canonical(envelope)
-    assert reader.type_of(STREAM_EVENT, value) == "PARTIAL_MESSAGE"
-    assert reader.index_of(STREAM_EVENT, value) == index
-    assert reader.read(STREAM_EVENT, value) == source_protocol.text_only_interpretation(text)
+    assert event.type == "PARTIAL_MESSAGE"
+    assert event.read("", None) == source_protocol.text_only_interpretation(container[key])
 
 
 @pytest.mark.parametrize("reader", [PLAIN, YANDEX])
 @pytest.mark.parametrize("index", [0, 7, 2**63 - 1])
 def test_the_envelope_of_whole_texts_is_spoken(reader, index):
-    assert reader.parse_text_only(reader.envelope("PARTIAL_MESSAGE", index, "Hi")) == (index, "Hi")
+    event = reader.interpret(STREAM_EVENT, reader.envelope("PARTIAL_MESSAGE", index, "Hi"))
+    assert (event.envelope, event.index) == (event.value, index)
 
 
 def test_each_source_has_the_reader_of_its_name():
@@ -155,7 +158,7 @@ def test_reading_a_log_needs_no_package_of_a_vendor():
     ],
 )
 def test_the_type_of_a_yandex_row_is_its_event_or_status(kind, value, type_):
-    assert YANDEX.type_of(kind, value) == type_
+    assert YANDEX.interpret(kind, value).type == type_
 
 
 @pytest.mark.parametrize(
@@ -181,21 +184,24 @@ def test_the_type_of_a_yandex_row_is_its_event_or_status(kind, value, type_):
     ],
 )
 def test_the_index_of_a_yandex_event_is_its_cursor_of_which_zero_may_be_left_out(value, index):
-    assert YANDEX.index_of(STREAM_EVENT, value) == index
-    assert YANDEX.index_of(RUN, value) is None
+    assert YANDEX.interpret(STREAM_EVENT, value).index == index
+    assert YANDEX.interpret(RUN, value).index is None
 
 
 def test_null_in_proto_json_is_the_same_as_left_out():
     completed = {"content": {"content": [{"text": {"content": "Hello"}}]}}
     event = {"eventType": "DONE", "partialMessage": None, "error": None, "toolCallList": None}
-    assert YANDEX.read(STREAM_EVENT, event | {"completedMessage": completed}).event.text == "Hello"
-    assert YANDEX.read(STREAM_EVENT, event | {"completedMessage": None}).event.message is None
-    result = YANDEX.read(RUN, {"state": None, "usage": None}).result
+    assert (
+        meaning(YANDEX, STREAM_EVENT, event | {"completedMessage": completed}).event.text == "Hello"
+    )
+    assert meaning(YANDEX, STREAM_EVENT, event | {"completedMessage": None}).event.message is None
+    result = meaning(YANDEX, RUN, {"state": None, "usage": None}).result
     assert result == RunResult(RunStatus.RUN_STATUS_UNSPECIFIED)
 
 
 def test_a_yandex_run_tells_of_itself():
-    read = YANDEX.read(
+    read = meaning(
+        YANDEX,
         RUN,
         {
             "id": "run-1",
@@ -217,17 +223,17 @@ def test_a_yandex_run_tells_of_itself():
 
 def test_the_time_of_a_yandex_row_is_that_of_its_finished_message():
     completed = {"completedMessage": {"createdAt": "2025-04-07T14:42:56.643453Z"}}
-    assert YANDEX.read(STREAM_EVENT, completed).time == TIME
-    assert YANDEX.read(RUN, {"state": completed}).time == TIME
-    assert YANDEX.read(STREAM_EVENT, {"partialMessage": {}}).time is None
+    assert meaning(YANDEX, STREAM_EVENT, completed).time == TIME
+    assert meaning(YANDEX, RUN, {"state": completed}).time == TIME
+    assert meaning(YANDEX, STREAM_EVENT, {"partialMessage": {}}).time is None
 
 
 def test_an_assistant_tells_its_runs_the_model_and_a_message_tells_them_nothing():
     assistant = {"id": "a", "modelUri": "gpt://b1g/yandexgpt/latest", "createdBy": "me"}
     message = {"id": "m", "threadId": "t", "createdBy": "me", "labels": {"a": "b"}}
     model = RunMetadata(assistant_id="a", model="gpt://b1g/yandexgpt/latest")
-    assert YANDEX.read(CONTEXT, assistant).metadata == model
-    assert YANDEX.read(CONTEXT, message).metadata == RunMetadata()
+    assert meaning(YANDEX, CONTEXT, assistant).metadata == model
+    assert meaning(YANDEX, CONTEXT, message).metadata == RunMetadata()
 
 
 # -- plain -----------------------------------------------------------------------------------------
@@ -246,7 +252,7 @@ def test_an_assistant_tells_its_runs_the_model_and_a_message_tells_them_nothing(
     ],
 )
 def test_the_type_of_a_plain_row_is_its_event_or_status(kind, value, type_):
-    assert PLAIN.type_of(kind, value) == type_
+    assert PLAIN.interpret(kind, value).type == type_
 
 
 @pytest.mark.parametrize(
@@ -254,8 +260,8 @@ def test_the_type_of_a_plain_row_is_its_event_or_status(kind, value, type_):
     [(0, 0), (7, 7), (2**63, None), (-1, None), (1.0, None), (True, None), ("7", None)],
 )
 def test_the_index_of_a_plain_event_is_its_own_number(index, expected):
-    assert PLAIN.index_of(STREAM_EVENT, {"source_index": index}) == expected
-    assert PLAIN.index_of(RUN, {"source_index": index}) is None
+    assert PLAIN.interpret(STREAM_EVENT, {"source_index": index}).index == expected
+    assert PLAIN.interpret(RUN, {"source_index": index}).index is None
 
 
 def test_a_plain_event_tells_all_that_its_keys_say():
@@ -264,7 +270,7 @@ def test_a_plain_event_tells_all_that_its_keys_say():
         ' "at": "2025-04-07T14:42:56.643453Z", "source_index": 3, "model": "m",'
         ' "labels": {"n": 1}, "created_at": "2025-04-07T14:42:56.643453Z", "thread_id": ""}'
     )
-    read = PLAIN.read(STREAM_EVENT, json.loads(line))
+    read = meaning(PLAIN, STREAM_EVENT, json.loads(line))
     assert (read.event.status, read.event.error) == (StreamEvent.ERROR, "cut")
     assert (read.error_code, read.time) == ("E1", TIME)
     assert read.metadata == RunMetadata(model="m", created_at=TIME, labels={"n": "1"})
@@ -283,21 +289,23 @@ def test_a_plain_event_tells_all_that_its_keys_say():
     ],
 )
 def test_a_plain_message_is_told_whole_or_by_its_parts_or_by_its_text(value, parts):
-    event = PLAIN.read(STREAM_EVENT, {"type": "DONE"} | value).event
+    event = meaning(PLAIN, STREAM_EVENT, {"type": "DONE"} | value).event
     assert isinstance(event, RunStreamEvent)
     assert event.parts == parts
 
 
 def test_a_plain_state_tells_its_usage():
     usage = {"input_text_tokens": 13, "completion_tokens": 7}
-    result = PLAIN.read(RUN, {"type": "COMPLETED", "text": "Hello", "usage": usage}).result
+    result = meaning(PLAIN, RUN, {"type": "COMPLETED", "text": "Hello", "usage": usage}).result
     assert (result.status, result.text) == (RunStatus.COMPLETED, "Hello")
     assert result.usage == Usage(13, 20, 7)
-    assert PLAIN.read(STREAM_EVENT, {"type": "DONE", "usage": usage}).total == tally(result.usage)
+    assert meaning(PLAIN, STREAM_EVENT, {"type": "DONE", "usage": usage}).total == tally(
+        result.usage
+    )
 
 
 def test_plain_context_tells_of_the_run():
-    assert PLAIN.read(CONTEXT, {"assistant_id": "a"}) == Interpretation(
+    assert meaning(PLAIN, CONTEXT, {"assistant_id": "a"}) == Interpretation(
         metadata=RunMetadata(assistant_id="a")
     )
-    assert PLAIN.read(CONTEXT, {"input": "hi", "labels": {}}) == Interpretation()
+    assert meaning(PLAIN, CONTEXT, {"input": "hi", "labels": {}}) == Interpretation()

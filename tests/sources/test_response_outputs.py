@@ -149,7 +149,7 @@ def test_a_response_that_waits_for_the_program_is_tool_calls(item, call, cut):
     assert (state.status, calls_of(state)) == (RunStatus.TOOL_CALLS, [call])
     whole = script.response(output=[item])
     assert calls_of(finished(RESPONSES, whole)) == [call]
-    assert RESPONSES.type_of(RUN, whole) == "TOOL_CALLS"
+    assert RESPONSES.interpret(RUN, whole).type == "TOOL_CALLS"
 
 
 @pytest.mark.parametrize("items", HOSTED, ids=lambda items: items[0]["type"])

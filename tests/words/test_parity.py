@@ -43,6 +43,7 @@ from runreel.sources.yandex import reader as yandex_assistants
 from runreel.sources.yandex.messages import UNKNOWN_SOURCE
 from runreel.sources.yandex.reader import reader
 from tests import protos, real_runs
+from tests.rules.recordings import meaning
 from tests.strategies import MANY, SOME, exact
 
 SDK = AIStudio(folder_id="x", endpoint=None, auth=NoAuth())
@@ -193,7 +194,7 @@ def test_an_unknown_number_is_no_member(theirs, ours, added):
 @MANY
 @given(protos.runs)
 def test_a_run_reads_as_the_result_that_the_sdk_makes_of_it(proto):
-    read = reader.read("run", protos.to_json(proto))
+    read = meaning(reader, "run", protos.to_json(proto))
     assert told(read.result) == told_by_sdk(sdk_results.RunResult, proto)
     assert read.event is None
 
@@ -201,7 +202,7 @@ def test_a_run_reads_as_the_result_that_the_sdk_makes_of_it(proto):
 @MANY
 @given(protos.stream_events)
 def test_a_stream_event_reads_as_the_event_that_the_sdk_makes_of_it(proto):
-    read = reader.read("stream_event", protos.to_json(proto))
+    read = meaning(reader, "stream_event", protos.to_json(proto))
     assert told(read.event) == told_by_sdk(sdk_results.RunStreamEvent, proto)
     assert read.result is None
 
@@ -226,7 +227,7 @@ SPELLINGS = pytest.mark.parametrize(
 def test_every_spelling_of_proto_json_reads_alike(how, kind_proto):
     kind, proto = kind_proto
     usual, other = protos.to_json(proto), protos.to_json(proto, **how)
-    ours, theirs = reader.read(kind, usual), reader.read(kind, other)
+    ours, theirs = meaning(reader, kind, usual), meaning(reader, kind, other)
     assert (told(ours.event), told(ours.result)) == (told(theirs.event), told(theirs.result))
     assert (ours.metadata, ours.time, ours.error_code) == (
         theirs.metadata,
@@ -234,15 +235,15 @@ def test_every_spelling_of_proto_json_reads_alike(how, kind_proto):
         theirs.error_code,
     )
     assert (ours.total, theirs.unread) == (theirs.total, ())
-    assert reader.type_of(kind, usual) == reader.type_of(kind, other)
-    assert reader.index_of(kind, usual) == reader.index_of(kind, other)
-    texts = [[slot.container[slot.key] for slot in reader.slots(value)] for value in (usual, other)]
+    assert reader.interpret(kind, usual).type == reader.interpret(kind, other).type
+    assert reader.interpret(kind, usual).index == reader.interpret(kind, other).index
+    texts = [[container[key] for container, key in reader.slots(value)] for value in (usual, other)]
     assert [text for text in texts[0] if text] == [text for text in texts[1] if text]
 
 
 def test_a_negative_count_which_the_sdk_shows_is_not_understood():
     proto = Run(usage={"prompt_tokens": -1, "completion_tokens": 2, "total_tokens": 1})
-    read = reader.read("run", protos.to_json(proto))
+    read = meaning(reader, "run", protos.to_json(proto))
     assert sdk_results.RunResult._from_proto(proto=proto, sdk=SDK).usage.input_text_tokens == -1
     assert (read.result.usage, read.unread) == (None, ("usage",))
 
@@ -343,5 +344,5 @@ def test_traffic_of_the_service_reads_as_in_the_sdk(name):
     for line in lines:
         proto_kind, sdk_kind, named = kinds[line["type"]]
         proto = ParseDict(line["data"], proto_kind())
-        ours = getattr(reader.read(line["type"], line["data"]), named)
+        ours = getattr(meaning(reader, line["type"], line["data"]), named)
         assert told(ours) == told_by_sdk(sdk_kind, proto)

@@ -40,7 +40,7 @@ class RecordingMixin:
             SourceMismatch: if the run is in the log with another source.
         """
         from runreel.capture.dispatch import recorded
-        from runreel.codec.plain_json import as_labels
+        from runreel.codec.json_values import as_labels
 
         return recorded(
             stream,
@@ -86,7 +86,7 @@ class RecordingMixin:
             SourceMismatch: if the run is in the log with another source.
             UsageError: if ``requested_at`` is not a valid time.
         """
-        from runreel.codec.plain_json import as_labels
+        from runreel.codec.json_values import as_labels
         from runreel.model.timestamps import rfc3339
         from runreel.recording.recorder import Recorder
         from runreel.recording.session import Recording

@@ -13,7 +13,7 @@ import msgspec
 from runreel.model.errors import BadValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # Deeper values could overflow the stack of a program that reads them. Input may be deeper than
 # stored values, because a line of an export wraps a stored value.
@@ -45,12 +45,23 @@ def loads(text: str | bytes, *, depth: int = 2 * MAX_DEPTH) -> Any:
     Raises:
         BadValue: if it is not JSON (NaN and Infinity are not), nested too deeply or out of range.
     """
-    value = _parsed(text)
-    _check_depth(value, depth, text)
+    try:
+        value = _fast_decode(text)
+    except RecursionError:
+        raise BadValue("JSON is nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeError):
+        # msgspec rejects lone surrogates; the slower decoder accepts them and reports the reason.
+        value = _parsed(text)
+    if isinstance(text, str):
+        brackets = text.count("{") + text.count("[")
+    else:
+        brackets = text.count(b"{") + text.count(b"[")
+    if brackets > depth:
+        _check_depth(value, depth)
     return value
 
 
-def dumps(value: Any) -> str:
+def dumps(value: object) -> str:
     """Format ``value`` as compact JSON for any UTF-8 store: NUL and lone surrogates are escaped.
 
     Raises:
@@ -61,13 +72,14 @@ def dumps(value: Any) -> str:
     except (RecursionError, TypeError, ValueError):
         # The slower encoder reports the reason.
         text = _encoded(_strict, value)
-    _check_depth(value, MAX_DEPTH, text)
+    if text.count("{") + text.count("[") > MAX_DEPTH:
+        _check_depth(value, MAX_DEPTH)
     if text.isascii():
         return text
     return SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: object) -> bytes:
     """Return bytes that are equal for equal JSON values, independent of key order.
 
     Raises:
@@ -76,7 +88,7 @@ def canonical(value: Any) -> bytes:
     return _encoded(_sorted, value).encode()
 
 
-def sorted_bytes(value: Any) -> bytes:
+def sorted_bytes(value: object) -> bytes:
     """Like ``canonical``, but much faster, for a value known to be JSON."""
     try:
         return _fast_sorted(value)
@@ -90,13 +102,6 @@ def sorted_bytes(value: Any) -> bytes:
 
 
 def _parsed(text: str | bytes) -> Any:
-    try:
-        return _fast_decode(text)
-    except RecursionError:
-        raise BadValue("JSON is nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeError):
-        # msgspec rejects lone surrogates; the slower decoder accepts them and reports the reason.
-        pass
     try:
         return json.loads(text, parse_constant=_reject_constant, parse_float=_finite)
     except RecursionError:
@@ -116,7 +121,7 @@ def _finite(text: str) -> float:
     return number
 
 
-def _encoded(encode: Callable[[Any], str], value: Any) -> str:
+def _encoded(encode: Callable[[Any], str], value: object) -> str:
     try:
         return encode(value)
     except RecursionError:
@@ -125,9 +130,7 @@ def _encoded(encode: Callable[[Any], str], value: Any) -> str:
         raise BadValue(f"not a JSON value: {error}") from None
 
 
-def _check_depth(value: Any, depth: int, text: str | bytes) -> None:
-    if _count_brackets(text) <= depth:
-        return
+def _check_depth(value: object, depth: int) -> None:
     level = [value]
     for _ in range(depth + 1):
         level = [child for item in level for child in _children(item)]
@@ -136,13 +139,7 @@ def _check_depth(value: Any, depth: int, text: str | bytes) -> None:
     raise BadValue(f"the value is nested more than {depth} levels deep")
 
 
-def _count_brackets(text: str | bytes) -> int:
-    if isinstance(text, bytes):
-        return text.count(b"{") + text.count(b"[")
-    return text.count("{") + text.count("[")
-
-
-def _children(item: Any) -> Any:
+def _children(item: object) -> Iterable[object]:
     if isinstance(item, dict):
         return item.values()
     return item if isinstance(item, (list, tuple)) else ()

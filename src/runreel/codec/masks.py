@@ -11,7 +11,7 @@ from runreel.codec.stream_codec import PLACEHOLDER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from runreel.codec.source_protocol import PayloadShape
+    from runreel.codec.source_protocol import PayloadShape, SourceEvent
     from runreel.codec.text_search import Match
 
     Spans = Iterable[tuple[int, int]]
@@ -33,35 +33,38 @@ def masked_payload(payload: str, matches: Sequence[Match]) -> str:
     return dumps(value)
 
 
-def matches_mask(mask: Any, value: Any) -> bool:
+def matches_mask(mask: object, value: object) -> bool:
     """Return whether ``mask`` equals ``value`` except for its masked characters."""
     if isinstance(mask, str) and PLACEHOLDER in mask:
-        text = value if isinstance(value, str) else str(value)
-        return len(mask) == len(text) and all(
-            one in (other, PLACEHOLDER) for one, other in zip(mask, text, strict=True)
-        )
+        return _text_matches(mask, value if isinstance(value, str) else str(value))
     if isinstance(mask, dict) and isinstance(value, dict):
-        return len(mask) == len(value) and all(
-            any(
-                matches_mask(key, other) and matches_mask(item, other_item)
-                for other, other_item in value.items()
-            )
-            if PLACEHOLDER in key
-            else key in value and matches_mask(item, value[key])
-            for key, item in mask.items()
-        )
+        if len(mask) != len(value):
+            return False
+        return all(_item_matches(key, item, value) for key, item in mask.items())
     if isinstance(mask, list) and isinstance(value, list):
         return len(mask) == len(value) and all(map(matches_mask, mask, value))
     return canonical(mask) == canonical(value)
 
 
-def remask(value: Any, shape: PayloadShape, text: str, masked_spans: Spans) -> Any:
-    """Mask the characters of ``value`` that repeat erased characters of the run's ``text``.
+def _text_matches(mask: str, text: str) -> bool:
+    same_length = len(mask) == len(text)
+    return same_length and all(map(lambda one, two: one in (two, PLACEHOLDER), mask, text))
+
+
+def _item_matches(key: str, mask: object, value: dict[str, object]) -> bool:
+    """Return whether ``value`` has an item that this item of a mask matches."""
+    if PLACEHOLDER in key:
+        return any(matches_mask(key, k) and matches_mask(mask, v) for k, v in value.items())
+    return key in value and matches_mask(mask, value[key])
+
+
+def remask(event: SourceEvent, shape: PayloadShape, text: str, masked_spans: Spans) -> object:
+    """Mask the characters of an event's value that repeat erased characters of the run's ``text``.
 
     Otherwise a message that repeats the text would restore them.
     """
-    slots, mode = shape.slots(value), shape.text_mode(value)
-    parts = [slot.container[slot.key] for slot in slots]
+    value, mode = event.value, event.mode
+    parts = [container[key] for container, key in event.slots]
     if mode not in (TextMode.CUMULATIVE, TextMode.REPEAT) or not all(
         isinstance(p, str) for p in parts
     ):
@@ -76,12 +79,12 @@ def remask(value: Any, shape: PayloadShape, text: str, masked_spans: Spans) -> A
     return _repeated_spans(value, shape, mask_text(repeated, spans))
 
 
-def _repeated_spans(value: Any, shape: PayloadShape, repeated: str) -> Any:
+def _repeated_spans(value: object, shape: PayloadShape, repeated: str) -> object:
     """Return a copy of ``value`` whose text parts are replaced by ``repeated``, split alike."""
     copy = loads(dumps(value))
-    for slot in shape.slots(copy):
-        length = len(slot.container[slot.key])
-        slot.container[slot.key], repeated = repeated[:length], repeated[length:]
+    for container, key in shape.slots(copy):
+        length = len(container[key])
+        container[key], repeated = repeated[:length], repeated[length:]
     return copy
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from runreel.codec import json_text, token_counts
+from runreel.codec import token_counts
+from runreel.codec.json_values import as_labels, as_list, as_object, as_text, objects_in, text_in
 from runreel.model.messages import (
     NEWLINE,
     Author,
@@ -23,45 +24,15 @@ from runreel.model.status import MessageStatus, RunStatus
 from runreel.model.timestamps import naive, rfc3339, to_micros
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
+    from runreel.codec.token_counts import Tally
     from runreel.model.results import Usage
 
 R = TypeVar("R", bound=Resource)
 
 _TIMES = ("created_at", "updated_at", "expires_at")
-
-
-def as_object(value: Any) -> dict[str, Any]:
-    """Return ``value`` if it is a JSON object, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: Any) -> list[Any]:
-    """Return ``value`` if it is a JSON array, else an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def as_text(value: Any) -> str | None:
-    """Return ``value`` if it is a string, else None."""
-    return value if isinstance(value, str) else None
-
-
-def as_labels(value: Any) -> dict[str, str] | None:
-    """Return the labels in a JSON object, or None for any other value.
-
-    A label that is not a string is formatted as JSON; null labels are omitted.
-
-    Raises:
-        BadValue: if a label is not a JSON value.
-    """
-    if not isinstance(value, dict):
-        return None
-    return {str(key): _label(label) for key, label in value.items() if label is not None}
-
-
-def _label(value: Any) -> str:
-    return value if isinstance(value, str) else json_text.dumps(value)
 
 
 def event_value(event: RunStreamEvent) -> dict[str, Any]:
@@ -127,15 +98,17 @@ def citations_value(citations: tuple[Citation, ...]) -> list[dict[str, Any]]:
     return [{"sources": [_source_value(source) for source in c.sources]} for c in citations]
 
 
-def result(value: Any) -> RunResult:
-    """Parse a result from plain JSON."""
+def result(value: object, tally: Tally | None = None) -> RunResult:
+    """Parse a result from plain JSON; ``tally`` is its usage if that was parsed already."""
     value = as_object(value)
+    if tally is None:
+        tally = token_counts.read(value.get("usage"), token_counts.PLAIN)
     return RunResult(
         status=RunStatus.coerce(value.get("type", 0)),
         error=error(value),
         tool_calls=tool_calls(value.get("tool_calls")),
         _message=message(value),
-        usage=usage(value.get("usage")),
+        usage=None if tally is None else tally.usage,
     )
 
 
@@ -199,10 +172,10 @@ def _message(value: dict[str, Any]) -> Message | PartialMessage:
         created_by=as_text(value.get("created_by")),
         created_at=naive(value.get("created_at")),
         labels=as_labels(value.get("labels")),
-        author=Author(as_text(author.get("id")) or "", as_text(author.get("role")) or ""),
+        author=Author(text_in(author, "id") or "", text_in(author, "role") or ""),
         citations=tuple(
-            Citation(tuple(_source(as_object(source)) for source in as_list(cited.get("sources"))))
-            for cited in map(as_object, as_list(value.get("citations")))
+            Citation(tuple(map(_source, objects_in(cited, "sources"))))
+            for cited in objects_in(value, "citations")
         ),
         status=MessageStatus.coerce(value.get("status", 0)),
         finish_reason=as_text(value.get("finish_reason")),
@@ -234,12 +207,12 @@ def _source_value(source: FileChunk | UnknownSource) -> dict[str, Any]:
 
 def _source(value: dict[str, Any]) -> FileChunk | UnknownSource:
     if value.get("type") != "filechunk":
-        return UnknownSource(as_text(value.get("text")) or "")
+        return UnknownSource(text_in(value, "text") or "")
     file = value.get("file")
     return FileChunk(
         parts=tuple(as_list(value.get("parts"))),
-        search_index=_resource(SearchIndex, as_object(value.get("search_index"))),
-        file=None if file is None else _resource(File, as_object(file)),
+        search_index=resource(SearchIndex, as_object(value.get("search_index"))),
+        file=None if file is None else resource(File, as_object(file)),
     )
 
 
@@ -252,7 +225,8 @@ def _resource_value(resource: Resource) -> dict[str, Any]:
     }
 
 
-def _resource(kind: type[R], value: dict[str, Any]) -> R:
+def resource(kind: type[R], value: Mapping[str, object]) -> R:
+    """Parse a file or an index."""
     known: dict[str, Any] = {field.name: as_text(value.get(field.name)) for field in fields(kind)}
     known |= {name: naive(value.get(name)) for name in _TIMES}
     known["labels"] = as_labels(value.get("labels"))

@@ -1,4 +1,4 @@
-"""The interface of source adapters, and the interpretation that they return.
+"""The interface of source adapters, and the interpreted events that they return.
 
 The JSON of a source is stored unchanged and can be interpreted again at any later time.
 """
@@ -6,25 +6,19 @@ The JSON of a source is stored unchanged and can be interpreted again at any lat
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
+import msgspec
+
+from runreel.codec.token_counts import Tally  # noqa: TC001 - for typing.get_type_hints
 from runreel.model.messages import partial
-from runreel.model.results import RunStreamEvent
+from runreel.model.results import RunResult, RunStreamEvent, UsageDetails
 from runreel.model.status import StreamEvent
-
-if TYPE_CHECKING:
-    from runreel.codec.token_counts import Tally
-    from runreel.model.results import RunResult, UsageDetails
-
 
 _PARTIAL = StreamEvent.PARTIAL_MESSAGE
 
-
-class TextSlot(NamedTuple):
-    """A position in a JSON value that holds text of the run: ``container[key]``."""
-
-    container: Any
-    key: Any
+# A position in a JSON value that holds text of the run: ``container[key]``.
+TextSlot: TypeAlias = "tuple[Any, str | int]"
 
 
 class TextMode(Enum):
@@ -34,20 +28,6 @@ class TextMode(Enum):
     DELTA = "appended to the text"
     REPEAT = "the end of the text, repeated"
     RESTART = "a new, empty text"
-
-
-class ReadContext(NamedTuple):
-    """What the interpretation of an event depends on.
-
-    ``text`` is the text of the run after this event; ``memory`` is that of the previous
-    interpretation, None for the first event.
-    """
-
-    text: str = ""
-    memory: Any = None
-
-
-START = ReadContext()
 
 
 class RunMetadata(NamedTuple):
@@ -79,30 +59,44 @@ class RunMetadata(NamedTuple):
 _LABELS, _REQUESTED_AT = map(RunMetadata._fields.index, ("labels", "requested_at"))
 
 
-class Interpretation(NamedTuple):
+class Interpretation(msgspec.Struct, frozen=True):
     """The meaning of one stored event.
 
     ``event`` is the stream event in the terms of the SDK; ``result`` is the state in a snapshot of
-    the run. ``usage`` and ``details`` are those of one response and are added up (Responses API);
-    ``total``, or else the usage in ``result``, is the total of the run so far. ``time`` is the time
-    reported by the source, in µs. ``starts_response``: a new response continues the run, which
-    clears its outcome. ``memory`` is passed to the next interpretation and must not be mutated.
+    the run. ``memory`` is passed to the next interpretation and must not be mutated. ``usage`` and
+    ``details`` are those of one response and are added up (Responses API); ``total``, or else the
+    usage in ``result``, is the total of the run so far. ``time`` is the time reported by the
+    source, in µs. ``starts_response``: a new response continues the run, which clears its outcome.
     ``unread`` names keys that are not understood, or is ``KEYS`` of ``import_report`` if none is
     known. ``marker``: the value marks the end of a stream and is not an event of it.
     """
 
     event: RunStreamEvent | None = None
     result: RunResult | None = None
+    memory: object = None
     usage: Tally | None = None
     details: UsageDetails | None = None
     error_code: int | str | None = None
     metadata: RunMetadata | None = None
     time: int | None = None
     starts_response: bool = False
-    memory: Any = None
     total: Tally | None = None
     unread: tuple[str, ...] = ()
     marker: bool = False
+
+    def changes_only_text(self) -> bool:
+        """Return True for a partial message that changes nothing but the text."""
+        return (
+            self.event is not None
+            and self.metadata is None
+            and self.usage is None
+            and self.details is None
+            and self.result is None
+            and self.time is None
+            and self.total is None
+            and not self.starts_response
+            and not self.unread
+        )
 
 
 def text_only_interpretation(text: str) -> Interpretation:
@@ -110,51 +104,52 @@ def text_only_interpretation(text: str) -> Interpretation:
     return Interpretation(RunStreamEvent(_PARTIAL, None, None, partial(text)))
 
 
-def accepts_text_fast_path(interpretation: Interpretation | None) -> bool:
-    """Return True if a partial message changes nothing but the text.
+class SourceEvent(msgspec.Struct):
+    """One event of a source, interpreted as far as it can be without the events before it.
 
-    None stands for a text-only event: see ``parse_text_only``.
+    ``type`` and ``index`` are the values of these columns of its row. ``slots`` are the positions
+    of its text parts, and ``mode`` says how these relate to the text of the run. ``envelope`` is
+    the default event of this type, index and text: a row whose event equals it stores the text
+    alone. In mode DELTA a row also stores the keys that differ, unless the text is under one of
+    them: ``text_key`` is that of the envelope's text. ``is_last``: the source sends nothing after
+    it but usage.
     """
-    return interpretation is None or (
-        interpretation.event is not None
-        and interpretation.metadata is None
-        and interpretation.usage is None
-        and interpretation.details is None
-        and interpretation.result is None
-        and interpretation.time is None
-        and interpretation.total is None
-        and not interpretation.starts_response
-        and not interpretation.unread
-    )
+
+    text_key: ClassVar[str] = ""
+
+    kind: str
+    value: object
+    type: str | None = None
+    index: int | None = None
+    mode: TextMode = TextMode.CUMULATIVE
+    slots: list[TextSlot] = []
+    envelope: dict[str, object] | None = None
+    is_last: bool = False
+
+    def read(self, text: str, memory: object, /) -> Interpretation:
+        """Return the meaning of the event.
+
+        ``text`` is the text of the run after it; ``memory`` is that of the previous interpretation,
+        None for the first event. An event that the source adapter does not know has no meaning.
+        """
+        del text
+        return Interpretation(memory=memory)
 
 
 class PayloadShape(Protocol):
-    """The positions of text in the events of a source, and its default event."""
+    """The positions of text in stored payloads of a source, and its default event."""
 
-    def slots(self, value: Any) -> list[TextSlot]:
+    def slots(self, value: object, /) -> list[TextSlot]:
         """Return the slots of the text parts in ``value``, in order.
 
         A slot holds a string or, in a stored payload, the length of the string.
         """
         ...
 
-    def text_mode(self, value: Any, /) -> TextMode:
-        """Return how the text in the slots of ``value`` relates to the text of the run."""
-        ...
-
-    def envelope(self, type_: str | None, source_index: int | None, text: str) -> Any:
-        """Return the default event of this type and index around ``text``, or None.
-
-        A row whose event equals it stores the text alone; a row of mode DELTA also stores the keys
-        that differ. In mode CUMULATIVE it is a PARTIAL_MESSAGE that ``parse_text_only`` accepts.
-        """
-        ...
-
-    def parse_text_only(self, value: Any, /) -> tuple[int | None, str] | None:
-        """Return the index and text of a stream event equal to its envelope, in mode CUMULATIVE.
-
-        None for any other event.
-        """
+    def envelope(
+        self, type_: str | None, index: int | None, text: str, /
+    ) -> dict[str, object] | None:
+        """Return the default event of this type and index around ``text``, or None."""
         ...
 
 
@@ -163,14 +158,6 @@ class SourceAdapter(PayloadShape, Protocol):
 
     name: str
 
-    def read(self, kind: str, value: Any, context: ReadContext = START, /) -> Interpretation:
-        """Return the interpretation of ``value``, stored as ``kind``."""
-        ...
-
-    def type_of(self, kind: str, value: Any) -> str | None:
-        """Return the value for the column ``type`` of the row."""
-        ...
-
-    def index_of(self, kind: str, value: Any) -> int | None:
-        """Return the source's number of this event, or None."""
+    def interpret(self, kind: str, value: object, /) -> SourceEvent:
+        """Return ``value``, received or stored as ``kind``, as an event."""
         ...

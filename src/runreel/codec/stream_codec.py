@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from runreel.codec import json_text, text_delta
-from runreel.model.events import RUN, STREAM_EVENT, EventRow
+from runreel.codec import text_delta
 
 if TYPE_CHECKING:
     from runreel.codec.source_protocol import PayloadShape
-    from runreel.codec.text_delta import EncodedPayload
+    from runreel.model.events import EventRow
 
 # The mask of each erased character.
 PLACEHOLDER = "\N{FULL BLOCK}"
 
 
 class StreamCodec:
-    """Encodes and decodes the values of one run; keeps the cumulative text from row to row."""
+    """Decodes the values of one run; keeps the cumulative text from row to row."""
 
     __slots__ = ("_shape", "masked_spans", "text")
 
@@ -41,18 +40,6 @@ class StreamCodec:
         self.text = text
         if self.masked_spans and keep is not None:
             self.masked_spans = _within(self.masked_spans, keep)
-
-    def encode(
-        self, kind: str, type_: str | None, index: int | None, value: Any, text: str
-    ) -> EncodedPayload:
-        """Encode ``value`` as a delta to ``text``; call ``set_text`` once the row is stored.
-
-        Raises:
-            BadValue: if it is not a JSON value.
-        """
-        if kind in (STREAM_EVENT, RUN):
-            return text_delta.encode(value, self._shape, text=text, type_=type_, index=index)
-        return text_delta.EncodedPayload(json_text.dumps(value), None, None, text)
 
     def decode(self, row: EventRow) -> Any:
         """Decode the next row; None if its payload was erased.

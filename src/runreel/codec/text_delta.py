@@ -26,10 +26,11 @@ import msgspec
 from runreel.codec.json_text import SURROGATE, dumps, loads
 from runreel.codec.source_protocol import TextMode
 from runreel.model.errors import BadValue
-from runreel.model.status import PARTIAL
 
 if TYPE_CHECKING:
-    from runreel.codec.source_protocol import PayloadShape, TextSlot
+    from collections.abc import Sequence
+
+    from runreel.codec.source_protocol import PayloadShape, SourceEvent, TextSlot
 
 APPENDED = "+"
 
@@ -50,39 +51,29 @@ def is_text_only(keep: int | None, payload: str | None) -> bool:
     return keep is not None and payload is not None and payload.startswith('"')
 
 
-def encode(
-    value: Any,
-    shape: PayloadShape,
-    *,
-    text: str,
-    type_: str | None = None,
-    index: int | None = None,
-) -> EncodedPayload:
-    """Encode ``value`` as a payload, its text as a delta to ``text``, the text of the run so far.
+def encode(event: SourceEvent, text: str) -> EncodedPayload:
+    """Encode an event as a payload, its text as a delta to ``text``, the text of the run so far.
 
     Raises:
-        BadValue: if it is not a JSON value.
+        BadValue: if its value is not a JSON value.
     """
-    text_only = shape.parse_text_only(value) if type_ == PARTIAL else None
-    if text_only is not None and text_only[0] == index:
-        encoded = encode_text(text_only[1], text)
-        if encoded is not None:
-            return encoded
-    slots, mode = shape.slots(value), shape.text_mode(value)
+    value, slots, mode = event.value, event.slots, event.mode
+    if not (slots or mode is TextMode.RESTART) or not isinstance(value, dict) or APPENDED in value:
+        return EncodedPayload(dumps(value), None, None, text)
     parts = [container[key] for container, key in slots]
-    delta = None
-    if (slots or mode is TextMode.RESTART) and APPENDED not in value:
-        delta = _delta_of(parts, text, mode)
+    delta = _delta_of(parts, text, mode)
     if delta is None:
         return EncodedPayload(dumps(value), None, None, text)
     new, keep, lengths = delta
     appended = new[keep:]
-    if mode is TextMode.DELTA:
-        rest = _difference(value, shape.envelope(type_, index, appended))
-        if rest is not None and not shape.slots(rest):
-            return EncodedPayload(dumps({APPENDED: appended, **rest}), keep, len(appended), new)
-    elif value == shape.envelope(type_, index, new):
-        return EncodedPayload(dumps(appended), keep, len(appended), new)
+    if event.envelope is not None:
+        if mode is TextMode.DELTA:
+            rest = _difference(value, event.envelope)
+            if rest is not None and event.text_key not in rest:
+                payload = dumps({APPENDED: appended, **rest})
+                return EncodedPayload(payload, keep, len(appended), new)
+        elif new == parts[0] and value == event.envelope:
+            return EncodedPayload(_dump_text(appended), keep, len(appended), new)
     _fill(slots, lengths)
     try:
         payload = dumps({APPENDED: appended, **value})
@@ -91,16 +82,8 @@ def encode(
     return EncodedPayload(payload, keep, len(appended), new)
 
 
-def encode_text(new: str, text: str) -> EncodedPayload | None:
-    """Encode an envelope around ``new``, the whole text now, as a delta to ``text``.
-
-    None if the appended text has a surrogate, which ``encode`` handles.
-    """
-    keep = _common_prefix(text, new)
-    text_delta = new[keep:]
-    if not text_delta.isascii() and SURROGATE.search(text_delta):
-        return None
-    return EncodedPayload(encode_basestring(text_delta), keep, len(text_delta), new)
+def _dump_text(text: str) -> str:
+    return dumps(text) if SURROGATE.search(text) else encode_basestring(text)
 
 
 def decode(  # noqa: PLR0913 - columns of a row, and the text before it
@@ -173,34 +156,30 @@ def decode_detached(payload: str, shape: PayloadShape, *, text: str) -> Any:
     if not isinstance(value, dict) or APPENDED not in value:
         return value
     try:
-        length = sum(slot.container[slot.key] for slot in shape.slots(value))
+        length = sum(container[key] for container, key in shape.slots(value))
     except TypeError as error:
         raise BadValue(f"the payload is damaged: {error!r}") from None
     return decode(payload, length - len(appended(payload)), shape, text=text)[0]
 
 
-def _delta_of(parts: list[Any], text: str, mode: TextMode) -> tuple[str, int, list[int]] | None:
+def _delta_of(parts: list[object], text: str, mode: TextMode) -> tuple[str, int, list[int]] | None:
     """Return the text after ``parts``, how many characters of ``text`` it keeps, and part lengths.
 
     None if the lengths cannot separate the parts again.
     """
-    # Fast paths first: the final event repeats the text, and deltas are short.
-    if mode is TextMode.CUMULATIVE and parts == [text]:
-        return text, len(text), [len(text)]
-    if not all(isinstance(part, str) for part in parts):
+    texts = [part for part in parts if isinstance(part, str)]
+    if len(texts) < len(parts):
         return None
-    if mode is TextMode.DELTA and len(parts) == 1 and parts[0].isascii():
-        return text + parts[0], len(text), [len(parts[0])]
-    parts_text = "".join(parts)
-    new, keep = _joined(text, parts_text, mode)
-    if SURROGATE.search(new, keep):
+    whole = texts[0] if len(texts) == 1 else "".join(texts)
+    new, keep = _joined(text, whole, mode)
+    if not new.isascii() and SURROGATE.search(new, keep):
         # JSON decodes a surrogate pair to a single character.
-        parts = [_combine_surrogates(part) for part in parts]
-        parts_text = _combine_surrogates(parts_text)
-        new, keep = _joined(text, parts_text, mode)
-    lengths = [len(part) for part in parts]
+        texts = list(map(_combine_surrogates, texts))
+        whole = _combine_surrogates(whole)
+        new, keep = _joined(text, whole, mode)
+    lengths = list(map(len, texts))
     # A surrogate pair may be split between two parts.
-    return (new, keep, lengths) if sum(lengths) == len(parts_text) else None
+    return (new, keep, lengths) if sum(lengths) == len(whole) else None
 
 
 def _joined(text: str, parts_text: str, mode: TextMode) -> tuple[str, int]:
@@ -212,9 +191,9 @@ def _joined(text: str, parts_text: str, mode: TextMode) -> tuple[str, int]:
     return parts_text, _common_prefix(text, parts_text)
 
 
-def _difference(value: dict[str, Any], envelope: dict[str, Any] | None) -> dict[str, Any] | None:
+def _difference(value: dict[str, object], envelope: dict[str, object]) -> dict[str, object] | None:
     """Return the keys of an event that differ from its envelope; None if it lacks a key of it."""
-    if envelope is None or envelope.keys() - value.keys():
+    if not envelope.keys() <= value.keys():
         return None
     return {
         key: item
@@ -223,26 +202,24 @@ def _difference(value: dict[str, Any], envelope: dict[str, Any] | None) -> dict[
     }
 
 
-def _same_json(one: Any, other: Any) -> bool:
+def _same_json(one: object, other: object) -> bool:
     """Return whether two JSON values are identical; unlike ``==``, 1, 1.0 and true differ."""
-    kind = type(one)
-    if kind is not type(other):
+    if one is other:
+        return True
+    if type(one) is not type(other) or one != other:
         return False
-    if kind is str or kind is int:
-        return bool(one == other)
-    if isinstance(one, dict):
-        same_keys = one.keys() == other.keys()
-        return same_keys and all(_same_json(item, other[key]) for key, item in one.items())
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(_same_json, one, other))
-    return repr(one) == repr(other) if isinstance(one, float) else bool(one == other)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(_same_json(item, other[key]) for key, item in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return all(map(_same_json, one, other))
+    return not isinstance(one, float) or repr(one) == repr(other)
 
 
 def _combine_surrogates(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
-def _fill(slots: list[TextSlot], values: list[Any]) -> None:
+def _fill(slots: list[TextSlot], values: Sequence[object]) -> None:
     for (container, key), value in zip(slots, values, strict=True):
         container[key] = value
 

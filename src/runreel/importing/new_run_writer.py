@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import time
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runreel.integrity import digest_chain
-from runreel.model.events import CLOSED, NOTE, STREAM_EVENT, EventRow
+from runreel.model.events import CLOSED, STREAM_EVENT, EventRow
 from runreel.model.status import PARTIAL
 from runreel.projection import run_reducer
 from runreel.projection.projector import RunProjector
 from runreel.projection.run_state import IMPORT
 from runreel.recording import event_builder
 from runreel.recording.deduplication import AppendOutcome
-from runreel.recording.event_builder import EventInput
 from runreel.sources.cumulative_lines import CumulativeText
 
 if TYPE_CHECKING:
-    from runreel.codec.source_protocol import Interpretation
+    from runreel.codec.source_protocol import Interpretation, SourceEvent
     from runreel.projection.run_mapper import RunProjection
     from runreel.sources.cumulative_lines import CumulativeLine
 
@@ -48,16 +47,15 @@ class NewRunWriter:
         self._pending_text: str | None = None
         self._pending_deltas = 0
 
-    def offer(self, kind: str, value: Any) -> AppendOutcome | None:
+    def offer(self, kind: str, value: object) -> AppendOutcome | None:
         """Build the row of a source's event; None if deduplication needs the log.
 
         Raises:
             BadValue: if it cannot be stored.
         """
         reader = self._projector.reader
-        number = reader.index_of(kind, value)
-        entries = [EventInput(kind, reader.type_of(kind, value), number, value)]
-        missing = 0
+        event = reader.interpret(kind, value)
+        number, entries, missing = event.index, [event], 0
         if number is not None:
             missing = number - self._index - 1
             if missing < 0:
@@ -87,14 +85,15 @@ class NewRunWriter:
             self._pending_text = cumulative_text.text
             self._text_delta(number, len(text_before), delta)
         else:
-            value = self._projector.reader.envelope(PARTIAL, number, cumulative_text.text)
-            self._build([EventInput(STREAM_EVENT, PARTIAL, number, value)])
+            reader = self._projector.reader
+            value = reader.envelope(PARTIAL, number, cumulative_text.text)
+            self._build([reader.interpret(STREAM_EVENT, value)])
         return True
 
     def close(self) -> None:
         """Build the note ``closed``, if there are rows."""
         if self.seq >= 0:
-            self._build([EventInput(NOTE, CLOSED, None, {})])
+            self._build([event_builder.note(CLOSED, {})])
 
     def drain(self) -> tuple[list[EventRow], RunProjection | None]:
         """Hand over the rows, and the projection after them if they change it."""
@@ -103,7 +102,7 @@ class NewRunWriter:
         projection_pending, self._projection_pending = self._projection_pending, False
         return rows, self._projector.projection() if projection_pending else None
 
-    def _build(self, entries: list[EventInput]) -> Interpretation | None:
+    def _build(self, entries: list[SourceEvent]) -> Interpretation | None:
         """Build the rows of ``entries``; return the interpretation of the last one."""
         projector = self._projector
         self._apply_pending_text()

@@ -168,5 +168,5 @@ def _run_lines(file: IO[bytes]) -> Iterator[RunLine]:
         if line is not None and input_files.is_of_one_run(line):
             run_id = cursor.move(line)
             if run_id is not None:
-                index = reader_of(line.source).index_of(line.kind, line.value)
+                index = reader_of(line.source).interpret(line.kind, line.value).index
                 yield RunLine(number, run_id, line.run_id is not None, index)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from runreel.codec import json_text, text_delta
-from runreel.codec.source_protocol import Interpretation, ReadContext, text_only_interpretation
+from runreel.codec.source_protocol import Interpretation, SourceEvent, text_only_interpretation
 from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import BadValue, LogError
 from runreel.model.events import NOTE, OPENED, PRUNED, EventRow, StoredEvent
@@ -34,7 +34,7 @@ _TYPE, _KEEP, _PAYLOAD, _REDACTED = map(
 
 
 class ProjectedRow(NamedTuple):
-    """The result of applying one row: its value and its interpretation.
+    """The result of applying one row: its value, its interpretation and the source's number.
 
     ``interpretation`` is None for a text-only row. ``affects_projection`` is true if the row
     changed what lists of runs show.
@@ -43,6 +43,7 @@ class ProjectedRow(NamedTuple):
     value: Any
     interpretation: Interpretation | None
     affects_projection: bool
+    number: int | None
 
 
 class DamagedRow(LogError):
@@ -97,15 +98,15 @@ class RunProjector:
                     self.use(self.state.source)
             else:
                 value = self.transcript.decode(row)
-            text = self.transcript.text
         except (BadValue, AttributeError, KeyError, TypeError) as error:
             raise DamagedRow(row, error) from error
-        interpretation = self.interpret(row.kind, value, text)
-        return ProjectedRow(
-            value,
-            interpretation,
-            self.apply_interpretation(row.kind, row.type, row.at, value, interpretation),
-        )
+        if row.kind == NOTE or value is None:
+            event = SourceEvent(row.kind, value, row.type)
+        else:
+            event = self.reader.interpret(row.kind, value)
+        interpretation = event.read(self.transcript.text, self.state.adapter_memory)
+        changed = self.apply_event(event, row.at, interpretation)
+        return ProjectedRow(value, interpretation, changed, event.index)
 
     def _apply_text_row(self, row: EventRow) -> ProjectedRow:
         """Apply a text-only row on the fast path."""
@@ -114,7 +115,7 @@ class RunProjector:
         except (BadValue, TypeError) as error:
             raise DamagedRow(row, error) from error
         self.apply_text(self.transcript.text)
-        return ProjectedRow(value, None, False)  # noqa: FBT003 - the projection is unchanged
+        return ProjectedRow(value, None, False, row.source_index)  # noqa: FBT003 - unchanged
 
     def apply_row(self, row: EventRow) -> bool:
         """Apply a row without returning its value. True if the projection changed.
@@ -185,20 +186,11 @@ class RunProjector:
                 self.state, cast("PartialMessage", message), interpretation.memory
             )
 
-    def interpret(self, kind: str, value: Any, text: str) -> Interpretation:
-        """Interpret the next value; ``text`` is the run's text after it."""
-        memory = self.state.adapter_memory
-        if kind == NOTE or value is None:
-            return Interpretation(memory=memory)
-        return self.reader.read(kind, value, ReadContext(text, memory))
-
-    def apply_interpretation(
-        self, kind: str, type_: str | None, at: int, value: Any, interpretation: Interpretation
-    ) -> bool:
-        """Apply an interpreted row to the state. True if the projection changed."""
-        if kind == NOTE:
-            return run_reducer.apply_note(self.state, type_, at, value)
-        return run_reducer.apply(self.state, kind, at, interpretation)
+    def apply_event(self, event: SourceEvent, at: int, interpretation: Interpretation) -> bool:
+        """Apply an interpreted event, received ``at``. True if the projection changed."""
+        if event.kind == NOTE:
+            return run_reducer.apply_note(self.state, event.type, at, event.value)
+        return run_reducer.apply(self.state, event.kind, at, interpretation)
 
     def projection(self) -> RunProjection:
         """Return the run as the projections store it."""
@@ -207,7 +199,7 @@ class RunProjector:
 
 
 def stored_event(
-    row: EventRow, value: Any, interpretation: Interpretation | None, text: str
+    row: EventRow, value: object, interpretation: Interpretation | None, text: str
 ) -> StoredEvent:
     """Return a row as readers of the log see it; ``text`` is the run's text after it.
 

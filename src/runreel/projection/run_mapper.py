@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from runreel.codec import json_text, plain_json, text_delta
+from runreel.codec.source_protocol import SourceEvent
 from runreel.model.columns import RUNS
 from runreel.model.errors import BadValue, LogError, UsageError
+from runreel.model.events import RUN
 from runreel.model.results import RunResult, UsageDetails
 from runreel.model.results import usage as usage_of
 from runreel.model.runs import PLAIN_COLUMNS, RunError, RunSummary
@@ -263,16 +265,16 @@ def decode_result(run_id: str, data: bytes, text: str) -> RunResult:
         LogError: if it is damaged.
     """
     try:
-        return plain_json.result(
-            text_delta.decode_detached(zlib.decompress(data).decode(), _SHAPE, text=text)
-        )
+        payload = zlib.decompress(data).decode()
+        return plain_json.result(text_delta.decode_detached(payload, _SHAPE, text=text))
     except (zlib.error, UnicodeDecodeError, BadValue) as error:
         raise _damaged(run_id) from error
 
 
 def _result_payload(projected: RunProjection) -> bytes:
     value = plain_json.result_value(projected.result)
-    return text_delta.encode(value, _SHAPE, text=projected.text).payload.encode()
+    event = SourceEvent(RUN, value, slots=_SHAPE.slots(value))
+    return text_delta.encode(event, projected.text).payload.encode()
 
 
 def _same_result(compressed: object, payload: bytes) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runreel.codec import token_counts
-from runreel.codec.plain_json import as_list, as_object
+from runreel.codec.json_values import as_list, as_object
 from runreel.codec.source_protocol import RunMetadata
 from runreel.model.events import (
     CLOSED,

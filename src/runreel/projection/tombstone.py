@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec import json_text, plain_json
+from runreel.codec.json_values import as_object
 from runreel.codec.source_protocol import RunMetadata
 from runreel.integrity import digest_chain
 from runreel.model.errors import BadValue
@@ -99,7 +100,7 @@ def state_from_tombstone(value: Any) -> RunState:
 def pruned_message(row: EventRow) -> str:
     """Say when, by whom and why the run of a tombstone was pruned."""
     try:
-        value = plain_json.as_object(json_text.loads(row.payload or "{}"))
+        value = as_object(json_text.loads(row.payload or "{}"))
     except BadValue:
         value = {}
     when = from_micros(row.at).isoformat(" ", "seconds").removesuffix("+00:00")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runreel.codec.json_text import loads
-from runreel.codec.plain_json import as_object
+from runreel.codec.json_values import as_object
 from runreel.model.events import NOTE, OPEN, OPENED, RESUMED
 from runreel.model.runs import OpenRecording
 from runreel.model.selection import RunFilter

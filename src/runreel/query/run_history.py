@@ -183,7 +183,7 @@ def reasoning(connection: Connection, run_id: str, stop: int) -> str | None:
     projector = RunProjector(run_id)
     parts: dict[tuple[int, ...], str] = {}
     for row in event_log.read(connection, run_id, stop=stop):
-        value, interpretation, _ = projector.apply(row)
+        value, interpretation, *_ = projector.apply(row)
         if interpretation is None:
             continue
         if interpretation.starts_response:

@@ -10,16 +10,16 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from runreel.codec.secret_masking import StreamSecretFilter
+from runreel.codec.source_protocol import SourceEvent
 from runreel.model.errors import LogError
-from runreel.model.events import NOTE, OPEN, EventRow
+from runreel.model.events import OPEN, EventRow
 from runreel.model.identifiers import check_new_id, check_run_id
 from runreel.projection.projector import RunProjector
 from runreel.projection.run_state import IMPORT
 from runreel.recording import event_builder
 from runreel.recording.append_unit import AppendUnit
 from runreel.recording.deduplication import AppendOutcome
-from runreel.recording.event_builder import EventInput, NewEvent
-from runreel.recording.run_head import StreamHead
+from runreel.recording.run_head import StreamHead, with_number
 from runreel.store import fork_guard
 from runreel.store.events import event_log
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from runreel.projection.run_mapper import RunProjection
     from runreel.projection.run_state import RunState
+    from runreel.recording.event_builder import NewEvent
     from runreel.store.database import Database
 
 T = TypeVar("T")
@@ -152,54 +153,64 @@ class AppendSteps:
         """Return the projection of the run at its head."""
         return self._head.projected()
 
-    def _append_steps(self, kind: str, value: Any) -> Steps[NewEvent]:
-        text_event = self._text_delta(kind, value)
+    def interpret(self, kind: str, value: object) -> SourceEvent:
+        """Return a value of the source as an event, with its secrets masked.
+
+        A value that is interpreted already, a ``SourceEvent``, is only masked.
+        """
+        if isinstance(value, SourceEvent):
+            if self._masker is None:
+                return value
+            value = value.value
+        return self._head.interpret(kind, self._masked(value))
+
+    def _append_steps(self, event: SourceEvent) -> Steps[NewEvent]:
+        text_event = self._text_row(event)
         if text_event is not None and (yield AppendUnit([text_event.row], None)):
             self._head.commit_text_row(text_event)
             return text_event
-        entry = self._head.entry(kind, value)
-        new_events = yield from self._decide_steps(lambda: [entry])
+        new_events = yield from self._decide_steps(lambda: [event])
         return new_events[-1]
 
     def _note_steps(self, type_: str, value: dict[str, Any]) -> Steps[list[NewEvent]]:
-        return self._decide_steps(lambda: [EventInput(NOTE, type_, None, value)])
+        return self._decide_steps(lambda: [event_builder.note(type_, value)])
 
-    def _offer_steps(self, kind: str, value: Any) -> Steps[AppendOutcome]:
-        text_event = self._text_delta(kind, value)
+    def _offer_steps(self, event: SourceEvent) -> Steps[AppendOutcome]:
+        text_event = self._text_row(event)
         if (
             text_event is not None
-            and self._head.deduplicator.is_next(text_event.row.source_index)
+            and self._head.deduplicator.is_next(event.index)
             and (yield AppendUnit([text_event.row], None))
         ):
             self._head.commit_text_row(text_event)
-            if text_event.row.source_index is None:
-                self._head.count(kind, value)
+            if event.index is None:
+                self._head.count(event)
             return AppendOutcome(text_event.row.seq, new=True)
-        return (yield from self._match_steps(self._head.entry(kind, value)))
+        return (yield from self._match_steps(event))
 
-    def _match_steps(self, entry: EventInput) -> Steps[AppendOutcome]:
+    def _match_steps(self, event: SourceEvent) -> Steps[AppendOutcome]:
         known: AppendOutcome | None = None
-        masked_entry, missing = entry, 0
+        masked_event, missing = event, 0
 
-        def decide() -> list[EventInput]:
-            nonlocal known, missing, masked_entry
-            masked_entry, deduplicator = self._head.remasked(entry), self._head.deduplicator
-            known, missing = deduplicator.find(*masked_entry), 0
+        def decide() -> list[SourceEvent]:
+            nonlocal known, missing, masked_event
+            masked_event, deduplicator = self._head.remasked(event), self._head.deduplicator
+            known, missing = deduplicator.find(masked_event), 0
             if known is not None and not known.new:
                 return []
             if known is not None:
-                return [event_builder.conflict_note(masked_entry, known.seq)]
-            missing = deduplicator.missing(masked_entry.number)
-            if missing and masked_entry.number is not None:
+                return [event_builder.conflict_note(masked_event, known.seq)]
+            missing = deduplicator.missing(masked_event.index)
+            if missing and masked_event.index is not None:
                 return [
-                    event_builder.gap_note(masked_entry.number - missing, masked_entry.number),
-                    masked_entry,
+                    event_builder.gap_note(masked_event.index - missing, masked_event.index),
+                    masked_event,
                 ]
-            return [masked_entry]
+            return [masked_event]
 
-        new_events = yield from self._decide_steps(decide, compared=entry)
-        if entry.number is None:
-            self._head.count(masked_entry.kind, masked_entry.value)
+        new_events = yield from self._decide_steps(decide, compared=event)
+        if event.index is None:
+            self._head.count(masked_event)
         if known is not None:
             return known
         interpretation = new_events[-1].interpretation
@@ -217,15 +228,15 @@ class AppendSteps:
             yield from self._note_steps(type_, value | masked_count)
             self.opened = False
 
-    def _text_delta(self, kind: str, value: Any) -> NewEvent | None:
-        return None if self._stale or not self.opened else self._head.text_delta(kind, value)
+    def _text_row(self, event: SourceEvent) -> NewEvent | None:
+        return None if self._stale or not self.opened else self._head.text_row(event)
 
     def _decide_steps(
         self,
-        decide: Callable[[], list[EventInput]],
+        decide: Callable[[], list[SourceEvent]],
         *,
         opens: bool = True,
-        compared: EventInput | None = None,
+        compared: SourceEvent | None = None,
     ) -> Steps[list[NewEvent]]:
         """Append the entries that ``decide`` returns; after an append conflict, decide again.
 
@@ -235,7 +246,7 @@ class AppendSteps:
         for _ in range(_MAX_APPEND_ATTEMPTS):
             if self._stale:
                 yield self.reload
-            if compared is not None and self._head.deduplicator.reads(compared.number):
+            if compared is not None and self._head.deduplicator.reads(compared.index):
                 yield self._head.deduplicator.read
             entries = decide()
             if not entries:
@@ -270,7 +281,7 @@ class AppendSteps:
     def _timestamps(self) -> tuple[int, int]:
         return self._clock() // 1_000, (self._timer() - self._begun_ns) // 1_000
 
-    def _opened_note(self) -> EventInput:
+    def _opened_note(self) -> SourceEvent:
         new = self.last_seq < 0
         return event_builder.opened_note(self.source, self._via, self._identity, new=new)
 
@@ -289,12 +300,11 @@ class AppendSteps:
             timestamps=self._timestamps,
         )
 
-    def _read_rows(self) -> Iterator[tuple[EventRow, Any]]:
+    def _read_rows(self) -> Iterator[tuple[EventRow, object]]:
         """Read the rows of the run up to its known head, with their values."""
         if self.batch is not None:
             self.batch.flush()
         projector = RunProjector(self.run_id)
         with self.database.reading() as connection:
             for row in event_log.read(connection, self.run_id, stop=self.last_seq + 1):
-                value = projector.apply(row).value
-                yield self._head.numbered(row, value), value
+                yield with_number(row, projector.apply(row))

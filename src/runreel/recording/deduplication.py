@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.codec.json_text import dumps, sorted_bytes
+from runreel.codec.json_values import as_object
 from runreel.codec.masks import matches_mask
-from runreel.codec.plain_json import as_object
 from runreel.model.events import CONFLICT, NOTE, STREAM_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from runreel.codec.source_protocol import SourceEvent
     from runreel.model.events import EventRow
 
-    ReadRows = Callable[[], Iterable[tuple[EventRow, Any]]]
+    ReadRows = Callable[[], Iterable[tuple[EventRow, object]]]
 
 
 class AppendOutcome(NamedTuple):
@@ -46,7 +47,7 @@ class ErasedEvent(NamedTuple):
 
     kind: str
     type: str | None
-    mask: Any
+    mask: object
 
 
 class KnownEvents:
@@ -56,9 +57,9 @@ class KnownEvents:
         self.rows: dict[int, KnownEvent] = {}
         self.erased: dict[int, ErasedEvent] = {}
         self._positions: defaultdict[bytes, list[int]] = defaultdict(list)
-        self._conflicts: set[tuple[int, bytes]] = set()
+        self._conflicts: set[tuple[object, bytes]] = set()
 
-    def add(self, row: EventRow, value: Any) -> None:
+    def add(self, row: EventRow, value: object) -> None:
         """Add a row of the log to the index."""
         if row.kind == NOTE:
             if row.type == CONFLICT and value is not None:
@@ -79,12 +80,12 @@ class KnownEvents:
         positions = self._positions.get(content, ())
         return positions[n - 1] if n <= len(positions) else None
 
-    def equal(self, index: int, value: Any) -> bool:
+    def equal(self, index: int, value: object) -> bool:
         """True if the event of this number has this content, or its content is erased."""
         existing = self.rows[index].print
         return existing is None or existing == fingerprint(STREAM_EVENT, value)
 
-    def conflict_at(self, index: int, value: Any) -> bool:
+    def conflict_at(self, index: int, value: object) -> bool:
         """True if a conflict note already records this content for the event."""
         return (index, fingerprint(STREAM_EVENT, value)) in self._conflicts
 
@@ -120,7 +121,7 @@ class Deduplicator:
         self._assume_new = False
         self._known_events = None
 
-    def add(self, row: EventRow, value: Any) -> None:
+    def add(self, row: EventRow, value: object) -> None:
         """Add an appended row."""
         if row.kind == STREAM_EVENT and row.source_index is not None:
             self.index = max(self.index, row.source_index)
@@ -146,20 +147,19 @@ class Deduplicator:
     def _may_be_old(self, number: int | None) -> bool:
         return not self._assume_new if number is None else number <= self.index
 
-    def find(
-        self, kind: str, type_: str | None, number: int | None, value: Any
-    ) -> AppendOutcome | None:
+    def find(self, event: SourceEvent) -> AppendOutcome | None:
         """Return the outcome for an event that the log already contains; None if it is new.
 
         Raises:
             BadValue: if it may be a duplicate and is not a JSON value.
         """
+        number, value = event.index, event.value
         if not self._may_be_old(number):
             return None
         # Fingerprints accept values that are not JSON.
         dumps(value)
         if number is None:
-            return self._by_content(ErasedEvent(kind, type_, value))
+            return self._by_content(event)
         known = self._known()
         existing = known.rows.get(number)
         if existing is None:
@@ -168,8 +168,8 @@ class Deduplicator:
             return AppendOutcome(existing.seq, new=False)
         return AppendOutcome(existing.seq, new=not known.conflict_at(number, value), conflict=True)
 
-    def _by_content(self, offered: ErasedEvent) -> AppendOutcome | None:
-        known, content = self._known(), fingerprint(offered.kind, offered.mask)
+    def _by_content(self, offered: SourceEvent) -> AppendOutcome | None:
+        known, content = self._known(), fingerprint(offered.kind, offered.value)
         seq = known.nth(content, self._offered[content] + 1)
         if seq is None and known.erased:
             seq = self._among_erased(known.erased, offered)
@@ -178,7 +178,7 @@ class Deduplicator:
         self._last_match = seq
         return AppendOutcome(seq, new=False)
 
-    def _among_erased(self, erased: dict[int, ErasedEvent], offered: ErasedEvent) -> int | None:
+    def _among_erased(self, erased: dict[int, ErasedEvent], offered: SourceEvent) -> int | None:
         """Return the first unmatched erased row that the event may be.
 
         A fully erased row can only be matched by position: directly after the last match.
@@ -187,7 +187,7 @@ class Deduplicator:
             if seq in self._matched_erased or (row.kind, row.type) != (offered.kind, offered.type):
                 continue
             follows = row.mask is None and seq == self._last_match + 1
-            if follows or (row.mask is not None and matches_mask(row.mask, offered.mask)):
+            if follows or (row.mask is not None and matches_mask(row.mask, offered.value)):
                 self._matched_erased.add(seq)
                 return seq
         return None
@@ -201,6 +201,6 @@ class Deduplicator:
         return self._known_events
 
 
-def fingerprint(kind: str, value: Any) -> bytes:
+def fingerprint(kind: str, value: object) -> bytes:
     """Hash a JSON value of a kind; equal values have equal hashes. Never stored in the log."""
     return hashlib.blake2b(sorted_bytes(value), digest_size=16, person=kind.encode()[:16]).digest()

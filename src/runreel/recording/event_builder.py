@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runreel.codec import text_delta
 from runreel.codec.json_text import dumps
-from runreel.codec.source_protocol import Interpretation, text_only_interpretation
-from runreel.codec.text_delta import encode_text, is_text_only
+from runreel.codec.source_protocol import Interpretation, SourceEvent, text_only_interpretation
 from runreel.integrity import digest_chain
 from runreel.model.events import (
     CONFLICT,
@@ -23,7 +23,7 @@ from runreel.model.status import PARTIAL
 from runreel.system import process_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from runreel.projection.projector import RunProjector
 
@@ -34,31 +34,26 @@ DigestedColumns = tuple[
 ]
 
 
-class EventInput(NamedTuple):
-    """An event to append: a value of the source, or a note of the recorder."""
-
-    kind: str
-    type: str | None
-    number: int | None
-    value: Any
-
-
 class NewEvent(NamedTuple):
-    """A row ready to append, with its value, its interpretation and the run's text after it.
+    """A row ready to append, with its event, its interpretation and the run's text after it.
 
     ``interpretation`` is None for a text-only row.
     """
 
     row: EventRow
-    value: Any
+    event: SourceEvent
     interpretation: Interpretation | None
     text: str
 
+    def changes_only_text(self) -> bool:
+        """True for a partial message that changes nothing but the text."""
+        return self.interpretation is None or self.interpretation.changes_only_text()
+
 
 def build_events(
-    projector: RunProjector, digest: bytes, entries: Iterable[EventInput], at: int, elapsed: int
+    projector: RunProjector, digest: bytes, events: Iterable[SourceEvent], at: int, elapsed: int
 ) -> list[NewEvent]:
-    """Build the rows for ``entries``, to append at the head of ``projector``.
+    """Build the rows for ``events``, to append at the head of ``projector``.
 
     ``digest`` is that of the head; ``at`` (µs since 1970) and ``elapsed`` (µs since the session
     began) are the times of all rows. If a value has a part that its source adapter does not
@@ -69,66 +64,45 @@ def build_events(
     """
     new_events: list[NewEvent] = []
     columns: DigestedColumns
-    encode, noted_unread = projector.transcript.encode, projector.state.noted
+    noted_unread, memory = projector.state.noted, projector.state.adapter_memory
     seq, text_before = projector.state.last_seq, projector.transcript.text
-    for kind, type_, number, value in entries:
-        payload, keep, added, text = encode(kind, type_, number, value, text_before)
-        is_text = is_text_only(keep, payload)
-        interpretation = None if is_text else projector.interpret(kind, value, text)
+    for event in events:
+        payload, keep, added, text = text_delta.encode(event, text_before)
+        is_text = text_delta.is_text_only(keep, payload)
+        interpretation = None if is_text else event.read(text, memory)
         unread = () if interpretation is None else interpretation.unread
         if interpretation is not None and not noted_unread.issuperset(unread):
             seq += 1
-            note = {"seq": seq + 1, "what": sorted(set(unread) - noted_unread)}
+            value = {"seq": seq + 1, "what": sorted(set(unread) - noted_unread)}
             noted_unread = noted_unread.union(unread)
+            notice = note(NOT_UNDERSTOOD, value)
             columns = (projector.run_id, seq, NOTE, NOT_UNDERSTOOD, None, at, elapsed, None, None)
-            row = chain_row(digest, columns, dumps(note))
+            row = chain_row(digest, columns, dumps(value))
             unchanged = Interpretation(memory=interpretation.memory)
-            new_events.append(NewEvent(row, note, unchanged, text_before))
+            new_events.append(NewEvent(row, notice, unchanged, text_before))
             digest = row.digest
         seq += 1
-        name = type_ if type_ == PARTIAL else _name(kind, type_, interpretation)
-        columns = (projector.run_id, seq, kind, name, number, at, elapsed, keep, added)
+        name = event.type if event.type == PARTIAL else _name(event, interpretation)
+        columns = (projector.run_id, seq, event.kind, name, event.index, at, elapsed, keep, added)
         row = chain_row(digest, columns, payload)
         digest, text_before = row.digest, text
-        new_events.append(NewEvent(row, value, interpretation, text))
+        new_events.append(NewEvent(row, event, interpretation, text))
     return new_events
 
 
-def _name(kind: str, type_: str | None, interpretation: Interpretation | None) -> str | None:
+def _name(event: SourceEvent, interpretation: Interpretation | None) -> str | None:
     """Return the type of a row; that of a stream event is the status after it."""
-    if kind != STREAM_EVENT or interpretation is None or interpretation.event is None:
-        return type_
+    if event.kind != STREAM_EVENT or interpretation is None or interpretation.event is None:
+        return event.type
     return interpretation.event.status.name
-
-
-def build_text_event(  # noqa: PLR0913, PLR0917 - the columns of a row
-    projector: RunProjector,
-    digest: bytes,
-    value: Any,
-    number: int | None,
-    text: str,
-    at: int,
-    elapsed: int,
-) -> NewEvent | None:
-    """Build the row of a text-only event, equal to that of ``build_events``.
-
-    Returns None if the text has a lone surrogate; ``build_events`` takes such an event.
-    """
-    encoded = encode_text(text, projector.transcript.text)
-    if encoded is None:
-        return None
-    payload, keep, added, _ = encoded
-    seq = projector.state.last_seq + 1
-    columns = (projector.run_id, seq, STREAM_EVENT, PARTIAL, number, at, elapsed, keep, added)
-    return NewEvent(chain_row(digest, columns, payload), value, None, text)
 
 
 def apply_events(projector: RunProjector, new_events: Iterable[NewEvent]) -> bool:
     """Apply new rows to the projector. True if the projection changed."""
     changed = False
-    for row, value, reading, text in new_events:
+    for row, event, reading, text in new_events:
         interpretation = reading or text_only_interpretation(text)
-        changed |= projector.apply_interpretation(row.kind, row.type, row.at, value, interpretation)
+        changed |= projector.apply_event(event, row.at, interpretation)
         projector.transcript.set_text(row.keep, text)
     return changed
 
@@ -140,20 +114,22 @@ def chain_row(digest: bytes, columns: DigestedColumns, payload: str) -> EventRow
     return EventRow._make((*columns, payload, salt, None, row_digest))
 
 
-def opened_note(source: str, via: str, identity: dict[str, Any], *, new: bool) -> EventInput:
-    """Build the first note of a session: ``opened`` for a new run, ``resumed`` for another."""
+def note(type_: str, value: Mapping[str, object]) -> SourceEvent:
+    """Return a note of the recorder as an event to append."""
+    return SourceEvent(NOTE, value, type_)
+
+
+def opened_note(source: str, via: str, identity: dict[str, Any], *, new: bool) -> SourceEvent:
+    """Return the first note of a session: ``opened`` for a new run, ``resumed`` for another."""
     value = {"via": via, **process_identity.this()._asdict(), **identity}
-    if new:
-        return EventInput(NOTE, OPENED, None, {"source": source, **value})
-    return EventInput(NOTE, RESUMED, None, value)
+    return note(OPENED, {"source": source, **value}) if new else note(RESUMED, value)
 
 
-def gap_note(expected: int, got: int) -> EventInput:
-    """Build the note ``gap``: events from ``expected`` up to but not ``got`` are missing."""
-    return EventInput(NOTE, GAP, None, {"expected": expected, "got": got})
+def gap_note(expected: int, got: int) -> SourceEvent:
+    """Return the note ``gap``: events from ``expected`` up to but not ``got`` are missing."""
+    return note(GAP, {"expected": expected, "got": got})
 
 
-def conflict_note(entry: EventInput, seq: int) -> EventInput:
-    """Build the note ``conflict``: the event of row ``seq`` arrived again as ``entry``."""
-    value = {"source_index": entry.number, "seq": seq, "offered": entry.value}
-    return EventInput(NOTE, CONFLICT, None, value)
+def conflict_note(event: SourceEvent, seq: int) -> SourceEvent:
+    """Return the note ``conflict``: the event of row ``seq`` arrived again as ``event``."""
+    return note(CONFLICT, {"source_index": event.index, "seq": seq, "offered": event.value})

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
-from runreel.model.events import CLOSED, INTERRUPTED, NOTE, OPEN, StoredEvent
+from runreel.model.events import CLOSED, INTERRUPTED, OPEN, StoredEvent
 from runreel.projection.projector import stored_event
+from runreel.recording import event_builder
 from runreel.recording.append_steps import AppendSteps, Steps, T
 from runreel.recording.append_unit import AppendUnit
-from runreel.recording.event_builder import EventInput
 from runreel.recording.group_commit import committer_of
 from runreel.system import loops
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runreel.codec.source_protocol import SourceEvent
     from runreel.recording.deduplication import AppendOutcome
+    from runreel.recording.event_builder import NewEvent
     from runreel.system.loops import Pending
 
 
@@ -30,29 +32,31 @@ class Recorder(AppendSteps):
     a recorder: appends are serialised.
     """
 
-    def append(self, kind: str, value: Any) -> StoredEvent:
+    def append(self, kind: str, value: object) -> StoredEvent:
         """Append an event, even if the log already has an equal one."""
         self._head.deduplicator.assume_duplicates()
-        return stored_event(*self._drive(self._append_steps(kind, self._masked(value))))
+        return _stored(self._drive(self._append_steps(self.interpret(kind, value))))
 
-    async def aappend(self, kind: str, value: Any) -> StoredEvent:
+    async def aappend(self, kind: str, value: object) -> StoredEvent:
         """Like ``append``, sharing a commit with other appends in the same turn of the loop."""
         self._head.deduplicator.assume_duplicates()
-        return stored_event(*await self._adrive(self._append_steps(kind, self._masked(value))))
+        return _stored(await self._adrive(self._append_steps(self.interpret(kind, value))))
 
-    def offer(self, kind: str, value: Any) -> AppendOutcome:
+    def offer(self, kind: str, value: object) -> AppendOutcome:
         """Append a source's event unless the log already has it.
 
         Numbered events are matched by number. Others are matched by content and count: the n-th
         equal event offered is the n-th equal row. If the log has the event with other content,
-        the first one stays and this one is stored as a ``conflict`` note.
+        the first one stays and this one is stored as a ``conflict`` note. ``value`` may be
+        interpreted already: see ``interpret``.
         """
-        value = self._masked(value)
-        return self._drive(self._offer_steps(kind, value), lambda: self._retry(kind, value))
+        event = self.interpret(kind, value)
+        retry = None if self.batch is None else lambda: self._retry(event)
+        return self._drive(self._offer_steps(event), retry)
 
-    async def aoffer(self, kind: str, value: Any) -> AppendOutcome:
+    async def aoffer(self, kind: str, value: object) -> AppendOutcome:
         """Like ``offer``, sharing a commit with other appends in the same turn of the loop."""
-        return await self._adrive(self._offer_steps(kind, self._masked(value)))
+        return await self._adrive(self._offer_steps(self.interpret(kind, value)))
 
     def note(self, type_: str, value: dict[str, Any]) -> None:
         """Append a note."""
@@ -89,10 +93,10 @@ class Recorder(AppendSteps):
 
     def abandon(self, reason: str) -> bool:
         """Interrupt the recording of another, dead process; False if it has already ended."""
-        note = EventInput(NOTE, INTERRUPTED, None, {"reason": reason})
+        note = event_builder.note(INTERRUPTED, {"reason": reason})
         return self._only_if(lambda: self.state.recording == OPEN, lambda: note)
 
-    def _only_if(self, condition: Callable[[], bool], entry: Callable[[], EventInput]) -> bool:
+    def _only_if(self, condition: Callable[[], bool], entry: Callable[[], SourceEvent]) -> bool:
         """Append an entry if a condition holds at the head before it; True if it did."""
         steps = self._decide_steps(lambda: [entry()] if condition() else [], opens=False)
         return bool(self._drive(steps))
@@ -150,8 +154,13 @@ class Recorder(AppendSteps):
                     raise cancelled from error
                 raise
 
-    def _retry(self, kind: str, value: Any) -> None:
-        """Offer a value again whose row was not stored after all."""
-        if self._head.number(kind, value) is None:
-            self._head.count(kind, value, undo=True)
-        self._drive(self._offer_steps(kind, value))
+    def _retry(self, event: SourceEvent) -> None:
+        """Offer an event again whose row was not stored after all."""
+        if event.index is None:
+            self._head.count(event, undo=True)
+        self._drive(self._offer_steps(event))
+
+
+def _stored(new_event: NewEvent) -> StoredEvent:
+    row, event, interpretation, text = new_event
+    return stored_event(row, event.value, interpretation, text)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runreel.codec.masks import remask
-from runreel.codec.source_protocol import accepts_text_fast_path
 from runreel.integrity import digest_chain
 from runreel.model.errors import RunPruned, SourceMismatch
 from runreel.model.events import NOTE, REDACTED, RUN, STREAM_EVENT
@@ -15,17 +14,19 @@ from runreel.projection.run_mapper import compress_result
 from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.recording import event_builder
 from runreel.recording.deduplication import Deduplicator, fingerprint
-from runreel.recording.event_builder import EventInput, NewEvent
 from runreel.sources import reader_of
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterable
 
+    from runreel.codec.source_protocol import SourceEvent
     from runreel.model.events import EventRow
+    from runreel.projection.projector import ProjectedRow
     from runreel.projection.run_mapper import RunProjection
     from runreel.projection.run_state import RunState
     from runreel.recording.deduplication import ReadRows
+    from runreel.recording.event_builder import NewEvent
 
 
 class StreamHead:
@@ -73,9 +74,8 @@ class StreamHead:
         for row in rows:
             if is_tombstone(row):
                 raise RunPruned(pruned_message(row))
-            value = self._projector.apply(row).value
             self._digest = row.digest
-            self.deduplicator.add(self.numbered(row, value), value)
+            self.deduplicator.add(*with_number(row, self._projector.apply(row)))
             self.deduplicator.invalidate()
             # After a redaction the cached values are stale: the run must be read again.
             same &= row.kind != NOTE or row.type != REDACTED
@@ -97,69 +97,52 @@ class StreamHead:
                 f"not from {self.source}"
             )
 
-    def entry(self, kind: str, value: Any) -> EventInput:
+    def interpret(self, kind: str, value: object) -> SourceEvent:
         """Return a value of the source as an event to append."""
-        return EventInput(kind, self.reader.type_of(kind, value), self.number(kind, value), value)
+        return self.reader.interpret(kind, value)
 
-    def number(self, kind: str, value: Any) -> int | None:
-        """Return the source's own number of a value, None if it has none."""
-        return self.reader.index_of(kind, value)
-
-    def numbered(self, row: EventRow, value: Any) -> EventRow:
-        """Add the source's number to a row that older code stored without it."""
-        if row.source_index is not None or row.kind != STREAM_EVENT:
-            return row
-        number = self.number(row.kind, value)
-        return row if number is None else row._replace(source_index=number)
-
-    def count(self, kind: str, value: Any, *, undo: bool = False) -> None:
-        """Count an offer of a value that has no number, or ``undo`` that."""
-        content = fingerprint(kind, value)
+    def count(self, event: SourceEvent, *, undo: bool = False) -> None:
+        """Count an offer of an event that has no number, or ``undo`` that."""
+        content = fingerprint(event.kind, event.value)
         if undo:
             self._offered[content] -= bool(self._offered[content])
         else:
             self._offered[content] += 1
 
-    def text_delta(self, kind: str, value: Any) -> NewEvent | None:
+    def text_row(self, event: SourceEvent) -> NewEvent | None:
         """Build the next row of an event that changes only the text; None for any other event.
 
         This is the fast path for most events. Call ``commit_text_row`` once the row is stored.
         """
-        if kind != STREAM_EVENT or not self._projector.accepts_text_fast_path:
+        if event.type != PARTIAL or event.kind != STREAM_EVENT:
             return None
-        text_only = self.reader.parse_text_only(value)
-        if text_only is not None:
-            return event_builder.build_text_event(
-                self._projector, self._digest, value, *text_only, *self._timestamps()
-            )
-        entry = self.entry(kind, value)
-        if entry.type != PARTIAL:
+        if not self._projector.accepts_text_fast_path:
             return None
         # With a note before it, the first row is not the event's: not the fast path.
-        new_event = self.build([entry])[0]
-        return new_event if accepts_text_fast_path(new_event.interpretation) else None
+        new_event = self.build([event])[0]
+        return new_event if new_event.changes_only_text() else None
 
-    def commit_text_row(self, text_event: NewEvent) -> None:
+    def commit_text_row(self, new_event: NewEvent) -> None:
         """Move the head over a stored text row."""
-        self._projector.apply_text(text_event.text, text_event.interpretation)
-        self._digest = text_event.row.digest
-        self.deduplicator.add(text_event.row, text_event.value)
+        self._projector.apply_text(new_event.text, new_event.interpretation)
+        self._digest = new_event.row.digest
+        self.deduplicator.add(new_event.row, new_event.event.value)
 
-    def build(self, entries: Iterable[EventInput]) -> list[NewEvent]:
+    def build(self, events: Iterable[SourceEvent]) -> list[NewEvent]:
         """Build the next rows."""
         if self._projector.transcript.masked_spans:
-            entries = map(self.remasked, entries)
+            events = map(self.remasked, events)
         return event_builder.build_events(
-            self._projector, self._digest, entries, *self._timestamps()
+            self._projector, self._digest, events, *self._timestamps()
         )
 
-    def remasked(self, entry: EventInput) -> EventInput:
-        """Mask the characters of an entry that repeat erased text of the run."""
+    def remasked(self, event: SourceEvent) -> SourceEvent:
+        """Mask the characters of an event that repeat erased text of the run."""
         transcript = self._projector.transcript
-        if not transcript.masked_spans or entry.kind not in (STREAM_EVENT, RUN):
-            return entry
-        value = remask(entry.value, self.reader, transcript.text, transcript.masked_spans)
-        return entry if value is entry.value else entry._replace(value=value)
+        if not transcript.masked_spans or event.kind not in (STREAM_EVENT, RUN):
+            return event
+        value = remask(event, self.reader, transcript.text, transcript.masked_spans)
+        return event if value is event.value else self.interpret(event.kind, value)
 
     def apply(self, new_events: list[NewEvent]) -> tuple[bool, Callable[[], None]]:
         """Apply rows that are about to be stored.
@@ -178,5 +161,12 @@ class StreamHead:
     def mark_stored(self, new_events: list[NewEvent]) -> None:
         """Move the digest and the deduplicator over applied rows, now that they are stored."""
         self._digest = new_events[-1].row.digest
-        for row, value, _, _ in new_events:
-            self.deduplicator.add(row, value)
+        for row, event, _, _ in new_events:
+            self.deduplicator.add(row, event.value)
+
+
+def with_number(row: EventRow, projected: ProjectedRow) -> tuple[EventRow, object]:
+    """Return a row and its value; older code stored some rows without the source's number."""
+    if row.source_index is None and projected.number is not None:
+        row = row._replace(source_index=projected.number)
+    return row, projected.value

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.errors import UsageError
-from runreel.model.events import CLOSED, INTERRUPTED, NOTE, OPEN, PRUNED, EventRow
+from runreel.model.events import CLOSED, INTERRUPTED, OPEN, PRUNED, EventRow
 from runreel.model.identifiers import check_reason_and_actor
 from runreel.model.runs import PrunedRun
 from runreel.model.timestamps import from_micros
@@ -18,7 +18,6 @@ from runreel.projection import tombstone as tombstones
 from runreel.projection.projector import RunProjector
 from runreel.rebuild.comparison import DamagedRun, for_each_row
 from runreel.recording import event_builder
-from runreel.recording.event_builder import EventInput
 from runreel.store.events import event_log
 from runreel.store.projections import run_queries, run_table
 from runreel.store.schema import migrations
@@ -216,7 +215,7 @@ class _Pruner:
             actor=request.actor,
             keep_usage=request.keep_usage,
         )
-        entry = EventInput(NOTE, PRUNED, None, tombstone)
+        entry = event_builder.note(PRUNED, tombstone)
         (event,) = event_builder.build_events(
             projector, last.digest, [entry], self._clock() // 1_000, 0
         )

@@ -21,7 +21,6 @@ from runreel.model.identifiers import check_reason_and_actor, not_found
 from runreel.model.maintenance import RedactionMatch
 from runreel.projection.projector import RunProjector, project_run
 from runreel.recording import event_builder
-from runreel.recording.event_builder import EventInput
 from runreel.store.connection import RollbackTransaction
 from runreel.store.events import event_log, stream_ids
 from runreel.store.projections import run_table
@@ -227,9 +226,9 @@ def _apply(connection: Connection, run_id: str, plan: _Plan, reason: str, actor:
         projector.apply_row(row)
         digest = row.digest
     masks, seqs = _merge_earlier_masks(connection, run_id, plan)
-    entries = [EventInput(NOTE, MASKED, None, {"payloads": masks})] if masks else []
+    entries = [event_builder.note(MASKED, {"payloads": masks})] if masks else []
     redaction = {"seqs": seqs, "reason": reason, "actor": actor}
-    entries.append(EventInput(NOTE, REDACTED, None, redaction))
+    entries.append(event_builder.note(REDACTED, redaction))
     events = event_builder.build_events(projector, digest, entries, time.time_ns() // 1_000, 0)
     if not event_log.append(connection, [event.row for event in events]):
         return False

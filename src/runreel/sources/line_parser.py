@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from runreel.codec.json_text import loads
-from runreel.codec.plain_json import as_object
+from runreel.codec.json_values import as_object
 from runreel.model.errors import BadInput
 from runreel.model.events import CONTEXT, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.status import RunStatus, StreamEvent

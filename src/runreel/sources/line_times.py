@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from runreel.codec.json_values import as_object
 from runreel.model.errors import BadInput
 from runreel.model.timestamps import is_unreadable
 from runreel.sources.line_parser import PLAIN, YANDEX
-from runreel.sources.yandex.proto_json import as_mapping, get, mapping
+from runreel.sources.yandex.proto_json import get, mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ def require_times(line: Line) -> None:
     Raises:
         BadInput: if a time is invalid.
     """
-    for name, time in _times(line.source, as_mapping(line.value)):
+    for name, time in _times(line.source, as_object(line.value)):
         if is_unreadable(time):
             raise BadInput(
                 f"invalid time in {name}: {time!r:.60}",
@@ -29,7 +30,7 @@ def require_times(line: Line) -> None:
             )
 
 
-def _times(source: str, value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _times(source: str, value: dict[str, object]) -> Iterator[tuple[str, object]]:
     if source == PLAIN:
         yield from ((name, value.get(name)) for name in ("at", "created_at", "requested_at"))
     elif source == YANDEX:

@@ -18,7 +18,7 @@ from runreel.capture.openai.streams import (
     RecordedStream,
 )
 from runreel.capture.sync_bridge import completed
-from runreel.codec import plain_json as pj
+from runreel.codec import json_values as pj
 from runreel.model.errors import UsageError
 from runreel.system import loops
 
@@ -139,8 +139,8 @@ def _recording_of(
 def _model_of(model: Any) -> dict[str, Any]:
     """The server's JSON of a client object, without what the client added."""
     value: dict[str, Any] = model.to_dict(mode="json", warnings=False)
-    for item in map(pj.as_object, value.get("output") or value.get("choices") or ()):
-        for holder in (item, item.get("message"), *(item.get("content") or ())):
+    for item in map(pj.as_object, pj.as_list(value.get("output") or value.get("choices"))):
+        for holder in (item, item.get("message"), *pj.as_list(item.get("content"))):
             _strip(holder)
     return value
 

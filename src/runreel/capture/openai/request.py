@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from runreel.codec import plain_json as pj
+from runreel.codec import json_values as pj
 
 # Options of the client that are not part of the request itself.
 _TRANSPORT = frozenset(

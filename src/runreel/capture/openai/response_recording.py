@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from runreel.capture.openai import run_resolver
 from runreel.capture.sync_bridge import completed
-from runreel.codec import plain_json as pj
+from runreel.codec import json_values as pj
 from runreel.codec.json_text import loads
 from runreel.model.errors import BadValue, RecordingError
 from runreel.model.events import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.recording.error_policy import GuardedRecorder
+from runreel.sources import reader_of
 from runreel.sources.openai import chat_reader, responses_reader
 from runreel.system import loops
 
@@ -31,7 +32,6 @@ DONE = chat_reader.DONE
 CUT = "the stream ended before its last event"
 
 _log = logging.getLogger("runreel")
-_ENDS = {RESPONSES: responses_reader.ends, CHAT: chat_reader.ends}
 
 
 class AsyncRecorder(Protocol):
@@ -71,6 +71,7 @@ class ResponseRecording:
         may_exist: bool = False,
     ) -> None:
         self.source = source
+        self._reader = reader_of(source)
         self.open = False
         self._database = database
         self._request = request
@@ -171,7 +172,7 @@ class ResponseRecording:
                 yield from self._values(STREAM_EVENT, value)
 
     def _values(self, kind: str, value: Any) -> Iterator[tuple[str, Any]]:
-        """Yield the value; before the first one, the request and its tool results."""
+        """Yield the value, interpreted; before the first one, the request and its tool results."""
         self.open = True
         if not self._started:
             self._started = True
@@ -179,8 +180,9 @@ class ResponseRecording:
                 yield CONTEXT, self._request.context
             if self._request.tool_results:
                 yield TOOL_RESULTS, {"tool_results": self._request.tool_results}
-        self._ended = self._ended or _ENDS[self.source](value)
-        yield kind, value
+        event = self._reader.interpret(kind, value)
+        self._ended = self._ended or event.is_last
+        yield kind, event
 
     def _identify(self, value: dict[str, Any]) -> None:
         response = pj.as_object(value.get("response") if "response" in value else value)

@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.codec import plain_json as pj
+from runreel.codec import json_values as pj
 from runreel.codec.json_text import loads
 from runreel.model.errors import BadInput
 from runreel.model.events import NOTE, RESUMED

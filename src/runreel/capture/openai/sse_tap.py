@@ -11,7 +11,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from runreel.codec import plain_json as pj
+from runreel.codec import json_values as pj
 from runreel.model.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from runreel.codec import plain_json as pj
-from runreel.codec.source_protocol import TextSlot
+from runreel.codec.json_values import as_object, object_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from runreel.codec.source_protocol import TextSlot
 
 # Keys of a message that hold text; each is a part of its own.
 KEYS = ("content", "refusal")
@@ -17,7 +18,7 @@ _PART_KEYS = ("text", "refusal")
 _LENGTH_OR_TEXT = (str, int)
 
 
-def choice_of(value: dict[str, Any]) -> dict[str, Any]:
+def choice_of(value: dict[str, object]) -> dict[str, object]:
     """The first choice of a chunk or completion, empty without one."""
     choices = value.get("choices")
     if type(choices) is list:
@@ -27,62 +28,54 @@ def choice_of(value: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def message_of(choice: dict[str, Any]) -> dict[str, Any]:
+def message_of(choice: dict[str, object]) -> dict[str, object]:
     """The delta of a choice, or else its message."""
-    return pj.as_object(choice.get("delta", choice.get("message")))
+    return as_object(choice.get("delta", choice.get("message")))
 
 
-def usage_of(value: dict[str, Any]) -> Any:
+def usage_of(value: dict[str, object], choice: dict[str, object]) -> object:
     """The usage object of a chunk or completion, at any of the places servers use; None without."""
     usage = value.get("usage")
-    for holder in (value.get("x_groq"), choice_of(value)) if usage is None else ():
-        usage = pj.as_object(holder).get("usage")
-        if usage is not None:
-            break
-    return usage
+    if usage is None and "x_groq" in value:
+        usage = object_in(value, "x_groq").get("usage")
+    return choice.get("usage") if usage is None else usage
 
 
-def slots(message: dict[str, Any]) -> list[TextSlot]:
+def slots(message: dict[str, object]) -> list[TextSlot]:
     """The text slots of a message, in order."""
-    found = []
+    found: list[TextSlot] = []
     for key in KEYS:
         content = message.get(key)
         if type(content) in _LENGTH_OR_TEXT:
-            found.append(TextSlot(message, key))
+            found.append((message, key))
         elif type(content) is list:
             found += _part_slots(content)
     return found
 
 
-def text_deltas(delta: dict[str, Any]) -> dict[str, str]:
+def text_deltas(delta: dict[str, object]) -> dict[str, str]:
     """The text deltas of a chunk's delta, by key."""
-    return {key: text for key in KEYS if (text := _text(delta.get(key)))}
+    return {key: text for key in KEYS if (text := "".join(_texts(delta.get(key))))}
 
 
-def parts(message: dict[str, Any]) -> tuple[str, ...]:
+def parts(message: dict[str, object]) -> tuple[str, ...]:
     """The texts of a complete message, one per part."""
-    found: list[str] = []
-    for key in KEYS:
-        content = message.get(key)
-        if isinstance(content, str):
-            found.append(content)
-        elif isinstance(content, list):
-            found += [slot.container[slot.key] for slot in _part_slots(content)]
-    return tuple(text for text in found if isinstance(text, str))
+    return tuple(text for key in KEYS for text in _texts(message.get(key)))
 
 
-def _text(content: Any) -> str:
+def _texts(content: object) -> Iterable[str]:
+    """The texts in a string, or in a list of content parts."""
     if type(content) is str:
-        return content
+        return (content,)
     if type(content) is not list:
-        return ""
-    texts = (slot.container[slot.key] for slot in _part_slots(content))
-    return "".join(text for text in texts if type(text) is str)
+        return ()
+    texts = (part[key] for part, key in _part_slots(content))
+    return (text for text in texts if type(text) is str)
 
 
-def _part_slots(content: list[Any]) -> Iterator[TextSlot]:
+def _part_slots(content: list[object]) -> Iterator[tuple[dict[str, object], str]]:
     for part in content:
         if type(part) is dict:
             key = next((key for key in _PART_KEYS if type(part.get(key)) in _LENGTH_OR_TEXT), None)
             if key is not None:
-                yield TextSlot(part, key)
+                yield part, key

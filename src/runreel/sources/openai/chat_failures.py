@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from runreel.sources.openai import values as oj
 
@@ -16,7 +16,7 @@ class Failure(NamedTuple):
     code: int | str | None
 
 
-def failure_of(value: dict[str, Any], reason: str | None) -> Failure | None:
+def failure_of(value: dict[str, object], reason: str | None) -> Failure | None:
     """The failure that a chunk or completion reports, None without one."""
     choices = value.get("choices")
     if not choices or value.get("error"):

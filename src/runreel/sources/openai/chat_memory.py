@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from runreel.codec import plain_json as pj
+import msgspec
+
 from runreel.codec import token_counts
+from runreel.codec.json_values import text_in
 from runreel.model.results import UsageDetails
 from runreel.model.timestamps import micros
-from runreel.sources.openai import chat_content, text_parts
-from runreel.sources.openai import tool_calls as chat_calls
+from runreel.sources.openai import chat_content
 from runreel.sources.openai import values as oj
+from runreel.sources.openai.text_parts import NO_PARTS, TextParts
 
 if TYPE_CHECKING:
     from runreel.codec.token_counts import Tally
     from runreel.sources.openai.chat_failures import Failure
-    from runreel.sources.openai.text_parts import Spans
     from runreel.sources.openai.tool_calls import Calls
 
 
-class Memory(NamedTuple):
+class Memory(msgspec.Struct, frozen=True):
     """What the chunks so far hold.
 
     ``ended`` is True once the final chunk has arrived; only chunks with usage may follow.
@@ -28,56 +29,67 @@ class Memory(NamedTuple):
     id: str | None = None
     created: int | None = None
     model: str | None = None
-    spans: Spans = ()
+    parts: TextParts = NO_PARTS
     calls: Calls = ()
     usage: Tally | None = None
     details: UsageDetails | None = None
     failure: Failure | None = None
     ended: bool = False
 
+    def after(  # noqa: PLR0913 - what changes
+        self,
+        value: dict[str, object],
+        usage: object,
+        *,
+        parts: TextParts,
+        calls: Calls,
+        failure: Failure | None,
+        ended: bool,
+    ) -> tuple[Memory, Tally | None]:
+        """Return the memory after a chunk or completion, and the token counts of its ``usage``."""
+        counts = None if usage is None else token_counts.read(usage, token_counts.CHAT)
+        details = None if usage is None else oj.details(usage, token_counts.CHAT)
+        after = Memory(
+            self.id or text_in(value, "id"),
+            self.created or micros(value.get("created")),
+            self.model or text_in(value, "model"),
+            parts,
+            calls,
+            self.usage if counts is None else counts,
+            details or self.details,
+            failure,
+            ended,
+        )
+        return after, counts
 
-def after_chunk(
-    memory: Memory, value: dict[str, Any], delta: dict[str, Any], text: str, deltas: dict[str, str]
-) -> Memory:
-    """The memory after a chunk with this ``delta``; ``text`` already ends with ``deltas``."""
-    spans, end = memory.spans, len(text) - sum(map(len, deltas.values()))
+
+def add_deltas(parts: TextParts, text: str, deltas: dict[str, str]) -> TextParts:
+    """Return the parts with the text deltas of a chunk added; ``text`` already ends with them."""
+    end = len(text) - sum(map(len, deltas.values()))
     for key, text_delta in deltas.items():
         end += len(text_delta)
-        part = (chat_content.KEYS.index(key), 0)
-        spans = text_parts.add_delta(spans, text[:end], part, text_delta)
-    usage = chat_content.usage_of(value)
-    counts = token_counts.read(usage, token_counts.CHAT)
-    return Memory(
-        id=memory.id or pj.as_text(value.get("id")) or None,
-        created=memory.created or micros(value.get("created")),
-        model=memory.model or pj.as_text(value.get("model")) or None,
-        spans=spans,
-        calls=chat_calls.with_delta(memory.calls, delta),
-        usage=memory.usage if counts is None else counts,
-        details=oj.details(usage, token_counts.CHAT) or memory.details,
-        failure=memory.failure,
-        ended=memory.ended,
-    )
+        parts = parts.add(text[:end], (chat_content.KEYS.index(key), 0), text_delta)
+    return parts
 
 
 def usage_increase(previous: Tally | None, current: Tally | None) -> Tally | None:
-    """The usage to add after a chunk; some servers send the total so far with each chunk."""
+    """Return the usage to add; some servers send the total so far with each chunk."""
     return None if current is None or current == previous else current.minus(previous)
 
 
 def details_increase(
     previous: UsageDetails | None, current: UsageDetails | None
 ) -> UsageDetails | None:
-    """The usage details to add after a chunk."""
+    """Return the usage details to add after a chunk."""
     if current is None or previous is None:
         return current
     if current == previous:
         return None
     return UsageDetails(
-        None
-        if current.cached_tokens is None
-        else current.cached_tokens - (previous.cached_tokens or 0),
-        None
-        if current.reasoning_tokens is None
-        else current.reasoning_tokens - (previous.reasoning_tokens or 0),
+        _increase(previous.cached_tokens, current.cached_tokens),
+        _increase(previous.reasoning_tokens, current.reasoning_tokens),
     )
+
+
+def _increase(previous: int | None, current: int | None) -> int | None:
+    return None if current is None else current - (previous or 0)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from runreel.codec import plain_json as pj
+from runreel.codec.json_values import as_object, object_in, objects_in, text_in
 from runreel.model.errors import BadInput
 from runreel.model.events import RUN, STREAM_EVENT
 
@@ -23,7 +21,7 @@ class Completion:
         self._ids: dict[str, int] = {}
         self._ended = False
 
-    def add(self, kind: str, value: Any) -> None:
+    def add(self, kind: str, value: object) -> None:
         """Add a chunk or a complete completion.
 
         Raises:
@@ -31,8 +29,8 @@ class Completion:
         """
         if kind not in (RUN, STREAM_EVENT):
             return
-        value = pj.as_object(value)
-        id_, choices = pj.as_text(value.get("id")), pj.as_list(value.get("choices"))
+        value = as_object(value)
+        id_, choices = text_in(value, "id"), objects_in(value, "choices")
         if not id_ or not choices:
             return
         if self._ids and id_ not in self._ids and self._is_another(kind, choices):
@@ -48,19 +46,15 @@ class Completion:
         """Note the end of the stream."""
         self._ended = True
 
-    def _is_another(self, kind: str, choices: list[Any]) -> bool:
+    def _is_another(self, kind: str, choices: list[dict[str, object]]) -> bool:
         if kind == RUN:
             return True
-        first = next((choice for choice in choices if _index(choice) == 0), None)
+        first = next((choice for choice in choices if choice.get("index", 0) == 0), None)
         if first is None or self._ended:
             return first is not None
-        delta = pj.as_object(pj.as_object(first).get("delta"))
-        return max(self._ids.values()) >= _STABLE_CHUNKS and bool(delta.get("role"))
+        role = object_in(first, "delta").get("role")
+        return max(self._ids.values()) >= _STABLE_CHUNKS and bool(role)
 
 
-def _finishes(choice: Any) -> bool:
-    return _index(choice) == 0 and bool(pj.as_object(choice).get("finish_reason"))
-
-
-def _index(choice: Any) -> Any:
-    return pj.as_object(choice).get("index", 0)
+def _finishes(choice: dict[str, object]) -> bool:
+    return choice.get("index", 0) == 0 and bool(choice.get("finish_reason"))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from runreel.codec import plain_json as pj
+from runreel.codec.json_values import as_list, as_text, object_in, text_in
 from runreel.model.results import FunctionCall, ToolCall, ToolCallList
-from runreel.sources.openai import text_parts as texts
 from runreel.sources.openai import values as oj
 
 if TYPE_CHECKING:
-    from runreel.sources.openai.text_parts import Spans
+    from runreel.sources.openai.text_parts import TextParts
 
 # Items by output index. Treated as immutable: never change one in place.
-Items = dict[int, dict[str, Any]]
+Items = dict[int, dict[str, object]]
 
 MESSAGE = "message"
 _SHOWN = frozenset(("response.output_item.added", "response.output_item.done"))
@@ -42,43 +41,41 @@ def shows_items(type_: str) -> bool:
     return type_ in _SHOWN or type_ in _ARGUMENTS
 
 
-def apply_event(items: Items, event: dict[str, Any]) -> Items:
+def apply_event(items: Items, event: dict[str, object]) -> Items:
     """Apply such an event to the items."""
-    type_, index = event.get("type"), event.get("output_index")
-    index = index if type(index) is int else len(items)
+    type_, given = event.get("type"), event.get("output_index")
+    index = given if type(given) is int else len(items)
     if type_ in _SHOWN:
-        item = pj.as_object(event.get("item"))
-        is_relevant = pj.as_text(item.get("type")) in _RELEVANT
+        item = object_in(event, "item")
+        is_relevant = text_in(item, "type") in _RELEVANT
         return {**items, index: item} if is_relevant else items
     details = _ARGUMENTS.get(str(type_))
-    text = details and pj.as_text(event.get(details[2]))
+    text = details and as_text(event.get(details[2]))
     if not details or text is None:
         return items
     kind, key, source_key = details
     item = items.get(index) or {"type": kind, "name": event.get("name")}
-    so_far = pj.as_text(item.get(key)) or "" if source_key == "delta" else ""
+    so_far = text_in(item, key) or "" if source_key == "delta" else ""
     return {**items, index: {**item, key: so_far + text}}
 
 
-def output(items: Items, spans: Spans, text: str) -> list[dict[str, Any]]:
+def output(items: Items, parts: TextParts, text: str) -> list[dict[str, object]]:
     """Rebuild the output of a response whose last event omits it, from the stream."""
-    streamed = texts.texts_by_part(spans, text)
+    streamed = parts.by_part(text)
     found = dict(items)
     for index in {output_index for output_index, _ in streamed}:
         item = found.setdefault(index, {"type": MESSAGE})
-        if item.get("type") == MESSAGE and not pj.as_list(item.get("content")):
-            parts = [streamed[part] for part in sorted(streamed) if part[0] == index]
-            content = [{"type": "output_text", "text": part} for part in parts]
+        if item.get("type") == MESSAGE and not as_list(item.get("content")):
+            texts = [streamed[part] for part in sorted(streamed) if part[0] == index]
+            content = [{"type": "output_text", "text": text} for text in texts]
             found[index] = {**item, "content": content}
     return [found[index] for index in sorted(found)]
 
 
-def calls(items: list[dict[str, Any]]) -> ToolCallList | None:
+def calls(items: list[dict[str, object]]) -> ToolCallList | None:
     """The calls and approval requests that wait for the program, in order; None without any."""
     answered = {
-        item.get("call_id")
-        for item in items
-        if (pj.as_text(item.get("type")) or "").endswith("_output")
+        item.get("call_id") for item in items if (text_in(item, "type") or "").endswith("_output")
     }
     found = [
         call
@@ -89,8 +86,8 @@ def calls(items: list[dict[str, Any]]) -> ToolCallList | None:
     return ToolCallList(tuple(found)) if found else None
 
 
-def _call(item: dict[str, Any]) -> ToolCall | None:
-    type_, id_ = pj.as_text(item.get("type")), item.get("call_id")
+def _call(item: dict[str, object]) -> ToolCall | None:
+    type_, id_ = text_in(item, "type"), item.get("call_id")
     if type_ == "function_call":
         return oj.call(id_, item.get("name"), item.get("arguments"))
     if type_ == "custom_tool_call":
@@ -104,14 +101,12 @@ def _call(item: dict[str, Any]) -> ToolCall | None:
     if details is None and "actions" in item:
         details = {"actions": item["actions"]}
     arguments = details if isinstance(details, dict) else {} if details is None else {key: details}
-    return ToolCall(
-        pj.as_text(id_) or pj.as_text(item.get("id")) or None, FunctionCall(name, arguments)
-    )
+    return ToolCall(text_in(item, "call_id") or text_in(item, "id"), FunctionCall(name, arguments))
 
 
-def _is_hosted(item: dict[str, Any]) -> bool:
+def _is_hosted(item: dict[str, object]) -> bool:
     """Whether the server executes the call itself."""
     if item.get("type") == "tool_search_call":
         return item.get("execution") != "client"
-    environment = pj.as_text(pj.as_object(item.get("environment")).get("type")) or ""
+    environment = text_in(object_in(item, "environment"), "type") or ""
     return environment.startswith("container")

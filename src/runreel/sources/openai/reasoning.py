@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from runreel.codec import plain_json as pj
+from runreel.codec.json_values import (
+    as_list,
+    as_object,
+    number_in,
+    object_in,
+    objects_in,
+    text_in,
+)
 from runreel.model.events import RUN, STREAM_EVENT
+from runreel.sources.openai import chat_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,28 +43,25 @@ class Thought(NamedTuple):
     whole: bool = False
 
 
-def of_message(message: dict[str, Any]) -> str:
+def of_message(message: dict[str, object]) -> str:
     """The reasoning in a message or delta of a chat completion; empty without any."""
     for key in _KEYS:
-        if (text := message.get(key)) and isinstance(text, str):
+        if text := text_in(message, key):
             return text
     return _details(message) or "".join(_thinking(message.get("content")))
 
 
-def chat(kind: str, value: Any) -> Iterable[Thought]:
+def chat(kind: str, value: object) -> Iterable[Thought]:
     """The reasoning in a chunk, as a delta, or in a completion, complete."""
-    for choice in map(pj.as_object, pj.as_list(pj.as_object(value).get("choices"))):
-        if choice.get("index") in (0, None):
-            message = pj.as_object(choice.get("delta", choice.get("message")))
-            if text := of_message(message):
-                return (Thought((0, 0, 0), text, whole=kind == RUN or "delta" not in choice),)
-            return ()
+    choice = chat_content.choice_of(as_object(value))
+    if text := of_message(chat_content.message_of(choice)):
+        return (Thought((0, 0, 0), text, whole=kind == RUN or "delta" not in choice),)
     return ()
 
 
-def responses(kind: str, value: Any) -> Iterable[Thought]:
+def responses(kind: str, value: object) -> Iterable[Thought]:
     """The reasoning in a response or one of its events."""
-    value = pj.as_object(value)
+    value = as_object(value)
     if kind == RUN:
         return _output(value)
     type_ = value.get("type")
@@ -67,52 +72,45 @@ def responses(kind: str, value: Any) -> Iterable[Thought]:
     if type_ in _DONE:
         return _part_of(value, *_DONE[type_], "text", whole=True)
     if type_ == "response.output_item.done":
-        return _item(_number(value.get("output_index")), value.get("item"))
-    return _output(pj.as_object(value.get("response")))
+        return _item(number_in(value, "output_index"), object_in(value, "item"))
+    return _output(object_in(value, "response"))
 
 
 def _part_of(
-    value: dict[str, Any], index: str, list_number: int, key: str, *, whole: bool
+    value: dict[str, object], index: str, list_number: int, key: str, *, whole: bool
 ) -> Iterable[Thought]:
-    text = value.get(key)
-    if not text or not isinstance(text, str):
+    text = text_in(value, key)
+    if text is None:
         return ()
-    part = (_number(value.get("output_index")), list_number, _number(value.get(index)))
+    part = (number_in(value, "output_index"), list_number, number_in(value, index))
     return (Thought(part, text, whole),)
 
 
-def _output(response: dict[str, Any]) -> Iterator[Thought]:
-    for number, item in enumerate(pj.as_list(response.get("output"))):
+def _output(response: dict[str, object]) -> Iterator[Thought]:
+    for number, item in enumerate(objects_in(response, "output")):
         yield from _item(number, item)
 
 
-def _item(number: int, item: Any) -> Iterator[Thought]:
-    item = pj.as_object(item)
+def _item(number: int, item: dict[str, object]) -> Iterator[Thought]:
     if item.get("type") != "reasoning":
         return
     for list_number, key in enumerate(_LISTS):
-        for number_in_list, part in enumerate(map(pj.as_object, pj.as_list(item.get(key)))):
-            if (text := part.get("text")) and isinstance(text, str):
+        for number_in_list, part in enumerate(objects_in(item, key)):
+            if text := text_in(part, "text"):
                 yield Thought((number, list_number, number_in_list), text, whole=True)
 
 
-def _details(message: dict[str, Any]) -> str:
+def _details(message: dict[str, object]) -> str:
     """The texts of ``reasoning_details``; encrypted details have no text."""
-    details = map(pj.as_object, pj.as_list(message.get("reasoning_details")))
+    details = objects_in(message, "reasoning_details")
     texts = (detail.get("text") or detail.get("summary") for detail in details)
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def _thinking(content: Any) -> Iterator[str]:
+def _thinking(content: object) -> Iterator[str]:
     """The texts of the ``thinking`` parts of a list of content parts."""
-    for part in map(pj.as_object, pj.as_list(content)):
-        thinking = part.get("thinking")
-        if isinstance(thinking, str):
-            yield thinking
-        for item in map(pj.as_object, pj.as_list(thinking)):
-            if isinstance(text := item.get("text"), str):
-                yield text
-
-
-def _number(value: Any) -> int:
-    return value if type(value) is int else 0
+    for part in map(as_object, as_list(content)):
+        if text := text_in(part, "thinking"):
+            yield text
+        for item in objects_in(part, "thinking"):
+            yield text_in(item, "text") or ""

@@ -7,11 +7,13 @@ arrives as deltas, each for one content part of one output item. Events are dist
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
-from runreel.codec import plain_json as pj
+import msgspec
+
 from runreel.codec import token_counts
-from runreel.codec.source_protocol import START, Interpretation, ReadContext, TextMode, TextSlot
+from runreel.codec.json_values import as_list, as_object, number_in, object_in, objects_in
+from runreel.codec.source_protocol import Interpretation, SourceEvent, TextMode
 from runreel.model.events import CONTEXT, RUN, STREAM_EVENT
 from runreel.model.messages import PartialMessage
 from runreel.model.results import RunResult, RunStreamEvent
@@ -19,13 +21,13 @@ from runreel.model.status import PARTIAL, RunStatus, StreamEvent
 from runreel.model.timestamps import micros
 from runreel.sources.openai import items as openai_items
 from runreel.sources.openai import response as responses
-from runreel.sources.openai import text_parts
 from runreel.sources.openai import values as oj
+from runreel.sources.openai.text_parts import NO_PARTS, TextParts
 
 if TYPE_CHECKING:
+    from runreel.codec.source_protocol import TextSlot
     from runreel.codec.token_counts import Tally
     from runreel.sources.openai.items import Items
-    from runreel.sources.openai.text_parts import Part, Spans
 
 ERROR = "error"
 CREATED = "response.created"
@@ -51,27 +53,27 @@ _PART_DONE = frozenset(("response.output_text.done", "response.refusal.done"))
 _NO_ITEMS: Items = {}
 
 
-class Memory(NamedTuple):
+class Memory(msgspec.Struct, frozen=True):
     """State between the events of a run.
 
-    ``response`` is the id of the current response, ``spans`` and ``items`` are its text parts and
+    ``response`` is the id of the current response, ``parts`` and ``items`` are its text parts and
     output items. ``counted`` holds the ids of responses whose usage is counted, ``misread`` of
     those whose usage is not understood.
     """
 
     response: str | None = None
     counted: frozenset[str] = frozenset()
-    spans: Spans = ()
+    parts: TextParts = NO_PARTS
     misread: frozenset[str] = frozenset()
     items: Items = _NO_ITEMS
 
-    def for_response(self, response: dict[str, Any]) -> Memory:
+    def for_response(self, response: dict[str, object]) -> Memory:
         """The memory with ``response`` as the current one."""
         if not self.is_new(response):
             return self
-        return self._replace(response=responses.id_of(response), spans=(), items=_NO_ITEMS)
+        return Memory(responses.id_of(response), self.counted, NO_PARTS, self.misread, _NO_ITEMS)
 
-    def count_usage(self, response: dict[str, Any]) -> tuple[Memory, Tally | None]:
+    def count_usage(self, response: dict[str, object]) -> tuple[Memory, Tally | None]:
         """Count the usage of ``response``: the new memory, and the usage to add (None: none)."""
         id_ = responses.id_of(response)
         counts = token_counts.read(response.get("usage"), token_counts.RESPONSES)
@@ -80,76 +82,160 @@ class Memory(NamedTuple):
         if id_ is None:
             return self, counts
         if counts.unread:
-            return self._replace(misread=self.misread | {id_}), counts
-        added = counts.minus(token_counts.NOT_UNDERSTOOD) if id_ in self.misread else counts
-        return self._replace(counted=self.counted | {id_}, misread=self.misread - {id_}), added
+            misread, counted, added = self.misread | {id_}, self.counted, counts
+        else:
+            misread, counted = self.misread - {id_}, self.counted | {id_}
+            known = token_counts.NOT_UNDERSTOOD if id_ in self.misread else None
+            added = counts.minus(known)
+        return Memory(self.response, counted, self.parts, misread, self.items), added
 
-    def is_new(self, response: dict[str, Any]) -> bool:
+    def is_new(self, response: dict[str, object]) -> bool:
         """Whether ``response`` is another one than the current response."""
         id_ = responses.id_of(response)
         return id_ is not None and id_ != self.response
 
 
+_NO_MEMORY = Memory()
+
+
+class _TextDelta(SourceEvent):
+    """An event that appends text."""
+
+    text_delta: str = ""
+    text_key: ClassVar[str] = "delta"
+
+    def read(self, text: str, memory: object, /) -> Interpretation:
+        value, known = as_object(self.value), _known(memory)
+        part = number_in(value, "output_index"), number_in(value, "content_index")
+        text = text if text.endswith(self.text_delta) else text + self.text_delta
+        parts = known.parts.add(text, part, self.text_delta)
+        message = PartialMessage(parts.texts(text), None, "")
+        event = RunStreamEvent(_PARTIAL, None, None, message)
+        after = Memory(known.response, known.counted, parts, known.misread, known.items)
+        return Interpretation(event, memory=after)
+
+
+class _Error(SourceEvent):
+    """An error that ends a stream."""
+
+    def read(self, _text: str, memory: object, /) -> Interpretation:
+        value = as_object(self.value)
+        message, code = oj.body_error(value) or oj.error(value)
+        event = RunStreamEvent(StreamEvent.ERROR, error=message)
+        return Interpretation(event, error_code=code, memory=_known(memory))
+
+
+class _StreamEvent(SourceEvent):
+    """Any other event of a stream."""
+
+    def read(self, text: str, memory: object, /) -> Interpretation:
+        value, known = as_object(self.value), _known(memory)
+        type_, response = _type(value), object_in(value, "response")
+        if type_ in _RUNNING:
+            return Interpretation(
+                metadata=responses.metadata(response, first=known.response is None),
+                time=responses.created(response),
+                starts_response=known.is_new(response),
+                memory=known.for_response(response),
+            )
+        if openai_items.shows_items(type_):
+            items = openai_items.apply_event(known.items, value)
+            after = Memory(known.response, known.counted, known.parts, known.misread, items)
+            return Interpretation(memory=after)
+        if end := _ENDS.get(type_):
+            if not as_list(response.get("output")):
+                output = openai_items.output(known.items, known.parts, text)
+                response = {**response, "output": output}
+            outcome = responses.outcome(response, end)
+            event = RunStreamEvent(
+                _STREAMED[outcome.status],
+                outcome.error,
+                outcome.tool_calls,
+                _message=outcome.message,
+            )
+            return _with_usage(response, known, outcome, event=event)
+        return Interpretation(memory=known)
+
+
+class _Response(SourceEvent):
+    """A complete response."""
+
+    def read(self, _text: str, memory: object, /) -> Interpretation:
+        response = as_object(self.value)
+        outcome = responses.outcome(response)
+        result = RunResult(
+            outcome.status, outcome.error, outcome.tool_calls, _message=outcome.message
+        )
+        return _with_usage(response, _known(memory), outcome, result=result)
+
+
+class _Request(SourceEvent):
+    """A request for a response."""
+
+    def read(self, _text: str, memory: object, /) -> Interpretation:
+        metadata = responses.request_metadata(as_object(self.value))
+        return Interpretation(metadata=metadata, memory=memory)
+
+
 class OpenAIResponsesReader:
-    """Interprets events and objects of ``/v1/responses``, of OpenAI and compatible servers."""
+    """Interprets events and objects of ``/v1/responses``, of OpenAI and compatible servers.
+
+    Events have no index: the source's numbers restart with each response of a run, and some servers
+    send none.
+    """
 
     name = "openai-responses"
 
-    def read(self, kind: str, value: Any, so_far: ReadContext = START) -> Interpretation:
-        """Interpret an event, response or request."""
-        value, memory = pj.as_object(value), so_far.memory or Memory()
+    def interpret(self, kind: str, value: object) -> SourceEvent:
+        """Interpret an event, a response or a request."""
         if kind == STREAM_EVENT:
-            return _event(value, so_far.text, memory)
+            return self._stream_event(value)
         if kind == RUN:
-            return _run_snapshot(value, memory)
-        if kind == CONTEXT:
-            return Interpretation(metadata=responses.request_metadata(value), memory=so_far.memory)
-        return Interpretation(memory=so_far.memory)
+            status = responses.status_of(as_object(value)).name
+            return _Response(kind, value, status, None, _mode(value), self.slots(value))
+        return (_Request if kind == CONTEXT else SourceEvent)(kind, value)
 
-    def type_of(self, kind: str, value: Any) -> str | None:
-        """The ``StreamEvent`` or ``RunStatus`` name; None for all other events."""
-        value = pj.as_object(value)
-        if kind == RUN:
-            return responses.outcome(value).status.name
-        if kind != STREAM_EVENT:
-            return None
-        if _text_delta(value):
-            return PARTIAL
-        if _is_error(value):
-            return StreamEvent.ERROR.name
-        end = _ENDS.get(_type(value))
-        return end and _STREAMED[responses.outcome(_response_of(value), end).status].name
+    def _stream_event(self, value: object) -> SourceEvent:
+        type_ = _type(value)
+        if type_ in _DELTAS and isinstance(value, dict):
+            text = value.get("delta")
+            if isinstance(text, str) and text:
+                # A complete response in the event would be taken for its text when read back.
+                envelope = None if "output" in value else self.envelope(PARTIAL, None, text)
+                slots: list[TextSlot] = [(value, "delta")]
+                return _TextDelta(
+                    *(STREAM_EVENT, value, PARTIAL, None, TextMode.DELTA, slots, envelope, False),
+                    text,
+                )
+        event: type[SourceEvent] = _StreamEvent
+        name: str | None = None
+        if _is_error(as_object(value)):
+            event, name = _Error, StreamEvent.ERROR.name
+        elif end := _ENDS.get(type_):
+            response = object_in(as_object(value), "response")
+            name = _STREAMED[responses.status_of(response, end)].name
+        slots, is_last = self.slots(value), name is not None
+        return event(STREAM_EVENT, value, name, None, _mode(value), slots, is_last=is_last)
 
-    def index_of(self, _kind: str, _value: Any) -> int | None:
-        """None: the numbers restart with each response of a run, and some servers send none."""
-        return None
-
-    def slots(self, value: Any) -> list[TextSlot]:
+    def slots(self, value: object) -> list[TextSlot]:
         """The delta, or the text of each text and refusal part in an event that repeats deltas."""
-        value = pj.as_object(value)
+        value = as_object(value)
         type_ = _type(value)
         if type_ in _DELTAS:
             return _slot(value, "delta")
         if type_ in _ENDS:
-            return _response_slots(_response_of(value))
+            return _response_slots(object_in(value, "response"))
         if type_ in _PART_DONE:
             return _part_slots(value)
         if type_ == "response.content_part.done":
-            return _part_slots(value.get("part"))
+            return _part_slots(object_in(value, "part"))
         if type_ == "response.output_item.done":
-            return _item_slots(value.get("item"))
+            return _item_slots(object_in(value, "item"))
         return [] if "type" in value else _response_slots(value)
 
-    def text_mode(self, value: Any) -> TextMode:
-        """Deltas append, events after them repeat, a complete response is cumulative."""
-        type_ = _type(pj.as_object(value))
-        if type_ == CREATED:
-            return TextMode.RESTART
-        if type_ in _DELTAS:
-            return TextMode.DELTA
-        return TextMode.REPEAT if type_ else TextMode.CUMULATIVE
-
-    def envelope(self, type_: str | None, _source_index: int | None, text: str) -> Any:
+    def envelope(
+        self, type_: str | None, _index: int | None, text: str
+    ) -> dict[str, object] | None:
         """A text delta of the first part."""
         if type_ != PARTIAL:
             return None
@@ -161,93 +247,55 @@ class OpenAIResponsesReader:
             "logprobs": [],
         }
 
-    def parse_text_only(self, _value: Any) -> None:
-        """None: this source is not cumulative."""
-        return
-
 
 reader = OpenAIResponsesReader()
 
 
-def ends(value: Any) -> bool:
-    """Whether a stream event is the last one of its response."""
-    value = pj.as_object(value)
-    return _is_error(value) or _type(value) in _ENDS
+def _known(memory: object) -> Memory:
+    return memory if isinstance(memory, Memory) else _NO_MEMORY
 
 
-def _event(value: dict[str, Any], text: str, memory: Memory) -> Interpretation:
-    if delta := _text_delta(value):
-        return _apply_delta(*delta, text, memory)
-    if _is_error(value):
-        return _failed(value, memory)
-    type_, response = _type(value), _response_of(value)
-    if type_ in _RUNNING:
-        return Interpretation(
-            metadata=responses.metadata(response, first=memory.response is None),
-            time=responses.created(response),
-            starts_response=memory.is_new(response),
-            memory=memory.for_response(response),
-        )
-    if openai_items.shows_items(type_):
-        return Interpretation(
-            memory=memory._replace(items=openai_items.apply_event(memory.items, value))
-        )
-    if end := _ENDS.get(type_):
-        if not pj.as_list(response.get("output")):
-            response = {**response, "output": openai_items.output(memory.items, memory.spans, text)}
-        outcome = responses.outcome(response, end)
-        event = RunStreamEvent(
-            _STREAMED[outcome.status], outcome.error, outcome.tool_calls, _message=outcome.message
-        )
-        return _with_usage(response, memory, event=event, error_code=outcome.error_code)
-    return Interpretation(memory=memory)
-
-
-def _failed(value: dict[str, Any], memory: Memory) -> Interpretation:
-    message, code = oj.body_error(value) or oj.error(value)
-    event = RunStreamEvent(StreamEvent.ERROR, error=message)
-    return Interpretation(event=event, error_code=code, memory=memory)
-
-
-def _apply_delta(part: Part, text_delta: str, text: str, memory: Memory) -> Interpretation:
-    text = text if text.endswith(text_delta) else text + text_delta
-    spans = text_parts.add_delta(memory.spans, text, part, text_delta)
-    message = PartialMessage(text_parts.parts(spans, text), None, "")
-    event = RunStreamEvent(_PARTIAL, None, None, message)
-    # Fast path: most events are deltas, and ``_replace`` is several times slower.
-    after = Memory(memory.response, memory.counted, spans, memory.misread, memory.items)
-    return Interpretation(event, memory=after)
-
-
-def _run_snapshot(response: dict[str, Any], memory: Memory) -> Interpretation:
-    outcome = responses.outcome(response)
-    result = RunResult(outcome.status, outcome.error, outcome.tool_calls, _message=outcome.message)
-    return _with_usage(response, memory, result=result, error_code=outcome.error_code)
-
-
-def _with_usage(response: dict[str, Any], memory: Memory, **fields: Any) -> Interpretation:
+def _with_usage(
+    response: dict[str, object],
+    memory: Memory,
+    outcome: responses.Outcome,
+    *,
+    event: RunStreamEvent | None = None,
+    result: RunResult | None = None,
+) -> Interpretation:
     """The interpretation of a response, with its usage unless that is counted already."""
-    usage = response.get("usage")
     after, added = memory.for_response(response).count_usage(response)
     counted = responses.id_of(response) in memory.counted
     return Interpretation(
+        event,
+        result,
+        after,
         usage=added,
-        details=None if counted else oj.details(usage, token_counts.RESPONSES),
+        details=None if counted else oj.details(response.get("usage"), token_counts.RESPONSES),
+        error_code=outcome.error_code,
         metadata=responses.metadata(response, first=memory.response is None),
         time=micros(response.get("completed_at")) or responses.created(response),
         starts_response=memory.is_new(response),
-        memory=after,
         unread=("usage",) if added is not None and added.unread > 0 else (),
-        **fields,
     )
 
 
-def _type(value: dict[str, Any]) -> str:
-    type_ = value.get("type")
+def _type(value: object) -> str:
+    type_ = value.get("type") if isinstance(value, dict) else None
     return type_ if isinstance(type_, str) else ""
 
 
-def _is_error(value: dict[str, Any]) -> bool:
+def _mode(value: object) -> TextMode:
+    """Deltas append, events after them repeat, a complete response is cumulative."""
+    type_ = _type(value)
+    if type_ == CREATED:
+        return TextMode.RESTART
+    if type_ in _DELTAS:
+        return TextMode.DELTA
+    return TextMode.REPEAT if type_ else TextMode.CUMULATIVE
+
+
+def _is_error(value: dict[str, object]) -> bool:
     type_ = _type(value)
     if type_ == ERROR:
         return True
@@ -259,39 +307,19 @@ def _is_error(value: dict[str, Any]) -> bool:
     return not type_ and oj.body_error(value) is not None
 
 
-def _response_of(value: dict[str, Any]) -> dict[str, Any]:
-    return pj.as_object(value.get("response"))
+def _slot(holder: dict[str, object], key: str) -> list[TextSlot]:
+    return [(holder, key)] if type(holder.get(key)) in (str, int) else []
 
 
-def _text_delta(value: dict[str, Any]) -> tuple[Part, str] | None:
-    """Part and text of a text delta, None for any other event."""
-    if _type(value) not in _DELTAS:
-        return None
-    text = value.get("delta")
-    if not isinstance(text, str) or not text:
-        return None
-    return (_number(value.get("output_index")), _number(value.get("content_index"))), text
-
-
-def _number(value: Any) -> int:
-    return value if type(value) is int else 0
-
-
-def _slot(holder: dict[str, Any], key: str) -> list[TextSlot]:
-    return [TextSlot(holder, key)] if type(holder.get(key)) in (str, int) else []
-
-
-def _part_slots(part: Any) -> list[TextSlot]:
-    part = pj.as_object(part)
+def _part_slots(part: dict[str, object]) -> list[TextSlot]:
     return next((slots for key in responses.TEXT_KEYS if (slots := _slot(part, key))), [])
 
 
-def _item_slots(item: Any) -> list[TextSlot]:
-    item = pj.as_object(item)
+def _item_slots(item: dict[str, object]) -> list[TextSlot]:
     if item.get("type") != "message":
         return []
-    return [slot for part in pj.as_list(item.get("content")) for slot in _part_slots(part)]
+    return [slot for part in objects_in(item, "content") for slot in _part_slots(part)]
 
 
-def _response_slots(response: dict[str, Any]) -> list[TextSlot]:
-    return [slot for item in pj.as_list(response.get("output")) for slot in _item_slots(item)]
+def _response_slots(response: dict[str, object]) -> list[TextSlot]:
+    return [slot for item in objects_in(response, "output") for slot in _item_slots(item)]

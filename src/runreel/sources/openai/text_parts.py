@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
+from runreel.codec.json_text import SURROGATE
 from runreel.codec.stream_codec import PLACEHOLDER
 
+# Numbers that order the parts of a message.
 Part = tuple[int, int]
 
 
-class Span(NamedTuple):
+class Span(msgspec.Struct, frozen=True):
     """The characters from ``start`` up to but not including ``end`` belong to ``part``."""
 
     part: Part
@@ -17,47 +19,51 @@ class Span(NamedTuple):
     end: int
 
 
-Spans = tuple[Span, ...]
+class TextParts(msgspec.Struct, frozen=True):
+    """The parts that have arrived so far; ``surrogates``: one of the deltas had a surrogate."""
+
+    spans: tuple[Span, ...] = ()
+    surrogates: bool = False
+
+    def add(self, text: str, part: Part, text_delta: str) -> TextParts:
+        """Return the parts with ``text_delta`` added to ``part``; ``text`` already ends with it."""
+        spans, end = self.spans, len(text)
+        start = end - len(text_delta)
+        if spans and spans[-1].end > start:
+            spans = tuple(span for span in spans if span.end <= start)
+        last_end = spans[-1].end if spans else 0
+        if last_end < start:
+            # Erased characters in between are assigned to the part that continues.
+            between = text[last_end:start]
+            start -= len(between) - len(between.rstrip(PLACEHOLDER))
+        surrogates = self.surrogates or _has_surrogate(text_delta)
+        if spans and spans[-1].part == part and last_end == start:
+            return TextParts((*spans[:-1], Span(part, spans[-1].start, end)), surrogates)
+        return TextParts((*spans, Span(part, start, end)), surrogates)
+
+    def texts(self, text: str) -> tuple[str, ...]:
+        """Return the texts of the parts, in order; ``text`` is the text of the run."""
+        if len(self.spans) == 1 and not self.surrogates:
+            # Most answers have one part.
+            return (text[self.spans[0].start : self.spans[0].end],)
+        texts = self.by_part(text)
+        return tuple(texts[part] for part in sorted(texts))
+
+    def by_part(self, text: str) -> dict[Part, str]:
+        """Return the text of each part."""
+        texts: dict[Part, str] = {}
+        for span in self.spans:
+            texts[span.part] = texts.get(span.part, "") + text[span.start : span.end]
+        # Two deltas may have split a surrogate pair.
+        return {part: _joined(text) for part, text in texts.items()} if self.surrogates else texts
 
 
-def add_delta(spans: Spans, text: str, part: Part, text_delta: str) -> Spans:
-    """Add ``text_delta`` of ``part`` to the spans; ``text`` already ends with it."""
-    end = len(text)
-    start = end - len(text_delta)
-    if spans and spans[-1].end > start:
-        spans = tuple(span for span in spans if span.end <= start)
-    # Erased characters in between are assigned to the part that continues.
-    between = text[spans[-1].end if spans else 0 : start]
-    start -= len(between) - len(between.rstrip(PLACEHOLDER))
-    if spans and spans[-1].part == part and spans[-1].end == start:
-        return (*spans[:-1], Span(part, spans[-1].start, end))
-    return (*spans, Span(part, start, end))
+NO_PARTS = TextParts()
 
 
-def parts(spans: Spans, text: str) -> tuple[str, ...]:
-    """The texts of the parts, ordered by part number."""
-    if len(spans) == 1:
-        # Fast path: most answers have one part.
-        ((_, start, end),) = spans
-        return (_join_surrogates(text[start:end]),)
-    texts = texts_by_part(spans, text)
-    return tuple(texts[part] for part in sorted(texts))
+def _has_surrogate(text: str) -> bool:
+    return not text.isascii() and SURROGATE.search(text) is not None
 
 
-def texts_by_part(spans: Spans, text: str) -> dict[Part, str]:
-    """The text of each part, by part number."""
-    texts: dict[Part, str] = {}
-    for part, start, end in spans:
-        texts[part] = texts.get(part, "") + text[start:end]
-    return {part: _join_surrogates(text) for part, text in texts.items()}
-
-
-def _join_surrogates(text: str) -> str:
-    """``text`` with surrogate pairs joined that two deltas had split."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-    return text
+def _joined(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from runreel.codec import plain_json as pj
+from runreel.codec.json_values import object_in, objects_in, text_in
 from runreel.model.results import ToolCallList
 from runreel.sources.openai import values as oj
 
@@ -22,9 +22,9 @@ class Call(NamedTuple):
 Calls = tuple[Call, ...]
 
 
-def with_delta(calls: Calls, message: dict[str, Any]) -> Calls:
+def with_delta(calls: Calls, message: dict[str, object]) -> Calls:
     """The calls after the delta, or complete message, ``message``."""
-    items = [pj.as_object(item) for item in pj.as_list(message.get("tool_calls"))]
+    items = objects_in(message, "tool_calls")
     if isinstance(message.get("function_call"), dict):
         items.append({"index": 0, "function": message["function_call"]})
     for item in items:
@@ -46,28 +46,32 @@ def tool_call_list(calls: Calls) -> ToolCallList | None:
     )
 
 
-def _merge(calls: Calls, item: dict[str, Any]) -> Calls:
-    custom = isinstance(item.get("custom"), dict)
-    details = pj.as_object(item.get("custom" if custom else "function"))
-    id_, name = pj.as_text(item.get("id")) or "", pj.as_text(details.get("name")) or ""
-    text = pj.as_text(details.get("input" if custom else "arguments")) or ""
-    position = _index_of(calls, item.get("index"), id_)
-    if position is None or (name and id_ not in ("", calls[position].id)):
+def _merge(calls: Calls, item: dict[str, object]) -> Calls:
+    delta = _call(item)
+    position = _index_of(calls, item.get("index"), delta.id)
+    if position is None or (delta.name and delta.id not in ("", calls[position].id)):
         # Some servers send no index, or the same index for all calls.
         index = item.get("index")
-        number = index if type(index) is int else len(calls)
-        return (*calls, Call(number, id_, name, text, custom))
+        return (*calls, delta._replace(number=index if type(index) is int else len(calls)))
     known = calls[position]
     merged = known._replace(
-        id=known.id or id_,
-        name=known.name or name,
-        text=known.text + text,
-        custom=known.custom or custom,
+        id=known.id or delta.id,
+        name=known.name or delta.name,
+        text=known.text + delta.text,
+        custom=known.custom or delta.custom,
     )
     return (*calls[:position], merged, *calls[position + 1 :])
 
 
-def _index_of(calls: Calls, index: Any, id_: str) -> int | None:
+def _call(item: dict[str, object]) -> Call:
+    """The part of a call in a delta; its number is not set."""
+    custom = isinstance(item.get("custom"), dict)
+    details = object_in(item, "custom" if custom else "function")
+    text = text_in(details, "input" if custom else "arguments")
+    return Call(0, text_in(item, "id") or "", text_in(details, "name") or "", text or "", custom)
+
+
+def _index_of(calls: Calls, index: object, id_: str) -> int | None:
     """Position of the call that a delta continues, None if it starts a new call."""
     if type(index) is not int:
         return len(calls) - 1 if calls and not id_ else None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from runreel.codec import plain_json as pj
 from runreel.codec.json_text import MAX_DEPTH, loads
+from runreel.codec.json_values import as_text, object_in
 from runreel.codec.token_counts import count
 from runreel.model.errors import BadValue
 from runreel.model.messages import Author, Citation, Message
@@ -25,40 +25,41 @@ _MESSAGE_KEYS = ("message", "detail")
 _DEPTH = MAX_DEPTH - 8
 
 
-def call(id_: Any, name: Any, arguments: Any) -> ToolCall:
+def call(id_: object, name: object, arguments: object) -> ToolCall:
     """A call of a function; ``arguments`` is the text that the model wrote."""
-    return ToolCall(pj.as_text(id_) or None, FunctionCall(pj.as_text(name) or "", _read(arguments)))
+    return ToolCall(as_text(id_) or None, FunctionCall(as_text(name) or "", _read(arguments)))
 
 
-def custom_call(id_: Any, name: Any, text: Any) -> ToolCall:
+def custom_call(id_: object, name: object, text: object) -> ToolCall:
     """A call of a tool that takes plain text: its only argument, ``input``."""
-    function = FunctionCall(pj.as_text(name) or "", {"input": pj.as_text(text) or ""})
-    return ToolCall(pj.as_text(id_) or None, function)
+    function = FunctionCall(as_text(name) or "", {"input": as_text(text) or ""})
+    return ToolCall(as_text(id_) or None, function)
 
 
-def details(value: Any, names: UsageKeys) -> UsageDetails | None:
+def details(value: object, names: UsageKeys) -> UsageDetails | None:
     """Cached and reasoning tokens of a usage object; ``names`` are the names of its counts."""
     if not isinstance(value, dict):
         return None
-    given, made = (pj.as_object(value.get(f"{keys[0]}_details")) for keys in names[:2])
+    given = object_in(value, f"{names.input[0]}_details")
+    made = object_in(value, f"{names.completion[0]}_details")
     cached, thought = count(given.get("cached_tokens")), count(made.get("reasoning_tokens"))
     cached = count(value.get("cached_tokens")) if cached is None else cached
     return None if cached is thought is None else UsageDetails(cached, thought)
 
 
-def error(value: Any) -> tuple[str | None, int | str | None]:
+def error(value: object) -> tuple[str | None, int | str | None]:
     """The message and the code (or else the type) of an error; a missing message is empty."""
     if isinstance(value, str):
         return value, None
     if not isinstance(value, dict):
         return None, None
-    code: Any = value.get("code")
-    if type(code) not in (int, str):
-        code = pj.as_text(value.get("type"))
-    return _error_message(value), code
+    code = value.get("code")
+    if type(code) is int or type(code) is str:
+        return _error_message(value), code
+    return _error_message(value), as_text(value.get("type"))
 
 
-def body_error(body: dict[str, Any]) -> tuple[str | None, int | str | None] | None:
+def body_error(body: dict[str, object]) -> tuple[str | None, int | str | None] | None:
     """Message and code of a body that is an error, in several servers' shapes; else None."""
     if content := body.get("error"):
         return error(content) if isinstance(content, (dict, str)) else error(body)
@@ -70,21 +71,21 @@ def body_error(body: dict[str, Any]) -> tuple[str | None, int | str | None] | No
     return None
 
 
-def _error_message(error: dict[str, Any]) -> str:
+def _error_message(error: dict[str, object]) -> str:
     found = (error.get(key) for key in _MESSAGE_KEYS)
     return next((text for text in found if isinstance(text, str)), "")
 
 
-def _is_kind(type_: Any) -> bool:
+def _is_kind(type_: object) -> bool:
     # "error" is the type of the event, not of the error in it.
     return isinstance(type_, str) and type_ != "error"
 
 
 def message(  # noqa: PLR0913 - the fields of a message
-    id_: Any,
+    id_: object,
     parts: tuple[str, ...],
     *,
-    role: Any,
+    role: object,
     status: MessageStatus,
     created_at: int | None,
     thread_id: str | None = None,
@@ -93,13 +94,13 @@ def message(  # noqa: PLR0913 - the fields of a message
 ) -> Message:
     """Build a finished message."""
     return Message(
-        id=pj.as_text(id_) or None,
+        id=as_text(id_) or None,
         parts=parts,
         thread_id=thread_id,
         created_by=None,
         created_at=None if created_at is None else from_micros(created_at).replace(tzinfo=None),
         labels=None,
-        author=Author(id="", role=pj.as_text(role) or "assistant"),
+        author=Author(id="", role=as_text(role) or "assistant"),
         citations=citations,
         status=status,
         finish_reason=finish_reason,
@@ -107,7 +108,7 @@ def message(  # noqa: PLR0913 - the fields of a message
     )
 
 
-def _read(text: Any) -> dict[str, Any]:
+def _read(text: object) -> dict[str, object]:
     if text in (None, ""):
         return {}
     if isinstance(text, dict):

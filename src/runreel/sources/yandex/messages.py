@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from runreel.codec.plain_json import as_labels
+from runreel.codec.json_values import as_labels, as_object
+from runreel.codec.plain_json import R, resource
 from runreel.model.messages import (
     Author,
     Citation,
@@ -16,21 +15,24 @@ from runreel.model.messages import (
 )
 from runreel.model.status import MessageStatus
 from runreel.model.timestamps import naive
-from runreel.sources.yandex.proto_json import as_mapping, get, mapping, repeated, string
+from runreel.sources.yandex.proto_json import get, mapping, repeated, string
 
 UNKNOWN_SOURCE = "this source is of a type unknown to runreel; its raw JSON is in the log"
 
-_RESOURCE_STRINGS = {
+# The names of fields here, and those of the service.
+_STRINGS = {
+    "id": "id",
     "folder_id": "folderId",
     "name": "name",
     "description": "description",
     "created_by": "createdBy",
     "updated_by": "updatedBy",
+    "mime_type": "mimeType",
 }
-_RESOURCE_TIMES = {"created_at": "createdAt", "updated_at": "updatedAt", "expires_at": "expiresAt"}
+_TIMES = {"created_at": "createdAt", "updated_at": "updatedAt", "expires_at": "expiresAt"}
 
 
-def completed_message(value: dict[str, Any]) -> Message:
+def completed_message(value: dict[str, object]) -> Message:
     """Convert the JSON of a ``threads.Message`` to a ``Message``."""
     author = mapping(value, "author")
     return Message(
@@ -42,43 +44,40 @@ def completed_message(value: dict[str, Any]) -> Message:
         labels=labels(value),
         author=Author(id=string(author, "id") or "", role=string(author, "role") or ""),
         citations=tuple(
-            Citation(tuple(_source(as_mapping(source)) for source in repeated(citation, "sources")))
-            for citation in map(as_mapping, repeated(value, "citations"))
+            Citation(tuple(map(_source, repeated(citation, "sources"))))
+            for citation in repeated(value, "citations")
         ),
         status=MessageStatus.coerce(value.get("status", 0)),
     )
 
 
-def _source(value: dict[str, Any]) -> FileChunk | UnknownSource:
+def _source(value: dict[str, object]) -> FileChunk | UnknownSource:
     if value.get("chunk") is None:
         return UnknownSource(UNKNOWN_SOURCE)
-    chunk = as_mapping(value["chunk"])
+    chunk = as_object(value["chunk"])
     file = mapping(chunk, "sourceFile")
     return FileChunk(
         parts=tuple(part for part in parts(chunk.get("content")) if part),
-        search_index=SearchIndex(**_resource(mapping(chunk, "searchIndex"))),
+        search_index=_resource(SearchIndex, mapping(chunk, "searchIndex")),
         # The service sends an empty object for a deleted file.
-        file=File(**_resource(file), mime_type=string(file, "mimeType"))
-        if file.get("id")
-        else None,
+        file=_resource(File, file) if file.get("id") else None,
     )
 
 
-def _resource(value: dict[str, Any]) -> dict[str, Any]:
-    known: dict[str, Any] = {"id": string(value, "id"), "labels": labels(value)}
-    known |= {ours: string(value, theirs) for ours, theirs in _RESOURCE_STRINGS.items()}
-    known |= {ours: naive(get(value, theirs)) for ours, theirs in _RESOURCE_TIMES.items()}
-    return known
+def _resource(kind: type[R], value: dict[str, object]) -> R:
+    known: dict[str, object] = {ours: string(value, theirs) for ours, theirs in _STRINGS.items()}
+    known |= {ours: get(value, theirs) for ours, theirs in _TIMES.items()}
+    return resource(kind, {**known, "labels": labels(value)})
 
 
-def parts(content: Any) -> tuple[str, ...]:
+def parts(content: object) -> tuple[str, ...]:
     """The texts of a message's content."""
     return tuple(
-        string(as_mapping(as_mapping(part).get("text")), "content") or ""
-        for part in repeated(as_mapping(content), "content")
+        string(mapping(part, "text"), "content") or ""
+        for part in repeated(as_object(content), "content")
     )
 
 
-def labels(value: dict[str, Any]) -> dict[str, str] | None:
+def labels(value: dict[str, object]) -> dict[str, str] | None:
     """The labels of a run, a message or a resource; None without labels."""
     return as_labels(value.get("labels")) or None

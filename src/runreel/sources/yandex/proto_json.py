@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
+
+from runreel.codec.json_values import as_list, as_object
 
 _capital = re.compile(r"[A-Z]")
 # int() also accepts digits of other scripts, underscores and white space.
 _int64 = re.compile(r"-?[0-9]{1,19}").fullmatch
 
 
-def get(value: dict[str, Any], name: str) -> Any:
+def get(value: dict[str, object], name: str) -> object:
     """The field by its lowerCamelCase name or its original proto name; None if absent."""
     found = value.get(name)
     return value.get(original(name)) if found is None else found
 
 
-def has(value: dict[str, Any], name: str) -> bool:
+def has(value: dict[str, object], name: str) -> bool:
     """Whether the field is present under either name."""
     return name in value or original(name) in value
 
@@ -33,29 +34,23 @@ def spellings(*names: str) -> frozenset[str]:
     return frozenset((*names, *map(original, names)))
 
 
-def mapping(value: dict[str, Any], name: str) -> dict[str, Any]:
+def mapping(value: dict[str, object], name: str) -> dict[str, object]:
     """A message or map field; empty if it is not an object."""
-    return as_mapping(get(value, name))
+    return as_object(get(value, name))
 
 
-def as_mapping(value: Any) -> dict[str, Any]:
-    """``value`` if it is a JSON object, otherwise an empty object."""
-    return value if isinstance(value, dict) else {}
+def repeated(value: dict[str, object], name: str) -> list[dict[str, object]]:
+    """A repeated message field; empty if it is not a list."""
+    return [as_object(item) for item in as_list(get(value, name))]
 
 
-def repeated(value: dict[str, Any], name: str) -> list[Any]:
-    """A repeated field; empty if it is not a list."""
-    items = get(value, name)
-    return items if isinstance(items, list) else []
-
-
-def string(value: dict[str, Any], name: str) -> str | None:
+def string(value: dict[str, object], name: str) -> str | None:
     """A string field; None if it is not a string, or empty, which proto JSON may omit."""
     text = get(value, name)
     return text if isinstance(text, str) and text else None
 
 
-def integer(value: Any) -> int | None:
+def integer(value: object) -> int | None:
     """An int64, given as a number or a string of digits; None for anything else."""
     if isinstance(value, str):
         value = int(value) if _int64(value) else None

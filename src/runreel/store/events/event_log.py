@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from runreel.codec.json_text import loads
-from runreel.codec.plain_json import as_object
+from runreel.codec.json_values import as_object
 from runreel.integrity.digest_chain import commitment
 from runreel.model.events import MASKED, NOTE, EventRow
 
