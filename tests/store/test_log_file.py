@@ -130,7 +130,9 @@ def append_in_a_loop(reel: Reel, recording: Recording) -> None:
 def append_in_a_group(reel: Reel, recording: Recording) -> None:
     made = [Recorder(reel.db, f"of-group-{n}", source="plain", via="test") for n in range(3)]
     value = {"type": "PARTIAL_MESSAGE", "text": "a"}
-    units: list[AppendUnit] = [next(one._append_steps(STREAM_EVENT, value)) for one in made]
+    units: list[AppendUnit] = [
+        next(one._append_steps(one.interpret(STREAM_EVENT, value))) for one in made
+    ]
     outcomes = committer_of(reel.db).commit_all(units)
     assert all(isinstance(outcome, DatabaseUnavailable) for outcome in outcomes)
     raise outcomes[0]

@@ -138,14 +138,15 @@ def test_a_commit_that_fails_or_seems_to_loses_and_doubles_nothing(
 def bad_unit(reel: Reel) -> AppendUnit:
     """Rows that the database refuses."""
     recorder = Recorder(reel.db, "bad", source="plain", via="test")
-    unit = next(recorder._append_steps(STREAM_EVENT, partial(1)))
+    unit = next(recorder._append_steps(recorder.interpret(STREAM_EVENT, partial(1))))
     rows = [row._replace(kind="no such kind") for row in unit.rows]
     return AppendUnit(rows, None)
 
 
 def good_units(reel: Reel) -> list[AppendUnit]:
     return [
-        next(recorder._append_steps(STREAM_EVENT, partial(1))) for recorder in recorders(reel, 3)
+        next(recorder._append_steps(recorder.interpret(STREAM_EVENT, partial(1))))
+        for recorder in recorders(reel, 3)
     ]
 
 

@@ -71,7 +71,7 @@ def in_a_loop(reel: Reel) -> None:
 
 def as_a_group(reel: Reel) -> None:
     made = [Recorder(reel.db, f"of-group-{n}", source="plain", via="test") for n in range(5)]
-    units = [next(one._append_steps(STREAM_EVENT, VALUE)) for one in made]
+    units = [next(one._append_steps(one.interpret(STREAM_EVENT, VALUE))) for one in made]
     outcomes = committer_of(reel.db).commit_all(units)
     assert all(isinstance(outcome, LogError) for outcome in outcomes)
     raise outcomes[0]

@@ -108,11 +108,13 @@ class SourceEvent(msgspec.Struct):
     """One event of a source, interpreted as far as it can be without the events before it.
 
     ``type`` and ``index`` are the values of these columns of its row. ``slots`` are the positions
-    of its text parts, and ``mode`` says how these relate to the text of the run. ``envelope`` is
-    the default event of this type, index and text: a row whose event equals it stores the text
-    alone. In mode DELTA a row also stores the keys that differ, unless the text is under one of
-    them: ``text_key`` is that of the envelope's text. ``is_last``: the source sends nothing after
-    it but usage.
+    of its text parts, and ``mode`` says how these relate to the text of the run. ``is_last``: the
+    source sends nothing after it but usage.
+
+    Events that differ little from the default event of their type and index, the envelope, are
+    stored shorter. ``text_only`` is the text of a CUMULATIVE event that equals it. ``envelope`` is
+    that of a DELTA event, which stores the keys that differ, unless its text is under one of them;
+    ``text_key`` is the key of the envelope's text.
     """
 
     text_key: ClassVar[str] = ""
@@ -123,8 +125,9 @@ class SourceEvent(msgspec.Struct):
     index: int | None = None
     mode: TextMode = TextMode.CUMULATIVE
     slots: list[TextSlot] = []
-    envelope: dict[str, object] | None = None
     is_last: bool = False
+    text_only: str | None = None
+    envelope: dict[str, object] | None = None
 
     def read(self, text: str, memory: object, /) -> Interpretation:
         """Return the meaning of the event.

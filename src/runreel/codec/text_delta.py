@@ -19,7 +19,7 @@ A row whose ``keep`` is null holds the unchanged value.
 from __future__ import annotations
 
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -37,7 +37,7 @@ APPENDED = "+"
 _fast_text = msgspec.json.Decoder(str).decode
 
 
-class EncodedPayload(NamedTuple):
+class EncodedPayload(msgspec.Struct, frozen=True):
     """An encoded value with the columns of its row, and the text of the run after it."""
 
     payload: str
@@ -57,6 +57,10 @@ def encode(event: SourceEvent, text: str) -> EncodedPayload:
     Raises:
         BadValue: if its value is not a JSON value.
     """
+    if event.text_only is not None:
+        encoded = _encode_text(event.text_only, text)
+        if encoded is not None:
+            return encoded
     value, slots, mode = event.value, event.slots, event.mode
     if not (slots or mode is TextMode.RESTART) or not isinstance(value, dict) or APPENDED in value:
         return EncodedPayload(dumps(value), None, None, text)
@@ -67,13 +71,10 @@ def encode(event: SourceEvent, text: str) -> EncodedPayload:
     new, keep, lengths = delta
     appended = new[keep:]
     if event.envelope is not None:
-        if mode is TextMode.DELTA:
-            rest = _difference(value, event.envelope)
-            if rest is not None and event.text_key not in rest:
-                payload = dumps({APPENDED: appended, **rest})
-                return EncodedPayload(payload, keep, len(appended), new)
-        elif new == parts[0] and value == event.envelope:
-            return EncodedPayload(_dump_text(appended), keep, len(appended), new)
+        rest = _difference(value, event.envelope)
+        if rest is not None and event.text_key not in rest:
+            payload = dumps({APPENDED: appended, **rest})
+            return EncodedPayload(payload, keep, len(appended), new)
     _fill(slots, lengths)
     try:
         payload = dumps({APPENDED: appended, **value})
@@ -82,8 +83,15 @@ def encode(event: SourceEvent, text: str) -> EncodedPayload:
     return EncodedPayload(payload, keep, len(appended), new)
 
 
-def _dump_text(text: str) -> str:
-    return dumps(text) if SURROGATE.search(text) else encode_basestring(text)
+def _encode_text(new: str, text: str) -> EncodedPayload | None:
+    """Encode a text-only event; None if JSON would join surrogates in its text."""
+    keep = len(text) if new.startswith(text) else _common_prefix(text, new)
+    added = new[keep:]
+    if added.isascii() or not SURROGATE.search(added):
+        return EncodedPayload(encode_basestring(added), keep, len(added), new)
+    if _combine_surrogates(new) != new:
+        return None
+    return EncodedPayload(dumps(added), keep, len(added), new)
 
 
 def decode(  # noqa: PLR0913 - columns of a row, and the text before it
@@ -177,6 +185,8 @@ def _delta_of(parts: list[object], text: str, mode: TextMode) -> tuple[str, int,
         texts = list(map(_combine_surrogates, texts))
         whole = _combine_surrogates(whole)
         new, keep = _joined(text, whole, mode)
+    if len(texts) == 1:
+        return new, keep, [len(whole)]
     lengths = list(map(len, texts))
     # A surrogate pair may be split between two parts.
     return (new, keep, lengths) if sum(lengths) == len(whole) else None
@@ -198,14 +208,12 @@ def _difference(value: dict[str, object], envelope: dict[str, object]) -> dict[s
     return {
         key: item
         for key, item in value.items()
-        if key not in envelope or not _same_json(item, envelope[key])
+        if key not in envelope or not (item is envelope[key] or _same_json(item, envelope[key]))
     }
 
 
 def _same_json(one: object, other: object) -> bool:
     """Return whether two JSON values are identical; unlike ``==``, 1, 1.0 and true differ."""
-    if one is other:
-        return True
     if type(one) is not type(other) or one != other:
         return False
     if isinstance(one, dict) and isinstance(other, dict):

@@ -20,6 +20,7 @@ from runreel.recording import event_builder
 from runreel.recording.append_unit import AppendUnit
 from runreel.recording.deduplication import AppendOutcome
 from runreel.recording.run_head import StreamHead, with_number
+from runreel.sources import reader_of
 from runreel.store import fork_guard
 from runreel.store.events import event_log
 
@@ -80,6 +81,7 @@ class AppendSteps:
         self.opened = False
         self.projection_pending = False
         self.source = source
+        self.reader = reader_of(source)
         self._via = via
         self._masker = (
             StreamSecretFilter(database.masking, self._too_slow) if database.masking else None
@@ -144,11 +146,6 @@ class AppendSteps:
         """The run's state at its head."""
         return self._head.state
 
-    @property
-    def reader(self) -> Any:
-        """The adapter of the run's source."""
-        return self._head.reader
-
     def projected(self) -> RunProjection:
         """Return the projection of the run at its head."""
         return self._head.projected()
@@ -162,7 +159,9 @@ class AppendSteps:
             if self._masker is None:
                 return value
             value = value.value
-        return self._head.interpret(kind, self._masked(value))
+        if self._masker is not None:
+            value = self._masker.apply(value)
+        return self.reader.interpret(kind, value)
 
     def _append_steps(self, event: SourceEvent) -> Steps[NewEvent]:
         text_event = self._text_row(event)

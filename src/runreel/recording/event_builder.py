@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from runreel.codec import text_delta
-from runreel.codec.json_text import dumps
 from runreel.codec.source_protocol import Interpretation, SourceEvent, text_only_interpretation
 from runreel.integrity import digest_chain
 from runreel.model.events import (
@@ -34,7 +35,7 @@ DigestedColumns = tuple[
 ]
 
 
-class NewEvent(NamedTuple):
+class NewEvent(msgspec.Struct):
     """A row ready to append, with its event, its interpretation and the run's text after it.
 
     ``interpretation`` is None for a text-only row.
@@ -45,65 +46,73 @@ class NewEvent(NamedTuple):
     interpretation: Interpretation | None
     text: str
 
-    def changes_only_text(self) -> bool:
-        """True for a partial message that changes nothing but the text."""
-        return self.interpretation is None or self.interpretation.changes_only_text()
+
+def build_event(  # noqa: PLR0913, PLR0917 - the row before it, and its times
+    projector: RunProjector,
+    seq: int,
+    text: str,
+    digest: bytes,
+    event: SourceEvent,
+    at: int,
+    elapsed: int,
+) -> NewEvent:
+    """Build the row of ``event``, to append after a row with this ``seq``, ``text`` and ``digest``.
+
+    ``at`` is in µs since 1970, ``elapsed`` in µs since the session began.
+
+    Raises:
+        BadValue: if its value is not a JSON value.
+    """
+    encoded = text_delta.encode(event, text)
+    payload, keep, name = encoded.payload, encoded.keep, event.type
+    interpretation: Interpretation | None = None
+    if keep is None or not payload.startswith('"'):
+        interpretation = event.read(encoded.text, projector.state.adapter_memory)
+        if name != PARTIAL and event.kind == STREAM_EVENT and interpretation.event is not None:
+            # The type of a stream event is the status after it.
+            name = interpretation.event.status.name
+    columns = (
+        *(projector.run_id, seq + 1, event.kind, name, event.index, at, elapsed),
+        *(keep, encoded.added),
+    )
+    return NewEvent(chain_row(digest, columns, payload), event, interpretation, encoded.text)
 
 
 def build_events(
     projector: RunProjector, digest: bytes, events: Iterable[SourceEvent], at: int, elapsed: int
 ) -> list[NewEvent]:
-    """Build the rows for ``events``, to append at the head of ``projector``.
+    """Build the rows for ``events``, to append at the head of ``projector``, whose digest is given.
 
-    ``digest`` is that of the head; ``at`` (µs since 1970) and ``elapsed`` (µs since the session
-    began) are the times of all rows. If a value has a part that its source adapter does not
-    understand, a note ``not_understood`` precedes it, once per run and part.
+    If a value has a part that its source adapter does not understand, a note ``not_understood``
+    precedes it, once per run and part.
 
     Raises:
         BadValue: if a value is not a JSON value.
     """
     new_events: list[NewEvent] = []
-    columns: DigestedColumns
-    noted_unread, memory = projector.state.noted, projector.state.adapter_memory
-    seq, text_before = projector.state.last_seq, projector.transcript.text
+    seq, text, noted = projector.state.last_seq, projector.transcript.text, projector.state.noted
     for event in events:
-        payload, keep, added, text = text_delta.encode(event, text_before)
-        is_text = text_delta.is_text_only(keep, payload)
-        interpretation = None if is_text else event.read(text, memory)
-        unread = () if interpretation is None else interpretation.unread
-        if interpretation is not None and not noted_unread.issuperset(unread):
-            seq += 1
-            value = {"seq": seq + 1, "what": sorted(set(unread) - noted_unread)}
-            noted_unread = noted_unread.union(unread)
-            notice = note(NOT_UNDERSTOOD, value)
-            columns = (projector.run_id, seq, NOTE, NOT_UNDERSTOOD, None, at, elapsed, None, None)
-            row = chain_row(digest, columns, dumps(value))
-            unchanged = Interpretation(memory=interpretation.memory)
-            new_events.append(NewEvent(row, notice, unchanged, text_before))
-            digest = row.digest
-        seq += 1
-        name = event.type if event.type == PARTIAL else _name(event, interpretation)
-        columns = (projector.run_id, seq, event.kind, name, event.index, at, elapsed, keep, added)
-        row = chain_row(digest, columns, payload)
-        digest, text_before = row.digest, text
-        new_events.append(NewEvent(row, event, interpretation, text))
+        new = build_event(projector, seq, text, digest, event, at, elapsed)
+        unread = () if new.interpretation is None else new.interpretation.unread
+        if not noted.issuperset(unread):
+            missing = set(unread) - noted
+            notice = note(NOT_UNDERSTOOD, {"seq": seq + 2, "what": sorted(missing)})
+            noted |= missing
+            new_events.append(build_event(projector, seq, text, digest, notice, at, elapsed))
+            seq, digest = seq + 1, new_events[-1].row.digest
+            new = build_event(projector, seq, text, digest, event, at, elapsed)
+        new_events.append(new)
+        seq, text, digest = new.row.seq, new.text, new.row.digest
     return new_events
-
-
-def _name(event: SourceEvent, interpretation: Interpretation | None) -> str | None:
-    """Return the type of a row; that of a stream event is the status after it."""
-    if event.kind != STREAM_EVENT or interpretation is None or interpretation.event is None:
-        return event.type
-    return interpretation.event.status.name
 
 
 def apply_events(projector: RunProjector, new_events: Iterable[NewEvent]) -> bool:
     """Apply new rows to the projector. True if the projection changed."""
     changed = False
-    for row, event, reading, text in new_events:
-        interpretation = reading or text_only_interpretation(text)
-        changed |= projector.apply_event(event, row.at, interpretation)
-        projector.transcript.set_text(row.keep, text)
+    for new in new_events:
+        interpretation = new.interpretation or text_only_interpretation(new.text)
+        changed |= projector.apply_event(new.event, new.row.at, interpretation)
+        projector.transcript.set_text(new.row.keep, new.text)
     return changed
 
 

@@ -85,12 +85,13 @@ class Committer:
             # A queue without a leader would never be committed.
             is_leader, self._has_leader = not self._has_leader, True
         if not is_leader:
-            outcome = self.commit_all([unit])[0]
-        else:
-            try:
-                outcome = self._commit_unit(unit)
-            finally:
-                self._wake_next()
+            return result_or_raise(self.commit_all([unit])[0])
+        try:
+            return bool(self._database.write(self._append_once, unit))
+        except LogError as error:
+            outcome = self._retry(unit, error, time.monotonic() + self._database.patience)
+        finally:
+            self._wake_next()
         return result_or_raise(outcome)
 
     def commit_all(self, units: Sequence[AppendUnit]) -> list[Outcome]:
@@ -186,16 +187,13 @@ class Committer:
         return outcomes
 
     def _commit_unit(
-        self,
-        unit: AppendUnit,
-        write: Callable[..., bool] | None = None,
-        deadline: float | None = None,
+        self, unit: AppendUnit, write: Callable[..., bool], deadline: float
     ) -> Outcome:
         """Store one unit; after an error, check the log: the unit may be stored nevertheless."""
         try:
-            return bool((write or self._database.write)(self._append_once, unit))
+            return bool(write(self._append_once, unit))
         except LogError as error:
-            return self._retry(unit, error, deadline or time.monotonic() + self._database.patience)
+            return self._retry(unit, error, deadline)
         except Exception as error:  # noqa: BLE001 - a bug must reach the caller it belongs to
             return error
 

@@ -162,5 +162,5 @@ class Recorder(AppendSteps):
 
 
 def _stored(new_event: NewEvent) -> StoredEvent:
-    row, event, interpretation, text = new_event
-    return stored_event(row, event.value, interpretation, text)
+    value, interpretation = new_event.event.value, new_event.interpretation
+    return stored_event(new_event.row, value, interpretation, new_event.text)

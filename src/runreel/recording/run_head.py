@@ -97,10 +97,6 @@ class StreamHead:
                 f"not from {self.source}"
             )
 
-    def interpret(self, kind: str, value: object) -> SourceEvent:
-        """Return a value of the source as an event to append."""
-        return self.reader.interpret(kind, value)
-
     def count(self, event: SourceEvent, *, undo: bool = False) -> None:
         """Count an offer of an event that has no number, or ``undo`` that."""
         content = fingerprint(event.kind, event.value)
@@ -114,13 +110,16 @@ class StreamHead:
 
         This is the fast path for most events. Call ``commit_text_row`` once the row is stored.
         """
+        projector = self._projector
         if event.type != PARTIAL or event.kind != STREAM_EVENT:
             return None
-        if not self._projector.accepts_text_fast_path:
+        if not projector.accepts_text_fast_path:
             return None
-        # With a note before it, the first row is not the event's: not the fast path.
-        new_event = self.build([event])[0]
-        return new_event if new_event.changes_only_text() else None
+        seq, text, times = projector.state.last_seq, projector.transcript.text, self._timestamps()
+        new = event_builder.build_event(projector, seq, text, self._digest, event, *times)
+        if new.interpretation is None or new.interpretation.changes_only_text():
+            return new
+        return None
 
     def commit_text_row(self, new_event: NewEvent) -> None:
         """Move the head over a stored text row."""
@@ -142,7 +141,7 @@ class StreamHead:
         if not transcript.masked_spans or event.kind not in (STREAM_EVENT, RUN):
             return event
         value = remask(event, self.reader, transcript.text, transcript.masked_spans)
-        return event if value is event.value else self.interpret(event.kind, value)
+        return event if value is event.value else self.reader.interpret(event.kind, value)
 
     def apply(self, new_events: list[NewEvent]) -> tuple[bool, Callable[[], None]]:
         """Apply rows that are about to be stored.
@@ -161,8 +160,8 @@ class StreamHead:
     def mark_stored(self, new_events: list[NewEvent]) -> None:
         """Move the digest and the deduplicator over applied rows, now that they are stored."""
         self._digest = new_events[-1].row.digest
-        for row, event, _, _ in new_events:
-            self.deduplicator.add(row, event.value)
+        for new in new_events:
+            self.deduplicator.add(new.row, new.event.value)
 
 
 def with_number(row: EventRow, projected: ProjectedRow) -> tuple[EventRow, object]:

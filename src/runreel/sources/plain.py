@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from runreel.codec import plain_json as pj
 from runreel.codec import token_counts
 from runreel.codec.json_values import as_labels, as_object, text_in
-from runreel.codec.source_protocol import Interpretation, RunMetadata, SourceEvent, TextMode
+from runreel.codec.source_protocol import Interpretation, RunMetadata, SourceEvent
 from runreel.model.events import CONTEXT, RUN, STREAM_EVENT
 from runreel.model.results import RunResult, RunStreamEvent
 from runreel.model.status import PARTIAL, RunStatus, StreamEvent
@@ -71,12 +71,13 @@ class PlainReader:
             index, text = content.get("source_index"), content.get("text")
             if type(index) is not int or not 0 <= index < 2**63:
                 index = None
-            envelope = self.envelope(type_, index, text) if isinstance(text, str) else None
+            if not isinstance(text, str) or value != self.envelope(type_, index, text):
+                text = None
             slots = self.slots(value)
-            return _StreamEvent(kind, value, type_, index, TextMode.CUMULATIVE, slots, envelope)
+            return _StreamEvent(kind, value, type_, index, slots=slots, text_only=text)
         if kind == RUN:
             type_ = RunStatus.coerce(as_object(value).get("type", 0)).name
-            return _Snapshot(kind, value, type_, None, TextMode.CUMULATIVE, self.slots(value))
+            return _Snapshot(kind, value, type_, slots=self.slots(value))
         return (_Context if kind == CONTEXT else SourceEvent)(kind, value)
 
     def slots(self, value: object) -> list[TextSlot]:

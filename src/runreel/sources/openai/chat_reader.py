@@ -189,7 +189,7 @@ class OpenAIChatReader:
             type_, envelope = self._type_and_envelope(message, reason, failure)
         is_last = kind == STREAM_EVENT and bool(reason or failure)
         event = _Completion if kind == RUN else _Chunk
-        head = (kind, value, type_, None, mode, slots, envelope, is_last)
+        head = (kind, value, type_, None, mode, slots, is_last, None, envelope)
         return event(*head, choice, failure, reason)
 
     def _type_and_envelope(

@@ -203,10 +203,8 @@ class OpenAIResponsesReader:
                 # A complete response in the event would be taken for its text when read back.
                 envelope = None if "output" in value else self.envelope(PARTIAL, None, text)
                 slots: list[TextSlot] = [(value, "delta")]
-                return _TextDelta(
-                    *(STREAM_EVENT, value, PARTIAL, None, TextMode.DELTA, slots, envelope, False),
-                    text,
-                )
+                head = (STREAM_EVENT, value, PARTIAL, None, TextMode.DELTA, slots)
+                return _TextDelta(*head, envelope=envelope, text_delta=text)
         event: type[SourceEvent] = _StreamEvent
         name: str | None = None
         if _is_error(as_object(value)):

@@ -150,7 +150,8 @@ def _text_event(value: Any) -> SourceEvent | None:
     if value != reader.envelope(PARTIAL, index, text):
         return None
     slots: list[TextSlot] = [(holder, "content")]
-    return _StreamEvent(STREAM_EVENT, value, PARTIAL, index, TextMode.CUMULATIVE, slots, value)
+    mode = TextMode.CUMULATIVE
+    return _StreamEvent(STREAM_EVENT, value, PARTIAL, index, mode, slots, text_only=text)
 
 
 def stream_event(value: dict[str, object]) -> RunStreamEvent:
