@@ -35,7 +35,8 @@ def write(reader: Any, told: Iterable[tuple[str, Any]]) -> list[EventRow]:
     rows = []
     for seq, (kind, value) in enumerate(told):
         event = reader.interpret(kind, value)
-        payload, keep, added, text = text_delta.encode(event, text)
+        encoded = text_delta.encode(event, text)
+        text = encoded.text
         rows.append(
             EventRow(
                 run_id="run-1",
@@ -45,9 +46,9 @@ def write(reader: Any, told: Iterable[tuple[str, Any]]) -> list[EventRow]:
                 source_index=event.index,
                 at=0,
                 elapsed=0,
-                keep=keep,
-                added=added,
-                payload=payload,
+                keep=encoded.keep,
+                added=encoded.added,
+                payload=encoded.payload,
                 salt=b"salt",
                 redacted=None,
                 digest=b"digest",

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from runreel.integrity import digest_chain
 from runreel.model.events import CLOSED, STREAM_EVENT, EventRow
 from runreel.model.status import PARTIAL
-from runreel.projection import run_reducer
 from runreel.projection.projector import RunProjector
 from runreel.projection.run_state import IMPORT
 from runreel.recording import event_builder
@@ -112,11 +111,8 @@ class NewRunWriter:
         self._projection_pending |= event_builder.apply_events(projector, new_events)
         self.rows += [new_event.row for new_event in new_events]
         self._digest, self.seq = new_events[-1].row.digest, new_events[-1].row.seq
-        self._pending_text = (
-            projector.transcript.text
-            if run_reducer.accepts_text_fast_path(projector.state)
-            else None
-        )
+        fast = projector.accepts_text_fast_path
+        self._pending_text = projector.transcript.text if fast else None
         return new_events[-1].interpretation
 
     def _text_delta(self, number: int, keep: int, delta: str) -> None:

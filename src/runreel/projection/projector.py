@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec import json_text, text_delta
 from runreel.codec.source_protocol import Interpretation, SourceEvent, text_only_interpretation
@@ -11,7 +11,7 @@ from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import BadValue, LogError
 from runreel.model.events import NOTE, OPENED, PRUNED, EventRow, StoredEvent
 from runreel.model.messages import partial
-from runreel.model.status import PARTIAL
+from runreel.model.status import PARTIAL, RunStatus
 from runreel.model.timestamps import from_micros
 from runreel.projection import run_reducer, run_state, tombstone
 from runreel.projection.run_mapper import RunProjection
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from runreel.codec.source_protocol import SourceAdapter
-    from runreel.model.messages import PartialMessage
-    from runreel.model.results import RunStreamEvent
 
     Row = tuple[Any, ...]
 
 
+# Looking up an enum member is slow in Python 3.11, and each event needs this one.
+_IN_PROGRESS = RunStatus.IN_PROGRESS
 _TYPE, _KEEP, _PAYLOAD, _REDACTED = map(
     EventRow._fields.index, ("type", "keep", "payload", "redacted")
 )
@@ -173,18 +173,28 @@ class RunProjector:
     @property
     def accepts_text_fast_path(self) -> bool:
         """True if a text-only event would not change the projection now."""
-        return run_reducer.accepts_text_fast_path(self.state) and not self.transcript.masked_spans
+        state = self.state
+        return (
+            state.status is _IN_PROGRESS
+            and state.error is None
+            and state.error_code is None
+            and state.tool_calls is None
+            and not state.is_final_by_get
+            and (state.first_text_at is not None or not state.has_live_clock)
+            and not self.transcript.masked_spans
+        )
 
     def apply_text(self, text: str, interpretation: Interpretation | None = None) -> None:
         """Apply a text-only event; ``text`` is the run's text after it."""
+        state = self.state
         self.transcript.text = text
-        if interpretation is None:
-            run_reducer.apply_text(self.state, partial(text))
+        state.last_seq += 1
+        state.events += 1
+        if interpretation is None or interpretation.event is None:
+            state.message, state.adapter_memory = partial(text), None
         else:
-            message = cast("RunStreamEvent", interpretation.event)._message  # noqa: SLF001 - it is partial
-            run_reducer.apply_text(
-                self.state, cast("PartialMessage", message), interpretation.memory
-            )
+            state.message = interpretation.event._message  # noqa: SLF001 - it is partial
+            state.adapter_memory = interpretation.memory
 
     def apply_event(self, event: SourceEvent, at: int, interpretation: Interpretation) -> bool:
         """Apply an interpreted event, received ``at``. True if the projection changed."""

@@ -32,7 +32,6 @@ from runreel.projection.run_state import IMPORT, LINES, PLAIN, RunState
 if TYPE_CHECKING:
     from runreel.codec.source_protocol import Interpretation
     from runreel.codec.token_counts import Tally
-    from runreel.model.messages import PartialMessage
     from runreel.model.results import RunResult, RunStreamEvent
 
 # Looking up an enum member is slow in Python 3.11, and each event needs this one.
@@ -77,25 +76,6 @@ def apply(state: RunState, kind: str, at: int, interpretation: Interpretation) -
         changed = True
     changed |= _set_start_time(state, _own_time(state, interpretation))
     return changed or kind == RUN
-
-
-def accepts_text_fast_path(state: RunState) -> bool:
-    """True if a text-only event would not change the projection in this state."""
-    return (
-        state.status is _IN_PROGRESS
-        and state.error is None
-        and state.error_code is None
-        and state.tool_calls is None
-        and not state.is_final_by_get
-        and (state.first_text_at is not None or not state.has_live_clock)
-    )
-
-
-def apply_text(state: RunState, message: PartialMessage, memory: Any = None) -> None:
-    """Apply a text-only event. Call it only if ``accepts_text_fast_path``."""
-    state.last_seq += 1
-    state.events += 1
-    state.message, state.adapter_memory = message, memory
 
 
 def apply_note(state: RunState, type_: str | None, at: int, value: Any) -> bool:

@@ -155,7 +155,7 @@ class AppendSteps:
 
         A value that is interpreted already, a ``SourceEvent``, is only masked.
         """
-        if isinstance(value, SourceEvent):
+        if type(value) is not dict and isinstance(value, SourceEvent):
             if self._masker is None:
                 return value
             value = value.value

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
-
-import msgspec
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from runreel.projection.run_mapper import RunProjection
 
 
-class AppendUnit(msgspec.Struct):
+class AppendUnit(NamedTuple):
     """Rows of one run to append atomically, and the projection after them if they change it."""
 
     rows: list[EventRow]
