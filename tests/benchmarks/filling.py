@@ -130,7 +130,7 @@ def _drafts(run_id: str, entries: Iterable[SourceEvent]) -> Iterator[EventRow]:
     for place, entry in enumerate(entries):
         time = place * 50 * _MILLISECOND
         (made,) = build_events(fold, b"", [entry], time, time)
-        fold.apply_row(made.row)
+        fold.apply(made.row)
         yield made.row
 
 

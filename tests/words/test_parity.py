@@ -256,7 +256,7 @@ def test_a_usage_takes_positional_arguments_in_the_order_of_the_sdk():
 @pytest.mark.parametrize("name", ["message", "text", "parts", "citations"])
 def test_a_failed_run_raises_where_the_sdk_does(name):
     proto = Run(state={"status": 3, "error": {"code": 13, "message": "no model"}})
-    ours = yandex_assistants.run_result(protos.to_json(proto))
+    ours = meaning(reader, "run", protos.to_json(proto)).result
     theirs = sdk_results.RunResult._from_proto(proto=proto, sdk=SDK)
     for result in (ours, theirs):
         assert result.error == "no model"

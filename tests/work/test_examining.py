@@ -114,7 +114,7 @@ def test_a_damaged_run_takes_none_of_its_neighbours_with_it(own: Reel) -> None:
     with own.db.reading() as connection:
         found = {run.run_id: run for run in compare_runs(connection, ODD)}
     with own.db.reading() as connection, pytest.raises(DamagedRun, match="row 1 of run run-05"):
-        for_each_row(connection, "run-05", RunProjector("run-05").apply_row)
+        for_each_row(connection, "run-05", RunProjector("run-05").apply)
     logs.tamper(own, change, (payload,))
     assert list(found) == ODD
     assert found["run-05"].damage is not None

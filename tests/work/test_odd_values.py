@@ -246,7 +246,7 @@ def test_events_that_were_stored_without_a_number_are_recognised_by_it(reel, tmp
     with monkeypatch.context() as patch:
         patch.setattr(
             *(reader, "interpret"),
-            lambda *told: msgspec.structs.replace(interpret(*told), index=None, envelope=None),
+            lambda *told: msgspec.structs.replace(interpret(*told), index=None, text_only=None),
         )
         take_in(reel, tmp_path, lines)
     report = take_in(reel, tmp_path, lines)

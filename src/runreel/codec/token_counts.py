@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.results import MAX_COUNT, UsageDetails
 from runreel.model.results import usage as usage_of
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from runreel.model.results import Usage
 
 # Markers of a missing and of an invalid count.
-_ABSENT: Final = object()
-_BAD: Final = object()
+_ABSENT: object = object()
+_BAD: object = object()
 # int() would also accept digits of other scripts, underscores and white space.
 _int64 = re.compile(r"[0-9]{1,19}").fullmatch
 
@@ -90,7 +90,7 @@ def tally(usage: Usage | None) -> Tally | None:
     return Tally(usage.input_text_tokens, usage.completion_tokens, usage.total_tokens)
 
 
-def read(value: Any, names: UsageKeys) -> Tally | None:
+def read(value: object, names: UsageKeys) -> Tally | None:
     """Parse a usage object to a tally, ``NOT_UNDERSTOOD``, or None if it reports no usage.
 
     A float without a fraction is accepted as an integer; a missing total is the sum of the others.
@@ -101,27 +101,35 @@ def read(value: Any, names: UsageKeys) -> Tally | None:
         return None
     if not isinstance(value, dict):
         return NOT_UNDERSTOOD
-    parts = [_part(value, keys, proto=names.proto) for keys in names[:3]]
-    if None in parts and {None, _ABSENT}.issuperset(parts):
+    counts = [_part(value, keys, proto=names.proto) for keys in names[:3]]
+    if None in counts and {None, _ABSENT}.issuperset(counts):
         return None
-    absent = parts.count(_ABSENT)
-    if names.proto and absent and (not value or absent < len(parts)):
-        parts = [0 if part is _ABSENT else part for part in parts]
-    input_tokens, completion, total = parts
-    if names.cached and type(input_tokens) is int and value.get("input_tokens") is not None:
-        input_tokens = _with_cached(value, input_tokens, names.cached)
-    understood = type(input_tokens) is int and type(completion) is int
-    if understood and total is _ABSENT:
-        total = input_tokens + completion
-    if not understood or type(total) is not int or max(input_tokens, total) > MAX_COUNT:
+    if names.proto and (not value or counts != [_ABSENT] * 3):
+        counts = list(map(_or_zero, counts))
+    given, completion, total = counts
+    return _tally(given, completion, total, _cached(value, names.cached))
+
+
+def _or_zero(counted: object) -> object:
+    return 0 if counted is _ABSENT else counted
+
+
+def _tally(given: object, completion: object, total: object, cached: int | None) -> Tally:
+    if type(given) is not int or type(completion) is not int or cached is None:
         return NOT_UNDERSTOOD
-    return Tally(input_tokens, completion, total)
+    given += cached
+    if total is _ABSENT:
+        total = given + completion
+    if type(total) is not int or max(given, total) > MAX_COUNT:
+        return NOT_UNDERSTOOD
+    return Tally(given, completion, total)
 
 
-def count(value: Any, *, proto: bool = False) -> int | None:
+def count(value: object, *, proto: bool = False) -> int | None:
     """Return ``value`` as a token count, or None if it is not one; ``proto`` allows a string."""
-    digits = proto and type(value) is str and _int64(value)
-    if digits or (type(value) is float and value.is_integer()):
+    if isinstance(value, str):
+        value = int(value) if proto and _int64(value) else None
+    elif isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if type(value) is int and 0 <= value <= MAX_COUNT else None
 
@@ -136,12 +144,12 @@ def merge_details(known: UsageDetails | None, more: UsageDetails) -> UsageDetail
     )
 
 
-def _part(value: dict[str, Any], keys: tuple[str, ...], *, proto: bool) -> Any:
+def _part(value: dict[str, object], keys: tuple[str, ...], *, proto: bool) -> object:
     """Return the count under any of ``keys``: an integer, None for null, ``_ABSENT`` or ``_BAD``.
 
     Keys with different counts make it ``_BAD``.
     """
-    found: Any = _ABSENT
+    found = _ABSENT
     for key in keys:
         if key not in value:
             continue
@@ -156,9 +164,12 @@ def _part(value: dict[str, Any], keys: tuple[str, ...], *, proto: bool) -> Any:
     return found
 
 
-def _with_cached(value: dict[str, Any], input_tokens: int, keys: tuple[str, ...]) -> Any:
-    cached = [count(value[key]) for key in keys if value.get(key) is not None]
-    return _BAD if None in cached else input_tokens + sum(number for number in cached if number)
+def _cached(value: dict[str, object], keys: tuple[str, ...]) -> int | None:
+    """Return the counts to add to ``input_tokens``, 0 without it; None if one is invalid."""
+    if value.get("input_tokens") is None:
+        return 0
+    counts = [count(value[key]) for key in keys if value.get(key) is not None]
+    return None if None in counts else sum(number for number in counts if number)
 
 
 def _add(one: int | None, other: int | None) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec import json_text, text_delta
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # Looking up an enum member is slow in Python 3.11, and each event needs this one.
 _IN_PROGRESS = RunStatus.IN_PROGRESS
+_CHUNK = 1_000
 _TYPE, _KEEP, _PAYLOAD, _REDACTED = map(
     EventRow._fields.index, ("type", "keep", "payload", "redacted")
 )
@@ -80,26 +82,19 @@ class RunProjector:
         Raises:
             DamagedRow: if the row is damaged.
         """
-        if (
+        text_only = (
             row.type == PARTIAL
             and row.redacted is None
             and text_delta.is_text_only(row.keep, row.payload)
             and self.accepts_text_fast_path
-        ):
-            return self._apply_text_row(row)
+        )
         try:
-            if row.kind == NOTE:
-                value: Any = None if row.payload is None else json_text.loads(row.payload)
-                if row.type == OPENED and row.seq == 0:
-                    self.use(value["source"])
-                elif row.type == PRUNED:
-                    # Earlier rows no longer count: the tombstone holds the state.
-                    self.state = tombstone.state_from_tombstone(value)
-                    self.use(self.state.source)
-            else:
-                value = self.transcript.decode(row)
+            value = self._value(row)
         except (BadValue, AttributeError, KeyError, TypeError) as error:
             raise DamagedRow(row, error) from error
+        if text_only:
+            self.apply_text(self.transcript.text)
+            return ProjectedRow(value, None, False, row.source_index)  # noqa: FBT003 - unchanged
         if row.kind == NOTE or value is None:
             event = SourceEvent(row.kind, value, row.type)
         else:
@@ -108,22 +103,18 @@ class RunProjector:
         changed = self.apply_event(event, row.at, interpretation)
         return ProjectedRow(value, interpretation, changed, event.index)
 
-    def _apply_text_row(self, row: EventRow) -> ProjectedRow:
-        """Apply a text-only row on the fast path."""
-        try:
-            value = self.transcript.decode(row)
-        except (BadValue, TypeError) as error:
-            raise DamagedRow(row, error) from error
-        self.apply_text(self.transcript.text)
-        return ProjectedRow(value, None, False, row.source_index)  # noqa: FBT003 - unchanged
-
-    def apply_row(self, row: EventRow) -> bool:
-        """Apply a row without returning its value. True if the projection changed.
-
-        Raises:
-            DamagedRow: if the row is damaged.
-        """
-        return self.apply_rows((row,)) >= 0
+    def _value(self, row: EventRow) -> Any:
+        """Decode the value of the next row; some notes set the source or the state."""
+        if row.kind != NOTE:
+            return self.transcript.decode(row)
+        value: Any = None if row.payload is None else json_text.loads(row.payload)
+        if row.type == OPENED and row.seq == 0:
+            self.use(value["source"])
+        elif row.type == PRUNED:
+            # Earlier rows no longer count: the tombstone holds the state.
+            self.state = tombstone.state_from_tombstone(value)
+            self.use(self.state.source)
+        return value
 
     def apply_rows(self, rows: Sequence[Row]) -> int:
         """Apply rows; return the seq of the last one that changed the projection, or -1.
@@ -238,7 +229,7 @@ def stored_event(
 
 def project_run(run_id: str, rows: Iterable[EventRow]) -> RunProjector:
     """Apply the rows of a run, from its first, and return the projector."""
-    projector = RunProjector(run_id)
-    for row in rows:
-        projector.apply_row(row)
+    projector, remaining = RunProjector(run_id), iter(rows)
+    while chunk := list(islice(remaining, _CHUNK)):
+        projector.apply_rows(chunk)
     return projector

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from runreel.codec.token_counts import Tally
     from runreel.model.results import RunResult, RunStreamEvent
 
-# Looking up an enum member is slow in Python 3.11, and each event needs this one.
-_IN_PROGRESS = RunStatus.IN_PROGRESS
 _FINAL = (RunStatus.COMPLETED, RunStatus.FAILED)
 _STREAMED = {
     StreamEvent.PARTIAL_MESSAGE: RunStatus.IN_PROGRESS,
@@ -62,15 +60,7 @@ def apply(state: RunState, kind: str, at: int, interpretation: Interpretation) -
         changed |= _apply_stream_event(state, interpretation.event, at, interpretation)
     if interpretation.result is not None:
         changed |= _apply_run_snapshot(state, interpretation.result, at, interpretation)
-    if interpretation.usage is not None:
-        _set_usage(state, interpretation.usage.plus(state.tally))
-        changed = True
-    if interpretation.total is not None:
-        _set_usage(state, interpretation.total)
-        changed = True
-    if interpretation.details is not None:
-        state.details = token_counts.merge_details(state.details, interpretation.details)
-        changed = True
+    changed |= _apply_usage(state, interpretation)
     if kind == TOOL_RESULTS and state.status is RunStatus.TOOL_CALLS:
         _set_status(state, RunStatus.IN_PROGRESS, at, None)
         changed = True
@@ -136,6 +126,17 @@ def _clock(state: RunState, kind: str, time: int | None) -> None:
         state.has_start_time = True
     else:
         state.has_live_clock, state.clocked = False, True
+
+
+def _apply_usage(state: RunState, interpretation: Interpretation) -> bool:
+    usage, total, details = interpretation.usage, interpretation.total, interpretation.details
+    if usage is not None:
+        _set_usage(state, usage.plus(state.tally))
+    if total is not None:
+        _set_usage(state, total)
+    if details is not None:
+        state.details = token_counts.merge_details(state.details, details)
+    return not (usage is None and total is None and details is None)
 
 
 def _set_usage(state: RunState, tally: Tally) -> None:

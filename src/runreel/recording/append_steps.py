@@ -253,12 +253,8 @@ class AppendSteps:
             if opens and not self.opened:
                 entries = [self._opened_note(), *entries]
             new_events = self._head.build(entries)
-            changed, undo = self._head.apply(new_events)
-            self.projection_pending |= changed
-            rows = [new_event.row for new_event in new_events]
-            self._first_row = self._first_row if self.opened else rows[0]
-            projection = self._head.projected() if changed and not self.batch else None
-            if (yield AppendUnit(rows, projection)):
+            unit, undo = self._unit(new_events)
+            if (yield unit):
                 self.opened |= opens
                 self._head.mark_stored(new_events)
                 return new_events
@@ -267,6 +263,15 @@ class AppendSteps:
         raise LogError(
             f"run {self.run_id}: {_MAX_APPEND_ATTEMPTS} append conflicts with other recorders"
         )
+
+    def _unit(self, new_events: list[NewEvent]) -> tuple[AppendUnit, Callable[[], None]]:
+        """Apply new rows; return the unit to commit, and what undoes this."""
+        changed, undo = self._head.apply(new_events)
+        self.projection_pending |= changed
+        rows = [new_event.row for new_event in new_events]
+        self._first_row = self._first_row if self.opened else rows[0]
+        projection = self._head.projected() if changed and not self.batch else None
+        return AppendUnit(rows, projection), undo
 
     def _masked(self, value: Any) -> Any:
         return value if self._masker is None else self._masker.apply(value)

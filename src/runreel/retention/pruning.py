@@ -162,7 +162,7 @@ class _Pruner:
 
         def apply(row: EventRow) -> None:
             nonlocal size, last
-            projector.apply_row(row)
+            projector.apply(row)
             last = row
             if row.payload is not None and row.redacted is None:
                 size += len(row.payload.encode())

@@ -223,7 +223,7 @@ def _apply(connection: Connection, run_id: str, plan: _Plan, reason: str, actor:
     projector = RunProjector(run_id)
     digest = b""
     for row in event_log.read(connection, run_id):
-        projector.apply_row(row)
+        projector.apply(row)
         digest = row.digest
     masks, seqs = _merge_earlier_masks(connection, run_id, plan)
     entries = [event_builder.note(MASKED, {"payloads": masks})] if masks else []

@@ -62,7 +62,7 @@ def parse(raw: bytes) -> Line | None:
     return detect_line(read_object(text))
 
 
-def read_object(text: bytes) -> dict[str, Any]:
+def read_object(text: bytes) -> dict[str, object]:
     """Parse ``text`` as a JSON object.
 
     Raises:
@@ -75,7 +75,7 @@ def read_object(text: bytes) -> dict[str, Any]:
     return value
 
 
-def detect_line(value: dict[str, Any]) -> Line:
+def detect_line(value: dict[str, object]) -> Line:
     """Detect source and kind of an object by its shape.
 
     Raises:
@@ -84,7 +84,7 @@ def detect_line(value: dict[str, Any]) -> Line:
     return try_detect_line(value) or _refuse(value)
 
 
-def try_detect_line(value: dict[str, Any]) -> Line | None:
+def try_detect_line(value: dict[str, object]) -> Line | None:
     """Like ``detect_line``, but None if no source has events of this shape."""
     return (
         _wrapped(value)
@@ -96,7 +96,7 @@ def try_detect_line(value: dict[str, Any]) -> Line | None:
     )
 
 
-def line_of_source(source: str, value: dict[str, Any]) -> Line:
+def line_of_source(source: str, value: dict[str, object]) -> Line:
     """Interpret an object as an event of a known source; never fails."""
     if source == YANDEX:
         line = _wrapped(value) or _bare(value)
@@ -107,7 +107,7 @@ def line_of_source(source: str, value: dict[str, Any]) -> Line:
     return line or Line(source, STREAM_EVENT, value, _run_id(value))
 
 
-def _wrapped(line: dict[str, Any]) -> Line | None:
+def _wrapped(line: dict[str, object]) -> Line | None:
     type_, data = line.get("type"), line.get("data")
     if not isinstance(data, dict) or not isinstance(type_, str):
         return None
@@ -124,7 +124,7 @@ def _wrapped(line: dict[str, Any]) -> Line | None:
     return Line(YANDEX, kind, data, run_id)
 
 
-def _bare(line: dict[str, Any]) -> Line | None:
+def _bare(line: dict[str, object]) -> Line | None:
     # Plain lines may use the protos' own field names with another meaning.
     plain = "type" in line or "kind" in line
     if not _BARE_EVENT.isdisjoint(line) or not (plain or _ORIGINAL_EVENT.isdisjoint(line)):
@@ -135,7 +135,7 @@ def _bare(line: dict[str, Any]) -> Line | None:
     return None
 
 
-def _responses(line: dict[str, Any]) -> Line | None:
+def _responses(line: dict[str, object]) -> Line | None:
     """A response or an event of one; it names a run only if ``run_id`` was added."""
     run_id, type_ = _run_id(line), line.get("type")
     if isinstance(type_, str) and type_.startswith("response."):
@@ -147,23 +147,27 @@ def _responses(line: dict[str, Any]) -> Line | None:
     return None
 
 
-def _chat(line: dict[str, Any]) -> Line | None:
+def _chat(line: dict[str, object]) -> Line | None:
     """A chunk or a completion; many servers omit ``object`` or use another name."""
-    object_, choices, run_id = line.get("object"), line.get("choices"), _run_id(line)
+    object_, run_id = line.get("object"), _run_id(line)
     if object_ == _COMPLETION:
         return Line(CHAT, RUN, line, run_id)
     if isinstance(object_, str) and object_.startswith(_COMPLETION + "."):
         return Line(CHAT, STREAM_EVENT, line, run_id)
-    if not isinstance(choices, list) or object_ not in (None, ""):
-        return None
-    found = [choice.keys() for choice in choices if isinstance(choice, dict)]
-    if len(found) < len(choices) or not all("delta" in keys or "message" in keys for keys in found):
-        return None
-    streamed = not found or any("delta" in keys for keys in found)
-    return Line(CHAT, STREAM_EVENT if streamed else RUN, line, run_id)
+    kind = _kind_of_choices(line.get("choices")) if object_ in (None, "") else None
+    return None if kind is None else Line(CHAT, kind, line, run_id)
 
 
-def _error(line: dict[str, Any]) -> Line | None:
+def _kind_of_choices(choices: object) -> str | None:
+    if not isinstance(choices, list):
+        return None
+    keys = [choice.keys() if isinstance(choice, dict) else {} for choice in choices]
+    if not all("delta" in names or "message" in names for names in keys):
+        return None
+    return STREAM_EVENT if not keys or any("delta" in names for names in keys) else RUN
+
+
+def _error(line: dict[str, object]) -> Line | None:
     """A body that holds only an error; several interfaces use this shape."""
     error = line.get("error")
     has_error = isinstance(error, (dict, str)) and bool(error)
@@ -173,7 +177,7 @@ def _error(line: dict[str, Any]) -> Line | None:
     return None
 
 
-def _plain(line: dict[str, Any]) -> Line | None:
+def _plain(line: dict[str, object]) -> Line | None:
     run_id = _run_id(line)
     if "tool_results" in line:
         return Line(PLAIN, TOOL_RESULTS, line, run_id)
@@ -187,7 +191,7 @@ def _plain(line: dict[str, Any]) -> Line | None:
     return Line(PLAIN, kind, line, run_id) if kind in (RUN, STREAM_EVENT) else None
 
 
-def _refuse(line: dict[str, Any]) -> Line:
+def _refuse(line: dict[str, object]) -> Line:
     keys = ", ".join(sorted(line)[:6])
     raise BadInput(
         f"unrecognised event (keys: {keys})",
@@ -195,14 +199,14 @@ def _refuse(line: dict[str, Any]) -> Line:
     )
 
 
-def _of_run(data: dict[str, Any]) -> tuple[str | None, str | None]:
+def _of_run(data: dict[str, object]) -> tuple[str | None, str | None]:
     return string(data, "assistantId"), string(data, "threadId")
 
 
-def _run_id(line: dict[str, Any]) -> str | None:
+def _run_id(line: dict[str, object]) -> str | None:
     return _text(line, "run_id") or _text(line, "runId")
 
 
-def _text(value: dict[str, Any], key: str) -> str | None:
+def _text(value: dict[str, object], key: str) -> str | None:
     text = value.get(key)
     return text if isinstance(text, str) and text else None

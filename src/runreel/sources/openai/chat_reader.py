@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from runreel.codec.token_counts import Tally
     from runreel.model.messages import Message
     from runreel.sources.openai.chat_failures import Failure
+    from runreel.sources.openai.text_parts import TextParts
 
 CHUNK = "chat.completion.chunk"
 # Sent after the last chunk. It is not JSON: the event stores it as a string.
@@ -67,11 +68,7 @@ class _Chunk(_ChatEvent):
         value, known = as_object(self.value), _known(memory)
         delta, reason = chat_content.message_of(self.choice), self.reason
         deltas = chat_content.text_deltas(delta)
-        parts = known.parts
-        if deltas:
-            added = "".join(deltas.values())
-            text = text if text.endswith(added) else text + added
-            parts = add_deltas(parts if "delta" in self.choice else NO_PARTS, text, deltas)
+        text, parts = self._add(known.parts, text, deltas)
         failure = known.failure or self.failure
         after, counts = known.after(
             value,
@@ -82,13 +79,8 @@ class _Chunk(_ChatEvent):
             ended=bool(reason or failure) or (known.ended and not deltas),
         )
         event: RunStreamEvent | None = None
-        if failure and (deltas or reason or known.failure is None):
-            event = _failed(failure, after, text)
-        elif reason:
-            event = _last(after, text, _end(reason), reason)
-        elif deltas:
-            partial = PartialMessage(parts.texts(text), None, "")
-            event = RunStreamEvent(_PARTIAL, None, None, partial)
+        if deltas or reason or failure is not known.failure:
+            event = _event(failure, reason, after, text)
         return Interpretation(
             event,
             None,
@@ -100,6 +92,14 @@ class _Chunk(_ChatEvent):
             starts_response=memory is None,
             unread=_unread(counts),
         )
+
+    def _add(self, parts: TextParts, text: str, deltas: dict[str, str]) -> tuple[str, TextParts]:
+        """Return the text, which ends with the deltas, and its parts."""
+        if not deltas:
+            return text, parts
+        added = "".join(deltas.values())
+        text = text if text.endswith(added) else text + added
+        return text, add_deltas(parts if "delta" in self.choice else NO_PARTS, text, deltas)
 
 
 class _Done(SourceEvent):
@@ -224,6 +224,17 @@ reader = OpenAIChatReader()
 
 def _known(memory: object) -> Memory:
     return memory if isinstance(memory, Memory) else _NO_MEMORY
+
+
+def _event(
+    failure: Failure | None, reason: str | None, memory: Memory, text: str
+) -> RunStreamEvent:
+    if failure:
+        return _failed(failure, memory, text)
+    if reason:
+        return _last(memory, text, _end(reason), reason)
+    partial = PartialMessage(memory.parts.texts(text), None, "")
+    return RunStreamEvent(_PARTIAL, None, None, partial)
 
 
 def _last(memory: Memory, text: str, end: StreamEvent, reason: str | None) -> RunStreamEvent:

@@ -170,11 +170,6 @@ def stream_event(value: dict[str, object]) -> RunStreamEvent:
     )
 
 
-def run_result(value: dict[str, object]) -> RunResult:
-    """Convert the JSON of a ``runs.Run``."""
-    return _result(mapping(value, "state"), _total(value))
-
-
 def _result(state: dict[str, object], total: Tally | None) -> RunResult:
     message = get(state, "completedMessage")
     return RunResult(
