@@ -27,11 +27,10 @@ def run_ids(
     incomplete: str,
 ) -> list[CompletionItem]:
     """Complete a run id: the newest runs first; nothing if the database cannot be read."""
+    from runreel.store.events import event_log
+    from runreel.store.projections import known_values
 
     def query(connection: Connection) -> list[str]:
-        from runreel.store.events import event_log
-        from runreel.store.projections import known_values
-
         newest = known_values.run_ids(connection)
         found = [run_id for run_id in newest if run_id.startswith(incomplete)]
         if incomplete and len(found) < _MAX_ITEMS:
@@ -60,34 +59,25 @@ def _groupings(ctx: click.Context, incomplete: str) -> list[str]:
 
 
 def _models(ctx: click.Context, incomplete: str) -> list[str]:
-    def query(connection: Connection) -> list[str]:
-        from runreel.store.projections import known_values
+    from runreel.store.projections import known_values
 
-        return known_values.models(connection)
-
-    return [model for model in _query(ctx, query) if model.startswith(incomplete)]
+    return [m for m in _query(ctx, known_values.models) if m.startswith(incomplete)]
 
 
 def _labels(ctx: click.Context, incomplete: str) -> list[str]:
+    from runreel.store.projections import known_values
+
     key, equals, prefix = incomplete.partition("=")
     if not equals:
-        return [f"{found}=" for found in _label_keys(ctx, key)]
-
-    def query(connection: Connection) -> list[str]:
-        from runreel.store.projections import known_values
-
-        return known_values.label_values(connection, key, prefix, _MAX_ITEMS)
-
-    return [f"{key}={value}" for value in _query(ctx, query)]
+        return [f"{name}=" for name in _label_keys(ctx, key)]
+    found = _query(ctx, lambda log: known_values.label_values(log, key, prefix, _MAX_ITEMS))
+    return [f"{key}={value}" for value in found]
 
 
 def _label_keys(ctx: click.Context, prefix: str) -> list[str]:
-    def query(connection: Connection) -> list[str]:
-        from runreel.store.projections import known_values
+    from runreel.store.projections import known_values
 
-        return known_values.label_keys(connection, prefix, _MAX_ITEMS)
-
-    return _query(ctx, query)
+    return _query(ctx, lambda log: known_values.label_keys(log, prefix, _MAX_ITEMS))
 
 
 def _zones(ctx: click.Context, incomplete: str) -> list[str]:  # noqa: ARG001 - the signature of a completer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
@@ -169,25 +169,25 @@ def _output(ctx: click.Context, param: click.Parameter, value: str | None) -> Ou
     return Output(format_, fail_empty=ctx.meta.get("--fail-empty", False))
 
 
-def run_argument(command: Command) -> Command:
-    """Add the argument RUN; pass it as ``run``, unresolved."""
-    return click.argument("run", metavar="RUN", type=TEXT, shell_complete=completions.run_ids)(
-        command
-    )
+# The arguments RUN, unresolved.
+run_argument = click.argument("run", metavar="RUN", type=TEXT, shell_complete=completions.run_ids)
+runs_argument = click.argument(
+    "runs", metavar="[RUN]...", nargs=-1, type=TEXT, shell_complete=completions.run_ids
+)
 
 
-def runs_argument(command: Command) -> Command:
-    """Add the repeatable argument RUN; pass it as ``runs``, unresolved."""
-    return click.argument(
-        "runs", metavar="[RUN]...", nargs=-1, type=TEXT, shell_complete=completions.run_ids
-    )(command)
+def _actor(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
+    import getpass
+
+    # A container may have no user database.
+    with suppress(KeyError, OSError, ImportError):
+        return value or getpass.getuser()
+    return None
 
 
-def labels(name: str, text: str) -> Callable[[Command], Command]:
-    """Add the repeatable option ``--label K=V``; pass it as a dictionary."""
-    return click.option(
-        "--label", name, metavar="K=V", multiple=True, type=PAIR, callback=_labels, help=text
-    )
+actor = click.option(
+    "--actor", type=TEXT, callback=_actor, help="Name kept in the log. Default: your login."
+)
 
 
 def seqs(command: Command) -> Command:
@@ -198,15 +198,3 @@ def seqs(command: Command) -> Command:
     return click.option(
         "--from", "start", type=SEQ, metavar="SEQ", default=0, help="Start at this row."
     )(command)
-
-
-def _labels(
-    ctx: click.Context,  # noqa: ARG001 - click's signature
-    param: click.Parameter,
-    value: tuple[tuple[str, str], ...],
-) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for key, label in value:
-        if found.setdefault(key, label) != label:
-            raise click.BadParameter(f"{key!r} is given twice", param=param)
-    return found

@@ -5,29 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from runreel.cli.render import terminal
 from runreel.model.errors import BadKey
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-Command = TypeVar("Command", bound="Callable[..., object]")
-
 ENVIRONMENT = "RUNREEL_KEY_PASSPHRASE"
 
 
-def option(command: Command) -> Command:
-    """Add ``--passphrase-file``: ``passphrase_file``."""
-    return click.option(
-        "--passphrase-file",
-        type=click.Path(dir_okay=False),
-        metavar="FILE",
-        help=f"File whose first line is the passphrase. Default: {ENVIRONMENT}.",
-    )(command)
+option = click.option(
+    "--passphrase-file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help=f"File whose first line is the passphrase. Default: {ENVIRONMENT}.",
+)
 
 
 def read_passphrase(file: str | None) -> bytes | None:

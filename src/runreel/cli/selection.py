@@ -94,26 +94,6 @@ def filters(command: Command) -> Command:
     return tz(command)
 
 
-def tz(command: Command) -> Command:
-    """Add ``--tz``, the time zone of the times that the command reads and prints."""
-    # Eager, because other options parse times in this zone.
-    return click.option(
-        "--tz",
-        metavar="ZONE",
-        type=TEXT,
-        is_eager=True,
-        expose_value=False,
-        callback=_use_zone,
-        help="Time zone of dates and times, such as Europe/Moscow. Default: local time.",
-    )(command)
-
-
-def status(command: Command) -> Command:
-    """Add the repeatable option ``--status``."""
-    help_ = f"Status shown in lists: {', '.join(STATES)}; or a RunStatus in capitals."
-    return _several("--status", "STATUS", help_, STATUS)(command)
-
-
 def _use_zone(ctx: click.Context, param: click.Parameter, value: str | None) -> None:  # noqa: ARG001
     if value is None:
         return
@@ -123,6 +103,19 @@ def _use_zone(ctx: click.Context, param: click.Parameter, value: str | None) -> 
         time_arguments.set_zone(value)
     except UsageError as error:
         raise click.BadParameter(f"{error}. {error.hint}", param=param) from None
+
+
+# The time zone of the times that the command reads and prints. Eager, because other options parse
+# times in this zone.
+tz = click.option(
+    "--tz",
+    metavar="ZONE",
+    type=TEXT,
+    is_eager=True,
+    expose_value=False,
+    callback=_use_zone,
+    help="Time zone of dates and times, such as Europe/Moscow. Default: local time.",
+)
 
 
 def _several(
@@ -147,6 +140,14 @@ def _grouped(pairs: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
     for key, value in pairs:
         found.setdefault(key, []).append(value)
     return found
+
+
+status = _several(
+    "--status",
+    "STATUS",
+    f"Status shown in lists: {', '.join(STATES)}; or a RunStatus in capitals.",
+    STATUS,
+)
 
 
 def _flag(option: str, text: str) -> Callable[[Command], Command]:

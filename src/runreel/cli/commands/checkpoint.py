@@ -12,6 +12,7 @@ from runreel.cli.render import terminal
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
+    from runreel.audit.checkpoints import CheckpointCreated
     from runreel.audit.signing import SigningKey
     from runreel.cli.render.output import Output
 
@@ -74,7 +75,6 @@ def checkpoint_command(  # noqa: PLR0913 - one for each option
     Exit code 1: the log contradicts the previous checkpoint, and nothing was signed.
     """
     from runreel.audit import checkpoints, signing
-    from runreel.cli.render import json_views, shapes
     from runreel.model.timestamps import to_micros
 
     created = checkpoints.checkpoint(
@@ -86,10 +86,15 @@ def checkpoint_command(  # noqa: PLR0913 - one for each option
         full=full,
         next_key=None if next_key is None else signing.load_public(Path(next_key)),
     )
-    header = created.header
+    _print(created, output)
+
+
+def _print(created: CheckpointCreated, output: Output) -> None:
+    from runreel.cli.render import json_views, shapes
+
     report = json_views.fill(
         shapes.CHECKPOINT,
-        header,
+        created.header,
         file=str(created.path),
         sha256=created.sha256,
         runs=created.runs,

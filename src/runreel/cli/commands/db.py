@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,22 +13,19 @@ from runreel.model.errors import UsageError
 from runreel.store.schema.partitions import LEAST, MOST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
 
-Command = TypeVar("Command", bound="Callable[..., object]")
 
-
-def _role_option(option: str, default: str, text: str) -> Callable[[Command], Command]:
-    return click.option(
-        option, metavar="NAME", type=options.TEXT, default=default, show_default=True, help=text
-    )
-
-
-def _partitions(text: str) -> Callable[[Command], Command]:
-    return click.option("--partitions", metavar="N", type=click.IntRange(LEAST, MOST), help=text)
+_partitions = click.option(
+    "--partitions",
+    metavar="N",
+    type=click.IntRange(LEAST, MOST),
+    help="Split the event log into N partitions by run (Postgres).",
+)
+_role_option = partial(click.option, metavar="NAME", type=options.TEXT, show_default=True)
 
 
 @click.group(
@@ -50,7 +47,7 @@ runreel db upgrade
 runreel --db postgresql://me@host/log db upgrade
 runreel --db postgresql://me@host/log db upgrade --partitions 16
 """)
-@_partitions("Split the event log into N partitions by run (Postgres).")
+@_partitions
 @options.reel(create=True)
 def upgrade(reel: Reel, partitions: int | None) -> None:
     """Create or migrate the tables.
@@ -100,7 +97,7 @@ def current(reel: Reel, *, output: Output) -> None:
 runreel db sql
 runreel --db postgresql://me@host/log db sql | psql
 """)
-@_partitions("Split the event log into N partitions by run (Postgres).")
+@_partitions
 @options.reel()
 def sql(reel: Reel, partitions: int | None) -> None:
     """Print the DDL for this kind of database without connecting to one."""
@@ -111,11 +108,11 @@ def sql(reel: Reel, partitions: int | None) -> None:
 runreel db grants > roles.sql
 runreel --db postgresql://me@host/log db grants --reader analyst | psql log
 """)
-@_role_option("--owner", "runreel_owner", "Owns the tables and migrates them.")
-@_role_option("--recorder", "runreel_recorder", "Appends to the log.")
-@_role_option("--reader", "runreel_reader", "Reads.")
-@_role_option("--redactor", "runreel_redactor", "Records, redacts and prunes.")
-@_role_option("--schema", "public", "Schema of the tables.")
+@_role_option("--owner", default="runreel_owner", help="Owns the tables and migrates them.")
+@_role_option("--recorder", default="runreel_recorder", help="Appends to the log.")
+@_role_option("--reader", default="runreel_reader", help="Reads.")
+@_role_option("--redactor", default="runreel_redactor", help="Records, redacts and prunes.")
+@_role_option("--schema", default="public", help="Schema of the tables.")
 @options.reel()
 def grants(reel: Reel, /, **names: str) -> None:
     """Print the SQL of least-privilege roles without connecting to a database.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
@@ -13,6 +13,7 @@ from runreel.cli.render import terminal
 from runreel.model.events import PRUNED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from runreel.api.reel import Reel
@@ -39,7 +40,7 @@ runreel prune --older-than 7d --status failed --yes --purge
 @selection.status
 @click.option("--keep-usage", is_flag=True, help="Keep counting the runs in usage reports.")
 @click.option("--reason", type=options.TEXT, help="Reason, kept in the log.")
-@click.option("--actor", type=options.TEXT, help="Name kept in the log. Default: your login.")
+@options.actor
 @click.option("--yes", is_flag=True, help="Delete. Without it nothing is changed.")
 @click.option(
     "--batch",
@@ -52,18 +53,16 @@ runreel prune --older-than 7d --status failed --yes --purge
 @selection.tz
 @options.output(empty=True)
 @options.reel()
-def prune_command(  # noqa: PLR0913 - the options
+def prune_command(  # noqa: PLR0913 - one for each option
     reel: Reel,
-    *,
+    /,
     before: datetime,
+    *,
     status: tuple[str, ...] | None,
-    keep_usage: bool,
-    reason: str | None,
-    actor: str | None,
     yes: bool,
-    batch: int,
     purge: bool,
     output: Output,
+    **how: Unpack[_How],
 ) -> None:
     """Delete old runs; keep a tombstone of each.
 
@@ -77,27 +76,37 @@ def prune_command(  # noqa: PLR0913 - the options
 
     Exit code 1: damaged runs were skipped, or a reader kept --purge from removing all bytes.
     """
-    from runreel.cli.render import progress
-
     if purge and not yes:
         raise click.UsageError("--purge requires --yes.")
+    pruning = partial(reel.prune, before, statuses=status or (), dry_run=not yes, **how)
+    _prune(reel, pruning, output, yes=yes, purge=purge)
+
+
+class _How(TypedDict):
+    """Options that ``Reel.prune`` has too."""
+
+    keep_usage: bool
+    reason: str | None
+    actor: str | None
+    batch: int
+
+
+def _prune(
+    reel: Reel,
+    pruning: Callable[..., Iterator[PrunedRun]],
+    output: Output,
+    *,
+    yes: bool,
+    purge: bool,
+) -> None:
+    from runreel.cli.render import progress
+
     found: list[PrunedRun] = []
     space = None
     size = reel.size()
     try:
         with progress.bar("Pruning" if yes else "Searching") as step:
-            found.extend(
-                reel.prune(
-                    before,
-                    statuses=status or (),
-                    keep_usage=keep_usage,
-                    reason=reason,
-                    actor=actor or _login(),
-                    batch=batch,
-                    dry_run=not yes,
-                    progress=step,
-                )
-            )
+            found.extend(pruning(progress=step))
         if purge or any(run.action == PRUNED for run in found):
             space = reel.release(purge=purge)._replace(before=size)
     finally:
@@ -121,8 +130,13 @@ def _report(output: Output, found: list[PrunedRun], space: Space | None, *, dry_
     freed = space and json_views.fill(shapes.SPACE, space)
     extra = {"dry_run": dry_run, **totals, "space": freed}
     output.report(list_views.PRUNED_RUNS, found, "items", lambda _: extra)
-    if not found:
-        return
+    if found:
+        _conclude(found, totals, space, dry_run=dry_run)
+
+
+def _conclude(
+    found: list[PrunedRun], totals: dict[str, int], space: Space | None, *, dry_run: bool
+) -> None:
     counts = "Runs: {runs:,}. Rows: {rows:,}. Bytes of payload: {bytes:,}.".format_map(totals)
     if dry_run:
         terminal.write_notice(f"{counts} Dry run: add --yes to prune.")
@@ -132,11 +146,8 @@ def _report(output: Output, found: list[PrunedRun], space: Space | None, *, dry_
     for action in ("left", "damaged"):
         if skipped[action]:
             terminal.write_notice(f"Not pruned, {action}: {skipped[action]:,}.")
-    if space is not None:
-        _conclude_space(space)
-
-
-def _conclude_space(space: Space) -> None:
+    if space is None:
+        return
     terminal.write_notice(f"Bytes before {space.before:,}, after {space.after:,}.")
     if space.unused:
         terminal.write_notice(
@@ -144,12 +155,3 @@ def _conclude_space(space: Space) -> None:
         )
     for holder in space.left:
         terminal.write_notice(f"Old bytes remain in: {holder}.")
-
-
-def _login() -> str | None:
-    import getpass
-
-    # A container may have no user database.
-    with suppress(KeyError, OSError, ImportError):
-        return getpass.getuser()
-    return None

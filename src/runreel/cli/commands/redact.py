@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -35,7 +34,7 @@ runreel redact run-1 --seq 4 --reason "not ours" --yes --purge
 )
 @click.option("--all-runs", is_flag=True, help="Search every run of the log.")
 @click.option("--reason", required=True, type=options.TEXT, help="Reason, kept in the log.")
-@click.option("--actor", type=options.TEXT, help="Name kept in the log. Default: your login.")
+@options.actor
 @click.option("--yes", is_flag=True, help="Erase. Without it nothing is changed.")
 @click.option("--purge", is_flag=True, help="Rewrite the database without the erased bytes.")
 @options.output()
@@ -67,7 +66,7 @@ def redact_command(  # noqa: PLR0913 - the options
 
     target = _parse_target(match, regex, seqs)
     run_ids = _resolve_runs(reel, runs, seqs, all_runs=all_runs)
-    who = actor or getpass.getuser()
+    who = actor or ""
     places = reel.redact(run_ids, target, seqs=seqs, reason=reason, actor=who, dry_run=not yes)
     count = output.report(PLACES, places, "places", lambda count: {"erased": yes and count > 0})
     if not count:

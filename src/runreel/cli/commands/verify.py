@@ -67,13 +67,23 @@ def verify_command(
     recomputed hashes. Checkpoints and keys are read from files, never from the database, and
     cover the log up to the last checkpoint.
     """
+    key = _public_key(runs, checkpoints, public_key)
+    _verify(reel, runs, [Path(file) for file in checkpoints], key, output)
+
+
+def _verify(
+    reel: Reel,
+    runs: tuple[str, ...],
+    checkpoints: list[Path],
+    key: PublicKey | None,
+    output: Output,
+) -> None:
     from runreel.audit import checkpoints as proof
     from runreel.audit import verify as audit
     from runreel.cli.commands import rebuild
     from runreel.cli.render import json_views, list_views, progress, shapes
     from runreel.store.schema import comparison, migrations
 
-    key = _public_key(runs, checkpoints, public_key)
     verified, compared = audit.VerifiedCounts(), proof.ComparisonCounts()
 
     def extra(count: int) -> dict[str, object]:
@@ -90,8 +100,7 @@ def verify_command(
             verifying = audit.verify(connection, run_ids, progress=step, counts=verified)
             findings = rebuild.prefetched(verifying)
             if key is not None:
-                paths = map(Path, checkpoints)
-                contradictions = proof.compare_all(connection, paths, key, compared=compared)
+                contradictions = proof.compare_all(connection, checkpoints, key, compared=compared)
                 findings = chain(findings, contradictions)
         count = output.report(list_views.FINDINGS, findings, "findings", extra)
     _conclude(verified, count)

@@ -51,7 +51,7 @@ def meaningful_positions(text: str) -> frozenset[int]:
 
 def stable_length(text: str) -> int:
     """The number of characters of an unfinished text that later text cannot change."""
-    if text[-2:-1] in JOINERS and text[-1:] and combining(text[-1]) == _VIRAMA:
+    if text[-2:-1] in JOINERS and _is_virama(text[-1:]):
         text = text[:-1]
     return len(text.rstrip(JOINERS))
 
@@ -71,13 +71,16 @@ def _has_meaning(text: str, index: int) -> bool:
     base, marks = before[end - 1 : end], before[end:]
     if not _is_letter(base):
         return False
-    if any(combining(char) == _VIRAMA for char in marks):
+    if any(map(_is_virama, marks)):
         return _is_of_script(after, base)
     if text[index] == ZWNJ:
         return base in _dual_joining() and _is_joining(after)
     # Bengali ra keeps its form in: letter, joiner, virama, letter.
-    following = text[index + 2 : index + 3]
-    return bool(after) and combining(after) == _VIRAMA and _is_of_script(following, base)
+    return _is_virama(after) and _is_of_script(text[index + 2 : index + 3], base)
+
+
+def _is_virama(char: str) -> bool:
+    return bool(char) and combining(char) == _VIRAMA
 
 
 def _is_letter(char: str) -> bool:

@@ -19,9 +19,7 @@ from runreel.model.timestamps import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from runreel.doctor.checks import Check
     from runreel.model.events import StoredEvent
-    from runreel.model.maintenance import Recovered
     from runreel.model.messages import Citation, FileChunk
     from runreel.model.results import RunResult
     from runreel.model.runs import RunSummary
@@ -93,24 +91,9 @@ def event(stored: StoredEvent) -> JsonObject:
     )
 
 
-def raw_event(stored: StoredEvent) -> JsonObject:
-    """Convert an event, with the original JSON of its source."""
-    return {**event(stored), "raw": stored.raw}
-
-
 def usage_item(by: tuple[str, ...], item: UsageItem) -> JsonObject:
     """Convert the counts of one group; its keys are named as in ``--by``."""
     return {**dict(zip(by, item.key, strict=True)), **fill(shapes.TOTALS, item.totals)}
-
-
-def recovered(result: Recovered) -> JsonObject:
-    """Convert an open recording, with the action that was taken on it."""
-    return fill(shapes.RECOVERED, result.recording, action=result.action, reason=result.reason)
-
-
-def check(found: Check) -> JsonObject:
-    """Convert a health check."""
-    return fill(shapes.CHECK, found, check=found.name)
 
 
 def _citation(citation: Citation) -> JsonObject:

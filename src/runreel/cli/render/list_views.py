@@ -111,7 +111,7 @@ RAW_EVENTS: ListView[StoredEvent] = ListView(
     "events",
     shapes.RAW_EVENT,
     (*_EVENT_COLUMNS, Column("RAW", lambda event: json_views.text(event.raw), min_width=12)),
-    json_views.raw_event,
+    lambda event: {**json_views.event(event), "raw": event.raw},
 )
 DIFFERENCES: ListView[Difference] = ListView(
     "differences",
@@ -147,7 +147,9 @@ RECOVERED: ListView[Recovered] = ListView(
         time_column("LAST EVENT", lambda item: item.recording.last_event_at, 1),
         Column("SOURCE", lambda item: item.recording.source, drop_priority=1),
     ),
-    json_views.recovered,
+    lambda item: json_views.fill(
+        shapes.RECOVERED, item.recording, action=item.action, reason=item.reason
+    ),
 )
 PRUNED_RUNS: ListView[PrunedRun] = ListView(
     "runs",
@@ -171,7 +173,7 @@ CHECKS: ListView[Check] = ListView(
         Column("FOUND", lambda check: check.found, min_width=12),
         Column("WHAT TO DO", lambda check: check.advice or "", min_width=12),
     ),
-    json_views.check,
+    lambda check: json_views.fill(shapes.CHECK, check, check=check.name),
 )
 PLACES: ListView[RedactionMatch] = ListView(
     "places",

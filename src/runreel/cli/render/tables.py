@@ -80,29 +80,17 @@ def time_column(
 def print_table(columns: Sequence[Column[T]], rows: Iterable[T]) -> int:
     """Print a table; return its number of rows."""
     limit = terminal.width() if terminal.is_terminal() else None
-    count, any_cut, remaining = 0, False, iter(rows)
-    shown = list(columns)
+    count, any_cut, shown, remaining = 0, False, list(columns), iter(rows)
     while chunk := list(islice(remaining, _CHUNK)):
         drawn = [_DrawnColumn(column, chunk, limit) for column in shown]
         if limit is not None:
             _fit(drawn, limit)
-            shown = [one.column for one in drawn]
-            any_cut |= any(one.width < one.full_width for one in drawn)
-        heading, *lines = zip(*(one.cells() for one in drawn), strict=True)
-        if limit is not None or not count:
-            _write_line(heading)
-        if limit is not None:
-            terminal.write(
-                ("\N{BOX DRAWINGS LIGHT HORIZONTAL}" if terminal.takes_unicode() else "-")
-                * _width(drawn)
-            )
-        for line in lines:
-            _write_line(line)
+        _print_chunk(drawn, heading=limit is not None or not count, rule=limit is not None)
+        any_cut |= any(one.width < one.full_width for one in drawn)
+        shown = [one.column for one in drawn]
         count += len(chunk)
     if any_cut or len(shown) < len(columns):
-        hidden = [column.heading for column in columns if column not in shown]
-        left_out = f" Left out: {', '.join(hidden)}." if hidden else ""
-        terminal.write_notice(("Shortened to fit; -o json prints everything." + left_out, "dim"))
+        _print_cut_notice([column.heading for column in columns if column not in shown])
     return count
 
 
@@ -159,6 +147,21 @@ def _fit(drawn: list[_DrawnColumn[T]], limit: int) -> None:
 
 def _width(drawn: Sequence[_DrawnColumn[T]]) -> int:
     return sum(one.width for one in drawn) + _GAP * (len(drawn) - 1)
+
+
+def _print_cut_notice(hidden: list[str]) -> None:
+    left_out = f" Left out: {', '.join(hidden)}." if hidden else ""
+    terminal.write_notice(("Shortened to fit; -o json prints everything." + left_out, "dim"))
+
+
+def _print_chunk(drawn: Sequence[_DrawnColumn[T]], *, heading: bool, rule: bool) -> None:
+    first, *lines = zip(*(one.cells() for one in drawn), strict=True)
+    if heading:
+        _write_line(first)
+    if rule:
+        terminal.write(_either("\N{BOX DRAWINGS LIGHT HORIZONTAL}", "-") * _width(drawn))
+    for line in lines:
+        _write_line(line)
 
 
 def _write_line(cells: Iterable[tuple[TableCell, ...]]) -> None:
