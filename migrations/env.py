@@ -10,18 +10,11 @@ from alembic import context
 from alembic.util import CommandError
 
 from runreel.model.errors import RunreelError
-from runreel.store.connection import Connection as Log
-from runreel.store.database_url import parse_url, sqlite_path
+from runreel.store.database_url import parse_url
 from runreel.store.drivers.errors import our_errors
-from runreel.store.drivers.factory import create_engine
-from runreel.store.drivers.sqlite import create_owner_only
-from runreel.store.schema.migrations import (
-    USUAL_SETTINGS,
-    VERSION_TABLE,
-    alchemy,
-    current,
-    require_utf8,
-)
+from runreel.store.drivers.factory import create_driver
+from runreel.store.pool import Pool
+from runreel.store.schema.migrations import VERSION_TABLE, alchemy, current
 from runreel.store.schema.tables import metadata
 
 if TYPE_CHECKING:
@@ -66,17 +59,17 @@ def run_alone() -> None:
 
 
 def migrate(url: Url) -> None:
-    path = sqlite_path(url)
-    if path is not None:
-        create_owner_only(path)
-    engine = create_engine(url, durability="full")
-    with closing(Log(engine.connect())) as log, alchemy(log) as connection, log.transaction():
-        if log.postgres:
-            log.execute(USUAL_SETTINGS)
+    driver = create_driver(url, durability="full")
+    driver.create_file(allowed=True)
+    with (
+        closing(Pool(driver).connect()) as log,
+        alchemy(log) as connection,
+        log.transaction(),
+    ):
+        driver.catalogue.prepare_migration(log)
         if current(log) is None:
-            require_utf8(log)
+            driver.catalogue.prepare_creation(log)
         run(connection)
-    engine.dispose()
 
 
 if context.is_offline_mode():

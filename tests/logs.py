@@ -81,7 +81,7 @@ def recount(reel: Reel) -> None:
 @contextlib.contextmanager
 def unguarded(reel: Reel) -> Iterator[None]:
     """Nothing guards the log inside: for what somebody might do who owns the database."""
-    if reel.db.postgres:
+    if reel.db.url.postgres:
         execute(reel, "ALTER TABLE events DISABLE TRIGGER USER")
         yield
         triggers = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = ?::regclass"

@@ -24,7 +24,7 @@ _INSERT = (
 def unguard(reel: Reel) -> None:
     """Take away what the database itself refuses."""
     with reel.db.writing() as connection:
-        if connection.postgres:
+        if connection.driver.url.postgres:
             connection.execute("ALTER TABLE events DISABLE TRIGGER ALL")
             return
         found = connection.all("SELECT name FROM sqlite_master WHERE type = 'trigger'")

@@ -16,8 +16,8 @@ import runreel
 from runreel.audit import backup
 from runreel.audit import verify as audit
 from runreel.model.errors import AuditError, DatabaseUnavailable, LogError, UsageError
-from runreel.store.admin import sqlite_backup
 from runreel.store.database import Database
+from runreel.store.drivers.sqlite import backup as sqlite_backup
 from tests import logs
 from tests.audit import forging
 from tests.cli import stories

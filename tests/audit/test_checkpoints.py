@@ -446,7 +446,7 @@ def test_a_checkpoint_of_a_log_that_was_written_lazily_waits_for_the_disk(
         stories.tell_done(reel)
         sign(reel, key, shelf)
         with reel.db.reading() as connection:
-            if connection.postgres:
+            if connection.driver.url.postgres:
                 flushed = connection.one(
                     "SELECT pg_current_wal_insert_lsn() - pg_current_wal_flush_lsn() < 100"
                 )

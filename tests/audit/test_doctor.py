@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 import runreel
 from runreel.doctor import check_health, files, log, postgres, sqlite
@@ -220,9 +221,7 @@ def test_a_superuser_is_told_to_be_less(told: Reel, backend: str) -> None:
     try:
         logs.execute(told, f'GRANT SELECT, INSERT ON events TO "{name}"')
         logs.execute(told, f'GRANT SELECT ON runs, runreel_meta, runreel_version TO "{name}"')
-        alchemy = told.db.url.alchemy
-        assert alchemy is not None
-        url = alchemy.set(username=name).render_as_string(hide_password=False)
+        url = make_url(told.db.url.text).set(username=name).render_as_string(hide_password=False)
         with runreel.open(url) as lowly:
             assert checks(lowly)["role"] == Check("role", OK, name)
             logs.execute(told, f'GRANT UPDATE, DELETE ON events TO "{name}"')

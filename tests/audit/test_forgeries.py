@@ -51,7 +51,7 @@ def open_log(loose: Reel) -> Iterator[Reel]:
 
 
 def _loosen(reel: Reel) -> None:
-    if reel.db.postgres:
+    if reel.db.url.postgres:
         for table in ("events", "runs"):
             for column in getattr(tables, table).columns:
                 if not column.primary_key:
@@ -116,7 +116,7 @@ def test_every_column_of_every_row_of_the_log_is_bound(open_log: Reel) -> None:
         for name, value in list(zip(COLUMNS, row, strict=True))[2:]:
             place = f"UPDATE events SET {name} = ? WHERE run_id = ? AND seq = ?"
             column = tables.events.columns[name]
-            for other in altered(column, value, typed=open_log.db.postgres):
+            for other in altered(column, value, typed=open_log.db.url.postgres):
                 if same(other, value):
                     continue
                 logs.execute(open_log, place, (other, RUN, row.seq))
@@ -135,7 +135,7 @@ def test_every_column_of_the_projections_is_compared(open_log: Reel) -> None:
             ((before,),) = logs.execute(
                 open_log, f"SELECT {column.name} FROM {table.name} {where}", (RUN,)
             )
-            for other in altered(column, before, typed=open_log.db.postgres):
+            for other in altered(column, before, typed=open_log.db.url.postgres):
                 if same(other, before) or (other is None and column.primary_key):
                     continue
                 change = f"UPDATE {table.name} SET {column.name} = ? {where}"
@@ -226,7 +226,7 @@ def test_one_change_is_one_finding(open_log: Reel) -> None:
 
 def test_rows_in_the_order_of_another_are_named(open_log: Reel) -> None:
     """A type of SQLite may put a key where it does not belong."""
-    if open_log.db.postgres:
+    if open_log.db.url.postgres:
         return
     for column, other in (("seq", "3"), ("seq", b"3"), ("seq", 3.5), ("run_id", RUN.encode())):
         change = f"UPDATE events SET {column} = ? WHERE run_id = ? AND seq = 3"

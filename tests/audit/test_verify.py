@@ -79,7 +79,7 @@ def test_what_was_erased_and_then_changed_is_named(reel: Reel, change: str, plac
     stories.tell_all(reel)
     forging.redact(reel, RUN, [3, 4])
     forging.unguard(reel)
-    if reel.db.postgres:
+    if reel.db.url.postgres:
         logs.execute(reel, "ALTER TABLE events DROP CONSTRAINT events_erased")
     else:
         logs.execute(reel, "PRAGMA ignore_check_constraints = ON")
@@ -152,7 +152,7 @@ def test_rows_around_a_tombstone_are_named(reel: Reel) -> None:
 
 def test_what_postgres_cannot_read_takes_nothing_with_it(reel: Reel) -> None:
     """A row fails as one in a damaged page does; SQLite has a damaged page of its own."""
-    if not reel.db.postgres:
+    if not reel.db.url.postgres:
         return
     stories.tell_all(reel)
     logs.execute(reel, "ALTER TABLE events RENAME TO events_itself")

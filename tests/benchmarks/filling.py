@@ -87,7 +87,7 @@ def lists(reel: Reel, runs: int) -> int:
         ),
     )
     reel.rebuild()
-    if reel.db.postgres:
+    if reel.db.url.postgres:
         with raw.connected(raw.url_of(reel)) as connection:
             connection.execute("VACUUM ANALYZE")
     return runs * _SHORT
@@ -96,7 +96,7 @@ def lists(reel: Reel, runs: int) -> int:
 def _fill(reel: Reel, rows: Iterable[EventRow]) -> None:
     """Store rows past the recorders."""
     with raw.connected(raw.url_of(reel), "normal") as connection:
-        if reel.db.postgres:
+        if reel.db.url.postgres:
             copy = f"COPY events ({', '.join(COLUMNS)}) FROM STDIN"
             with connection.cursor().copy(copy) as file:
                 for row in rows:

@@ -25,7 +25,7 @@ _TABLE = (
 
 def url_of(reel: Reel) -> str:
     """The URL of a log as the bare drivers take it."""
-    return reel.db.url.text if reel.db.postgres else str(reel.db.url.database)
+    return reel.db.url.text if reel.db.url.postgres else str(reel.db.url.database)
 
 
 def is_postgres(url: str) -> bool:

@@ -116,7 +116,7 @@ def _round_trips(bench: Bench) -> Row:
         for value in values[:2]:
             recording.offer(STREAM_EVENT, value)
         with reel.db.writing() as connection:
-            driver: Any = connection.driver
+            driver: Any = connection.raw
         wire = driver.pgconn
         wire.trace(trace.fileno())
         for value in values[2:]:

@@ -105,7 +105,7 @@ def reguard(reel: runreel.Reel) -> None:
     from runreel.store.schema import migrations
 
     with reel.db.writing() as connection:
-        if connection.postgres:
+        if connection.driver.url.postgres:
             for (name,) in connection.all(
                 "SELECT tgname FROM pg_trigger WHERE tgrelid = 'events'::regclass"
                 " AND NOT tgisinternal"

@@ -131,7 +131,7 @@ def test_an_unmigrated_postgres_is_3_until_it_is_upgraded(
 def test_a_locked_database_is_3(
     told_sqlite: Caller, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("runreel.store.drivers.sqlite.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("runreel.store.drivers.sqlite.connecting.BUSY_SECONDS", 0.1)
     lines = tmp_path / "lines.jsonl"
     lines.write_text('{"type": "PARTIAL_MESSAGE", "text": "x"}\n', encoding="utf-8")
     holder = sqlite3.connect(told_sqlite.url, isolation_level=None)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 import runreel
-from runreel.store.drivers import sqlite as engines
+from runreel.store.drivers.sqlite import connecting as engines
 from tests.cli.stories import partial
 
 if TYPE_CHECKING:

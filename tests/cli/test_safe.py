@@ -6,7 +6,8 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.cli.render.escaping import escape, escape_json, escape_line, mask_passwords
+from runreel.cli.render.escaping import escape, escape_json, escape_line
+from runreel.model.passwords import mask_passwords
 from tests.cli.stories import HARM
 
 HARMFUL = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

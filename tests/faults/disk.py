@@ -17,7 +17,7 @@ import runreel
 from runreel import RunResult, RunStatus, Usage
 from runreel.cli.main import main
 from runreel.model.errors import LogError, RecordingError, RunreelError
-from runreel.store.drivers import sqlite
+from runreel.store.drivers.sqlite import connecting
 from tests.cli.stories import partial, tell_all
 from tests.traffic import thread_of, write
 
@@ -52,8 +52,8 @@ def fill(folder: str, number: int) -> str:
     """
     logging.disable()
     path = Path(folder) / "log.db"
-    pages = 24 if number % 2 else sqlite.WAL_CHECKPOINT_PAGES
-    often = mock.patch.object(sqlite, "WAL_CHECKPOINT_PAGES", pages)
+    pages = 24 if number % 2 else connecting.WAL_CHECKPOINT_PAGES
+    often = mock.patch.object(connecting, "WAL_CHECKPOINT_PAGES", pages)
     with often, runreel.open(path) as reel:
         with room(number * STEP):
             recording, told, error = _until_full(reel)

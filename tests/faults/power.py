@@ -19,7 +19,7 @@ from runreel import RunResult, RunStatus, RunStreamEvent, StreamEvent, Usage
 from runreel.model.errors import RunNotFound, RunreelError
 from runreel.model.events import CLOSED, PRUNED
 from runreel.recording.recorder import Recorder
-from runreel.store.drivers import sqlite
+from runreel.store.drivers.sqlite import connecting
 from tests.cli.stories import partial
 from tests.faults.power_disk import Disk, Entry, after_cut
 from tests.faults.power_driver import driven_by
@@ -137,7 +137,7 @@ class Program:
 def diary(path: Path, durability: str, chance: random.Random, *, lies: bool = False) -> list[Entry]:
     """What two programs, one after the other, do to the disk with a log that is not there yet."""
     disk = Disk(lies=lies)
-    often = mock.patch.object(sqlite, "WAL_CHECKPOINT_PAGES", WAL_CHECKPOINT_PAGES)
+    often = mock.patch.object(connecting, "WAL_CHECKPOINT_PAGES", WAL_CHECKPOINT_PAGES)
     with driven_by(disk.name), often:
         for name in ("first", "second"):
             with runreel.open(path, durability=durability) as reel:

@@ -9,7 +9,7 @@ from unittest import mock
 
 import apsw
 
-from runreel.store.drivers import sqlite
+from runreel.store.drivers.sqlite import connecting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ def driven_by(vfs: str) -> Iterator[None]:
     def connect(name: str, *, timeout: float, **_: Any) -> Connection:
         return Connection(name, vfs, timeout)
 
-    with mock.patch.object(sqlite.sqlite3, "connect", connect):
+    with mock.patch.object(connecting.sqlite3, "connect", connect):
         yield
 
 

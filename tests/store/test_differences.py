@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import make_url
 
 from runreel.model.errors import DatabaseLocked
-from runreel.store.connection import Connection
 from runreel.store.database import Database
 from runreel.store.database_url import parse_url
-from runreel.store.drivers import sqlite
-from runreel.store.drivers.factory import create_engine
+from runreel.store.drivers.factory import create_driver
+from runreel.store.drivers.sqlite import connecting
+from runreel.store.pool import Pool
 from runreel.store.schema import comparison
 from runreel.store.schema import migrations as schema
 
@@ -292,12 +292,12 @@ def test_everything_is_missing_where_nothing_is(tmp_path: Any, empty_postgres: s
     # An engine opens files, and makes none.
     (tmp_path / "empty.db").touch()
     for url in (str(tmp_path / "empty.db"), empty_postgres):
-        engine = create_engine(parse_url(url), durability="full")
-        connection = Connection(engine.connect())
+        pool = Pool(create_driver(parse_url(url), durability="full"))
+        connection = pool.connect()
         told = comparison.differences(connection)
         assert told == sorted(f"{name} is missing" for name in comparison.RELATIONS)
         connection.close()
-        engine.dispose()
+        pool.dispose()
 
 
 def test_what_is_looked_for_is_what_the_migrations_make(sqlite_log: str, postgres_log: str) -> None:
@@ -337,20 +337,20 @@ def test_it_can_be_looked_where_sessions_only_read(postgres_log: str) -> None:
 
 
 def test_a_schema_that_sqlite_cannot_read_is_told(sqlite_log: str) -> None:
-    engine = create_engine(parse_url(sqlite_log), durability="full")
-    connection = Connection(engine.connect())
+    pool = Pool(create_driver(parse_url(sqlite_log), durability="full"))
+    connection = pool.connect()
     change(sqlite_log, _SCHEMA.format("'CREATE VIEW'", "'CREATE WHAT'"))
     change(sqlite_log, "PRAGMA writable_schema = ON; PRAGMA schema_version = 99")
     (told,) = comparison.differences(connection)
     assert told.startswith("the schema cannot be compared: malformed database schema")
     connection.close()
-    engine.dispose()
+    pool.dispose()
 
 
 def test_a_locked_database_is_no_difference(
     sqlite_log: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(connecting, "BUSY_SECONDS", 0.05)
     with connected(sqlite_log) as client:
         client.execute("PRAGMA journal_mode = DELETE")
         client.execute("BEGIN EXCLUSIVE")

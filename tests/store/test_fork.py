@@ -112,7 +112,7 @@ def test_a_child_of_a_thread_that_does_not_end_is_refused_on_sqlite(
     monkeypatch.setattr(fork_guard, "FORK_SECONDS", 0.1)
     record(reel, "before")
     with Holder(getattr(reel.db, use)):
-        work = (lambda: record(reel, "child")) if reel.db.postgres else (lambda: refused(reel))
+        work = (lambda: record(reel, "child")) if reel.db.url.postgres else (lambda: refused(reel))
         assert exit_of(child(work)) == 0
         # A child of that child has no more than that.
         assert exit_of(child(lambda: exit_of(child(work)))) == 0
@@ -143,7 +143,7 @@ def test_a_child_made_inside_of_an_iterator_that_holds_a_connection(reel: Reel) 
     logs.execute(reel, "UPDATE runs SET events = 17")
     findings = reel.verify()
     assert next(findings)
-    work = (lambda: record(reel, "child")) if reel.db.postgres else (lambda: refused(reel))
+    work = (lambda: record(reel, "child")) if reel.db.url.postgres else (lambda: refused(reel))
     assert exit_of(child(work)) == 0
     findings.close()
     record(reel, "parent")
@@ -179,7 +179,7 @@ def test_a_child_born_inside_of_a_transaction_does_not_end_it(reel: Reel, db_url
         assert leave_by(error) == 0
         assert reel.run("before").model == "by the parent"
         logs.execute(reel, "UPDATE runs SET model = NULL")
-    if reel.db.postgres:
+    if reel.db.url.postgres:
         with reel.db.writing() as connection, connection.transaction():
             assert exit_of(child(lambda: record(reel, "child"))) == 0
 

@@ -20,7 +20,8 @@ from runreel import PartialMessage, RunStreamEvent, StreamEvent
 from runreel.cli.main import main
 from runreel.model.errors import DatabaseLocked, LogError, NotOurDatabase, UsageError
 from runreel.store.database import Database
-from runreel.store.schema import comparison, migrations, partitions
+from runreel.store.drivers.postgres import partitions
+from runreel.store.schema import comparison, migrations
 from runreel.store.schema.tables import metadata
 from tests.store.test_schema import upgraded_to
 

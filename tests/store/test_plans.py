@@ -86,7 +86,7 @@ class Asked:
     """Stands for a connection: takes the statement that answers with rows, and answers none."""
 
     def __init__(self, connection: Connection) -> None:
-        self.postgres, self.one = connection.postgres, connection.one
+        self.driver, self.one = connection.driver, connection.one
         self.sql, self.parameters = "", ()
 
     def all(self, sql: str, parameters: Any) -> list[Any]:
@@ -99,7 +99,7 @@ def steps(database: Database, ask: Callable[[Any], object]) -> list[str]:
     with database.reading() as connection:
         asked = Asked(connection)
         ask(asked)
-        if not database.postgres:
+        if not database.url.postgres:
             plan = connection.all(f"EXPLAIN QUERY PLAN {asked.sql}", asked.parameters)
             return [step[-1] for step in plan]
         found = connection.one(f"EXPLAIN (FORMAT JSON) {asked.sql}", asked.parameters)
@@ -188,9 +188,9 @@ def test_a_page_is_read_along_an_index_in_its_order(
     plan = steps(many, lambda asked: run_queries.page(asked, chosen, limit=51, after=after))
     told = "\n".join(plan)
     ranged = after is not None or name not in FROM_ITS_END
-    common = name == "source" and many.postgres
+    common = name == "source" and many.url.postgres
     assert not any("Sort" in step or "TEMP B-TREE" in step for step in plan), told
-    if many.postgres:
+    if many.url.postgres:
         # A table of a few rows is best read whole.
         scans = [step for step in plan if "Scan" in step and "runreel_meta" not in step]
         assert all(step.startswith(("Index Scan", "Index Only Scan")) for step in scans), told
@@ -211,7 +211,7 @@ def test_of_several_filters_the_rarest_leads(
     chosen, index = SEVERAL[name]
     plan = steps(many, lambda asked: run_queries.page(asked, chosen, limit=51, after=after))
     told = "\n".join(plan)
-    if many.postgres:
+    if many.url.postgres:
         # Where few runs meet both, a server may look both up, and sort what it finds.
         assert not any("Seq Scan on run" in step for step in plan if "meta" not in step), told
         assert any(index in step for step in plan), told
@@ -231,7 +231,7 @@ def test_several_values_are_each_read_along_an_index(
     chosen, index = ANY_OF[name]
     plan = steps(many, lambda asked: run_queries.page(asked, chosen, limit=51, after=after))
     told = "\n".join(plan)
-    if many.postgres:
+    if many.url.postgres:
         assert not any("Seq Scan on run" in step for step in plan if "meta" not in step), told
         assert index in told, told
     else:
@@ -247,7 +247,7 @@ def test_several_values_are_each_read_along_an_index(
 @pytest.mark.parametrize("name", ANY_OF)
 def test_no_more_rows_are_looked_at_than_some_pages_have(many: Database, name: str) -> None:
     """The work for a page, as SQLite counts it, does not grow with the runs of a value."""
-    if many.postgres:
+    if many.url.postgres:
         return
     chosen, _ = ANY_OF[name]
     with many.reading() as connection:
@@ -260,9 +260,9 @@ def test_no_more_rows_are_looked_at_than_some_pages_have(many: Database, name: s
             done += 1
             return 0
 
-        connection.driver.set_progress_handler(count, 1_000)
+        connection.raw.set_progress_handler(count, 1_000)
         rows = connection.all(asked.sql, asked.parameters)
-        connection.driver.set_progress_handler(None, 0)
+        connection.raw.set_progress_handler(None, 0)
     assert rows
     assert done < 200, f"{done} thousand steps for {name}"
 
@@ -352,7 +352,7 @@ def test_a_report_reads_no_more_runs_than_it_has_to(many: Database, name: str) -
     columns, chosen, ahead = REPORTS[name]
     plan = steps(many, lambda asked: usage_queries.usage(asked, columns, chosen, utc_offsets=ahead))
     told = "\n".join(plan)
-    if many.postgres:
+    if many.url.postgres:
         assert not any(step.startswith("Seq Scan on runs") for step in plan), told
     else:
         assert not any(step.startswith(("SCAN r", "SCAN l")) for step in plan), told
@@ -361,7 +361,7 @@ def test_a_report_reads_no_more_runs_than_it_has_to(many: Database, name: str) -
 def test_a_response_is_found_by_its_index(many: Database) -> None:
     sql = "SELECT run_id FROM runs WHERE response_id = ? AND source = ?"
     with many.reading() as connection:
-        explain = "EXPLAIN" if many.postgres else "EXPLAIN QUERY PLAN"
+        explain = "EXPLAIN" if many.url.postgres else "EXPLAIN QUERY PLAN"
         plan = connection.all(f"{explain} {sql}", ("resp-77", "plain"))
     assert any("runs_by_response" in str(step[-1]) for step in plan), plan
 

@@ -19,8 +19,8 @@ from runreel.model.errors import (
     DatabaseUnavailable,
     RecordingError,
 )
-from runreel.store.drivers import connection_limit
-from runreel.store.drivers.connection_limit import MAX_CONNECTIONS
+from runreel.store import pool
+from runreel.store.pool import MAX_CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,9 +158,9 @@ def test_readers_beyond_what_a_pool_holds_are_told_so(
     reel: runreel.Reel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(reel, "run")
+    monkeypatch.setattr(pool, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(pool, "MAX_CONNECTIONS", pool.MAX_IDLE)
     reel.close()
-    monkeypatch.setattr(connection_limit, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(connection_limit, "MAX_CONNECTIONS", connection_limit.MAX_IDLE)
     with ExitStack() as held, pytest.raises(DatabaseUnavailable, match="too many"):
         for _ in range(5):
             held.enter_context(reel.db.reading())
@@ -171,7 +171,7 @@ def test_half_read_iterators_and_readers_keep_no_recorder_out(
     reel: runreel.Reel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(reel, "run")
-    monkeypatch.setattr(connection_limit, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(pool, "WAIT_SECONDS", 0.01)
     half_read = [reel.events("run") for _ in range(2 * MAX_CONNECTIONS)]
     half_read += [reel.replay("run", instant=True) for _ in range(2 * MAX_CONNECTIONS)]
     rest = [next(events) for events in half_read]

@@ -18,12 +18,12 @@ import runreel
 from runreel import RunResult, RunStatus, Usage
 from runreel.model.errors import LogError, NotOurDatabase, SchemaMissing, SchemaTooNew, SchemaTooOld
 from runreel.model.events import EventRow
-from runreel.store.connection import Connection
 from runreel.store.database import Database
 from runreel.store.database_url import parse_url, sqlite_path
-from runreel.store.drivers.factory import create_engine
-from runreel.store.drivers.sqlite import create_owner_only
+from runreel.store.drivers.factory import create_driver
+from runreel.store.drivers.sqlite.connecting import create_owner_only
 from runreel.store.events import event_log
+from runreel.store.pool import Pool
 from runreel.store.schema import comparison
 from runreel.store.schema import migrations as schema
 from runreel.store.schema.tables import metadata
@@ -57,11 +57,11 @@ def upgraded_to(url: str, revision: str) -> None:
     path = sqlite_path(parse_url(url))
     if path is not None:
         create_owner_only(path)
-    engine = create_engine(parse_url(url), durability="full")
-    connection = Connection(engine.connect())
+    pool = Pool(create_driver(parse_url(url), durability="full"))
+    connection = pool.connect()
     with schema.alchemy(connection) as sa, connection.transaction():
         schema.migrate(sa, revision)
-    engine.dispose()
+    pool.dispose()
 
 
 def upgrade_in_processes(url: str) -> list[int]:
@@ -80,13 +80,13 @@ def upgrade_in_processes(url: str) -> list[int]:
 
 def test_migrations_build_exactly_the_tables(empty_url: str) -> None:
     upgraded(empty_url).close()
-    engine = create_engine(parse_url(empty_url), durability="full")
-    with schema.alchemy(Connection(engine.connect())) as sa:
+    pool = Pool(create_driver(parse_url(empty_url), durability="full"))
+    with schema.alchemy(pool.connect()) as sa:
         context = MigrationContext.configure(
             sa, opts={"version_table": schema.VERSION_TABLE, "compare_type": True}
         )
         assert compare_metadata(context, metadata) == []
-    engine.dispose()
+    pool.dispose()
 
 
 def test_the_code_knows_the_newest_migration() -> None:
@@ -225,11 +225,11 @@ def test_a_log_of_every_revision_keeps_its_rows_and_gets_its_guards(
     upgraded_to(empty_url, revision)
     rows = [EventRow("run", seq, *_REST) for seq in range(3)]
     database = Database(empty_url)
-    engine = create_engine(database.url, durability="full")
-    connection = Connection(engine.connect())
+    pool = Pool(create_driver(database.url, durability="full"))
+    connection = pool.connect()
     assert event_log.append(connection, rows)
     connection.close()
-    engine.dispose()
+    pool.dispose()
 
     assert database.upgrade() == (revision, schema.HEAD)
     with database.reading() as connection:
@@ -258,8 +258,8 @@ def test_runs_of_an_older_log_are_listed_and_add_up_once_it_is_migrated(
         listed = new.runs(limit=0).items
     upgraded_to(empty_url, "0002")
     with runreel.open(empty_url, create=False) as old:
-        engine = create_engine(old.db.url, durability="full")
-        connection = Connection(engine.connect())
+        pool = Pool(create_driver(old.db.url, durability="full"))
+        connection = pool.connect()
         for name, rows in tables.items():
             marks = ", ".join("?" * len(rows[0]))
             connection.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
@@ -268,7 +268,7 @@ def test_runs_of_an_older_log_are_listed_and_add_up_once_it_is_migrated(
             connection.executemany("INSERT INTO run_labels VALUES (?, ?, ?)", stored)
         connection.execute("UPDATE runs SET model = ? WHERE length(model) > 1", (long,))
         connection.close()
-        engine.dispose()
+        pool.dispose()
         old.db.upgrade()
 
         assert old.rebuild(check=True) == []

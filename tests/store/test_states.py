@@ -21,7 +21,7 @@ from runreel.model.errors import (
     DatabaseUnavailable,
     NotOurDatabase,
 )
-from runreel.store.drivers import sqlite as engines
+from runreel.store.drivers.sqlite import connecting as engines
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -75,7 +75,7 @@ class Transactions:
 
     @staticmethod
     def _broken(connection: Connection) -> Exception:
-        if connection.postgres:
+        if connection.driver.url.postgres:
             return psycopg.OperationalError("the connection is lost")
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR

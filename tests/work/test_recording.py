@@ -339,7 +339,7 @@ class Outage:
     def _failing(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def run(connection, statement, *parameters):
             if self.down and not str(statement).startswith("ROLLBACK"):
-                if connection.postgres:
+                if connection.driver.url.postgres:
                     raise psycopg.OperationalError("the server closed the connection")
                 error = sqlite3.OperationalError("disk I/O error")
                 error.sqlite_errorcode = sqlite3.SQLITE_IOERR

@@ -18,7 +18,7 @@ from runreel.model.errors import DatabaseLocked, DatabaseUnavailable, LogError, 
 from runreel.model.events import STREAM_EVENT
 from runreel.recording.group_commit import committer_of
 from runreel.recording.recorder import Recorder
-from runreel.store.drivers import sqlite as engines
+from runreel.store.drivers.sqlite import connecting as engines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

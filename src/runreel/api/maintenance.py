@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 
 from runreel.model.arguments import checked
 from runreel.model.finding import Finding
-from runreel.model.maintenance import Recovered, RedactionMatch
+from runreel.model.maintenance import Recovered, RedactionMatch, Space
 from runreel.model.run_filter import Status, Time
 from runreel.model.runs import Difference, OpenRecording, PrunedRun
-from runreel.store.admin.vacuum import Space
 from runreel.store.database import Database
 
 

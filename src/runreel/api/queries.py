@@ -19,7 +19,7 @@ from runreel.store.database import Database
 
 if TYPE_CHECKING:
     from runreel.query.run_history import ShownRun
-    from runreel.store.alchemy import Engine
+    from runreel.store.drivers.sqlite.engine import Engine
 else:
     # Their modules take longer to import than short commands run.
     Engine = ShownRun = object

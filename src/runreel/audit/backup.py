@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from runreel.audit.verify import VerifiedCounts, verify
 from runreel.model.errors import AuditError, UsageError
 from runreel.store import database_url
-from runreel.store.admin import sqlite_backup
 from runreel.store.database import Database
+from runreel.store.drivers.sqlite import backup as sqlite_backup
 from runreel.system import atomic_files
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def backup(database: Database, path: Path, *, progress: Progress | None = None) 
         UsageError: if the log is on Postgres, or the file already exists.
         AuditError: if the copy is corrupt; the file is removed then.
     """
-    if database.postgres:
+    if database.url.postgres:
         raise UsageError(
             "runreel backs up SQLite files only",
             hint=f"Run {_pg_dump(database, path)}. pg_dump asks for the password.",

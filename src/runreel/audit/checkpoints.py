@@ -25,7 +25,6 @@ from runreel.integrity.checkpoint_format import Header
 from runreel.model.errors import BadCheckpoint, BadKey, LogContradicted
 from runreel.model.finding import Finding
 from runreel.projection.tombstone import tombstone_of
-from runreel.store.admin import durability
 from runreel.store.events import damage, stream_heads
 from runreel.store.replica import refuse_replica
 from runreel.system import atomic_files
@@ -119,7 +118,7 @@ def _write(
         for runs, head in enumerate(heads, 1):  # noqa: B007
             writer.write(rules.head_text(head))
         writer.write(rules.count_text(runs))
-        durability.wait_durable(connection)
+        connection.driver.admin.wait_durable(connection)
         writer.sign(key.sign(rules.SIGNED + writer.signed.digest()))
     return runs, writer.whole.hexdigest()
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runreel.cli.render.escaping import mask_passwords
 from runreel.cli.render.terminal import write_notice
+from runreel.model.passwords import mask_passwords
 
 if TYPE_CHECKING:
     from runreel.model.errors import RunreelError

@@ -1,4 +1,4 @@
-"""Results of redaction and recovery."""
+"""Results of redaction, recovery and the release of space."""
 
 from __future__ import annotations
 
@@ -24,3 +24,17 @@ class Recovered(NamedTuple):
     recording: OpenRecording
     action: str
     reason: str | None
+
+
+class Space(NamedTuple):
+    """Bytes before and after, and what may still hold the old bytes.
+
+    ``unused`` are free bytes inside a SQLite file, reused by later recordings. ``held`` is true if
+    a reader kept a purge from removing all old bytes.
+    """
+
+    before: int
+    after: int
+    left: tuple[str, ...]
+    unused: int | None = None
+    held: bool = False

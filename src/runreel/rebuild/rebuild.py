@@ -107,15 +107,16 @@ def _rebuild(database: Database, compared: Compared, *, all_runs: bool) -> Itera
     """Stage and swap in the projections of the compared runs that differ."""
     wrong: DiskQueue[RollupMismatch | MissingRollup]
     with database.writing() as connection, DiskQueue() as wrong:
-        # On Postgres, one transaction for all: a pooler may switch servers between transactions.
-        postgres = connection.postgres
-        whole = connection.transaction() if postgres else nullcontext()
+        # One transaction for all, as a pooler may switch servers between transactions. But where
+        # writers exclude each other, they wait only while the rows are swapped in.
+        at_end = connection.driver.one_writer
+        whole = nullcontext() if at_end else connection.transaction()
         with whole, staged_rebuild.staging_tables(connection):
             for runs in compared:
                 _stage(connection, [run for run in runs if run.differences])
                 for run in runs:
                     yield from run.differences
-            with nullcontext() if postgres else connection.transaction():
+            with connection.transaction() if at_end else nullcontext():
                 staged_rebuild.swap_in(connection, wrong if all_runs else None)
                 if all_runs:
                     migrations.set_projection_version(connection)

@@ -69,7 +69,7 @@ class Committer:
 
     def _new_turns(self) -> EventLoopBatcher[AppendUnit, bool]:
         database = self._database
-        at_once = None if database.postgres else self.commit_at_once
+        at_once = self.commit_at_once if database.driver.in_process else None
         return EventLoopBatcher(
             self.commit_all, at_once, measured=database.durable, max_group=GROUP
         )
@@ -236,7 +236,7 @@ class Committer:
         # Lock runs in id order to avoid deadlocks.
         units = sorted(units, key=lambda unit: unit.rows[0].run_id)
         rows = [row for unit in units for row in unit.rows]
-        if connection.postgres and not any(unit.projected for unit in units):
+        if connection.driver.atomic_appends and not any(unit.projected for unit in units):
             # One statement is a transaction by itself.
             return event_log.append(connection, rows, durable=self._database.durable)
         with connection.transaction():

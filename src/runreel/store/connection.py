@@ -1,26 +1,24 @@
-"""A connection at driver level: explicit transactions, one SQL syntax for both databases."""
+"""A connection: explicit transactions, one SQL syntax for all databases."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from runreel.model.errors import LogError
-from runreel.store.drivers import sqlite
 from runreel.store.drivers.interface import NotPreparedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from runreel.store.drivers.interface import PooledConnection
-    from runreel.store.drivers.postgres_prepared import Prepared
-
-
-@lru_cache(maxsize=512)
-def _format(sql: str) -> str:
-    return sql.replace("%", "%%").replace("?", "%s")
+    from runreel.store.drivers.interface import (
+        Cursor,
+        Driver,
+        Parameters,
+        PreparedStatement,
+        Raw,
+    )
 
 
 class RollbackTransaction(Exception):
@@ -28,77 +26,72 @@ class RollbackTransaction(Exception):
 
 
 class Connection:
-    """One connection of the engine, used at driver level.
+    """One connection of a pool, in use until it is closed or discarded.
 
     Outside ``transaction`` each statement commits by itself. SQL is written with ``?``. The
-    statements are few and constant, so their text is compiled once: in the driver's cache or here.
+    statements are few and constant, so that they are compiled once.
     """
 
-    __slots__ = ("_broken", "_prepared", "driver", "held", "postgres", "url", "waits")
+    __slots__ = ("_broken", "_give_back", "_prepared", "_run", "driver", "raw", "waits")
 
-    def __init__(self, held: PooledConnection) -> None:
-        self.url = held.url
-        self.postgres = held.url.postgres
-        self.driver: Any = held.driver
-        self.held = held
+    def __init__(self, driver: Driver, raw: Raw, give_back: Callable[[bool], None]) -> None:
+        self.driver = driver
+        self.raw = raw
         self.waits = True
+        self._run = driver.runner(raw)
+        # Called once, with whether the connection can be kept.
+        self._give_back: Callable[[bool], None] | None = give_back
         self._broken = False
-        self._prepared: set[Prepared] | None = set()
+        self._prepared: set[PreparedStatement] | None = set()
 
     @property
     def in_transaction(self) -> bool:
-        """True if a transaction of SQLite is open."""
-        return not self.postgres and bool(self.driver.in_transaction)
+        """True if a transaction is open."""
+        return self.driver.in_transaction(self.raw)
 
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+    def execute(self, sql: str, parameters: Parameters = ()) -> Cursor:
         """Execute a statement; return the driver's cursor."""
-        if self.postgres:
-            return self.driver.execute(_format(sql), parameters)
-        return self.driver.execute(sql, parameters)
+        return self._run(sql, parameters)
 
-    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+    def executemany(self, sql: str, rows: Iterable[Parameters]) -> int:
         """Execute a statement for each row; return the number of affected rows."""
-        cursor = self.driver.cursor()
+        cursor = self.raw.cursor()
         try:
-            cursor.executemany(_format(sql) if self.postgres else sql, rows)
+            cursor.executemany(self.driver.translate(sql), rows)
             return int(cursor.rowcount)
         finally:
             cursor.close()
 
-    def run_prepared(self, statement: Prepared, parameters: Sequence[bytes | None]) -> int:
-        """Prepare a Postgres statement at first use and execute it; return the affected rows."""
+    def run_prepared(self, statement: PreparedStatement, parameters: Sequence[bytes | None]) -> int:
+        """Prepare a statement at first use and execute it; return the affected rows."""
         if self._prepared is None:
-            return statement.run_unprepared(self.driver, parameters)
+            return statement.run_unprepared(self.raw, parameters)
         try:
             if statement not in self._prepared:
-                statement.prepare(self.driver)
+                statement.prepare(self.raw)
                 self._prepared.add(statement)
-            return statement.run(self.driver, parameters)
+            return statement.run(self.raw, parameters)
         except NotPreparedError:
             # A pooler in between does not support prepared statements.
             self._prepared = None
-            return statement.run_unprepared(self.driver, parameters)
+            return statement.run_unprepared(self.raw, parameters)
 
-    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+    def one(self, sql: str, parameters: Parameters = ()) -> Any:
         """Return the first row, or None."""
         return self.execute(sql, parameters).fetchone()
 
-    def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+    def all(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         """Return all rows."""
-        rows: list[Any] = self.execute(sql, parameters).fetchall()
-        return rows
+        return self.execute(sql, parameters).fetchall()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Run the block in one transaction that may write.
 
-        On SQLite it takes the write lock at once. A transaction that reads first and then writes
-        fails if another connection has written in between, no matter how long the timeout.
-
         Raises:
             LogError: if a forked child leaves the block: the transaction is its parent's.
         """
-        self.execute("BEGIN" if self.postgres else "BEGIN IMMEDIATE")
+        self.execute(self.driver.dialect.begin)
         process = os.getpid()
         try:
             yield
@@ -113,29 +106,31 @@ class Connection:
         self.execute("COMMIT")
 
     def wait_for_lock(self, *, waits: bool) -> None:
-        """Switch waiting for SQLite's write lock and automatic WAL checkpoints on or off.
+        """Switch waiting for other processes and for the disk on or off, as far as possible.
 
         An event loop does neither: it would block for as long as another process or the disk takes.
         """
-        if waits is not self.waits and not self.postgres:
-            sqlite.wait_for_lock(self.driver, waits=waits)
+        if waits is not self.waits:
+            self.driver.wait_for_lock(self.raw, waits=waits)
             self.waits = waits
 
     def close(self) -> None:
         """Return the connection to the pool; a broken one is discarded."""
         self.wait_for_lock(waits=True)
-        if self._broken:
-            self.discard()
-        else:
-            self.held.close()
+        self._end_use(keep=not self._broken)
 
     def discard(self) -> None:
         """Close the connection instead of returning it, in any state."""
-        self.held.discard()
+        self._end_use(keep=False)
+
+    def _end_use(self, *, keep: bool) -> None:
+        give_back, self._give_back = self._give_back, None
+        if give_back is not None:
+            give_back(keep)
 
     def _rollback(self) -> None:
         try:
             self.execute("ROLLBACK")
         except Exception:  # noqa: BLE001 - the caller gets the first error
             # SQLite rolls back by itself after some errors, and then rejects this statement.
-            self._broken = self.postgres or self.driver.in_transaction
+            self._broken = self.in_transaction

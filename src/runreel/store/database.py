@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from runreel.model.errors import (
     DatabaseReadOnly,
     DatabaseUnavailable,
     SchemaMissing,
     SchemaTooOld,
-    UsageError,
 )
 from runreel.store import database_url
-from runreel.store.connection import Connection
+from runreel.store.connections import Connections, in_use
 from runreel.store.drivers import errors as driver_errors
-from runreel.store.drivers.log_file import is_file, missing, refuse_left_behind
-from runreel.store.drivers.sqlite import create_owner_only
-from runreel.store.pool import Connections, in_use
 from runreel.store.schema import migrations
 from runreel.system import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from sqlalchemy import Engine
 
     from runreel.codec.secret_masking import SecretFilter
-    from runreel.store.admin.vacuum import Space
+    from runreel.model.maintenance import Space
+    from runreel.store.pool import Pool
 
 T = TypeVar("T")
 
@@ -53,10 +51,10 @@ class Database(Connections):
         patience: float = 0.0,
         masking: SecretFilter | None = None,
     ) -> None:
-        super().__init__(url, durability=durability)
+        super().__init__(url, durability=durability, prepare=partial(_prepare, create=create))
         self.patience = patience
         self.masking = masking
-        self._create = create and database_url.may_create(self.url)
+        self._create = create
 
     def retry_unavailable(self, step: Callable[[], T]) -> T:
         """Call ``step``, retrying for ``patience`` seconds while the database is unavailable.
@@ -80,15 +78,15 @@ class Database(Connections):
         Raises:
             UsageError: if that number is not possible.
         """
-        self._check_partitions(partitions)
+        if partitions is not None:
+            self.driver.catalogue.check_partitions(partitions)
         with driver_errors.our_errors(self.url):
-            if self._path is not None:
-                self._check_file(self._path)
+            _create_file(self._pool, create=self._create)
             with self.reading(checked=False) as connection:
                 migrations.current(connection)
             with in_use(), self._lock:
-                revisions = self._migrate(partitions)
-        self._checked = True
+                revisions = _migrate(self._pool, partitions)
+        self._prepared = True
         return revisions
 
     def current(self) -> str | None:
@@ -98,13 +96,12 @@ class Database(Connections):
             return migrations.current(connection)
 
     def check_exists(self) -> None:
-        """Check that the file of a SQLite log exists, without opening it.
+        """Check that the file of a log exists, without opening it.
 
         Raises:
             DatabaseUnavailable: if it does not.
         """
-        if self._path is not None and not is_file(self._path, self.shown):
-            raise missing(self.shown)
+        self.driver.check_exists()
 
     def sql(self, *, partitions: int | None = None) -> str:
         """Return the DDL for this kind of database; ``partitions`` as in ``upgrade``.
@@ -112,85 +109,60 @@ class Database(Connections):
         Raises:
             UsageError: if that number of partitions is not possible.
         """
-        self._check_partitions(partitions)
+        if partitions is not None:
+            self.driver.catalogue.check_partitions(partitions)
         return migrations.ddl(self.url, partitions=partitions)
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, object]:
         """Return sizes in bytes, row counts, settings and revision."""
         from runreel.store.admin import statistics
 
         with self.reading() as connection:
-            return statistics.statistics(connection, self._path)
+            return statistics.statistics(connection)
 
     def size(self) -> int:
-        """Return the size of the log in bytes: see ``vacuum.size``."""
-        from runreel.store.admin import vacuum
-
+        """Return the size of the log in bytes; for SQLite, of the file and its WAL."""
         with self.reading() as connection:
-            return vacuum.size(connection, self._path)
+            return self.driver.admin.size(connection)
 
     def engine(self) -> Engine:
-        """Return a read-only engine of SQLAlchemy: see ``alchemy.read_only_engine``."""
-        from runreel.store import alchemy
-
+        """Return a read-only engine of SQLAlchemy, for queries of users."""
         with self.reading():
             # The database exists, and its schema is the one that this code knows.
-            return alchemy.read_only_engine(self.url, self._path)
+            return self.driver.read_only_engine()
 
     def release(self, *, purge: bool) -> Space:
-        """Free the bytes of erased and deleted rows: see ``vacuum.release``."""
-        from runreel.store.admin import vacuum
-
+        """Free the space of erased and deleted rows; ``purge`` rewrites the tables without them."""
         with self.writing() as connection:
-            return vacuum.release(connection, self._path, purge=purge)
+            return self.driver.admin.release(connection, purge=purge)
 
-    def _check(self) -> None:
-        with self._lock:
-            if self._path is not None:
-                self._check_file(self._path)
-            connection = Connection(self._engine_now().connect())
-            try:
-                migrations.require(connection)
-            except (SchemaMissing, SchemaTooOld):
-                # Reading never migrates: older versions of runreel may still use the file.
-                if self._path is None or not self._create:
-                    raise
-                connection.close()
-                self._log_migration(*self._migrate())
-            finally:
-                connection.close()
-            self._checked = True
 
-    def _check_partitions(self, number: int | None) -> None:
-        if number is None:
-            return
-        from runreel.store.schema import partitions
-
-        if not self.postgres:
-            raise UsageError("only a log in Postgres has partitions")
-        partitions.check(number)
-
-    def _migrate(self, partitions: int | None = None) -> tuple[str | None, str]:
-        engine = self._engine_now()
-        revisions = migrations.upgrade(engine, partitions=partitions)
-        # A connection sets the journal mode only of a file that is marked as runreel's.
-        engine.dispose()
-        return revisions
-
-    def _log_migration(self, before: str | None, after: str) -> None:
+def _prepare(pool: Pool, *, create: bool) -> None:
+    """Check that the log can be used; with ``create``, create or migrate a file."""
+    _create_file(pool, create=create)
+    try:
+        with closing(pool.connect()) as connection:
+            migrations.require(connection)
+    except (SchemaMissing, SchemaTooOld):
+        # Reading never migrates: older versions of runreel may still use the file.
+        if not (create and pool.driver.in_process and database_url.may_create(pool.driver.url)):
+            raise
+        before, after = _migrate(pool)
         if before is not None and before != after:
             _log.warning(
                 "%s was migrated from revision %s to %s; older versions of runreel can no longer"
                 " open it",
-                *(self.shown, before, after),
+                *(database_url.shown(pool.driver.url), before, after),
             )
 
-    def _check_file(self, path: Path) -> None:
-        if is_file(path, self.shown) and path.stat().st_size:
-            return
-        refuse_left_behind(path)
-        if path.exists():
-            return
-        if not self._create:
-            raise missing(self.shown)
-        create_owner_only(path)
+
+def _create_file(pool: Pool, *, create: bool) -> None:
+    pool.driver.create_file(allowed=create and database_url.may_create(pool.driver.url))
+
+
+def _migrate(pool: Pool, partitions: int | None = None) -> tuple[str | None, str]:
+    with closing(pool.connect()) as connection:
+        revisions = migrations.upgrade(connection, partitions=partitions)
+    # A connection sets the journal mode only of a file that is marked as runreel's.
+    pool.dispose()
+    return revisions

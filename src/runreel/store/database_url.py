@@ -1,21 +1,22 @@
-"""Database URLs: parsing and safe printing.
-
-SQLite URLs are parsed without SQLAlchemy, whose import takes longer than most commands run.
-"""
+"""Database URLs: parsing, and printing without passwords."""
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes, urlencode
 
 from runreel.model.errors import BadDatabaseUrl
+from runreel.model.passwords import is_secret
 from runreel.store import database_url_forms
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL
+    from collections.abc import Iterable
+
+    Query = tuple[tuple[str, str], ...]
 
 _YES = ("true", "yes", "on", "1")
 
@@ -32,17 +33,34 @@ _DRIVER_HINTS = {
     "postgres": "Use postgresql://USER@HOST/NAME.",
 }
 
+# What follows the scheme. Not ``urlsplit``: a password may have an unescaped slash.
+_REST = re.compile(
+    r"(?:(?P<user>[^:/]*)(?::(?P<password>[^@]*))?@)?(?P<hosts>[^/?]*)"
+    r"(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?"
+)
+# A server in an option of the URL, as SQLAlchemy reads it.
+_HOST_OPTION = re.compile(r"[a-zA-Z0-9.-]*:[0-9]+")
+
+
+class Server(NamedTuple):
+    """A Postgres server. A list of servers is in the options ``host`` and ``port`` instead."""
+
+    user: str | None = None
+    password: str | None = None
+    host: str | None = None
+    port: int | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """The location of a log: a SQLite file with options, or a Postgres database (``alchemy``).
+    """The location of a log: a SQLite file, or a database of a Postgres ``server``, with options.
 
     Only ``shown`` may print it.
     """
 
     database: str = ""
-    query: tuple[tuple[str, str], ...] = ()
-    alchemy: URL | None = None
+    query: Query = ()
+    server: Server | None = None
 
     def __repr__(self) -> str:
         return f"<Url {shown(self)}>"
@@ -50,7 +68,7 @@ class Url:
     @property
     def postgres(self) -> bool:
         """True for Postgres."""
-        return self.alchemy is not None
+        return self.server is not None
 
     @property
     def is_uri(self) -> bool:
@@ -60,19 +78,38 @@ class Url:
     @property
     def text(self) -> str:
         """The URL for any program, including its password: never print it."""
-        if self.alchemy is not None:
-            return self.alchemy.set(drivername="postgresql").render_as_string(hide_password=False)
-        query = f"?{urlencode(self.query, safe='/:,*', quote_via=quote)}" if self.query else ""
-        return f"sqlite:///{self.database}{query}"
+        if self.server is None:
+            query = f"?{urlencode(self.query, safe='/:,*', quote_via=quote)}" if self.query else ""
+            return f"sqlite:///{self.database}{query}"
+        password = self.server.password
+        return self._render(None if password is None else quote(password, safe=" +"), self.query)
 
     @property
     def without_passwords(self) -> str:
         """The URL for a program that asks for the password itself."""
-        if self.alchemy is None:
+        return self._render(
+            None, [(name, value) for name, value in self.query if not is_secret(name)]
+        )
+
+    @property
+    def arguments(self) -> dict[str, str | int]:
+        """The parameters and options of libpq."""
+        server = self.server or Server()
+        named = {**server._asdict(), "dbname": self.database}
+        return {name: value for name, value in named.items() if value} | dict(self.query)
+
+    def _render(self, password: str | None, query: Iterable[tuple[str, str]]) -> str:
+        if self.server is None:
             return self.text
-        query = {key: value for key, value in self.alchemy.query.items() if not _is_secret(key)}
-        bare = self.alchemy._replace(drivername="postgresql", password=None)
-        return bare.set(query=query).render_as_string(hide_password=False)
+        user, _, host, port = self.server
+        text = "postgresql://"
+        if user is not None:
+            text += quote(user, safe=" +") + ("" if password is None else f":{password}") + "@"
+        text += f"[{host}]" if host and ":" in host else host or ""
+        text += "" if port is None else f":{port}"
+        text += f"/{quote(self.database, safe=' +/')}" if self.database else ""
+        options = urlencode([*query], safe="*")
+        return f"{text}?{options}" if options else text
 
 
 def parse_url(text: str) -> Url:
@@ -91,18 +128,20 @@ def parse_url(text: str) -> Url:
     backend, _, driver = scheme.lower().partition("+")
     if driver not in _DRIVERS.get(backend, (driver,)):
         raise BadDatabaseUrl(f"the driver {driver!r} is not supported", hint=_DRIVER_HINTS[backend])
+    found = _REST.fullmatch(rest)
+    if found is None or not re.fullmatch(r"\w+", backend):
+        raise BadDatabaseUrl("not a database URL")
     if backend == "sqlite":
-        return _sqlite(rest)
-    return _postgres(f"{scheme.lower()}://{rest}")
+        return _sqlite(found)
+    return _postgres(backend, found)
 
 
-def _sqlite(rest: str) -> Url:
-    path, _, query = rest.partition("?")
-    if path and not path.startswith("/"):
+def _sqlite(found: re.Match[str]) -> Url:
+    if found["user"] is not None or found["hosts"]:
         raise BadDatabaseUrl(
             "a SQLite URL needs three slashes before its path, four before an absolute one"
         )
-    url = Url(path[1:], tuple(parse_qsl(query)))
+    url = Url(found["database"] or "", tuple(parse_qsl(found["query"] or "")))
     if url.database in ("", ":memory:", "file::memory:") or ("mode", "memory") in url.query:
         raise database_url_forms.memory()
     if url.query and not url.is_uri:
@@ -110,45 +149,42 @@ def _sqlite(rest: str) -> Url:
     return url
 
 
-def _postgres(text: str) -> Url:
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    if not text.isascii() and any("\udc80" <= char <= "\udcff" for char in text):
+def _postgres(backend: str, found: re.Match[str]) -> Url:
+    if any("\udc80" <= char <= "\udcff" for char in found[0]):
         raise BadDatabaseUrl("the database URL is not valid UTF-8")
-    listed = database_url_forms.hosts(text)
-    try:
-        url = make_url(text if listed is None else listed.url)
-    except (ArgumentError, ValueError):
-        raise BadDatabaseUrl("not a database URL") from None
-    if "@" in (url.host or ""):
-        raise database_url_forms.unescaped_at()
-    backend = url.drivername.partition("+")[0]
+    user, password, hosts, database, query = found.groups()
+    options = parse_qsl(query or "")
+    named = [value for name, value in options if name == "host"]
+    if not hosts and (len(named) > 1 or any(map(_HOST_OPTION.fullmatch, named))):
+        hosts, options = ",".join(named), [one for one in options if one[0] != "host"]
+    host, port = database_url_forms.servers(hosts)
     if backend not in ("postgresql", "postgres"):
         raise BadDatabaseUrl(f"SQLite and Postgres are supported, not {backend!r}")
-    if listed is not None:
-        servers = {"host": listed.host, "port": listed.port}
-        url = url.update_query_dict({key: value for key, value in servers.items() if value})
-    return Url(alchemy=url.set(drivername="postgresql+psycopg"))
+    given = dict(options)
+    if "," in hosts or "%" in hosts:
+        # Forms that URLs of other programs do not have.
+        given |= {name: text for name, text in (("host", host), ("port", port)) if text}
+        host = port = ""
+    server = Server(
+        None if user is None else unquote(user),
+        None if password is None else unquote(password),
+        host or None,
+        int(port) if port else None,
+    )
+    return Url(unquote(database or ""), tuple(sorted(given.items())), server)
 
 
 def shown(url: Url) -> str:
     """Return the URL with passwords and secrets masked."""
-    if url.alchemy is None:
+    if url.server is None:
         return url.database
-    hidden = {name: "***" for name in url.alchemy.query if _is_secret(name)}
-    masked = url.alchemy.set(drivername="postgresql").update_query_dict(hidden)
-    # SQLAlchemy masks the password itself, but escapes our asterisks.
-    return masked.render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
-
-
-def _is_secret(name: str) -> bool:
-    return "pass" in name.lower() or "secret" in name.lower()
+    query = [(name, "***" if is_secret(name) else value) for name, value in url.query]
+    return url._render(None if url.server.password is None else "***", query)  # noqa: SLF001
 
 
 def sqlite_path(url: Url) -> Path | None:
     """Return the file of a SQLite URL, None for other databases."""
-    if url.postgres:
+    if url.server is not None:
         return None
     if not url.is_uri:
         return Path(url.database)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
 from unicodedata import category
 from urllib.parse import unquote
 
@@ -23,18 +22,9 @@ _DSN = re.compile(rf"(?:^|\s)(?:{_KEYWORDS})\s*=", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"(?:^|/)[^/:@]*:[^/@]*@")
 _EXPLICIT = ("./", "../", "~", "/")
 
-_AUTHORITY = re.compile(r"(?P<user>[^:/?@]*(?::[^@/?]*)?@)?(?P<hosts>[^/?]*)")
 _HOST = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>[0-9]*))?")
 
 _PATH_HINT = "A path that holds such characters starts with ./ or /."
-
-
-class Hosts(NamedTuple):
-    """The servers of a Postgres URL as libpq's ``host`` and ``port``, and the URL without them."""
-
-    url: str
-    host: str
-    port: str
 
 
 def cleaned(text: str) -> str:
@@ -86,36 +76,27 @@ def memory() -> BadDatabaseUrl:
     return BadDatabaseUrl("a log in memory would be lost with the process: name a file")
 
 
-def unescaped_at() -> BadDatabaseUrl:
-    """Return the error for a password that contains ``@``."""
-    return BadDatabaseUrl("write an @ in the password as %40")
+def servers(text: str) -> tuple[str, str]:
+    """Return the servers of a Postgres URL as libpq's ``host`` and ``port``.
 
-
-def hosts(url: str) -> Hosts | None:
-    """Return the servers of a Postgres URL in a form only libpq has; None for any other URL.
-
-    The forms are a list (``h1:5432,h2:5432``) and the directory of a socket (``%2Fvar%2Frun``).
+    ``text`` is ``HOST:PORT``, a list of them, or the directory of a socket (``%2Fvar%2Frun``).
 
     Raises:
-        BadDatabaseUrl: if an item of the list is not ``HOST`` or ``HOST:PORT``.
+        BadDatabaseUrl: if it is not.
     """
-    scheme, _, rest = url.partition("://")
-    found = _AUTHORITY.match(rest)
-    assert found is not None  # noqa: S101 - every part of the pattern may be empty
-    listed = found["hosts"]
-    if "," not in listed and "%" not in listed:
-        return None
-    if "@" in listed:
-        raise unescaped_at()
+    if "@" in text:
+        raise BadDatabaseUrl("write an @ in the password as %40")
     names, ports = [], []
-    for item in listed.split(","):
+    for item in text.split(","):
         one = _HOST.fullmatch(item)
         if one is None:
-            raise BadDatabaseUrl("a list of servers is HOST:PORT,HOST:PORT")
+            is_list = "," in text
+            raise BadDatabaseUrl(
+                "a list of servers is HOST:PORT,HOST:PORT" if is_list else "not a database URL"
+            )
         names.append(unquote(one["v6"] or one["name"] or ""))
         ports.append(one["port"] or "")
-    bare = f"{scheme}://{found['user'] or ''}{rest[found.end() :]}"
-    return Hosts(bare, ",".join(names), ",".join(ports) if any(ports) else "")
+    return ",".join(names), ",".join(ports) if any(ports) else ""
 
 
 def _refuse_broken_url(text: str, path: Path) -> None:

@@ -35,7 +35,8 @@ class Inheritor(Protocol):
 class Forkable(Inheritor, Protocol):
     """An owner of connections."""
 
-    postgres: bool
+    # SQLite's locks of open files are lost in a child.
+    holds_files: bool
 
     def block_writers(self) -> bool:
         """Block every thread from using a connection; False if one is using it now."""
@@ -173,7 +174,7 @@ def _before() -> None:
         time.sleep(_PAUSE)
     for one in _still:
         # Connections to a server are not closed: a child just never uses them.
-        if not one.postgres:
+        if one.holds_files:
             one.close_idle()
 
 
@@ -213,7 +214,7 @@ def _after_in_child() -> None:
     _still.clear()
     gate.leave_parent()
     found = list(_forkables)
-    if any(not one.postgres for one in found):
+    if any(one.holds_files for one in found):
         inherited_files = _open_files()
     for one in [*found, *_children]:
         one.leave_parent()

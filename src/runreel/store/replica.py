@@ -1,4 +1,4 @@
-"""Detects a Postgres server that only follows another one."""
+"""Detects a server that only follows another one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def is_replica(connection: Connection) -> bool:
     """True if the server only follows another one."""
-    return connection.postgres and bool(connection.one("SELECT pg_is_in_recovery()")[0])
+    return connection.driver.admin.is_replica(connection)
 
 
 def refuse_replica(connection: Connection) -> None:

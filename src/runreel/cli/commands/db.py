@@ -10,7 +10,7 @@ import click
 from runreel.cli import options
 from runreel.cli.render import terminal
 from runreel.model.errors import UsageError
-from runreel.store.schema.partitions import LEAST, MOST
+from runreel.store.drivers.postgres.partitions import LEAST, MOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,7 +121,7 @@ def grants(reel: Reel, /, **names: str) -> None:
     """
     from runreel.store.schema import roles as store
 
-    if not reel.db.postgres:
+    if not reel.db.url.postgres:
         raise UsageError(
             "SQLite has no roles: a user who can write the file can change everything in it",
             hint="Only the owner can read the file. Roles need --db postgresql://...",

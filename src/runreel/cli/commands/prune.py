@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
+    from runreel.model.maintenance import Space
     from runreel.model.runs import PrunedRun
-    from runreel.store.admin.vacuum import Space
 
 _BATCH = 100
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,13 +10,6 @@ if TYPE_CHECKING:
 # Spaces of other scripts: the only harmless characters that Python calls unprintable.
 _BLANKS = frozenset(map(chr, (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))
 _KEPT = _BLANKS | {"\n", "\t"}
-
-# Up to the last @: a password may contain an unescaped one.
-_USERINFO = re.compile(r"(://[^:@/\s]*):\S*@")
-_HOST = re.compile(r"(host(?:name)?:? ['\"])[^'\"\s]*@")
-_SECRET = re.compile(
-    r"((?:password|passwd|secret|sslkey)\w*\s*=\s*)('[^']*'|[^\s&'\"]+)", re.IGNORECASE
-)
 
 
 def escape(text: str) -> str:
@@ -62,11 +54,6 @@ def escape_json(text: str) -> str:
     if text.replace("\n", "").isprintable():
         return text
     return "".join(char if _is_safe(char) else _json_escape(char) for char in text)
-
-
-def mask_passwords(text: str) -> str:
-    """Mask the passwords of database URLs and connection strings in ``text``."""
-    return _SECRET.sub(r"\1***", _HOST.sub(r"\1***@", _USERINFO.sub(r"\1:***@", text)))
 
 
 def visible_chars(text: str) -> Iterator[str]:

@@ -14,8 +14,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from runreel.cli.render.escaping import escape, escape_part, mask_passwords
+from runreel.cli.render.escaping import escape, escape_part
 from runreel.model.errors import RunreelError
+from runreel.model.passwords import mask_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

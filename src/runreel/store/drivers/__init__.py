@@ -1,1 +1,1 @@
-"""SQLite and Postgres drivers: connections, pools, errors, prepared statements."""
+"""The drivers of the databases, behind one interface."""

@@ -1,4 +1,4 @@
-"""Translates the exceptions of database drivers into runreel's own."""
+"""Translates the exceptions of database drivers into runreel's own, and finds damage in them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from runreel.model.errors import (
     NotOurDatabase,
     SchemaMissing,
 )
+from runreel.model.passwords import mask_passwords
 from runreel.store.database_url import shown
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def too_many(url: Url) -> DatabaseUnavailable:
 
 def _postgres_error(error: BaseException, name: str) -> LogError:
     state = getattr(error, "sqlstate", None)
-    reason = without_passwords(" ".join(str(error).split()))
+    reason = mask_passwords(" ".join(str(error).split()))
     if state is None or state[:2] in ("08", "28", "3D", "53", "57"):
         return DatabaseUnavailable(f"cannot use {name}: {reason}")
     for states, kind, what in _POSTGRES_ERRORS:
@@ -102,19 +103,53 @@ _SQLITE_ERRORS: tuple[tuple[tuple[int, ...], type[LogError], str], ...] = (
 
 
 def _sqlite_error(error: sqlite3.Error, name: str) -> LogError:
-    # The extended code's low byte is the primary one.
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    code = _primary_code(error)
     for codes, kind, what in _SQLITE_ERRORS:
         if code in codes:
             return kind(f"{name} {what}")
     return LogError(f"{name} refused: {error}")
 
 
-def without_passwords(text: str) -> str:
-    """Replace the values of passwords and secrets in ``text``."""
-    words = []
-    for word in text.split(" "):
-        key, equals, _ = word.partition("=")
-        secret = equals and any(name in key.lower() for name in ("password", "secret"))
-        words.append(f"{key}=***" if secret else word)
-    return " ".join(words)
+# SQLite codes that do not indicate damage.
+_TRANSIENT = (
+    sqlite3.SQLITE_ABORT,
+    sqlite3.SQLITE_AUTH,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_MISUSE,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+)
+# SQLSTATE classes: internal error or damaged data, invalid value, I/O error.
+_DAMAGED = ("XX", "22", "58")
+
+
+def damage_reason(error: Exception) -> str | None:
+    """Return the reason if a driver's error indicates damaged data; None for any other error."""
+    reason = " ".join(str(error).split())
+    if isinstance(error, UnicodeDecodeError):
+        return reason
+    if isinstance(error, sqlite3.ProgrammingError):
+        return None
+    if isinstance(error, sqlite3.Error):
+        return None if _primary_code(error) in _TRANSIENT else reason
+    if type(error).__module__.partition(".")[0] == "psycopg":
+        return reason if (getattr(error, "sqlstate", None) or "")[:2] in _DAMAGED else None
+    return None
+
+
+def is_rejection(error: Exception) -> bool:
+    """True if the database responds, but rejects the statement because of its schema."""
+    if isinstance(error, sqlite3.Error):
+        rejected = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        return _primary_code(error) in rejected
+    return (getattr(error, "sqlstate", None) or "")[:2] in ("0A", "22", "25", "42", "XX")
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    # The low byte of the extended code; an error about invalid UTF-8 has none.
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runreel.model.errors import DatabaseUnavailable
 from runreel.store.database_url import sqlite_path
-from runreel.store.drivers.log_file import LogFile
-from runreel.store.drivers.sqlite import SqliteEngine
+from runreel.store.drivers.sqlite.driver import SqliteDriver
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runreel.store.database_url import Url
-    from runreel.store.drivers.interface import Engine
+    from runreel.store.drivers.interface import Driver
 
 
-def create_engine(url: Url, *, durability: str, file: LogFile | None = None) -> Engine:
-    """Create an engine for the database at ``url``; it connects at first use.
-
-    ``file`` is the already known SQLite file, so that a replaced file is detected.
+def create_driver(url: Url, *, durability: str) -> Driver:
+    """Create the driver of the database at ``url``; it connects at first use.
 
     Raises:
-        MissingExtra: if the Postgres driver is not installed.
+        DatabaseUnavailable: if the path is relative and the working directory no longer exists.
     """
-    if url.postgres:
-        from runreel.store.drivers.postgres import PostgresEngine
-
-        return PostgresEngine(url)
     path = sqlite_path(url)
-    assert path is not None  # noqa: S101 - it is a URL of SQLite
-    return SqliteEngine(url, durability=durability, file=file or LogFile(path.absolute()))
+    if path is None:
+        from runreel.store.drivers.postgres.driver import PostgresDriver
+
+        return PostgresDriver(url)
+    return SqliteDriver(url, _absolute(path), durable=durability == "full")
+
+
+def _absolute(path: Path) -> Path:
+    # So that a change of the working directory does not change the log.
+    try:
+        return path.absolute()
+    except FileNotFoundError as error:
+        raise DatabaseUnavailable(
+            f"cannot open {path}: the working directory no longer exists",
+            hint="Change to another directory, or give the path from the root.",
+        ) from error

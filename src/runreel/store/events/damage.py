@@ -1,13 +1,12 @@
-"""Integrity checks of the database itself, and which driver errors indicate damage."""
+"""Checks of the tables that describe the database, and snapshots to read it in."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-import sqlite3
 from typing import TYPE_CHECKING
 
-from runreel.store.drivers.sqlite import APPLICATION_ID
+from runreel.store.drivers.errors import damage_reason
 from runreel.store.schema.migrations import VERSION_TABLE
 
 if TYPE_CHECKING:
@@ -17,34 +16,11 @@ if TYPE_CHECKING:
 
 _META = {"database_id", "projection_version"}
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# SQLite codes that do not indicate damage.
-_TRANSIENT = (
-    sqlite3.SQLITE_ABORT,
-    sqlite3.SQLITE_AUTH,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_INTERRUPT,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_MISUSE,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_PROTOCOL,
-    sqlite3.SQLITE_READONLY,
-)
-# SQLSTATE classes: internal error or damaged data, invalid value, I/O error.
-_DAMAGED = ("XX", "22", "58")
 
 
 def file_problems(connection: Connection) -> Iterator[str]:
-    """Yield the problems of a SQLite file: integrity check and application id."""
-    if connection.postgres:
-        return
-    application = connection.one("PRAGMA application_id")[0]
-    if application != APPLICATION_ID:
-        yield f"the application id of the file is {application}, not {APPLICATION_ID}"
-    for (found,) in connection.execute("PRAGMA integrity_check"):
-        if found != "ok":
-            yield str(found)
+    """Yield the problems that the database finds in its own file."""
+    return connection.driver.admin.file_problems(connection)
 
 
 def meta_problems(connection: Connection) -> Iterator[str]:
@@ -64,23 +40,6 @@ def meta_problems(connection: Connection) -> Iterator[str]:
         yield f"{VERSION_TABLE} has {len(revisions)} rows"
 
 
-def damage_reason(error: Exception) -> str | None:
-    """Return the reason if a driver's error indicates damaged data; None for any other error."""
-    reason = " ".join(str(error).split())
-    if isinstance(error, UnicodeDecodeError):
-        return reason
-    if isinstance(error, sqlite3.ProgrammingError):
-        return None
-    if isinstance(error, sqlite3.Error):
-        # The low byte of the extended code is the primary code; an error about invalid UTF-8 has
-        # none.
-        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-        return None if code in _TRANSIENT else reason
-    if type(error).__module__.partition(".")[0] == "psycopg":
-        return reason if (getattr(error, "sqlstate", None) or "")[:2] in _DAMAGED else None
-    return None
-
-
 def require_reason(error: Exception) -> str:
     """Return the damage that caused a driver's error; raise any other error again."""
     reason = damage_reason(error)
@@ -92,7 +51,7 @@ def require_reason(error: Exception) -> str:
 @contextlib.contextmanager
 def snapshot(connection: Connection) -> Iterator[None]:
     """Let all reads inside see one moment, unless ``restart_snapshot`` is called."""
-    _begin(connection)
+    connection.execute(connection.driver.dialect.begin_snapshot)
     try:
         yield
     finally:
@@ -102,14 +61,7 @@ def snapshot(connection: Connection) -> Iterator[None]:
 def restart_snapshot(connection: Connection) -> None:
     """Replace a snapshot in which a read failed by a new one."""
     _end(connection)
-    _begin(connection)
-
-
-def _begin(connection: Connection) -> None:
-    if connection.postgres:
-        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    else:
-        connection.execute("BEGIN")
+    connection.execute(connection.driver.dialect.begin_snapshot)
 
 
 def _end(connection: Connection) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from functools import partial
-from itertools import chain, groupby
+from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +20,6 @@ if TYPE_CHECKING:
 COLUMNS = EventRow._fields
 _LIST = ", ".join(COLUMNS)
 
-# One statement, no lock: a trigger rejects a row that does not follow the stream's head.
-_MARKS = f"({', '.join('?' * len(COLUMNS))})"
-_APPEND_SQLITE = f"INSERT INTO events ({_LIST}) VALUES {_MARKS}"
-# Rows per statement: 50 times the columns is within every SQLite's limit of parameters.
-_AT_ONCE = 50
-_APPEND_MANY_SQLITE = f"INSERT INTO events ({_LIST}) VALUES {', '.join([_MARKS] * _AT_ONCE)}"
-_CONFLICT_CODES = (sqlite3.SQLITE_CONSTRAINT_TRIGGER, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 _READ = f"SELECT {_LIST} FROM events WHERE run_id = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
 _OMITTED = ("elapsed", "salt", "digest")
 _PROJECTION_COLUMNS = ", ".join(f"NULL AS {name}" if name in _OMITTED else name for name in COLUMNS)
@@ -37,7 +29,8 @@ _OF_MANY = _RANGE.format("(run_id, seq) > (?, ?) AND run_id <= ?")
 _OF_ONE = _RANGE.format("run_id = ? AND seq > ?")
 _ID, _SEQ, _PAYLOAD = map(COLUMNS.index, ("run_id", "seq", "payload"))
 _END = 2**63 - 1
-_LOCK_WAIT = "5s"
+# Seconds.
+_LOCK_WAIT = 5
 _CHUNK = 1_000
 
 
@@ -47,42 +40,12 @@ def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool = 
     Call it for several rows inside a transaction, and roll back if it returns False. ``durable``
     makes Postgres wait for its disk; a SQLite connection has its own setting.
     """
-    if connection.postgres:
-        from runreel.store.events import postgres_append
-
-        return postgres_append.append(connection, rows, durable=durable)
-    if len(rows) == 1:
-        return append_one(connection, rows[0])
-    try:
-        full = len(rows) - len(rows) % _AT_ONCE
-        for start in range(0, full, _AT_ONCE):
-            batch = chain.from_iterable(rows[start : start + _AT_ONCE])
-            connection.execute(_APPEND_MANY_SQLITE, tuple(batch))
-        if full < len(rows):
-            connection.executemany(_APPEND_SQLITE, rows[full:])
-    except sqlite3.IntegrityError as error:
-        return _false_on_conflict(error)
-    return True
+    return connection.driver.append(connection, rows, durable=durable)
 
 
 def append_one(connection: Connection, row: EventRow, *, durable: bool = True) -> bool:
     """Append one row; outside a transaction it commits by itself."""
-    if connection.postgres:
-        from runreel.store.events import postgres_append
-
-        return postgres_append.append_one(connection, row, durable=durable)
-    try:
-        connection.execute(_APPEND_SQLITE, row)
-    except sqlite3.IntegrityError as error:
-        return _false_on_conflict(error)
-    return True
-
-
-def _false_on_conflict(error: sqlite3.IntegrityError) -> bool:
-    """Return False for an append conflict; raise any other error."""
-    if error.sqlite_errorcode in _CONFLICT_CODES:
-        return False
-    raise error
+    return connection.driver.append_one(connection, row, durable=durable)
 
 
 def contains(connection: Connection, row: EventRow) -> bool:
@@ -198,10 +161,7 @@ def lock_appends(connection: Connection) -> None:
     Raises:
         psycopg.errors.LockNotAvailable: if another session holds the table for more than 5 s.
     """
-    if connection.postgres:
-        # Appends queue behind our lock request, so it must not wait long.
-        connection.execute("SELECT set_config('lock_timeout', ?, true)", (_LOCK_WAIT,))
-        connection.execute("LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE")
+    connection.driver.lock_writes(connection, "events", seconds=_LOCK_WAIT)
 
 
 def remove(connection: Connection, run_id: str, seq: int) -> int:

@@ -6,7 +6,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.store.events.damage import damage_reason, restart_snapshot
+from runreel.store.drivers.errors import damage_reason
+from runreel.store.events.damage import restart_snapshot
 from runreel.store.events.event_log import COLUMNS
 
 if TYPE_CHECKING:
@@ -18,16 +19,12 @@ if TYPE_CHECKING:
 
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM events"
 _ORDER = " ORDER BY run_id, seq"
-_NEXT = "SELECT run_id FROM {table} WHERE run_id > {key} ORDER BY run_id LIMIT 1"
+# A damaged file may hold an id that is not UTF-8; it is passed back as bytes.
+_KEY = "CAST(? AS TEXT)"
+_NEXT = f"SELECT run_id FROM {{table}} WHERE run_id > {_KEY} ORDER BY run_id LIMIT 1"
 _PAYLOAD = COLUMNS.index("payload")
 _FETCH = 500
 _FETCH_CHARACTERS = 4_000_000
-# Without an index scan the server sorts first and reads everything: one unreadable row would make
-# all rows unreadable.
-_ALONG_THE_KEY = "SELECT " + ", ".join(
-    f"set_config('{setting}', 'off', true)"
-    for setting in ("enable_sort", "enable_seqscan", "enable_bitmapscan")
-)
 # The transaction failed elsewhere or was restarted, so the server's cursor no longer exists.
 _CURSOR_GONE = ("25P02", "34000")
 
@@ -97,20 +94,19 @@ class _ScanPosition:
         self._after: tuple[str, int] | None = None
         self._passed = ""
         self._single_row = False
-        self._driver: Any = connection.driver
-        self._text_factory = getattr(self._driver, "text_factory", None)
+        self._driver = connection.driver
 
     def rows(self) -> Iterator[list[Row]]:
         """Yield the rows from here on, in chunks."""
         self.last = None
-        key, where = _key_mark(self._connection), []
+        where = []
         parameters: list[Any] = []
         if self._run_id is not None:
-            where.append(f"run_id = {key}")
-            parameters.append(_key(self._connection, self._run_id))
+            where.append(f"run_id = {_KEY}")
+            parameters.append(_key(self._run_id))
         if self._after is not None:
-            where.append(f"(run_id, seq) > ({key}, ?)")
-            parameters += [_key(self._connection, self._after[0]), self._after[1]]
+            where.append(f"(run_id, seq) > ({_KEY}, ?)")
+            parameters += [_key(self._after[0]), self._after[1]]
         sql = _SELECT + (f" WHERE {' AND '.join(where)}" if where else "") + _ORDER
         return _fetch_chunks(
             self._connection, sql, parameters, most=1 if self._single_row else _FETCH
@@ -125,14 +121,12 @@ class _ScanPosition:
         if self._single_row or not known:
             return False
         self._single_row = True
-        if not self._connection.postgres:
-            self._driver.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+        self._driver.decode_damaged(self._connection.raw, enabled=True)
         return True
 
     def restore_connection(self) -> None:
         """Restore the settings of the connection."""
-        if not self._connection.postgres:
-            self._driver.text_factory = self._text_factory
+        self._driver.decode_damaged(self._connection.raw, enabled=False)
 
     def resume_after(self) -> None:
         """Continue after the last row read."""
@@ -182,9 +176,9 @@ def _next_run(connection: Connection, passed: str) -> tuple[str | None, bool]:
     """Return the run after ``passed``, and whether the event log has it, not only projections."""
     known: list[str] = []
     for table in ("events", "runs", "run_labels"):
-        sql = _NEXT.format(table=table, key=_key_mark(connection))
+        sql = _NEXT.format(table=table)
         try:
-            row = connection.one(sql, (_key(connection, passed),))
+            row = connection.one(sql, (_key(passed),))
         except Exception as error:  # noqa: BLE001 - raised again unless it indicates damage
             _handle_error(connection, error)
             continue
@@ -198,35 +192,18 @@ def _next_run(connection: Connection, passed: str) -> tuple[str | None, bool]:
 def _fetch_chunks(
     connection: Connection, sql: str, parameters: Sequence[Any], *, most: int
 ) -> Iterator[list[Row]]:
-    """Yield rows in chunks, small ones if rows are long; on Postgres by a server-side cursor."""
-    if connection.postgres:
-        connection.execute(_ALONG_THE_KEY)
-        connection.execute(f"DECLARE scanned NO SCROLL CURSOR FOR {sql}", parameters)
-    else:
-        cursor = connection.execute(sql, parameters)
+    """Yield rows in chunks, small ones if rows are long."""
+    fetch = connection.driver.stream(connection, sql, parameters, name="scanned", by_key=True)
     many = min(16, most)
-    while True:
-        if connection.postgres:
-            chunk = connection.all(f"FETCH FORWARD {many} FROM scanned")
-        else:
-            chunk = cursor.fetchmany(many)
-        if not chunk:
-            break
+    while chunk := fetch(many):
         yield chunk
         payloads = [row[_PAYLOAD] for row in chunk if type(row[_PAYLOAD]) is str]
         size = sum(map(len, payloads)) // len(chunk)
         many = max(1, min(2 * many, most, _FETCH_CHARACTERS // (size + 1)))
-    if connection.postgres:
-        connection.execute("CLOSE scanned")
 
 
-def _key_mark(connection: Connection) -> str:
-    # SQLite may hold an id that is not UTF-8; it can be passed back as bytes.
-    return "?" if connection.postgres else "CAST(? AS TEXT)"
-
-
-def _key(connection: Connection, run_id: str) -> str | bytes:
-    return run_id if connection.postgres else _bytes(run_id)
+def _key(run_id: str) -> str | bytes:
+    return run_id if run_id.isascii() else _bytes(run_id)
 
 
 def _bytes(run_id: str) -> bytes:

@@ -39,11 +39,9 @@ _PAGE_OF_PROJECTED = (
 
 # A scalar subquery, since EXISTS may become a join, which reads every partition.
 _ASKED = (
-    "SELECT value FROM {given} AS asked (value)"
+    "SELECT value FROM {}"
     " WHERE (SELECT 1 FROM events WHERE events.run_id = asked.value LIMIT 1) IS NOT NULL"
 )
-_ASKED_POSTGRES = _ASKED.format(given="json_array_elements_text(?::json)")
-_ASKED_SQLITE = _ASKED.format(given="json_each(?)").replace(" (value)", "")
 
 
 def count(connection: Connection) -> int:
@@ -80,5 +78,5 @@ def orphan_projections(connection: Connection) -> Iterator[str]:
 def existing(connection: Connection, run_ids: Iterable[str]) -> set[str]:
     """Return those of these runs that have rows in the event log."""
     asked = json.dumps(list(run_ids))
-    sql = _ASKED_POSTGRES if connection.postgres else _ASKED_SQLITE
+    sql = _ASKED.format(connection.driver.dialect.strings)
     return {run_id for (run_id,) in connection.all(sql, (asked,))}

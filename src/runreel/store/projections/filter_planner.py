@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from runreel.model.selection import RunFilter
     from runreel.store.connection import Connection
+    from runreel.store.drivers.interface import Dialect
     from runreel.store.projections.predicates import Predicate
 
     Where = tuple[list[str], list[Any]]
@@ -36,7 +37,7 @@ class FilterPlan(NamedTuple):
     order_columns: tuple[str, str]
     conditions: Sequence[Predicate]
     run_filter: RunFilter
-    postgres: bool
+    dialect: Dialect
 
     def where(self) -> Where:
         """Return all predicates as SQL, and their parameters."""
@@ -54,9 +55,8 @@ class FilterPlan(NamedTuple):
 
     def _joined(self, driving: str, parameters: Sequence[Any]) -> Where:
         sql, values = [driving], [*parameters]
-        plus = "" if self.postgres else "+"
         for predicate in self.conditions[1:]:
-            sql.append(predicate.filter_sql.format(*self.order_columns, plus))
+            sql.append(predicate.filter_sql.format(*self.order_columns, self.dialect.no_index))
             values += predicate.parameters
         rest, more = self._rest()
         return sql + rest, values + more
@@ -64,7 +64,7 @@ class FilterPlan(NamedTuple):
     def _rest(self) -> Where:
         """Return the predicates without an index, and the times."""
         sql, values = _times(self.run_filter, self.order_columns[0])
-        for text, parameters in predicates.unindexed(self.run_filter, postgres=self.postgres):
+        for text, parameters in predicates.unindexed(self.run_filter, self.dialect):
             sql.append(text)
             values += parameters
         return sql, values
@@ -72,15 +72,15 @@ class FilterPlan(NamedTuple):
 
 def plan_filter(connection: Connection, run_filter: RunFilter) -> FilterPlan:
     """Return the predicates of a filter, the one with the fewest runs first."""
-    conditions = [*predicates.indexed(run_filter, postgres=connection.postgres)]
-    # Postgres has statistics on the values of columns, but not on those of labels.
-    if len(conditions) > 1 and (run_filter.labels or not connection.postgres):
+    conditions = [*predicates.indexed(run_filter, connection.driver)]
+    # Statistics are on the values of columns, not on those of labels.
+    if len(conditions) > 1 and (run_filter.labels or not connection.driver.has_statistics):
         counts = _count_matches(connection, conditions, run_filter)
         conditions.insert(0, conditions.pop(counts.index(min(counts))))
     tables = conditions[0].tables if conditions else "runs AS r"
     driving_table = tables[tables.index(" AS ") + 4]
     order_columns = f"{driving_table}.started_at", f"{driving_table}.run_id"
-    return FilterPlan(tables, order_columns, conditions, run_filter, connection.postgres)
+    return FilterPlan(tables, order_columns, conditions, run_filter, connection.driver.dialect)
 
 
 def _count_matches(

@@ -5,7 +5,6 @@ The options of a predicate are disjoint: no run matches two of them.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.model.events import CLOSED, INTERRUPTED, OPEN
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from runreel.model.selection import RunFilter, StatusChoice
     from runreel.model.status import RunStatus
+    from runreel.store.drivers.interface import Dialect, Driver
 
 _RUNS = "runs AS r"
 # SQLite keeps the order of a CROSS JOIN, so it reads no run without the label.
@@ -47,7 +47,7 @@ class Predicate(NamedTuple):
     tables: str = _RUNS
 
 
-def indexed(run_filter: RunFilter, *, postgres: bool) -> Iterator[Predicate]:
+def indexed(run_filter: RunFilter, driver: Driver) -> Iterator[Predicate]:
     """Yield the predicates with an index, the usually more selective ones first."""
     yield from _equal("thread_id", run_filter.thread)
     yield from _equal("assistant_id", run_filter.assistant)
@@ -61,11 +61,11 @@ def indexed(run_filter: RunFilter, *, postgres: bool) -> Iterator[Predicate]:
         yield _fixed("{2}r.total_tokens IS NULL")
     yield from _equal("model", run_filter.model)
     if run_filter.status is not None:
-        yield _status(run_filter.status, run_filter.stale, postgres=postgres)
+        yield _status(run_filter.status, run_filter.stale, driver)
     yield from _equal("source", run_filter.source)
 
 
-def unindexed(run_filter: RunFilter, *, postgres: bool) -> Iterator[tuple[str, list[Any]]]:
+def unindexed(run_filter: RunFilter, dialect: Dialect) -> Iterator[tuple[str, list[Any]]]:
     """Yield the predicates without an index: SQL and parameters."""
     if CLOSED in run_filter.recording:
         # Nearly all runs are closed, so there is no index of them.
@@ -75,9 +75,7 @@ def unindexed(run_filter: RunFilter, *, postgres: bool) -> Iterator[tuple[str, l
     if run_filter.min_tokens is not None:
         yield "r.total_tokens >= ?", [run_filter.min_tokens]
     if run_filter.error_contains:
-        # Both functions change the case of ASCII letters only.
-        part = 'strpos(lower({} COLLATE "C"), ?) > 0' if postgres else "instr(lower({}), ?) > 0"
-        both = f"{part.format('r.error')} OR {part.format('r.error_code')}"
+        both = f"{dialect.contains.format('r.error')} OR {dialect.contains.format('r.error_code')}"
         texts = [_lower(clean_text(text) or "") for text in run_filter.error_contains]
         yield (
             f"({' OR '.join([both] * len(texts))})",
@@ -128,10 +126,10 @@ def _leading(filter_sql: str) -> str:
     return filter_sql.format("", "", "")
 
 
-def _status(choice: StatusChoice, stale: Sequence[str], *, postgres: bool) -> Predicate:
+def _status(choice: StatusChoice, stale: Sequence[str], driver: Driver) -> Predicate:
     if not choice.needs_stale and not choice.interrupted and choice.whole:
         return _any_of("r.status", _names(choice.whole))
-    options = [*_options(choice, stale, postgres=postgres)] or [("1 = 0", ())]
+    options = [*_options(choice, stale, driver)] or [("1 = 0", ())]
     filter_sql = f"({' OR '.join(sql for sql, _ in options)})"
     return Predicate(
         tuple(Option(_leading(sql), parameters) for sql, parameters in options),
@@ -142,10 +140,10 @@ def _status(choice: StatusChoice, stale: Sequence[str], *, postgres: bool) -> Pr
 
 
 def _options(
-    choice: StatusChoice, stale: Sequence[str], *, postgres: bool
+    choice: StatusChoice, stale: Sequence[str], driver: Driver
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield the options of a status in their filter form, with their parameters."""
-    ids, gone, present = _ids(stale, postgres=postgres)
+    ids, gone, present = _ids(stale, driver)
     for name in _names(choice.whole):
         yield "{2}r.status = ?", (name,)
     for name in _names(choice.plain):
@@ -161,14 +159,13 @@ def _options(
             yield f"({cut} AND r.status IN ({_marks(names)}){also})", (*names, *more)
 
 
-def _ids(stale: Sequence[str], *, postgres: bool) -> tuple[tuple[Any, ...], str, str]:
+def _ids(stale: Sequence[str], driver: Driver) -> tuple[tuple[Any, ...], str, str]:
     """Return run ids as one parameter, and SQL for being in them and not in them."""
     if not stale:
         return (), "", ""
-    if postgres:
-        return ([*stale],), " AND r.run_id = ANY (?)", " AND r.run_id <> ALL (?)"
-    within = "IN (SELECT value FROM json_each(?))"
-    return (json.dumps(stale),), f" AND +r.run_id {within}", f" AND +r.run_id NOT {within}"
+    one_of, none_of, ids = driver.id_list(stale)
+    column = f"{driver.dialect.no_index}r.run_id"
+    return (ids,), f" AND {column} {one_of}", f" AND {column} {none_of}"
 
 
 def _names(statuses: Iterable[RunStatus]) -> list[str]:

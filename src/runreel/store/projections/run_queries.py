@@ -151,7 +151,7 @@ def _ended(
     if status is not None:
         # Open recordings are excluded above, so no run is stale.
         run_filter = RunFilter(status=status)
-        for predicate in predicates.indexed(run_filter, postgres=connection.postgres):
+        for predicate in predicates.indexed(run_filter, connection.driver):
             where.append(predicate.together)
             parameters += predicate.parameters
     return where_clause(where), parameters

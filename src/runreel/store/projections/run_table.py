@@ -26,8 +26,7 @@ _FREE = tuple(column for column in RUNS[1:] if column not in INDEXED)
 _KNOWN = tuple(
     dict.fromkeys(("run_id", "projected_seq", "labels", *UsageContribution._fields, *INDEXED))
 )
-_CURRENT = f"SELECT {', '.join(_KNOWN)} FROM runs WHERE run_id "
-_CURRENT_ONE = f"{_CURRENT}= ?"
+_CURRENT = f"SELECT {', '.join(_KNOWN)} FROM runs"
 _counted = itemgetter(*UsageContribution._fields)
 _INSERT = f"INSERT INTO runs ({', '.join(RUNS)}) VALUES ({', '.join('?' * len(RUNS))})"
 _INSERT_LABEL = (
@@ -82,10 +81,9 @@ def load(connection: Connection, run_id: str) -> tuple[RunSummary, bytes] | None
 
 def _current_rows(connection: Connection, run_ids: list[str]) -> dict[str, dict[str, Any]]:
     """Read the stored rows by run id, and lock them until commit."""
-    if connection.postgres:
-        rows = connection.all(f"{_CURRENT}= ANY (?) ORDER BY run_id FOR UPDATE", (run_ids,))
-    else:
-        rows = [row for run_id in run_ids for row in connection.all(_CURRENT_ONE, (run_id,))]
+    one_of = f"run_id IN ({', '.join('?' * len(run_ids))})"
+    lock = connection.driver.dialect.lock_rows
+    rows = connection.all(f"{_CURRENT} WHERE {one_of} ORDER BY run_id{lock}", run_ids)
     return {row[0]: dict(zip(_KNOWN, row, strict=True)) for row in rows}
 
 

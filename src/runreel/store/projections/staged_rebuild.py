@@ -36,8 +36,8 @@ def staging_tables(connection: Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        # On Postgres the failed transaction drops the tables; doing it here would hide the error.
-        if not connection.postgres:
+        # Otherwise the failed transaction drops the tables; doing it here would hide the error.
+        if connection.driver.one_writer:
             _clear(connection)
         raise
     _clear(connection)
@@ -50,9 +50,14 @@ def stage_rows(
     labels: Sequence[Sequence[Any]],
 ) -> None:
     """Insert rows and labels of runs into the staging tables, which have none of these runs yet."""
-    _insert(connection, "staged_ids", [(run_id,) for run_id in run_ids])
-    _insert(connection, "staged_runs", rows)
-    _insert(connection, "staged_labels", labels)
+    staged = {
+        "staged_ids": [(run_id,) for run_id in run_ids],
+        "staged_runs": rows,
+        "staged_labels": labels,
+    }
+    for table, inserted in staged.items():
+        if inserted:
+            connection.driver.insert(connection, table, _COLUMNS[table], inserted)
 
 
 def swap_in(
@@ -63,9 +68,8 @@ def swap_in(
     With ``wrong``, repair all rollups and record mismatches there; otherwise only keep those
     rollups consistent that were so before.
     """
-    if connection.postgres:
-        # Readers continue. Writers wait, since our row would replace their newer one.
-        connection.execute("LOCK TABLE runs IN EXCLUSIVE MODE")
+    # Readers continue. Writers wait, since our row would replace their newer one.
+    connection.driver.lock_writes(connection, "runs")
     connection.execute(
         "DELETE FROM staged_ids WHERE run_id IN (SELECT r.run_id FROM runs AS r"
         " JOIN staged_runs AS s ON s.run_id = r.run_id WHERE r.projected_seq > s.projected_seq AND"
@@ -101,20 +105,6 @@ def _replace(connection: Connection) -> None:
         connection.execute(
             f"INSERT INTO {_LIKE[staged]} ({names}) SELECT {names} FROM {staged} WHERE {_IS_STAGED}"
         )
-
-
-def _insert(connection: Connection, table: str, rows: Sequence[Sequence[Any]]) -> None:
-    if not rows:
-        return
-    names = ", ".join(_COLUMNS[table])
-    if not connection.postgres:
-        marks = ", ".join("?" * len(_COLUMNS[table]))
-        connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
-        return
-    cursor = connection.driver.cursor()
-    with cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
 
 
 def _clear(connection: Connection) -> None:

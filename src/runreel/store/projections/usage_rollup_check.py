@@ -185,13 +185,9 @@ def _stored_mismatches(connection: Connection, day: int | None) -> Iterator[Roll
 
 def _streamed(connection: Connection, sql: str) -> Iterator[Row]:
     """Yield the rows of a query inside a transaction; few are in memory."""
-    if not connection.postgres:
-        yield from connection.execute(sql)
-        return
-    connection.execute(f"DECLARE wrong_usage NO SCROLL CURSOR FOR {sql}")
-    while rows := connection.all(f"FETCH FORWARD {_AT_ONCE} FROM wrong_usage"):
+    fetch = connection.driver.stream(connection, sql, name="wrong_usage")
+    while rows := fetch(_AT_ONCE):
         yield from rows
-    connection.execute("CLOSE wrong_usage")
 
 
 def _unequal_sql(connection: Connection, dimension: str, day: int | None) -> str:
@@ -229,7 +225,7 @@ def _stored_sql(dimension: str, day: int | None) -> str:
 def _expected_sql(connection: Connection, dimension: str, day: int | None) -> tuple[str, list[str]]:
     """Return SQL for the expected counts: a WITH clause, and the SELECTs whose rows to sum."""
     shortest, *longer = SPANS[dimension]
-    each = _contributions_sql(dimension, shortest, day, binary=connection.postgres)
+    each = _contributions_sql(dimension, shortest, day, connection.driver.dialect.bytewise)
     counts = ", ".join(COUNTS)
     parts = [f"SELECT {shortest} AS span, start, value, named, {counts} FROM expected"]
     for span in longer:
@@ -243,13 +239,12 @@ def _expected_sql(connection: Connection, dimension: str, day: int | None) -> tu
     return with_clause, parts
 
 
-def _contributions_sql(dimension: str, span: int, day: int | None, *, binary: bool) -> str:
+def _contributions_sql(dimension: str, span: int, day: int | None, bytewise: str) -> str:
     """Return SQL for what each run adds to buckets."""
     value, named = "''", "1"
     if dimension:
-        collation = ' COLLATE "C"' if binary else ""
         named = f"CASE WHEN {dimension} IS NULL THEN 0 ELSE 1 END"
-        value = f"coalesce({dimension}, ''){collation}"
+        value = f"coalesce({dimension}, ''){bytewise}"
     where = f"recording <> '{OPEN}'"
     if day is not None:
         where += f" AND started_at >= {day * MICROS} AND started_at < {(day + DAY) * MICROS}"

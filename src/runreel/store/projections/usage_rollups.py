@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Changes = dict[RollupBucket, list[int]]
 
 _TIME_KEY, _VALUE_KEY = ("span", "start"), RollupBucket._fields
+_KEYS = (("usage_by_time", _TIME_KEY), ("usage_by_value", _VALUE_KEY))
 
 
 def bucket_changes(row_changes: Iterable[ContributionChange]) -> Changes:
@@ -60,12 +61,15 @@ def apply_changes(connection: Connection, row_changes: Iterable[ContributionChan
     emptied = [
         bucket for bucket, sums in sums_by_bucket.items() if bucket.dimension and sums[0] < 0
     ]
-    if emptied and connection.postgres:
+    if emptied:
         # If two transactions remove the last runs of a bucket, one of them must see it empty.
-        connection.execute("LOCK TABLE usage_by_value IN SHARE ROW EXCLUSIVE MODE")
+        connection.driver.lock_writes(connection, "usage_by_value")
     # Every transaction uses the same order, to avoid deadlocks.
-    ordered = sorted(sums_by_bucket.items())
-    _add(connection, ordered)
+    rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table, _ in _KEYS}
+    for bucket, sums in sorted(sums_by_bucket.items()):
+        table, _, values = table_and_key(bucket)
+        rows[table].append((*values, *sums))
+    connection.driver.add_counts(connection, _KEYS, COUNTS, rows)
     # An empty bucket would still reveal the value of a deleted run.
     key = " AND ".join(f"{name} = ?" for name in _VALUE_KEY)
     empty = f"(SELECT sum(runs) FROM usage_by_value WHERE {key}) = 0"
@@ -127,29 +131,3 @@ def table_and_key(bucket: RollupBucket) -> tuple[str, tuple[str, ...], tuple[Any
     if bucket.dimension:
         return "usage_by_value", _VALUE_KEY, bucket
     return "usage_by_time", _TIME_KEY, (bucket.span, bucket.start)
-
-
-def _add(connection: Connection, rows: list[tuple[RollupBucket, list[int]]]) -> None:
-    """Add counts to buckets, in their order; missing buckets are inserted."""
-    if connection.postgres:
-        from runreel.store.projections import usage_rollups_postgres
-
-        usage_rollups_postgres.add(connection, rows)
-        return
-    for table, key in (("usage_by_value", _VALUE_KEY), ("usage_by_time", _TIME_KEY)):
-        parameters = [
-            (*values, 0, *sums)
-            for (bucket_table, _, values), sums in (
-                (table_and_key(bucket), sums) for bucket, sums in rows
-            )
-            if bucket_table == table
-        ]
-        added = ", ".join(f"{name} = {name} + excluded.{name}" for name in COUNTS)
-        connection.executemany(
-            f"{_insert(table, key)} ON CONFLICT DO UPDATE SET {added}", parameters
-        )
-
-
-def _insert(table: str, key: tuple[str, ...]) -> str:
-    columns = (*key, "slot", *COUNTS)
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import cache
 from importlib import resources
 from io import StringIO
 from pathlib import Path
@@ -10,24 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.model import columns
 from runreel.model.errors import (
-    LogError,
-    NotOurDatabase,
     ProjectionOutdated,
     SchemaMissing,
     SchemaTooNew,
     SchemaTooOld,
 )
 from runreel.store import fork_guard
-from runreel.store.connection import Connection
-from runreel.store.drivers.sqlite import APPLICATION_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection as SAConnection
 
+    from runreel.store.connection import Connection
     from runreel.store.database_url import Url
-    from runreel.store.drivers.interface import Engine
 
 # This code supports these revisions, and needs the last one.
 REVISIONS = columns.REVISIONS
@@ -38,15 +35,10 @@ VERSION_TABLE = "runreel_version"
 # SQL for the version of the stored projections.
 VERSION = "(SELECT value FROM runreel_meta WHERE key = 'projection_version')"
 
-# For one transaction: the syntax of literals and the quoting of names, at any server default.
-USUAL_SETTINGS = (
-    "SELECT set_config('standard_conforming_strings', 'on', true),"
-    " set_config('quote_all_identifiers', 'off', true)"
-)
+# SQLAlchemy's names of the drivers.
+_DIALECTS = {"sqlite": "sqlite://", "postgresql": "postgresql+psycopg://"}
 
 _migrating = fork_guard.Lock()
-# Any constant, as long as it never changes.
-_MIGRATION_LOCK = 0x72756E7265656C
 
 
 def current(connection: Connection) -> str | None:
@@ -55,17 +47,8 @@ def current(connection: Connection) -> str | None:
     Raises:
         NotOurDatabase: if it is a SQLite file of another application.
     """
-    if connection.postgres:
-        found = connection.one("SELECT to_regclass(?)", (VERSION_TABLE,))[0]
-        if found is None:
-            return None
-    else:
-        tables = {row[0] for row in connection.all("SELECT name FROM sqlite_master")}
-        if VERSION_TABLE not in tables:
-            foreign = connection.one("PRAGMA application_id")[0] not in (0, APPLICATION_ID)
-            if tables or foreign:
-                raise NotOurDatabase("this SQLite file is not a runreel log")
-            return None
+    if not connection.driver.catalogue.has_table(connection, VERSION_TABLE):
+        return None
     row = connection.one(f"SELECT version_num FROM {VERSION_TABLE}")
     return None if row is None else str(row[0])
 
@@ -82,23 +65,6 @@ def require(connection: Connection) -> None:
     _refuse_unknown(revision)
     if revision != HEAD:
         raise SchemaTooOld(f"this database is of revision {revision}, this runreel needs {HEAD}")
-
-
-def require_utf8(connection: Connection) -> None:
-    """Check that the database can store every character, before creating tables.
-
-    Raises:
-        LogError: if the encoding of a Postgres database is not UTF8.
-    """
-    if not connection.postgres:
-        return
-    (encoding,) = connection.one("SELECT current_setting('server_encoding')")
-    if encoding != "UTF8":
-        raise LogError(
-            f"the database has the encoding {encoding}, which cannot store every character",
-            hint="Nothing was changed. Create one with: createdb --encoding=UTF8"
-            " --template=template0 NAME",
-        )
 
 
 def require_projections(connection: Connection) -> None:
@@ -140,58 +106,52 @@ def set_projection_version(connection: Connection) -> None:
     )
 
 
-def upgrade(engine: Engine, *, partitions: int | None = None) -> tuple[str | None, str]:
+def upgrade(connection: Connection, *, partitions: int | None = None) -> tuple[str | None, str]:
     """Bring the schema up to date in one transaction; return the revisions before and after.
 
     ``partitions`` is the number of partitions on Postgres: see ``partitions.make``. Several
-    processes may call it at once: one migrates, the others find it done.
+    processes may call it at once: one migrates, the others find it done. The connection cannot be
+    used afterwards.
 
     Raises:
         SchemaTooNew: if this code does not know the revision; nothing is changed.
         UsageError: if it has another number of partitions; nothing is changed.
         LogError: if it is new and its encoding is not UTF8; nothing is changed.
     """
-    from runreel.store.schema import partitions as partitioning
-
+    catalogue = connection.driver.catalogue
     # Alembic keeps its context in a global variable.
-    with (
-        _migrating,
-        contextlib.closing(Connection(engine.connect())) as connection,
-        alchemy(connection) as sa,
-        connection.transaction(),
-    ):
-        if connection.postgres:
-            connection.execute(USUAL_SETTINGS)
-            connection.execute(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+    with _migrating, alchemy(connection) as sa, connection.transaction():
+        catalogue.prepare_migration(connection)
         before = current(connection)
         if before is None:
-            require_utf8(connection)
+            catalogue.prepare_creation(connection)
         else:
             _refuse_unknown(before)
         migrate(sa, "head")
         after = current(connection)
         if partitions is not None:
+            from runreel.store.drivers.postgres import partitions as partitioning
+
             partitioning.make(connection, partitions)
     return before, str(after)
 
 
 @contextlib.contextmanager
 def alchemy(connection: Connection) -> Iterator[SAConnection]:
-    """Lend the connection as SQLAlchemy's, for Alembic; one of SQLite is closed afterwards."""
+    """Lend the connection as SQLAlchemy's, for Alembic; it is closed afterwards."""
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
-    held = connection.held.alchemy
-    if held is None:
-        held = create_engine(
-            "sqlite://",
-            creator=lambda: connection.driver,
-            poolclass=NullPool,
-            isolation_level="AUTOCOMMIT",
-        ).connect()
+    engine = create_engine(
+        _DIALECTS[connection.driver.backend],
+        creator=lambda: connection.raw,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+    )
     # Without this outer transaction Alembic would commit ours.
-    with held, held.begin():
-        yield held
+    with engine.connect() as sa, sa.begin():
+        yield sa
 
 
 def migrate(connection: SAConnection, revision: str) -> None:
@@ -201,6 +161,7 @@ def migrate(connection: SAConnection, revision: str) -> None:
     command.upgrade(_config(connection=connection), revision)
 
 
+@cache
 def ddl(url: Url, *, partitions: int | None = None) -> str:
     """Return the SQL that ``upgrade`` would run on an empty database of this kind."""
     from alembic import command
@@ -209,7 +170,7 @@ def ddl(url: Url, *, partitions: int | None = None) -> str:
     with _migrating:
         command.upgrade(_config(output=out, url=url), "head", sql=True)
     if partitions is not None:
-        from runreel.store.schema import partitions as partitioning
+        from runreel.store.drivers.postgres import partitions as partitioning
 
         out.write(partitioning.sql(partitions))
     return out.getvalue()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from runreel.store.connection import Connection
+    from runreel.store.drivers.interface import Connection
 
 # Instructions of SQLite's virtual machine between two progress reports.
 _STEPS = 100_000
@@ -35,8 +35,7 @@ def backup_to(
             stopped.append(error)
         return len(stopped)
 
-    driver: Any = connection.driver
-    driver.set_progress_handler(report_progress, _STEPS)
+    connection.raw.set_progress_handler(report_progress, _STEPS)
     try:
         connection.execute("VACUUM INTO ?", (str(target.absolute()),))
     except sqlite3.OperationalError:
@@ -44,7 +43,7 @@ def backup_to(
             raise stopped[0] from None
         raise
     finally:
-        driver.set_progress_handler(None, 0)
+        connection.raw.set_progress_handler(None, 0)
 
 
 def _bytes_of(connection: Connection) -> int:

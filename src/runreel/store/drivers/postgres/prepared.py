@@ -17,6 +17,8 @@ from runreel.store.drivers.interface import NotPreparedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from psycopg import Connection as Raw
+
 _DOES_NOT_EXIST, _ALREADY_EXISTS = b"26000", b"42P05"
 
 
@@ -28,43 +30,43 @@ class Prepared:
         self._name = b"runreel_" + hashlib.sha256(self._sql).hexdigest()[:24].encode()
         self._formats = list(formats)
 
-    def prepare(self, driver: Any) -> None:
+    def prepare(self, raw: Raw) -> None:
         """Prepare the statement on the server of a psycopg connection."""
-        driver.pgconn.send_prepare(self._name, self._sql)
-        self._fetch_result(driver)
+        raw.pgconn.send_prepare(self._name, self._sql)
+        self._fetch_result(raw)
 
-    def run(self, driver: Any, parameters: Sequence[bytes | None]) -> int:
+    def run(self, raw: Raw, parameters: Sequence[bytes | None]) -> int:
         """Execute the prepared statement; return the number of affected rows.
 
         Raises:
             NotPreparedError: if the server has not prepared it.
             psycopg.Error: if it fails.
         """
-        driver.pgconn.send_query_prepared(self._name, parameters, self._formats)
-        return self._fetch_result(driver) or 0
+        raw.pgconn.send_query_prepared(self._name, parameters, self._formats)
+        return self._fetch_result(raw) or 0
 
-    def run_unprepared(self, driver: Any, parameters: Sequence[bytes | None]) -> int:
+    def run_unprepared(self, raw: Raw, parameters: Sequence[bytes | None]) -> int:
         """Execute the statement without preparing it; return the number of affected rows."""
-        driver.pgconn.send_query_params(self._sql, parameters, param_formats=self._formats)
-        return self._fetch_result(driver) or 0
+        raw.pgconn.send_query_params(self._sql, parameters, param_formats=self._formats)
+        return self._fetch_result(raw) or 0
 
-    def _fetch_result(self, driver: Any) -> int | None:
+    def _fetch_result(self, raw: Raw) -> int | None:
         generators, done = _driver()
-        result = driver.wait(generators.execute(driver.pgconn))[-1]
+        result = raw.wait(generators.execute(raw.pgconn))[-1]
         if result.status == done:
             rows: int | None = result.command_tuples
             return rows
-        return self._raise_error(result, driver)
+        return self._raise_error(result, raw)
 
     @staticmethod
-    def _raise_error(result: Any, driver: Any) -> None:
+    def _raise_error(result: Any, raw: Raw) -> None:
         from psycopg import errors, pq
 
         state = result.error_field(pq.DiagnosticField.SQLSTATE)
         if state == _DOES_NOT_EXIST:
             raise NotPreparedError
         if state != _ALREADY_EXISTS:
-            raise errors.error_from_result(result, encoding=driver.info.encoding)
+            raise errors.error_from_result(result, encoding=raw.info.encoding)
 
 
 @cache

@@ -1,21 +1,23 @@
-"""Appends rows on Postgres: one statement and one round trip for any number of rows."""
+"""Stores rows in Postgres: one statement and one round trip for any number of rows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from functools import cache
+from typing import TYPE_CHECKING
 
 from runreel.model.events import EventRow
-from runreel.store.drivers.postgres_arrays import array
-from runreel.store.drivers.postgres_prepared import Prepared
+from runreel.store.drivers.postgres.arrays import array
+from runreel.store.drivers.postgres.prepared import Prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from runreel.store.connection import Connection
+    from runreel.store.drivers.interface import Connection, Keys, Row
 
 _COLUMNS = EventRow._fields
 _LIST = ", ".join(_COLUMNS)
-_TEXT = ("run_id", "kind", "type", "payload")
+_TEXT = ("run_id", "kind", "type", "payload", "dimension", "value")
 _BYTES = ("salt", "redacted", "digest")
 _TYPES = [
     "text" if column in _TEXT else "bytea" if column in _BYTES else "bigint" for column in _COLUMNS
@@ -76,7 +78,7 @@ def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool) -
     statement = _MANY_DURABLE if durable else _MANY_LAZY
     try:
         # Not prepared: that makes no difference with many rows to store.
-        return statement.run_unprepared(connection.driver, parameters) == len(rows)
+        return statement.run_unprepared(connection.raw, parameters) == len(rows)
     except UniqueViolation:
         return False
 
@@ -89,8 +91,45 @@ def append_one(connection: Connection, row: EventRow, *, durable: bool) -> bool:
     return connection.run_prepared(statement, list(map(_to_wire, row))) == 1
 
 
-def _to_wire(value: Any) -> bytes | None:
+def _to_wire(value: str | int | bytes | None) -> bytes | None:
     """Encode a parameter in text format: integers in digits, text in UTF-8, bytes as they are."""
-    if type(value) is int:
+    if isinstance(value, int):
         return b"%d" % value
-    return value.encode() if type(value) is str else value
+    return value.encode() if isinstance(value, str) else value
+
+
+# The transaction that ends a run locks the rows that it adds to until it is on disk. So that others
+# do not wait, each count has several rows, and each connection uses one of them.
+_WRITE_SHARDS = 16
+
+
+def add_counts(
+    connection: Connection, keys: Keys, counts: tuple[str, ...], rows: Mapping[str, Sequence[Row]]
+) -> None:
+    """Add to the counts of tables with these keys; missing rows are inserted."""
+    # One array per column would take longer than everything else here.
+    records = {
+        table: [dict(zip((*key, *counts), row, strict=True)) for row in rows[table]]
+        for table, key in keys
+    }
+    connection.run_prepared(_upserts(keys, counts), [json.dumps(records).encode()])
+
+
+@cache
+def _upserts(keys: Keys, counts: tuple[str, ...]) -> Prepared:
+    *others, last = (_upsert(table, key, counts) for table, key in keys)
+    named = ", ".join(f"added{n} AS ({sql})" for n, sql in enumerate(others))
+    return Prepared(f"WITH {named} {last}" if named else last, [0])
+
+
+def _upsert(table: str, key: tuple[str, ...], counts: tuple[str, ...]) -> str:
+    columns = (*key, *counts)
+    names = ", ".join(columns)
+    typed = ", ".join(f"{name} {'text' if name in _TEXT else 'bigint'}" for name in columns)
+    added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in counts)
+    return (
+        f"INSERT INTO {table} ({names}, slot)"
+        f" SELECT {names}, pg_backend_pid() % {_WRITE_SHARDS}"
+        f" FROM json_to_recordset($1::json -> '{table}') AS added ({typed})"
+        f" ON CONFLICT ({', '.join(key)}, slot) DO UPDATE SET {added}"
+    )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.store.drivers.postgres_arrays import array
+from runreel.store.drivers.postgres.arrays import array
 from tests.strategies import INT64, SOME
 
 ITEMS = {

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runreel.model.errors import DatabaseUnavailable, LogError
 from runreel.store import fork_guard
@@ -59,13 +59,13 @@ class LogFile:
         if self._identity is None and found is not None:
             self._identity, (self._device, self._inode) = found, found
 
-    def check_commit(self) -> None:
+    def check_commit(self, *, now: bool = False) -> None:
         """Call ``check``, but rarely where it would take a tenth of the time of a commit."""
-        if self._pause:
-            now = time.monotonic()
-            if now < self._checked + self._pause:
+        if self._pause and not now:
+            time_now = time.monotonic()
+            if time_now < self._checked + self._pause:
                 return
-            self._checked = now
+            self._checked = time_now
         self.check()
 
     def check(self) -> None:
@@ -82,15 +82,15 @@ class LogFile:
         if found[1] != self._inode or found[2] != self._device:
             raise self._gone("was replaced by another file")
 
-    def close(self, driver: Any) -> None:
+    def close(self, raw: sqlite3.Connection) -> None:
         """Close a connection; its WAL goes into the file, also if that was moved."""
         with contextlib.suppress(sqlite3.Error):
             if _identity(self._name) != self._identity:
                 # SQLite does not checkpoint the WAL of a file that was renamed.
-                driver.execute("PRAGMA busy_timeout = 0")
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                raw.execute("PRAGMA busy_timeout = 0")
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         with contextlib.suppress(sqlite3.Error):
-            driver.close()
+            raw.close()
 
     def _gone(self, event: str) -> DatabaseUnavailable:
         self._checked = 0.0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runreel.model.errors import LogError, UsageError
 
 if TYPE_CHECKING:
-    from runreel.store.connection import Connection
+    from runreel.store.drivers.interface import Connection
 
 LEAST = 2
 # A planned statement locks every partition that it may read: with 256 of them an append takes twice
@@ -53,9 +53,7 @@ def name(number: int) -> str:
 
 
 def count(connection: Connection) -> int | None:
-    """Return the number of partitions; None if the event log is one table, and on SQLite."""
-    if not connection.postgres:
-        return None
+    """Return the number of partitions; None if the event log is one table."""
     found: int | None = connection.one(_MODULUS)[0]
     return found
 

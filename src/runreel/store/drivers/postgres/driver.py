@@ -1,0 +1,134 @@
+"""The driver of Postgres."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from runreel.store.drivers.interface import Dialect, Driver
+from runreel.store.drivers.postgres import admin, catalogue, connecting, statements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from psycopg import Connection as Raw
+    from sqlalchemy import Engine
+
+    from runreel.store.database_url import Url
+    from runreel.store.drivers.interface import Connection, Cursor, Fetch, Parameters, Row
+
+# Without an index scan the server sorts first and reads everything: one unreadable row would make
+# all rows unreadable.
+_ALONG_THE_KEY = "SELECT " + ", ".join(
+    f"set_config('{setting}', 'off', true)"
+    for setting in ("enable_sort", "enable_seqscan", "enable_bitmapscan")
+)
+
+
+class PostgresDriver(Driver):
+    """A database of a Postgres server."""
+
+    backend = "postgresql"
+    in_process = False
+    one_writer = False
+    atomic_appends = True
+    has_statistics = True
+    dialect = Dialect(
+        begin="BEGIN",
+        begin_snapshot="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        lock_rows=" FOR UPDATE",
+        no_index="",
+        bytewise=' COLLATE "C"',
+        contains='strpos(lower({} COLLATE "C"), ?) > 0',
+        strings="json_array_elements_text(?::json) AS asked (value)",
+    )
+    admin = admin
+    catalogue = catalogue
+    append = staticmethod(statements.append)
+    append_one = staticmethod(statements.append_one)
+    add_counts = staticmethod(statements.add_counts)
+
+    def __init__(self, url: Url) -> None:
+        self.url = url
+
+    def fresh(self) -> PostgresDriver:
+        return self
+
+    def read_only_engine(self) -> Engine:
+        from runreel.store.drivers.postgres.engine import read_only_engine
+
+        return read_only_engine(self.url)
+
+    # A database on a server has no file, and its text is UTF-8; a thread waits for its locks.
+    def check_exists(self) -> None: ...
+
+    def create_file(self, *, allowed: bool) -> None: ...
+
+    def check_commit(self, *, now: bool = False) -> None: ...
+
+    def wait_for_lock(self, raw: Raw, *, waits: bool) -> None: ...
+
+    def decode_damaged(self, raw: Raw, *, enabled: bool) -> None: ...
+
+    def open(self) -> Raw:
+        return connecting.connect(self.url)
+
+    def is_usable(self, raw: Raw) -> bool:
+        return connecting.is_alive(raw)
+
+    def close(self, raw: Raw) -> None:
+        with contextlib.suppress(Exception):
+            raw.close()
+
+    def runner(self, raw: Raw) -> Callable[[str, Parameters], Cursor]:
+        return lambda sql, parameters: raw.execute(_translate(sql), parameters)
+
+    def translate(self, sql: str) -> str:
+        return _translate(sql)
+
+    def in_transaction(self, raw: Raw) -> bool:
+        return bool(raw.pgconn.transaction_status)
+
+    def insert(
+        self, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Parameters]
+    ) -> None:
+        cursor = connection.raw.cursor()
+        with cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def lock_writes(self, connection: Connection, table: str, *, seconds: int = 0) -> None:
+        if seconds:
+            # Others queue behind our lock request, so it must not wait long.
+            connection.execute("SELECT set_config('lock_timeout', ?, true)", (f"{seconds}s",))
+        connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+
+    def stream(
+        self,
+        connection: Connection,
+        sql: str,
+        parameters: Parameters = (),
+        *,
+        name: str,
+        by_key: bool = False,
+    ) -> Fetch:
+        if by_key:
+            connection.execute(_ALONG_THE_KEY)
+        connection.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {sql}", parameters)
+
+        def fetch(most: int) -> list[Row]:
+            rows = connection.all(f"FETCH FORWARD {most} FROM {name}")
+            if not rows:
+                connection.execute(f"CLOSE {name}")
+            return rows
+
+        return fetch
+
+    def id_list(self, ids: Sequence[str]) -> tuple[str, str, object]:
+        return "= ANY (?)", "<> ALL (?)", [*ids]
+
+
+@lru_cache(maxsize=512)
+def _translate(sql: str) -> str:
+    return sql.replace("%", "%%").replace("?", "%s")
