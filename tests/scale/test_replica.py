@@ -15,7 +15,7 @@ from runreel import PartialMessage, RunResult, RunStatus, RunStreamEvent, Stream
 from runreel.cli.main import main
 from runreel.model.errors import LogError, RecordingError
 from runreel.store.database import Database
-from runreel.store.replica import is_replica
+from runreel.store.drivers.postgres.admin import is_replica
 from tests.scale import servers
 
 if TYPE_CHECKING:

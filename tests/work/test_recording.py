@@ -41,6 +41,7 @@ from runreel.model.results import (
 from runreel.model.status import MessageStatus, RunStatus, StreamEvent
 from runreel.recording.recorder import Recorder
 from runreel.store.connection import Connection
+from runreel.store.drivers.postgres.prepared import Prepared
 from runreel.store.events import event_log
 from tests import logs
 
@@ -333,8 +334,12 @@ class Outage:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.down = False
-        for name in ("execute", "run_prepared"):
-            monkeypatch.setattr(Connection, name, self._failing(getattr(Connection, name)))
+        monkeypatch.setattr(Connection, "execute", self._failing(Connection.execute))
+        run = Prepared.run
+        failing = self._failing(lambda one, statement, values: run(statement, one, values))
+        monkeypatch.setattr(
+            Prepared, "run", lambda statement, one, values: failing(one, statement, values)
+        )
 
     def _failing(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def run(connection, statement, *parameters):

@@ -22,11 +22,10 @@ from runreel.audit.checkpoint_files import (
 )
 from runreel.integrity import checkpoint_format as rules
 from runreel.integrity.checkpoint_format import Header
-from runreel.model.errors import BadCheckpoint, BadKey, LogContradicted
+from runreel.model.errors import BadCheckpoint, BadKey, LogContradicted, LogError
 from runreel.model.finding import Finding
 from runreel.projection.tombstone import tombstone_of
 from runreel.store.events import damage, stream_heads
-from runreel.store.replica import refuse_replica
 from runreel.system import atomic_files
 
 if TYPE_CHECKING:
@@ -110,7 +109,12 @@ def _write(
     lineage: Sequence[Checkpoint],
 ) -> tuple[int, str]:
     """Write a signed list of heads; return their number and the SHA-256 of the file."""
-    refuse_replica(connection)
+    admin = connection.driver.admin
+    if admin.is_replica(connection):
+        raise LogError(
+            "this server is a replica, which may be behind the log",
+            hint="Name the primary server's URL.",
+        )
     with atomic_files.errors(path), path.open("wb") as file:
         writer, runs = CheckpointWriter(file), 0
         writer.write(rules.header_text(header))
@@ -118,7 +122,7 @@ def _write(
         for runs, head in enumerate(heads, 1):  # noqa: B007
             writer.write(rules.head_text(head))
         writer.write(rules.count_text(runs))
-        connection.driver.admin.wait_durable(connection)
+        admin.wait_durable(connection)
         writer.sign(key.sign(rules.SIGNED + writer.signed.digest()))
     return runs, writer.whole.hexdigest()
 

@@ -7,18 +7,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from runreel.model.errors import LogError
-from runreel.store.drivers.interface import NotPreparedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
-    from runreel.store.drivers.interface import (
-        Cursor,
-        Driver,
-        Parameters,
-        PreparedStatement,
-        Raw,
-    )
+    from runreel.store.drivers.interface import Cursor, Driver, Parameters, Raw
 
 
 class RollbackTransaction(Exception):
@@ -32,7 +25,7 @@ class Connection:
     statements are few and constant, so that they are compiled once.
     """
 
-    __slots__ = ("_broken", "_give_back", "_prepared", "_run", "driver", "raw", "waits")
+    __slots__ = ("_broken", "_give_back", "_run", "driver", "prepared", "raw", "waits")
 
     def __init__(self, driver: Driver, raw: Raw, give_back: Callable[[bool], None]) -> None:
         self.driver = driver
@@ -42,7 +35,8 @@ class Connection:
         # Called once, with whether the connection can be kept.
         self._give_back: Callable[[bool], None] | None = give_back
         self._broken = False
-        self._prepared: set[PreparedStatement] | None = set()
+        # The statements that the server has prepared; None if it cannot.
+        self.prepared: set[object] | None = set()
 
     @property
     def in_transaction(self) -> bool:
@@ -61,20 +55,6 @@ class Connection:
             return int(cursor.rowcount)
         finally:
             cursor.close()
-
-    def run_prepared(self, statement: PreparedStatement, parameters: Sequence[bytes | None]) -> int:
-        """Prepare a statement at first use and execute it; return the affected rows."""
-        if self._prepared is None:
-            return statement.run_unprepared(self.raw, parameters)
-        try:
-            if statement not in self._prepared:
-                statement.prepare(self.raw)
-                self._prepared.add(statement)
-            return statement.run(self.raw, parameters)
-        except NotPreparedError:
-            # A pooler in between does not support prepared statements.
-            self._prepared = None
-            return statement.run_unprepared(self.raw, parameters)
 
     def one(self, sql: str, parameters: Parameters = ()) -> Any:
         """Return the first row, or None."""

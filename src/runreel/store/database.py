@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# The tables whose rows ``Database.status`` counts.
+_COUNTED = ("events", "runs", "run_labels")
 _log = logging.getLogger("runreel")
 
 
@@ -115,10 +117,17 @@ class Database(Connections):
 
     def status(self) -> dict[str, object]:
         """Return sizes in bytes, row counts, settings and revision."""
-        from runreel.store.admin import statistics
-
+        admin = self.driver.admin
         with self.reading() as connection:
-            return statistics.statistics(connection)
+            rows = {name: connection.one(f"SELECT count(*) FROM {name}")[0] for name in _COUNTED}
+            return {
+                "backend": self.driver.backend,
+                "revision": migrations.current(connection),
+                "projection_version": migrations.projection_version(connection),
+                "rows": rows,
+                "bytes": admin.sizes(connection),
+                "settings": admin.settings(connection),
+            }
 
     def size(self) -> int:
         """Return the size of the log in bytes; for SQLite, of the file and its WAL."""

@@ -31,23 +31,6 @@ if TYPE_CHECKING:
     SchemaObjects = dict[tuple[str, str], str]
 
 
-class NotPreparedError(Exception):
-    """The server of this connection has not prepared the statement; nothing was executed."""
-
-
-class PreparedStatement(Protocol):
-    """A statement that a server prepares once."""
-
-    def prepare(self, raw: Raw) -> None:
-        """Prepare the statement on the server."""
-
-    def run(self, raw: Raw, parameters: Sequence[bytes | None]) -> int:
-        """Execute it; return the number of affected rows. Raises NotPreparedError."""
-
-    def run_unprepared(self, raw: Raw, parameters: Sequence[bytes | None]) -> int:
-        """Execute the statement without preparing it; return the number of affected rows."""
-
-
 class Cursor(Protocol):
     """The result of a statement."""
 
@@ -78,14 +61,14 @@ class Connection(Protocol):
     def driver(self) -> Driver:
         """The driver."""
 
+    # The statements that the server has prepared; None if it cannot.
+    prepared: set[object] | None
+
     def execute(self, sql: str, parameters: Parameters = ()) -> Cursor:
         """Execute a statement."""
 
     def executemany(self, sql: str, rows: Iterable[Parameters]) -> int:
         """Execute a statement for each row."""
-
-    def run_prepared(self, statement: PreparedStatement, parameters: Sequence[bytes | None]) -> int:
-        """Execute a prepared statement; return the number of affected rows."""
 
     def one(self, sql: str, parameters: Parameters = ()) -> Any:
         """Return the first row, or None."""

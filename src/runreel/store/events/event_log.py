@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 COLUMNS = EventRow._fields
 _LIST = ", ".join(COLUMNS)
 
-_READ = f"SELECT {_LIST} FROM events WHERE run_id = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
 _OMITTED = ("elapsed", "salt", "digest")
 _PROJECTION_COLUMNS = ", ".join(f"NULL AS {name}" if name in _OMITTED else name for name in COLUMNS)
-_RANGE = f"SELECT {_PROJECTION_COLUMNS} FROM events WHERE {{}} ORDER BY run_id, seq LIMIT ?"
-_OF_MANY = _RANGE.format("(run_id, seq) > (?, ?) AND run_id <= ?")
+_PAGE = "SELECT {} FROM events WHERE {} ORDER BY run_id, seq LIMIT ?"
 # Reads one partition only.
-_OF_ONE = _RANGE.format("run_id = ? AND seq > ?")
+_OF_ONE = "run_id = ? AND seq > ? AND seq < ?"
+_READ = _PAGE.format(_LIST, _OF_ONE)
+_READ_ONE = _PAGE.format(_PROJECTION_COLUMNS, _OF_ONE)
+_READ_MANY = _PAGE.format(_PROJECTION_COLUMNS, "(run_id, seq) > (?, ?) AND run_id <= ?")
 _ID, _SEQ, _PAYLOAD = map(COLUMNS.index, ("run_id", "seq", "payload"))
 _END = 2**63 - 1
 # Seconds.
@@ -64,19 +65,9 @@ def read(
     The payload of an erased row is its masked payload, if there is one.
     """
     end = _END if stop is None else min(stop, _END)
-    masks: dict[int, str] | None = None
-    while start < end:
-        chunk = connection.all(_READ, (run_id, start, end, _CHUNK))
-        for row in map(EventRow._make, chunk):
-            if row.payload is not None:
-                yield row
-                continue
-            if masks is None:
-                masks = masked_payloads(connection, run_id)
-            yield row._replace(payload=masks.get(row.seq))
-        if len(chunk) < _CHUNK:
-            return
-        start = chunk[-1][1] + 1
+    masks = cache(partial(masked_payloads, connection, run_id))
+    for rows in _pages(connection, _READ, (run_id, start - 1), end):
+        yield from map(EventRow._make, with_masked_payloads(rows, masks))
 
 
 def read_range(connection: Connection, first: str, last: str) -> Iterator[tuple[str, list[Any]]]:
@@ -85,17 +76,21 @@ def read_range(connection: Connection, first: str, last: str) -> Iterator[tuple[
     The columns are those a projector needs: ``elapsed``, ``salt`` and ``digest`` are None. The
     payload of an erased row is its masked payload, if there is one.
     """
-    position = (first, -1)
-    sql, end = (_OF_ONE, ()) if first == last else (_OF_MANY, (last,))
-    while rows := connection.all(sql, (*position, *end, _CHUNK)):
+    sql, end = (_READ_ONE, _END) if first == last else (_READ_MANY, last)
+    for rows in _pages(connection, sql, (first, -1), end):
         for run_id, group in groupby(rows, key=itemgetter(_ID)):
-            yield (
-                run_id,
-                with_masked_payloads(list(group), partial(masked_payloads, connection, run_id)),
-            )
+            masks = partial(masked_payloads, connection, run_id)
+            yield run_id, with_masked_payloads(list(group), masks)
+
+
+def _pages(
+    connection: Connection, sql: str, after: tuple[str, int], end: int | str
+) -> Iterator[list[Any]]:
+    while rows := connection.all(sql, (*after, end, _CHUNK)):
+        yield rows
         if len(rows) < _CHUNK:
             return
-        position = rows[-1][_ID], rows[-1][_SEQ]
+        after = rows[-1][_ID], rows[-1][_SEQ]
 
 
 def with_masked_payloads(rows: list[Any], masks: Callable[[], dict[int, str]]) -> list[Any]:

@@ -12,14 +12,16 @@ import hashlib
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from runreel.store.drivers.interface import NotPreparedError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from psycopg import Connection as Raw
 
-_DOES_NOT_EXIST, _ALREADY_EXISTS = b"26000", b"42P05"
+    from runreel.store.drivers.interface import Connection
+
+    Wire = Sequence[bytes | None]
+
+_DOES_NOT_EXIST, _ALREADY_EXISTS = "26000", "42P05"
 
 
 class Prepared:
@@ -30,43 +32,46 @@ class Prepared:
         self._name = b"runreel_" + hashlib.sha256(self._sql).hexdigest()[:24].encode()
         self._formats = list(formats)
 
-    def prepare(self, raw: Raw) -> None:
-        """Prepare the statement on the server of a psycopg connection."""
-        raw.pgconn.send_prepare(self._name, self._sql)
-        self._fetch_result(raw)
+    def run(self, connection: Connection, parameters: Wire) -> int:
+        """Prepare the statement at first use and execute it; return the affected rows."""
+        raw: Raw = connection.raw
+        if connection.prepared is not None:
+            try:
+                if self not in connection.prepared:
+                    self._prepare(raw)
+                    connection.prepared.add(self)
+                raw.pgconn.send_query_prepared(self._name, parameters, self._formats)
+                return _affected_rows(raw)
+            except Exception as error:
+                if getattr(error, "sqlstate", None) != _DOES_NOT_EXIST:
+                    raise
+            # A pooler in between does not support prepared statements. Nothing was executed.
+            connection.prepared = None
+        return self.run_unprepared(connection, parameters)
 
-    def run(self, raw: Raw, parameters: Sequence[bytes | None]) -> int:
-        """Execute the prepared statement; return the number of affected rows.
-
-        Raises:
-            NotPreparedError: if the server has not prepared it.
-            psycopg.Error: if it fails.
-        """
-        raw.pgconn.send_query_prepared(self._name, parameters, self._formats)
-        return self._fetch_result(raw) or 0
-
-    def run_unprepared(self, raw: Raw, parameters: Sequence[bytes | None]) -> int:
-        """Execute the statement without preparing it; return the number of affected rows."""
+    def run_unprepared(self, connection: Connection, parameters: Wire) -> int:
+        """Execute the statement without preparing it; return the affected rows."""
+        raw: Raw = connection.raw
         raw.pgconn.send_query_params(self._sql, parameters, param_formats=self._formats)
-        return self._fetch_result(raw) or 0
+        return _affected_rows(raw)
 
-    def _fetch_result(self, raw: Raw) -> int | None:
-        generators, done = _driver()
-        result = raw.wait(generators.execute(raw.pgconn))[-1]
-        if result.status == done:
-            rows: int | None = result.command_tuples
-            return rows
-        return self._raise_error(result, raw)
+    def _prepare(self, raw: Raw) -> None:
+        raw.pgconn.send_prepare(self._name, self._sql)
+        try:
+            _affected_rows(raw)
+        except Exception as error:
+            if getattr(error, "sqlstate", None) != _ALREADY_EXISTS:
+                raise
 
-    @staticmethod
-    def _raise_error(result: Any, raw: Raw) -> None:
-        from psycopg import errors, pq
 
-        state = result.error_field(pq.DiagnosticField.SQLSTATE)
-        if state == _DOES_NOT_EXIST:
-            raise NotPreparedError
-        if state != _ALREADY_EXISTS:
-            raise errors.error_from_result(result, encoding=raw.info.encoding)
+def _affected_rows(raw: Raw) -> int:
+    generators, done = _driver()
+    result = raw.wait(generators.execute(raw.pgconn))[-1]
+    if result.status == done:
+        return result.command_tuples or 0
+    from psycopg import errors
+
+    raise errors.error_from_result(result, encoding=raw.info.encoding)
 
 
 @cache

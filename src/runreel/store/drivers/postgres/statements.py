@@ -78,7 +78,7 @@ def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool) -
     statement = _MANY_DURABLE if durable else _MANY_LAZY
     try:
         # Not prepared: that makes no difference with many rows to store.
-        return statement.run_unprepared(connection.raw, parameters) == len(rows)
+        return statement.run_unprepared(connection, parameters) == len(rows)
     except UniqueViolation:
         return False
 
@@ -88,7 +88,7 @@ def append_one(connection: Connection, row: EventRow, *, durable: bool) -> bool:
     if not row.seq:
         return append(connection, [row], durable=durable)
     statement = _ONE_DURABLE if durable else _ONE_LAZY
-    return connection.run_prepared(statement, list(map(_to_wire, row))) == 1
+    return statement.run(connection, list(map(_to_wire, row))) == 1
 
 
 def _to_wire(value: str | int | bytes | None) -> bytes | None:
@@ -112,7 +112,7 @@ def add_counts(
         table: [dict(zip((*key, *counts), row, strict=True)) for row in rows[table]]
         for table, key in keys
     }
-    connection.run_prepared(_upserts(keys, counts), [json.dumps(records).encode()])
+    _upserts(keys, counts).run(connection, [json.dumps(records).encode()])
 
 
 @cache
