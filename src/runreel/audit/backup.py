@@ -6,6 +6,7 @@ A backup file appears complete and verified, or not at all.
 from __future__ import annotations
 
 import shlex
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.audit.verify import VerifiedCounts, verify
@@ -84,20 +85,19 @@ def _verify_copy(
 ) -> tuple[VerifiedCounts, int, list[Finding]]:
     """Verify the copy; the counts, the number of findings and the first of them."""
     uri = database_url.file_uri(path, "mode=ro&immutable=1&uri=true")
-    copy = Database(f"sqlite:///{uri}", create=False)
     counts, wrong = VerifiedCounts(), 0
     findings: list[Finding] = []
-    try:
-        with copy.reading() as connection:
-            for finding in verify(connection, progress=progress, counts=counts):
-                if finding.what == "file":
-                    raise AuditError(
-                        f"the copy is damaged: {finding.detail}",
-                        hint="The copy was deleted. Check the disk.",
-                    )
-                wrong += 1
-                if wrong <= _MAX_FINDINGS:
-                    findings.append(finding)
-    finally:
-        copy.close()
+    with (
+        closing(Database(f"sqlite:///{uri}", create=False)) as copy,
+        copy.reading() as connection,
+    ):
+        for finding in verify(connection, progress=progress, counts=counts):
+            if finding.what == "file":
+                raise AuditError(
+                    f"the copy is damaged: {finding.detail}",
+                    hint="The copy was deleted. Check the disk.",
+                )
+            wrong += 1
+            if wrong <= _MAX_FINDINGS:
+                findings.append(finding)
     return counts, wrong, findings

@@ -113,10 +113,9 @@ def newest(folder: Path, database_id: str) -> Checkpoint | None:
     Raises:
         BadCheckpoint: if that one is damaged.
     """
-    numbered = [
-        (number, path) for path, owner, number in _checkpoints_in(folder) if owner == database_id
-    ]
-    return Checkpoint(max(numbered, key=lambda item: item[0])[1]) if numbered else None
+    found = _checkpoints_in(folder)
+    numbered = [(number, path) for path, owner, number in found if owner == database_id]
+    return Checkpoint(max(numbered, key=itemgetter(0))[1]) if numbered else None
 
 
 def chain_to_full(previous: Checkpoint, key: PublicKey) -> list[Checkpoint]:

@@ -36,14 +36,9 @@ def import_files(
     with input_files.opened(paths) as files:
         done = sum(source.size for source in files)
         step = _step(progress, done * 2)
-        prescans = {
-            file_index: _prescan(source, last_lines)
-            for file_index, source in enumerate(files)
-            if source.refusal is None
-        }
+        prescans = [_prescan(source, last_lines) for source in files]
         importer = Importer(database, report, last_lines)
-        for file_index, source in enumerate(files):
-            prescan = prescans.get(file_index)
+        for source, prescan in zip(files, prescans, strict=True):
             if prescan is None:
                 report.problems.append(Problem(source.name, 1, str(source.refusal), None))
                 continue
@@ -53,22 +48,25 @@ def import_files(
             done += source.size
             step(done, 0, report.lines)
     importer.finish()
-    report.notices += _empty_notice([prescan for prescan in prescans.values() if prescan.is_empty])
+    report.notices += _empty_notice([prescan for prescan in prescans if prescan])
     return report
 
 
-def _prescan(source: input_files.Input, last_lines: LastLineIndex) -> ImportPrescan:
+def _prescan(source: input_files.Input, last_lines: LastLineIndex) -> ImportPrescan | None:
+    if source.refusal is not None:
+        return None
     with source.open() as file:
         return ImportPrescan(source.name, file, last_lines)
 
 
 def _empty_notice(prescans: list[ImportPrescan]) -> list[str]:
     """Return the notice about files without events, if there are any."""
-    if not prescans:
+    empty = [prescan.name for prescan in prescans if prescan.is_empty]
+    if not empty:
         return []
-    names = ["standard input" if prescan.name == "-" else prescan.name for prescan in prescans[:3]]
-    more = ", …" if len(prescans) > len(names) else ""
-    hold = "holds" if len(prescans) == 1 else "hold"
+    names = ["standard input" if name == "-" else name for name in empty[:3]]
+    more = ", …" if len(empty) > len(names) else ""
+    hold = "holds" if len(empty) == 1 else "hold"
     return [f"{', '.join(names)}{more} {hold} no event of a run: nothing to import"]
 
 

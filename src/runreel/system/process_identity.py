@@ -28,9 +28,7 @@ def alive(process: Process) -> bool | None:
         return None
     try:
         os.kill(process.pid, 0)
-    except ProcessLookupError:
-        return False
-    except OverflowError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass
