@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 from runreel.model.arguments import checked
 from runreel.model.events import StoredEvent
 from runreel.model.results import RunResult
-from runreel.model.run_filter import Filters, event_types, moment, run_filter
+from runreel.model.run_filter import Filters, event_types, moment
 from runreel.model.runs import Listing, Page, RunSummary
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.usage import UsageReport
@@ -53,8 +53,7 @@ class QueryMixin:
         """
         from runreel.query import runs as queries
 
-        selected = run_filter(filters, now=datetime.now(UTC))
-        return queries.listing(self.db, selected, limit=limit, after=after)
+        return queries.listing(self.db, filters, limit=limit, after=after)
 
     @checked
     def resolve(self, text: str) -> str:
@@ -169,12 +168,8 @@ class QueryMixin:
             UsageError: if a grouping, the time zone or a filter is invalid.
         """
         from runreel.query import usage as reports
-        from runreel.system.zones import zone
 
-        time_zone, zone_name = zone(tz)
-        selected = run_filter(filters, now=datetime.now(UTC), zone=time_zone)
-        groupings = (by,) if isinstance(by, str) else tuple(by)
-        return reports.report(self.db, groupings, selected, zone=time_zone, zone_name=zone_name)
+        return reports.report(self.db, (by,) if isinstance(by, str) else tuple(by), filters, tz=tz)
 
     def engine(self) -> Engine:
         """Return a SQLAlchemy engine on the database of the log, for your own queries.

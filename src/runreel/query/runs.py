@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from runreel.model.errors import AmbiguousRun, BadInput, RunNotFound, UsageError
 from runreel.model.events import OPEN
 from runreel.model.identifiers import LATEST, check_lookup_id, check_run_id, not_found
+from runreel.model.run_filter import run_filter
 from runreel.model.runs import Listing, Page
 from runreel.model.selection import UNFINISHED, RunFilter
 from runreel.model.timestamps import from_micros, to_micros
@@ -18,6 +19,7 @@ from runreel.store.events import event_log
 from runreel.store.projections import run_queries
 
 if TYPE_CHECKING:
+    from runreel.model.run_filter import Filters
     from runreel.model.runs import RunSummary
     from runreel.store.connection import Connection
     from runreel.store.database import Database
@@ -29,23 +31,24 @@ _PAGE_SIZE = 200
 
 
 def listing(
-    database: Database, run_filter: RunFilter, *, limit: int | None, after: str | None
+    database: Database, filters: Filters, *, limit: int | None, after: str | None
 ) -> Listing[RunSummary] | Page[RunSummary]:
     """Return the selected runs, read page by page; with ``limit``, one page of them.
 
     Raises:
-        UsageError: if the limit or the cursor is invalid.
+        UsageError: if a filter, the limit or the cursor is invalid.
     """
+    selected = run_filter(filters, now=datetime.now(UTC))
     if limit is not None and limit < 0:
         raise UsageError(f"invalid limit {limit}: use a number from 0 (all)")
 
     def page(after: str | None, size: int) -> Page[RunSummary]:
         with database.reading() as connection:
-            return list_runs(connection, run_filter, limit=size, after=after)
+            return list_runs(connection, selected, limit=size, after=after)
 
     def count(after: str) -> int:
         with database.reading() as connection:
-            return count_runs(connection, run_filter, after=after)
+            return count_runs(connection, selected, after=after)
 
     if limit is not None:
         return page(after, limit)
@@ -53,7 +56,7 @@ def listing(
 
 
 def list_runs(
-    connection: Connection, run_filter: RunFilter, *, limit: int = 20, after: str | None = None
+    connection: Connection, selected: RunFilter, *, limit: int = 20, after: str | None = None
 ) -> Page[RunSummary]:
     """Return a page of the selected runs, newest first; ``limit`` 0 means all.
 
@@ -62,10 +65,8 @@ def list_runs(
     """
     as_of = datetime.now(UTC)
     position = None if after is None else _decode_cursor(after)
-    run_filter = with_stale(connection, run_filter)
-    found = run_queries.page(
-        connection, run_filter, limit=limit + 1 if limit else 0, after=position
-    )
+    selected = with_stale(connection, selected)
+    found = run_queries.page(connection, selected, limit=limit + 1 if limit else 0, after=position)
     items = [
         # Most runs have ended: their projections are complete.
         item
@@ -77,20 +78,20 @@ def list_runs(
     return Page(tuple(items), _cursor(items[-1]) if more else None, as_of)
 
 
-def count_runs(connection: Connection, run_filter: RunFilter, *, after: str) -> int:
+def count_runs(connection: Connection, selected: RunFilter, *, after: str) -> int:
     """Count the selected runs after a cursor."""
     return run_queries.count(
-        connection, with_stale(connection, run_filter), after=_decode_cursor(after)
+        connection, with_stale(connection, selected), after=_decode_cursor(after)
     )
 
 
-def with_stale(connection: Connection, run_filter: RunFilter) -> RunFilter:
+def with_stale(connection: Connection, selected: RunFilter) -> RunFilter:
     """Add the ids of stale runs to a filter, if it needs them."""
-    if run_filter.status is None or not run_filter.status.needs_stale:
-        return run_filter
+    if selected.status is None or not selected.status.needs_stale:
+        return selected
     unfinished = run_queries.unfinished(connection)
     return replace(
-        run_filter, stale=tuple(run_id for run_id, note in unfinished if is_abandoned(note))
+        selected, stale=tuple(run_id for run_id, note in unfinished if is_abandoned(note))
     )
 
 

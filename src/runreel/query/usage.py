@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from runreel.model.run_filter import run_filter
 from runreel.projection import usage_periods
 from runreel.query.runs import with_stale
 from runreel.store.events import damage
 from runreel.store.projections import usage_queries
 from runreel.store.schema import migrations
+from runreel.system.zones import zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import tzinfo
 
-    from runreel.model.selection import RunFilter
+    from runreel.model.run_filter import Filters
     from runreel.model.usage import UsageReport
     from runreel.store.database import Database
 
@@ -22,26 +24,27 @@ if TYPE_CHECKING:
 def report(
     database: Database,
     by: Sequence[str],
-    run_filter: RunFilter,
+    filters: Filters,
     *,
-    zone: tzinfo | None,
-    zone_name: str,
+    tz: str | None,
 ) -> UsageReport:
     """Return the token totals of the selected runs, grouped by ``by``.
 
-    Days, weeks and months are those of ``zone`` (None: the local zone).
+    Days, weeks and months are those of the time zone ``tz`` (None: the local zone).
 
     Raises:
-        UsageError: if a grouping is invalid.
+        UsageError: if a grouping, the time zone or a filter is invalid.
     """
+    time_zone, zone_name = zone(tz)
+    selected = run_filter(filters, now=datetime.now(UTC), zone=time_zone)
     by_time = any(grouping in usage_periods.TIMES for grouping in by)
     columns = [usage_periods.column_of(item) for item in by if item not in usage_periods.TIMES]
     offsets = None
     with database.reading() as connection, damage.snapshot(connection):
         migrations.require_projections(connection)
-        run_filter = with_stale(connection, run_filter)
+        selected = with_stale(connection, selected)
         if by_time:
-            days = usage_queries.days(connection, run_filter)
-            offsets = usage_periods.utc_offsets(zone, days)
-        rows = usage_queries.usage(connection, columns, run_filter, utc_offsets=offsets)
+            days = usage_queries.days(connection, selected)
+            offsets = usage_periods.utc_offsets(time_zone, days)
+        rows = usage_queries.usage(connection, columns, selected, utc_offsets=offsets)
     return usage_periods.report(by, rows, tz_name=zone_name)
