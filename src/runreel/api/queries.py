@@ -1,19 +1,20 @@
-"""The part of a ``Reel`` that answers questions about runs, events and usage."""
+"""The part of a ``Reel`` that reads: runs, events, usage and replays."""
 
 from __future__ import annotations
 
 # Types of signatures are imported at run time because `checked` resolves them.
 # ruff: noqa: TC001, TC003
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Unpack
 
 from runreel.model.arguments import checked
 from runreel.model.events import StoredEvent
-from runreel.model.results import RunResult
+from runreel.model.results import RunResult, RunStreamEvent
 from runreel.model.run_filter import Filters, event_types, moment
 from runreel.model.runs import Listing, Page, RunSummary
 from runreel.model.status import RunStatus, StreamEvent
+from runreel.model.timeline import Timeline
 from runreel.model.usage import UsageReport
 from runreel.store.database import Database
 
@@ -26,7 +27,7 @@ else:
 
 
 class QueryMixin:
-    """Lists runs, shows one run at any of its moments, reads its events, reports usage."""
+    """Lists and shows runs, reads and replays their events, reports usage."""
 
     db: Database
 
@@ -170,6 +171,56 @@ class QueryMixin:
         from runreel.query import usage as reports
 
         return reports.report(self.db, (by,) if isinstance(by, str) else tuple(by), filters, tz=tz)
+
+    @checked
+    def timeline(self, run_id: str, *, start: int = 0, stop: int | None = None) -> Timeline:
+        """Return the times of a run's stream events, and which clock they come from.
+
+        Raises:
+            RunNotFound: if the run is not in the log.
+        """
+        from runreel.replay import player as replays
+
+        return replays.timeline(self.db, run_id, start=start, stop=stop)
+
+    @checked
+    def replay(
+        self,
+        run_id: str,
+        *,
+        speed: float = 1.0,
+        max_gap: float | None = None,
+        instant: bool = False,
+    ) -> Iterator[RunStreamEvent]:
+        """Yield the stream events of a run with their original delays.
+
+        ``speed`` divides the delays, ``max_gap`` (seconds) limits each of them, ``instant`` skips
+        them all.
+
+        Raises:
+            RunNotFound: if the run is not in the log.
+            UsageError: if ``speed`` or ``max_gap`` is out of range.
+        """
+        from runreel.replay import player as replays
+
+        timeline = self.timeline(run_id)
+        return replays.replay(timeline, speed=speed, max_gap=max_gap, instant=instant)
+
+    @checked
+    def areplay(
+        self,
+        run_id: str,
+        *,
+        speed: float = 1.0,
+        max_gap: float | None = None,
+        instant: bool = False,
+    ) -> AsyncIterator[RunStreamEvent]:
+        """Replay asynchronously, for ``async for``; otherwise like ``replay``."""
+        from runreel.replay import player as replays
+
+        return replays.areplay(
+            lambda: self.timeline(run_id), speed=speed, max_gap=max_gap, instant=instant
+        )
 
     def engine(self) -> Engine:
         """Return a SQLAlchemy engine on the database of the log, for your own queries.

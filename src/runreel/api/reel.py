@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Self
 from runreel.api.maintenance import MaintenanceMixin
 from runreel.api.queries import QueryMixin
 from runreel.api.recording import RecordingMixin
-from runreel.api.replay import ReplayMixin
 from runreel.model.arguments import checked
 from runreel.model.errors import UsageError
 from runreel.store.database import Database
@@ -75,7 +74,7 @@ def _masking(rules: Sequence[SecretPattern]) -> SecretFilter:
     return SecretFilter(rules)
 
 
-class Reel(RecordingMixin, QueryMixin, ReplayMixin, MaintenanceMixin):
+class Reel(RecordingMixin, QueryMixin, MaintenanceMixin):
     """A log of runs; use it as a context manager.
 
     It may be shared between threads and used in forked child processes.
