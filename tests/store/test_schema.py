@@ -349,3 +349,8 @@ def test_the_views_show_the_transcript_and_the_runs(db_url: str) -> None:
         assert [row[1] for row in seen] == times
         started = reel.run("run").started_at.isoformat().replace("+00:00", "Z")
         assert listed == [("run", started, "m", "closed")]
+
+
+def test_each_script_makes_a_database_with_an_id_of_its_own(tmp_path: Path) -> None:
+    database = Database(str(tmp_path / "log.db"))
+    assert database.sql() != database.sql()

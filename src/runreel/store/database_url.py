@@ -38,8 +38,6 @@ _REST = re.compile(
     r"(?:(?P<user>[^:/]*)(?::(?P<password>[^@]*))?@)?(?P<hosts>[^/?]*)"
     r"(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?"
 )
-# A server in an option of the URL, as SQLAlchemy reads it.
-_HOST_OPTION = re.compile(r"[a-zA-Z0-9.-]*:[0-9]+")
 
 
 class Server(NamedTuple):
@@ -131,9 +129,9 @@ def parse_url(text: str) -> Url:
     found = _REST.fullmatch(rest)
     if found is None or not re.fullmatch(r"\w+", backend):
         raise BadDatabaseUrl("not a database URL")
-    if backend == "sqlite":
-        return _sqlite(found)
-    return _postgres(backend, found)
+    if backend not in _DRIVERS:
+        raise BadDatabaseUrl(f"SQLite and Postgres are supported, not {backend!r}")
+    return _sqlite(found) if backend == "sqlite" else _postgres(found)
 
 
 def _sqlite(found: re.Match[str]) -> Url:
@@ -149,29 +147,14 @@ def _sqlite(found: re.Match[str]) -> Url:
     return url
 
 
-def _postgres(backend: str, found: re.Match[str]) -> Url:
+def _postgres(found: re.Match[str]) -> Url:
     if any("\udc80" <= char <= "\udcff" for char in found[0]):
         raise BadDatabaseUrl("the database URL is not valid UTF-8")
     user, password, hosts, database, query = found.groups()
-    options = parse_qsl(query or "")
-    named = [value for name, value in options if name == "host"]
-    if not hosts and (len(named) > 1 or any(map(_HOST_OPTION.fullmatch, named))):
-        hosts, options = ",".join(named), [one for one in options if one[0] != "host"]
-    host, port = database_url_forms.servers(hosts)
-    if backend not in ("postgresql", "postgres"):
-        raise BadDatabaseUrl(f"SQLite and Postgres are supported, not {backend!r}")
-    given = dict(options)
-    if "," in hosts or "%" in hosts:
-        # Forms that URLs of other programs do not have.
-        given |= {name: text for name, text in (("host", host), ("port", port)) if text}
-        host = port = ""
-    server = Server(
-        None if user is None else unquote(user),
-        None if password is None else unquote(password),
-        host or None,
-        int(port) if port else None,
-    )
-    return Url(unquote(database or ""), tuple(sorted(given.items())), server)
+    host, port, options = database_url_forms.servers(hosts)
+    options = {**dict(parse_qsl(query or "")), **options}
+    server = Server(user and unquote(user), password and unquote(password), host, port)
+    return Url(unquote(database or ""), tuple(sorted(options.items())), server)
 
 
 def shown(url: Url) -> str:

@@ -76,27 +76,29 @@ def memory() -> BadDatabaseUrl:
     return BadDatabaseUrl("a log in memory would be lost with the process: name a file")
 
 
-def servers(text: str) -> tuple[str, str]:
-    """Return the servers of a Postgres URL as libpq's ``host`` and ``port``.
+def servers(text: str) -> tuple[str | None, int | None, dict[str, str]]:
+    """Return the host and port of a Postgres URL, and options of libpq instead of them.
 
-    ``text`` is ``HOST:PORT``, a list of them, or the directory of a socket (``%2Fvar%2Frun``).
+    The options are for forms that URLs of other programs do not have: a list of servers
+    (``h1:5432,h2:5432``), and the directory of a socket (``%2Fvar%2Frun``).
 
     Raises:
-        BadDatabaseUrl: if it is not.
+        BadDatabaseUrl: if an item of the list is not ``HOST`` or ``HOST:PORT``.
     """
     if "@" in text:
         raise BadDatabaseUrl("write an @ in the password as %40")
-    names, ports = [], []
-    for item in text.split(","):
-        one = _HOST.fullmatch(item)
-        if one is None:
-            is_list = "," in text
-            raise BadDatabaseUrl(
-                "a list of servers is HOST:PORT,HOST:PORT" if is_list else "not a database URL"
-            )
-        names.append(unquote(one["v6"] or one["name"] or ""))
-        ports.append(one["port"] or "")
-    return ",".join(names), ",".join(ports) if any(ports) else ""
+    names, ports = zip(*map(_host_and_port, text.split(",")), strict=True)
+    if "," not in text and "%" not in text:
+        return names[0] or None, int(ports[0]) if ports[0] else None, {}
+    options = {"host": ",".join(names)} | ({"port": ",".join(ports)} if any(ports) else {})
+    return None, None, options
+
+
+def _host_and_port(text: str) -> tuple[str, str]:
+    one = _HOST.fullmatch(text)
+    if one is None:
+        raise BadDatabaseUrl("not a database URL: a server is HOST or HOST:PORT")
+    return unquote(one["v6"] or one["name"] or ""), one["port"] or ""
 
 
 def _refuse_broken_url(text: str, path: Path) -> None:

@@ -7,6 +7,7 @@ version describes the same object in its own words.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from runreel.model.columns import TABLES
@@ -33,7 +34,7 @@ def differences(connection: Connection) -> list[str]:
         return []
     try:
         found, expected = connection.driver.catalogue.objects(
-            connection, RELATIONS, schema.ddl(connection.driver.url)
+            connection, RELATIONS, _ddl(connection.driver.url)
         )
     except Exception as error:
         if not driver_errors.is_rejection(error):
@@ -50,6 +51,10 @@ def differences(connection: Connection) -> list[str]:
 def not_compared(connection: Connection) -> str | None:
     """Return why the schema cannot be compared here, and what to do; None if it can."""
     return connection.driver.catalogue.not_compared(connection)
+
+
+# Of the objects only: each call inserts another id for the new database.
+_ddl = cache(schema.ddl)
 
 
 def _sentence(key: tuple[str, str], found: str | None, expected: str | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from functools import cache
 from importlib import resources
 from io import StringIO
 from pathlib import Path
@@ -161,7 +160,6 @@ def migrate(connection: SAConnection, revision: str) -> None:
     command.upgrade(_config(connection=connection), revision)
 
 
-@cache
 def ddl(url: Url, *, partitions: int | None = None) -> str:
     """Return the SQL that ``upgrade`` would run on an empty database of this kind."""
     from alembic import command
