@@ -39,6 +39,8 @@ def save(connection: Connection, *projected: RunProjection, force: bool = False)
 
     Call it last in a transaction: it updates the usage rollups.
     """
+    if not projected:
+        return
     latest = {one.summary.run_id: one for one in projected}
     current = _current_rows(connection, sorted(latest))
     row_changes: list[ContributionChange] = []

@@ -80,7 +80,7 @@ def differences(
     """
     for dimension, found in groupby(_mismatches(connection, row_changes, day), key=_dimension):
         if _holds_nothing(connection, dimension):
-            yield MissingRollup(dimension, sum(1 for _ in found))
+            yield from _as_missing(dimension, found)
         else:
             yield from found
 
@@ -104,14 +104,10 @@ def repair(
     """
     connection.execute(_STAGED)
     for dimension in sorted(SPANS):
-        found: Iterable[RollupMismatch | MissingRollup]
-        if _holds_nothing(connection, dimension):
-            filled = _insert_missing(connection, dimension, day)
-            found = [MissingRollup(dimension, filled)] if filled else []
-        else:
-            found = _rewrite_wrong(connection, dimension, day)
+        missing = _holds_nothing(connection, dimension)
+        found = _rewrite_wrong(connection, dimension, day)
         if wrong is not None:
-            wrong.extend(found)
+            wrong.extend(_as_missing(dimension, found) if missing else found)
     connection.execute("DROP TABLE staged_usage")
 
 
@@ -120,18 +116,10 @@ def _holds_nothing(connection: Connection, dimension: str) -> bool:
     return connection.one(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1") is None
 
 
-def _insert_missing(connection: Connection, dimension: str, day: int | None) -> int:
-    """Insert all buckets of a dimension that has none; return how many."""
-    table, key, _ = _rows_of(dimension)
-    key_columns = _PLACE if dimension else "span, start"
-    with_clause, parts = _expected_sql(connection, dimension, day)
-    columns = f"'{dimension}', {key_columns}" if dimension else key_columns
-    sql = (
-        f"INSERT INTO {table} ({key}, slot, {', '.join(COUNTS)}) {with_clause}"
-        f" SELECT {columns}, 0, {_ADDED_UP} FROM ({' UNION ALL '.join(parts)}) AS each_one"
-        f" GROUP BY {key_columns}"
-    )
-    return int(connection.execute(sql).rowcount)
+def _as_missing(dimension: str, found: Iterable[RollupMismatch]) -> Iterator[MissingRollup]:
+    number = sum(1 for _ in found)
+    if number:
+        yield MissingRollup(dimension, number)
 
 
 def _rewrite_wrong(
