@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from runreel.model.errors import BadDatabaseUrl, UsageError
 from runreel.store import database_url_forms
@@ -36,9 +37,7 @@ def database(flag: str | None) -> DatabaseChoice:
         UsageError: if the option or the variable is empty, a configuration file is not valid, or
             a pyproject.toml names a server and the user's configuration does not trust the project.
     """
-    if flag is not None:
-        return DatabaseChoice(not_empty(flag, "--db"), None)
-    given = from_environment()
+    given = from_environment() if flag is None else not_empty(flag, "--db")
     if given is not None:
         return DatabaseChoice(given, None)
     found = _find_setting("db")
@@ -64,13 +63,17 @@ def mask() -> list[str]:
     file, table = _user_settings()
     # A project can add rules but not remove those of the user.
     found = [(table.get("mask", []), file), _find_setting("mask") or ([], file)]
-    for rules, source in found:
-        if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
-            raise UsageError(f"{source}: `mask` must be a list of patterns")
-    return list(dict.fromkeys(rule for rules, _ in found for rule in rules))
+    rules = (_strings(value, source, "mask", "patterns") for value, source in found)
+    return list(dict.fromkeys(chain.from_iterable(rules)))
 
 
-def _find_setting(key: str) -> tuple[Any, Path] | None:
+def _strings(value: object, file: Path, key: str, noun: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise UsageError(f"{file}: `{key}` must be a list of {noun}")
+    return value
+
+
+def _find_setting(key: str) -> tuple[object, Path] | None:
     """Find ``key`` in the nearest configuration file; return its value and the file."""
     for folder in _folders():
         file = folder / _PROJECT
@@ -91,14 +94,14 @@ def _folders() -> tuple[Path, ...]:
     return (folder, *folder.parents)
 
 
-def _user_settings() -> tuple[Path, dict[str, Any]]:
+def _user_settings() -> tuple[Path, dict[str, object]]:
     from platformdirs import user_config_path
 
     file = user_config_path("runreel", appauthor=False) / "runreel.toml"
     return file, _read(file)
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path) -> dict[str, object]:
     import tomllib
 
     try:
@@ -113,7 +116,7 @@ def _read(file: Path) -> dict[str, Any]:
         raise UsageError(f"invalid TOML in {file}: {error}") from error
 
 
-def _resolve_database(value: Any, file: Path, *, project: Path | None) -> str:
+def _resolve_database(value: object, file: Path, *, project: Path | None) -> str:
     if not isinstance(value, str) or not value:
         raise UsageError(f"{file}: `db` must be a URL or a path")
     try:
@@ -135,9 +138,7 @@ def _require_trusted(project: Path) -> None:
         UsageError: if the user's configuration does not trust the project.
     """
     file, table = _user_settings()
-    trusted = table.get(_TRUSTED, [])
-    if not isinstance(trusted, list) or not all(isinstance(folder, str) for folder in trusted):
-        raise UsageError(f"{file}: `{_TRUSTED}` must be a list of folders")
+    trusted = _strings(table.get(_TRUSTED, []), file, _TRUSTED, "folders")
     folders = (Path(folder).expanduser().resolve() for folder in trusted)
     if not any(project.resolve().is_relative_to(folder) for folder in folders):
         raise UsageError(

@@ -26,12 +26,10 @@ def set_zone(name: str | None) -> None:
 def zone() -> tuple[tzinfo | None, str]:
     """The time zone of the running command and its name; None is that of the machine."""
     context = click.get_current_context(silent=True)
-    if context is None:
-        return zones.zone(None)
-    if _ZONE not in context.meta:
-        context.meta[_ZONE] = zones.zone(None)
-    found: tuple[tzinfo | None, str] = context.meta[_ZONE]
-    return found
+    known: dict[str, tuple[tzinfo | None, str]] = {} if context is None else context.meta
+    if _ZONE not in known:
+        known[_ZONE] = zones.zone(None)
+    return known[_ZONE]
 
 
 def requested_zone() -> str | None:

@@ -25,7 +25,7 @@ _partitions = click.option(
     type=click.IntRange(LEAST, MOST),
     help="Split the event log into N partitions by run (Postgres).",
 )
-_role_option = partial(click.option, metavar="NAME", type=options.TEXT, show_default=True)
+_role_option = partial(click.option, metavar="NAME", type=options.TEXT)
 
 
 @click.group(

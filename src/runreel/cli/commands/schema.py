@@ -25,4 +25,4 @@ def schema_command(name: str | None) -> None:
     from runreel.cli.render import output
 
     schema = json_schemas.all_schemas() if name is None else json_schemas.schema_for(name)
-    terminal.write(output.json_text(schema))
+    terminal.write(output.json_text(schema, indent=2))

@@ -24,7 +24,6 @@ runreel usage --by label:team --tz Europe/Moscow --json
     "--by",
     multiple=True,
     default=("day",),
-    show_default=True,
     metavar="GROUP",
     type=options.TEXT,
     help=f"{', '.join((*TIMES, *COLUMNS))} or label:K (repeatable).",

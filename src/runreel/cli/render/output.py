@@ -100,11 +100,13 @@ class Output:
         count = 0
         terminal.write(f'{{\n  "{name}": [', end="")
         for count, item in enumerate(items, 1):
-            encoded = _json(view.value(item), indent=2).replace("\n", "\n    ")
+            encoded = json_text(view.value(item), indent=2).replace("\n", "\n    ")
             terminal.write("," if count > 1 else "", "\n    ", encoded, end="")
         terminal.write("\n  ]" if count else "]", end="")
         for key, value in {**extra(count), "as_of": rfc3339(as_of or self.as_of)}.items():
-            terminal.write(f',\n  "{key}": ', _json(value, indent=2).replace("\n", "\n  "), end="")
+            terminal.write(
+                f',\n  "{key}": ', json_text(value, indent=2).replace("\n", "\n  "), end=""
+            )
         terminal.write("\n}")
         return count
 
@@ -122,9 +124,9 @@ class Output:
         if self.is_table:
             tables.print_fields(facts)
         elif self.format == "json":
-            terminal.write(_json(value, indent=2))
+            terminal.write(json_text(value, indent=2))
         elif self.format == "jsonl":
-            terminal.write(_json(value))
+            terminal.write(json_text(value))
         else:
             terminal.write_raw(csv_rows.header(value))
             terminal.write_raw(csv_rows.row(value, value))
@@ -141,19 +143,10 @@ class Output:
             if self.format == "csv":
                 terminal.write_raw(csv_rows.row(value, fields))
             else:
-                terminal.write(_json(value))
+                terminal.write(json_text(value))
         return count
 
 
-def json_line(value: object) -> str:
-    """Encode ``value`` as one line of JSON."""
-    return _json(value)
-
-
-def json_text(value: object) -> str:
-    """Encode ``value`` as indented JSON."""
-    return _json(value, indent=2)
-
-
-def _json(value: object, *, indent: int | None = None) -> str:
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """Encode ``value`` as JSON in the characters that stdout takes."""
     return json_views.text(value, indent=indent, ascii_only=not terminal.takes_unicode())

@@ -10,7 +10,7 @@ from runreel.cli.render import json_views, terminal
 from runreel.cli.render.escaping import escape_line
 from runreel.cli.render.joiners import stable_length
 from runreel.cli.render.list_views import format_calls
-from runreel.cli.render.output import json_line
+from runreel.cli.render.output import json_text
 from runreel.replay.player import timed_events
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class JsonRenderer:
 
     def show(self, event: StoredEvent) -> None:
         """Print the event."""
-        terminal.write(json_line(json_views.event(event)), flush=True)
+        terminal.write(json_text(json_views.event(event)), flush=True)
 
     def end(self) -> None:
         """Do nothing: each event is printed completely."""

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -59,7 +59,19 @@ def write_raw(text: str) -> None:
 
 def notice_console() -> Console:
     """The console for live displays of rich on stderr."""
-    return _console(sys.stderr, width())
+    from rich.console import Console
+
+    return Console(
+        file=sys.stderr,
+        width=width(),
+        force_terminal=True,
+        color_system="standard" if uses_color(sys.stderr) else None,
+        no_color=False,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 def write_notice(*parts: StyledText, end: str = "\n") -> None:
@@ -146,22 +158,6 @@ def uses_color(stream: IO[str] | None) -> bool:
     return _is_terminal(stream) and os.environ.get("TERM") != "dumb"
 
 
-def _console(stream: IO[str], columns: int) -> Console:
-    from rich.console import Console
-
-    return Console(
-        file=stream,
-        width=columns,
-        force_terminal=True,
-        color_system="standard" if uses_color(stream) else None,
-        no_color=False,
-        legacy_windows=False,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
-
-
 def _text(stream: IO[str] | None, parts: tuple[StyledText, ...]) -> str:
     styled = [(part, None) if isinstance(part, str) else part for part in parts]
     if not any(style for _, style in styled) or not uses_color(stream):
@@ -172,10 +168,9 @@ def _text(stream: IO[str] | None, parts: tuple[StyledText, ...]) -> str:
 
 
 def _styled(text: str, style: str) -> str:
-    options: dict[str, Any] = {}
-    for word in style.split():
-        options |= {word: True} if word in ("bold", "dim") else {"fg": word}
-    return click.style(text, **options)
+    words = set(style.split())
+    color = next(iter(words - {"bold", "dim"}), None)
+    return click.style(text, fg=color, bold="bold" in words or None, dim="dim" in words or None)
 
 
 def _is_terminal(stream: IO[str] | None) -> bool:
