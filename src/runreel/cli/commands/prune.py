@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from runreel.model.maintenance import Space
     from runreel.model.runs import PrunedRun
 
+_BATCH = 100
+
 
 @options.command("""
 runreel prune --older-than 90d
@@ -43,7 +45,7 @@ runreel prune --older-than 7d --status failed --yes --purge
 @click.option(
     "--batch",
     type=click.IntRange(1, 10_000),
-    default=100,
+    default=_BATCH,
     help="Maximum runs per transaction.",
 )
 @click.option("--purge", is_flag=True, help="Rewrite the database without the deleted bytes.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import click
@@ -12,18 +11,12 @@ from runreel.cli.render import terminal
 from runreel.model.errors import RunNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import TypeVar
+    from collections.abc import Iterable
 
     from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
     from runreel.model.finding import Finding
     from runreel.store.connection import Connection
-
-    T = TypeVar("T")
-
-# Items that are searched for before the first is printed, while a progress bar is shown.
-_PREFETCHED = 1_000
 
 
 @options.command("""
@@ -66,17 +59,17 @@ def rebuild_command(
 
         with reel.db.reading() as connection:
             run_ids = resolve_all(connection, runs)
-        with progress.bar("Checking" if check else "Rebuilding") as step:
-            differences = prefetched(
-                rebuild.differences(
-                    reel.db,
-                    run_ids,
-                    check_only=check,
-                    pool=pool,
-                    progress=step,
-                    on_damage=damaged.append,
-                )
-            )
+        differences = progress.prefetched(
+            "Checking" if check else "Rebuilding",
+            lambda step: rebuild.differences(
+                reel.db,
+                run_ids,
+                check_only=check,
+                pool=pool,
+                progress=step,
+                on_damage=damaged.append,
+            ),
+        )
         count = output.items(DIFFERENCES, differences)
     for broken in damaged:
         where = f"row {broken.seq} of run {broken.run_id}"
@@ -90,11 +83,6 @@ def rebuild_command(
 def resolve_all(connection: Connection, runs: Iterable[str]) -> list[str] | None:
     """Resolve run ids and prefixes, without duplicates; None if there are none."""
     return list(dict.fromkeys(_resolve_one(connection, run) for run in runs)) or None
-
-
-def prefetched(items: Iterator[T]) -> Iterator[T]:
-    """Return the same items, the first of them computed in advance."""
-    return chain(list(islice(items, _PREFETCHED)), items)
 
 
 def _resolve_one(connection: Connection, run: str) -> str:

@@ -96,12 +96,13 @@ def _verify(
         migrations.require(connection)
         not_compared = comparison.not_compared(connection)
         run_ids = rebuild.resolve_all(connection, runs)
-        with progress.bar("Verifying") as step:
-            verifying = audit.verify(connection, run_ids, progress=step, counts=verified)
-            findings = rebuild.prefetched(verifying)
-            if key is not None:
-                contradictions = proof.compare_all(connection, checkpoints, key, compared=compared)
-                findings = chain(findings, contradictions)
+        findings = progress.prefetched(
+            "Verifying",
+            lambda step: audit.verify(connection, run_ids, progress=step, counts=verified),
+        )
+        if key is not None:
+            contradictions = proof.compare_all(connection, checkpoints, key, compared=compared)
+            findings = chain(findings, contradictions)
         count = output.report(list_views.FINDINGS, findings, "findings", extra)
     _conclude(verified, count)
     if key is not None:

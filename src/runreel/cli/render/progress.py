@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from itertools import chain, islice
+from typing import TYPE_CHECKING, TypeVar
 
 from runreel.cli.render import terminal
 
@@ -13,6 +14,17 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
     Step = Callable[[int, int | None], None]
+
+T = TypeVar("T")
+# Items that are searched for before the first is printed, while a progress bar is shown.
+_PREFETCHED = 1_000
+
+
+def prefetched(title: str, start: Callable[[Step | None], Iterator[T]]) -> Iterator[T]:
+    """Return the items of ``start``, the first of them computed while a progress bar is shown."""
+    with bar(title) as step:
+        items = start(step)
+        return chain(list(islice(items, _PREFETCHED)), items)
 
 
 @contextmanager
