@@ -57,10 +57,12 @@ def encode(event: SourceEvent, text: str) -> EncodedPayload:
     Raises:
         BadValue: if its value is not a JSON value.
     """
-    if event.text_only is not None:
-        encoded = _encode_text(event.text_only, text)
-        if encoded is not None:
-            return encoded
+    if (new := event.text_only) is not None:
+        # Most events: the general case below gives the same payload.
+        keep = len(text) if new.startswith(text) else _common_prefix(text, new)
+        appended = new[keep:]
+        if appended.isascii() or not SURROGATE.search(appended):
+            return EncodedPayload(encode_basestring(appended), keep, len(appended), new)
     value, slots, mode = event.value, event.slots, event.mode
     if not (slots or mode is TextMode.RESTART) or not isinstance(value, dict) or APPENDED in value:
         return EncodedPayload(dumps(value), None, None, text)
@@ -70,6 +72,8 @@ def encode(event: SourceEvent, text: str) -> EncodedPayload:
         return EncodedPayload(dumps(value), None, None, text)
     new, keep, lengths = delta
     appended = new[keep:]
+    if new == event.text_only:
+        return EncodedPayload(dumps(appended), keep, len(appended), new)
     if event.envelope is not None:
         rest = _difference(value, event.envelope)
         if rest is not None and event.text_key not in rest:
@@ -81,17 +85,6 @@ def encode(event: SourceEvent, text: str) -> EncodedPayload:
     finally:
         _fill(slots, parts)
     return EncodedPayload(payload, keep, len(appended), new)
-
-
-def _encode_text(new: str, text: str) -> EncodedPayload | None:
-    """Encode a text-only event; None if JSON would join surrogates in its text."""
-    keep = len(text) if new.startswith(text) else _common_prefix(text, new)
-    added = new[keep:]
-    if added.isascii() or not SURROGATE.search(added):
-        return EncodedPayload(encode_basestring(added), keep, len(added), new)
-    if _combine_surrogates(new) != new:
-        return None
-    return EncodedPayload(dumps(added), keep, len(added), new)
 
 
 def decode(  # noqa: PLR0913 - columns of a row, and the text before it

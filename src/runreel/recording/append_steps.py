@@ -164,7 +164,7 @@ class AppendSteps:
         return self.reader.interpret(kind, value)
 
     def _append_steps(self, event: SourceEvent) -> Steps[NewEvent]:
-        text_event = self._text_row(event)
+        text_event = None if self._stale or not self.opened else self._head.text_row(event)
         if text_event is not None and (yield AppendUnit([text_event.row], None)):
             self._head.commit_text_row(text_event)
             return text_event
@@ -175,7 +175,7 @@ class AppendSteps:
         return self._decide_steps(lambda: [event_builder.note(type_, value)])
 
     def _offer_steps(self, event: SourceEvent) -> Steps[AppendOutcome]:
-        text_event = self._text_row(event)
+        text_event = None if self._stale or not self.opened else self._head.text_row(event)
         if (
             text_event is not None
             and self._head.deduplicator.is_next(event.index)
@@ -226,9 +226,6 @@ class AppendSteps:
             masked_count = {} if self._masker is None else {"masked": self._masker.masked_count}
             yield from self._note_steps(type_, value | masked_count)
             self.opened = False
-
-    def _text_row(self, event: SourceEvent) -> NewEvent | None:
-        return None if self._stale or not self.opened else self._head.text_row(event)
 
     def _decide_steps(
         self,

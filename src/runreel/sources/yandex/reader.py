@@ -45,6 +45,9 @@ _MESSAGE_FIELDS = proto_json.spellings(
 )
 
 
+_MODE = TextMode.CUMULATIVE
+
+
 class _StreamEvent(SourceEvent):
     """An event of a stream."""
 
@@ -95,19 +98,28 @@ class YandexAssistantsReader:
 
     name = "yandex-assistants"
 
-    def interpret(self, kind: str, value: object) -> SourceEvent:
+    def interpret(self, kind: str, value: Any) -> SourceEvent:
         """Interpret an event, a run snapshot or a context."""
-        if kind == STREAM_EVENT:
-            return _text_event(value) or self._stream_event(value)
+        if kind != STREAM_EVENT:
+            return self._other(kind, value)
+        try:
+            # The usual event: a partial message equal to its envelope.
+            holder, cursor = value["partialMessage"]["content"][0]["text"], value["streamCursor"]
+            text, index = holder["content"], int(cursor["currentEventIdx"]) if cursor else 0
+            if type(text) is str and value == self.envelope(PARTIAL, index, text):
+                slots: list[TextSlot] = [(holder, "content")]
+                return _StreamEvent(kind, value, PARTIAL, index, _MODE, slots, text_only=text)
+        except (KeyError, IndexError, TypeError, ValueError):
+            pass
+        event = as_object(value)
+        type_ = _event_type(event).name
+        return _StreamEvent(kind, value, type_, _index(event), _MODE, self.slots(value))
+
+    def _other(self, kind: str, value: object) -> SourceEvent:
         if kind == RUN:
             type_ = _status(mapping(as_object(value), "state")).name
-            return _Run(kind, value, type_, None, TextMode.CUMULATIVE, self.slots(value))
+            return _Run(kind, value, type_, slots=self.slots(value))
         return (_Context if kind == CONTEXT else SourceEvent)(kind, value)
-
-    def _stream_event(self, value: object) -> SourceEvent:
-        content = as_object(value)
-        type_, index, slots = _event_type(content).name, _index(content), self.slots(value)
-        return _StreamEvent(STREAM_EVENT, value, type_, index, TextMode.CUMULATIVE, slots)
 
     def slots(self, value: object) -> list[TextSlot]:
         """The ``content`` of each text part of the partial or completed message."""
@@ -126,7 +138,7 @@ class YandexAssistantsReader:
 
     def envelope(self, type_: str | None, index: int | None, text: str) -> dict[str, object] | None:
         """A PARTIAL_MESSAGE with one text part."""
-        if type_ != PARTIAL or index is None:
+        if type_ != PARTIAL or index is None or not 0 <= index < 2**63:
             return None
         return {
             "eventType": type_,
@@ -136,22 +148,6 @@ class YandexAssistantsReader:
 
 
 reader = YandexAssistantsReader()
-
-
-def _text_event(value: Any) -> SourceEvent | None:
-    """Recognise the usual event at once: a partial message equal to its envelope."""
-    try:
-        holder, cursor = value["partialMessage"]["content"][0]["text"], value["streamCursor"]
-        text, index = holder["content"], int(cursor["currentEventIdx"]) if cursor else 0
-    except (KeyError, IndexError, TypeError, ValueError):
-        return None
-    if type(text) is not str or not 0 <= index < 2**63:
-        return None
-    if value != reader.envelope(PARTIAL, index, text):
-        return None
-    slots: list[TextSlot] = [(holder, "content")]
-    mode = TextMode.CUMULATIVE
-    return _StreamEvent(STREAM_EVENT, value, PARTIAL, index, mode, slots, text_only=text)
 
 
 def stream_event(value: dict[str, object]) -> RunStreamEvent:
