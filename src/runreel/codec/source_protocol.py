@@ -5,11 +5,13 @@ The JSON of a source is stored unchanged and can be interpreted again at any lat
 
 from __future__ import annotations
 
+from collections.abc import Callable  # noqa: TC003 - for typing.get_type_hints
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
+from runreel.codec.json_values import as_object
 from runreel.codec.token_counts import Tally  # noqa: TC001 - for typing.get_type_hints
 from runreel.model.messages import partial
 from runreel.model.results import RunResult, RunStreamEvent, UsageDetails
@@ -115,6 +117,9 @@ class SourceEvent(msgspec.Struct):
     stored shorter. ``text_only`` is the text of a CUMULATIVE event that equals it. ``envelope`` is
     that of a DELTA event, which stores the keys that differ, unless its text is under one of them;
     ``text_key`` is the key of the envelope's text.
+
+    ``meaning`` interprets the value of an event whose meaning does not depend on the text of the
+    run or on the events before it; other events override ``read``.
     """
 
     text_key: ClassVar[str] = ""
@@ -128,6 +133,7 @@ class SourceEvent(msgspec.Struct):
     is_last: bool = False
     text_only: str | None = None
     envelope: dict[str, object] | None = None
+    meaning: Callable[[dict[str, object]], Interpretation] | None = None
 
     def read(self, text: str, memory: object, /) -> Interpretation:
         """Return the meaning of the event.
@@ -136,7 +142,10 @@ class SourceEvent(msgspec.Struct):
         None for the first event. An event that the source adapter does not know has no meaning.
         """
         del text
-        return Interpretation(memory=memory)
+        if self.meaning is None:
+            return Interpretation(memory=memory)
+        found = self.meaning(as_object(self.value))
+        return found if memory is None else msgspec.structs.replace(found, memory=memory)
 
 
 class PayloadShape(Protocol):

@@ -64,27 +64,22 @@ def encode(event: SourceEvent, text: str) -> EncodedPayload:
         if appended.isascii() or not SURROGATE.search(appended):
             return EncodedPayload(encode_basestring(appended), keep, len(appended), new)
     value, slots, mode = event.value, event.slots, event.mode
-    if not (slots or mode is TextMode.RESTART) or not isinstance(value, dict) or APPENDED in value:
-        return EncodedPayload(dumps(value), None, None, text)
     parts = [container[key] for container, key in slots]
-    delta = _delta_of(parts, text, mode)
-    if delta is None:
+    delta = _delta_of(parts, text, mode) if slots or mode is TextMode.RESTART else None
+    if delta is None or not isinstance(value, dict) or APPENDED in value:
         return EncodedPayload(dumps(value), None, None, text)
     new, keep, lengths = delta
     appended = new[keep:]
     if new == event.text_only:
         return EncodedPayload(dumps(appended), keep, len(appended), new)
-    if event.envelope is not None:
-        rest = _difference(value, event.envelope)
-        if rest is not None and event.text_key not in rest:
-            payload = dumps({APPENDED: appended, **rest})
-            return EncodedPayload(payload, keep, len(appended), new)
+    rest = _difference(event, value)
+    if rest is not None:
+        return EncodedPayload(dumps({APPENDED: appended, **rest}), keep, len(appended), new)
     _fill(slots, lengths)
     try:
-        payload = dumps({APPENDED: appended, **value})
+        return EncodedPayload(dumps({APPENDED: appended, **value}), keep, len(appended), new)
     finally:
         _fill(slots, parts)
-    return EncodedPayload(payload, keep, len(appended), new)
 
 
 def decode(  # noqa: PLR0913 - columns of a row, and the text before it
@@ -194,15 +189,20 @@ def _joined(text: str, parts_text: str, mode: TextMode) -> tuple[str, int]:
     return parts_text, _common_prefix(text, parts_text)
 
 
-def _difference(value: dict[str, object], envelope: dict[str, object]) -> dict[str, object] | None:
-    """Return the keys of an event that differ from its envelope; None if it lacks a key of it."""
-    if not envelope.keys() <= value.keys():
+def _difference(event: SourceEvent, value: dict[str, object]) -> dict[str, object] | None:
+    """Return the keys of an event that differ from its envelope.
+
+    None if it lacks a key of the envelope, has none, or if its text is under one of these keys.
+    """
+    envelope = event.envelope
+    if envelope is None or not envelope.keys() <= value.keys():
         return None
-    return {
+    rest = {
         key: item
         for key, item in value.items()
         if key not in envelope or not (item is envelope[key] or _same_json(item, envelope[key]))
     }
+    return None if event.text_key in rest else rest
 
 
 def _same_json(one: object, other: object) -> bool:

@@ -92,7 +92,9 @@ class AppendSteps:
         self._lock, self._task_lock = threading.RLock(), asyncio.Lock()
         self._first_row: EventRow | None = None
         self._head, self._stale = self._new_head(), True
-        self._identity = self._masked(identity or {})
+        self._identity = identity or {}
+        if self._masker is not None:
+            self._identity = self._masker.apply(self._identity)
         fork_guard.register_in_child(self)
         try:
             self.reload()
@@ -269,9 +271,6 @@ class AppendSteps:
         self._first_row = self._first_row if self.opened else rows[0]
         projection = self._head.projected() if changed and not self.batch else None
         return AppendUnit(rows, projection), undo
-
-    def _masked(self, value: Any) -> Any:
-        return value if self._masker is None else self._masker.apply(value)
 
     def _too_slow(self, report: str) -> None:
         _log.warning(

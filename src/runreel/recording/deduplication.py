@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from runreel.codec.json_text import dumps, sorted_bytes
 from runreel.codec.json_values import as_object
 from runreel.codec.masks import matches_mask
+from runreel.codec.source_protocol import SourceEvent
 from runreel.model.events import CONFLICT, NOTE, STREAM_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from runreel.codec.source_protocol import SourceEvent
     from runreel.model.events import EventRow
 
     ReadRows = Callable[[], Iterable[tuple[EventRow, object]]]
@@ -42,20 +42,13 @@ class KnownEvent(NamedTuple):
     print: bytes | None
 
 
-class ErasedEvent(NamedTuple):
-    """A row without a number whose content is erased; ``mask`` is the masked payload, if any."""
-
-    kind: str
-    type: str | None
-    mask: object
-
-
 class KnownEvents:
     """Index of a run's events: numbered ones by number, the others by fingerprint and count."""
 
     def __init__(self) -> None:
         self.rows: dict[int, KnownEvent] = {}
-        self.erased: dict[int, ErasedEvent] = {}
+        # Rows without a number whose content is erased; their value is the masked one, if any.
+        self.erased: dict[int, SourceEvent] = {}
         self._positions: defaultdict[bytes, list[int]] = defaultdict(list)
         self._conflicts: set[tuple[object, bytes]] = set()
 
@@ -71,7 +64,7 @@ class KnownEvents:
         if row.source_index is not None:
             self.rows.setdefault(row.source_index, KnownEvent(row.seq, content))
         elif content is None:
-            self.erased[row.seq] = ErasedEvent(row.kind, row.type, value)
+            self.erased[row.seq] = SourceEvent(row.kind, value, row.type)
         else:
             self._positions[content].append(row.seq)
 
@@ -178,7 +171,7 @@ class Deduplicator:
         self._last_match = seq
         return AppendOutcome(seq, new=False)
 
-    def _among_erased(self, erased: dict[int, ErasedEvent], offered: SourceEvent) -> int | None:
+    def _among_erased(self, erased: dict[int, SourceEvent], offered: SourceEvent) -> int | None:
         """Return the first unmatched erased row that the event may be.
 
         A fully erased row can only be matched by position: directly after the last match.
@@ -186,8 +179,8 @@ class Deduplicator:
         for seq, row in erased.items():
             if seq in self._matched_erased or (row.kind, row.type) != (offered.kind, offered.type):
                 continue
-            follows = row.mask is None and seq == self._last_match + 1
-            if follows or (row.mask is not None and matches_mask(row.mask, offered.value)):
+            follows = row.value is None and seq == self._last_match + 1
+            if follows or (row.value is not None and matches_mask(row.value, offered.value)):
                 self._matched_erased.add(seq)
                 return seq
         return None

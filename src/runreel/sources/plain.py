@@ -27,37 +27,6 @@ if TYPE_CHECKING:
 _TIMES = ("at", "created_at", "requested_at")
 
 
-class _StreamEvent(SourceEvent):
-    """An event of a stream."""
-
-    def read(self, _text: str, _memory: object, /) -> Interpretation:
-        value = as_object(self.value)
-        event = RunStreamEvent(
-            status=StreamEvent.coerce(value.get("type", 0)),
-            error=pj.error(value),
-            tool_calls=pj.tool_calls(value.get("tool_calls")),
-            _message=pj.message(value),
-        )
-        return _interpretation(value, _tally(value), event=event)
-
-
-class _Snapshot(SourceEvent):
-    """A state of the run."""
-
-    def read(self, _text: str, _memory: object, /) -> Interpretation:
-        value = as_object(self.value)
-        tally = _tally(value)
-        return _interpretation(value, tally, result=pj.result(value, tally))
-
-
-class _Context(SourceEvent):
-    """The input of the run."""
-
-    def read(self, _text: str, _memory: object, /) -> Interpretation:
-        value = as_object(self.value)
-        return Interpretation(metadata=_metadata(value), unread=_unread(value, None))
-
-
 class PlainReader:
     """Interprets events in the shape that this module describes."""
 
@@ -74,11 +43,13 @@ class PlainReader:
             if not isinstance(text, str) or value != self.envelope(type_, index, text):
                 text = None
             slots = self.slots(value)
-            return _StreamEvent(kind, value, type_, index, slots=slots, text_only=text)
+            return SourceEvent(
+                kind, value, type_, index, slots=slots, text_only=text, meaning=_stream_event
+            )
         if kind == RUN:
             type_ = RunStatus.coerce(as_object(value).get("type", 0)).name
-            return _Snapshot(kind, value, type_, slots=self.slots(value))
-        return (_Context if kind == CONTEXT else SourceEvent)(kind, value)
+            return SourceEvent(kind, value, type_, slots=self.slots(value), meaning=_snapshot)
+        return SourceEvent(kind, value, meaning=_context if kind == CONTEXT else None)
 
     def slots(self, value: object) -> list[TextSlot]:
         """``text``, or the strings among ``parts`` or ``message.parts``."""
@@ -105,6 +76,25 @@ reader = PlainReader()
 
 _NO_METADATA = RunMetadata()
 _METADATA = frozenset(RunMetadata._fields)
+
+
+def _stream_event(value: dict[str, object]) -> Interpretation:
+    event = RunStreamEvent(
+        status=StreamEvent.coerce(value.get("type", 0)),
+        error=pj.error(value),
+        tool_calls=pj.tool_calls(value.get("tool_calls")),
+        _message=pj.message(value),
+    )
+    return _interpretation(value, _tally(value), event=event)
+
+
+def _snapshot(value: dict[str, object]) -> Interpretation:
+    tally = _tally(value)
+    return _interpretation(value, tally, result=pj.result(value, tally))
+
+
+def _context(value: dict[str, object]) -> Interpretation:
+    return Interpretation(metadata=_metadata(value), unread=_unread(value, None))
 
 
 def _interpretation(

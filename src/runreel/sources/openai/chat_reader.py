@@ -154,13 +154,6 @@ class _Completion(_ChatEvent):
         return RunResult(status, None, chat_calls.tool_call_list(calls), _message=message)
 
 
-class _Request(SourceEvent):
-    """A request for a completion."""
-
-    def read(self, _text: str, memory: object, /) -> Interpretation:
-        return Interpretation(metadata=_metadata(as_object(self.value)), memory=memory)
-
-
 class OpenAIChatReader:
     """Interprets chunks and objects of ``/v1/chat/completions`` of any compatible server.
 
@@ -172,7 +165,7 @@ class OpenAIChatReader:
     def interpret(self, kind: str, value: object) -> SourceEvent:
         """Interpret a chunk, a completion or a request."""
         if kind not in (STREAM_EVENT, RUN):
-            return (_Request if kind == CONTEXT else SourceEvent)(kind, value)
+            return SourceEvent(kind, value, meaning=_request if kind == CONTEXT else None)
         if value == DONE and kind == STREAM_EVENT:
             return _Done(kind, value, is_last=True)
         content = as_object(value)
@@ -190,7 +183,7 @@ class OpenAIChatReader:
         is_last = kind == STREAM_EVENT and bool(reason or failure)
         event = _Completion if kind == RUN else _Chunk
         head = (kind, value, type_, None, mode, slots, is_last, None, envelope)
-        return event(*head, choice, failure, reason)
+        return event(*head, choice=choice, failure=failure, reason=reason)
 
     def _type_and_envelope(
         self, message: dict[str, object], reason: str | None, failure: Failure | None
@@ -220,6 +213,10 @@ class OpenAIChatReader:
 
 
 reader = OpenAIChatReader()
+
+
+def _request(value: dict[str, object]) -> Interpretation:
+    return Interpretation(metadata=_metadata(value))
 
 
 def _known(memory: object) -> Memory:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from runreel.codec.source_protocol import TextSlot
     from runreel.codec.token_counts import Tally
     from runreel.sources.openai.items import Items
+    from runreel.sources.openai.text_parts import Part
 
 ERROR = "error"
 CREATED = "response.created"
@@ -102,13 +103,13 @@ class _TextDelta(SourceEvent):
     """An event that appends text."""
 
     text_delta: str = ""
+    part: Part = (0, 0)
     text_key: ClassVar[str] = "delta"
 
     def read(self, text: str, memory: object, /) -> Interpretation:
-        value, known = as_object(self.value), _known(memory)
-        part = number_in(value, "output_index"), number_in(value, "content_index")
+        known = memory if isinstance(memory, Memory) else _NO_MEMORY
         text = text if text.endswith(self.text_delta) else text + self.text_delta
-        parts = known.parts.add(text, part, self.text_delta)
+        parts = known.parts.add(text, self.part, self.text_delta)
         message = PartialMessage(parts.texts(text), None, "")
         event = RunStreamEvent(_PARTIAL, None, None, message)
         after = Memory(known.response, known.counted, parts, known.misread, known.items)
@@ -169,14 +170,6 @@ class _Response(SourceEvent):
         return _with_usage(response, _known(memory), outcome, result=result)
 
 
-class _Request(SourceEvent):
-    """A request for a response."""
-
-    def read(self, _text: str, memory: object, /) -> Interpretation:
-        metadata = responses.request_metadata(as_object(self.value))
-        return Interpretation(metadata=metadata, memory=memory)
-
-
 class OpenAIResponsesReader:
     """Interprets events and objects of ``/v1/responses``, of OpenAI and compatible servers.
 
@@ -193,7 +186,7 @@ class OpenAIResponsesReader:
         if kind == RUN:
             status = responses.status_of(as_object(value)).name
             return _Response(kind, value, status, None, _mode(value), self.slots(value))
-        return (_Request if kind == CONTEXT else SourceEvent)(kind, value)
+        return SourceEvent(kind, value, meaning=_request if kind == CONTEXT else None)
 
     def _stream_event(self, value: object) -> SourceEvent:
         type_ = _type(value)
@@ -204,7 +197,8 @@ class OpenAIResponsesReader:
                 envelope = None if "output" in value else self.envelope(PARTIAL, None, text)
                 slots: list[TextSlot] = [(value, "delta")]
                 head = (STREAM_EVENT, value, PARTIAL, None, TextMode.DELTA, slots)
-                return _TextDelta(*head, envelope=envelope, text_delta=text)
+                part = number_in(value, "output_index"), number_in(value, "content_index")
+                return _TextDelta(*head, envelope=envelope, text_delta=text, part=part)
         event: type[SourceEvent] = _StreamEvent
         name: str | None = None
         if _is_error(as_object(value)):
@@ -247,6 +241,10 @@ class OpenAIResponsesReader:
 
 
 reader = OpenAIResponsesReader()
+
+
+def _request(value: dict[str, object]) -> Interpretation:
+    return Interpretation(metadata=responses.request_metadata(value))
 
 
 def _known(memory: object) -> Memory:

@@ -48,51 +48,6 @@ _MESSAGE_FIELDS = proto_json.spellings(
 _MODE = TextMode.CUMULATIVE
 
 
-class _StreamEvent(SourceEvent):
-    """An event of a stream."""
-
-    def read(self, _text: str, _memory: object, /) -> Interpretation:
-        value = as_object(self.value)
-        completed = mapping(value, "completedMessage")
-        return Interpretation(
-            stream_event(value),
-            error_code=_error_code(value),
-            time=micros(get(completed, "createdAt")),
-            unread=_unread_event(value, completed),
-        )
-
-
-class _Run(SourceEvent):
-    """A state of the run."""
-
-    def read(self, _text: str, _memory: object, /) -> Interpretation:
-        value = as_object(self.value)
-        state, total = mapping(value, "state"), _total(value)
-        completed = mapping(state, "completedMessage")
-        unread = [*_unread(value, _RUN_FIELDS), *_unread(state, _STATE_FIELDS)]
-        unread += _unread(completed, _MESSAGE_FIELDS)
-        misread = total is not None and total.unread > 0
-        return Interpretation(
-            result=_result(state, total),
-            error_code=_error_code(state),
-            metadata=_run_metadata(value),
-            time=micros(get(completed, "createdAt")),
-            total=total if misread else None,
-            unread=(*unread, "usage") if misread else tuple(unread),
-        )
-
-
-class _Context(SourceEvent):
-    """An assistant or a message."""
-
-    def read(self, _text: str, _memory: object, /) -> Interpretation:
-        # Of all contexts, only the assistant says something about the run: its model.
-        value = as_object(self.value)
-        model = string(value, "modelUri")
-        assistant_id = string(value, "id") if model else None
-        return Interpretation(metadata=RunMetadata(assistant_id=assistant_id, model=model))
-
-
 class YandexAssistantsReader:
     """Interprets the runs, events and contexts of ``yandex.cloud.ai.assistants.v1``."""
 
@@ -108,18 +63,19 @@ class YandexAssistantsReader:
             text, index = holder["content"], int(cursor["currentEventIdx"]) if cursor else 0
             if type(text) is str and value == self.envelope(PARTIAL, index, text):
                 slots: list[TextSlot] = [(holder, "content")]
-                return _StreamEvent(kind, value, PARTIAL, index, _MODE, slots, text_only=text)
+                head = (kind, value, PARTIAL, index, _MODE, slots)
+                return SourceEvent(*head, text_only=text, meaning=_stream_event)
         except (KeyError, IndexError, TypeError, ValueError):
             pass
-        event = as_object(value)
+        event, slots = as_object(value), self.slots(value)
         type_ = _event_type(event).name
-        return _StreamEvent(kind, value, type_, _index(event), _MODE, self.slots(value))
+        return SourceEvent(kind, value, type_, _index(event), slots=slots, meaning=_stream_event)
 
     def _other(self, kind: str, value: object) -> SourceEvent:
         if kind == RUN:
             type_ = _status(mapping(as_object(value), "state")).name
-            return _Run(kind, value, type_, slots=self.slots(value))
-        return (_Context if kind == CONTEXT else SourceEvent)(kind, value)
+            return SourceEvent(kind, value, type_, slots=self.slots(value), meaning=_run)
+        return SourceEvent(kind, value, meaning=_context if kind == CONTEXT else None)
 
     def slots(self, value: object) -> list[TextSlot]:
         """The ``content`` of each text part of the partial or completed message."""
@@ -148,6 +104,39 @@ class YandexAssistantsReader:
 
 
 reader = YandexAssistantsReader()
+
+
+def _stream_event(value: dict[str, object]) -> Interpretation:
+    completed = mapping(value, "completedMessage")
+    return Interpretation(
+        stream_event(value),
+        error_code=_error_code(value),
+        time=micros(get(completed, "createdAt")),
+        unread=_unread_event(value, completed),
+    )
+
+
+def _run(value: dict[str, object]) -> Interpretation:
+    state, total = mapping(value, "state"), _total(value)
+    completed = mapping(state, "completedMessage")
+    unread = [*_unread(value, _RUN_FIELDS), *_unread(state, _STATE_FIELDS)]
+    unread += _unread(completed, _MESSAGE_FIELDS)
+    misread = total is not None and total.unread > 0
+    return Interpretation(
+        result=_result(state, total),
+        error_code=_error_code(state),
+        metadata=_run_metadata(value),
+        time=micros(get(completed, "createdAt")),
+        total=total if misread else None,
+        unread=(*unread, "usage") if misread else tuple(unread),
+    )
+
+
+def _context(value: dict[str, object]) -> Interpretation:
+    # Of all contexts, only the assistant says something about the run: its model.
+    model = string(value, "modelUri")
+    assistant_id = string(value, "id") if model else None
+    return Interpretation(metadata=RunMetadata(assistant_id=assistant_id, model=model))
 
 
 def stream_event(value: dict[str, object]) -> RunStreamEvent:
