@@ -65,7 +65,7 @@ def encode(event: SourceEvent, text: str) -> EncodedPayload:
             return EncodedPayload(encode_basestring(appended), keep, len(appended), new)
     value, slots, mode = event.value, event.slots, event.mode
     parts = [container[key] for container, key in slots]
-    delta = _delta_of(parts, text, mode) if slots or mode is TextMode.RESTART else None
+    delta = _delta_of(parts, text, mode)
     if delta is None or not isinstance(value, dict) or APPENDED in value:
         return EncodedPayload(dumps(value), None, None, text)
     new, keep, lengths = delta
@@ -161,8 +161,10 @@ def decode_detached(payload: str, shape: PayloadShape, *, text: str) -> Any:
 def _delta_of(parts: list[object], text: str, mode: TextMode) -> tuple[str, int, list[int]] | None:
     """Return the text after ``parts``, how many characters of ``text`` it keeps, and part lengths.
 
-    None if the lengths cannot separate the parts again.
+    None without parts, or if the lengths cannot separate the parts again.
     """
+    if not parts and mode is not TextMode.RESTART:
+        return None
     texts = [part for part in parts if isinstance(part, str)]
     if len(texts) < len(parts):
         return None

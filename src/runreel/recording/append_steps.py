@@ -201,12 +201,10 @@ class AppendSteps:
                 return []
             if known is not None:
                 return [event_builder.conflict_note(masked_event, known.seq)]
-            missing = deduplicator.missing(masked_event.index)
-            if missing and masked_event.index is not None:
-                return [
-                    event_builder.gap_note(masked_event.index - missing, masked_event.index),
-                    masked_event,
-                ]
+            number = masked_event.index
+            missing = deduplicator.missing(number)
+            if missing and number is not None:
+                return [event_builder.gap_note(number - missing, number), masked_event]
             return [masked_event]
 
         new_events = yield from self._decide_steps(decide, compared=event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from runreel.codec.json_text import loads
-from runreel.codec.json_values import as_object
+from runreel.codec.json_values import as_object, text_in
 from runreel.model.errors import BadInput
 from runreel.model.events import CONTEXT, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.status import RunStatus, StreamEvent
@@ -112,7 +112,7 @@ def _wrapped(line: dict[str, object]) -> Line | None:
     if not isinstance(data, dict) or not isinstance(type_, str):
         return None
     if type_ == "assistant":
-        return Line(YANDEX, CONTEXT, data, assistant=_text(data, "id"))
+        return Line(YANDEX, CONTEXT, data, assistant=text_in(data, "id"))
     if type_ == "message":
         return Line(YANDEX, CONTEXT, data, thread=string(data, "threadId"))
     kind = _WRAPPED.get(type_)
@@ -120,7 +120,7 @@ def _wrapped(line: dict[str, object]) -> Line | None:
         return None
     run_id = string(as_object(line.get("request")), "runId") or _run_id(line)
     if kind == RUN:
-        return Line(YANDEX, RUN, data, _text(data, "id") or run_id, *_of_run(data))
+        return Line(YANDEX, RUN, data, text_in(data, "id") or run_id, *_of_run(data))
     return Line(YANDEX, kind, data, run_id)
 
 
@@ -131,7 +131,7 @@ def _bare(line: dict[str, object]) -> Line | None:
         return Line(YANDEX, STREAM_EVENT, line, _run_id(line))
     own = _RUN if plain else _RUN | _ORIGINAL_RUN
     if isinstance(line.get("state"), dict) and not own.isdisjoint(line):
-        return Line(YANDEX, RUN, line, _text(line, "id"), *_of_run(line))
+        return Line(YANDEX, RUN, line, text_in(line, "id"), *_of_run(line))
     return None
 
 
@@ -204,9 +204,4 @@ def _of_run(data: dict[str, object]) -> tuple[str | None, str | None]:
 
 
 def _run_id(line: dict[str, object]) -> str | None:
-    return _text(line, "run_id") or _text(line, "runId")
-
-
-def _text(value: dict[str, object], key: str) -> str | None:
-    text = value.get(key)
-    return text if isinstance(text, str) and text else None
+    return text_in(line, "run_id") or text_in(line, "runId")
