@@ -182,6 +182,8 @@ def _within(on: Days | Iterable[Days], now: datetime, zone: tzinfo | None) -> tu
 
 def _values(name: str, value: object) -> tuple[str, ...]:
     """Return one or several texts without duplicates."""
+    if value is None:
+        return ()
     found: dict[str, None] = {}
     for one in _several(name, value):
         if not isinstance(one, str):

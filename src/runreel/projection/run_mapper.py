@@ -33,6 +33,8 @@ Label = tuple[str, str, int]
 SUMMARY = tuple(column for column in RUNS if column != "result")
 _END = len(SUMMARY)
 _PLAIN = _END - len(PLAIN_COLUMNS)
+# ``_make`` is a function of Python around this one.
+_new_tuple = tuple.__new__
 _SHAPE = reader_of("plain")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _STATUSES = dict(RunStatus.__members__)
@@ -199,7 +201,8 @@ def row_to_summary(row: Sequence[Any]) -> RunSummary:
         usage = None if total is None else usage_of(input_tokens, total, output_tokens)
     except (BadValue, UsageError) as bad:
         raise _damaged(run_id) from bad
-    return RunSummary._make(
+    return _new_tuple(
+        RunSummary,
         (
             run_id,
             source,
@@ -226,7 +229,7 @@ def row_to_summary(row: Sequence[Any]) -> RunSummary:
             None if requested_at is None else from_micros(requested_at),
             from_micros(text_at),
             *row[_PLAIN:_END],
-        )
+        ),
     )
 
 
