@@ -87,7 +87,7 @@ class Connections:
             finally:
                 self._writing -= 1
 
-    def write(self, step: Callable[..., T], *arguments: Any) -> T:
+    def write(self, step: Callable[..., T], *arguments: object) -> T:
         """Call ``step`` with the writing connection and ``arguments``; return its result.
 
         The same as ``writing`` for frequent writes: a context manager costs more than SQLite needs
@@ -98,7 +98,7 @@ class Connections:
         with self._lock:
             return self._write(step, arguments, waits=True)
 
-    def write_at_once(self, step: Callable[..., T], *arguments: Any) -> T:
+    def write_at_once(self, step: Callable[..., T], *arguments: object) -> T:
         """Like ``write``, but never wait for another thread or for SQLite's write lock.
 
         Raises:
@@ -113,7 +113,7 @@ class Connections:
         finally:
             self._lock.release()
 
-    def _write(self, step: Callable[..., T], arguments: tuple[Any, ...], *, waits: bool) -> T:
+    def _write(self, step: Callable[..., T], arguments: tuple[object, ...], *, waits: bool) -> T:
         try:
             writer = self._writer
             if writer is None:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def register_in_child(inheritor: Inheritor) -> None:
         _children.add(inheritor)
 
 
-def keep_open(drivers: Iterable[Any]) -> None:
+def keep_open(drivers: Iterable[object]) -> None:
     """Never close these connections, not even when the interpreter exits.
 
     Closing one would send a message on the parent's connection, or roll back its transaction.

@@ -100,7 +100,7 @@ class _ScanPosition:
         """Yield the rows from here on, in chunks."""
         self.last = None
         where = []
-        parameters: list[Any] = []
+        parameters: list[object] = []
         if self._run_id is not None:
             where.append(f"run_id = {_KEY}")
             parameters.append(_key(self._run_id))
@@ -190,7 +190,7 @@ def _next_run(connection: Connection, passed: str) -> tuple[str | None, bool]:
 
 
 def _fetch_chunks(
-    connection: Connection, sql: str, parameters: Sequence[Any], *, most: int
+    connection: Connection, sql: str, parameters: Sequence[object], *, most: int
 ) -> Iterator[list[Row]]:
     """Yield rows in chunks, small ones if rows are long."""
     fetch = connection.driver.stream(connection, sql, parameters, name="scanned", by_key=True)

@@ -8,7 +8,7 @@ is read in list order, all options together are not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.timestamps import to_micros
 from runreel.store.projections import predicates
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runreel.store.drivers.interface import Dialect
     from runreel.store.projections.predicates import Predicate
 
-    Where = tuple[list[str], list[Any]]
+    Where = tuple[list[str], list[object]]
 
 # More matches than this are not distinguished.
 _MANY = 1_000
@@ -53,7 +53,7 @@ class FilterPlan(NamedTuple):
             return [self.where()]
         return [self._joined(one.sql, one.parameters) for one in options]
 
-    def _joined(self, driving: str, parameters: Sequence[Any]) -> Where:
+    def _joined(self, driving: str, parameters: Sequence[object]) -> Where:
         sql, values = [driving], [*parameters]
         for predicate in self.conditions[1:]:
             sql.append(predicate.filter_sql.format(*self.order_columns, self.dialect.no_index))
@@ -101,7 +101,8 @@ def _count_matches(
 
 
 def _times(run_filter: RunFilter, column: str) -> Where:
-    sql, values = [], []
+    sql: list[str] = []
+    values: list[object] = []
     for sign, time in ((">=", run_filter.since), ("<", run_filter.until)):
         if time is not None:
             sql.append(f"{column} {sign} ?")

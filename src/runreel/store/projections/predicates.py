@@ -5,7 +5,7 @@ The options of a predicate are disjoint: no run matches two of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.events import CLOSED, INTERRUPTED, OPEN
 from runreel.projection.run_mapper import clean_text, index_key
@@ -30,7 +30,7 @@ class Option(NamedTuple):
     """One of the values that a predicate accepts, as a driving predicate."""
 
     sql: str
-    parameters: tuple[Any, ...]
+    parameters: tuple[object, ...]
 
 
 class Predicate(NamedTuple):
@@ -43,7 +43,7 @@ class Predicate(NamedTuple):
     options: tuple[Option, ...]
     together: str
     filter_sql: str
-    parameters: tuple[Any, ...]
+    parameters: tuple[object, ...]
     tables: str = _RUNS
 
 
@@ -65,7 +65,7 @@ def indexed(run_filter: RunFilter, driver: Driver) -> Iterator[Predicate]:
     yield from _equal("source", run_filter.source)
 
 
-def unindexed(run_filter: RunFilter, dialect: Dialect) -> Iterator[tuple[str, list[Any]]]:
+def unindexed(run_filter: RunFilter, dialect: Dialect) -> Iterator[tuple[str, list[object]]]:
     """Yield the predicates without an index: SQL and parameters."""
     if CLOSED in run_filter.recording:
         # Nearly all runs are closed, so there is no index of them.
@@ -141,7 +141,7 @@ def _status(choice: StatusChoice, stale: Sequence[str], driver: Driver) -> Predi
 
 def _options(
     choice: StatusChoice, stale: Sequence[str], driver: Driver
-) -> Iterator[tuple[str, tuple[Any, ...]]]:
+) -> Iterator[tuple[str, tuple[object, ...]]]:
     """Yield the options of a status in their filter form, with their parameters."""
     ids, gone, present = _ids(stale, driver)
     for name in _names(choice.whole):
@@ -159,7 +159,7 @@ def _options(
             yield f"({cut} AND r.status IN ({_marks(names)}){also})", (*names, *more)
 
 
-def _ids(stale: Sequence[str], driver: Driver) -> tuple[tuple[Any, ...], str, str]:
+def _ids(stale: Sequence[str], driver: Driver) -> tuple[tuple[object, ...], str, str]:
     """Return run ids as one parameter, and SQL for being in them and not in them."""
     if not stale:
         return (), "", ""
@@ -172,7 +172,7 @@ def _names(statuses: Iterable[RunStatus]) -> list[str]:
     return [status.name for status in statuses]
 
 
-def _marks(values: Sequence[Any]) -> str:
+def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 
 

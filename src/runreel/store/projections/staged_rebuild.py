@@ -11,7 +11,6 @@ from runreel.store.projections.usage_buckets import UsageContribution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any
 
     from runreel.store.connection import Connection
     from runreel.store.projections.usage_buckets import RollupMismatch
@@ -46,8 +45,8 @@ def staging_tables(connection: Connection) -> Iterator[None]:
 def stage_rows(
     connection: Connection,
     run_ids: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    labels: Sequence[Sequence[Any]],
+    rows: Sequence[Sequence[object]],
+    labels: Sequence[Sequence[object]],
 ) -> None:
     """Insert rows and labels of runs into the staging tables, which have none of these runs yet."""
     staged = {

@@ -24,7 +24,6 @@ from runreel.store.projections.usage_buckets import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any
 
     from runreel.store.connection import Connection
     from runreel.store.projections.usage_buckets import ContributionChange, UsageContribution
@@ -65,7 +64,7 @@ def apply_changes(connection: Connection, row_changes: Iterable[ContributionChan
         # If two transactions remove the last runs of a bucket, one of them must see it empty.
         connection.driver.lock_writes(connection, "usage_by_value")
     # Every transaction uses the same order, to avoid deadlocks.
-    rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table, _ in _KEYS}
+    rows: dict[str, list[tuple[object, ...]]] = {table: [] for table, _ in _KEYS}
     for bucket, sums in sorted(sums_by_bucket.items()):
         table, _, values = table_and_key(bucket)
         rows[table].append((*values, *sums))
@@ -126,7 +125,7 @@ def _counts_of(row: UsageContribution) -> list[int]:
     return counts
 
 
-def table_and_key(bucket: RollupBucket) -> tuple[str, tuple[str, ...], tuple[Any, ...]]:
+def table_and_key(bucket: RollupBucket) -> tuple[str, tuple[str, ...], tuple[object, ...]]:
     """Return the table of a bucket, and its key there."""
     if bucket.dimension:
         return "usage_by_value", _VALUE_KEY, bucket
