@@ -83,6 +83,8 @@ def load(connection: Connection, run_id: str) -> tuple[RunSummary, bytes] | None
 
 def _current_rows(connection: Connection, run_ids: list[str]) -> dict[str, dict[str, Any]]:
     """Read the stored rows by run id, and lock them until commit."""
+    if not run_ids:
+        return {}
     one_of = f"run_id IN ({', '.join('?' * len(run_ids))})"
     lock = connection.driver.dialect.lock_rows
     rows = connection.all(f"{_CURRENT} WHERE {one_of} ORDER BY run_id{lock}", run_ids)
