@@ -26,22 +26,29 @@ def checked(call: F) -> F:
     code = call.__code__
     names = code.co_varnames[: code.co_argcount]
     hints: dict[str, Any] = {}
-    # The types of all arguments of earlier calls, where the types alone decide.
+    # Where types alone decide: those of all arguments of a call, and that of a named argument.
     accepted_types: set[tuple[object, ...]] = set()
 
     def check(args: tuple[object, ...], keywords: dict[str, object]) -> bool:
+        by_types = True
         if not hints:
             # Resolved at the first call, because some types are imported lazily.
             hints.update(typing.get_type_hints(call))
-        given = [*zip(names, args, strict=False), *keywords.items()]
-        for name, value in given:
+        for name, value in (*zip(names, args, strict=False), *keywords.items()):
+            seen = (name, type(value))
+            if seen in accepted_types:
+                continue
             hint = hints.get(name, Any)
             if not _fits(value, hint):
                 accepted = _join_with_or(_alternatives(hint))
                 raise UsageError(
                     f"{call.__name__}({name}=…) takes {accepted}, not {_describe(value)}"
                 )
-        return all(isinstance(item, str) or not isinstance(item, Iterable) for _, item in given)
+            if isinstance(value, str) or not isinstance(value, Iterable):
+                accepted_types.add(seen)
+            else:
+                by_types = False
+        return by_types
 
     @wraps(call)
     def wrapper(*args: Any, **keywords: Any) -> Any:
