@@ -117,3 +117,23 @@ def test_asking_a_file_loads_no_more_than_it_takes(
     with runreel.open(log) as reel, reel.recording("run") as recording:
         recording.append(RunStreamEvent(StreamEvent.DONE))
     assert loaded("--db", log, *arguments, of=FOREIGN) == "0"
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("runs",),
+        ("show", "run"),
+        ("events", "run"),
+        ("usage",),
+        ("db", "status"),
+        ("db", "current"),
+    ],
+    ids=" ".join,
+)
+def test_commands_on_postgres_need_the_driver_only(arguments: tuple[str, ...], db_url: str) -> None:
+    with runreel.open(db_url) as reel, reel.recording("run") as recording:
+        recording.append(RunStreamEvent(StreamEvent.PARTIAL_MESSAGE))
+    found = loaded("--db", db_url, *arguments, of=("sqlalchemy", "alembic", "psycopg"))
+    assert found == "0 psycopg"

@@ -15,6 +15,7 @@ from runreel.store import pool as pools
 from runreel.store.connection import RollbackTransaction
 from runreel.store.drivers.errors import our_errors
 from runreel.store.pool import MAX_IDLE, Pool
+from runreel.store.projections import run_table
 
 if TYPE_CHECKING:
     from runreel.store.connection import Connection
@@ -222,3 +223,8 @@ def test_a_list_of_ids_is_one_parameter(pool: Pool) -> None:
         for sql, expected in ((one_of, {"database_id"}), (none_of, {"projection_version"})):
             rows = connection.all(f"SELECT key FROM runreel_meta WHERE key {sql}", (ids,))
             assert {key for (key,) in rows} == expected
+
+
+def test_a_commit_without_projections_reads_no_rows(pool: Pool) -> None:
+    with closing(pool.connect()) as connection, connection.transaction():
+        run_table.save(connection)
