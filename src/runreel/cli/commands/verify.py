@@ -105,11 +105,7 @@ def _verify(
             findings = chain(findings, contradictions)
         count = output.report(list_views.FINDINGS, findings, "findings", extra)
     _conclude(verified, count)
-    if key is not None:
-        _conclude_comparison(compared)
-    else:
-        only = "" if run_ids is None else "Only the given runs. "
-        terminal.write_notice((only + _NOT_COVERED, "dim"))
+    _conclude_coverage(None if key is None else compared, all_runs=run_ids is None)
     if not_compared is not None:
         terminal.write_notice(f"Not compared: the tables and their triggers; {not_compared}.")
     if count:
@@ -138,7 +134,11 @@ def _conclude(verified: VerifiedCounts, count: int) -> None:
     terminal.write_notice(verdict, f": {total} verified{found}.")
 
 
-def _conclude_comparison(compared: ComparisonCounts) -> None:
+def _conclude_coverage(compared: ComparisonCounts | None, *, all_runs: bool) -> None:
+    if compared is None:
+        only = "" if all_runs else "Only the given runs. "
+        terminal.write_notice((only + _NOT_COVERED, "dim"))
+        return
     pruned = f", {compared.pruned:,} of them pruned since" if compared.pruned else ""
     heads = f"{counted(compared.runs, 'run head')} compared{pruned}"
     terminal.write_notice(f"{counted(compared.checkpoints, 'checkpoint')}, {heads}.")
