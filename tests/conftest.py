@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import tempfile
+import threading
 import uuid
 import warnings
 from itertools import groupby
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 
 import runreel
+from runreel.recording.group_commit import Committer
 from runreel.store.database import Database
 
 if TYPE_CHECKING:
@@ -194,3 +196,22 @@ class _database:  # noqa: N801 - used as a function
     def _run(self, statement: str) -> None:
         with psycopg.connect(self._server, autocommit=True) as connection:
             connection.execute(statement)
+
+
+@pytest.fixture
+def readers(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """The threads that read the log or wait for a commit, from now on."""
+    found: set[int] = set()
+    reading, commit_all = Database.reading, Committer.commit_all
+
+    def watched_reading(database, **more):
+        found.add(threading.get_ident())
+        return reading(database, **more)
+
+    def watched_commit(committer, units):
+        found.add(threading.get_ident())
+        return commit_all(committer, units)
+
+    monkeypatch.setattr(Database, "reading", watched_reading)
+    monkeypatch.setattr(Committer, "commit_all", watched_commit)
+    return found

@@ -11,7 +11,7 @@ import anyio
 import openai
 import pytest
 
-from runreel.capture.openai import sse_tap
+from runreel.capture.openai import request
 from runreel.model.errors import RecordingError
 from runreel.model.events import INTERRUPTED
 from runreel.recording.group_commit import Committer
@@ -261,7 +261,7 @@ def refuse(*_):
 
 
 def test_a_helper_that_cannot_be_recorded_closes_its_connection(paused, reel, client, monkeypatch):
-    monkeypatch.setattr(sse_tap, "path", refuse)
+    monkeypatch.setattr(request, "sent_request", refuse)
     with pytest.raises(_Refused), reel.record(client.responses.stream(**ASKED)):
         pass
     asyncio.run(all_closed(paused))
@@ -270,7 +270,7 @@ def test_a_helper_that_cannot_be_recorded_closes_its_connection(paused, reel, cl
 def test_an_asynchronous_helper_that_cannot_be_recorded_closes_its_connection(
     paused, reel, monkeypatch
 ):
-    monkeypatch.setattr(sse_tap, "path", refuse)
+    monkeypatch.setattr(request, "sent_request", refuse)
 
     async def main():
         async with openai.AsyncOpenAI(base_url=paused.url, api_key="k", max_retries=0) as client:

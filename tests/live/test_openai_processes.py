@@ -98,7 +98,7 @@ def test_whoever_comes_after_one_that_only_said_so_begins_a_run(server, client, 
     stream = record(client.responses.create(model="m", input="Hi", stream=True))
     recorder = stream._recording._recorder
     stream._recording._identify(answer("root", "a")[0])
-    assert recorder.recorder.run_id == "root"
+    assert recorder.open().run_id == "root"
     assert reel.run("root").response_id == "root"
     server.stream(answer("root", "b"))
     list(record(client.responses.create(model="m", input="Hi", stream=True)))

@@ -16,8 +16,7 @@ import pytest
 from yandex.cloud.ai.assistants.v1.common_pb2 import ToolResultList
 from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import StreamEvent
 
-from runreel.capture.yandex.by_id import listen_by_id
-from runreel.capture.yandex.record import PROTO_MODULES
+from runreel.capture.yandex.record import PROTO_MODULES, listen_by_id
 from runreel.capture.yandex.recording_adapter import RecordingAdapter
 from runreel.model.errors import MissingExtra, RunNotFound, SourceError, SourceMismatch
 from runreel.recording.recorder import Recorder
@@ -253,7 +252,7 @@ def test_the_environment_alone_is_enough(
     listens = """
         import sys
         import runreel
-        from runreel.capture.yandex.by_id import listen_by_id
+        from runreel.capture.yandex.record import listen_by_id
 
         with runreel.open(sys.argv[1]) as reel:
             print(listen_by_id(reel.db, sys.argv[2]).events_new)

@@ -14,7 +14,6 @@ from runreel.model.errors import SourceMismatch
 from runreel.model.events import INTERRUPTED
 from runreel.recording.group_commit import Committer
 from runreel.recording.recorder import Recorder
-from runreel.store.database import Database
 from tests.live.assistants_script import Partial, Pause, Script, answer
 from tests.live.yandex import async_sdk, record, stream
 
@@ -23,25 +22,6 @@ if TYPE_CHECKING:
     from tests.live.assistants_service import AssistantsService
 
 ENDLESS = Script([Partial("a"), Partial("ab"), Partial("abc"), Pause(60)])
-
-
-@pytest.fixture
-def readers(monkeypatch: pytest.MonkeyPatch) -> set[int]:
-    """The threads that read the log or wait for a commit, from now on."""
-    found: set[int] = set()
-    reading, commit_all = Database.reading, Committer.commit_all
-
-    def watched_reading(database, **more):
-        found.add(threading.get_ident())
-        return reading(database, **more)
-
-    def watched_commit(committer, units):
-        found.add(threading.get_ident())
-        return commit_all(committer, units)
-
-    monkeypatch.setattr(Database, "reading", watched_reading)
-    monkeypatch.setattr(Committer, "commit_all", watched_commit)
-    return found
 
 
 def test_no_reading_and_no_wait_for_a_commit_is_in_the_loops_own_thread(

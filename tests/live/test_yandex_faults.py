@@ -11,8 +11,8 @@ import grpc
 import pytest
 from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import StreamEvent
 
-from runreel.capture.sync_bridge import blocking
 from runreel.capture.yandex.proto_json import stream_event
+from runreel.system.sync_bridge import blocking
 from tests.live.assistants_script import (
     TOOL_ROUND,
     Done,

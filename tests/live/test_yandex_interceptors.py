@@ -11,7 +11,7 @@ import grpc
 import pytest
 from yandex_ai_studio_sdk.retry import NoRetryPolicy, RetryPolicy
 
-from runreel.capture.yandex.interceptor_factory import interceptors
+from runreel.capture.yandex.record import interceptors
 from runreel.model.errors import LogError, RecordingError, SourceError
 from runreel.recording.recorder import Recorder
 from tests.live.assistants_script import (

@@ -8,7 +8,7 @@ from google.protobuf.json_format import MessageToDict
 from yandex_ai_studio_sdk import AIStudio, AsyncAIStudio
 
 from runreel.capture.yandex import record as yandex
-from runreel.capture.yandex.session import RetryPolicy
+from runreel.capture.yandex.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel

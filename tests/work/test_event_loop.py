@@ -14,7 +14,6 @@ import pytest
 
 from runreel.model.errors import DatabaseUnavailable
 from runreel.model.events import STREAM_EVENT
-from runreel.recording.group_commit import Committer
 from runreel.recording.recorder import Recorder
 from runreel.store.database import Database
 from runreel.system import loops
@@ -118,25 +117,6 @@ def test_a_loop_that_ends_while_the_lock_is_held_ends_with_what_became_of_its_ro
     assert texts(reel, "run-0") == ["word " * n for n in (1, 2, 3)]
 
 
-@pytest.fixture
-def readers(monkeypatch: pytest.MonkeyPatch) -> set[int]:
-    """The threads that read the log or wait for a commit, from now on."""
-    found: set[int] = set()
-    reading, commit_all = Database.reading, Committer.commit_all
-
-    def watched_reading(database, **more):
-        found.add(threading.get_ident())
-        return reading(database, **more)
-
-    def watched_commit(committer, units):
-        found.add(threading.get_ident())
-        return commit_all(committer, units)
-
-    monkeypatch.setattr(Database, "reading", watched_reading)
-    monkeypatch.setattr(Committer, "commit_all", watched_commit)
-    return found
-
-
 async def after_a_failure(reel: Reel, one: Recorder) -> None:
     """The next append after one that failed reads the log again."""
     with pytest.MonkeyPatch.context() as patch:
@@ -201,12 +181,12 @@ def test_a_task_that_is_cancelled_while_its_commit_fails_is_cancelled(reel: Reel
         raise DatabaseUnavailable("gone")
 
     async def main(patch: pytest.MonkeyPatch) -> None:
-        keeper = GuardedRecorder(recorder(reel), "warn")
-        await keeper.aoffer(STREAM_EVENT, partial(1))
+        keeper = GuardedRecorder(recorder(reel), "warn", blocking=False)
+        await keeper.offer(STREAM_EVENT, partial(1))
         for way in ("write", "writing"):
             patch.setattr(Database, way, slow_failure)
         patch.setattr(Database, "write_at_once", gone)
-        task = asyncio.create_task(keeper.aoffer(STREAM_EVENT, partial(2)))
+        task = asyncio.create_task(keeper.offer(STREAM_EVENT, partial(2)))
         await asyncio.to_thread(failing.wait)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -57,7 +57,7 @@ class RecordingMixin:
         Raises:
             MissingExtra: if the SDK is not installed, or its version has no assistants.
         """
-        from runreel.capture.yandex.interceptor_factory import interceptors
+        from runreel.capture.yandex.record import interceptors
 
         return interceptors(self.db, self._on_error)
 

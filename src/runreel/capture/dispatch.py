@@ -14,14 +14,14 @@ _OPENAI = ("openai",)
 
 
 def recorded(  # noqa: PLR0913 - options of a recording
-    stream: Any,
+    stream: object,
     database: Database,
     *,
-    request: dict[str, Any] | None = None,
+    request: dict[str, object] | None = None,
     assistant: Any = None,
     labels: dict[str, str] | None = None,
     on_error: str = "raise",
-) -> Any:
+) -> object:
     """Return a recorded equivalent of ``stream``, an object of a supported vendor package.
 
     Raises:
@@ -44,7 +44,7 @@ def recorded(  # noqa: PLR0913 - options of a recording
     )
 
 
-def _awaits_openai(stream: Any) -> bool:
+def _awaits_openai(stream: object) -> bool:
     """Whether it is a call of the asynchronous client that was not awaited yet."""
     code = getattr(stream, "cr_code", None)
     return code is not None and "openai" in code.co_filename

@@ -29,6 +29,7 @@ from runreel.sources.line_parser import (
 from runreel.sources.openai.completions import Completion
 from runreel.store.events import event_log
 from runreel.system.arrivals import ArrivalClock
+from runreel.system.sync_bridge import completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -147,7 +148,7 @@ class _LineRecording:
                 # It is unknown if the last note was stored.
                 recorder.reload()
         if recorder.state.recording == OPEN:
-            GuardedRecorder(recorder).interrupt(reason)
+            completed(GuardedRecorder(recorder).end(reason))
 
     def _finish(self) -> None:
         """Handle ``[DONE]``; append it as a row if no earlier event has ended the run."""

@@ -35,14 +35,11 @@ def recover(database: Database, resume: Resume | None = None) -> Iterator[Recove
         elif recording.alive:
             yield Recovered(recording, "left", "its process is at work")
         else:
-            yield _finished(database, recording, resume)
-
-
-def _finished(database: Database, recording: OpenRecording, resume: Resume | None) -> Recovered:
-    try:
-        return _finish(database, recording, resume)
-    except RunPruned:
-        return Recovered(recording, "left", "it was ended and pruned meanwhile")
+            try:
+                finished = _finish(database, recording, resume)
+            except RunPruned:
+                finished = Recovered(recording, "left", "it was ended and pruned meanwhile")
+            yield finished
 
 
 def _finish(database: Database, recording: OpenRecording, resume: Resume | None) -> Recovered:

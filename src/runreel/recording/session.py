@@ -15,6 +15,7 @@ from runreel.projection.run_state import PLAIN
 from runreel.recording.deduplication import AppendOutcome  # noqa: TC001 - for typing.get_type_hints
 from runreel.recording.error_policy import GuardedRecorder
 from runreel.recording.recorder import Recorder  # noqa: TC001 - for typing.get_type_hints
+from runreel.system.sync_bridge import completed
 
 _log = logging.getLogger("runreel")
 
@@ -58,18 +59,18 @@ class Recording:
         if type(event) is not RunStreamEvent:
             arguments.require("append", event, RunStreamEvent, hint=_HINTS.get(type(event)))
         self._require_plain("append")
-        return self._guarded.append(STREAM_EVENT, plain_json.event_value(event), event)
+        return self._append(STREAM_EVENT, plain_json.event_value(event), event)
 
     def result(self, result: RunResult) -> StoredEvent | None:
         """Append a state of the run, with its usage, as its service reports it; see ``append``."""
         arguments.require("result", result, RunResult, hint=_HINTS.get(type(result)))
         self._require_plain("result")
-        return self._guarded.append(RUN, plain_json.result_value(result), result)
+        return self._append(RUN, plain_json.result_value(result), result)
 
     def tool_results(self, results: list[Any]) -> StoredEvent | None:
         """Append the program's results of the run's tool calls; see ``append``."""
         arguments.require("tool_results", results, list)
-        return self._guarded.append(TOOL_RESULTS, {"tool_results": results}, results)
+        return self._append(TOOL_RESULTS, {"tool_results": results}, results)
 
     def offer(self, kind: str, value: Any, *, strict: bool = False) -> AppendOutcome:
         """Append a source's own JSON value, unless the log already has it.
@@ -95,14 +96,17 @@ class Recording:
 
     def close(self) -> None:
         """End the recording as complete, with the note ``closed``."""
-        self._guarded.report_drops()
+        completed(self._guarded.report_drops())
         self._recorder.close()
 
     def interrupt(self, reason: str) -> None:
         """End the recording as cut short, with the note ``interrupted`` and the reason."""
         arguments.require("interrupt", reason, str)
-        self._guarded.report_drops()
+        completed(self._guarded.report_drops())
         self._recorder.interrupt(reason)
+
+    def _append(self, kind: str, value: object, event: object) -> StoredEvent | None:
+        return completed(self._guarded.append(kind, value, event))
 
     def _require_plain(self, call: str) -> None:
         source = self._recorder.source

@@ -64,7 +64,9 @@ class EventLoopBatcher(Generic[T, R]):
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         while self._queue:
-            group, self._queue = self._queue[: self._max_group], self._queue[self._max_group :]
+            group, self._queue = self._queue, []
+            if len(group) > self._max_group:
+                group, self._queue = group[: self._max_group], group[self._max_group :]
             if not self._ran_inline(group):
                 self._submit(group, loop)
                 return

@@ -1,4 +1,4 @@
-"""Closes a stream of the openai client together with its recording, on every way to end."""
+"""Closes a stream of a client together with its recording, on every way to end."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from runreel.system import loops
+from runreel.system.sync_bridge import completed, to_end
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from runreel.capture.openai.response_recording import ResponseRecording
-    from runreel.capture.openai.sse_tap import SseTap
 
 ABANDONED = "the program stopped reading"
 # Seconds that a blocking program waits for the end of the recording of a dropped stream.
@@ -26,30 +26,41 @@ _closing: set[asyncio.Task[None]] = set()
 
 
 class Exit:
-    """Closes the client's stream and ends its recording, for a blocking stream.
+    """Closes the client's stream and ends its recording, even if the task is cancelled again.
 
+    ``close_stream`` closes the client's stream; for a blocking recording, it never suspends.
     ``reader`` identifies the iterator that reads now. ``closed`` is True once the client's stream
     needs no closing any more.
     """
 
-    def __init__(self, stream: Any, recording: ResponseRecording, tap: SseTap) -> None:
+    def __init__(
+        self, recording: ResponseRecording, close_stream: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
         self.reader: object = None
         self.closed = False
-        self._stream = stream
         self._recording = recording
-        self._tap = tap
+        self._close_stream = close_stream
         self._pid = os.getpid()
+        self._loop = None if recording.blocking else loops.current()
+
+    def check_loop(self) -> None:
+        """Check that asyncio runs the task that is about to read.
+
+        Raises:
+            UsageError: if another event loop does.
+        """
+        self._loop = loops.running()
 
     async def close(self, reason: str) -> None:
         """Close both at the program's request."""
-        await self._run(self._close_stream(self._recording.end(reason), quiet=False))
+        await self._close(self._recording.end(reason), quiet=False)
 
     async def close_after_error(self, end_recording: Coroutine[Any, Any, None]) -> None:
         """Close both after an error, which the caller raises; ``end_recording`` ends the recording.
 
         An error while closing the client's stream is logged only.
         """
-        await self._run(self._close_stream(end_recording, quiet=True))
+        await self._close(end_recording, quiet=True)
 
     def reader_dropped(self, reader: object) -> None:
         """End the recording if ``reader`` was dropped and no other iterator has taken over."""
@@ -62,24 +73,14 @@ class Exit:
         if os.getpid() == self._pid:
             self._finish(close_stream=not self.closed)
 
-    async def _run(self, steps: Coroutine[Any, Any, None]) -> None:
-        await steps
+    async def _close(self, end_recording: Coroutine[Any, Any, None], *, quiet: bool) -> None:
+        steps = self._close_both(end_recording, quiet=quiet)
+        await to_end(steps, blocking=self._recording.blocking)
 
-    async def _close(self) -> None:
-        self._stream.close()
-
-    def _finish(self, *, close_stream: bool) -> None:
-        # The garbage collector may call this within a commit, so end the recording in a thread.
-        thread = self._recording.end_in_thread(
-            ABANDONED, self._stream.close if close_stream else None, daemon=True
-        )
-        if thread is not None:
-            thread.join(_JOIN_SECONDS)
-
-    async def _close_stream(self, end_recording: Coroutine[Any, Any, None], *, quiet: bool) -> None:
+    async def _close_both(self, end_recording: Coroutine[Any, Any, None], *, quiet: bool) -> None:
         self.closed = True
         try:
-            await self._close()
+            await self._close_stream()
         except Exception:
             if not quiet:
                 raise
@@ -87,42 +88,19 @@ class Exit:
         finally:
             await end_recording
 
-
-class AsyncExit(Exit):
-    """The same for an asynchronous stream; closes both even if the task is cancelled again."""
-
-    def __init__(self, stream: Any, recording: ResponseRecording, tap: SseTap) -> None:
-        super().__init__(stream, recording, tap)
-        self._loop = loops.current()
-
-    def check_loop(self) -> None:
-        """Check that asyncio runs the task that is about to read.
-
-        Raises:
-            UsageError: if another event loop does.
-        """
-        self._loop = loops.running()
-
-    async def _run(self, steps: Coroutine[Any, Any, None]) -> None:
-        await loops.run_to_end(steps)
-
-    async def _close(self) -> None:
-        try:
-            await self._stream.close()
-        finally:
-            await self._tap.drain()
-
     def _finish(self, *, close_stream: bool) -> None:
-        # The thread outlives the event loop, which may be about to end.
-        thread = self._recording.end_in_thread(ABANDONED, None, daemon=False)
+        blocking = self._recording.blocking
+        # The garbage collector may call this within a commit, so end the recording in a thread.
+        close = (lambda: completed(self._close_stream())) if close_stream and blocking else None
+        thread = self._recording.end_in_thread(ABANDONED, close)
         if close_stream and self._loop is not None:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._close_soon, self._loop)
-        if thread is not None and loops.current() is None:
+        if thread is not None and (blocking or loops.current() is None):
             thread.join(_JOIN_SECONDS)
 
     def _close_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        task = loop.create_task(self._close())
+        task = loop.create_task(self._close_stream())
         _closing.add(task)
         task.add_done_callback(_closed)
 

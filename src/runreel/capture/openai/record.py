@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runreel.capture.openai import request as requests
 from runreel.capture.openai import sse_tap
 from runreel.capture.openai.response_recording import CHAT, RESPONSES, ResponseRecording
 from runreel.capture.openai.streams import (
+    BaseRecordedStream,
     RecordedAsyncHelper,
     RecordedAsyncManager,
     RecordedAsyncStream,
@@ -17,28 +18,28 @@ from runreel.capture.openai.streams import (
     RecordedManager,
     RecordedStream,
 )
-from runreel.capture.sync_bridge import completed
 from runreel.codec import json_values as pj
 from runreel.model.errors import UsageError
 from runreel.system import loops
+from runreel.system.sync_bridge import completed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runreel.store.database import Database
 
-# Matched by class name, because their modules differ between versions.
-_STREAMS: dict[str, Any] = {"Stream": RecordedStream, "AsyncStream": RecordedAsyncStream}
-_HELPERS: dict[str, Any] = {
-    "ResponseStream": RecordedHelper,
-    "ChatCompletionStream": RecordedHelper,
-    "AsyncResponseStream": RecordedAsyncHelper,
-    "AsyncChatCompletionStream": RecordedAsyncHelper,
+    NewRecording = Callable[..., ResponseRecording]
+
+# Matched by class name without "Async", because their modules differ between versions; the
+# recorded classes are for a blocking and for an asynchronous client.
+_HELPERS = (RecordedHelper, RecordedAsyncHelper)
+_STREAMS = {
+    "Stream": (RecordedStream, RecordedAsyncStream),
+    "ResponseStream": _HELPERS,
+    "ChatCompletionStream": _HELPERS,
 }
-_MANAGERS: dict[str, Any] = {
-    "ResponseStreamManager": (RecordedManager, RecordedHelper),
-    "ChatCompletionStreamManager": (RecordedManager, RecordedHelper),
-    "AsyncResponseStreamManager": (RecordedAsyncManager, RecordedAsyncHelper),
-    "AsyncChatCompletionStreamManager": (RecordedAsyncManager, RecordedAsyncHelper),
-}
+_MANAGERS = frozenset(("ResponseStreamManager", "ChatCompletionStreamManager"))
+R = TypeVar("R", bound=BaseRecordedStream)
 _FINISHED = {"Response": RESPONSES, "ChatCompletion": CHAT}
 _PATHS = {"/chat/completions": CHAT, "/responses": RESPONSES}
 # Keys that the client's `parse` and `stream` add to the server's JSON.
@@ -46,13 +47,13 @@ _PARSED = frozenset(("parsed", "parsed_arguments"))
 
 
 def recorded(
-    source: Any,
+    source: object,
     database: Database,
     *,
-    request: dict[str, Any] | None = None,
+    request: dict[str, object] | None = None,
     on_error: str = "raise",
     labels: dict[str, str] | None = None,
-) -> Any:
+) -> object:
     """Return a stream like ``source`` that stores each event before it is yielded.
 
     ``source`` may be a stream of ``responses.create`` or ``chat.completions.create``, of the
@@ -70,21 +71,26 @@ def recorded(
         raise UsageError(
             "this call has not been awaited", hint="reel.record(await client.responses.create(...))"
         )
-    if _is_asynchronous(source):
+    asynchronous = hasattr(source, "__anext__") or hasattr(source, "__aenter__")
+    if asynchronous:
         loops.require_asyncio()
     new_recording = partial(
-        _recording_of, database, request, {"on_error": on_error, "labels": labels}
+        ResponseRecording, database, request=request, on_error=on_error, labels=labels
     )
-    for name in (kind.__name__ for kind in type(source).__mro__):
+    return _recorded(source, new_recording, asynchronous=asynchronous)
+
+
+def _recorded(source: object, new_recording: NewRecording, *, asynchronous: bool) -> object:
+    for name in (kind.__name__.removeprefix("Async") for kind in type(source).__mro__):
         if name in _STREAMS:
-            return _stream(_STREAMS[name], new_recording, source, source)
-        if name in _HELPERS:
-            return _helper(_HELPERS[name], new_recording, source)
+            return _stream(_STREAMS[name][asynchronous], new_recording, source)
         if name in _MANAGERS:
-            manager, helper = _MANAGERS[name]
-            return manager(source, partial(_helper, helper, new_recording))
+            if asynchronous:
+                record_helper = partial(_stream, RecordedAsyncHelper, new_recording)
+                return RecordedAsyncManager(source, record_helper)
+            return RecordedManager(source, partial(_stream, RecordedHelper, new_recording))
         if name in _FINISHED:
-            recording = new_recording(_FINISHED[name], {}, blocking=True, may_exist=True)
+            recording = new_recording(_FINISHED[name], None, blocking=True)
             completed(recording.store_finished(_model_of(source), source))
             return source
     raise UsageError(
@@ -93,50 +99,24 @@ def recorded(
     )
 
 
-def _is_asynchronous(source: Any) -> bool:
-    return hasattr(source, "__anext__") or hasattr(source, "__aenter__")
-
-
-def _helper(kind: Any, new_recording: Any, helper: Any) -> Any:
-    stream = getattr(helper, "_raw_stream", None)
+def _stream(recorded_type: type[R], new_recording: NewRecording, source: Any) -> R:
+    """Record a stream of the client, or a helper around one."""
+    helped = issubclass(recorded_type, _HELPERS)
+    stream = getattr(source, "_raw_stream", None) if helped else source
     if stream is None:
         raise sse_tap.unknown_version()
-    return _stream(kind, new_recording, stream, helper)
-
-
-def _stream(kind: Any, new_recording: Any, stream: Any, client_object: Any) -> Any:
-    path = sse_tap.path(stream)
-    source = next((source for part, source in _PATHS.items() if part in path), None)
-    if source is None:
+    sent = requests.sent_request(stream.response.request)
+    api = next((api for part, api in _PATHS.items() if part in sent.path), None)
+    if api is None:
         raise UsageError(
-            f"cannot record streams from {path}",
+            f"cannot record streams from {sent.path}",
             hint="Pass a stream of a response or chat completion.",
         )
     tap = sse_tap.SseTap(stream)
-    recording = new_recording(
-        source,
-        sse_tap.sent_request(stream),
-        blocking=not tap.asynchronous,
-        id_=sse_tap.requested_id(stream),
-        may_exist=not sse_tap.is_creation(stream),
-    )
-    return kind(client_object, recording, tap)
+    return recorded_type(source, new_recording(api, sent, blocking=not tap.asynchronous), tap)
 
 
-def _recording_of(
-    database: Database,
-    request: dict[str, Any] | None,
-    options: dict[str, Any],
-    source: str,
-    sent: dict[str, Any],
-    **response: Any,
-) -> ResponseRecording:
-    return ResponseRecording(
-        database, source, requests.capture_request(request, sent), **options, **response
-    )
-
-
-def _model_of(model: Any) -> dict[str, Any]:
+def _model_of(model: Any) -> dict[str, object]:
     """The server's JSON of a client object, without what the client added."""
     value: dict[str, Any] = model.to_dict(mode="json", warnings=False)
     for item in map(pj.as_object, pj.as_list(value.get("output") or value.get("choices"))):
@@ -145,7 +125,7 @@ def _model_of(model: Any) -> dict[str, Any]:
     return value
 
 
-def _strip(holder: Any) -> None:
+def _strip(holder: object) -> None:
     if isinstance(holder, dict):
         for key in _PARSED & holder.keys():
             del holder[key]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import json
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol
 
+from runreel.capture.openai.run_resolver import ResponseIdentity
 from runreel.codec import json_values as pj
 
 # Options of the client that are not part of the request itself.
@@ -18,45 +21,75 @@ _SECRETS = frozenset(("authorization", "headers"))
 _OUTPUT_TYPES = frozenset(("function_call_output", "custom_tool_call_output"))
 
 
+class HttpRequest(Protocol):
+    """The request of an HTTP client."""
+
+    method: str
+    url: Any
+    content: bytes
+
+
+class SentRequest(NamedTuple):
+    """A request as a client sent it: its path, whether it creates a response, its JSON body."""
+
+    path: str
+    creates: bool
+    body: dict[str, object]
+
+
 class CapturedRequest(NamedTuple):
     """A request as it is recorded.
 
-    ``context`` is the redacted request, None if the program gave none. ``previous`` is the id of
-    the response that it continues, ``tool_results`` are the results for that response's calls.
+    ``context`` is the redacted request, None if the program gave none. ``tool_results`` are the
+    results for the calls of the response that it continues; ``identity`` is that of its own.
     """
 
-    context: dict[str, Any] | None
-    previous: str | None
-    tool_results: list[Any]
+    context: dict[str, object] | None
+    tool_results: list[object]
+    identity: ResponseIdentity
 
 
-def capture_request(request: dict[str, Any] | None, sent: dict[str, Any]) -> CapturedRequest:
-    """Capture the ``request`` that the program gave; ``sent`` is the body the client sent."""
+def sent_request(request: HttpRequest) -> SentRequest:
+    """Read an HTTP request; the body is empty if it cannot be read."""
+    body: dict[str, object] = {}
+    with suppress(Exception):  # the body may not be readable twice
+        body = pj.as_object(json.loads(request.content))
+    return SentRequest(str(request.url.path), request.method == "POST", body)
+
+
+def capture_request(
+    source: str, request: dict[str, object] | None, sent: SentRequest | None
+) -> CapturedRequest:
+    """Capture the ``request`` that the program gave, and the one that the client sent if known."""
     context = None if request is None else redacted_request(request)
-    body = sent or context or {}
+    body = (sent and sent.body) or context or {}
     previous = pj.as_text(body.get("previous_response_id")) or None
-    return CapturedRequest(context, previous, tool_results_of(body) if previous else [])
+    tool_results = tool_results_of(body) if previous else []
+    creates = sent is not None and sent.creates
+    id_ = None if sent is None or creates else sent.path.rstrip("/").rpartition("/")[2]
+    identity = ResponseIdentity(source, id_ or None, previous, may_exist=not creates)
+    return CapturedRequest(context, tool_results, identity)
 
 
-def redacted_request(request: dict[str, Any]) -> dict[str, Any]:
+def redacted_request(request: dict[str, object]) -> dict[str, object]:
     """The request as JSON without secrets; client objects as sent, classes as their names."""
     kept = {
         key: _json(value)
         for key, value in request.items()
         if key not in _TRANSPORT and not _is_omitted(value)
     }
-    if isinstance(kept.get("tools"), list):
-        kept["tools"] = [_without_secrets(tool) for tool in kept["tools"]]
+    if isinstance(tools := kept.get("tools"), list):
+        kept["tools"] = [_without_secrets(tool) for tool in tools]
     return kept
 
 
-def tool_results_of(request: dict[str, Any]) -> list[Any]:
+def tool_results_of(request: dict[str, object]) -> list[object]:
     """The tool results in a request."""
     items = map(pj.as_object, pj.as_list(request.get("input")))
     return [item for item in items if pj.as_text(item.get("type")) in _OUTPUT_TYPES]
 
 
-def _json(value: Any) -> Any:
+def _json(value: object) -> object:
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     if isinstance(value, dict):
@@ -65,17 +98,19 @@ def _json(value: Any) -> Any:
         return [_json(item) for item in value if not _is_omitted(item)]
     if isinstance(value, type):
         return value.__name__
-    dump = getattr(value, "model_dump", None)
-    if dump is not None:
-        return dump(mode="json", by_alias=True, exclude_unset=True, warnings=False)
+    if hasattr(value, "model_dump"):
+        dumped: object = value.model_dump(
+            mode="json", by_alias=True, exclude_unset=True, warnings=False
+        )
+        return dumped
     return str(value)
 
 
-def _is_omitted(value: Any) -> bool:
+def _is_omitted(value: object) -> bool:
     return type(value).__name__ in ("NotGiven", "Omit")
 
 
-def _without_secrets(tool: Any) -> Any:
+def _without_secrets(tool: object) -> object:
     if not isinstance(tool, dict) or tool.get("type") != "mcp":
         return tool
     return {key: item for key, item in tool.items() if key not in _SECRETS}

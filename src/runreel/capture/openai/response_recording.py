@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from runreel.capture.openai import run_resolver
-from runreel.capture.sync_bridge import completed
+from runreel.capture.openai.request import capture_request
 from runreel.codec import json_values as pj
 from runreel.codec.json_text import loads
 from runreel.model.errors import BadValue, RecordingError
@@ -18,11 +17,12 @@ from runreel.recording.error_policy import GuardedRecorder
 from runreel.sources import reader_of
 from runreel.sources.openai import chat_reader, responses_reader
 from runreel.system import loops
+from runreel.system.sync_bridge import completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from runreel.capture.openai.request import CapturedRequest
+    from runreel.capture.openai.request import SentRequest
     from runreel.recording.recorder import Recorder
     from runreel.store.database import Database
 
@@ -34,79 +34,64 @@ CUT = "the stream ended before its last event"
 _log = logging.getLogger("runreel")
 
 
-class AsyncRecorder(Protocol):
-    """The write operations of a recording."""
-
-    async def aoffer(self, kind: str, value: Any, event: Any) -> object:
-        """Store a value; ``event`` is the client's object for it."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close the recording as complete."""
-        ...
-
-    async def ainterrupt(self, reason: str) -> None:
-        """Mark the recording as interrupted."""
-        ...
-
-
 class ResponseRecording:
-    """Stores the events of a client's stream, and ends the recording.
+    """Stores the values of one response as they arrive, and ends the recording.
 
-    ``id_`` is the response's id if known beforehand. ``may_exist`` is True if the same response
-    may have been recorded already. With ``blocking``, for threads that may wait, the coroutines
-    never suspend. ``open`` is True while there is a recording to end.
+    It knows the server's JSON and no client. ``request`` holds the arguments that the program gave,
+    ``sent`` is the client's request, None if unknown. With ``blocking``, for threads that may wait,
+    the coroutines never suspend. ``open`` is True while there is a recording to end.
     """
 
     def __init__(  # noqa: PLR0913 - all that is known of a response beforehand
         self,
         database: Database,
         source: str,
-        request: CapturedRequest,
+        sent: SentRequest | None,
         *,
+        request: dict[str, object] | None,
         labels: dict[str, str] | None,
         on_error: str,
         blocking: bool,
-        id_: str | None = None,
-        may_exist: bool = False,
     ) -> None:
         self.source = source
         self._reader = reader_of(source)
+        self.blocking = blocking
         self.open = False
         self._database = database
-        self._request = request
         self._labels = labels
-        self._identity = run_resolver.ResponseIdentity(source, id_, request.previous, may_exist)
+        self._request = capture_request(source, request, sent)
+        self._identity = self._request.identity
         self._started = False
         self._ended = False
-        self._recorder = GuardedRecorder(self._open_recorder, on_error, database.patience)
-        self._writer: AsyncRecorder = _SyncRecorder(self._recorder) if blocking else self._recorder
+        self._recorder = GuardedRecorder(self._open_recorder, on_error, blocking=blocking)
         self._pid = os.getpid()
-        self._blocking = blocking
         self._end_thread: threading.Thread | None = None
 
-    async def store_event(self, texts: Iterable[str], event: Any) -> None:
-        """Store the texts that arrived for ``event``.
+    async def store_texts(self, texts: Iterable[str], received: object) -> bool:
+        """Store the JSON texts of one chunk; True once the response has ended.
+
+        ``received`` is what the program gets for them, or the error that it gets instead.
 
         Raises:
             RecordingError: if they cannot be stored.
         """
         await self._join_end_thread()
-        for kind, value in self._rows(texts, event):
-            await self._writer.aoffer(kind, value, event)
+        await self._store(STREAM_EVENT, self._decoded(texts, received), received)
+        return self._ended
 
-    async def store_finished(self, value: dict[str, Any], event: Any) -> None:
+    async def store_finished(self, value: dict[str, object], received: object) -> None:
         """Store a finished response and end the recording."""
-        self._identify(value)
-        for kind, row in self._values(RUN, value):
-            await self._writer.aoffer(kind, row, event)
+        await self._store(RUN, [value], received)
         self._ended = True
         await self.end(CUT)
 
     async def fail(self, texts: Iterable[str], error: BaseException) -> None:
-        """Store the texts that made the client raise ``error``, and end the recording."""
+        """Store the texts that made the client raise ``error``, and end the recording.
+
+        Invalid ones have caused the error, and are not stored.
+        """
         try:
-            await self.store_event(_valid_texts(texts), error)
+            await self.store_texts(texts, error)
         except RecordingError:
             _log.exception("the failure of a stream of %s could not be stored", self.source)
         finally:
@@ -115,10 +100,10 @@ class ResponseRecording:
     async def end(self, reason: str) -> None:
         """End the recording: as interrupted, with ``reason``, if the final event is missing."""
         await self._join_end_thread()
-        await self._end(self._writer, reason)
+        await self._end(reason)
 
     def end_in_thread(
-        self, reason: str, close: Callable[[], object] | None, *, daemon: bool
+        self, reason: str, close: Callable[[], object] | None = None
     ) -> threading.Thread | None:
         """Like ``end``, in a thread, for callers that cannot await; None if there is nothing to do.
 
@@ -128,11 +113,12 @@ class ResponseRecording:
             return None
 
         def steps() -> None:
-            completed(self._end(_SyncRecorder(self._recorder), reason))
+            completed(self._end(reason, blocking=True))
             if close is not None:
                 close()
 
-        thread = threading.Thread(target=steps, daemon=daemon)
+        # It outlives an event loop, which may be about to end.
+        thread = threading.Thread(target=steps, daemon=self.blocking)
         try:
             thread.start()
         except RuntimeError:
@@ -146,32 +132,37 @@ class ResponseRecording:
         thread = self._end_thread
         if thread is not None and thread is not threading.current_thread():
             self._end_thread = None
-            if self._blocking:
+            if self.blocking:
                 thread.join()
             else:
                 await loops.wait_to_end(loops.in_thread(thread.join))
 
-    async def _end(self, writer: AsyncRecorder, reason: str) -> None:
+    async def _end(self, reason: str, *, blocking: bool = False) -> None:
         was_open, self.open = self.open, False
         # A forked child has a copy of its parent's recording, which it must not end.
         if was_open and os.getpid() == self._pid:
-            await (writer.aclose() if self._ended else writer.ainterrupt(reason))
+            await self._recorder.end(None if self._ended else reason, blocking=blocking)
 
-    def _rows(self, texts: Iterable[str], event: Any) -> Iterator[tuple[str, Any]]:
-        values: list[Any] = []
-        for text in texts:
-            try:
-                values.append(DONE if text.startswith(DONE) else loads(text))
-            except BadValue as error:
-                self._recorder.failed(error, event)
+    async def _store(self, kind: str, values: list[object], received: object) -> None:
         if not self._started:
             for value in values:
                 self._identify(pj.as_object(value))
         for value in values:
             if value != DONE or (self.source == CHAT and not self._ended):
-                yield from self._values(STREAM_EVENT, value)
+                for row in self._rows(kind, value):
+                    await self._recorder.offer(*row, received)
 
-    def _values(self, kind: str, value: Any) -> Iterator[tuple[str, Any]]:
+    def _decoded(self, texts: Iterable[str], received: object) -> list[object]:
+        values = []
+        for text in texts:
+            try:
+                values.append(DONE if text.startswith(DONE) else loads(text))
+            except BadValue as error:
+                if not isinstance(received, BaseException):
+                    self._recorder.failed(error, received)
+        return values
+
+    def _rows(self, kind: str, value: object) -> Iterator[tuple[str, object]]:
         """Yield the value, interpreted; before the first one, the request and its tool results."""
         self.open = True
         if not self._started:
@@ -184,7 +175,7 @@ class ResponseRecording:
         self._ended = self._ended or event.is_last
         yield kind, event
 
-    def _identify(self, value: dict[str, Any]) -> None:
+    def _identify(self, value: dict[str, object]) -> None:
         response = pj.as_object(value.get("response") if "response" in value else value)
         id_ = self._identity.id or pj.as_text(response.get("id"))
         previous = self._identity.previous
@@ -193,29 +184,6 @@ class ResponseRecording:
         self._identity = self._identity._replace(id=id_, previous=previous)
 
     def _open_recorder(self) -> Recorder:
-        return run_resolver.recorder_for(self._database, self._identity, self._labels)
-
-
-class _SyncRecorder:
-    """An ``AsyncRecorder`` for threads that may block: its coroutines never suspend."""
-
-    def __init__(self, recorder: GuardedRecorder) -> None:
-        self._recorder = recorder
-
-    async def aoffer(self, kind: str, value: Any, event: Any) -> None:
-        self._recorder.offer(kind, value, event)
-
-    async def aclose(self) -> None:
-        self._recorder.close()
-
-    async def ainterrupt(self, reason: str) -> None:
-        self._recorder.interrupt(reason)
-
-
-def _valid_texts(texts: Iterable[str]) -> Iterator[str]:
-    """The texts that are JSON; invalid ones have caused the client's error."""
-    for text in texts:
-        with suppress(BadValue):
-            if not text.startswith(DONE):
-                loads(text)
-            yield text
+        return self._database.retry_unavailable(
+            lambda: run_resolver.recorder_for(self._database, self._identity, self._labels)
+        )

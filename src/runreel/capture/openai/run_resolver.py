@@ -39,13 +39,12 @@ class ResponseIdentity(NamedTuple):
 class ResolvedRun(NamedTuple):
     """A run, and how to deduplicate against it.
 
-    ``earlier_events`` counts fingerprints of events that are not part of the new response; with
-    None, any event of the run may be a duplicate.
+    ``earlier_events`` counts fingerprints of the events before a response that continues the run;
+    with None, it is the response's own run, and any event of it may be a duplicate.
     """
 
     run_id: str
     earlier_events: Counter[bytes] | None = None
-    continues: bool = False
 
 
 def recorder_for(
@@ -59,7 +58,7 @@ def recorder_for(
     attributes: dict[str, Any] = {"labels": labels} if labels else {}
     with database.reading() as connection:
         run = _resolve(connection, identity)
-    if run.continues:
+    if run.earlier_events is not None:
         continuation = Recorder(
             database,
             run.run_id,
@@ -81,18 +80,20 @@ def _resolve(connection: Connection, identity: ResponseIdentity) -> ResolvedRun:
         existing = run_queries.run_of_response(connection, identity.source, identity.id)
         if existing is not None or event_log.last_position(connection, own) >= 0:
             return ResolvedRun(existing or own)
-    previous_run = identity.previous and run_queries.run_of_response(
-        connection, identity.source, identity.previous
-    )
-    if previous_run:
-        stored = run_history.events(connection, previous_run)
-        rows = ((row.kind, row.raw) for row in stored if row.kind != NOTE)
-        counts = Counter(fingerprint(kind, raw) for kind, raw in rows if raw is not None)
-        return ResolvedRun(previous_run, counts, continues=True)
+    if identity.previous:
+        previous = run_queries.run_of_response(connection, identity.source, identity.previous)
+        if previous:
+            return ResolvedRun(previous, _fingerprints(connection, previous))
     if not identity.may_exist and event_log.last_position(connection, own) >= 0:
         # Some servers use the same id for all responses.
         own = run_id(identity.source, None)
     return ResolvedRun(own)
+
+
+def _fingerprints(connection: Connection, run_id: str) -> Counter[bytes]:
+    stored = run_history.events(connection, run_id)
+    rows = ((row.kind, row.raw) for row in stored if row.kind != NOTE)
+    return Counter(fingerprint(kind, raw) for kind, raw in rows if raw is not None)
 
 
 def _is_continued(database: Database, run_id: str, identity: ResponseIdentity) -> bool:

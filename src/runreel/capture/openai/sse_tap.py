@@ -9,9 +9,8 @@ import asyncio
 import json
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from runreel.codec import json_values as pj
 from runreel.model.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +22,12 @@ _DRAIN_SECONDS = 1.0
 _NO_CHOICES = re.compile(r'"choices"\s*:\s*\[\s*\]')
 
 
+class SseEvent(Protocol):
+    """A server-sent event as the client decodes it."""
+
+    data: str
+
+
 class SseTap:
     """Collects the data texts that a ``Stream`` or ``AsyncStream`` reads.
 
@@ -32,6 +37,7 @@ class SseTap:
 
     def __init__(self, stream: Any) -> None:
         self._texts: list[str] = []
+        self._held: list[SseEvent] = []
         self._untouched = True
         self._stream = stream
         self._has_id = False
@@ -56,7 +62,17 @@ class SseTap:
         texts, self._texts = self._texts, []
         return texts
 
-    async def drain(self) -> None:
+    async def close(self, stream: Any) -> None:
+        """Close the client's ``stream``, or its helper around it."""
+        if not self.asynchronous:
+            stream.close()
+            return
+        try:
+            await stream.close()
+        finally:
+            await self._drain()
+
+    async def _drain(self) -> None:
         """Let the client's nested generators end in order, after its connection is closed.
 
         Otherwise the event loop would close all of them at once at its end, which fails.
@@ -69,31 +85,29 @@ class SseTap:
                     pass
         self._texts.clear()
 
-    def _iter_events(self) -> Iterator[Any]:
-        self._untouched, buffered = False, []
+    def _iter_events(self) -> Iterator[SseEvent]:
+        self._untouched = False
         for event in self._events():
-            buffered.append(event)
-            if self._record_text(event.data):
-                yield from buffered
-                buffered.clear()
-        yield from buffered
+            yield from self._released(event)
+        yield from self._held
 
-    async def _aiter_events(self) -> AsyncIterator[Any]:
-        self._untouched, buffered = False, []
+    async def _aiter_events(self) -> AsyncIterator[SseEvent]:
+        self._untouched = False
         async for event in self._events():
-            buffered.append(event)
-            if self._record_text(event.data):
-                for pending in buffered:
-                    yield pending
-                buffered.clear()
-        for pending in buffered:
-            yield pending
+            for released in self._released(event):
+                yield released
+        for held in self._held:
+            yield held
 
-    def _record_text(self, text: str) -> bool:
-        """Record a text; False to hold it back until the next one."""
-        self._texts.append(text)
-        self._has_id = self._has_id or not _lacks_id(text)
-        return self._has_id
+    def _released(self, event: SseEvent) -> list[SseEvent]:
+        """Record an event; return those to pass on now, none before the first one with an id."""
+        self._texts.append(event.data)
+        self._held.append(event)
+        if not self._has_id and _lacks_id(event.data):
+            return []
+        self._has_id = True
+        released, self._held = self._held, []
+        return released
 
 
 def _lacks_id(text: str) -> bool:
@@ -105,28 +119,6 @@ def _lacks_id(text: str) -> bool:
     except ValueError:
         return False
     return isinstance(value, dict) and value.get("id") == "" and value.get("choices") == []
-
-
-def path(stream: Any) -> str:
-    """The path of the request of a stream."""
-    return str(stream.response.request.url.path)
-
-
-def is_creation(stream: Any) -> bool:
-    """Whether the request creates a response, rather than retrieving an existing one."""
-    return bool(stream.response.request.method == "POST")
-
-
-def requested_id(stream: Any) -> str | None:
-    """The id of the retrieved response, None if the request creates one."""
-    return None if is_creation(stream) else path(stream).rstrip("/").rpartition("/")[2] or None
-
-
-def sent_request(stream: Any) -> dict[str, Any]:
-    """The body of the request as sent, empty if it cannot be read."""
-    with suppress(Exception):  # the body may not be readable twice
-        return pj.as_object(json.loads(stream.response.request.content))
-    return {}
 
 
 def unknown_version() -> MissingExtra:

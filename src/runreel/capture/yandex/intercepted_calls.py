@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import grpc
 
-from runreel.capture.yandex import proto_json as protos
-from runreel.capture.yandex.sdk_client import require_message
-from runreel.capture.yandex.session import Backoff
+from runreel.capture.yandex.retry import Backoff
+from runreel.capture.yandex.run_service import require_message
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
-    from runreel.capture.yandex.session import Session
+    from google.protobuf.message import Message
+    from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import ListenRunRequest, StreamEvent
 
-    Continuation = Callable[[Any, Any], Awaitable[Any]]
+    from runreel.capture.yandex.session import EventIntake, Session
+
+# What an interceptor calls to make the call: a message, or an iterator of them, is sent.
+Continuation: TypeAlias = (
+    "Callable[[CallDetails, Message | AsyncIterator[Message]], Awaitable[grpc.aio.Call]]"
+)
+CallDetails: TypeAlias = "grpc.aio.ClientCallDetails"
 
 # Metadata key by which the SDK configures its own retry interceptor.
 _RETRY = "yc-ml-sdk-retry"
@@ -27,20 +33,20 @@ class CallRoute(NamedTuple):
     """How the program made a call, so that further calls can be made the same way."""
 
     continuation: Continuation
-    details: Any
-    metadata: tuple[Any, ...]
+    details: CallDetails
+    metadata: tuple[tuple[str, str | bytes], ...]
 
     @classmethod
-    def from_call(cls, continuation: Continuation, details: Any) -> CallRoute:
+    def from_call(cls, continuation: Continuation, details: CallDetails) -> CallRoute:
         """The route of a call; copies its metadata, which later interceptors may change."""
         return cls(continuation, details, tuple(details.metadata or ()))
 
-    async def send(self, request: Any) -> Any:
+    async def send(self, request: Message) -> grpc.aio.Call:
         """Make the same call with this request."""
         details = self.details._replace(metadata=grpc.aio.Metadata(*self.metadata))
         return await self.continuation(details, request)
 
-    async def call(self, method: str, request: Any, seconds: float) -> Any:
+    async def call(self, method: str, request: Message, seconds: float) -> Message:
         """Make another unary call, without the SDK's retries."""
         metadata = grpc.aio.Metadata(*self.metadata)
         if _RETRY in metadata:
@@ -56,14 +62,17 @@ class ResumedStream:
     All calls use ``route``; ``call`` is the current one.
     """
 
-    def __init__(self, route: CallRoute, request: Any, call: Any) -> None:
+    def __init__(
+        self, route: CallRoute, request: ListenRunRequest, call: grpc.aio.UnaryStreamCall
+    ) -> None:
         self.route = route
         self.call = call
         self._request = request
-        self._next = 0
 
-    async def events(self, session: Session) -> AsyncGenerator[Any, None]:
-        """Yield the events; the SDK's own retries may repeat some.
+    async def events(
+        self, session: Session, intake: EventIntake
+    ) -> AsyncGenerator[StreamEvent, None]:
+        """Yield the events, for ``intake``; the SDK's own retries may repeat some.
 
         Raises:
             grpc.RpcError: as the SDK does, except for deadlines while the run goes on.
@@ -74,33 +83,31 @@ class ResumedStream:
                 async for event in self.call:
                     yield require_message(event)
                     backoff.event_received()
-                    index = protos.index_of(event)
-                    self._next = self._next if index is None else max(self._next, index + 1)
             except grpc.RpcError as error:
                 if not await _should_resume(error, session, backoff):
                     raise
-                await session.client.sleep(backoff.next_pause())
-                self.call = await self.route.send(self._rest())
+                await session.store.sleep(backoff.next_pause())
+                self.call = await self.route.send(self._rest(intake.next))
             else:
                 return
 
-    def _rest(self) -> Any:
-        """The request for the events after the last one received."""
+    def _rest(self, start: int) -> ListenRunRequest:
+        """The request for the events from number ``start`` on."""
         request = type(self._request)()
         request.CopyFrom(self._request)
-        request.events_start_idx.value = max(self._next, request.events_start_idx.value)
+        request.events_start_idx.value = max(start, request.events_start_idx.value)
         return request
 
 
 class RecordedCall:
     """The call as the program sees it, with recorded events; ``cancel`` ends the recording."""
 
-    def __init__(self, stream: ResumedStream, events: Any) -> None:
+    def __init__(self, stream: ResumedStream, events: AsyncGenerator[StreamEvent, None]) -> None:
         self._stream = stream
         self._events = events
         self._closing: asyncio.Task[None] | None = None
 
-    def __aiter__(self) -> Any:
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
         return self._events
 
     def __getattr__(self, name: str) -> Any:
@@ -109,7 +116,8 @@ class RecordedCall:
     def cancel(self) -> bool:
         """Cancel the call and close the recording."""
         # A generator that waits for an event is ended by the call, a finished one needs nothing.
-        halted = self._events.ag_frame is not None and not self._events.ag_running
+        events: Any = self._events  # the interface lacks these attributes
+        halted = events.ag_frame is not None and not events.ag_running
         # Without a loop, at the end of the program, the exit hooks write to the log.
         with contextlib.suppress(RuntimeError):
             if halted and self._closing is None:
@@ -124,7 +132,7 @@ class RecordedCall:
 grpc.aio.UnaryStreamCall.register(RecordedCall)
 
 
-async def _should_resume(error: Any, session: Session, backoff: Backoff) -> bool:
+async def _should_resume(error: grpc.RpcError, session: Session, backoff: Backoff) -> bool:
     """Whether to resume: the error is a deadline and the retry policy allows another attempt."""
     if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
         return False

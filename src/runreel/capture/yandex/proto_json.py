@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 from google.protobuf.json_format import MessageToDict, ParseDict, SerializeToJsonError
 from yandex.cloud.ai.assistants.v1.runs.run_pb2 import RunState
 from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import StreamEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from google.protobuf.message import Message
+    from yandex.cloud.ai.assistants.v1.runs.run_pb2 import Run
 
 # Key of the serialised message in base64, added where JSON cannot represent all of it.
 ENCODED = "@proto"
@@ -17,10 +23,10 @@ ENDS = (StreamEvent.DONE, StreamEvent.ERROR)
 TOOL_CALLS = StreamEvent.TOOL_CALLS
 
 
-def to_json(proto: Any) -> dict[str, Any]:
+def to_json(proto: Message) -> dict[str, object]:
     """Convert a proto to JSON without loss, including unknown fields and non-JSON numbers."""
     try:
-        value: dict[str, Any] = MessageToDict(proto)
+        value: dict[str, object] = MessageToDict(proto)
     except SerializeToJsonError:
         value = _without_unknown_fields(proto)
     else:
@@ -30,54 +36,57 @@ def to_json(proto: Any) -> dict[str, Any]:
     return {**value, ENCODED: base64.b64encode(encoded).decode()}
 
 
-def stream_event(value: dict[str, Any]) -> Any:
+def stream_event(value: Mapping[str, str]) -> StreamEvent:
     """Restore the ``StreamEvent`` that was stored as ``value``."""
+    event = StreamEvent()
     if ENCODED in value:
-        return StreamEvent.FromString(base64.b64decode(value[ENCODED]))
-    return ParseDict(value, StreamEvent(), ignore_unknown_fields=True)
+        event.ParseFromString(base64.b64decode(value[ENCODED]))
+    else:
+        ParseDict(value, event, ignore_unknown_fields=True)
+    return event
 
 
-def index_of(event: Any) -> int | None:
+def index_of(event: StreamEvent) -> int | None:
     """The number of an event in its run, None if the service sent none."""
     return event.stream_cursor.current_event_idx if event.HasField("stream_cursor") else None
 
 
-def is_last_event(event: Any) -> bool:
+def is_last_event(event: StreamEvent) -> bool:
     """Whether an event is the last one of its run."""
     return event.event_type in ENDS
 
 
-def is_final(run: Any) -> bool:
+def is_final(run: Run) -> bool:
     """Whether the run has completed or failed."""
     return run.state.status in (RunState.COMPLETED, RunState.FAILED)
 
 
-def is_running(run: Any) -> bool:
+def is_running(run: Run) -> bool:
     """Whether the run is pending or in progress."""
     return run.state.status in (RunState.PENDING, RunState.IN_PROGRESS)
 
 
-def needs_tool_results(run: Any) -> bool:
+def needs_tool_results(run: Run) -> bool:
     """Whether the run waits for tool results."""
     return bool(run.state.status == RunState.TOOL_CALLS)
 
 
-def status_name(run: Any) -> str:
+def status_name(run: Run) -> str:
     """The name of the run's status."""
     status = run.state.status
     known = RunState.RunStatus.values()
     return str(RunState.RunStatus.Name(status)) if status in known else f"status {status}"
 
 
-def _has_unknown_fields(proto: Any) -> bool:
+def _has_unknown_fields(proto: Message) -> bool:
     known = type(proto)()
     known.CopyFrom(proto)
     known.DiscardUnknownFields()
     return bool(known.ByteSize() != proto.ByteSize())
 
 
-def _without_unknown_fields(proto: Any) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
+def _without_unknown_fields(proto: Message) -> dict[str, object]:
+    fields: dict[str, object] = {}
     for field, _ in proto.ListFields():
         alone = type(proto)()
         alone.CopyFrom(proto)

@@ -1,20 +1,25 @@
-"""Records runs of the Yandex Assistants service through the SDK's own objects."""
+"""Records runs of the Yandex Assistants service; loads the SDK only when it is needed."""
 
 from __future__ import annotations
 
-from functools import partial
+import os
 from importlib import import_module, metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runreel.model.errors import MissingExtra, UsageError
-from runreel.model.events import INTERRUPTED
-from runreel.recording.error_policy import GuardedRecorder
-from runreel.recording.recorder import Recorder
+from runreel.model.import_report import Report
 from runreel.sources.yandex.reader import reader
 from runreel.system import loops
 
 if TYPE_CHECKING:
-    from runreel.capture.yandex.session import RetryPolicy
+    from collections.abc import Callable
+
+    from yandex_ai_studio_sdk._assistants.assistant import BaseAssistant
+    from yandex_ai_studio_sdk._runs.run import BaseRun
+
+    from runreel.capture.yandex.interceptors import Interceptor
+    from runreel.capture.yandex.retry import RetryPolicy
+    from runreel.recording.deduplication import AppendOutcome
     from runreel.store.database import Database
 
 SOURCE = reader.name
@@ -25,15 +30,29 @@ _PACKAGE = "yandex-ai-studio-sdk"
 _VERSIONS = "0.19.0 to 0.22.0"
 
 
+def interceptors(
+    database: Database, on_error: str = "raise", patience: RetryPolicy | None = None
+) -> list[Interceptor]:
+    """Interceptors for ``AIStudio(interceptors=…)`` or ``AsyncAIStudio``: one list per object.
+
+    Raises:
+        MissingExtra: if the SDK is not installed, or its version has no assistants.
+    """
+    require()
+    from runreel.capture.yandex.interceptors import create
+
+    return create(database, on_error, patience)
+
+
 def recorded(  # noqa: PLR0913 - options of a recording
-    run: Any,
+    run: object,
     database: Database,
     *,
     on_error: str = "raise",
     labels: dict[str, str] | None = None,
-    assistant: Any = None,
+    assistant: BaseAssistant | None = None,
     patience: RetryPolicy | None = None,
-) -> Any:
+) -> BaseRun:
     """Return a ``Run`` or ``AsyncRun`` whose events are stored before they are yielded.
 
     ``assistant`` is the SDK's object. Without it the service is called once, for the model.
@@ -48,36 +67,54 @@ def recorded(  # noqa: PLR0913 - options of a recording
     from yandex_ai_studio_sdk._runs.run import AsyncRun, Run
 
     from runreel.capture.yandex import recorded_runs
-    from runreel.capture.yandex.recording_adapter import AsyncRecordingAdapter, RecordingAdapter
-    from runreel.capture.yandex.sdk_client import AsyncSdkClient, BlockingSdkClient
-    from runreel.capture.yandex.session import RetryPolicy, Session
 
     if not isinstance(run, AsyncRun | Run):
         raise UsageError(f"not a run of the Yandex SDK: {type(run).__name__}")
-    known = {"assistant_id": run.assistant_id, "thread_id": run.thread_id, "labels": labels}
-    identity = {key: value for key, value in known.items() if value}
-    make_recorder = partial(
-        Recorder, database, run.id, source=SOURCE, via="live", identity=identity
-    )
-    recorder = GuardedRecorder(make_recorder, on_error, database.patience)
-    sdk = run._sdk  # noqa: SLF001 - a run has no public access to its SDK
-    if asynchronous := isinstance(run, AsyncRun):
+    if isinstance(run, AsyncRun):
         loops.require_asyncio()
-    store = AsyncRecordingAdapter(recorder) if asynchronous else RecordingAdapter(recorder)
-    # Read now, so that a run that cannot be recorded is refused at once; an event loop reads it
-    # later, in a thread.
-    interrupted_before = None if asynchronous else store.state.recording == INTERRUPTED
-    client: AsyncSdkClient | BlockingSdkClient
-    client = AsyncSdkClient(sdk, run.id) if asynchronous else BlockingSdkClient(sdk, run.id)
-    session = Session(
-        client,
-        store,
-        assistant_id=run.assistant_id,
-        context=None if assistant is None else _context(assistant),
-        interrupted_before=interrupted_before,
-        patience=patience or RetryPolicy(),
+    context = None if assistant is None else _context(assistant)
+    return recorded_runs.record_run(
+        run, database, on_error=on_error, labels=labels, context=context, patience=patience
     )
-    return recorded_runs.record_run(run, database, session, client)
+
+
+def listen_by_id(
+    database: Database,
+    run_id: str,
+    *,
+    identity: dict[str, object] | None = None,
+    on_event: Callable[[Report], None] | None = None,
+    patience: RetryPolicy | None = None,
+) -> Report:
+    """Record a run until it ends, starting after the last event in the log.
+
+    Key and endpoint come from the SDK's environment variables: YC_API_KEY, YC_IAM_TOKEN or
+    YC_TOKEN, YC_API_ENDPOINT, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH.
+
+    Raises:
+        MissingExtra: if the required packages are not installed.
+        SourceError: if the service refuses, or sends no event for too long; events received until
+            then are stored.
+    """
+    require(*PROTO_MODULES)
+    from runreel.capture.yandex.grpc_client import listen
+    from runreel.capture.yandex.recording_adapter import RecordingAdapter
+
+    report = Report(source=SOURCE)
+
+    def count(outcome: AppendOutcome | None) -> None:
+        report.lines += 1
+        if outcome is not None:
+            report.count(new=outcome.new, conflict=outcome.conflict)
+            report.runs_touched = int(report.events_new > 0)
+            report.runs_new = int(new and report.events_new > 0)
+        if on_event is not None:
+            on_event(report)
+
+    store = RecordingAdapter(database, run_id, blocking=True, identity=identity, on_outcome=count)
+    new = store.state.last_seq < 0
+    listen(store, run_id, os.environ, patience)
+    return report
 
 
 def require(*modules: str) -> None:
@@ -100,7 +137,7 @@ def require(*modules: str) -> None:
         ) from None
 
 
-def _context(assistant: Any) -> dict[str, Any]:
+def _context(assistant: BaseAssistant) -> dict[str, object]:
     """The fields of an assistant, named as in its proto."""
     fields = {
         "id": assistant.id,

@@ -1,25 +1,28 @@
-"""The write side of a session: for threads that may block, and for event loops."""
+"""The write side of a session: for threads that may block, or for an event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import threading
+import time
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from runreel.capture.sync_bridge import completed
 from runreel.model.errors import LogError, RecordingError, RunreelError
 from runreel.model.events import CLOSED
 from runreel.projection.run_state import RunState
-from runreel.system import loops
+from runreel.recording.error_policy import GuardedRecorder
+from runreel.recording.recorder import Recorder
+from runreel.sources.yandex.reader import reader
+from runreel.system import sync_bridge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 
     from runreel.recording.deduplication import AppendOutcome
-    from runreel.recording.error_policy import GuardedRecorder
-    from runreel.recording.recorder import Recorder
+    from runreel.store.database import Database
 
 T = TypeVar("T")
 
@@ -28,17 +31,36 @@ _log = logging.getLogger("runreel")
 _CHUNK = 100
 
 
-def _no_event() -> None:
+def _ignore(*_: object) -> None:
     return None
 
 
 class RecordingAdapter:
-    """The recording of one run, shared by threads. Its coroutines never suspend."""
+    """The recording of one run, shared by threads, or by the tasks of an event loop.
 
-    def __init__(self, recorder: GuardedRecorder) -> None:
-        self._guarded = recorder
+    With ``blocking`` its coroutines never suspend; without, they never block the event loop.
+    ``on_outcome`` gets the outcome of each value offered.
+    """
+
+    def __init__(  # noqa: PLR0913 - options of a recording
+        self,
+        database: Database,
+        run_id: str,
+        *,
+        blocking: bool,
+        on_error: str = "raise",
+        identity: dict[str, object] | None = None,
+        on_outcome: Callable[[AppendOutcome | None], None] = _ignore,
+    ) -> None:
+        self.database = database
+        make_recorder = partial(
+            Recorder, database, run_id, source=reader.name, via="live", identity=identity
+        )
+        self._guarded = GuardedRecorder(make_recorder, on_error, blocking=blocking)
+        self.blocking = blocking
+        self._on_outcome = on_outcome
         # Reentrant: the garbage collector may close a generator in the thread that holds the lock.
-        self._lock = threading.RLock()
+        self._lock, self._task_lock = threading.RLock(), asyncio.Lock()
 
     @property
     def index(self) -> int:
@@ -53,7 +75,7 @@ class RecordingAdapter:
         return RunState() if recorder is None else recorder.state
 
     async def offer(
-        self, kind: str, value: Any, make_event: Callable[[], Any] = _no_event
+        self, kind: str, value: object, make_event: Callable[[], object] = _ignore
     ) -> AppendOutcome | None:
         """Store a value unless the log has it; None if it is lost and errors only warn.
 
@@ -61,52 +83,42 @@ class RecordingAdapter:
             RecordingError: if it cannot be stored; its ``event`` is what ``make_event`` returns.
         """
         try:
-            with self._lock:
-                return self._guarded.offer(kind, value)
+            outcome = await self._locked(self._guarded.offer(kind, value))
         except RecordingError as error:
             error.event = make_event()
             raise
+        self._on_outcome(outcome)
+        return outcome
 
-    async def append(self, kind: str, value: Any) -> int | None:
+    async def append(self, kind: str, value: object) -> int | None:
         """Append a value; returns its position, None if it is lost and errors only warn."""
-        try:
-            with self._lock:
-                return self._guarded.recorder.append(kind, value).seq
-        except RunreelError as error:
-            self._guarded.failed(error, value)
-            return None
+        row = await self._locked(self._guarded.append(kind, value, value))
+        return None if row is None else row.seq
 
-    async def note(self, type_: str, value: dict[str, Any]) -> None:
+    async def note(self, type_: str, value: dict[str, object]) -> None:
         """Append a note."""
         try:
-            with self._lock:
-                self._guarded.recorder.note(type_, value)
+            await self._locked(self._guarded.note(type_, value))
         except RunreelError as error:
             self._guarded.failed(error, value)
 
     async def close(self) -> None:
-        """Close the recording; does nothing if the log has it closed already."""
-        try:
-            with self._lock:
-                self._guarded.close()
-                if self._is_unclosed():
-                    self._guarded.recorder.note(CLOSED, {})
-        except RunreelError:
-            self._handle_close_error()
+        """Close the recording, even if the task is cancelled; not if the log has it closed."""
+        await self.to_end(self._close())
 
     async def interrupt(self, reason: str) -> None:
-        """Mark the recording as interrupted."""
-        self.interrupt_now(reason)
+        """Mark the recording as interrupted, even if the task is cancelled."""
+        await self.to_end(self._locked(self._guarded.end(reason)))
 
     def interrupt_now(self, reason: str) -> None:
         """Like ``interrupt``, for callers that cannot await."""
         with self._lock:
-            self._guarded.interrupt(reason)
+            sync_bridge.completed(self._guarded.end(reason, blocking=True))
 
     async def query(self, read: Callable[[], T], default: T) -> T:
         """Return what ``read`` reads from the log; ``default`` on errors that only warn."""
         try:
-            return read()
+            return read() if self.blocking else await asyncio.to_thread(read)
         except LogError:
             if not self._guarded.warns:
                 raise
@@ -118,124 +130,62 @@ class RecordingAdapter:
         Raises:
             RunreelError: if it cannot be recorded; with ``warn``, errors of the log are ignored.
         """
-        self._recorder()
+        try:
+            await self._locked(self._guarded.recorder())
+        except LogError:
+            if not self._guarded.warns:
+                raise
 
     async def to_end(self, steps: Coroutine[Any, Any, T]) -> T:
         """Await ``steps`` to completion, even if the task is cancelled meanwhile."""
-        return await steps
+        return await sync_bridge.to_end(steps, blocking=self.blocking)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep."""
+        if self.blocking:
+            time.sleep(seconds)  # noqa: ASYNC251 - the thread may block
+        else:
+            await asyncio.sleep(seconds)
 
     async def read(self, rows: Iterator[T]) -> AsyncGenerator[T, None]:
         """Yield rows of the log lazily."""
-        while chunk := self._read_chunk(rows, 1):
-            yield chunk[0]
+        size = 1 if self.blocking else _CHUNK
+        nothing: list[T] = []
+        while chunk := await self.query(lambda: list(islice(rows, size)), nothing):
+            for row in chunk:
+                yield row
 
-    def _read_chunk(self, rows: Iterator[T], size: int) -> list[T]:
+    async def _locked(self, steps: Coroutine[Any, Any, T]) -> T:
         try:
-            return list(islice(rows, size))
-        except LogError:
-            if not self._guarded.warns:
-                raise
-            return []
-
-    def _is_unclosed(self) -> bool:
-        return self.state.last_seq >= 0 and self.state.recording != CLOSED
-
-    def _handle_close_error(self) -> None:
-        """Re-raise the current exception, unless errors only warn."""
-        if not self._guarded.warns:
-            raise  # noqa: PLE0704 - called from an except block
-        _log.exception("the note that closes the recording could not be stored")
-
-    def _recorder(self) -> Recorder | None:
-        """The recorder; None if it cannot be created and errors only warn."""
-        try:
-            return self._guarded.recorder
-        except LogError:
-            if not self._guarded.warns:
-                raise
-            return None
-
-
-class AsyncRecordingAdapter(RecordingAdapter):
-    """The same for the tasks of an event loop: never blocks the loop, and tasks share commits."""
-
-    def __init__(self, recorder: GuardedRecorder) -> None:
-        super().__init__(recorder)
-        self._task_lock = asyncio.Lock()
-
-    async def ready(self) -> None:
-        """Like ``RecordingAdapter.ready``, in a thread."""
-        try:
+            if self.blocking:
+                with self._lock:
+                    return await steps
             async with self._task_lock:
-                await self._guarded.arecorder()
-        except LogError:
-            if not self._guarded.warns:
-                raise
-
-    async def to_end(self, steps: Coroutine[Any, Any, T]) -> T:
-        """Like ``RecordingAdapter.to_end``."""
-        return await loops.run_to_end(steps)
-
-    async def offer(
-        self, kind: str, value: Any, make_event: Callable[[], Any] = _no_event
-    ) -> AppendOutcome | None:
-        """Like ``RecordingAdapter.offer``."""
-        try:
-            async with self._task_lock:
-                return await self._guarded.aoffer(kind, value)
-        except RecordingError as error:
-            error.event = make_event()
-            raise
-
-    async def append(self, kind: str, value: Any) -> int | None:
-        """Like ``RecordingAdapter.append``."""
-        try:
-            async with self._task_lock:
-                return (await (await self._guarded.arecorder()).aappend(kind, value)).seq
-        except RunreelError as error:
-            self._guarded.failed(error, value)
-            return None
-
-    async def note(self, type_: str, value: dict[str, Any]) -> None:
-        """Like ``RecordingAdapter.note``."""
-        try:
-            async with self._task_lock:
-                await (await self._guarded.arecorder()).anote(type_, value)
-        except RunreelError as error:
-            self._guarded.failed(error, value)
-
-    async def close(self) -> None:
-        """Like ``RecordingAdapter.close``; completes even if the task is cancelled."""
-        await loops.run_to_end(self._close())
+                return await steps
+        finally:
+            steps.close()  # if a cancellation came before them
 
     async def _close(self) -> None:
         try:
-            async with self._task_lock:
-                await self._guarded.aclose()
-                if self._is_unclosed():
-                    await (await self._guarded.arecorder()).anote(CLOSED, {})
+            await self._locked(self._close_unlocked())
         except RunreelError:
-            self._handle_close_error()
+            if not self._guarded.warns:
+                raise
+            _log.exception("the note that closes the recording could not be stored")
 
-    async def interrupt(self, reason: str) -> None:
-        """Like ``RecordingAdapter.interrupt``; completes even if the task is cancelled."""
-        await loops.run_to_end(self._interrupt(reason))
-
-    async def _interrupt(self, reason: str) -> None:
-        async with self._task_lock:
-            await self._guarded.ainterrupt(reason)
+    async def _close_unlocked(self) -> None:
+        await self._guarded.end()
+        if self.state.last_seq >= 0 and self.state.recording != CLOSED:
+            await self._guarded.note(CLOSED, {})
 
     def _recorder(self) -> Recorder | None:
-        # Creating one would block the event loop.
-        return self._guarded.made
-
-    async def query(self, read: Callable[[], T], default: T) -> T:
-        """Like ``RecordingAdapter.query``, in a thread."""
-        query = super().query
-        return await asyncio.to_thread(lambda: completed(query(read, default)))
-
-    async def read(self, rows: Iterator[T]) -> AsyncGenerator[T, None]:
-        """Like ``RecordingAdapter.read``, in a thread."""
-        while chunk := await asyncio.to_thread(self._read_chunk, rows, _CHUNK):
-            for row in chunk:
-                yield row
+        """The recorder; None if it is not open, in an event loop or as errors only warn."""
+        if not self.blocking:
+            # Opening it would block the event loop.
+            return self._guarded.made
+        try:
+            return self._guarded.open()
+        except LogError:
+            if not self._guarded.warns:
+                raise
+            return None

@@ -1,128 +1,69 @@
-"""Clients for a run that use the SDK's own client: for event loops and for blocking threads."""
+"""Calls for a run through the SDK's own client: for event loops and for blocking threads."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
-import time
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-import grpc
-from google.protobuf.wrappers_pb2 import Int64Value
-from yandex.cloud.ai.assistants.v1.assistant_pb2 import Assistant
-from yandex.cloud.ai.assistants.v1.assistant_service_pb2 import GetAssistantRequest
-from yandex.cloud.ai.assistants.v1.assistant_service_pb2_grpc import AssistantServiceStub
-from yandex.cloud.ai.assistants.v1.runs.run_pb2 import Run
-from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import (
-    GetRunRequest,
-    ListenRunRequest,
-    StreamEvent,
-)
+from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import StreamEvent
 from yandex.cloud.ai.assistants.v1.runs.run_service_pb2_grpc import RunServiceStub
 
-from runreel.model.errors import SourceError
+from runreel.capture.yandex.run_service import EventService, T, blocking_events, require_message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 
-T = TypeVar("T")
-
-_TRANSIENT = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.ABORTED,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.UNKNOWN,
-        grpc.StatusCode.CANCELLED,
-    }
-)
-
-
-# Details of grpcio's error for a response that cannot be parsed (blocking API only).
-_UNREADABLE = "Exception deserializing response!"
-
-
-def is_transient(error: Any) -> bool:
-    """Whether the same call may succeed later."""
-    return error.code() in _TRANSIENT and not is_unreadable(error)
-
-
-def is_unreadable(error: Any) -> bool:
-    """Whether the response could not be parsed as a message of the API."""
-    return bool(error.details() == _UNREADABLE)
-
-
-def invalid_message_error() -> SourceError:
-    """The error for a response that is not a message of the API."""
-    return SourceError(
-        "the service sent data that is not a message of the Assistants API",
-        hint="Check the endpoint (YC_API_ENDPOINT): does it serve yandex.cloud.ai.assistants.v1?",
+    from google.protobuf.message import Message
+    from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import (
+        AttachRunRequest,
+        ListenRunRequest,
     )
+    from yandex_ai_studio_sdk._client import AsyncCloudClient
+    from yandex_ai_studio_sdk._sdk import BaseSDK
 
 
-def require_message(message: Any) -> Any:
-    """Return the message.
-
-    Raises:
-        SourceError: if it is None, which grpcio's asynchronous API returns for unreadable bytes.
-    """
-    if message is None:
-        raise invalid_message_error()
-    return message
+# Streams of blocking clients: the garbage collector of a thread must not finalize one that the
+# event loop closes.
+_open_streams: set[AsyncGenerator[StreamEvent, None]] = set()
 
 
-class Stream(Protocol):
-    """The events of a run as they arrive."""
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        """Iterate over the protos."""
-        ...
-
-    async def aclose(self) -> None:
-        """Stop listening."""
-        ...
-
-
-class RunService(Protocol):
-    """Calls to the service of one run; they raise ``grpc.RpcError``."""
-
-    run_id: str
-
-    async def get(self, seconds: float) -> Any:
-        """Fetch the run."""
-        ...
-
-    async def assistant(self, assistant_id: str, seconds: float) -> Any:
-        """Fetch an assistant."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Sleep."""
-        ...
-
-
-class EventSource(Protocol):
-    """Streams the events of a run."""
-
-    def listen(self, start: int, seconds: float) -> Stream:
-        """Stream the events from number ``start`` on, for at most ``seconds``."""
-        ...
-
-
-class AsyncSdkClient:
+class AsyncSdkClient(EventService):
     """Makes calls in the running event loop."""
 
-    def __init__(self, sdk: Any, run_id: str) -> None:
-        self.run_id = run_id
+    def __init__(self, sdk: BaseSDK, run_id: str) -> None:
+        super().__init__(run_id)
         self._client = _without_sdk_interceptors(sdk._client)  # noqa: SLF001 - the only access to protos
 
-    async def listen(self, start: int, seconds: float) -> AsyncGenerator[Any, None]:
-        """Stream the events from number ``start`` on, for at most ``seconds``."""
-        request = ListenRunRequest(run_id=self.run_id, events_start_idx=Int64Value(value=start))
+    async def submit(self, request: AttachRunRequest, seconds: float) -> None:
+        """Send tool results; like the SDK, returns after the second event in return."""
+
+        async def requests() -> AsyncIterator[AttachRunRequest]:
+            yield request
+
+        received = 0
+        async with self._client.get_service_stub(RunServiceStub, timeout=seconds) as stub:
+            stream = self._client.stream_service_stream(
+                stub.Attach, requests(), timeout=seconds, expected_type=StreamEvent
+            )
+            async with aclosing(stream) as events:
+                async for _ in events:
+                    received += 1
+                    if received == 2:
+                        return
+
+    async def _get(self, stub: type, request: Message, response_type: type[T], seconds: float) -> T:
+        async with self._client.get_service_stub(stub, timeout=seconds) as service:
+            response: T | None = await self._client.call_service(
+                service.Get, request, timeout=seconds, expected_type=response_type
+            )
+            return require_message(response)
+
+    async def _listen(
+        self, request: ListenRunRequest, seconds: float
+    ) -> AsyncGenerator[StreamEvent, None]:
         try:
             async with self._client.get_service_stub(RunServiceStub, timeout=seconds) as stub:
                 stream = self._client.call_service_stream(
@@ -137,96 +78,40 @@ class AsyncSdkClient:
             if task is None or task.cancelling():
                 raise
 
-    async def get(self, seconds: float) -> Any:
-        """Fetch the run."""
-        return await self._call(RunServiceStub, GetRunRequest(run_id=self.run_id), Run, seconds)
 
-    async def assistant(self, assistant_id: str, seconds: float) -> Any:
-        """Fetch an assistant."""
-        request = GetAssistantRequest(assistant_id=assistant_id)
-        return await self._call(AssistantServiceStub, request, Assistant, seconds)
-
-    async def submit(self, request: Any, seconds: float) -> None:
-        """Send tool results; like the SDK, returns after the second event in return."""
-
-        async def requests() -> AsyncIterator[Any]:
-            yield request
-
-        received = 0
-        async with self._client.get_service_stub(RunServiceStub, timeout=seconds) as stub:
-            stream = self._client.stream_service_stream(
-                stub.Attach, requests(), timeout=seconds, expected_type=StreamEvent
-            )
-            async with aclosing(stream) as events:
-                async for _ in events:
-                    received += 1
-                    if received == 2:
-                        return
-
-    async def sleep(self, seconds: float) -> None:
-        """Sleep."""
-        await asyncio.sleep(seconds)
-
-    async def _call(self, stub_class: Any, request: Any, response_type: Any, seconds: float) -> Any:
-        async with self._client.get_service_stub(stub_class, timeout=seconds) as stub:
-            response = await self._client.call_service(
-                stub.Get, request, timeout=seconds, expected_type=response_type
-            )
-            return require_message(response)
-
-
-class BlockingSdkClient:
+class BlockingSdkClient(AsyncSdkClient):
     """Makes calls in the SDK's own event loop, while the calling thread waits.
 
     Its coroutines never suspend.
     """
 
-    def __init__(self, sdk: Any, run_id: str) -> None:
-        self.run_id = run_id
-        self._calls = AsyncSdkClient(sdk, run_id)
+    def __init__(self, sdk: BaseSDK, run_id: str) -> None:
+        super().__init__(sdk, run_id)
         self._loop: asyncio.AbstractEventLoop = sdk._get_event_loop()  # noqa: SLF001
 
-    def listen(self, start: int, seconds: float) -> Stream:
-        """Stream the events from number ``start`` on, for at most ``seconds``."""
-        return _BlockingStream(self._calls.listen(start, seconds), self._loop)
-
-    async def get(self, seconds: float) -> Any:
-        """Fetch the run."""
-        return _run_in_loop(self._calls.get(seconds), self._loop)
-
-    async def assistant(self, assistant_id: str, seconds: float) -> Any:
-        """Fetch an assistant."""
-        return _run_in_loop(self._calls.assistant(assistant_id, seconds), self._loop)
-
-    async def submit(self, request: Any, seconds: float) -> None:
+    async def submit(self, request: AttachRunRequest, seconds: float) -> None:
         """Send tool results."""
-        _run_in_loop(self._calls.submit(request, seconds), self._loop)
+        _run_in_loop(super().submit(request, seconds), self._loop)
 
-    async def sleep(self, seconds: float) -> None:
-        """Sleep."""
-        time.sleep(seconds)  # noqa: ASYNC251 - this client blocks
+    async def _get(self, stub: type, request: Message, response_type: type[T], seconds: float) -> T:
+        return _run_in_loop(super()._get(stub, request, response_type, seconds), self._loop)
+
+    def _listen(
+        self, request: ListenRunRequest, seconds: float
+    ) -> AsyncGenerator[StreamEvent, None]:
+        events, loop = super()._listen(request, seconds), self._loop
+        _open_streams.add(events)
+
+        def close() -> None:
+            # Not awaited: at the exit of the interpreter the loop no longer runs.
+            closing = asyncio.run_coroutine_threadsafe(events.aclose(), loop)
+            closing.add_done_callback(lambda _: _open_streams.discard(events))
+
+        return blocking_events(lambda: _run_in_loop(_next(events), loop), close)
 
 
-class _BlockingStream:
-    def __init__(self, events: AsyncGenerator[Any, None], loop: asyncio.AbstractEventLoop) -> None:
-        self._events = events
-        self._loop = loop
-        self._closed = False
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return self
-
-    async def __anext__(self) -> Any:
-        return _run_in_loop(self._next(), self._loop)
-
-    async def aclose(self) -> None:
-        # Not awaited: at the exit of the interpreter the loop no longer runs.
-        if not self._closed:
-            self._closed = True
-            asyncio.run_coroutine_threadsafe(self._events.aclose(), self._loop)
-
-    async def _next(self) -> Any:
-        return await anext(self._events)
+async def _next(events: AsyncGenerator[T, None]) -> T:
+    return await anext(events)  # first called in the loop, which then knows the generator
 
 
 def _run_in_loop(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
@@ -239,10 +124,10 @@ def _run_in_loop(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventL
         raise
 
 
-_clones: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_clones: WeakKeyDictionary[AsyncCloudClient, AsyncCloudClient] = WeakKeyDictionary()
 
 
-def _without_sdk_interceptors(client: Any) -> Any:
+def _without_sdk_interceptors(client: AsyncCloudClient) -> AsyncCloudClient:
     """A clone of the SDK's client with the user's interceptors, but without the SDK's own.
 
     The SDK's retries repeat events, and its call log makes grpcio report false errors.

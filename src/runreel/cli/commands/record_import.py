@@ -116,8 +116,7 @@ def record_command(
 
 
 def _listen(reel: Reel, run_id: str, source: str | None, identity: dict[str, Any]) -> Report:
-    from runreel.capture.yandex.by_id import listen_by_id
-    from runreel.capture.yandex.record import SOURCE
+    from runreel.capture.yandex.record import SOURCE, listen_by_id
 
     if source not in (None, SOURCE):
         raise UsageError(

@@ -42,9 +42,8 @@ def recover_command(reel: Reel, *, list_: bool, output: Output) -> None:
 
 
 def _resumer(reel: Reel) -> Resume | None:
-    from runreel.capture.yandex.by_id import listen_by_id
     from runreel.capture.yandex.credentials import authorization
-    from runreel.capture.yandex.record import SOURCE
+    from runreel.capture.yandex.record import SOURCE, listen_by_id
 
     if authorization(os.environ) is None:
         return None

@@ -1,11 +1,13 @@
-"""Runs coroutines that never suspend in a plain thread, so that sync and async share code."""
+"""One body for sync and async: coroutines that never suspend run in a plain thread."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from runreel.system import loops
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Coroutine, Generator
 
 T = TypeVar("T")
 
@@ -32,3 +34,8 @@ def blocking(steps: AsyncGenerator[T, None]) -> Generator[T, None, None]:
             yield item
     finally:
         completed(steps.aclose())
+
+
+async def to_end(steps: Coroutine[Any, Any, T], *, blocking: bool) -> T:
+    """Await ``steps`` to their end, even if the task of an event loop is cancelled meanwhile."""
+    return await (steps if blocking else loops.run_to_end(steps))
