@@ -71,10 +71,8 @@ def build_event(  # noqa: PLR0913, PLR0917 - the row before it, and its times
         if name != PARTIAL and event.kind == STREAM_EVENT and interpretation.event is not None:
             # The type of a stream event is the status after it.
             name = interpretation.event.status.name
-    columns = (
-        *(projector.run_id, seq + 1, event.kind, name, event.index, at, elapsed),
-        *(keep, encoded.added),
-    )
+    run_id, index, added = projector.run_id, event.index, encoded.added
+    columns = (run_id, seq + 1, event.kind, name, index, at, elapsed, keep, added)
     return NewEvent(chain_row(digest, columns, payload), event, interpretation, encoded.text)
 
 

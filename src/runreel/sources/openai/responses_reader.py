@@ -196,9 +196,18 @@ class OpenAIResponsesReader:
                 # A complete response in the event would be taken for its text when read back.
                 envelope = None if "output" in value else self.envelope(PARTIAL, None, text)
                 slots: list[TextSlot] = [(value, "delta")]
-                head = (STREAM_EVENT, value, PARTIAL, None, TextMode.DELTA, slots)
                 part = number_in(value, "output_index"), number_in(value, "content_index")
-                return _TextDelta(*head, envelope=envelope, text_delta=text, part=part)
+                return _TextDelta(
+                    STREAM_EVENT,
+                    value,
+                    PARTIAL,
+                    None,
+                    TextMode.DELTA,
+                    slots,
+                    envelope=envelope,
+                    text_delta=text,
+                    part=part,
+                )
         event: type[SourceEvent] = _StreamEvent
         name: str | None = None
         if _is_error(as_object(value)):

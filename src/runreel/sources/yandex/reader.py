@@ -63,8 +63,9 @@ class YandexAssistantsReader:
             text, index = holder["content"], int(cursor["currentEventIdx"]) if cursor else 0
             if type(text) is str and value == self.envelope(PARTIAL, index, text):
                 slots: list[TextSlot] = [(holder, "content")]
-                head = (kind, value, PARTIAL, index, _MODE, slots)
-                return SourceEvent(*head, text_only=text, meaning=_stream_event)
+                return SourceEvent(
+                    kind, value, PARTIAL, index, _MODE, slots, text_only=text, meaning=_stream_event
+                )
         except (KeyError, IndexError, TypeError, ValueError):
             pass
         event, slots = as_object(value), self.slots(value)
