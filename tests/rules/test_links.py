@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from runreel.audit.chain_verifier import ChainVerifier, _PositionSet
+from runreel.audit.chain_verifier import ChainVerifier
 from runreel.integrity import digest_chain
 from runreel.model.events import EventRow
-from tests.strategies import SOME
 
 SALT = b"0123456789abcdef"
 
@@ -87,14 +84,3 @@ def test_a_value_of_another_type_is_another_value(column: str, value: Any) -> No
 
 def test_no_row_is_of_an_unknown_kind() -> None:
     assert said(run(1, kind="news")) == [(0, "kind")]
-
-
-@SOME
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 2**63 - 1))))
-def test_a_set_of_seqs_is_a_set(steps: list[tuple[bool, int]]) -> None:
-    ours, theirs = _PositionSet(), set()
-    for adds, number in steps:
-        (ours.add if adds else ours.discard)(number)
-        (theirs.add if adds else theirs.discard)(number)
-        assert (number in ours) == (number in theirs)
-    assert list(ours) == sorted(theirs)
