@@ -153,10 +153,7 @@ class AppendSteps:
         return self._head.projected()
 
     def interpret(self, kind: str, value: object) -> SourceEvent:
-        """Return a value of the source as an event, with its secrets masked.
-
-        A value that is interpreted already, a ``SourceEvent``, is only masked.
-        """
+        """Return a value, or a ``SourceEvent``, as an event whose secrets are masked."""
         if type(value) is not dict and isinstance(value, SourceEvent):
             if self._masker is None:
                 return value
@@ -197,10 +194,9 @@ class AppendSteps:
             nonlocal known, missing, masked_event
             masked_event, deduplicator = self._head.remasked(event), self._head.deduplicator
             known, missing = deduplicator.find(masked_event), 0
-            if known is not None and not known.new:
-                return []
             if known is not None:
-                return [event_builder.conflict_note(masked_event, known.seq)]
+                conflict = event_builder.conflict_note(masked_event, known.seq)
+                return [conflict] if known.new else []
             number = masked_event.index
             missing = deduplicator.missing(number)
             if missing and number is not None:

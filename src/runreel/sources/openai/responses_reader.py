@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-import msgspec
-
 from runreel.codec import token_counts
 from runreel.codec.json_values import as_list, as_object, number_in, object_in, objects_in
 from runreel.codec.source_protocol import Interpretation, SourceEvent, TextMode
@@ -22,12 +20,10 @@ from runreel.model.timestamps import micros
 from runreel.sources.openai import items as openai_items
 from runreel.sources.openai import response as responses
 from runreel.sources.openai import values as oj
-from runreel.sources.openai.text_parts import NO_PARTS, TextParts
+from runreel.sources.openai.responses_memory import NO_MEMORY, Memory
 
 if TYPE_CHECKING:
     from runreel.codec.source_protocol import TextSlot
-    from runreel.codec.token_counts import Tally
-    from runreel.sources.openai.items import Items
     from runreel.sources.openai.text_parts import Part
 
 ERROR = "error"
@@ -51,52 +47,6 @@ _STREAMED = {
 }
 # Events that repeat the text of the preceding deltas.
 _PART_DONE = frozenset(("response.output_text.done", "response.refusal.done"))
-_NO_ITEMS: Items = {}
-
-
-class Memory(msgspec.Struct, frozen=True):
-    """State between the events of a run.
-
-    ``response`` is the id of the current response, ``parts`` and ``items`` are its text parts and
-    output items. ``counted`` holds the ids of responses whose usage is counted, ``misread`` of
-    those whose usage is not understood.
-    """
-
-    response: str | None = None
-    counted: frozenset[str] = frozenset()
-    parts: TextParts = NO_PARTS
-    misread: frozenset[str] = frozenset()
-    items: Items = _NO_ITEMS
-
-    def for_response(self, response: dict[str, object]) -> Memory:
-        """The memory with ``response`` as the current one."""
-        if not self.is_new(response):
-            return self
-        return Memory(responses.id_of(response), self.counted, NO_PARTS, self.misread, _NO_ITEMS)
-
-    def count_usage(self, response: dict[str, object]) -> tuple[Memory, Tally | None]:
-        """Count the usage of ``response``: the new memory, and the usage to add (None: none)."""
-        id_ = responses.id_of(response)
-        counts = token_counts.read(response.get("usage"), token_counts.RESPONSES)
-        if counts is None or id_ in self.counted or (counts.unread and id_ in self.misread):
-            return self, None
-        if id_ is None:
-            return self, counts
-        if counts.unread:
-            misread, counted, added = self.misread | {id_}, self.counted, counts
-        else:
-            misread, counted = self.misread - {id_}, self.counted | {id_}
-            known = token_counts.NOT_UNDERSTOOD if id_ in self.misread else None
-            added = counts.minus(known)
-        return Memory(self.response, counted, self.parts, misread, self.items), added
-
-    def is_new(self, response: dict[str, object]) -> bool:
-        """Whether ``response`` is another one than the current response."""
-        id_ = responses.id_of(response)
-        return id_ is not None and id_ != self.response
-
-
-_NO_MEMORY = Memory()
 
 
 class _TextDelta(SourceEvent):
@@ -107,7 +57,7 @@ class _TextDelta(SourceEvent):
     text_key: ClassVar[str] = "delta"
 
     def read(self, text: str, memory: object, /) -> Interpretation:
-        known = memory if isinstance(memory, Memory) else _NO_MEMORY
+        known = memory if isinstance(memory, Memory) else NO_MEMORY
         text = text if text.endswith(self.text_delta) else text + self.text_delta
         parts = known.parts.add(text, self.part, self.text_delta)
         message = PartialMessage(parts.texts(text), None, "")
@@ -257,7 +207,7 @@ def _request(value: dict[str, object]) -> Interpretation:
 
 
 def _known(memory: object) -> Memory:
-    return memory if isinstance(memory, Memory) else _NO_MEMORY
+    return memory if isinstance(memory, Memory) else NO_MEMORY
 
 
 def _with_usage(
