@@ -47,8 +47,12 @@ def test_the_commitment_of_a_payload_is_this():
         digest_chain.commitment(SALT, '{"+":"Hello"}').hex()
         == "1e013ff22d529b9cd339f745e334728dd90fd26469216157eb0b2b0b16138332"
     )
-    assert digest_chain.commitment(SALT, "") == hmac.new(SALT, b"", hashlib.sha256).digest()
-    assert digest_chain.commitment(SALT, "привет") == hmac.digest(SALT, "привет".encode(), "sha256")
+
+
+@MANY
+@given(st.binary(max_size=64), st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_commitment_is_the_hmac_of_the_standard_library(salt: bytes, payload: str) -> None:
+    assert digest_chain.commitment(salt, payload) == hmac.digest(salt, payload.encode(), "sha256")
 
 
 def test_the_digest_before_the_first_row_is_this():
