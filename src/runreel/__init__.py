@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from runreel.recording.session import Recording as Recording
     from runreel.api.reel import Reel as Reel
     from runreel.api.reel import open as open  # noqa: A004 - runreel.open reads as it should
+    from runreel.api.reel import watch as watch
+    from runreel.api.watching import Watch as Watch
     from runreel.recording.deduplication import (
         AppendOutcome as AppendOutcome,
         AppendOutcome as Offer,
@@ -97,7 +99,8 @@ if TYPE_CHECKING:
 # Names by module; a type checker has them from above.
 _HOMES = {
     "recording.session": "Recording",
-    "api.reel": "Reel open",
+    "api.reel": "Reel open watch",
+    "api.watching": "Watch",
     "recording.deduplication": "AppendOutcome",
     "model.finding": "Finding",
     "model.errors": (

@@ -67,6 +67,7 @@ def test_the_commands_of_this_version_are_these() -> None:
     assert {name for name in NAMES if name not in ("runreel", "db")} == {
         "demo",
         "record",
+        "watch",
         "import",
         "runs",
         "show",

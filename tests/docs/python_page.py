@@ -28,6 +28,7 @@ All names on this page are importable from `runreel`. Submodules are internal.
 # The module of a name decides its chapter; the order is a newcomer's.
 CHAPTERS = {
     "runreel.api.reel": "Open and read a log",
+    "runreel.api.watching": "Record a program as it is",
     "runreel.recording.session": "Record",
     "runreel.recording.deduplication": "Results of an append",
     "runreel.model.timeline": "Replay",

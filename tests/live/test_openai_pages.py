@@ -24,7 +24,9 @@ def told(asked):
     return Answer(events=script.events([script.output_of([capital])], id_=f"resp_{capital}"))
 
 
+ENDED = script.response(output=SENTENCE, usage=script.usage(100, 14), **MODEL)
 ANSWERS = {
+    "watched.py": [Answer(body=ENDED)],
     "answer.py": [Answer(events=script.events(SENTENCE, **MODEL))],
     "tools.py": [
         Answer(events=script.events(CALLS, **MODEL)),
@@ -46,7 +48,9 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("page", ["record-openai.md", "record-chat-completions.md"])
+@pytest.mark.parametrize(
+    "page", ["record-openai.md", "record-chat-completions.md", "record-programs.md"]
+)
 def test_the_programs_of_a_page_print_what_it_says(server, tmp_path, page):
     found = blocks((CHECKOUT / "docs" / "how-to" / page).read_text("utf-8"))
     programs = [(block, found[place + 1].text) for place, block in enumerate(found) if block.file]

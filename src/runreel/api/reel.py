@@ -11,11 +11,12 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from runreel.api.maintenance import MaintenanceMixin
 from runreel.api.queries import QueryMixin
 from runreel.api.recording import RecordingMixin
+from runreel.api.watching import Watch, WatchMixin
 from runreel.model.arguments import checked
 from runreel.model.errors import UsageError
 from runreel.store.database import Database
@@ -68,13 +69,28 @@ def open(  # noqa: A001, PLR0913 - runreel.open reads as it should
     return Reel(database, on_error=on_error)
 
 
+@checked
+def watch(
+    url: str | os.PathLike[str] | None = None,
+    *,
+    labels: dict[Any, Any] | None = None,
+    requests: bool = True,
+    on_error: str = "raise",
+) -> Watch:
+    """Record every model call of this process in the log at ``url``: see ``Reel.watch``.
+
+    ``url`` and ``on_error`` are those of ``open``.
+    """
+    return open(url, on_error=on_error).watch(labels=labels, requests=requests)
+
+
 def _masking(rules: Sequence[SecretPattern]) -> SecretFilter:
     from runreel.codec.secret_masking import SecretFilter
 
     return SecretFilter(rules)
 
 
-class Reel(RecordingMixin, QueryMixin, MaintenanceMixin):
+class Reel(RecordingMixin, WatchMixin, QueryMixin, MaintenanceMixin):
     """A log of runs; use it as a context manager.
 
     It may be shared between threads and used in forked child processes.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runreel.capture.marks import log_name
+from runreel.capture.scope import Scope, current
 from runreel.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,17 +29,18 @@ def recorded(  # noqa: PLR0913 - options of a recording
     Raises:
         UsageError: if its package is not supported.
     """
+    scope = Scope(labels=labels).within(current(log_name(database)))
     packages = {kind.__module__.partition(".")[0] for kind in type(stream).__mro__}
     if not packages.isdisjoint(_YANDEX):
         from runreel.capture.yandex import record as yandex
 
         return yandex.recorded(
-            stream, database, assistant=assistant, labels=labels, on_error=on_error
+            stream, database, assistant=assistant, labels=scope.labels, on_error=on_error
         )
     if not packages.isdisjoint(_OPENAI) or _awaits_openai(stream):
         from runreel.capture.openai import record as openai
 
-        return openai.recorded(stream, database, request=request, labels=labels, on_error=on_error)
+        return openai.recorded(stream, database, request=request, scope=scope, on_error=on_error)
     raise UsageError(
         f"cannot record a {type(stream).__name__}",
         hint="Pass a run of the Yandex SDK or a stream of openai, or use reel.recording(...).",

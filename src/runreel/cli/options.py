@@ -198,3 +198,22 @@ def seqs(command: Command) -> Command:
     return click.option(
         "--from", "start", type=SEQ, metavar="SEQ", default=0, help="Start at this row."
     )(command)
+
+
+def labels(text: str) -> Callable[[Command], Command]:
+    """Add the repeatable option ``--label K=V`` with this help; pass it as a dictionary."""
+    return click.option(
+        "--label", "labels", metavar="K=V", multiple=True, type=PAIR, callback=_labels, help=text
+    )
+
+
+def _labels(
+    ctx: click.Context,  # noqa: ARG001 - click's signature
+    param: click.Parameter,
+    value: tuple[tuple[str, str], ...],
+) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, label in value:
+        if found.setdefault(key, label) != label:
+            raise click.BadParameter(f"{key!r} is given twice", param=param)
+    return found

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from runreel.model.errors import RecordingError, RunreelError
+from runreel.model.errors import BadInput, RecordingError, RunreelError
 from runreel.model.events import LOST
 from runreel.system import loops
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from runreel.model.events import StoredEvent
     from runreel.recording.deduplication import AppendOutcome
@@ -100,6 +100,26 @@ class GuardedRecorder:
         except RunreelError as error:
             self.failed(error, value if event is None else event)
             return None
+
+    async def offer_all(self, events: Sequence[tuple[str, object]], event: object = None) -> None:
+        """Like ``offer`` for several kinds and values, in one commit."""
+        try:
+            if self._unreported_drops:
+                await self.report_drops()
+            recorder = self._recorder or await self.recorder()
+            if self.blocking:
+                outcomes = recorder.offer_all(events)
+            else:
+                outcomes = await recorder.aoffer_all(events)
+            for outcome in outcomes:
+                self.warn_unread(outcome)
+        except BadInput:
+            # It is one event's error: the others can be stored.
+            for kind, value in events:
+                await self.offer(kind, value, event)
+        except RunreelError as error:
+            for _, value in events:
+                self.failed(error, value if event is None else event)
 
     async def note(self, type_: str, value: dict[str, object], *, blocking: bool = False) -> None:
         """Append a note.

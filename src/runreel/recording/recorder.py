@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Any, cast
 from runreel.model.events import CLOSED, INTERRUPTED, OPEN, StoredEvent
 from runreel.projection.projector import stored_event
 from runreel.recording import event_builder
-from runreel.recording.append_steps import AppendSteps, Steps, T
 from runreel.recording.append_unit import AppendUnit
+from runreel.recording.chunk_steps import ChunkSteps
 from runreel.recording.group_commit import committer_of
 from runreel.system import loops
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from runreel.codec.source_protocol import SourceEvent
+    from runreel.recording.append_steps import Steps, T
     from runreel.recording.deduplication import AppendOutcome
     from runreel.recording.event_builder import NewEvent
     from runreel.system.loops import Pending
 
 
-class Recorder(AppendSteps):
+class Recorder(ChunkSteps):
     """Appends events to one run; keeps the state of the run's head in memory.
 
     ``via`` is the recording mode stored in the ``opened`` note; with ``import`` the rows' times
@@ -57,6 +58,21 @@ class Recorder(AppendSteps):
     async def aoffer(self, kind: str, value: object) -> AppendOutcome:
         """Like ``offer``, sharing a commit with other appends in the same turn of the loop."""
         return await self._adrive(self._offer_steps(self.interpret(kind, value)))
+
+    def offer_all(self, events: Sequence[tuple[str, object]]) -> list[AppendOutcome]:
+        """Like ``offer`` for several kinds and values, in one commit."""
+        if len(events) == 1:
+            return [self.offer(*events[0])]
+        interpreted = [self.interpret(*event) for event in events]
+        return self._drive(self._offer_all_steps(interpreted))
+
+    async def aoffer_all(self, events: Sequence[tuple[str, object]]) -> list[AppendOutcome]:
+        """Like ``offer_all``, in an event loop."""
+        if len(events) == 1:
+            return [await self.aoffer(*events[0])]
+        return await self._adrive(
+            self._offer_all_steps([self.interpret(*event) for event in events])
+        )
 
     def note(self, type_: str, value: dict[str, Any]) -> None:
         """Append a note."""

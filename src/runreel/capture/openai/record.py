@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+from runreel.capture.marks import recording_of
 from runreel.capture.openai import request as requests
 from runreel.capture.openai import sse_tap
 from runreel.capture.openai.response_recording import CHAT, RESPONSES, ResponseRecording
@@ -18,17 +19,15 @@ from runreel.capture.openai.streams import (
     RecordedManager,
     RecordedStream,
 )
+from runreel.capture.scope import NO_SCOPE
 from runreel.codec import json_values as pj
 from runreel.model.errors import UsageError
 from runreel.system import loops
 from runreel.system.sync_bridge import completed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from runreel.capture.scope import Scope
     from runreel.store.database import Database
-
-    NewRecording = Callable[..., ResponseRecording]
 
 # Matched by class name without "Async", because their modules differ between versions; the
 # recorded classes are for a blocking and for an asynchronous client.
@@ -52,14 +51,16 @@ def recorded(
     *,
     request: dict[str, object] | None = None,
     on_error: str = "raise",
-    labels: dict[str, str] | None = None,
+    scope: Scope = NO_SCOPE,
 ) -> object:
     """Return a stream like ``source`` that stores each event before it is yielded.
 
     ``source`` may be a stream of ``responses.create`` or ``chat.completions.create``, of the
     helpers ``responses.stream`` and ``chat.completions.stream``, or a finished response or
     completion, which is stored at once and returned unchanged. ``request`` holds the arguments
-    given to ``create``; it is stored as the run's context, without keys and headers.
+    given to ``create``; it is stored as the run's context, without keys and headers. ``scope`` has
+    ids and labels of the run. A stream that a hook below the client records in the same log is
+    returned as it is.
 
     Raises:
         UsageError: if it is something else, or asynchronous without asyncio.
@@ -74,23 +75,44 @@ def recorded(
     asynchronous = hasattr(source, "__anext__") or hasattr(source, "__aenter__")
     if asynchronous:
         loops.require_asyncio()
-    new_recording = partial(
-        ResponseRecording, database, request=request, on_error=on_error, labels=labels
-    )
-    return _recorded(source, new_recording, asynchronous=asynchronous)
+    recordings = _Recordings(database, request, on_error, scope)
+    return _recorded(source, recordings, asynchronous=asynchronous)
 
 
-def _recorded(source: object, new_recording: NewRecording, *, asynchronous: bool) -> object:
+class _Recordings(NamedTuple):
+    """The recordings of one call of ``recorded``."""
+
+    database: Database
+    request: dict[str, object] | None
+    on_error: str
+    scope: Scope
+
+    def new(
+        self, source: str, sent: requests.SentRequest | None, *, blocking: bool
+    ) -> ResponseRecording:
+        """Return the recording of a response to what was sent."""
+        return ResponseRecording(
+            self.database,
+            source,
+            sent,
+            request=self.request,
+            scope=self.scope,
+            on_error=self.on_error,
+            blocking=blocking,
+        )
+
+
+def _recorded(source: object, recordings: _Recordings, *, asynchronous: bool) -> object:
     for name in (kind.__name__.removeprefix("Async") for kind in type(source).__mro__):
         if name in _STREAMS:
-            return _stream(_STREAMS[name][asynchronous], new_recording, source)
+            return _stream(_STREAMS[name][asynchronous], recordings, source)
         if name in _MANAGERS:
             if asynchronous:
-                record_helper = partial(_stream, RecordedAsyncHelper, new_recording)
+                record_helper = partial(_stream, RecordedAsyncHelper, recordings)
                 return RecordedAsyncManager(source, record_helper)
-            return RecordedManager(source, partial(_stream, RecordedHelper, new_recording))
+            return RecordedManager(source, partial(_stream, RecordedHelper, recordings))
         if name in _FINISHED:
-            recording = new_recording(_FINISHED[name], None, blocking=True)
+            recording = recordings.new(_FINISHED[name], None, blocking=True)
             completed(recording.store_finished(_model_of(source), source))
             return source
     raise UsageError(
@@ -99,12 +121,17 @@ def _recorded(source: object, new_recording: NewRecording, *, asynchronous: bool
     )
 
 
-def _stream(recorded_type: type[R], new_recording: NewRecording, source: Any) -> R:
+def _stream(recorded_type: type[R], recordings: _Recordings, source: Any) -> R:
     """Record a stream of the client, or a helper around one."""
     helped = issubclass(recorded_type, _HELPERS)
     stream = getattr(source, "_raw_stream", None) if helped else source
     if stream is None:
         raise sse_tap.unknown_version()
+    existing = recording_of(stream.response, recordings.database)
+    if existing is not None:
+        existing.add_labels(recordings.scope.labels)
+        # The vendor's own object has the same methods.
+        return cast("R", source)
     sent = requests.sent_request(stream.response.request)
     api = next((api for part, api in _PATHS.items() if part in sent.path), None)
     if api is None:
@@ -113,7 +140,7 @@ def _stream(recorded_type: type[R], new_recording: NewRecording, source: Any) ->
             hint="Pass a stream of a response or chat completion.",
         )
     tap = sse_tap.SseTap(stream)
-    return recorded_type(source, new_recording(api, sent, blocking=not tap.asynchronous), tap)
+    return recorded_type(source, recordings.new(api, sent, blocking=not tap.asynchronous), tap)
 
 
 def _model_of(model: Any) -> dict[str, object]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from runreel.capture.openai.request import SentRequest
+    from runreel.capture.scope import Scope
     from runreel.recording.recorder import Recorder
     from runreel.store.database import Database
 
@@ -49,7 +50,7 @@ class ResponseRecording:
         sent: SentRequest | None,
         *,
         request: dict[str, object] | None,
-        labels: dict[str, str] | None,
+        scope: Scope,
         on_error: str,
         blocking: bool,
     ) -> None:
@@ -58,7 +59,7 @@ class ResponseRecording:
         self.blocking = blocking
         self.open = False
         self._database = database
-        self._labels = labels
+        self._scope = scope
         self._request = capture_request(source, request, sent)
         self._identity = self._request.identity
         self._started = False
@@ -147,10 +148,17 @@ class ResponseRecording:
         if not self._started:
             for value in values:
                 self._identify(pj.as_object(value))
+        ended = self._ended
+        rows: list[tuple[str, object]] = []
         for value in values:
             if value != DONE or (self.source == CHAT and not self._ended):
-                for row in self._rows(kind, value):
-                    await self._recorder.offer(*row, received)
+                rows += self._rows(kind, value)
+        try:
+            if rows:
+                await self._recorder.offer_all(rows, received)
+        except BaseException:
+            self._ended = ended
+            raise
 
     def _decoded(self, texts: Iterable[str], received: object) -> list[object]:
         values = []
@@ -159,8 +167,12 @@ class ResponseRecording:
                 values.append(DONE if text.startswith(DONE) else loads(text))
             except BadValue as error:
                 if not isinstance(received, BaseException):
-                    self._recorder.failed(error, received)
+                    self._left_out(error, received)
         return values
+
+    def _left_out(self, error: BadValue, received: object) -> None:
+        """Handle a text that is not JSON."""
+        self._recorder.failed(error, received)
 
     def _rows(self, kind: str, value: object) -> Iterator[tuple[str, object]]:
         """Yield the value, interpreted; before the first one, the request and its tool results."""
@@ -185,5 +197,5 @@ class ResponseRecording:
 
     def _open_recorder(self) -> Recorder:
         return self._database.retry_unavailable(
-            lambda: run_resolver.recorder_for(self._database, self._identity, self._labels)
+            lambda: run_resolver.recorder_for(self._database, self._identity, self._scope)
         )

@@ -19,6 +19,7 @@ from runreel.store.events import event_log
 from runreel.store.projections import run_queries
 
 if TYPE_CHECKING:
+    from runreel.capture.scope import Scope
     from runreel.store.connection import Connection
     from runreel.store.database import Database
 
@@ -47,15 +48,15 @@ class ResolvedRun(NamedTuple):
     earlier_events: Counter[bytes] | None = None
 
 
-def recorder_for(
-    database: Database, identity: ResponseIdentity, labels: dict[str, str] | None
-) -> Recorder:
+def recorder_for(database: Database, identity: ResponseIdentity, scope: Scope) -> Recorder:
     """Create the recorder of the run that a response or completion belongs to.
 
     If several responses continue the same one, the first to write its ``resumed`` note keeps the
-    run; the others start new runs.
+    run; the others start new runs. A run that ``scope`` names takes all of them.
     """
-    attributes: dict[str, Any] = {"labels": labels} if labels else {}
+    attributes = scope.identity
+    if scope.run_id is not None:
+        return _recorder_in(database, scope.run_id, identity.source, attributes)
     with database.reading() as connection:
         run = _resolve(connection, identity)
     if run.earlier_events is not None:
@@ -72,6 +73,18 @@ def recorder_for(
         with database.reading() as connection:
             run = _resolve(connection, identity._replace(previous=None))
     return Recorder(database, run.run_id, source=identity.source, via="live", identity=attributes)
+
+
+def _recorder_in(
+    database: Database, run_id: str, source: str, attributes: dict[str, Any]
+) -> Recorder:
+    """Create a recorder that adds a response to a run, which may not exist yet."""
+    with database.reading() as connection:
+        exists = event_log.last_position(connection, run_id) >= 0
+        earlier = _fingerprints(connection, run_id) if exists else None
+    return Recorder(
+        database, run_id, source=source, via="live", identity=attributes, offered=earlier
+    )
 
 
 def _resolve(connection: Connection, identity: ResponseIdentity) -> ResolvedRun:

@@ -103,14 +103,14 @@ class SseTap:
         """Record an event; return those to pass on now, none before the first one with an id."""
         self._texts.append(event.data)
         self._held.append(event)
-        if not self._has_id and _lacks_id(event.data):
+        if not self._has_id and lacks_id(event.data):
             return []
         self._has_id = True
         released, self._held = self._held, []
         return released
 
 
-def _lacks_id(text: str) -> bool:
+def lacks_id(text: str) -> bool:
     """Whether this is a chunk without choices and id."""
     if _NO_CHOICES.search(text) is None:
         return False

@@ -31,18 +31,6 @@ SHOWN_PROBLEMS = 20
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
 
 
-def _labels(
-    ctx: click.Context,  # noqa: ARG001 - click's signature
-    param: click.Parameter,
-    value: tuple[tuple[str, str], ...],
-) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for key, label in value:
-        if found.setdefault(key, label) != label:
-            raise click.BadParameter(f"{key!r} is given twice", param=param)
-    return found
-
-
 @options.command("""
 my-program | runreel record --run run-1
 runreel record --run run-1 --source plain --model my-model --input events.jsonl
@@ -66,15 +54,7 @@ curl -sN "$URL" | runreel record --run run-1 --label team=search
 @click.option("--assistant", "assistant_id", type=options.TEXT, metavar="ID", help="Assistant ID.")
 @click.option("--thread", "thread_id", type=options.TEXT, metavar="ID", help="Thread ID.")
 @click.option("--model", type=options.TEXT, metavar="MODEL", help="Model name.")
-@click.option(
-    "--label",
-    "labels",
-    metavar="K=V",
-    multiple=True,
-    type=options.PAIR,
-    callback=_labels,
-    help="Label of the run (repeatable).",
-)
+@options.labels("Label of the run (repeatable).")
 @options.output()
 def record_command(
     run_id: str,

@@ -1,0 +1,172 @@
+"""Stores the answers of a model from the bytes of their bodies."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from runreel.capture.http.content_coding import BodyDecoder, UndecodableBody
+from runreel.capture.openai.response_recording import CUT, DONE, RESPONSES
+from runreel.capture.openai.sse_tap import lacks_id
+from runreel.codec import json_values as pj
+from runreel.codec.json_text import loads
+from runreel.model.errors import BadValue
+from runreel.sources.sse import SSEParser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runreel.capture.http.call_recording import CallRecording
+    from runreel.capture.http.calls import Route
+    from runreel.sources.sse import ServerSentEvent
+
+_log = logging.getLogger("runreel")
+
+
+class Answer:
+    """An answer whose body is stored as it is read.
+
+    ``content_encoding`` is the header of this name; the bytes given to ``add`` are a copy.
+    """
+
+    def __init__(self, recording: CallRecording, route: Route, content_encoding: str) -> None:
+        self.recording = recording
+        self._route = route
+        self._content_encoding = content_encoding
+        self._decoder: BodyDecoder | None = None
+        # Set once it is clear that the body cannot be read or is of another service.
+        self._ignored = False
+
+    async def add(self, chunk: bytes) -> bool:
+        """Store what ``chunk`` completes; True if all chunks so far can be passed on.
+
+        Raises:
+            RecordingError: if it cannot be stored.
+        """
+        if self._ignored:
+            return True
+        try:
+            if self._decoder is None:
+                self._decoder = BodyDecoder(self._content_encoding)
+            decoded = self._decoder.decode(chunk)
+        except UndecodableBody as error:
+            self._ignored = True
+            await self.recording.end_unreadable(str(error))
+            return True
+        return await self._add(decoded)
+
+    async def add_decoded(self, body: bytes) -> None:
+        """Store a body that is complete and decoded already, and end the recording.
+
+        Raises:
+            RecordingError: if it cannot be stored.
+        """
+        await self._add(body)
+        await self.finish()
+
+    async def finish(self) -> None:
+        """Store the rest at the end of the body, and end the recording.
+
+        Raises:
+            RecordingError: if it cannot be stored.
+        """
+        if not self._ignored:
+            await self._finish()
+        await self.recording.end(CUT)
+
+    async def fail(self, error: BaseException) -> None:
+        """End the recording after an error while the body was read or stored."""
+        await self.recording.end(type(error).__name__)
+
+    async def _add(self, decoded: bytes) -> bool:
+        raise NotImplementedError
+
+    async def _finish(self) -> None:
+        raise NotImplementedError
+
+
+class EventAnswer(Answer):
+    """An answer of server-sent events: all events that a chunk completes share a commit."""
+
+    def __init__(self, recording: CallRecording, route: Route, content_encoding: str) -> None:
+        super().__init__(recording, route, content_encoding)
+        self._parser = SSEParser()
+        self._recognized = False
+        # Held back until one has the id that becomes the run's.
+        self._texts: list[str] = []
+
+    async def fail(self, error: BaseException) -> None:
+        """Store what was held back, and end the recording."""
+        await self.recording.fail(self._taken(), error)
+
+    async def _add(self, decoded: bytes) -> bool:
+        await self._store(self._parser.feed(decoded))
+        return not self._texts
+
+    async def _finish(self) -> None:
+        # The standard drops an event that no empty line ends; its data may be complete.
+        complete = [event for event in self._parser.end() if _is_complete(event.data)]
+        await self._store(complete, at_end=True)
+
+    async def _store(self, events: Iterable[ServerSentEvent], *, at_end: bool = False) -> None:
+        for event in events:
+            try:
+                self._texts.append(event.data.decode())
+            except UnicodeDecodeError as error:
+                self.recording.leave_out(BadValue(f"it is not UTF-8: {error}"))
+        if not self._texts or self._is_foreign():
+            return
+        if not at_end and all(map(lacks_id, self._texts)):
+            return
+        texts = self._taken()
+        ended = await self.recording.store_texts(texts, None)
+        if ended and (self.recording.source == RESPONSES or texts[-1].startswith(DONE)):
+            # Nothing follows, so that the recording can end before the program sees the end.
+            await self.recording.end(CUT)
+
+    def _taken(self) -> list[str]:
+        texts, self._texts = self._texts, []
+        return texts
+
+    def _is_foreign(self) -> bool:
+        """Whether the first event shows that another service has the same path."""
+        if not self._recognized:
+            self._recognized = True
+            text = self._texts[0]
+            if not text.startswith(DONE):
+                with suppress(BadValue):
+                    self._ignored = not self._route.is_event(pj.as_object(loads(text)))
+            if self._ignored:
+                self._texts.clear()
+        return self._ignored
+
+
+class WholeAnswer(Answer):
+    """An answer in one JSON object: a finished response or completion."""
+
+    def __init__(self, recording: CallRecording, route: Route, content_encoding: str) -> None:
+        super().__init__(recording, route, content_encoding)
+        self._body: list[bytes] = []
+
+    async def _add(self, decoded: bytes) -> bool:
+        self._body.append(decoded)
+        return True
+
+    async def _finish(self) -> None:
+        try:
+            value: Any = loads(b"".join(self._body))
+        except BadValue:
+            _log.debug("an answer that is not JSON is not recorded", exc_info=True)
+            return
+        if isinstance(value, dict) and self._route.is_answer(value):
+            await self.recording.store_finished(value, None)
+
+
+def _is_complete(data: bytes) -> bool:
+    with suppress(BadValue, UnicodeDecodeError):
+        text = data.decode()
+        if not text.startswith(DONE):
+            loads(text)
+        return True
+    return False

@@ -1,0 +1,109 @@
+"""Recognizes calls of a model among HTTP requests, by method, path and body."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runreel.codec import json_values as pj
+from runreel.codec.json_text import loads
+from runreel.model.errors import BadValue
+from runreel.sources.openai import chat_reader, responses_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runreel.capture.scope import Scope
+
+# The vendor's client counts the attempts of one call here.
+_ATTEMPT = "x-stainless-retry-count"
+
+
+class Route(NamedTuple):
+    """An endpoint that is recorded: its source, and what its events and answers look like."""
+
+    source: str
+    is_event: Callable[[dict[str, Any]], bool]
+    is_answer: Callable[[dict[str, Any]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to a model.
+
+    ``body`` is the JSON that is sent. ``requested_at`` is the time in µs since the epoch.
+    ``attempt`` counts the retries of the vendor's client: 0 for the first request of a call.
+    ``scope`` is what the program has said about it with ``reel.scope``.
+    """
+
+    route: Route
+    path: str
+    body: dict[str, Any]
+    requested_at: int
+    attempt: int
+    scope: Scope
+
+
+def _has_type(event: dict[str, Any]) -> bool:
+    return isinstance(event.get("type"), str) or "error" in event
+
+
+def _has_choices(value: dict[str, Any]) -> bool:
+    return "choices" in value or "error" in value
+
+
+def _is_response(value: dict[str, Any]) -> bool:
+    return value.get("object") == "response" or "output" in value
+
+
+# By the end of the path. A new source is one more line.
+ROUTES = {
+    "/responses": Route(responses_reader.reader.name, _has_type, _is_response),
+    "/chat/completions": Route(chat_reader.reader.name, _has_choices, _has_choices),
+}
+
+
+def call_of(request: Any, scope: Scope) -> Call | None:
+    """Return the call that a request of httpx makes, None if it is no call of a model.
+
+    The body is read only if the path is one of ``ROUTES`` and the body is in memory already.
+    """
+    route = _route(request)
+    if route is None:
+        return None
+    body = _body(request)
+    if not isinstance(body.get("model"), str):
+        return None
+    attempt = request.headers.get(_ATTEMPT, "")
+    return Call(
+        route,
+        request.url.path,
+        body,
+        requested_at=time.time_ns() // 1_000,
+        attempt=int(attempt) if attempt.isdecimal() else 0,
+        scope=scope,
+    )
+
+
+def _route(request: Any) -> Route | None:
+    if request.method != "POST":
+        return None
+    path = request.url.path.rstrip("/")
+    return next((route for end, route in ROUTES.items() if path.endswith(end)), None)
+
+
+def _body(request: Any) -> dict[str, Any]:
+    try:
+        return pj.as_object(loads(_content(request)))
+    except BadValue:
+        return {}
+
+
+def _content(request: Any) -> bytes:
+    """The body if it is in memory, else nothing: reading a stream would change what is sent."""
+    content = getattr(request, "_content", None)
+    if content is None and type(request.stream).__name__ == "ByteStream":
+        # A redirect has the bytes in this form.
+        content = b"".join(request.stream)
+    return content or b""

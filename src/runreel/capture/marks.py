@@ -1,0 +1,63 @@
+"""Marks on requests and responses, by which each call is recorded once in a log."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from runreel.store import database_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runreel.store.database import Database
+
+# The key in the extensions of requests and responses, which httpx keeps for such purposes.
+_KEY = "runreel"
+
+
+class CallRecording(Protocol):
+    """The recording of the answer to one call."""
+
+    def add_labels(self, labels: dict[str, str] | None) -> None:
+        """Add labels to its run, if that is not stored yet."""
+        ...
+
+
+def log_name(database: Database) -> str:
+    """A name of a log that is the same for each Reel on it, without passwords."""
+    path = database_url.sqlite_path(database.url)
+    return database.shown if path is None else str(path.absolute())
+
+
+def is_marked(request: Any, log: str) -> bool:
+    """Whether a hook of this log has the request in its hands already."""
+    return log in request.extensions.get(_KEY, ())
+
+
+@contextmanager
+def marked(request: Any, log: str) -> Iterator[None]:
+    """Mark a request while it is sent; a redirect would copy a mark that stays."""
+    extensions = request.extensions
+    before = extensions.get(_KEY)
+    extensions[_KEY] = (*(before or ()), log)
+    try:
+        yield
+    finally:
+        if before is None:
+            del extensions[_KEY]
+        else:
+            extensions[_KEY] = before
+
+
+def add_recording(response: Any, log: str, recording: CallRecording) -> None:
+    """Keep the recording of a response with it."""
+    recordings = response.extensions.get(_KEY, {})
+    response.extensions[_KEY] = {**recordings, log: recording}
+
+
+def recording_of(response: Any, database: Database) -> CallRecording | None:
+    """Return the recording of a response in this log that a hook makes, else None."""
+    recordings = getattr(response, "extensions", {}).get(_KEY, {})
+    found: CallRecording | None = recordings.get(log_name(database))
+    return found

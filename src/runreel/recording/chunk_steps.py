@@ -1,0 +1,103 @@
+"""The steps that append the events of one network chunk in one commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runreel.recording.append_steps import AppendSteps
+from runreel.recording.append_unit import AppendUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runreel.codec.source_protocol import SourceEvent
+    from runreel.model.events import EventRow
+    from runreel.projection.run_mapper import RunProjection
+    from runreel.recording.append_steps import Steps
+    from runreel.recording.deduplication import AppendOutcome
+
+
+class ChunkSteps(AppendSteps):
+    """Adds the steps for several events to those of one event."""
+
+    # The chunk whose rows may not be in the log although the recorder counts on them.
+    _unsettled: _Chunk | None = None
+
+    def reload(self) -> None:
+        """Read the run from the log again; forget what was built for a commit that failed."""
+        chunk, self._unsettled = self._unsettled, None
+        if chunk is not None:
+            self.opened = chunk.opened
+            for event in chunk.offered:
+                if event.index is None:
+                    self._head.count(event, undo=True)
+        super().reload()
+
+    def _offer_all_steps(self, events: Sequence[SourceEvent]) -> Steps[list[AppendOutcome]]:
+        """Offer events of the source; the rows that they append are one unit."""
+        if self._stale:
+            yield self.reload
+        chunk = self._unsettled = _Chunk(self.opened)
+        if not (yield from self._collect_steps(events, chunk)):
+            # Another recorder has appended meanwhile: each event may be in the log by now.
+            self._stale = True
+            del chunk.outcomes[chunk.committed :]
+            for event in events[chunk.committed :]:
+                chunk.outcomes.append((yield from self._offer_steps(event)))
+        self._unsettled = None
+        return chunk.outcomes
+
+    def _collect_steps(self, events: Sequence[SourceEvent], chunk: _Chunk) -> Steps[bool]:
+        """Build the rows of each event as if those before were stored; then append all."""
+        for event in events:
+            steps = self._offer_steps(event)
+            stored: Any = None  # what starts a generator
+            while True:
+                try:
+                    step = steps.send(stored)
+                except StopIteration as end:
+                    chunk.outcomes.append(end.value)
+                    chunk.offered.append(event)
+                    break
+                if isinstance(step, AppendUnit):
+                    chunk.rows += step.rows
+                    chunk.projection = step.projected or chunk.projection
+                    stored = True
+                elif (yield from self._commit_steps(chunk)):
+                    # What reads the log finds the rows before it.
+                    stored = yield step
+                else:
+                    return False
+        return (yield from self._commit_steps(chunk))
+
+    def _commit_steps(self, chunk: _Chunk) -> Steps[bool]:
+        """Append the collected rows; False after an append conflict."""
+        if chunk.rows:
+            if not (yield AppendUnit(chunk.rows, chunk.projection)):
+                return False
+            chunk.settle(opened=self.opened)
+        return True
+
+
+class _Chunk:
+    """The rows that are collected for one commit, and the events that they are of.
+
+    ``opened`` is whether the session has begun in the log. ``committed`` counts the events whose
+    rows are in the log.
+    """
+
+    __slots__ = ("committed", "offered", "opened", "outcomes", "projection", "rows")
+
+    def __init__(self, opened: bool) -> None:  # noqa: FBT001 - a state, no option
+        self.opened = opened
+        self.committed = 0
+        self.outcomes: list[AppendOutcome] = []
+        self.offered: list[SourceEvent] = []
+        self.rows: list[EventRow] = []
+        self.projection: RunProjection | None = None
+
+    def settle(self, *, opened: bool) -> None:
+        """Note that the rows are in the log."""
+        self.opened = opened
+        self.committed = len(self.outcomes)
+        self.rows, self.projection, self.offered = [], None, []

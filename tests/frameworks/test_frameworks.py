@@ -1,0 +1,141 @@
+"""Unmodified programs of agent frameworks, each in an environment of its own, are recorded.
+
+RUNREEL_TEST_ENVS names a directory that keeps the environments from one run of the tests to the
+next.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+import runreel
+from runreel.model.status import RunStatus
+from tests.frameworks import model_server
+from tests.live.sse_server import serving
+from tests.logs import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runreel.api.reel import Reel
+    from tests.live.sse_server import Script
+
+pytestmark = [pytest.mark.slow, pytest.mark.frameworks]
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+DEPENDENCIES = ("sqlalchemy>=2.1", "alembic", "click", "msgspec", "platformdirs", "tzdata")
+
+
+class Framework(NamedTuple):
+    """A program, and the packages that it needs."""
+
+    name: str
+    packages: tuple[str, ...]
+
+    @property
+    def program(self) -> Path:
+        return HERE / f"program_{self.name}.py"
+
+
+FRAMEWORKS = [
+    Framework("openai_agents", ("openai-agents",)),
+    Framework("pydantic_ai", ("pydantic-ai-slim[openai]",)),
+    Framework("langchain", ("langchain-openai", "langgraph")),
+]
+
+
+@pytest.fixture(scope="module", params=FRAMEWORKS, ids=lambda framework: framework.name)
+def framework(request: pytest.FixtureRequest) -> Framework:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def python(framework: Framework, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with the framework, and runreel as it is here."""
+    folder = kept_environments(tmp_path_factory)
+    return environment(folder, framework.name, framework.packages)
+
+
+def kept_environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    kept = os.environ.get("RUNREEL_TEST_ENVS")
+    return Path(kept) if kept else tmp_path_factory.mktemp("envs")
+
+
+def environment(folder: Path, name: str, packages: tuple[str, ...]) -> Path:
+    """Make an environment unless it is there; return its interpreter."""
+    place = folder / f"{name}-{sys.version_info.major}.{sys.version_info.minor}"
+    python = place / "bin" / "python"
+    if not (place / "complete").exists():
+        subprocess.run([sys.executable, "-m", "venv", place], check=True)
+        command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        done = subprocess.run([*command, *packages, *DEPENDENCIES], check=False)
+        if done.returncode and not os.environ.get("CI"):
+            pytest.skip(f"{', '.join(packages)} cannot be installed here")
+        assert done.returncode == 0
+        (place / "complete").touch()
+    (library,) = (place / "lib").glob("python*/site-packages")
+    (library / "runreel_checkout.pth").write_text(f"{ROOT / 'src'}\n")
+    return python
+
+
+@pytest.fixture
+def model() -> Iterator[Script]:
+    with serving() as script:
+        script.say(*[model_server.answer] * 64)
+        yield script
+
+
+def run(python: Path, program: Path, url: str, model: Script) -> str:
+    """Run a program as a user would, with the variables of the vendor's client only."""
+    watch = [python, "-m", "runreel", "--db", url, "watch", "--"]
+    done = subprocess.run(
+        [*watch, python, program],
+        env={
+            **os.environ,
+            "OPENAI_BASE_URL": model.url,
+            "OPENAI_API_KEY": "sk-secret",
+            "OPENAI_AGENTS_DISABLE_TRACING": "1",
+            "PYTHONWARNINGS": "ignore",
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Reel]:
+    with runreel.open(tmp_path / "log.db") as reel:
+        yield reel
+        verify(reel)
+        assert reel.rebuild(check=True) == []
+
+
+def test_each_call_is_recorded(
+    python: Path, framework: Framework, log: Reel, model: Script
+) -> None:
+    """The program runs an agent at once and streamed, by Responses and by chat completions."""
+    out = run(python, framework.program, log.url_shown, model)
+    assert out.splitlines() == [model_server.ANSWER] * 4
+    assert len(model.asked) == 8
+    for source in ("openai-responses", "openai-chat"):
+        runs = list(log.runs(source=source, limit=0))
+        assert [run.recording for run in runs] == ["closed"] * 4
+        # Until calls are joined by the ids of their tools, a call of a tool is a run of its own.
+        assert sorted(run.status.name for run in runs) == ["COMPLETED"] * 2 + ["TOOL_CALLS"] * 2
+        results = [log.result(run.run_id) for run in runs]
+        answers = [found.text for found in results if found.status is RunStatus.COMPLETED]
+        assert answers == [model_server.ANSWER] * 2
+        calls = [call.function.name for found in results for call in found.tool_calls or ()]
+        assert calls == ["weather"] * 2
+        assert {run.usage and run.usage.total_tokens for run in runs} <= {None, 15}
