@@ -146,3 +146,19 @@ def test_recorded_streams_are_in_the_block_as_well(db_url):
 def test_an_invalid_run_id_is_refused(reel, run_id):
     with pytest.raises(runreel.BadInput):
         reel.scope(run_id=run_id)
+
+
+def test_recorded_streams_and_answers_are_in_the_block_without_watch(ask, tmp_path):
+    connection = Wire()
+    connection.answer(wire(told("resp_1")))
+    connection.json(script.response("resp_2"))
+    client = connection.client()
+    with runreel.open(tmp_path / "other.db") as other:
+        with other.scope(thread_id="t1", labels={"a": "1", "b": "1"}):
+            stream = client.responses.create(**ASKED, stream=True)
+            list(other.record(stream, labels={"b": "2"}))
+        with other.scope(run_id="job-1"):
+            other.record(client.responses.create(**ASKED))
+        run = other.run("resp_1")
+        assert (run.thread_id, run.labels) == ("t1", {"a": "1", "b": "2"})
+        assert other.run("job-1").recording == "closed"

@@ -13,6 +13,7 @@ import pytest
 
 import runreel
 from runreel.model.errors import RecordingError
+from runreel.recording.recorder import Recorder
 from tests.live import openai_script as script
 from tests.live.hooked import PACKAGES, Wire, cut, wire
 from tests.live.told import break_the_log, kept, notes
@@ -145,6 +146,27 @@ def test_a_log_that_fails_in_the_middle_keeps_what_came_and_closes_the_connectio
         monkeypatch.undo()
     assert body.closed == 1
     assert kept(reel) == TOLD[:3]
+
+
+def fail_the_end(monkeypatch):
+    def gone(*_, **__):
+        raise runreel.DatabaseUnavailable("the database is gone")
+
+    for name in ("close", "aclose"):
+        monkeypatch.setattr(Recorder, name, gone)
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "finished"])
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_an_end_that_cannot_be_stored_does_not_make_the_client_ask_again(
+    reel, connection, monkeypatch, asynchronous, stream
+):
+    answer(connection, stream)
+    fail_the_end(monkeypatch)
+    with reel.watch(), pytest.raises(RecordingError) as error:
+        asks(connection, asynchronous, stream)
+    assert isinstance(error.value.__cause__, runreel.DatabaseUnavailable)
+    assert len(connection.asked) == 1
 
 
 @pytest.mark.parametrize("use", ["raise_for_status", "json", "content", "text"])

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from runreel.capture.http.call_recording import CallRecording
-    from runreel.capture.http.calls import Route
     from runreel.sources.sse import ServerSentEvent
 
 _log = logging.getLogger("runreel")
@@ -30,9 +29,9 @@ class Answer:
     ``content_encoding`` is the header of this name; the bytes given to ``add`` are a copy.
     """
 
-    def __init__(self, recording: CallRecording, route: Route, content_encoding: str) -> None:
+    def __init__(self, recording: CallRecording, content_encoding: str) -> None:
         self.recording = recording
-        self._route = route
+        self._route = recording.call.route
         self._content_encoding = content_encoding
         self._decoder: BodyDecoder | None = None
         # Set once it is clear that the body cannot be read or is of another service.
@@ -89,8 +88,8 @@ class Answer:
 class EventAnswer(Answer):
     """An answer of server-sent events: all events that a chunk completes share a commit."""
 
-    def __init__(self, recording: CallRecording, route: Route, content_encoding: str) -> None:
-        super().__init__(recording, route, content_encoding)
+    def __init__(self, recording: CallRecording, content_encoding: str) -> None:
+        super().__init__(recording, content_encoding)
         self._parser = SSEParser()
         self._recognized = False
         # Held back until one has the id that becomes the run's.
@@ -145,8 +144,8 @@ class EventAnswer(Answer):
 class WholeAnswer(Answer):
     """An answer in one JSON object: a finished response or completion."""
 
-    def __init__(self, recording: CallRecording, route: Route, content_encoding: str) -> None:
-        super().__init__(recording, route, content_encoding)
+    def __init__(self, recording: CallRecording, content_encoding: str) -> None:
+        super().__init__(recording, content_encoding)
         self._body: list[bytes] = []
 
     async def _add(self, decoded: bytes) -> bool:

@@ -31,6 +31,7 @@ class CallRecording(ResponseRecording):
             on_error=on_error,
             blocking=blocking,
         )
+        self.call = call
         self._warned = False
 
     def add_labels(self, labels: dict[str, str] | None) -> None:

@@ -10,7 +10,7 @@ from runreel.capture import marks, scope
 from runreel.capture.http.answers import EventAnswer, WholeAnswer
 from runreel.capture.http.call_recording import CallRecording
 from runreel.capture.http.calls import call_of
-from runreel.capture.http.late_errors import raise_at_use
+from runreel.capture.http.late_errors import as_recording_error, raise_at_use
 from runreel.capture.http.streams import recorded_stream
 from runreel.model.errors import RecordingError, RunreelError
 from runreel.store.write_check import check_writable
@@ -75,8 +75,8 @@ class CallHook:
         with marks.marked(request, self.log):
             return await self._recorded(call, lambda: send(request), asynchronous=True)
 
-    async def before_send(self, call: Call, *, blocking: bool) -> None:
-        """Check that the log can be written, so that no model is asked in vain.
+    async def before_send(self, recording: CallRecording) -> None:
+        """Called before a request is sent: check that the log can be written.
 
         Raises:
             RecordingError: if it cannot.
@@ -84,24 +84,24 @@ class CallHook:
         if self._on_error == "warn":
             return
         try:
-            if blocking:
+            if recording.blocking:
                 check_writable(self.database)
             else:
                 await loops.wait_to_end(loops.in_thread(lambda: check_writable(self.database)))
         except RunreelError as error:
             raise RecordingError(
                 f"the model was not asked, because its answer could not be stored: {error}",
-                event=call.body,
+                event=recording.call.body,
                 hint=error.hint,
             ) from error
 
-    def failed(self, call: Call, error: BaseException) -> None:
-        """Called when a request got no response."""
+    async def failed(self, recording: CallRecording, error: BaseException) -> None:
+        """Called when a request got no response, or its task was cancelled."""
 
-    def refused(self, call: Call, response: Any) -> None:
+    async def refused(self, recording: CallRecording, response: Any) -> None:
         """Called with a response that has the status of an error; its body is not read yet."""
 
-    def answered(self, call: Call, response: Any, *, blocking: bool) -> Answer | None:
+    def answer_in(self, recording: CallRecording, response: Any) -> Answer | None:
         """Return the answer in a response, None if its content is not that of a model."""
         content_type = response.headers.get("content-type", "").lower()
         kind: type[Answer]
@@ -111,26 +111,26 @@ class CallHook:
             kind = WholeAnswer
         else:
             return None
-        recording = CallRecording(self.database, call, on_error=self._on_error, blocking=blocking)
-        return kind(recording, call.route, response.headers.get("content-encoding", ""))
+        return kind(recording, response.headers.get("content-encoding", ""))
 
     async def _recorded(
         self, call: Call, fetch: Callable[[], Awaitable[Any]], *, asynchronous: bool
     ) -> Any:
         # Of the event loops, only asyncio has what storing without blocking needs.
         blocking = not asynchronous or loops.current() is None
-        await self.before_send(call, blocking=blocking)
+        recording = CallRecording(self.database, call, on_error=self._on_error, blocking=blocking)
+        await self.before_send(recording)
         try:
             response = await fetch()
         except BaseException as error:
-            self.failed(call, error)
+            await self.failed(recording, error)
             raise
         if response.status_code >= _ERROR:
-            self.refused(call, response)
+            await self.refused(recording, response)
             return response
-        answer = self.answered(call, response, blocking=blocking)
+        answer = self.answer_in(recording, response)
         if answer is not None:
-            marks.add_recording(response, self.log, answer.recording)
+            marks.add_recording(response, self.log, recording)
             await self._record(answer, response, asynchronous=asynchronous)
         return response
 
@@ -139,8 +139,8 @@ class CallHook:
             # A mock of another package: nothing will be read any more.
             try:
                 await answer.add_decoded(response.content)
-            except RecordingError as error:
-                raise_at_use(response, error)
+            except RunreelError as error:
+                raise_at_use(response, as_recording_error(error))
             return
         # The response holds its stream, which must not hold the response.
         reference = weakref.ref(response)

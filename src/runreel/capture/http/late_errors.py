@@ -7,10 +7,9 @@ could not be stored must not make them ask the model a second time.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from runreel.model.errors import RecordingError
+from runreel.model.errors import RecordingError
 
 _METHODS = ("raise_for_status", "json")
 _PROPERTIES = ("content", "text")
@@ -21,6 +20,17 @@ def raise_at_use(response: Any, error: RecordingError) -> None:
     response_class: type = type(response)
     response.__class__ = _failing(response_class)
     response.runreel_error = error
+
+
+def as_recording_error(error: Exception) -> RecordingError:
+    """Return an error of the log as one that says what could not be done."""
+    if isinstance(error, RecordingError):
+        return error
+    late = RecordingError(
+        f"an answer could not be recorded to its end: {error}", hint=getattr(error, "hint", None)
+    )
+    late.__cause__ = error
+    return late
 
 
 @functools.cache

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
+from runreel.capture.http.late_errors import as_recording_error
 from runreel.capture.http.read_ahead import LIMIT, ReadAhead
 from runreel.capture.openai.exits import ABANDONED
-from runreel.model.errors import RecordingError, RunreelError
+from runreel.model.errors import RunreelError
 from runreel.system import loops
 from runreel.system.sync_bridge import completed, to_end
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from runreel.capture.http.answers import Answer
+    from runreel.model.errors import RecordingError
 
 _log = logging.getLogger("runreel")
 
@@ -66,6 +68,10 @@ class _Steps:
         try:
             if await self._answer.add(chunks[0] if len(chunks) == 1 else b"".join(chunks)):
                 self._release()
+        except RunreelError as error:
+            await self.fail(error)
+            late = as_recording_error(error)
+            raise late from late.__cause__
         except BaseException as error:
             await self.fail(error)
             raise
@@ -77,10 +83,11 @@ class _Steps:
         self._finished = True
         try:
             await self._answer.finish()
-        except RecordingError as error:
+        except RunreelError as error:
+            late = as_recording_error(error)
             if self._failed is None:
-                raise
-            self._failed(error)
+                raise late from late.__cause__
+            self._failed(late)
         self._release()
 
     async def fail(self, error: BaseException) -> None:
