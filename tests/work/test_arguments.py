@@ -90,6 +90,9 @@ MISFITS: dict[str, tuple[Any, ...]] = {
     "seqs": (7, "1", ["1"]),
     "mask": ("secrets", 7, [7]),
     "url": (7, ["log.db"]),
+    "requests": (1, "yes", None),
+    "client": (7, "client", {}),
+    "inner": (7, "transport", {}),
     "results": ("sunny", {"a": 1}),
     "event": ({}, RESULT, None),
     "result": ({}, EVENT, None),
@@ -108,6 +111,7 @@ CALLS = [
     *((runreel.Reel, name) for name in methods(runreel.Reel)),
     *((runreel.Recording, name) for name in methods(runreel.Recording)),
     (runreel, "open"),
+    (runreel, "watch"),
 ]
 
 

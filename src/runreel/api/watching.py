@@ -6,15 +6,14 @@ from __future__ import annotations
 # ruff: noqa: TC001, TC003
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import runreel
+from runreel.capture.http import patching
+from runreel.capture.http.patching import Hook
 from runreel.model.arguments import checked
 from runreel.model.identifiers import check_new_id
 from runreel.store.database import Database
-
-if TYPE_CHECKING:
-    from runreel.capture.http.hook import CallHook
 
 T = TypeVar("T")
 
@@ -25,9 +24,7 @@ class Watch:
     ``reel`` is the log that they are recorded in.
     """
 
-    def __init__(self, reel: runreel.Reel, hook: CallHook) -> None:
-        from runreel.capture.http import patching
-
+    def __init__(self, reel: runreel.Reel, hook: Hook) -> None:
         self.reel = reel
         self._hook = hook
         patching.add(hook)
@@ -37,8 +34,6 @@ class Watch:
 
         httpx and httpx2 are then as they were before. The reel stays open.
         """
-        from runreel.capture.http import patching
-
         patching.remove(self._hook)
 
     def __enter__(self) -> Self:
@@ -87,7 +82,7 @@ class WatchMixin:
             UsageError: if it is the client of another vendor.
             MissingExtra: if its version cannot be recorded.
         """
-        from runreel.capture.http import clients, patching
+        from runreel.capture.http import clients
 
         patching.attach(clients.http_client(client), self._hook(None))
         return client
@@ -132,7 +127,7 @@ class WatchMixin:
         entered = scope.Scope(run_id, thread_id, assistant_id, as_labels(labels))
         return scope.entered(log_name(self.db), entered)
 
-    def _hook(self, labels: dict[Any, Any] | None, *, requests: bool = True) -> CallHook:
+    def _hook(self, labels: dict[Any, Any] | None, *, requests: bool = True) -> Hook:
         from runreel.capture.http.hook import CallHook
         from runreel.codec.json_values import as_labels
 
