@@ -23,6 +23,9 @@ Do not edit: ``python -m tests.docs.generate`` writes this file.
 # fmt: off
 '''
 
+# The tables whose columns the code reads.
+_READ = (tables.events, tables.runs, tables.run_labels, tables.run_keys, tables.usage_by_time)
+
 
 def render() -> str:
     """The whole module."""
@@ -30,7 +33,7 @@ def render() -> str:
     parts += [f'PROJECTION_VERSION = "{tables.PROJECTION_VERSION}"', ""]
     parts += [_tuple("TABLES", tables.metadata.tables), "# Computed from the log."]
     parts += [_tuple("PROJECTIONS", [table.name for table in tables.PROJECTIONS])]
-    for table in (tables.events, tables.runs, tables.run_labels, tables.usage_by_time):
+    for table in _READ:
         parts += ["", _tuple(table.name.upper(), table.columns.keys())]
     parts += ["# In an index of `runs` or its condition.", _tuple("INDEXED", _indexed(tables.runs))]
     return "\n".join(parts) + "\n"

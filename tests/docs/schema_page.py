@@ -38,6 +38,8 @@ ABOUT = {
     " labels of more than 200 characters are truncated, with a digest at the end; the log has the"
     " full values.",
     "run_labels": "The labels of runs: a projection with one row per label.",
+    "run_keys": "The keys by which a run is found: a projection with one row per key and row of the"
+    " log that has it.",
     "usage_by_time": "A projection: a usage rollup by quarter of an hour and by hour of the runs'"
     " start. It excludes runs that are still being recorded and includes pruned ones with kept"
     " usage. Reports use it where possible: in every time zone, days begin on a quarter of an"
@@ -76,7 +78,7 @@ MEANINGS = {
         " runreel).",
         "type": "For a `stream_event` the `StreamEvent` name, for a `run` the `RunStatus` name, for"
         " a `note` its type: `opened`, `resumed`, `closed`, `interrupted`, `conflict`, `gap`,"
-        " `not_understood`, `lost`, `sent`, `masked`, `redacted`, `pruned`.",
+        " `not_understood`, `lost`, `sent`, `attempt`, `masked`, `redacted`, `pruned`.",
         "source_index": "The source's own number of the event, if any. It identifies duplicates.",
         "at": "Wall-clock time when the event was received or imported.",
         "elapsed": "Microseconds on a monotonic clock since the recording started. Replays use it"
@@ -124,6 +126,14 @@ MEANINGS = {
         "value": "The label's value.",
         "started_at": "Start of the run, as in `runs`; the order of lists by label.",
         "run_id": "Id of the run.",
+    },
+    "run_keys": {
+        "kind": "`response` (the id of a response or completion), `call` (the id of a tool call of"
+        " the model) or `request` (a digest of a request's last item and number of items).",
+        "key": "The id or the digest.",
+        "at": "Time of the row.",
+        "run_id": "Id of the run.",
+        "seq": "The row.",
     },
     "usage_by_time": COUNTED,
     "usage_by_value": COUNTED

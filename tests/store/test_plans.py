@@ -14,7 +14,12 @@ from runreel.model.selection import RunFilter, choose
 from runreel.model.status import RunStatus
 from runreel.model.timestamps import to_micros
 from runreel.store.database import Database
-from runreel.store.projections import run_queries, usage_queries, usage_rollup_check
+from runreel.store.projections import (
+    run_key_queries,
+    run_queries,
+    usage_queries,
+    usage_rollup_check,
+)
 from runreel.store.schema.tables import runs as runs_table
 
 if TYPE_CHECKING:
@@ -68,6 +73,11 @@ def many(shared_url: str) -> Iterator[Database]:
         for one in rows
         for name, value in json.loads(one["labels"]).items()
     ]
+    keys = [
+        ("response", one["response_id"], one["started_at"], one["run_id"], 42)
+        for one in rows
+        if one["response_id"]
+    ]
     with database.writing() as connection:
         with connection.transaction():
             marks = ", ".join("?" * len(columns.RUNS))
@@ -76,6 +86,7 @@ def many(shared_url: str) -> Iterator[Database]:
                 [list(one.values()) for one in rows],
             )
             connection.executemany("INSERT INTO run_labels VALUES (?, ?, ?, ?)", labels)
+            connection.executemany("INSERT INTO run_keys VALUES (?, ?, ?, ?, ?)", keys)
             usage_rollup_check.repair(connection)
         connection.execute("ANALYZE")
     yield database
@@ -359,11 +370,19 @@ def test_a_report_reads_no_more_runs_than_it_has_to(many: Database, name: str) -
 
 
 def test_a_response_is_found_by_its_index(many: Database) -> None:
-    sql = "SELECT run_id FROM runs WHERE response_id = ? AND source = ?"
-    with many.reading() as connection:
-        explain = "EXPLAIN" if many.url.postgres else "EXPLAIN QUERY PLAN"
-        plan = connection.all(f"{explain} {sql}", ("resp-77", "plain"))
-    assert any("runs_by_response" in str(step[-1]) for step in plan), plan
+    plan = steps(many, lambda asked: run_key_queries.run_of_response(asked, "plain", "resp-77"))
+    told = "\n".join(plan)
+    if many.url.postgres:
+        assert "Seq Scan" not in told, told
+    else:
+        assert "SCAN" not in told, told
+
+
+def test_requests_are_found_by_their_index(many: Database) -> None:
+    keys = ["a", "b", "c"]
+    plan = steps(many, lambda asked: run_key_queries.requests_with(asked, keys))
+    told = "\n".join(plan)
+    assert "run_keys_pkey" in told if many.url.postgres else "SCAN k" not in told, told
 
 
 def test_the_columns_of_a_row_are_those_of_the_table() -> None:

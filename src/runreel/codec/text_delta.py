@@ -26,6 +26,7 @@ import msgspec
 from runreel.codec.json_text import SURROGATE, dumps, loads
 from runreel.codec.source_protocol import TextMode
 from runreel.model.errors import BadValue
+from runreel.model.events import STREAM_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,9 @@ def encode(event: SourceEvent, text: str) -> EncodedPayload:
             return EncodedPayload(encode_basestring(appended), keep, len(appended), new)
     value, slots, mode = event.value, event.slots, event.mode
     parts = [container[key] for container, key in slots]
-    delta = _delta_of(parts, text, mode)
+    # A request restarts the text that came before it, if any did.
+    unchanged = mode is TextMode.RESTART and not text and event.kind != STREAM_EVENT
+    delta = None if unchanged else _delta_of(parts, text, mode)
     if delta is None or not isinstance(value, dict) or APPENDED in value:
         return EncodedPayload(dumps(value), None, None, text)
     new, keep, lengths = delta

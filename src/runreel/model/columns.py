@@ -6,12 +6,14 @@ Do not edit: ``python -m tests.docs.generate`` writes this file.
 # fmt: off
 
 # Of the schema, oldest first.
-REVISIONS = ("0001", "0002", "0003", "0004")
-PROJECTION_VERSION = "2"
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+PROJECTION_VERSION = "3"
 
-TABLES = ("events", "runs", "run_labels", "usage_by_time", "usage_by_value", "runreel_meta")
+TABLES = (
+    "events", "runs", "run_labels", "run_keys", "usage_by_time", "usage_by_value", "runreel_meta",
+)
 # Computed from the log.
-PROJECTIONS = ("runs", "run_labels", "usage_by_time", "usage_by_value")
+PROJECTIONS = ("runs", "run_labels", "run_keys", "usage_by_time", "usage_by_value")
 
 EVENTS = (
     "run_id", "seq", "kind", "type", "source_index", "at", "elapsed", "keep", "added", "payload",
@@ -27,6 +29,8 @@ RUNS = (
 
 RUN_LABELS = ("key", "value", "started_at", "run_id")
 
+RUN_KEYS = ("kind", "key", "at", "run_id", "seq")
+
 USAGE_BY_TIME = (
     "span", "start", "slot", "runs", "known", "input_high", "input_low", "completion_high",
     "completion_low", "total_high", "total_low",
@@ -34,5 +38,5 @@ USAGE_BY_TIME = (
 # In an index of `runs` or its condition.
 INDEXED = (
     "source", "status", "recording", "assistant_id", "thread_id", "model", "error", "error_code",
-    "started_at", "total_tokens", "response_id",
+    "started_at", "total_tokens",
 )

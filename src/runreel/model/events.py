@@ -31,6 +31,7 @@ GAP = "gap"
 NOT_UNDERSTOOD = "not_understood"
 LOST = "lost"
 SENT = "sent"
+ATTEMPT = "attempt"
 MASKED = "masked"
 REDACTED = "redacted"
 PRUNED = "pruned"
@@ -44,6 +45,7 @@ NOTES = (
     NOT_UNDERSTOOD,
     LOST,
     SENT,
+    ATTEMPT,
     MASKED,
     REDACTED,
     PRUNED,

@@ -10,11 +10,19 @@ from runreel.codec import json_text, text_delta
 from runreel.codec.source_protocol import Interpretation, SourceEvent, text_only_interpretation
 from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import BadValue, LogError
-from runreel.model.events import NOTE, OPENED, PRUNED, EventRow, StoredEvent
+from runreel.model.events import (
+    CONTEXT,
+    NOTE,
+    OPENED,
+    PRUNED,
+    TOOL_RESULTS,
+    EventRow,
+    StoredEvent,
+)
 from runreel.model.messages import partial
 from runreel.model.status import PARTIAL, RunStatus
 from runreel.model.timestamps import from_micros
-from runreel.projection import run_reducer, run_state, tombstone
+from runreel.projection import run_keys, run_reducer, run_state, tombstone
 from runreel.projection.run_mapper import RunProjection
 from runreel.projection.run_state import RunState
 from runreel.sources import reader_of
@@ -95,7 +103,10 @@ class RunProjector:
         if text_only:
             self.apply_text(self.transcript.text)
             return ProjectedRow(value, None, False, row.source_index)  # noqa: FBT003 - unchanged
-        if row.kind == NOTE or value is None:
+        if value is None and row.kind in (CONTEXT, TOOL_RESULTS):
+            # What follows is another answer, also after an erased request.
+            event = self.reader.interpret(row.kind, {})
+        elif row.kind == NOTE or value is None:
             event = SourceEvent(row.kind, value, row.type)
         else:
             event = self.reader.interpret(row.kind, value)
@@ -191,12 +202,23 @@ class RunProjector:
         """Apply an interpreted event, received ``at``. True if the projection changed."""
         if event.kind == NOTE:
             return run_reducer.apply_note(self.state, event.type, at, event.value)
-        return run_reducer.apply(self.state, event.kind, at, interpretation)
+        state = self.state
+        calls, response = state.tool_calls, state.metadata.response_id
+        changed = run_reducer.apply(state, event.kind, at, interpretation)
+        if (
+            event.kind == CONTEXT
+            or state.tool_calls is not calls
+            or state.metadata.response_id is not response
+        ):
+            keys = tuple(run_keys.added(state, event.kind, at, event.value, calls, response))
+            state.keys += keys
+            changed |= bool(keys)
+        return changed
 
     def projection(self) -> RunProjection:
         """Return the run as the projections store it."""
         summary = run_state.summary(self.run_id, self.state)
-        return RunProjection(summary, self.state.result, self.transcript.text)
+        return RunProjection(summary, self.state.result, self.transcript.text, keys=self.state.keys)
 
 
 def stored_event(

@@ -26,6 +26,8 @@ from runreel.sources import reader_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from runreel.model.run_keys import RunKey
+
 # Key, value, and when the run started, in µs.
 Label = tuple[str, str, int]
 
@@ -50,13 +52,15 @@ _KEPT = 200
 class RunProjection:
     """One row of ``runs`` before encoding; ``text`` is the run's text at the same event.
 
-    ``compressed_result`` is the output of ``encode_result`` if it is already known.
+    ``compressed_result`` is the output of ``encode_result`` if it is already known. ``keys`` are
+    the rows of ``run_keys``.
     """
 
     summary: RunSummary
     result: RunResult
     text: str
     compressed_result: bytes | None = None
+    keys: tuple[RunKey, ...] = ()
 
 
 def sort_labels(labels: Iterable[Label]) -> list[Label]:
@@ -252,8 +256,10 @@ def encode_result(projected: RunProjection) -> bytes:
 def compress_result(now: RunProjection, before: RunProjection | None = None) -> RunProjection:
     """Compress the result of ``now``; reuse the bytes of ``before`` if it is unchanged."""
     if before is None or now.text is not before.text or not _same(now.result, before.result):
-        return RunProjection(now.summary, now.result, now.text, encode_result(now))
-    return RunProjection(now.summary, now.result, now.text, before.compressed_result)
+        compressed: bytes | None = encode_result(now)
+    else:
+        compressed = before.compressed_result
+    return RunProjection(now.summary, now.result, now.text, compressed, now.keys)
 
 
 def _same(one: RunResult, other: RunResult) -> bool:

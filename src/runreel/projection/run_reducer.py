@@ -12,9 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runreel.codec import token_counts
-from runreel.codec.json_values import as_list, as_object
+from runreel.codec.json_values import as_list, as_object, text_in
 from runreel.codec.source_protocol import RunMetadata
 from runreel.model.events import (
+    ATTEMPT,
     CLOSED,
     INTERRUPTED,
     NOT_UNDERSTOOD,
@@ -56,6 +57,8 @@ def apply(state: RunState, kind: str, at: int, interpretation: Interpretation) -
     if interpretation.starts_response:
         _restart(state, at)
         changed = True
+    if interpretation.event is not None or interpretation.result is not None:
+        state.continued = False
     if interpretation.event is not None:
         changed |= _apply_stream_event(state, interpretation.event, at, interpretation)
     if interpretation.result is not None:
@@ -79,12 +82,26 @@ def apply_note(state: RunState, type_: str | None, at: int, value: Any) -> bool:
             state.source = str(value.get("source") or "")
             by_lines = value.get("via") == LINES and state.source == PLAIN
             state.started_at, state.has_start_time = at, state.has_live_clock and not by_lines
+        else:
+            state.continued |= "after" in value
         state.metadata = state.metadata.merge(_metadata_of_note(type_, value))
     elif type_ in (CLOSED, INTERRUPTED):
         state.recording = type_
+    elif type_ == ATTEMPT:
+        _fail(state, at, value)
     elif type_ == NOT_UNDERSTOOD:
         state.noted |= {code for code in as_list(value.get("what")) if isinstance(code, str)}
     return True
+
+
+def _fail(state: RunState, at: int, attempt: dict[str, object]) -> None:
+    """Fail the run with an attempt to send a request; a later attempt may be answered."""
+    _set_status(state, RunStatus.FAILED, at, None)
+    state.is_final_by_get = False
+    state.error = text_in(attempt, "error")
+    status = attempt.get("status")
+    state.error_code = status if type(status) is int else None
+    state.tool_calls = None
 
 
 def _metadata_of_note(type_: str, value: dict[str, Any]) -> RunMetadata:
@@ -168,7 +185,7 @@ def _time_of_first_text(state: RunState, at: int, time: int | None) -> int | Non
 
 
 def _restart(state: RunState, at: int) -> None:
-    state.is_final_by_get = False
+    state.is_final_by_get = state.continued = False
     state.message = state.error = state.error_code = None
     _set_status(state, RunStatus.IN_PROGRESS, at, None)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from runreel.codec.token_counts import Tally
     from runreel.model.messages import Message, PartialMessage
     from runreel.model.results import ToolCallList, Usage, UsageDetails
+    from runreel.model.run_keys import RunKey
 
 IMPORT = "import"
 LINES = "lines"
@@ -37,6 +38,9 @@ class RunState:
     ``tally`` is the sum behind ``usage``, kept even while a part of it is not understood. ``noted``
     are the codes of all notes ``not_understood``. ``clocked``: the first line of the run had a
     time, so its times are those of its lines.
+
+    ``keys`` are the keys by which the run is found. ``continued``: a note says that a request
+    continues the run, and nothing has answered it yet.
     """
 
     source: str = ""
@@ -62,6 +66,8 @@ class RunState:
     tally: Tally | None = None
     noted: frozenset[str] = frozenset()
     clocked: bool = False
+    keys: tuple[RunKey, ...] = ()
+    continued: bool = False
 
     def copy(self) -> RunState:
         """Return an independent copy."""

@@ -16,7 +16,7 @@ from runreel.model.selection import UNFINISHED, RunFilter
 from runreel.model.timestamps import from_micros, to_micros
 from runreel.query.open_recordings import is_abandoned
 from runreel.store.events import event_log
-from runreel.store.projections import run_queries
+from runreel.store.projections import run_key_queries, run_queries
 
 if TYPE_CHECKING:
     from runreel.model.run_filter import Filters
@@ -98,6 +98,8 @@ def with_stale(connection: Connection, selected: RunFilter) -> RunFilter:
 def resolve(connection: Connection, text: str) -> str:
     """Return the id of a run, given its id, a unique prefix of it, or ``latest``.
 
+    The id of a response or completion of the run is accepted too.
+
     Raises:
         RunNotFound: if there is no such run.
         AmbiguousRun: if several ids have this prefix.
@@ -110,7 +112,9 @@ def resolve(connection: Connection, text: str) -> str:
         if not newest:
             raise RunNotFound("the log has no runs yet", hint="`runreel demo` records one.")
         return newest[0].run_id
-    found = event_log.run_ids(connection, prefix=text, limit=_CANDIDATES + 1) if text else []
+    found = run_key_queries.runs_with_response(connection, text, _CANDIDATES + 1) if text else []
+    if not found and text:
+        found = event_log.run_ids(connection, prefix=text, limit=_CANDIDATES + 1)
     if not found:
         raise not_found(text)
     if len(found) > 1:

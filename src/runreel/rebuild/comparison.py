@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.errors import LogError
 from runreel.model.finding import Finding
+from runreel.model.run_keys import sort_keys
 from runreel.model.runs import Difference
 from runreel.projection import run_mapper
 from runreel.projection.projector import DamagedRow, RunProjector
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from runreel.model.events import EventRow
+    from runreel.model.run_keys import RunKey
     from runreel.projection.projector import Row
     from runreel.projection.run_mapper import Label, RunProjection
     from runreel.store.connection import Connection
@@ -44,15 +46,16 @@ class DamagedRun(LogError):
 class RunComparison(NamedTuple):
     """The result of comparing one run with its log.
 
-    ``expected`` is the row of ``runs`` and ``labels`` are the labels that a differing run should
-    have; None and empty if nothing differs, or if it should have no projection. ``damage`` is set
-    instead if the log is damaged.
+    ``expected`` is the row of ``runs``, ``labels`` and ``keys`` are those that a differing run
+    should have; None and empty if nothing differs, or if it should have no projection. ``damage``
+    is set instead if the log is damaged.
     """
 
     run_id: str
     differences: Sequence[Difference] = ()
     expected: Row | None = None
     labels: Sequence[Label] = ()
+    keys: Sequence[RunKey] = ()
     damage: Finding | None = None
 
 
@@ -91,14 +94,15 @@ class ProjectionComparer:
             return RunComparison(run_id, found)
         projected = self._projector.projection()
         labels = run_mapper.label_rows(projected.summary)
-        return RunComparison(run_id, found, run_mapper.to_row(projected), labels)
+        row = run_mapper.to_row(projected)
+        return RunComparison(run_id, found, row, labels, sort_keys(projected.keys))
 
     def differences(self) -> Iterator[Difference]:
         """Yield the differences between the stored projection and that of the rows applied."""
-        run_id, (row, labels) = self._projector.run_id, self._stored
+        run_id, (row, labels, keys) = self._projector.run_id, self._stored
         if not self._has_projection:
-            if row or labels:
-                yield Difference(run_id, "*", row or labels, None)
+            if row or labels or keys:
+                yield Difference(run_id, "*", row or labels or _listed(keys), None)
         elif row is None:
             yield Difference(run_id, "*", None, "a row")
         else:
@@ -109,6 +113,9 @@ class ProjectionComparer:
             # SQLite may store a number with another type, which compares equal in Python.
             if repr(labels) != repr(expected_labels):
                 yield Difference(run_id, "labels", labels, expected_labels)
+            expected_keys = sort_keys(expected.keys)
+            if repr(keys) != repr(expected_keys):
+                yield Difference(run_id, "keys", _listed(keys), _listed(expected_keys))
 
     def _expected(self) -> RunProjection:
         if self._projection_then is not None and self._stored_seq >= self._last_change_at:
@@ -122,6 +129,10 @@ class ProjectionComparer:
     def _has_projection(self) -> bool:
         state = self._projector.state
         return state.last_seq >= 0 and state.has_projection
+
+
+def _listed(keys: list[RunKey]) -> list[tuple[object, ...]]:
+    return [tuple(key) for key in keys]
 
 
 def compare_runs(connection: Connection, run_ids: Sequence[str]) -> list[RunComparison]:

@@ -129,6 +129,7 @@ def _stage(connection: Connection, runs: list[RunComparison]) -> None:
         [run.run_id for run in runs],
         [run.expected for run in runs if run.expected is not None],
         [(*label, run.run_id) for run in runs for label in run.labels],
+        [(kind, key, at, run.run_id, seq) for run in runs for kind, key, at, seq in run.keys],
     )
 
 

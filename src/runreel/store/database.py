@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # The tables whose rows ``Database.status`` counts.
-_COUNTED = ("events", "runs", "run_labels")
+_COUNTED = ("events", "runs", "run_labels", "run_keys")
 _log = logging.getLogger("runreel")
 
 

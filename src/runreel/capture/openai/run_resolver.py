@@ -16,7 +16,7 @@ from runreel.query import run_history
 from runreel.recording.deduplication import fingerprint
 from runreel.recording.recorder import Recorder
 from runreel.store.events import event_log
-from runreel.store.projections import run_queries
+from runreel.store.projections import run_key_queries
 
 if TYPE_CHECKING:
     from runreel.capture.scope import Scope
@@ -90,11 +90,11 @@ def _recorder_in(
 def _resolve(connection: Connection, identity: ResponseIdentity) -> ResolvedRun:
     own = run_id(identity.source, identity.id)
     if identity.may_exist and identity.id is not None:
-        existing = run_queries.run_of_response(connection, identity.source, identity.id)
+        existing = run_key_queries.run_of_response(connection, identity.source, identity.id)
         if existing is not None or event_log.last_position(connection, own) >= 0:
             return ResolvedRun(existing or own)
     if identity.previous:
-        previous = run_queries.run_of_response(connection, identity.source, identity.previous)
+        previous = run_key_queries.run_of_response(connection, identity.source, identity.previous)
         if previous:
             return ResolvedRun(previous, _fingerprints(connection, previous))
     if not identity.may_exist and event_log.last_position(connection, own) >= 0:

@@ -1,8 +1,9 @@
 """The source adapter for chat completions: chunks of a stream, complete completions, requests.
 
-A run is one completion. Only the first of several choices is interpreted; all are stored. Tool
-calls arrive as deltas and are assembled here, because no chunk holds a complete one. A failed
-completion stays failed, regardless of chunks after the error.
+A run is one completion, or several of which each follows the tool calls of the one before. Only the
+first of several choices is interpreted; all are stored. Tool calls arrive as deltas and are
+assembled here, because no chunk holds a complete one. A failed completion stays failed, regardless
+of chunks after the error.
 """
 
 from __future__ import annotations
@@ -154,6 +155,14 @@ class _Completion(_ChatEvent):
         return RunResult(status, None, chat_calls.tool_call_list(calls), _message=message)
 
 
+class _Request(SourceEvent):
+    """A request for a completion, or the results of tool calls: the next completion follows."""
+
+    def read(self, _text: str, _memory: object, /) -> Interpretation:
+        is_request = self.kind == CONTEXT
+        return Interpretation(metadata=_metadata(as_object(self.value)) if is_request else None)
+
+
 class OpenAIChatReader:
     """Interprets chunks and objects of ``/v1/chat/completions`` of any compatible server.
 
@@ -165,7 +174,7 @@ class OpenAIChatReader:
     def interpret(self, kind: str, value: object) -> SourceEvent:
         """Interpret a chunk, a completion or a request."""
         if kind not in (STREAM_EVENT, RUN):
-            return SourceEvent(kind, value, meaning=_request if kind == CONTEXT else None)
+            return _Request(kind, value, mode=TextMode.RESTART)
         if value == DONE and kind == STREAM_EVENT:
             return _Done(kind, value, is_last=True)
         content = as_object(value)
@@ -215,10 +224,6 @@ class OpenAIChatReader:
 reader = OpenAIChatReader()
 
 
-def _request(value: dict[str, object]) -> Interpretation:
-    return Interpretation(metadata=_metadata(value))
-
-
 def _known(memory: object) -> Memory:
     return memory if isinstance(memory, Memory) else _NO_MEMORY
 
@@ -263,6 +268,7 @@ def _metadata(value: dict[str, object]) -> RunMetadata:
         model=text_in(value, "model"),
         created_at=micros(value.get("created")),
         labels=as_labels(value.get("metadata")) or None,
+        response_id=text_in(value, "id"),
     )
 
 

@@ -19,6 +19,7 @@ from runreel.model.status import MessageStatus, RunStatus
 from runreel.model.timestamps import micros
 from runreel.sources.openai import items
 from runreel.sources.openai import values as oj
+from runreel.sources.requests import conversation_of
 
 if TYPE_CHECKING:
     from runreel.model.results import ToolCallList
@@ -90,6 +91,7 @@ def request_metadata(request: dict[str, object]) -> RunMetadata:
     """Metadata of the run in the request for a response."""
     return RunMetadata(
         assistant_id=_assistant(request),
+        thread_id=conversation_of(request),
         model=text_in(request, "model"),
         labels=as_labels(request.get("metadata")) or None,
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 COLUMNS = EventRow._fields
 _LIST = ", ".join(COLUMNS)
 
+_AT = f"SELECT {_LIST} FROM events WHERE run_id = ? AND seq = ?"
 _OMITTED = ("elapsed", "salt", "digest")
 _PROJECTION_COLUMNS = ", ".join(f"NULL AS {name}" if name in _OMITTED else name for name in COLUMNS)
 _PAGE = "SELECT {} FROM events WHERE {} ORDER BY run_id, seq LIMIT ?"
@@ -169,6 +170,31 @@ def last_position(connection: Connection, run_id: str) -> int:
     """Return the last seq of a run, -1 if it has no rows."""
     row = connection.one("SELECT max(seq) FROM events WHERE run_id = ?", (run_id,))
     return -1 if row[0] is None else int(row[0])
+
+
+def read_at(connection: Connection, positions: Sequence[tuple[str, int]]) -> list[EventRow]:
+    """Return the rows at these positions, as far as they exist, unordered, in one query.
+
+    The payload of an erased row is its masked payload, if there is one.
+    """
+    parameters = [value for position in positions for value in position]
+    rows = connection.all(" UNION ALL ".join([_AT] * len(positions)), parameters)
+    return [_with_mask(connection, row) for row in map(EventRow._make, rows)]
+
+
+def _with_mask(connection: Connection, row: EventRow) -> EventRow:
+    if row.payload is not None:
+        return row
+    return row._replace(payload=masked_payloads(connection, row.run_id).get(row.seq))
+
+
+def last_of_kind(connection: Connection, run_id: str, kind: str, stop: int) -> int | None:
+    """Return the seq of a run's last row of a kind before ``stop``, None if it has none."""
+    sql = (
+        "SELECT seq FROM events WHERE run_id = ? AND seq < ? AND kind = ? ORDER BY seq DESC LIMIT 1"
+    )
+    row = connection.one(sql, (run_id, stop, kind))
+    return None if row is None else int(row[0])
 
 
 def run_ids(connection: Connection, *, prefix: str = "", limit: int = _END) -> list[str]:

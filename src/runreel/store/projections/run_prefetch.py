@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.model.columns import RUNS
+from runreel.model.run_keys import RunKey, sort_keys
 from runreel.projection.run_mapper import as_dict, sort_labels
 
 if TYPE_CHECKING:
@@ -16,14 +17,19 @@ if TYPE_CHECKING:
 _PAGE = 50
 _ROWS = f"SELECT {', '.join(RUNS)} FROM runs WHERE run_id"
 _LABELS = "SELECT run_id, key, value, started_at FROM run_labels WHERE run_id"
+_KEYS = f"SELECT run_id, {', '.join(RunKey._fields)} FROM run_keys WHERE run_id"
 _ID = RUNS.index("run_id")
 
 
 class StoredProjection(NamedTuple):
-    """The stored projection of a run: its row of ``runs`` by column name, and its sorted labels."""
+    """The stored projection of a run: its row of ``runs`` by column name, its labels and keys.
+
+    Labels and keys are sorted.
+    """
 
     row: dict[str, Any] | None
     labels: list[Label]
+    keys: list[RunKey]
 
 
 def stored_projections(
@@ -31,13 +37,11 @@ def stored_projections(
 ) -> dict[str, StoredProjection]:
     """Return the stored projections of a few runs."""
     one_of = f" IN ({', '.join('?' * len(run_ids))})"
-    # A run's labels change only with its row: read after it, they cannot be older.
+    # A run's labels and keys change only with its row: read after it, they cannot be older.
     rows = rows_of(connection, run_ids)
-    labels = _labels(connection.all(_LABELS + one_of, run_ids))
-    return {
-        run_id: StoredProjection(rows.get(run_id), sort_labels(labels.get(run_id, ())))
-        for run_id in run_ids
-    }
+    labels = _by_run(connection.all(_LABELS + one_of, run_ids))
+    keys = _by_run(connection.all(_KEYS + one_of, run_ids))
+    return {run_id: _stored(run_id, rows, labels, keys) for run_id in run_ids}
 
 
 def rows_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -56,23 +60,24 @@ class ProjectionPrefetch:
         self._last: str | None = None
         self._rows: dict[str, dict[str, Any]] = {}
         self._labels: dict[str, list[Label]] = {}
+        self._keys: dict[str, list[Any]] = {}
 
     def get(self, run_id: str) -> StoredProjection:
         """Return the stored projection of a run."""
         read = self._first is not None and self._first <= run_id
         if not read or (self._last is not None and run_id > self._last):
             self._read(run_id)
-        return StoredProjection(
-            self._rows.pop(run_id, None), sort_labels(self._labels.pop(run_id, ()))
-        )
+        return _stored(run_id, self._rows, self._labels, self._keys)
 
     def _read(self, run_id: str) -> None:
         self._first = None
         rows = self._connection.all(f"{_ROWS} >= ? ORDER BY run_id LIMIT ?", (run_id, _PAGE))
         last = rows[-1][_ID] if len(rows) == _PAGE else None
         bound = (run_id,) if last is None else (run_id, last)
-        sql = f"{_LABELS} >= ?" if last is None else f"{_LABELS} >= ? AND run_id <= ?"
-        self._rows, self._labels = _rows(rows), _labels(self._connection.all(sql, bound))
+        within = " >= ?" if last is None else " >= ? AND run_id <= ?"
+        self._rows = _rows(rows)
+        self._labels = _by_run(self._connection.all(_LABELS + within, bound))
+        self._keys = _by_run(self._connection.all(_KEYS + within, bound))
         self._first, self._last = run_id, last
 
 
@@ -80,8 +85,22 @@ def _rows(found: Iterable[Sequence[Any]]) -> dict[str, dict[str, Any]]:
     return {row[_ID]: as_dict(row) for row in found}
 
 
-def _labels(found: Iterable[Sequence[Any]]) -> dict[str, list[Label]]:
-    labels: dict[str, list[Label]] = {}
-    for run_id, key, value, started_at in found:
-        labels.setdefault(run_id, []).append((key, value, started_at))
-    return labels
+def _by_run(found: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
+    """Return the other columns of rows by run id, which comes first."""
+    by_run: dict[str, list[Any]] = {}
+    for run_id, *columns in found:
+        by_run.setdefault(run_id, []).append(tuple(columns))
+    return by_run
+
+
+def _stored(
+    run_id: str,
+    rows: dict[str, dict[str, Any]],
+    labels: dict[str, list[Any]],
+    keys: dict[str, list[Any]],
+) -> StoredProjection:
+    return StoredProjection(
+        rows.pop(run_id, None),
+        sort_labels(labels.pop(run_id, ())),
+        sort_keys(map(RunKey._make, keys.pop(run_id, ()))),
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runreel.model.events import PRUNED
 from runreel.model.selection import UNFINISHED, RunFilter
-from runreel.projection.run_mapper import SUMMARY, index_key, row_to_summary
+from runreel.projection.run_mapper import SUMMARY, row_to_summary
 from runreel.store.projections import predicates
 from runreel.store.projections.filter_planner import plan_filter
 from runreel.store.schema import migrations
@@ -159,16 +159,6 @@ def _ended(
 
 def _marks(values: Sequence[str]) -> str:
     return ", ".join("?" * len(values))
-
-
-def run_of_response(connection: Connection, source: str, response_id: str) -> str | None:
-    """Return the run whose last response is ``response_id``, the newest of several."""
-    row = connection.one(
-        "SELECT run_id FROM runs WHERE response_id = ? AND source = ?"
-        " ORDER BY started_at DESC, run_id DESC LIMIT 1",
-        (index_key(response_id), source),
-    )
-    return None if row is None else str(row[0])
 
 
 def where_clause(conditions: list[str]) -> str:

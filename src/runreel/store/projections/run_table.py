@@ -7,7 +7,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from runreel.model.columns import INDEXED, RUN_LABELS, RUNS
+from runreel.model.columns import INDEXED, RUN_KEYS, RUN_LABELS, RUNS
 from runreel.projection.run_mapper import SUMMARY, label_rows, row_to_summary, to_dict
 from runreel.store.projections import usage_rollups
 from runreel.store.projections.usage_buckets import UsageContribution
@@ -33,6 +33,10 @@ _INSERT_LABEL = (
     f"INSERT INTO run_labels ({', '.join(RUN_LABELS)}) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 
+_INSERT_KEY = (
+    f"INSERT INTO run_keys ({', '.join(RUN_KEYS)}) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+
 
 def save(connection: Connection, *projected: RunProjection, force: bool = False) -> None:
     """Upsert projections, except those stored at a higher ``projected_seq`` (unless ``force``).
@@ -54,6 +58,8 @@ def save(connection: Connection, *projected: RunProjection, force: bool = False)
         writes[sql].append(values)
         if before is None or any(before[name] != row[name] for name in ("labels", "started_at")):
             _save_labels(connection, label_rows(one.summary), run_id, is_new=before is None)
+        if one.keys or force:
+            _save_keys(connection, one, before, writes, force=force)
         row_changes.append((counted(before) if before else None, counted(row)))
     for sql, rows in writes.items():
         _execute(connection, sql, rows)
@@ -65,6 +71,7 @@ def delete(connection: Connection, run_id: str) -> None:
     current = _current_rows(connection, [run_id])
     connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
     connection.execute("DELETE FROM run_labels WHERE run_id = ?", (run_id,))
+    connection.execute("DELETE FROM run_keys WHERE run_id = ?", (run_id,))
     usage_rollups.apply_changes(connection, [(counted(row), None) for row in current.values()])
 
 
@@ -108,6 +115,25 @@ def _save_labels(connection: Connection, labels: list[Label], run_id: str, *, is
     if not is_new:
         connection.execute("DELETE FROM run_labels WHERE run_id = ?", (run_id,))
     _execute(connection, _INSERT_LABEL, [(*label, run_id) for label in labels])
+
+
+def _save_keys(
+    connection: Connection,
+    projected: RunProjection,
+    before: dict[str, Any] | None,
+    writes: defaultdict[str, list[Sequence[Any]]],
+    *,
+    force: bool,
+) -> None:
+    """Add the insertion of new keys to ``writes``; with ``force``, of all."""
+    run_id, stored_seq = projected.summary.run_id, -1
+    if before is not None and force:
+        connection.execute("DELETE FROM run_keys WHERE run_id = ?", (run_id,))
+    elif before is not None:
+        stored_seq = before["projected_seq"]
+    keys = [key for key in projected.keys if key.seq > stored_seq]
+    if keys:
+        writes[_INSERT_KEY] += [(kind, key, at, run_id, seq) for kind, key, at, seq in keys]
 
 
 def _execute(connection: Connection, sql: str, rows: Sequence[Sequence[object]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from runreel.model.columns import RUN_LABELS, RUNS
+from runreel.model.columns import RUN_KEYS, RUN_LABELS, RUNS
 from runreel.store.projections import usage_rollup_check, usage_rollups
 from runreel.store.projections.usage_buckets import UsageContribution
 
@@ -21,8 +21,14 @@ _COLUMNS = {
     "staged_ids": ("run_id",),
     "staged_runs": RUNS,
     "staged_labels": RUN_LABELS,
+    "staged_keys": RUN_KEYS,
 }
-_LIKE = {"staged_ids": "runs", "staged_runs": "runs", "staged_labels": "run_labels"}
+_LIKE = {
+    "staged_ids": "runs",
+    "staged_runs": "runs",
+    "staged_labels": "run_labels",
+    "staged_keys": "run_keys",
+}
 _IS_STAGED = "run_id IN (SELECT run_id FROM staged_ids)"
 
 
@@ -47,12 +53,14 @@ def stage_rows(
     run_ids: Sequence[str],
     rows: Sequence[Sequence[object]],
     labels: Sequence[Sequence[object]],
+    keys: Sequence[Sequence[object]],
 ) -> None:
-    """Insert rows and labels of runs into the staging tables, which have none of these runs yet."""
+    """Insert what is projected of runs into the staging tables, which have none of them yet."""
     staged = {
         "staged_ids": [(run_id,) for run_id in run_ids],
         "staged_runs": rows,
         "staged_labels": labels,
+        "staged_keys": keys,
     }
     for table, inserted in staged.items():
         if inserted:
@@ -97,9 +105,9 @@ def _consistent_days(connection: Connection) -> set[int]:
 
 
 def _replace(connection: Connection) -> None:
-    for table in ("runs", "run_labels"):
+    for table in ("runs", "run_labels", "run_keys"):
         connection.execute(f"DELETE FROM {table} WHERE {_IS_STAGED}")
-    for staged in ("staged_runs", "staged_labels"):
+    for staged in ("staged_runs", "staged_labels", "staged_keys"):
         names = ", ".join(_COLUMNS[staged])
         connection.execute(
             f"INSERT INTO {_LIKE[staged]} ({names}) SELECT {names} FROM {staged} WHERE {_IS_STAGED}"

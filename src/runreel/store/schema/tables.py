@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 # Increase it when the projector or the meaning of a projection's column changes.
-PROJECTION_VERSION = "2"
+PROJECTION_VERSION = "3"
 
 metadata = MetaData()
 
@@ -123,12 +123,6 @@ runs = Table(
     _page("runs_by_recording", "recording", where="recording <> 'closed'"),
     _page("runs_with_error", where="error IS NOT NULL OR error_code IS NOT NULL"),
     _page("runs_without_usage", where="total_tokens IS NULL"),
-    Index(
-        "runs_by_response",
-        "response_id",
-        sqlite_where=text("response_id IS NOT NULL"),
-        postgresql_where=text("response_id IS NOT NULL"),
-    ),
     sqlite_strict=True,
 )
 
@@ -141,6 +135,19 @@ run_labels = Table(
     Column("run_id", Key, nullable=False),
     PrimaryKeyConstraint("key", "value", "started_at", "run_id"),
     Index("run_labels_by_run", "run_id"),
+    **_compact,
+)
+
+run_keys = Table(
+    "run_keys",
+    metadata,
+    Column("kind", Key, nullable=False),
+    Column("key", Key, nullable=False),
+    Column("at", Big, nullable=False),
+    Column("run_id", Key, nullable=False),
+    Column("seq", Big, nullable=False),
+    PrimaryKeyConstraint("kind", "key", "at", "run_id", "seq"),
+    Index("run_keys_by_run", "run_id", "seq"),
     **_compact,
 )
 
@@ -169,7 +176,7 @@ usage_by_value = Table(
     **_compact,
 )
 
-PROJECTIONS = (runs, run_labels, usage_by_time, usage_by_value)
+PROJECTIONS = (runs, run_labels, run_keys, usage_by_time, usage_by_value)
 
 meta = Table(
     "runreel_meta",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runreel.store.drivers.interface import Connection
 
 _SETTINGS = ("server_version", "server_encoding", "synchronous_commit", "fsync")
-_SHOWN = ("events", "runs", "run_labels")
+_SHOWN = ("events", "runs", "run_labels", "run_keys")
 _TABLES = ("events", *PROJECTIONS)
 _SNAPSHOTS = (
     "the tables have erased rows while an open transaction can see them: end it, and run this again"

@@ -1,0 +1,42 @@
+"""The keys by which a run is found: ids of its responses and tool calls, digests of requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runreel.model.events import CONTEXT
+from runreel.model.run_keys import CALL, REQUEST, RESPONSE, RunKey, call_ids
+from runreel.projection.run_mapper import index_key
+from runreel.sources import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runreel.model.results import ToolCallList
+    from runreel.projection.run_state import RunState
+
+
+def added(  # noqa: PLR0913, PLR0917 - a row, and the state before and after it
+    state: RunState,
+    kind: str,
+    at: int,
+    value: Any,
+    calls: ToolCallList | None,
+    response: str | None,
+) -> Iterator[RunKey]:
+    """Yield the keys of a row that was just applied to ``state``.
+
+    ``calls`` and ``response`` are the tool calls and the id of the last response before it.
+    """
+    if kind == CONTEXT:
+        key = requests.row_key(state.source, value)
+        if key is not None:
+            yield RunKey(REQUEST, key, at, state.last_seq)
+        return
+    now = state.metadata.response_id
+    if now is not None and now != response:
+        yield RunKey(RESPONSE, str(index_key(now)), at, state.last_seq)
+    ids = call_ids(state.tool_calls)
+    if ids != call_ids(calls):
+        for id_ in ids:
+            yield RunKey(CALL, str(index_key(id_)), at, state.last_seq)

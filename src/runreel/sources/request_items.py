@@ -1,0 +1,115 @@
+"""The items (messages) of requests: tool calls of the model, their results, and answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from runreel.codec import json_text
+from runreel.codec.json_values import as_list, as_object, as_text
+from runreel.model.errors import BadValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from runreel.sources.requests import Request
+
+_OUTPUT = "_output"
+_APPROVAL = "mcp_approval_response"
+_ASKING_ROLES = ("user", "system", "developer", "tool", "function")
+_CALLS = ("function_call", "custom_tool_call")
+
+
+class ToolOutput(NamedTuple):
+    """The result of a tool call in a request, with the item that holds it."""
+
+    call_id: str
+    item: object
+
+
+def tool_outputs(request: Request) -> list[ToolOutput]:
+    """Return the tool results after the last message of the user, in order."""
+    found: list[ToolOutput] = []
+    for item in request.items:
+        outputs = list(_outputs(as_object(item)))
+        if outputs:
+            found += outputs
+        elif as_object(item).get("role") == "user":
+            found.clear()
+    return found
+
+
+def _outputs(item: Mapping[str, object]) -> Iterator[ToolOutput]:
+    type_, role = as_text(item.get("type")) or "", item.get("role")
+    id_: object = None
+    if type_.endswith(_OUTPUT):
+        id_ = item.get("call_id")
+    elif type_ == _APPROVAL:
+        id_ = item.get("approval_request_id")
+    elif role == "tool":
+        id_ = item.get("tool_call_id")
+    elif role == "user":
+        for block in as_list(item.get("content")):
+            block_id = as_object(block).get("tool_use_id")
+            if as_object(block).get("type") == "tool_result" and isinstance(block_id, str):
+                yield ToolOutput(block_id, block)
+    if isinstance(id_, str) and id_:
+        yield ToolOutput(id_, item)
+
+
+def repeated_calls(request: Request) -> dict[str, tuple[str, object]]:
+    """Return the tool calls of the model that a request repeats: name and arguments by id."""
+    found: dict[str, tuple[str, object]] = {}
+    for item in map(as_object, request.items):
+        for call in _calls(item):
+            id_ = call.get("call_id", call.get("id"))
+            function = as_object(call.get("function") or call.get("custom")) or call
+            arguments = next(
+                (function[key] for key in ("arguments", "input") if key in function), None
+            )
+            if isinstance(id_, str):
+                found[id_] = (as_text(function.get("name")) or "", _parsed(arguments))
+    return found
+
+
+def _calls(item: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    if item.get("type") in _CALLS:
+        yield item
+    elif item.get("role") == "assistant":
+        yield from map(as_object, as_list(item.get("tool_calls")))
+        blocks = map(as_object, as_list(item.get("content")))
+        yield from (block for block in blocks if block.get("type") == "tool_use")
+
+
+def _parsed(arguments: object) -> object:
+    if not isinstance(arguments, str):
+        return arguments
+    try:
+        return json_text.loads(arguments)
+    except BadValue:
+        return arguments
+
+
+def answer_after(request: Request, number: int) -> str | None:
+    """Return the text of the model's answer that follows the first ``number`` items.
+
+    It is empty for an answer without text, None if no answer follows.
+    """
+    items = [as_object(item) for item in request.items[number:]]
+    answers = [item for item in items if item and not _is_asked(item)]
+    if not answers:
+        return None
+    return "".join(text for item in answers for text in _texts(item.get("content")))
+
+
+def _is_asked(item: Mapping[str, object]) -> bool:
+    type_ = as_text(item.get("type")) or ""
+    return item.get("role") in _ASKING_ROLES or type_.endswith(_OUTPUT) or type_ == _APPROVAL
+
+
+def _texts(content: object) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+    for part in as_list(content):
+        text = as_object(part).get("text")
+        if isinstance(text, str):
+            yield text
