@@ -10,6 +10,8 @@ from tests.cli.stories import ANSWER
 if TYPE_CHECKING:
     from tests.cli.calls import Caller
 
+CONTENT = ("text", "parts", "message", "citations", "reasoning", "request")
+
 
 def test_runs_have_exactly_the_keys_of_the_contract(told: Caller) -> None:
     answer = told.good("runs", "--json").json
@@ -40,7 +42,7 @@ def test_show_adds_the_content_only_when_asked(told: Caller) -> None:
     bare = told.good("show", "run-done", "--json").json
     assert list(bare) == list(RUN_KEYS)
     full = told.good("show", "run-done", "--content", "--json").json
-    assert list(full) == [*RUN_KEYS, "text", "parts", "message", "citations", "reasoning"]
+    assert list(full) == [*RUN_KEYS, *CONTENT]
     assert full["text"] == ANSWER
     assert full["parts"] == [ANSWER]
     assert full["message"]["id"] == "message-1"

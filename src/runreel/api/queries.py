@@ -109,20 +109,32 @@ class QueryMixin:
         Raises:
             RunNotFound: if the run is not in the log, or did not exist yet at that time.
         """
-        return self._show(run_id, at, with_reasoning=True).reasoning
+        return self._show(run_id, at, with_content=True).reasoning
+
+    @checked
+    def request(self, run_id: str, at: int | datetime | None = None) -> dict[str, object] | None:
+        """Return the last request to the model in a run, now or as of ``at``, as JSON.
+
+        It has no credentials. None if no request is stored. Items that were redacted or pruned are
+        replaced by one item that names them.
+
+        Raises:
+            RunNotFound: if the run is not in the log, or did not exist yet at that time.
+        """
+        return self._show(run_id, at, with_content=True).request
 
     def _show(
         self,
         run_id: str,
         at: int | datetime | date | str | None = None,
         *,
-        with_reasoning: bool = False,
+        with_content: bool = False,
     ) -> ShownRun:
         from runreel.query import run_history
 
         if at is not None and not isinstance(at, int):
             at = moment("at", at, now=datetime.now(UTC))
-        return run_history.show(self.db, run_id, at, exact=True, with_reasoning=with_reasoning)
+        return run_history.show(self.db, run_id, at, exact=True, with_content=with_content)
 
     @checked
     def events(

@@ -18,6 +18,7 @@ from runreel.projection.projector import RunProjector, project_run, stored_event
 from runreel.projection.run_mapper import RunProjection
 from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.query.open_recordings import is_abandoned
+from runreel.query.requests import request_of
 from runreel.query.runs import resolve
 from runreel.sources import reader_of, thoughts
 from runreel.store.events import damage, event_log, stream_heads
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from runreel.model.events import EventRow, StoredEvent
     from runreel.model.results import RunResult
     from runreel.model.runs import RunSummary
+    from runreel.sources.requests import Body
     from runreel.store.connection import Connection
     from runreel.store.database import Database
 
@@ -39,11 +41,15 @@ _PAGE = 1_000
 
 
 class ShownRun(NamedTuple):
-    """A run at one moment; ``reasoning`` is that of the last answer, None if not requested."""
+    """A run at one moment; ``reasoning`` is that of the last answer.
+
+    ``request`` is the last request, whole. Both are None without content.
+    """
 
     summary: RunSummary
     result: RunResult
     reasoning: str | None
+    request: Body | None
 
 
 def require_logged(connection: Connection, run_id: str) -> int:
@@ -68,7 +74,7 @@ def show(
     at: int | datetime | None = None,
     *,
     exact: bool = False,
-    with_reasoning: bool = False,
+    with_content: bool = False,
 ) -> ShownRun:
     """Return a run, now or ``at`` an earlier seq or time, read from one snapshot.
 
@@ -82,9 +88,12 @@ def show(
     with database.reading() as connection, damage.snapshot(connection):
         run_id = reference if exact else resolve(connection, reference)
         projected = state(connection, run_id, at)
+        if not with_content:
+            return ShownRun(projected.summary, projected.result, None, None)
         stop = projected.summary.last_seq + 1
-        reasons = reasoning(connection, run_id, stop) if with_reasoning else None
-    return ShownRun(projected.summary, projected.result, reasons)
+        reasons = reasoning(connection, run_id, stop)
+        request = request_of(connection, projected.summary.source, run_id, stop)
+    return ShownRun(projected.summary, projected.result, reasons, request)
 
 
 def state(connection: Connection, run_id: str, at: int | datetime | None = None) -> RunProjection:

@@ -47,9 +47,11 @@ def show_command(
     from runreel.cli.render import json_views, run_detail
     from runreel.query import run_history
 
-    summary, result, reasoning = run_history.show(reel.db, run, at, with_reasoning=content)
+    shown = run_history.show(reel.db, run, at, with_content=content)
     if output.is_table:
-        run_detail.print_run(summary, result, content=content, reasoning=reasoning)
+        run_detail.print_run(
+            shown.summary, shown.result, content=content, reasoning=shown.reasoning
+        )
         return
-    more = json_views.content(result, reasoning) if content else {}
-    output.object({**json_views.run(summary), **more})
+    more = json_views.content(shown) if content else {}
+    output.object({**json_views.run(shown.summary), **more})

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from runreel.model.events import StoredEvent
     from runreel.model.messages import Citation, FileChunk
-    from runreel.model.results import RunResult
     from runreel.model.runs import RunSummary
     from runreel.model.usage import UsageItem
+    from runreel.query.run_history import ShownRun
 
 JsonObject = Mapping[str, object]
 
@@ -70,8 +70,9 @@ def run(summary: RunSummary) -> JsonObject:
     return fill(shapes.RUN, summary)
 
 
-def content(result: RunResult, reasoning: str | None) -> JsonObject:
+def content(shown: ShownRun) -> JsonObject:
     """The fields that ``show --content`` adds; of a failed run, its text before the failure."""
+    result = shown.result
     failed, parts = result.is_failed, list(result.parts_so_far)
     message = None if failed else result.message
     return {
@@ -79,7 +80,8 @@ def content(result: RunResult, reasoning: str | None) -> JsonObject:
         "parts": None if failed and not parts else parts,
         "message": None if message is None else plain_json.message_value(message),
         "citations": None if failed else list(map(_citation, result.citations)),
-        "reasoning": reasoning,
+        "reasoning": shown.reasoning,
+        "request": shown.request,
     }
 
 

@@ -105,6 +105,7 @@ CONTENT: Shape = {
     "message": _maybe(ref("message")),
     "citations": _maybe(_array(ref("citation"))),
     "reasoning": described(_TEXT, "Reasoning of the last answer, if the server returned it."),
+    "request": described(_ANY, "The last request, as its source's JSON; null if none is stored."),
 }
 EVENT: Shape = {
     "run_id": _STRING,
