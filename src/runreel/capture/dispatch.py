@@ -41,9 +41,16 @@ def recorded(  # noqa: PLR0913 - options of a recording
         from runreel.capture.openai import record as openai
 
         return openai.recorded(stream, database, request=request, scope=scope, on_error=on_error)
+    if callable(stream):
+        from runreel.capture.calls import record_call as calls
+
+        return calls.recorded_call(
+            stream, database, request=request, scope=scope, on_error=on_error
+        )
     raise UsageError(
         f"cannot record a {type(stream).__name__}",
-        hint="Pass a run of the Yandex SDK or a stream of openai, or use reel.recording(...).",
+        hint="Pass a run of the Yandex SDK, a stream of openai, or a function that calls openai;"
+        " or use reel.recording(...).",
     )
 
 

@@ -91,6 +91,7 @@ class AppendSteps:
         self._offered: Counter[bytes] = Counter() if offered is None else offered
         self._lock, self._task_lock = threading.RLock(), asyncio.Lock()
         self._first_row: EventRow | None = None
+        self._match_from = 0
         self._head, self._stale = self._new_head(), True
         self._identity = identity or {}
         if self._masker is not None:
@@ -171,7 +172,8 @@ class AppendSteps:
         return new_events[-1]
 
     def _note_steps(self, type_: str, value: dict[str, Any]) -> Steps[list[NewEvent]]:
-        return self._decide_steps(lambda: [event_builder.note(type_, value)])
+        masked = value if self._masker is None else self._masker.apply(value)
+        return self._decide_steps(lambda: [event_builder.note(type_, masked)])
 
     def _offer_steps(self, event: SourceEvent) -> Steps[AppendOutcome]:
         text_event = None if self._stale or not self.opened else self._head.text_row(event)
@@ -294,6 +296,11 @@ class AppendSteps:
             timestamps=self._timestamps,
         )
 
+    def _match_from_head(self) -> None:
+        """Match events that are offered from now on only with rows after the current head."""
+        self._match_from = self.last_seq + 1
+        self._head.deduplicator.assume_empty()
+
     def _read_rows(self) -> Iterator[tuple[EventRow, object]]:
         """Read the rows of the run up to its known head, with their values."""
         if self.batch is not None:
@@ -301,4 +308,6 @@ class AppendSteps:
         projector = RunProjector(self.run_id)
         with self.database.reading() as connection:
             for row in event_log.read(connection, self.run_id, stop=self.last_seq + 1):
-                yield with_number(row, projector.apply(row))
+                projected = projector.apply(row)
+                if row.seq >= self._match_from:
+                    yield with_number(row, projected)

@@ -98,23 +98,35 @@ class Recorder(ChunkSteps):
         """Like ``interrupt``, in an event loop."""
         await self._adrive(self._end_steps(INTERRUPTED, {"reason": reason}))
 
-    def begin(self, is_free: Callable[[], bool]) -> bool:
+    def begin(
+        self,
+        is_free: Callable[[], bool],
+        values: Sequence[tuple[str, object]] = (),
+        *,
+        fresh: bool = False,
+    ) -> bool:
         """Start the session by appending its first note if ``is_free()``; False if it is not.
 
         Of several recorders that try this at once, one succeeds: the condition is checked again
-        after each append conflict.
+        after each append conflict. ``values``, each with its kind, are appended in the same commit.
+        With ``fresh``, what is offered later is new even if the run has equal earlier events.
         """
-        self.opened = self._only_if(is_free, self._opened_note)
+        events = [self.interpret(kind, value) for kind, value in values]
+        self.opened = self._only_if(is_free, lambda: [self._opened_note(), *events])
+        if self.opened and fresh:
+            self._match_from_head()
         return self.opened
 
     def abandon(self, reason: str) -> bool:
         """Interrupt the recording of another, dead process; False if it has already ended."""
         note = event_builder.note(INTERRUPTED, {"reason": reason})
-        return self._only_if(lambda: self.state.recording == OPEN, lambda: note)
+        return self._only_if(lambda: self.state.recording == OPEN, lambda: [note])
 
-    def _only_if(self, condition: Callable[[], bool], entry: Callable[[], SourceEvent]) -> bool:
-        """Append an entry if a condition holds at the head before it; True if it did."""
-        steps = self._decide_steps(lambda: [entry()] if condition() else [], opens=False)
+    def _only_if(
+        self, condition: Callable[[], bool], events: Callable[[], list[SourceEvent]]
+    ) -> bool:
+        """Append events if a condition holds at the head before them; True if it did."""
+        steps = self._decide_steps(lambda: events() if condition() else [], opens=False)
         return bool(self._drive(steps))
 
     def _drive(self, steps: Steps[T], retry: Callable[[], object] | None = None) -> T:

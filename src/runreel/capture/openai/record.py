@@ -72,14 +72,10 @@ def recorded(
         raise UsageError(
             "this call has not been awaited", hint="reel.record(await client.responses.create(...))"
         )
-    asynchronous = hasattr(source, "__anext__") or hasattr(source, "__aenter__")
-    if asynchronous:
-        loops.require_asyncio()
-    recordings = _Recordings(database, request, on_error, scope)
-    return _recorded(source, recordings, asynchronous=asynchronous)
+    return recorded_by(Recordings(database, request, on_error, scope), source)
 
 
-class _Recordings(NamedTuple):
+class Recordings(NamedTuple):
     """The recordings of one call of ``recorded``."""
 
     database: Database
@@ -102,7 +98,11 @@ class _Recordings(NamedTuple):
         )
 
 
-def _recorded(source: object, recordings: _Recordings, *, asynchronous: bool) -> object:
+def recorded_by(recordings: Recordings, source: object) -> object:
+    """Like ``recorded``, with these recordings."""
+    asynchronous = hasattr(source, "__anext__") or hasattr(source, "__aenter__")
+    if asynchronous:
+        loops.require_asyncio()
     for name in (kind.__name__.removeprefix("Async") for kind in type(source).__mro__):
         if name in _STREAMS:
             return _stream(_STREAMS[name][asynchronous], recordings, source)
@@ -121,7 +121,7 @@ def _recorded(source: object, recordings: _Recordings, *, asynchronous: bool) ->
     )
 
 
-def _stream(recorded_type: type[R], recordings: _Recordings, source: Any) -> R:
+def _stream(recorded_type: type[R], recordings: Recordings, source: Any) -> R:
     """Record a stream of the client, or a helper around one."""
     helped = issubclass(recorded_type, _HELPERS)
     stream = getattr(source, "_raw_stream", None) if helped else source

@@ -1,0 +1,1 @@
+"""Recording of whole calls of a model: the request, the attempts to send it, and the answer."""

@@ -1,0 +1,59 @@
+"""Recordings of calls whose last attempt failed: the client may try again.
+
+A client retries above the hook, which sees several requests. They belong to one call if the client
+says that they are attempts of it: by a count of retries, and the same idempotency key or body.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from runreel.store import fork_guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runreel.capture.calls.recording import CallRecording
+
+# Calls that are remembered; a client retries within seconds.
+_MAX_WAITING = 256
+
+
+class Attempts:
+    """The recordings of calls whose last attempt failed, by what identifies the call."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, CallRecording] = OrderedDict()
+        self._lock: threading.Lock = threading.Lock()
+        fork_guard.register_in_child(self)
+
+    def recording(self, key: str, number: int, make: Callable[[], CallRecording]) -> CallRecording:
+        """Return the recording for an attempt: that of its call, or a new one by ``make``.
+
+        ``number`` counts the retries of the client, from 0; ``key`` identifies the call.
+        """
+        with self._lock:
+            waiting = self._waiting.pop(key, None) if number else None
+        return waiting or make()
+
+    def failed(self, key: str, recording: CallRecording) -> None:
+        """Keep a recording whose attempt failed, for the next attempt."""
+        with self._lock:
+            self._waiting[key] = recording
+            while len(self._waiting) > _MAX_WAITING:
+                self._waiting.popitem(last=False)
+
+    def leave_parent(self) -> None:
+        """In a forked child: the calls are those of the parent."""
+        self._lock = threading.Lock()
+        self._waiting.clear()
+
+
+def key_of(url: str, idempotency_key: str | None, body: bytes) -> str:
+    """Return what identifies the call of an attempt."""
+    if idempotency_key:
+        return f"{url} {idempotency_key}"
+    return f"{url} {hashlib.sha256(body).hexdigest()}"

@@ -1,0 +1,113 @@
+"""Records a call that the program passes as a function: its time, its failure and its result."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from runreel.capture.calls.call import model_call
+from runreel.capture.calls.recording import CallRecording
+from runreel.capture.openai import record as openai_results
+from runreel.capture.openai.request import sent_request
+from runreel.model.errors import RunreelError
+from runreel.sources import requests
+from runreel.system.sync_bridge import completed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from runreel.capture.openai.request import SentRequest
+    from runreel.capture.openai.response_recording import ResponseRecording
+    from runreel.capture.scope import Scope
+    from runreel.store.database import Database
+
+# By the end of the path.
+_SOURCES = {
+    "/responses": requests.OPENAI_RESPONSES,
+    "/chat/completions": requests.OPENAI_CHAT,
+}
+_VENDOR = "openai"
+
+_log = logging.getLogger("runreel")
+
+
+def recorded_call(
+    call: Callable[[], Any],
+    database: Database,
+    *,
+    request: dict[str, object] | None,
+    scope: Scope,
+    on_error: str,
+) -> object:
+    """Call ``call``, and return its result recorded; an awaitable if it returns one.
+
+    A failure of a request to a model is stored before it is raised again. ``request`` is what the
+    program says that it sends, which counts only where the client does not know.
+    """
+    recordings = _CallRecordings(database, request, on_error, scope)
+    recordings.requested_at = time.time_ns() // 1_000
+    try:
+        result = call()
+    except Exception as error:
+        completed(recordings.store_failure(error, blocking=True))
+        raise
+    if inspect.isawaitable(result):
+        return recordings.awaited(result)
+    return openai_results.recorded_by(recordings, result)
+
+
+class _CallRecordings(openai_results.Recordings):
+    """Records the result or the failure of one call."""
+
+    # The time of the call in µs since the epoch.
+    requested_at = 0
+
+    async def awaited(self, pending: Awaitable[Any]) -> object:
+        """Return the recorded result of an asynchronous call."""
+        try:
+            result = await pending
+        except Exception as error:
+            await self.store_failure(error, blocking=False)
+            raise
+        return openai_results.recorded_by(self, result)
+
+    async def store_failure(self, error: Any, *, blocking: bool) -> None:
+        """Store why the call failed; an error that prevents this is only logged."""
+        packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+        request = getattr(error, "request", None)
+        if _VENDOR not in packages or request is None:
+            return
+        sent = sent_request(request)
+        path = sent.path.rstrip("/")
+        source = next((source for end, source in _SOURCES.items() if path.endswith(end)), None)
+        if source is None:
+            return
+        body: bytes | None = None
+        with suppress(Exception):  # the body may not be read
+            body = error.response.content
+        recording = self._new_call(source, sent.body, blocking=blocking)
+        try:
+            await recording.attempt_failed(
+                status=getattr(error, "status_code", None), error=error, body=body
+            )
+        except RunreelError:
+            _log.exception("the failure of a call could not be stored")
+
+    def new(self, source: str, sent: SentRequest | None, *, blocking: bool) -> ResponseRecording:
+        """Return the recording of the answer to what was sent."""
+        if sent is None or sent.creates:
+            return self._new_call(source, {} if sent is None else sent.body, blocking=blocking)
+        # It retrieves a response, which may be in the log.
+        return super().new(source, sent, blocking=blocking)
+
+    def _new_call(self, source: str, body: dict[str, object], *, blocking: bool) -> CallRecording:
+        call = model_call(
+            source,
+            body or self.request or {},
+            requested_at=self.requested_at,
+            scope=self.scope,
+        )
+        return CallRecording(self.database, call, on_error=self.on_error, blocking=blocking)

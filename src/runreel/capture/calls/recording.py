@@ -1,0 +1,161 @@
+"""The recording of one call of a model, from before the request is sent to the end of the answer.
+
+A hook below a client drives it, once for each attempt of the client::
+
+    recording = recordings.of_attempt(request, number)   # a retry gets the recording of its call
+    await recording.before_send()                        # the request is in the log now
+    await recording.attempt_failed(status=429, body=body)    # refused, time-out, 4xx, 5xx
+    await recording.response_started()                   # or else: an answer comes,
+    await recording.store_texts(texts, None)             # store_finished(value, None)
+    await recording.end(reason)                          # interrupted if its end is missing
+
+With ``blocking`` no coroutine suspends: ``completed(recording.before_send())`` in a plain thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from runreel.capture.calls import run_choice
+from runreel.capture.openai.response_recording import ResponseRecording
+from runreel.capture.scope import NO_SCOPE
+from runreel.codec import json_text
+from runreel.codec.json_values import as_object
+from runreel.model.errors import BadValue, RunreelError
+from runreel.model.events import ATTEMPT
+from runreel.model.timestamps import rfc3339
+from runreel.sources.openai import values as oj
+
+if TYPE_CHECKING:
+    from runreel.capture.calls.call import ModelCall
+    from runreel.recording.recorder import Recorder
+    from runreel.store.database import Database
+
+# Characters of the body of a failed attempt that are stored.
+MAX_BODY = 20_000
+
+_log = logging.getLogger("runreel")
+
+
+class CallRecording(ResponseRecording):
+    """Stores a call: its request before it is sent, its attempts, and the values of its answer.
+
+    With ``store_request`` False the request is not stored, its time is.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        call: ModelCall,
+        *,
+        on_error: str,
+        blocking: bool,
+        store_request: bool = True,
+    ) -> None:
+        super().__init__(
+            database,
+            call.source,
+            None,
+            request=None,
+            scope=NO_SCOPE,
+            on_error=on_error,
+            blocking=blocking,
+        )
+        self.call = call
+        self._store_request = store_request
+        # What the base class stores before the first event is in the log already.
+        self._started = True
+
+    @property
+    def run_id(self) -> str | None:
+        """The id of the run, None until the recording has begun."""
+        recorder = self._recorder.made
+        return None if recorder is None else recorder.run_id
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last event of the answer is stored."""
+        return self._ended
+
+    async def before_send(self) -> None:
+        """Begin the recording, with the request; does nothing if it has begun.
+
+        Raises:
+            RecordingError: if the log cannot be written (with ``warn``: the error is logged).
+        """
+        try:
+            await self._recorder.recorder()
+            self.open = True
+        except RunreelError as error:
+            self._recorder.failed(error, self.call.body)
+
+    async def attempt_failed(
+        self,
+        *,
+        status: int | None = None,
+        error: BaseException | str | None = None,
+        body: object = None,
+        sent_at: int | None = None,
+    ) -> None:
+        """Store that an attempt got no answer, and end the recording; a retry resumes it.
+
+        ``status`` is the HTTP status and ``body`` the body of the response, as JSON, text or bytes;
+        None if it was not read. ``error`` is the error of the client if there was no response.
+        ``sent_at`` is the time of the attempt in µs since the epoch.
+
+        Raises:
+            RecordingError: if it cannot be stored (with ``warn``: the error is logged).
+        """
+        value = _attempt(status, error, body, sent_at or self.call.requested_at)
+        try:
+            await self._recorder.note(ATTEMPT, value)
+        except RunreelError as failure:
+            self._recorder.failed(failure, error or value)
+        self.open, self._ended = True, True
+        await self.end("")
+        self._ended = False
+
+    async def response_started(self) -> None:
+        """Note that an answer comes: until its last event, the recording is open."""
+        self.open = True
+
+    def _open_recorder(self) -> Recorder:
+        return self._database.retry_unavailable(
+            lambda: run_choice.begin(self._database, self.call, store_request=self._store_request)
+        )
+
+
+def _attempt(
+    status: int | None, error: BaseException | str | None, body: object, sent_at: int
+) -> dict[str, object]:
+    parsed = _parsed(body)
+    message = _message(status, error, parsed)
+    value = {"status": status, "error": message, "body": parsed, "sent_at": rfc3339(sent_at)}
+    return {key: item for key, item in value.items() if item is not None}
+
+
+def _message(status: int | None, error: BaseException | str | None, body: object) -> str:
+    """The provider's message, or else that of the client's error."""
+    found = oj.body_error(as_object(body))
+    if found is not None and found[0]:
+        return found[0]
+    if isinstance(body, str) and body.strip() and not body.lstrip().startswith("<"):
+        return body.strip()[:500]
+    if isinstance(error, BaseException):
+        return str(error) or type(error).__name__
+    return error or (f"HTTP status {status}" if status is not None else "no answer")
+
+
+def _parsed(body: object) -> object:
+    """The body as JSON if it is that, else its text; None without one."""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    if not isinstance(text, str):
+        return text
+    if not text:
+        return None
+    try:
+        value = json_text.loads(text)
+    except BadValue:
+        return text[:MAX_BODY]
+    return value if len(text) <= MAX_BODY else text[:MAX_BODY]
