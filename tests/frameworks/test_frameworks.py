@@ -6,9 +6,15 @@ next.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -92,18 +98,22 @@ def model() -> Iterator[Script]:
         yield script
 
 
+def variables(model: Script) -> dict[str, str]:
+    return {
+        **os.environ,
+        "OPENAI_BASE_URL": model.url,
+        "OPENAI_API_KEY": "sk-secret",
+        "OPENAI_AGENTS_DISABLE_TRACING": "1",
+        "PYTHONWARNINGS": "ignore",
+    }
+
+
 def run(python: Path, program: Path, url: str, model: Script) -> str:
     """Run a program as a user would, with the variables of the vendor's client only."""
     watch = [python, "-m", "runreel", "--db", url, "watch", "--"]
     done = subprocess.run(
         [*watch, python, program],
-        env={
-            **os.environ,
-            "OPENAI_BASE_URL": model.url,
-            "OPENAI_API_KEY": "sk-secret",
-            "OPENAI_AGENTS_DISABLE_TRACING": "1",
-            "PYTHONWARNINGS": "ignore",
-        },
+        env=variables(model),
         capture_output=True,
         text=True,
         timeout=300,
@@ -139,3 +149,33 @@ def test_each_call_is_recorded(
         calls = [call.function.name for found in results for call in found.tool_calls or ()]
         assert calls == ["weather"] * 2
         assert {run.usage and run.usage.total_tokens for run in runs} <= {None, 15}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS[:1], indirect=True, ids=["openai_agents"])
+def test_a_web_server_is_recorded_and_stopped_by_a_signal(
+    python: Path, log: Reel, model: Script
+) -> None:
+    """uvicorn and starlette come with this framework."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    server = [python.with_name("uvicorn"), "--app-dir", HERE, "--port", port, "program_web:app"]
+    watch = [python, "-m", "runreel", "--db", log.url_shown, "watch", "--"]
+    with subprocess.Popen([*watch, *server], env=variables(model)) as process:
+        assert asked(f"http://127.0.0.1:{port}/ask") == model_server.ANSWER
+        process.send_signal(signal.SIGTERM)
+        # uvicorn shuts down, and then ends by the signal.
+        assert process.wait(60) in (0, 128 + signal.SIGTERM)
+    (found,) = log.runs()
+    assert (found.recording, log.result(found.run_id).text) == ("closed", model_server.ANSWER)
+
+
+def asked(url: str) -> str:
+    """Ask a server that is starting."""
+    for _ in range(300):
+        with (
+            contextlib.suppress(urllib.error.URLError),
+            urllib.request.urlopen(url, timeout=30) as answer,  # noqa: S310 - our own
+        ):
+            return str(answer.read().decode())
+        time.sleep(0.1)
+    raise AssertionError("the server has not started")
