@@ -40,7 +40,10 @@ def checks(reel: Reel, at: int | None = None) -> dict[str, Check]:
 
 def worst(reel: Reel) -> dict[str, str]:
     """What is not ok, but for what this machine is to blame for."""
-    machine = ("sqlite version", "free space", "file system", "fsync", "role", "server version")
+    machine = (
+        *("sqlite version", "free space", "file system", "fsync", "role", "server version"),
+        "unwatched packages",
+    )
     return {
         name: check.verdict
         for name, check in checks(reel).items()
@@ -58,7 +61,10 @@ def file_log(tmp_path: Path) -> Iterator[Reel]:
 def test_a_log_that_is_well_kept_has_nothing_to_mend(told: Reel, backend: str) -> None:
     found = checks(told)
     assert worst(told) == {}
-    common = {"database", "schema", "guards", "projections", "open recordings", "clock", "future"}
+    common = {
+        *("database", "schema", "guards", "projections", "open recordings", "clock", "future"),
+        "unwatched packages",
+    }
     own = {
         "sqlite": {
             *("sqlite version", "journal mode", "synchronous", "busy timeout"),

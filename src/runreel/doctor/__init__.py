@@ -1,11 +1,11 @@
-"""Health checks of a log: its database, files, schema and contents."""
+"""Health checks of a log: its database, files, schema and contents, and installed packages."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from runreel.doctor import files, log, postgres, sqlite
+from runreel.doctor import files, log, packages, postgres, sqlite
 from runreel.doctor.checks import BAD, OK, Check, HealthReport
 from runreel.model.errors import LogError
 from runreel.store import database_url
@@ -35,6 +35,7 @@ def check_health(database: Database, *, now: int) -> HealthReport:
             checks = [
                 Check("database", OK, database.shown),
                 *_run_checks(connection, revision, database, now),
+                packages.check_packages(),
             ]
     except LogError as error:
         return _unreachable(error)

@@ -26,7 +26,9 @@ def doctor_command(reel: Reel, *, output: Output) -> None:
     """Check the health of the database and say what to do.
 
     Checks the database and its settings, files and permissions, tables and triggers, abandoned
-    recordings and clocks; changes nothing. `verify` checks whether the log is intact.
+    recordings, clocks, and packages whose model calls `watch` does not record; changes nothing.
+    `verify` checks whether the log is intact.
+
     Exit code 1: a check failed; 3: the database cannot be reached.
     """
     from runreel.cli.render.list_views import CHECKS

@@ -1,0 +1,81 @@
+"""A check for installed packages whose model calls `watch` does not record."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from typing import NamedTuple
+
+from runreel.doctor.checks import OK, WARN, Check
+
+_NAME = "unwatched packages"
+_BY_HAND = "write its answers with reel.recording"
+
+
+class _Package(NamedTuple):
+    """A package by the name that is installed, the name that is imported, and what to do."""
+
+    name: str
+    module: str
+    advice: str
+
+
+# Each calls models, by a way or in a format that `watch` does not record.
+_PACKAGES = (
+    _Package("anthropic", "anthropic", f"calls /messages, which is not recorded yet; {_BY_HAND}"),
+    _Package(
+        "claude-agent-sdk",
+        "claude_agent_sdk",
+        "makes its calls in a child process; write the messages that it yields with reel.recording",
+    ),
+    _Package(
+        "google-genai",
+        "google.genai",
+        "its format is not recorded yet, and its async calls go through aiohttp; call Gemini"
+        f" through the openai package, or {_BY_HAND}",
+    ),
+    _Package(
+        "yandex-ai-studio-sdk",
+        "yandex_ai_studio_sdk",
+        "sdk.chat is recorded, calls through gRPC are not; pass reel.interceptors() to AIStudio"
+        " for assistants, and use sdk.chat.completions instead of sdk.models.completions",
+    ),
+)
+# Installed for many other reasons, so that it is no warning; what their model calls would be.
+_TRANSPORTS = (
+    _Package("aiohttp", "aiohttp", "direct requests"),
+    _Package("boto3", "boto3", "Bedrock"),
+    _Package("websockets", "websockets", "the Realtime API"),
+)
+
+
+def check_packages() -> Check:
+    """Check for loaded and installed packages that `watch` does not reach; imports none."""
+    transports = [f"{package.name} ({package.advice})" for package in _present(_TRANSPORTS)]
+    unless = f"not recorded if used: {', '.join(transports)}" if transports else ""
+    found = _present(_PACKAGES)
+    if not found:
+        return Check(_NAME, OK, unless or "none")
+    names = ", ".join(package.name for package in found)
+    return Check(
+        _NAME,
+        WARN,
+        "; ".join(filter(None, (f"`watch` does not record all calls of {names}", unless))),
+        " ".join(f"{package.name}: {package.advice}." for package in found),
+    )
+
+
+def _present(packages: tuple[_Package, ...]) -> list[_Package]:
+    return [
+        package
+        for package in packages
+        if package.module in sys.modules or _is_installed(package.name)
+    ]
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
