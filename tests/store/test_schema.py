@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 
 import runreel
 from runreel import RunResult, RunStatus, Usage
+from runreel.model.columns import RUNS
 from runreel.model.errors import LogError, NotOurDatabase, SchemaMissing, SchemaTooNew, SchemaTooOld
 from runreel.model.events import EventRow
 from runreel.store.database import Database
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 HUGE = 2**63 - 2
+# Columns are only ever added, and last.
+RUNS_OF_0002 = RUNS[: RUNS.index("requested_at")]
 _REST = ("note", "test", None, 0, 0, None, None, "{}", b"salt", None, b"digest")
 
 
@@ -252,8 +255,7 @@ def test_runs_of_an_older_log_are_listed_and_add_up_once_it_is_migrated(
                 recording.close()
         tables = {
             "events": logs.execute(new, "SELECT * FROM events"),
-            # The columns of that revision.
-            "runs": [row[:-1] for row in logs.execute(new, "SELECT * FROM runs")],
+            "runs": logs.execute(new, f"SELECT {', '.join(RUNS_OF_0002)} FROM runs"),
         }
         listed = new.runs(limit=0).items
     upgraded_to(empty_url, "0002")

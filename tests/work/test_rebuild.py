@@ -14,6 +14,7 @@ from runreel.importing.import_files import import_files
 from runreel.model.columns import RUNS
 from runreel.model.errors import LogError, ProjectionOutdated, RunNotFound
 from runreel.model.results import RunResult, RunStreamEvent, Usage
+from runreel.model.runs import PLAIN_COLUMNS
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.store.projections import run_table
 from runreel.store.projections.usage_buckets import SUMS
@@ -114,7 +115,10 @@ def test_a_falsified_column_is_named_with_both_values_and_mended(reel, truth, co
 
 
 # The Assistants service says nothing of these.
-UNTOLD = ("first_text_at", "cached_tokens", "reasoning_tokens", "response_id", "requested_at")
+UNTOLD = {
+    *("first_text_at", "cached_tokens", "reasoning_tokens", "response_id", "requested_at"),
+    *PLAIN_COLUMNS,
+}
 
 
 @pytest.mark.parametrize("column", [c.name for c in runs.columns if c.nullable])
