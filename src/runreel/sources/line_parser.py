@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec.json_text import loads
 from runreel.codec.json_values import as_object, text_in
@@ -11,6 +11,9 @@ from runreel.model.events import CONTEXT, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.sources.sse import SSEParser, is_field
 from runreel.sources.yandex.proto_json import original, string
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 YANDEX = "yandex-assistants"
 PLAIN = "plain"
@@ -86,25 +89,21 @@ def detect_line(value: dict[str, object]) -> Line:
 
 def try_detect_line(value: dict[str, object]) -> Line | None:
     """Like ``detect_line``, but None if no source has events of this shape."""
-    return (
-        _wrapped(value)
-        or _bare(value)
-        or _responses(value)
-        or _chat(value)
-        or _plain(value)
-        or _error(value)
-    )
+    for recognize in _RECOGNIZERS.values():
+        if (line := recognize(value)) is not None:
+            return line
+    return _error(value)
 
 
 def line_of_source(source: str, value: dict[str, object]) -> Line:
     """Interpret an object as an event of a known source; never fails."""
-    if source == YANDEX:
-        line = _wrapped(value) or _bare(value)
-    elif source == PLAIN:
-        line = _plain(value)
-    else:
-        line = _responses(value) if source == RESPONSES else _chat(value)
+    recognize = _RECOGNIZERS.get(source)
+    line = None if recognize is None else recognize(value)
     return line or Line(source, STREAM_EVENT, value, _run_id(value))
+
+
+def _yandex(line: dict[str, object]) -> Line | None:
+    return _wrapped(line) or _bare(line)
 
 
 def _wrapped(line: dict[str, object]) -> Line | None:
@@ -191,11 +190,21 @@ def _plain(line: dict[str, object]) -> Line | None:
     return Line(PLAIN, kind, line, run_id) if kind in (RUN, STREAM_EVENT) else None
 
 
+# By source, in the order in which they try a line of unknown source. Each returns None for an
+# object that is no event of its source.
+_RECOGNIZERS: dict[str, Callable[[dict[str, object]], Line | None]] = {
+    YANDEX: _yandex,
+    RESPONSES: _responses,
+    CHAT: _chat,
+    PLAIN: _plain,
+}
+
+
 def _refuse(line: dict[str, object]) -> Line:
     keys = ", ".join(sorted(line)[:6])
     raise BadInput(
         f"unrecognised event (keys: {keys})",
-        hint="`runreel record --help` shows the accepted shapes.",
+        hint="The page Formats of the documentation lists the accepted shapes.",
     )
 
 
