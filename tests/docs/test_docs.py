@@ -14,6 +14,7 @@ from runreel.codec.source_protocol import RunMetadata
 from runreel.model import columns
 from runreel.model.events import EventRow
 from runreel.model.runs import PLAIN_COLUMNS
+from runreel.sources import SOURCES
 from runreel.store import database_url
 from tests.docs import columns_file, generate, pictures, python_page
 from tests.docs.checkout import CHECKOUT
@@ -145,6 +146,12 @@ def test_a_page_agrees_with_what_is_printed_but_for_numbers_and_blanks() -> None
 def test_extras_are_installed_from_a_clone() -> None:
     for name, page in _pages().items():
         assert not re.search(r"pip install[^\n]*['\" ]runreel(\[|\s|$)", page), name
+
+
+def test_the_pages_that_list_the_sources_list_each() -> None:
+    for name in ("index.md", "glossary.md", "reference/formats.md"):
+        page = (DOCS / name).read_text("utf-8")
+        assert [source for source in SOURCES if f"`{source}`" not in page] == [], name
 
 
 def test_every_page_is_in_the_table_of_contents() -> None:
