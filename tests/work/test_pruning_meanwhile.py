@@ -253,7 +253,7 @@ def test_an_append_that_began_before_the_run_went_does_not_come_behind_it(
 def test_a_log_that_somebody_else_holds_is_left_whole(
     told: Reel, db_url: str, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_log, "_LOCK_WAIT", "100ms")
+    monkeypatch.setattr(event_log, "_LOCK_WAIT", 0.1)
     before = state(told)
     with (
         runreel.open(db_url) as other,

@@ -195,7 +195,7 @@ class Driver(Protocol):
         The tables have ``keys`` and, for writers that do not wait for each other, a ``slot``.
         """
 
-    def lock_writes(self, connection: Connection, table: str, *, seconds: int = 0) -> None:
+    def lock_writes(self, connection: Connection, table: str, *, seconds: float = 0) -> None:
         """Exclude other writers of a table until commit; wait for them at most so long."""
 
     def stream(

@@ -32,7 +32,7 @@ _READ_MANY = _PAGE.format(_PROJECTION_COLUMNS, "(run_id, seq) > (?, ?) AND run_i
 _ID, _SEQ, _PAYLOAD = map(COLUMNS.index, ("run_id", "seq", "payload"))
 _END = 2**63 - 1
 # Seconds.
-_LOCK_WAIT = 5
+_LOCK_WAIT = 5.0
 _CHUNK = 1_000
 
 

@@ -126,7 +126,7 @@ class SqliteDriver(Driver):
         connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
 
     # The transaction has excluded other writers from its beginning.
-    def lock_writes(self, connection: Connection, table: str, *, seconds: int = 0) -> None: ...
+    def lock_writes(self, connection: Connection, table: str, *, seconds: float = 0) -> None: ...
 
     def stream(
         self,
