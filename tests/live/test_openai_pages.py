@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import runreel
 from tests.docs.checkout import CHECKOUT
 from tests.docs.snippets import agree, blocks
 from tests.live import openai_script as script
@@ -48,6 +50,27 @@ ANSWERS = {
 }
 
 
+def run(command, folder, server):
+    """What a program prints that uses the server."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={
+            **os.environ,
+            "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
+            "TZ": "UTC",
+            "OPENAI_BASE_URL": server.url,
+            "OPENAI_API_KEY": "k",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
 @pytest.mark.parametrize(
     "page", ["record-openai.md", "record-chat-completions.md", "record-programs.md"]
 )
@@ -58,14 +81,25 @@ def test_the_programs_of_a_page_print_what_it_says(server, tmp_path, page):
     for program, expected in programs:
         server.say(*ANSWERS[program.file])
         (tmp_path / "log.db").unlink(missing_ok=True)
-        done = subprocess.run(
-            [sys.executable, "-c", program.text],
-            cwd=tmp_path,
-            env={**os.environ, "OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "k"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-        assert agree(expected, done.stdout), done.stdout
+        printed = run([sys.executable, "-c", program.text], tmp_path, server)
+        assert agree(expected, printed), printed
+
+
+def test_the_program_of_the_tutorial_is_recorded(server, tmp_path):
+    page = (CHECKOUT / "docs/tutorial.md").read_text("utf-8")
+    section = page.split("\n## Record your program\n")[1].split("\n## ")[0]
+    program, commands, expected, watch = blocks(section)
+    (tmp_path / program.file).write_text(program.text, "utf-8")
+    server.say(Answer(body=ENDED))
+    printed = run(["bash", "-euc", commands.text], tmp_path, server)
+    assert agree(expected.text, printed), printed
+    # The way of a program that is not changed.
+    plain = program.text.replace('import runreel\n\nrunreel.watch("calls.db")\n', "")
+    assert "runreel" not in plain
+    (tmp_path / program.file).write_text(plain, "utf-8")
+    again = script.response(id_="resp_2", output=SENTENCE, usage=script.usage(100, 14), **MODEL)
+    server.say(Answer(body=again))
+    printed = run(["bash", "-euc", watch.text], tmp_path, server)
+    assert agree("Paris, of course.", printed), printed
+    with runreel.open(tmp_path / "calls.db") as reel:
+        assert [reel.result(run.run_id).text for run in reel.runs()] == ["Paris, of course."] * 2
