@@ -101,7 +101,9 @@ class PostgresDriver(Driver):
     def lock_writes(self, connection: Connection, table: str, *, seconds: float = 0) -> None:
         if seconds:
             # Others queue behind our lock request, so it must not wait long.
-            connection.execute("SELECT set_config('lock_timeout', ?, true)", (f"{seconds * 1000:.0f}ms",))
+            connection.execute(
+                "SELECT set_config('lock_timeout', ?, true)", (f"{seconds * 1000:.0f}ms",)
+            )
         connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
 
     def stream(
