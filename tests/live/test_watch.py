@@ -155,7 +155,8 @@ def test_a_chain_of_responses_is_one_run(watch, own_client, server):
         model=script.MODEL, input=[output], previous_response_id="resp_1", stream=True
     ):
         pass
-    assert [run.run_id for run in watch.reel.runs()] == ["resp_1"]
+    (run,) = watch.reel.runs()
+    assert watch.reel.resolve("resp_1") == watch.reel.resolve("resp_2") == run.run_id
     assert watch.reel.result("resp_1").text == "Sunny"
     assert any(row.kind == "tool_results" for row in watch.reel.events("resp_1"))
 
@@ -178,9 +179,9 @@ def test_all_whole_events_of_a_chunk_share_a_commit(watch, monkeypatch, package)
     connection.answer([body[:middle], body[middle:]])
     for _ in connection.client().responses.create(**ASKED, stream=True):
         pass
-    # Two chunks and the note at the end; the first one comes after the note that opens the run.
-    assert len(units) == 3
-    assert sum(units) == len(TOLD) + 2
+    # The note that opens the run with the request, two chunks, and the note at the end.
+    assert len(units) == 4
+    assert sum(units) == len(TOLD) + 3
 
 
 def test_many_at_once_are_kept_apart(watch, own_async, server):
@@ -201,7 +202,7 @@ def test_many_at_once_are_kept_apart(watch, own_async, server):
 
     seen = asyncio.run(main())
     runs = list(watch.reel.runs(limit=0))
-    assert {run.run_id for run in runs} == {f"resp_{number}" for number in range(32)}
+    assert {run.response_id for run in runs} == {f"resp_{number}" for number in range(32)}
     assert {(run.events, run.recording) for run in runs} == {(len(seen[0]), "closed")}
 
 
@@ -253,7 +254,7 @@ def test_raw_and_streaming_ways_of_finished_answers_are_recorded(watch, own_clie
     own_client.responses.with_raw_response.create(**ASKED).parse()
     with own_client.responses.with_streaming_response.create(**ASKED) as response:
         response.parse()
-    assert sorted(run.run_id for run in watch.reel.runs()) == ["resp_1", "resp_2"]
+    assert sorted(run.response_id for run in watch.reel.runs()) == ["resp_1", "resp_2"]
 
 
 def test_retries_of_the_client_leave_one_run(watch, own_client, server):
@@ -265,14 +266,87 @@ def test_retries_of_the_client_leave_one_run(watch, own_client, server):
     server.stream(TOLD)
     client = own_client.with_options(max_retries=2)
     assert len(list(client.responses.create(**ASKED, stream=True))) == len(TOLD)
-    assert [run.run_id for run in watch.reel.runs()] == ["resp_1"]
+    (run,) = watch.reel.runs()
+    assert (run.response_id, run.status, run.error) == ("resp_1", RunStatus.COMPLETED, None)
+    attempts = [row.raw for row in watch.reel.events("resp_1", type="attempt")]
+    # The client closes these responses without reading them.
+    assert [attempt["status"] for attempt in attempts] == [429, 500]
+    assert run.requested_at < run.started_at
 
 
-def test_a_refused_call_leaves_no_run_yet(watch, own_client, server):
-    server.say(Answer(body={"error": {"message": "no"}}, status=400))
+def test_a_refused_call_is_a_failed_run(watch, own_client, server):
+    server.say(Answer(body={"error": {"message": "no", "code": "bad"}}, status=400))
     with pytest.raises(openai.BadRequestError):
         own_client.responses.create(**ASKED)
-    assert list(watch.reel.runs()) == []
+    (run,) = watch.reel.runs()
+    assert (run.status, run.recording) == (RunStatus.FAILED, "closed")
+    assert run.error == runreel.RunError("no", 400)
+    (attempt,) = [row.raw for row in watch.reel.events(run.run_id, type="attempt")]
+    assert attempt["body"]["error"]["code"] == "bad"
+
+
+def test_a_server_that_is_not_there_is_a_failed_run(watch, own_client):
+    absent = own_client.with_options(base_url="http://127.0.0.1:9/v1", max_retries=1)
+    with pytest.raises(openai.APIConnectionError):
+        absent.responses.create(**ASKED)
+    (run,) = watch.reel.runs()
+    assert (run.status, run.recording, run.error.code) == (RunStatus.FAILED, "closed", None)
+    assert run.error.message
+    assert len(list(watch.reel.events(run.run_id, type="attempt"))) == 2
+
+
+def test_a_refused_asynchronous_call_is_a_failed_run(watch, own_async, server):
+    async def main():
+        server.say(Answer(body={"error": {"message": "no"}}, status=429))
+        server.stream(TOLD)
+        async with own_async() as client:
+            again = client.with_options(max_retries=1)
+            async for _ in await again.responses.create(**ASKED, stream=True):
+                pass
+            server.say(Answer(body={"error": {"message": "no"}}, status=401))
+            with pytest.raises(openai.AuthenticationError):
+                await client.responses.create(**ASKED)
+
+    asyncio.run(main())
+    failed, done = watch.reel.runs()
+    assert (done.status, done.response_id) == (RunStatus.COMPLETED, "resp_1")
+    assert failed.error == runreel.RunError("no", 401)
+
+
+def test_calls_of_a_function_are_recorded_once_by_watch_and_record(watch, own_client, server):
+    server.stream(TOLD)
+    server.say(Answer(body=ENDED), Answer(body={"error": {"message": "no"}}, status=400))
+    reel = watch.reel
+    list(reel.record(lambda: own_client.responses.create(**ASKED, stream=True)))
+    reel.record(lambda: own_client.responses.create(**ASKED))
+    with pytest.raises(openai.BadRequestError):
+        reel.record(lambda: own_client.responses.create(**ASKED))
+    absent = own_client.with_options(base_url="http://127.0.0.1:9/v1", max_retries=0)
+    with pytest.raises(openai.APIConnectionError):
+        reel.record(lambda: absent.responses.create(**ASKED))
+    assert [run.status.name for run in reel.runs()] == ["FAILED", "FAILED", *["COMPLETED"] * 2]
+
+
+def test_the_steps_of_an_agent_are_one_run(watch, own_client, server):
+    """The whole history is sent again, and no id of a response."""
+    asked = [{"role": "user", "content": "Weather?"}]
+    call = {"id": "call_7", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    first = script.chunks("", calls=[("f", "{}")], id_="one")
+    for chunk in first:
+        for made in chunk["choices"][0]["delta"].get("tool_calls", ()):
+            made.update({"id": "call_7"} if "id" in made else {})
+    server.stream(first, done=True)
+    server.stream(script.chunks("Sunny", id_="two"), done=True)
+    create = own_client.chat.completions.create
+    list(create(model=script.MODEL, messages=asked, stream=True))
+    asked += [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_7", "content": "sun"},
+    ]
+    list(create(model=script.MODEL, messages=asked, stream=True))
+    (run,) = watch.reel.runs()
+    assert (run.status, watch.reel.result("one").text) == (RunStatus.COMPLETED, "Sunny")
+    assert watch.reel.request("two")["messages"] == asked
 
 
 def test_a_redirect_is_followed_and_recorded_once(watch):
@@ -281,7 +355,7 @@ def test_a_redirect_is_followed_and_recorded_once(watch):
     connection.answer(wire(TOLD))
     for _ in connection.client().responses.create(**ASKED, stream=True):
         pass
-    assert [run.run_id for run in watch.reel.runs()] == ["resp_1"]
+    assert [run.response_id for run in watch.reel.runs()] == ["resp_1"]
     assert "runreel" not in connection.asked[-1].extensions
 
 
@@ -422,7 +496,8 @@ def test_a_call_is_recorded_once_by_all_ways_together(reel, ways, db_url):
     runs = list(reel.runs())
     assert len(runs) == 1
     assert runs[0].labels == ({"by": "record"} if "record" in ways else {})
-    assert notes(reel) == [("closed", None)]
+    labeled = [("labeled", None)] if "record" in ways else []
+    assert notes(reel) == [*labeled, ("closed", None)]
 
 
 def test_two_logs_record_the_same_call(reel, tmp_path):
@@ -438,4 +513,4 @@ def test_a_finished_answer_is_recorded_once_by_watch_and_record(watch, own_clien
     server.say(Answer(body=ENDED), Answer(body=script.completion("Hi")))
     watch.reel.record(own_client.responses.create(**ASKED))
     watch.reel.record(own_client.chat.completions.create(**CHATTED))
-    assert sorted(run.run_id for run in watch.reel.runs()) == ["chatcmpl-1", "resp_1"]
+    assert sorted(run.response_id for run in watch.reel.runs()) == ["chatcmpl-1", "resp_1"]

@@ -213,11 +213,12 @@ def test_a_break_leaves_the_recording_open_while_the_stream_can_go_on(reel):
     assert notes(reel) == [("closed", None)]
 
 
-def test_a_stream_that_is_never_read_leaves_no_run(paused, reel):
+def test_a_stream_that_is_never_read_is_an_interrupted_run(paused, reel):
     with client_of(paused) as client:
         client.responses.create(**ASKED, stream=True)
     gc.collect()
-    assert list(reel.runs()) == []
+    (run,) = reel.runs()
+    assert (run.recording, run.events) == ("interrupted", 0)
 
 
 def test_a_chat_stream_is_complete_without_its_end_marker(reel):

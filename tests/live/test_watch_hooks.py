@@ -160,7 +160,7 @@ def test_a_patch_after_ours_stays_when_we_stop(reel, patch):
         watch.stop()
         ask()
         assert len(calls) == 2
-        assert [run.run_id for run in reel.runs()] == ["resp_1"]
+        assert [run.response_id for run in reel.runs()] == ["resp_1"]
         # What we left in its chain only passes requests along, also when watching begins again.
         with reel.watch():
             ask()
@@ -229,7 +229,7 @@ with serving() as server:
     server.stream(script.events([script.output_of(["a"])]))
     with {package}.Client() as client:
         client.post(server.url + "/responses", json={{"model": "m"}}).raise_for_status()
-    assert [run.run_id for run in watch.reel.runs()] == ["resp_1"]
+    assert [run.response_id for run in watch.reel.runs()] == ["resp_1"]
 watch.stop()
 assert "runreel" not in repr({package}.Client._send_single_request.__globals__["__name__"])
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runreel.store import database_url
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 # The key in the extensions of requests and responses, which httpx keeps for such purposes.
 _KEY = "runreel"
+_KEPT = "runreel.recordings"
+_observed: ContextVar[list[str]] = ContextVar("runreel_observed")
 
 
 class CallRecording(Protocol):
@@ -54,6 +57,29 @@ def add_recording(response: Any, log: str, recording: CallRecording) -> None:
     """Keep the recording of a response with it."""
     recordings = response.extensions.get(_KEY, {})
     response.extensions[_KEY] = {**recordings, log: recording}
+
+
+def keep_recording(request: Any, log: str, recording: CallRecording) -> None:
+    """Keep the recording of a call with a request, for the one that a redirect makes of it."""
+    request.extensions[_KEPT] = {**request.extensions.get(_KEPT, {}), log: recording}
+    _observed.get([]).append(log)
+
+
+def kept_recording(request: Any, log: str) -> CallRecording | None:
+    """Return the recording of the call that a redirect goes on with, None without one."""
+    found: CallRecording | None = request.extensions.get(_KEPT, {}).get(log)
+    return found
+
+
+@contextmanager
+def observed() -> Iterator[list[str]]:
+    """Collect the names of the logs whose hooks record a call that is made inside."""
+    logs: list[str] = []
+    token = _observed.set(logs)
+    try:
+        yield logs
+    finally:
+        _observed.reset(token)
 
 
 def recording_of(response: Any, database: Database) -> CallRecording | None:

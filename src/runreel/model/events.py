@@ -32,6 +32,7 @@ NOT_UNDERSTOOD = "not_understood"
 LOST = "lost"
 SENT = "sent"
 ATTEMPT = "attempt"
+LABELED = "labeled"
 MASKED = "masked"
 REDACTED = "redacted"
 PRUNED = "pruned"
@@ -46,6 +47,7 @@ NOTES = (
     LOST,
     SENT,
     ATTEMPT,
+    LABELED,
     MASKED,
     REDACTED,
     PRUNED,

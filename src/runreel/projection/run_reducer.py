@@ -18,6 +18,7 @@ from runreel.model.events import (
     ATTEMPT,
     CLOSED,
     INTERRUPTED,
+    LABELED,
     NOT_UNDERSTOOD,
     OPEN,
     OPENED,
@@ -87,6 +88,8 @@ def apply_note(state: RunState, type_: str | None, at: int, value: Any) -> bool:
         state.metadata = state.metadata.merge(_metadata_of_note(type_, value))
     elif type_ in (CLOSED, INTERRUPTED):
         state.recording = type_
+    elif type_ == LABELED:
+        state.metadata = state.metadata.merge(_metadata_of_note(type_, value))
     elif type_ == ATTEMPT:
         _fail(state, at, value)
     elif type_ == NOT_UNDERSTOOD:

@@ -22,7 +22,7 @@ from runreel.query.requests import request_of
 from runreel.query.runs import resolve
 from runreel.sources import reader_of, thoughts
 from runreel.store.events import damage, event_log, stream_heads
-from runreel.store.projections import run_queries, run_table
+from runreel.store.projections import run_key_queries, run_queries, run_table
 from runreel.store.schema import migrations
 
 if TYPE_CHECKING:
@@ -68,6 +68,18 @@ def require_logged(connection: Connection, run_id: str) -> int:
     return last
 
 
+def with_id(connection: Connection, run_id: str) -> str:
+    """Return the id of the run with this id, or else of the newest run with such a response.
+
+    An unknown id is returned unchanged.
+    """
+    check_lookup_id(run_id)
+    if event_log.last_position(connection, run_id) < 0:
+        for found in run_key_queries.runs_with_response(connection, run_id, 1):
+            return found
+    return run_id
+
+
 def show(
     database: Database,
     reference: str,
@@ -86,7 +98,7 @@ def show(
         UsageError: if the run has no row with this seq.
     """
     with database.reading() as connection, damage.snapshot(connection):
-        run_id = reference if exact else resolve(connection, reference)
+        run_id = with_id(connection, reference) if exact else resolve(connection, reference)
         projected = state(connection, run_id, at)
         if not with_content:
             return ShownRun(projected.summary, projected.result, None, None)
@@ -172,6 +184,7 @@ def _rows_in_pages(database: Database, run_id: str, stop: int | None) -> Iterato
     while start != end:
         with database.reading() as connection:
             if end < 0:
+                run_id = with_id(connection, run_id)
                 head = require_logged(connection, run_id)
                 end = head + 1 if stop is None else max(min(stop, head + 1), 0)
             end_of_page = min(end, start + _PAGE)

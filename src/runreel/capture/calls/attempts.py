@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from runreel.store import fork_guard
 
@@ -18,19 +18,21 @@ if TYPE_CHECKING:
 
     from runreel.capture.calls.recording import CallRecording
 
+R = TypeVar("R", bound="CallRecording")
+
 # Calls that are remembered; a client retries within seconds.
 _MAX_WAITING = 256
 
 
-class Attempts:
+class Attempts(Generic[R]):
     """The recordings of calls whose last attempt failed, by what identifies the call."""
 
     def __init__(self) -> None:
-        self._waiting: OrderedDict[str, CallRecording] = OrderedDict()
+        self._waiting: OrderedDict[str, R] = OrderedDict()
         self._lock: threading.Lock = threading.Lock()
         fork_guard.register_in_child(self)
 
-    def recording(self, key: str, number: int, make: Callable[[], CallRecording]) -> CallRecording:
+    def recording(self, key: str, number: int, make: Callable[[], R]) -> R:
         """Return the recording for an attempt: that of its call, or a new one by ``make``.
 
         ``number`` counts the retries of the client, from 0; ``key`` identifies the call.
@@ -39,7 +41,7 @@ class Attempts:
             waiting = self._waiting.pop(key, None) if number else None
         return waiting or make()
 
-    def failed(self, key: str, recording: CallRecording) -> None:
+    def failed(self, key: str, recording: R) -> None:
         """Keep a recording whose attempt failed, for the next attempt."""
         with self._lock:
             self._waiting[key] = recording

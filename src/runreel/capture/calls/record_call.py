@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from runreel.capture import marks
+from runreel.capture import scope as scopes
 from runreel.capture.calls.call import model_call
 from runreel.capture.calls.recording import CallRecording
 from runreel.capture.openai import record as openai_results
@@ -17,7 +19,7 @@ from runreel.sources import requests
 from runreel.system.sync_bridge import completed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from runreel.capture.openai.request import SentRequest
     from runreel.capture.openai.response_recording import ResponseRecording
@@ -50,32 +52,48 @@ def recorded_call(
     recordings = _CallRecordings(database, request, on_error, scope)
     recordings.requested_at = time.time_ns() // 1_000
     try:
-        result = call()
+        with recordings.observed() as logs:
+            result = call()
     except Exception as error:
-        completed(recordings.store_failure(error, blocking=True))
+        completed(recordings.store_failure(error, logs, blocking=True))
         raise
     if inspect.isawaitable(result):
         return recordings.awaited(result)
-    return openai_results.recorded_by(recordings, result)
+    return recordings.recorded(result, logs)
 
 
 class _CallRecordings(openai_results.Recordings):
-    """Records the result or the failure of one call."""
+    """Records the result or the failure of one call, unless a hook below its client does."""
 
     # The time of the call in µs since the epoch.
     requested_at = 0
 
+    @contextmanager
+    def observed(self) -> Iterator[list[str]]:
+        """Collect the logs in which hooks record a call inside; they use its scope."""
+        with scopes.entered(marks.log_name(self.database), self.scope), marks.observed() as logs:
+            yield logs
+
+    def recorded(self, result: Any, logs: list[str]) -> object:
+        """Return the recorded result of the call."""
+        if marks.log_name(self.database) in logs:
+            return result
+        return openai_results.recorded_by(self, result)
+
     async def awaited(self, pending: Awaitable[Any]) -> object:
         """Return the recorded result of an asynchronous call."""
         try:
-            result = await pending
+            with self.observed() as logs:
+                result = await pending
         except Exception as error:
-            await self.store_failure(error, blocking=False)
+            await self.store_failure(error, logs, blocking=False)
             raise
-        return openai_results.recorded_by(self, result)
+        return self.recorded(result, logs)
 
-    async def store_failure(self, error: Any, *, blocking: bool) -> None:
+    async def store_failure(self, error: Any, logs: list[str], *, blocking: bool) -> None:
         """Store why the call failed; an error that prevents this is only logged."""
+        if marks.log_name(self.database) in logs:
+            return
         packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
         request = getattr(error, "request", None)
         if _VENDOR not in packages or request is None:

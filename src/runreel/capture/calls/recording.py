@@ -15,7 +15,7 @@ With ``blocking`` no coroutine suspends: ``completed(recording.before_send())`` 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runreel.capture.calls import run_choice
 from runreel.capture.openai.response_recording import ResponseRecording
@@ -23,11 +23,13 @@ from runreel.capture.scope import NO_SCOPE
 from runreel.codec import json_text
 from runreel.codec.json_values import as_object
 from runreel.model.errors import BadValue, RunreelError
-from runreel.model.events import ATTEMPT
+from runreel.model.events import ATTEMPT, LABELED
 from runreel.model.timestamps import rfc3339
 from runreel.sources.openai import values as oj
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runreel.capture.calls.call import ModelCall
     from runreel.recording.recorder import Recorder
     from runreel.store.database import Database
@@ -62,8 +64,10 @@ class CallRecording(ResponseRecording):
             on_error=on_error,
             blocking=blocking,
         )
-        self.call = call
+        self._call = call
         self._store_request = store_request
+        self._labels: dict[str, str] = {}
+        self._refusal: Callable[[], dict[str, Any]] | None = None
         # What the base class stores before the first event is in the log already.
         self._started = True
 
@@ -84,11 +88,15 @@ class CallRecording(ResponseRecording):
         Raises:
             RecordingError: if the log cannot be written (with ``warn``: the error is logged).
         """
+        await self._join_end_thread()
+        if self._refusal is not None:
+            # The client has not closed the response to the attempt before.
+            await self._end("")
         try:
             await self._recorder.recorder()
             self.open = True
         except RunreelError as error:
-            self._recorder.failed(error, self.call.body)
+            self._recorder.failed(error, self._call.body)
 
     async def attempt_failed(
         self,
@@ -107,7 +115,8 @@ class CallRecording(ResponseRecording):
         Raises:
             RecordingError: if it cannot be stored (with ``warn``: the error is logged).
         """
-        value = _attempt(status, error, body, sent_at or self.call.requested_at)
+        sent_at = sent_at or self._call.requested_at
+        value = _attempt(status=status, error=error, body=body, sent_at=sent_at)
         try:
             await self._recorder.note(ATTEMPT, value)
         except RunreelError as failure:
@@ -116,18 +125,58 @@ class CallRecording(ResponseRecording):
         await self.end("")
         self._ended = False
 
+    def refused(self, refusal: Callable[[], dict[str, Any]]) -> None:
+        """Note that the response has the status of an error.
+
+        The end of the recording then stores the attempt: ``refusal`` returns the arguments of
+        ``attempt_failed``, with the body as far as it was read.
+        """
+        self._refusal = refusal
+        self.open = True
+
+    async def _end(self, reason: str, *, blocking: bool = False) -> None:
+        refusal, self._refusal = self._refusal, None
+        if refusal is None:
+            await super()._end(reason, blocking=blocking)
+            return
+        try:
+            await self._recorder.note(ATTEMPT, _attempt(**refusal()), blocking=blocking)
+        except RunreelError:
+            # The program gets the client's error.
+            _log.exception("the failure of a call could not be stored")
+        self._ended = True
+        await super()._end("", blocking=blocking)
+        self._ended = False
+
     async def response_started(self) -> None:
         """Note that an answer comes: until its last event, the recording is open."""
         self.open = True
 
+    def add_labels(self, labels: dict[str, str] | None) -> None:
+        """Add labels to the run, with what is stored next."""
+        self._labels |= labels or {}
+
+    async def _store(self, kind: str, values: list[object], received: object) -> None:
+        if self._labels:
+            labels, self._labels = self._labels, {}
+            try:
+                await self._recorder.note(LABELED, {"labels": labels})
+            except RunreelError as error:
+                self._recorder.failed(error, received)
+        await super()._store(kind, values, received)
+
     def _open_recorder(self) -> Recorder:
         return self._database.retry_unavailable(
-            lambda: run_choice.begin(self._database, self.call, store_request=self._store_request)
+            lambda: run_choice.begin(self._database, self._call, store_request=self._store_request)
         )
 
 
 def _attempt(
-    status: int | None, error: BaseException | str | None, body: object, sent_at: int
+    *,
+    sent_at: int,
+    status: int | None = None,
+    error: BaseException | str | None = None,
+    body: object = None,
 ) -> dict[str, object]:
     parsed = _parsed(body)
     message = _message(status, error, parsed)

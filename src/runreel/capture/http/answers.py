@@ -6,6 +6,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from runreel.capture.calls.recording import MAX_BODY
 from runreel.capture.http.content_coding import BodyDecoder, UndecodableBody
 from runreel.capture.openai.response_recording import CUT, DONE, RESPONSES
 from runreel.capture.openai.sse_tap import lacks_id
@@ -160,6 +161,36 @@ class WholeAnswer(Answer):
             return
         if isinstance(value, dict) and self._route.is_answer(value):
             await self.recording.store_finished(value, None)
+
+
+class Refusal(Answer):
+    """The body of a response with the status of an error: the attempt has failed.
+
+    It is stored once the client has read the body, or has closed it without reading it.
+    """
+
+    def __init__(
+        self, recording: CallRecording, content_encoding: str, status: int, sent_at: int
+    ) -> None:
+        super().__init__(recording, content_encoding)
+        self._status = status
+        self._sent_at = sent_at
+        self._body = bytearray()
+        recording.refused(self._failed)
+
+    async def fail(self, _error: BaseException) -> None:
+        """Store the attempt with what was read of the body."""
+        await self.recording.end(CUT)
+
+    async def _add(self, decoded: bytes) -> bool:
+        self._body += decoded[: max(0, MAX_BODY - len(self._body))]
+        return True
+
+    async def _finish(self) -> None:
+        """Nothing: the end of the recording stores the attempt."""
+
+    def _failed(self) -> dict[str, Any]:
+        return {"status": self._status, "body": bytes(self._body), "sent_at": self._sent_at}
 
 
 def _is_complete(data: bytes) -> bool:

@@ -1,14 +1,12 @@
-"""The recording of the answer to one call of a model."""
+"""The recording of one call that a hook below a client makes."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
 
-from runreel.capture.openai.request import SentRequest
-from runreel.capture.openai.response_recording import ResponseRecording
-from runreel.system import loops
-from runreel.system.sync_bridge import completed
+from runreel.capture.calls import recording
+from runreel.capture.calls.call import model_call
 
 if TYPE_CHECKING:
     from runreel.capture.http.calls import Call
@@ -18,26 +16,23 @@ if TYPE_CHECKING:
 _log = logging.getLogger("runreel")
 
 
-class CallRecording(ResponseRecording):
-    """Stores the answer to a call, in the run of the call's scope if that names one."""
+class CallRecording(recording.CallRecording):
+    """Stores a call and its answer, in the run of the call's scope if that names one."""
 
-    def __init__(self, database: Database, call: Call, *, on_error: str, blocking: bool) -> None:
+    def __init__(
+        self, database: Database, call: Call, *, on_error: str, blocking: bool, store_request: bool
+    ) -> None:
         super().__init__(
             database,
-            call.route.source,
-            SentRequest(call.path, creates=True, body=call.body),
-            request=None,
-            scope=call.scope,
+            model_call(
+                call.route.source, call.body, requested_at=call.requested_at, scope=call.scope
+            ),
             on_error=on_error,
             blocking=blocking,
+            store_request=store_request,
         )
         self.call = call
         self._warned = False
-
-    def add_labels(self, labels: dict[str, str] | None) -> None:
-        """Add labels to the run; of no effect once its first event is stored."""
-        if labels:
-            self._scope = self._scope._replace(labels={**(self._scope.labels or {}), **labels})
 
     def leave_out(self, error: BadValue) -> None:
         """Log once that an event is left out, because it is not JSON."""
@@ -48,17 +43,7 @@ class CallRecording(ResponseRecording):
     async def end_unreadable(self, reason: str) -> None:
         """End the recording as interrupted because the rest of the answer cannot be read."""
         _log.warning("an answer of %s cannot be recorded: %s", self.source, reason)
-        if self.open:
-            await self.end(reason)
-        elif self.blocking:
-            self._store_unreadable(reason)
-        else:
-            await loops.wait_to_end(loops.in_thread(lambda: self._store_unreadable(reason)))
-
-    def _store_unreadable(self, reason: str) -> None:
-        if not self._started:
-            self._recorder.open().begin(lambda: True)
-            completed(self._recorder.end(reason, blocking=True))
+        await self.end(reason)
 
     def _left_out(self, error: BadValue, _received: object) -> None:
         # The program gets the bytes anyway.

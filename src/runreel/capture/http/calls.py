@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runreel.capture.calls.attempts import key_of
 from runreel.codec import json_values as pj
 from runreel.codec.json_text import loads
 from runreel.model.errors import BadValue
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # The vendor's client counts the attempts of one call here.
 _ATTEMPT = "x-stainless-retry-count"
+_IDEMPOTENCY = "idempotency-key"
 
 
 class Route(NamedTuple):
@@ -33,7 +35,8 @@ class Call:
     """One request to a model.
 
     ``body`` is the JSON that is sent. ``requested_at`` is the time in µs since the epoch.
-    ``attempt`` counts the retries of the vendor's client: 0 for the first request of a call.
+    ``attempt`` counts the retries of the vendor's client, 0 for the first request of a call;
+    ``key`` is the same for all of them.
     ``scope`` is what the program has said about it with ``reel.scope``.
     """
 
@@ -42,6 +45,7 @@ class Call:
     body: dict[str, Any]
     requested_at: int
     attempt: int
+    key: str
     scope: Scope
 
 
@@ -72,7 +76,8 @@ def call_of(request: Any, scope: Scope) -> Call | None:
     route = _route(request)
     if route is None:
         return None
-    body = _body(request)
+    content = _content(request)
+    body = _body(content)
     if not isinstance(body.get("model"), str):
         return None
     attempt = request.headers.get(_ATTEMPT, "")
@@ -82,6 +87,7 @@ def call_of(request: Any, scope: Scope) -> Call | None:
         body,
         requested_at=time.time_ns() // 1_000,
         attempt=int(attempt) if attempt.isdecimal() else 0,
+        key=key_of(str(request.url), request.headers.get(_IDEMPOTENCY), content),
         scope=scope,
     )
 
@@ -93,9 +99,9 @@ def _route(request: Any) -> Route | None:
     return next((route for end, route in ROUTES.items() if path.endswith(end)), None)
 
 
-def _body(request: Any) -> dict[str, Any]:
+def _body(content: bytes) -> dict[str, Any]:
     try:
-        return pj.as_object(loads(_content(request)))
+        return pj.as_object(loads(content))
     except BadValue:
         return {}
 

@@ -7,15 +7,15 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from runreel.capture import marks, scope
-from runreel.capture.http.answers import EventAnswer, WholeAnswer
+from runreel.capture.calls.attempts import Attempts
+from runreel.capture.http.answers import EventAnswer, Refusal, WholeAnswer
 from runreel.capture.http.call_recording import CallRecording
 from runreel.capture.http.calls import call_of
 from runreel.capture.http.late_errors import as_recording_error, raise_at_use
 from runreel.capture.http.streams import recorded_stream
 from runreel.model.errors import RecordingError, RunreelError
-from runreel.store.write_check import check_writable
 from runreel.system import loops
-from runreel.system.sync_bridge import completed
+from runreel.system.sync_bridge import completed, to_end
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from runreel.store.database import Database
 
 _EVENTS, _JSON = "event-stream", "json"
-# The first status of an error.
-_ERROR = 400
+# The first status of a redirect, and of an error.
+_REDIRECT, _ERROR = 300, 400
+FOREIGN = "the answer is not that of a model"
 
 _log = logging.getLogger("runreel")
 
@@ -49,6 +50,7 @@ class CallHook:
         self.requests = requests
         self._labels = scope.Scope(labels=labels)
         self._on_error = on_error
+        self._attempts: Attempts[CallRecording] = Attempts()
         self.log = marks.log_name(database)
 
     def send(self, send: Callable[[Any], Any], request: Any) -> Any:
@@ -65,7 +67,7 @@ class CallHook:
             return send(request)
 
         with marks.marked(request, self.log):
-            return completed(self._recorded(call, fetch, asynchronous=False))
+            return completed(self._recorded(call, request, fetch, asynchronous=False))
 
     async def asend(self, send: Callable[[Any], Awaitable[Any]], request: Any) -> Any:
         """Like ``send``, for an asynchronous client."""
@@ -73,33 +75,42 @@ class CallHook:
         if call is None:
             return await send(request)
         with marks.marked(request, self.log):
-            return await self._recorded(call, lambda: send(request), asynchronous=True)
+            return await self._recorded(call, request, lambda: send(request), asynchronous=True)
 
     async def before_send(self, recording: CallRecording) -> None:
-        """Called before a request is sent: check that the log can be written.
+        """Called before a request is sent: begin its recording, with the request.
 
         Raises:
-            RecordingError: if it cannot.
+            RecordingError: if the log cannot be written.
         """
-        if self._on_error == "warn":
-            return
         try:
-            if recording.blocking:
-                check_writable(self.database)
-            else:
-                await loops.wait_to_end(loops.in_thread(lambda: check_writable(self.database)))
-        except RunreelError as error:
+            await to_end(recording.before_send(), blocking=recording.blocking)
+        except RecordingError as error:
+            cause = error.__cause__ or error
             raise RecordingError(
-                f"the model was not asked, because its answer could not be stored: {error}",
+                f"the model was not asked, because its answer could not be stored: {cause}",
                 event=recording.call.body,
                 hint=error.hint,
-            ) from error
+            ) from cause
 
-    async def failed(self, recording: CallRecording, error: BaseException) -> None:
+    async def failed(self, call: Call, recording: CallRecording, error: BaseException) -> None:
         """Called when a request got no response, or its task was cancelled."""
+        if isinstance(error, Exception):
+            self._attempts.failed(call.key, recording)
+            steps = recording.attempt_failed(error=error, sent_at=call.requested_at)
+        else:
+            steps = recording.end(type(error).__name__)
+        try:
+            await to_end(steps, blocking=recording.blocking)
+        except RunreelError:
+            # The program gets the client's error.
+            _log.exception("the failure of a call could not be stored")
 
-    async def refused(self, recording: CallRecording, response: Any) -> None:
+    def refused(self, call: Call, recording: CallRecording, response: Any) -> Answer:
         """Called with a response that has the status of an error; its body is not read yet."""
+        self._attempts.failed(call.key, recording)
+        encoding = response.headers.get("content-encoding", "")
+        return Refusal(recording, encoding, response.status_code, call.requested_at)
 
     def answer_in(self, recording: CallRecording, response: Any) -> Answer | None:
         """Return the answer in a response, None if its content is not that of a model."""
@@ -114,25 +125,50 @@ class CallHook:
         return kind(recording, response.headers.get("content-encoding", ""))
 
     async def _recorded(
-        self, call: Call, fetch: Callable[[], Awaitable[Any]], *, asynchronous: bool
+        self, call: Call, request: Any, fetch: Callable[[], Awaitable[Any]], *, asynchronous: bool
     ) -> Any:
-        # Of the event loops, only asyncio has what storing without blocking needs.
-        blocking = not asynchronous or loops.current() is None
-        recording = CallRecording(self.database, call, on_error=self._on_error, blocking=blocking)
+        recording = self._recording(call, request, asynchronous=asynchronous)
         await self.before_send(recording)
+        marks.keep_recording(request, self.log, recording)
         try:
             response = await fetch()
         except BaseException as error:
-            await self.failed(recording, error)
+            await self.failed(call, recording, error)
             raise
-        if response.status_code >= _ERROR:
-            await self.refused(recording, response)
+        if _REDIRECT <= response.status_code < _ERROR:
+            # The next request goes on with the recording, if there is one.
+            await recording.end("redirected")
             return response
-        answer = self.answer_in(recording, response)
-        if answer is not None:
-            marks.add_recording(response, self.log, recording)
-            await self._record(answer, response, asynchronous=asynchronous)
+        answer: Answer | None
+        if response.status_code >= _ERROR:
+            answer = self.refused(call, recording, response)
+        else:
+            answer = self.answer_in(recording, response)
+        if answer is None:
+            await recording.end(FOREIGN)
+            return response
+        marks.add_recording(response, self.log, recording)
+        await self._record(answer, response, asynchronous=asynchronous)
         return response
+
+    def _recording(self, call: Call, request: Any, *, asynchronous: bool) -> CallRecording:
+        """Return the recording of a call: a new one, unless this is another attempt."""
+        redirected = marks.kept_recording(request, self.log)
+        if isinstance(redirected, CallRecording):
+            return redirected
+        # Of the event loops, only asyncio has what storing without blocking needs.
+        blocking = not asynchronous or loops.current() is None
+        return self._attempts.recording(
+            call.key,
+            call.attempt,
+            lambda: CallRecording(
+                self.database,
+                call,
+                on_error=self._on_error,
+                blocking=blocking,
+                store_request=self.requests,
+            ),
+        )
 
     async def _record(self, answer: Answer, response: Any, *, asynchronous: bool) -> None:
         if response.is_stream_consumed:
@@ -153,7 +189,7 @@ class CallHook:
         response.stream = recorded_stream(
             response.stream,
             answer,
-            fail_late if isinstance(answer, WholeAnswer) else None,
+            fail_late if isinstance(answer, (WholeAnswer, Refusal)) else None,
             asynchronous=asynchronous,
         )
 

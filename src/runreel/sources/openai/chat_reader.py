@@ -89,7 +89,7 @@ class _Chunk(_ChatEvent):
             usage_increase(known.usage, after.usage),
             details_increase(known.details, after.details),
             failure.code if event and failure else None,
-            _metadata(value) if known.model is None else None,
+            _metadata(value) if _has_news(known, value) else None,
             starts_response=memory is None,
             unread=_unread(counts),
         )
@@ -222,6 +222,11 @@ class OpenAIChatReader:
 
 
 reader = OpenAIChatReader()
+
+
+def _has_news(known: Memory, chunk: dict[str, object]) -> bool:
+    """Whether a chunk has metadata that none before it had: the model, or the id."""
+    return known.model is None or (known.id is None and bool(chunk.get("id")))
 
 
 def _known(memory: object) -> Memory:
