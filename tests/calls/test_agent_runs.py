@@ -188,6 +188,8 @@ def test_without_requests_runs_are_joined_all_the_same(reel):
     assert second_turn(reel, store_request=False) == run_id
     kinds = {row.kind for row in reel.events(run_id)}
     assert CONTEXT not in kinds
+    (row,) = reel.events(run_id, type="tool_results")
+    assert row.raw == {"tool_results": [{"role": "tool", "tool_call_id": "call_a"}]}
     assert reel.result(run_id).text == "Sunny"
     assert reel.run(run_id).usage == Usage(30, 38, 8)
 

@@ -26,6 +26,7 @@ from tests.live.sse_server import sse
 from tests.live.told import kept, notes
 
 ASKED = {"model": script.MODEL, "input": "Hello?", "stream": True}
+CHATTED = {"model": script.MODEL, "messages": [], "stream": True}
 TOLD = script.events([script.output_of(["Hëllo, ", "wörld 🌍"])])
 # As servers write it that do not escape.
 BODY = "".join(
@@ -187,7 +188,9 @@ def test_zstd_is_read_where_it_is_installed(reel):
         ("POST", "/responses", b"no json"),
         ("POST", "/responses", b"[1]"),
         ("POST", "/responses", b'{"question": 1}'),
-        ("POST", "/responses", b'{"model": 3}'),
+        ("POST", "/responses", b'{"model": 3, "input": "x"}'),
+        ("POST", "/responses", b'{"model": "m", "question": 1}'),
+        ("POST", "/chat/completions", b'{"model": "m", "input": "x"}'),
         ("POST", "/responses", b""),
         ("POST", "/responses/resp_1/cancel", b'{"model": "m"}'),
         ("POST", "/embeddings", b'{"model": "m"}'),
@@ -268,7 +271,7 @@ def test_the_chunks_before_the_id_of_a_completion_wait_for_it(reel):
     connection = Wire()
     connection.answer(list(chunks))
     url = "http://model.test/openai/deployments/d/chat/completions?api-version=1"
-    assert raw(connection, url, json=ASKED) == chunks
+    assert raw(connection, url, json=CHATTED) == chunks
     assert kept(reel, "chatcmpl-1") == told
 
 
@@ -276,7 +279,7 @@ def test_completions_without_an_id_are_recorded(reel):
     first = {**script.chat_chunk([]), "id": ""}
     connection = Wire()
     connection.answer([sse(first).encode()])
-    assert raw(connection, "http://model.test/chat/completions", json=ASKED) == [
+    assert raw(connection, "http://model.test/chat/completions", json=CHATTED) == [
         sse(first).encode()
     ]
     (run,) = reel.runs()

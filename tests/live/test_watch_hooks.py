@@ -228,7 +228,8 @@ assert inspect.getsource({package}) and importlib.resources.files("{package}")
 with serving() as server:
     server.stream(script.events([script.output_of(["a"])]))
     with {package}.Client() as client:
-        client.post(server.url + "/responses", json={{"model": "m"}}).raise_for_status()
+        asked = {{"model": "m", "input": "Hi"}}
+        client.post(server.url + "/responses", json=asked).raise_for_status()
     assert [run.response_id for run in watch.reel.runs()] == ["resp_1"]
 watch.stop()
 assert "runreel" not in repr({package}.Client._send_single_request.__globals__["__name__"])

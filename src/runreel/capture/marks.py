@@ -62,13 +62,20 @@ def add_recording(response: Any, log: str, recording: CallRecording) -> None:
 def keep_recording(request: Any, log: str, recording: CallRecording) -> None:
     """Keep the recording of a call with a request, for the one that a redirect makes of it."""
     request.extensions[_KEPT] = {**request.extensions.get(_KEPT, {}), log: recording}
-    _observed.get([]).append(log)
 
 
 def kept_recording(request: Any, log: str) -> CallRecording | None:
-    """Return the recording of the call that a redirect goes on with, None without one."""
-    found: CallRecording | None = request.extensions.get(_KEPT, {}).get(log)
+    """Remove and return the recording that the request of a redirect goes on with, else None."""
+    kept: dict[str, CallRecording] = request.extensions.pop(_KEPT, {})
+    found = kept.pop(log, None)
+    if kept:
+        request.extensions[_KEPT] = kept
     return found
+
+
+def observe(log: str) -> None:
+    """Let the blocks of ``observed`` know that a hook of this log records a call."""
+    _observed.get([]).append(log)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ def timeline(
     timings: list[EventTiming] = []
     projector, session, end = RunProjector(run_id), 0, -1
     with database.reading() as connection:
+        run_id = run_history.with_id(connection, run_id)
         run_history.require_logged(connection, run_id)
         for row in event_log.read(connection, run_id, stop=stop):
             interpretation = projector.apply(row).interpretation

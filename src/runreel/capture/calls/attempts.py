@@ -25,10 +25,14 @@ _MAX_WAITING = 256
 
 
 class Attempts(Generic[R]):
-    """The recordings of calls whose last attempt failed, by what identifies the call."""
+    """The recordings of calls whose last attempt failed, with what identifies the call.
+
+    Calls may be equal. Each attempt then gets another recording, the newest first: those before it
+    may be of calls that the client has given up.
+    """
 
     def __init__(self) -> None:
-        self._waiting: OrderedDict[str, R] = OrderedDict()
+        self._waiting: OrderedDict[R, str] = OrderedDict()
         self._lock: threading.Lock = threading.Lock()
         fork_guard.register_in_child(self)
 
@@ -38,13 +42,16 @@ class Attempts(Generic[R]):
         ``number`` counts the retries of the client, from 0; ``key`` identifies the call.
         """
         with self._lock:
-            waiting = self._waiting.pop(key, None) if number else None
+            equal = (one for one in reversed(self._waiting) if self._waiting[one] == key)
+            waiting = next(equal, None) if number else None
+            if waiting is not None:
+                del self._waiting[waiting]
         return waiting or make()
 
     def failed(self, key: str, recording: R) -> None:
         """Keep a recording whose attempt failed, for the next attempt."""
         with self._lock:
-            self._waiting[key] = recording
+            self._waiting[recording] = key
             while len(self._waiting) > _MAX_WAITING:
                 self._waiting.popitem(last=False)
 

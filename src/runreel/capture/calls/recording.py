@@ -26,6 +26,8 @@ from runreel.model.errors import BadValue, RunreelError
 from runreel.model.events import ATTEMPT, LABELED
 from runreel.model.timestamps import rfc3339
 from runreel.sources.openai import values as oj
+from runreel.store.write_check import check_writable
+from runreel.system import loops
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +85,7 @@ class CallRecording(ResponseRecording):
         return self._ended
 
     async def before_send(self) -> None:
-        """Begin the recording, with the request; does nothing if it has begun.
+        """Begin the recording, with the request; before a retry, check that the log can be written.
 
         Raises:
             RecordingError: if the log cannot be written (with ``warn``: the error is logged).
@@ -93,7 +95,12 @@ class CallRecording(ResponseRecording):
             # The client has not closed the response to the attempt before.
             await self._end("")
         try:
-            await self._recorder.recorder()
+            if self._recorder.made is None:
+                await self._recorder.recorder()
+            elif self.blocking:
+                check_writable(self._database)
+            else:
+                await loops.wait_to_end(loops.in_thread(lambda: check_writable(self._database)))
             self.open = True
         except RunreelError as error:
             self._recorder.failed(error, self._call.body)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from runreel.capture.calls import known_call
+from runreel.codec.json_values import as_object
 from runreel.model.errors import RunPruned
 from runreel.model.events import CONTEXT, TOOL_RESULTS
 from runreel.model.run_keys import call_ids
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from runreel.store.database import Database
 
 
+# Keys that say which call a tool result belongs to.
+_IDENTITY = frozenset(("type", "role", "call_id", "tool_call_id", "tool_use_id"))
+
+
 def begin(database: Database, call: ModelCall, *, store_request: bool) -> Recorder:
     """Begin the recording of a call; its request is stored with the first note.
 
@@ -46,6 +51,8 @@ def begin(database: Database, call: ModelCall, *, store_request: bool) -> Record
     if store_request and call.body:
         context.append((CONTEXT, _stored_form(call, request, masked, known.earlier)))
     outputs = [] if request is None else request_items.tool_outputs(request)
+    if not store_request:
+        outputs = [output._replace(item=_without_content(output.item)) for output in outputs]
     if call.scope.run_id is not None:
         return _named(database, call, call.scope.run_id, context, outputs)
     for candidate in known.candidates:
@@ -124,6 +131,11 @@ def _recorder(
 def _results(outputs: Sequence[ToolOutput]) -> Iterator[tuple[str, object]]:
     if outputs:
         yield TOOL_RESULTS, {"tool_results": [output.item for output in outputs]}
+
+
+def _without_content(item: object) -> object:
+    """Which call a tool result belongs to, without the result."""
+    return {key: value for key, value in as_object(item).items() if key in _IDENTITY}
 
 
 def _waited_for(calls: ToolCallList | None, outputs: Sequence[ToolOutput]) -> list[ToolOutput]:

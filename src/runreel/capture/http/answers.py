@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from runreel.capture.http.call_recording import CallRecording
     from runreel.sources.sse import ServerSentEvent
 
+# The end of a recording whose request looked like one to a model.
+FOREIGN = "the answer is not that of a model"
+
 _log = logging.getLogger("runreel")
 
 
@@ -73,7 +76,7 @@ class Answer:
         """
         if not self._ignored:
             await self._finish()
-        await self.recording.end(CUT)
+        await self.recording.end(FOREIGN if self._ignored else CUT)
 
     async def fail(self, error: BaseException) -> None:
         """End the recording after an error while the body was read or stored."""
@@ -158,9 +161,11 @@ class WholeAnswer(Answer):
             value: Any = loads(b"".join(self._body))
         except BadValue:
             _log.debug("an answer that is not JSON is not recorded", exc_info=True)
-            return
+            value = None
         if isinstance(value, dict) and self._route.is_answer(value):
             await self.recording.store_finished(value, None)
+        else:
+            await self.recording.end(FOREIGN)
 
 
 class Refusal(Answer):

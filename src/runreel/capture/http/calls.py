@@ -23,9 +23,13 @@ _IDEMPOTENCY = "idempotency-key"
 
 
 class Route(NamedTuple):
-    """An endpoint that is recorded: its source, and what its events and answers look like."""
+    """An endpoint that is recorded: its source, and what its events and answers look like.
+
+    A request has one of the keys ``asks``.
+    """
 
     source: str
+    asks: frozenset[str]
     is_event: Callable[[dict[str, Any]], bool]
     is_answer: Callable[[dict[str, Any]], bool]
 
@@ -63,8 +67,15 @@ def _is_response(value: dict[str, Any]) -> bool:
 
 # By the end of the path. A new source is one more line.
 ROUTES = {
-    "/responses": Route(responses_reader.reader.name, _has_type, _is_response),
-    "/chat/completions": Route(chat_reader.reader.name, _has_choices, _has_choices),
+    "/responses": Route(
+        responses_reader.reader.name,
+        frozenset(("input", "prompt", "conversation", "previous_response_id")),
+        _has_type,
+        _is_response,
+    ),
+    "/chat/completions": Route(
+        chat_reader.reader.name, frozenset(("messages",)), _has_choices, _has_choices
+    ),
 }
 
 
@@ -78,7 +89,7 @@ def call_of(request: Any, scope: Scope) -> Call | None:
         return None
     content = _content(request)
     body = _body(content)
-    if not isinstance(body.get("model"), str):
+    if not isinstance(body.get("model"), str) or route.asks.isdisjoint(body):
         return None
     attempt = request.headers.get(_ATTEMPT, "")
     return Call(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.capture import marks, scope
 from runreel.capture.calls.attempts import Attempts
-from runreel.capture.http.answers import EventAnswer, Refusal, WholeAnswer
+from runreel.capture.http.answers import FOREIGN, EventAnswer, Refusal, WholeAnswer
 from runreel.capture.http.call_recording import CallRecording
 from runreel.capture.http.calls import call_of
 from runreel.capture.http.late_errors import as_recording_error, raise_at_use
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _EVENTS, _JSON = "event-stream", "json"
 # The first status of a redirect, and of an error.
 _REDIRECT, _ERROR = 300, 400
-FOREIGN = "the answer is not that of a model"
 
 _log = logging.getLogger("runreel")
 
@@ -96,7 +95,7 @@ class CallHook:
     async def failed(self, call: Call, recording: CallRecording, error: BaseException) -> None:
         """Called when a request got no response, or its task was cancelled."""
         if isinstance(error, Exception):
-            self._attempts.failed(call.key, recording)
+            self._attempts.failed(self._key(call, call.attempt + 1), recording)
             steps = recording.attempt_failed(error=error, sent_at=call.requested_at)
         else:
             steps = recording.end(type(error).__name__)
@@ -108,7 +107,7 @@ class CallHook:
 
     def refused(self, call: Call, recording: CallRecording, response: Any) -> Answer:
         """Called with a response that has the status of an error; its body is not read yet."""
-        self._attempts.failed(call.key, recording)
+        self._attempts.failed(self._key(call, call.attempt + 1), recording)
         encoding = response.headers.get("content-encoding", "")
         return Refusal(recording, encoding, response.status_code, call.requested_at)
 
@@ -128,8 +127,8 @@ class CallHook:
         self, call: Call, request: Any, fetch: Callable[[], Awaitable[Any]], *, asynchronous: bool
     ) -> Any:
         recording = self._recording(call, request, asynchronous=asynchronous)
+        marks.observe(self.log)
         await self.before_send(recording)
-        marks.keep_recording(request, self.log, recording)
         try:
             response = await fetch()
         except BaseException as error:
@@ -137,6 +136,7 @@ class CallHook:
             raise
         if _REDIRECT <= response.status_code < _ERROR:
             # The next request goes on with the recording, if there is one.
+            marks.keep_recording(request, self.log, recording)
             await recording.end("redirected")
             return response
         answer: Answer | None
@@ -159,7 +159,7 @@ class CallHook:
         # Of the event loops, only asyncio has what storing without blocking needs.
         blocking = not asynchronous or loops.current() is None
         return self._attempts.recording(
-            call.key,
+            self._key(call, call.attempt),
             call.attempt,
             lambda: CallRecording(
                 self.database,
@@ -169,6 +169,10 @@ class CallHook:
                 store_request=self.requests,
             ),
         )
+
+    def _key(self, call: Call, attempt: int) -> str:
+        """What identifies an attempt of a call; a recording stays in its event loop."""
+        return f"{id(loops.current())} {attempt} {call.key}"
 
     async def _record(self, answer: Answer, response: Any, *, asynchronous: bool) -> None:
         if response.is_stream_consumed:
