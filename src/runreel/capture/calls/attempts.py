@@ -42,8 +42,9 @@ class Attempts(Generic[R]):
         ``number`` counts the retries of the client, from 0; ``key`` identifies the call.
         """
         with self._lock:
-            equal = (one for one in reversed(self._waiting) if self._waiting[one] == key)
-            waiting = next(equal, None) if number else None
+            equal = [one for one in reversed(self._waiting) if number and self._waiting[one] == key]
+            # One that is open still stores its failure: its call does not try again yet.
+            waiting = min(equal, key=lambda one: one.open, default=None)
             if waiting is not None:
                 del self._waiting[waiting]
         return waiting or make()

@@ -15,6 +15,7 @@ With ``blocking`` no coroutine suspends: ``completed(recording.before_send())`` 
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 from runreel.capture.calls import run_choice
@@ -128,9 +129,8 @@ class CallRecording(ResponseRecording):
             await self._recorder.note(ATTEMPT, value)
         except RunreelError as failure:
             self._recorder.failed(failure, error or value)
-        self.open, self._ended = True, True
-        await self.end("")
-        self._ended = False
+        await self._join_end_thread()
+        await self._close_session()
 
     def refused(self, refusal: Callable[[], dict[str, Any]]) -> None:
         """Note that the response has the status of an error.
@@ -140,6 +140,10 @@ class CallRecording(ResponseRecording):
         """
         self._refusal = refusal
         self.open = True
+
+    def is_refused_by(self, refusal: Callable[[], dict[str, Any]]) -> bool:
+        """Whether the attempt that ``refusal`` describes is still to be stored."""
+        return self._refusal == refusal
 
     async def _end(self, reason: str, *, blocking: bool = False) -> None:
         refusal, self._refusal = self._refusal, None
@@ -151,9 +155,13 @@ class CallRecording(ResponseRecording):
         except RunreelError:
             # The program gets the client's error.
             _log.exception("the failure of a call could not be stored")
-        self._ended = True
-        await super()._end("", blocking=blocking)
-        self._ended = False
+        await self._close_session(blocking=blocking)
+
+    async def _close_session(self, *, blocking: bool = False) -> None:
+        """End the recording after a failed attempt; the next one may have begun meanwhile."""
+        self.open = False
+        if os.getpid() == self._pid:
+            await self._recorder.end(None, blocking=blocking)
 
     async def response_started(self) -> None:
         """Note that an answer comes: until its last event, the recording is open."""

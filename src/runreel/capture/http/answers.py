@@ -41,6 +41,11 @@ class Answer:
         # Set once it is clear that the body cannot be read or is of another service.
         self._ignored = False
 
+    @property
+    def open(self) -> bool:
+        """Whether the recording of this answer has not ended."""
+        return self.recording.open
+
     async def add(self, chunk: bytes) -> bool:
         """Store what ``chunk`` completes; True if all chunks so far can be passed on.
 
@@ -183,16 +188,23 @@ class Refusal(Answer):
         self._body = bytearray()
         recording.refused(self._failed)
 
+    @property
+    def open(self) -> bool:
+        """Whether the attempt is not stored; after that, the recording is that of the next one."""
+        return self.recording.open and self.recording.is_refused_by(self._failed)
+
+    async def finish(self) -> None:
+        """Store the attempt with its body."""
+        if self.open:
+            await self.recording.end(CUT)
+
     async def fail(self, _error: BaseException) -> None:
         """Store the attempt with what was read of the body."""
-        await self.recording.end(CUT)
+        await self.finish()
 
     async def _add(self, decoded: bytes) -> bool:
         self._body += decoded[: max(0, MAX_BODY - len(self._body))]
         return True
-
-    async def _finish(self) -> None:
-        """Nothing: the end of the recording stores the attempt."""
 
     def _failed(self) -> dict[str, Any]:
         return {"status": self._status, "body": bytes(self._body), "sent_at": self._sent_at}

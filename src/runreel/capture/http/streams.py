@@ -99,11 +99,13 @@ class _Steps:
 
     async def close(self) -> None:
         """End the recording in an event loop."""
-        if self._answer.recording.open:
+        if self._answer.open:
             await self._to_end(self._answer.recording.end(ABANDONED))
 
     def leave(self) -> None:
         """End the recording in a thread: the garbage collector may call this within a commit."""
+        if not self._answer.open:
+            return
         thread = self._answer.recording.end_in_thread(ABANDONED)
         if thread is not None and loops.current() is None:
             thread.join(_JOIN_SECONDS)
