@@ -153,6 +153,21 @@ def test_each_agent_run_is_recorded(
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS[:1], indirect=True, ids=["openai_agents"])
+def test_sixteen_agents_at_once_are_sixteen_runs(python: Path, log: Reel, model: Script) -> None:
+    out = run(python, HERE / "program_many_agents.py", log.url_shown, model)
+    assert out.splitlines() == [model_server.ANSWER] * 16
+    runs = list(log.runs())
+    assert len(runs) == 16
+    for found in runs:
+        assert (found.status, found.recording) == (RunStatus.COMPLETED, "closed")
+        assert found.usage.total_tokens == 30
+        assert log.result(found.run_id).text == model_server.ANSWER
+        (results,) = log.events(found.run_id, type="tool_results")
+        (result,) = results.raw["tool_results"]
+        assert result["output"] == "Sunny in Berlin"
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS[:1], indirect=True, ids=["openai_agents"])
 def test_a_web_server_is_recorded_and_stopped_by_a_signal(
     python: Path, log: Reel, model: Script
 ) -> None:
