@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import logging
 import zlib
 
+import brotli
 import httpx2
 import pytest
 
@@ -163,10 +163,7 @@ def test_a_damaged_coding_ends_the_recording_and_passes(reel):
     assert kept(reel, run.run_id) == TOLD[: run.events]
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("brotli"), reason="brotli is not installed")
 def test_brotli_is_read_where_it_is_installed(reel):
-    import brotli
-
     connection = Wire()
     connection.answer(cut(brotli.compress(BODY), 11), {**EVENTS, "content-encoding": "br"})
     raw(connection)

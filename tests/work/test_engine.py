@@ -12,6 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 import runreel
 from runreel import RunStreamEvent, StreamEvent, tables
+from runreel.model.events import RUN
+from runreel.recording.recorder import Recorder
 from runreel.store.schema.tables import metadata
 
 if TYPE_CHECKING:
@@ -48,6 +50,9 @@ def test_the_tables_can_be_queried(reel: Reel) -> None:
 
 def test_every_table_and_column_can_be_read(reel: Reel) -> None:
     record(reel, "run-1")
+    response = {"id": "resp_1", "object": "response", "status": "completed", "output": []}
+    # Its id is a key of the run.
+    Recorder(reel.db, "resp_1", source="openai-responses").offer(RUN, response)
     with reel.engine().connect() as connection:
         for table in metadata.sorted_tables:
             assert connection.execute(select(table)).all(), table.name
