@@ -52,7 +52,7 @@ def test_every_table_and_column_can_be_read(reel: Reel) -> None:
     record(reel, "run-1")
     response = {"id": "resp_1", "object": "response", "status": "completed", "output": []}
     # Its id is a key of the run.
-    Recorder(reel.db, "resp_1", source="openai-responses").offer(RUN, response)
+    Recorder(reel.db, "resp_1", source="openai-responses", via="live").offer(RUN, response)
     with reel.engine().connect() as connection:
         for table in metadata.sorted_tables:
             assert connection.execute(select(table)).all(), table.name
