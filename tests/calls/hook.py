@@ -30,7 +30,6 @@ def ask(reel: Reel, source: str, body: dict[str, Any], answer: list[Any], **opti
     """Record a call with its answer: events, or one finished object; the run."""
     recording = recording_of(reel, source, body, **options)
     completed(recording.before_send())
-    completed(recording.response_started())
     if isinstance(answer, dict):
         completed(recording.store_finished(answer, None))
     else:

@@ -19,7 +19,6 @@ from tests.live import openai_script as script
 async def aask(reel, body, answer):
     recording = recording_of(reel, CHAT, body, blocking=False)
     await recording.before_send()
-    await recording.response_started()
     for event in answer:
         await recording.store_texts([json.dumps(event)], None)
         await asyncio.sleep(0)

@@ -95,7 +95,6 @@ def test_a_retry_that_succeeds_is_one_run(reel, source):
     completed(recording.before_send())
     completed(recording.attempt_failed(status=500))
     completed(recording.before_send())
-    completed(recording.response_started())
     for event in ANSWERS[source]:
         completed(recording.store_texts([json.dumps(event)], None))
     completed(recording.end("gone"))

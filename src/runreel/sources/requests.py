@@ -30,6 +30,8 @@ OPENAI_RESPONSES = "openai-responses"
 OPENAI_CHAT = "openai-chat"
 ANTHROPIC_MESSAGES = "anthropic-messages"
 
+# The source of the answers to a request, by the end of its path.
+ENDPOINTS = {"/responses": OPENAI_RESPONSES, "/chat/completions": OPENAI_CHAT}
 # The key that holds the items of a request, by source.
 _ITEMS = {
     OPENAI_RESPONSES: "input",
@@ -97,6 +99,12 @@ class Request(NamedTuple):
     def body(self) -> Body:
         """The request as JSON."""
         return {**self.parameters, _ITEMS[self.source]: self.items}
+
+
+def source_of_path(path: str) -> str | None:
+    """Return the source of the answers from the path of a URL, None if it is no known endpoint."""
+    path = path.rstrip("/")
+    return next((source for end, source in ENDPOINTS.items() if path.endswith(end)), None)
 
 
 def parse(source: str, body: object) -> Request | None:

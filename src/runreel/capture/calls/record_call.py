@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     from runreel.capture.scope import Scope
     from runreel.store.database import Database
 
-# By the end of the path.
-_SOURCES = {
-    "/responses": requests.OPENAI_RESPONSES,
-    "/chat/completions": requests.OPENAI_CHAT,
-}
 _VENDOR = "openai"
 
 _log = logging.getLogger("runreel")
@@ -99,8 +94,7 @@ class _CallRecordings(openai_results.Recordings):
         if _VENDOR not in packages or request is None:
             return
         sent = sent_request(request)
-        path = sent.path.rstrip("/")
-        source = next((source for end, source in _SOURCES.items() if path.endswith(end)), None)
+        source = requests.source_of_path(sent.path)
         if source is None:
             return
         body: bytes | None = None

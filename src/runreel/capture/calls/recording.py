@@ -5,8 +5,7 @@ A hook below a client drives it, once for each attempt of the client::
     recording = recordings.of_attempt(request, number)   # a retry gets the recording of its call
     await recording.before_send()                        # the request is in the log now
     await recording.attempt_failed(status=429, body=body)    # refused, time-out, 4xx, 5xx
-    await recording.response_started()                   # or else: an answer comes,
-    await recording.store_texts(texts, None)             # store_finished(value, None)
+    await recording.store_texts(texts, None)             # or else: store_finished(value, None)
     await recording.end(reason)                          # interrupted if its end is missing
 
 With ``blocking`` no coroutine suspends: ``completed(recording.before_send())`` in a plain thread.
@@ -79,11 +78,6 @@ class CallRecording(ResponseRecording):
         """The id of the run, None until the recording has begun."""
         recorder = self._recorder.made
         return None if recorder is None else recorder.run_id
-
-    @property
-    def ended(self) -> bool:
-        """Whether the last event of the answer is stored."""
-        return self._ended
 
     async def before_send(self) -> None:
         """Begin the recording, with the request; before a retry, check that the log can be written.
@@ -162,10 +156,6 @@ class CallRecording(ResponseRecording):
         self.open = False
         if os.getpid() == self._pid:
             await self._recorder.end(None, blocking=blocking)
-
-    async def response_started(self) -> None:
-        """Note that an answer comes: until its last event, the recording is open."""
-        self.open = True
 
     def add_labels(self, labels: dict[str, str] | None) -> None:
         """Add labels to the run, with what is stored next."""

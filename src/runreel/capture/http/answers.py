@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ FOREIGN = "the answer is not that of a model"
 _log = logging.getLogger("runreel")
 
 
-class Answer:
+class Answer(ABC):
     """An answer whose body is stored as it is read.
 
     ``content_encoding`` is the header of this name; the bytes given to ``add`` are a copy.
@@ -87,11 +88,12 @@ class Answer:
         """End the recording after an error while the body was read or stored."""
         await self.recording.end(type(error).__name__)
 
+    @abstractmethod
     async def _add(self, decoded: bytes) -> bool:
-        raise NotImplementedError
+        """Store what decoded bytes complete; True if all so far can be passed on."""
 
-    async def _finish(self) -> None:
-        raise NotImplementedError
+    async def _finish(self) -> None:  # noqa: B027 - a refusal has no rest
+        """Store the rest at the end of the body."""
 
 
 class EventAnswer(Answer):

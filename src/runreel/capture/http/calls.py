@@ -10,7 +10,7 @@ from runreel.capture.calls.attempts import key_of
 from runreel.codec import json_values as pj
 from runreel.codec.json_text import loads
 from runreel.model.errors import BadValue
-from runreel.sources.openai import chat_reader, responses_reader
+from runreel.sources import requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,24 +65,23 @@ def _is_response(value: dict[str, Any]) -> bool:
     return value.get("object") == "response" or "output" in value
 
 
-# By the end of the path. A new source is one more line.
-ROUTES = {
-    "/responses": Route(
-        responses_reader.reader.name,
+_ROUTES = (
+    Route(
+        requests.OPENAI_RESPONSES,
         frozenset(("input", "prompt", "conversation", "previous_response_id")),
         _has_type,
         _is_response,
     ),
-    "/chat/completions": Route(
-        chat_reader.reader.name, frozenset(("messages",)), _has_choices, _has_choices
-    ),
-}
+    Route(requests.OPENAI_CHAT, frozenset(("messages",)), _has_choices, _has_choices),
+)
+# A new source is one more route, and its path in ``requests.ENDPOINTS``.
+ROUTES = {route.source: route for route in _ROUTES}
 
 
 def call_of(request: Any, scope: Scope) -> Call | None:
     """Return the call that a request of httpx makes, None if it is no call of a model.
 
-    The body is read only if the path is one of ``ROUTES`` and the body is in memory already.
+    The body is read only if the path is that of a route and the body is in memory already.
     """
     route = _route(request)
     if route is None:
@@ -106,8 +105,7 @@ def call_of(request: Any, scope: Scope) -> Call | None:
 def _route(request: Any) -> Route | None:
     if request.method != "POST":
         return None
-    path = request.url.path.rstrip("/")
-    return next((route for end, route in ROUTES.items() if path.endswith(end)), None)
+    return ROUTES.get(requests.source_of_path(request.url.path) or "")
 
 
 def _body(content: bytes) -> dict[str, Any]:
