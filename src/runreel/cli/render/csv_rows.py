@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from runreel.cli.render import json_views, shapes
 from runreel.cli.render.escaping import visible_chars
+from runreel.cli.render.schema_parts import ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runreel.cli.render.json_views import JsonObject
-    from runreel.cli.render.shapes import Shape
+    from runreel.cli.render.schema_parts import Shape
 
 # First characters of a formula, in every width.
 _FORMULA = frozenset("=+-@\u2212\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b")
@@ -27,7 +28,7 @@ def columns(shape: Shape) -> Iterator[str]:
     """The columns of objects of this shape: ``a.b`` for the field ``b`` of the object in ``a``."""
     for name, schema in shape.items():
         inner = schema.get("anyOf", [schema])[0]
-        fields = shapes.TOKENS if inner == shapes.ref("tokens") else inner.get("properties")
+        fields = shapes.TOKENS if inner == ref("tokens") else inner.get("properties")
         yield from [f"{name}.{field}" for field in fields] if fields else [name]
 
 

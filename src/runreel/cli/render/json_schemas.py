@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runreel.cli.render import shapes
-from runreel.cli.render.shapes import Schema, Shape, closed, described, page, ref
+from runreel.cli.render.schema_parts import Schema, Shape, closed, described, page, ref
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from runreel.cli.render.json_views import JsonObject
-    from runreel.cli.render.shapes import Shape
+    from runreel.cli.render.schema_parts import Shape
     from runreel.cli.render.tables import Column
 
 T = TypeVar("T")

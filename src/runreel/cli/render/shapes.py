@@ -5,260 +5,225 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from runreel.cli.render.schema_parts import (
+    ANY,
+    COUNT,
+    COUNTS,
+    FLAG,
+    INTEGER,
+    LABELS,
+    MAYBE_COUNT,
+    MAYBE_FLAG,
+    MAYBE_INTEGER,
+    MAYBE_TIME,
+    MILLISECONDS,
+    STRING,
+    TEXT,
+    TIME,
+    TOOL_CALLS,
+    Shape,
+    array,
+    closed,
+    described,
+    enum,
+    maybe,
+    ref,
+)
 from runreel.model.events import KINDS, RECORDINGS
 from runreel.model.selection import STATES
 from runreel.model.status import RunStatus
 
-Schema = dict[str, Any]
-# The fields of an object and their schemas.
-Shape = dict[str, Schema]
-
-_ANY: Schema = {}
-_NULL: Schema = {"type": "null"}
-_STRING: Schema = {"type": "string"}
-_TEXT: Schema = {"type": ["string", "null"]}
-_INTEGER: Schema = {"type": "integer"}
-_MAYBE_INTEGER: Schema = {"type": ["integer", "null"]}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_MAYBE_COUNT: Schema = {"type": ["integer", "null"], "minimum": 0}
-_FLAG: Schema = {"type": "boolean"}
-_MAYBE_FLAG: Schema = {"type": ["boolean", "null"]}
-_MILLISECONDS: Schema = {"type": ["number", "null"]}
-_LABELS: Schema = {"type": "object", "additionalProperties": _STRING}
-_COUNTS: Schema = {"type": "object", "additionalProperties": _COUNT}
-
-
-def ref(name: str) -> Schema:
-    """A reference to the definition with this name."""
-    return {"$ref": f"#/$defs/{name}"}
-
-
-def _enum(*values: str | None) -> Schema:
-    return {"enum": [*values]}
-
-
-def _maybe(schema: Schema) -> Schema:
-    return {"anyOf": [schema, _NULL]}
-
-
-def _array(items: Schema) -> Schema:
-    return {"type": "array", "items": items}
-
-
-def described(schema: Schema, description: str) -> Schema:
-    """A schema with a description."""
-    return {**schema, "description": description}
-
-
-def closed(shape: Shape, *optional: str) -> Schema:
-    """The schema of an object with these fields and no other; ``optional`` ones may be absent."""
-    required = [name for name in shape if name not in optional]
-    schema = {"type": "object", "properties": shape, "required": required}
-    return {**schema, "additionalProperties": False}
-
-
-_TIME = ref("time")
-_MAYBE_TIME = _maybe(_TIME)
-_TOOL_CALLS = _maybe(_array(ref("tool_call")))
-
-ERROR: Shape = {"message": _TEXT, "code": {"type": ["string", "integer", "null"]}}
+ERROR: Shape = {"message": TEXT, "code": {"type": ["string", "integer", "null"]}}
 TOKENS: Shape = {
-    "input_text_tokens": _INTEGER,
-    "completion_tokens": _INTEGER,
-    "total_tokens": _INTEGER,
+    "input_text_tokens": INTEGER,
+    "completion_tokens": INTEGER,
+    "total_tokens": INTEGER,
 }
-DETAILS: Shape = {"cached_tokens": _MAYBE_COUNT, "reasoning_tokens": _MAYBE_COUNT}
+DETAILS: Shape = {"cached_tokens": MAYBE_COUNT, "reasoning_tokens": MAYBE_COUNT}
 RUN: Shape = {
-    "run_id": _STRING,
-    "source": _STRING,
-    "status": _enum(*RunStatus.__members__),
-    "status_name": _enum("success", "failed", "running", "unknown"),
-    "recording": _enum(*RECORDINGS),
+    "run_id": STRING,
+    "source": STRING,
+    "status": enum(*RunStatus.__members__),
+    "status_name": enum("success", "failed", "running", "unknown"),
+    "recording": enum(*RECORDINGS),
     "state": described(
-        _enum(*STATES), "One-word state; stale: the recording is open, but its process is gone."
+        enum(*STATES), "One-word state; stale: the recording is open, but its process is gone."
     ),
-    "assistant_id": _TEXT,
-    "thread_id": _TEXT,
-    "model": _TEXT,
-    "labels": _LABELS,
-    "created_by": _TEXT,
-    "created_at": _MAYBE_TIME,
-    "requested_at": described(_MAYBE_TIME, "Time of the request."),
-    "started_at": described(_TIME, "Time of the first event."),
-    "finished_at": _MAYBE_TIME,
-    "first_text_ms": described(_MILLISECONDS, "Since `requested_at`; null if that is unknown."),
+    "assistant_id": TEXT,
+    "thread_id": TEXT,
+    "model": TEXT,
+    "labels": LABELS,
+    "created_by": TEXT,
+    "created_at": MAYBE_TIME,
+    "requested_at": described(MAYBE_TIME, "Time of the request."),
+    "started_at": described(TIME, "Time of the first event."),
+    "finished_at": MAYBE_TIME,
+    "first_text_ms": described(MILLISECONDS, "Since `requested_at`; null if that is unknown."),
     "duration_ms": described(
-        _MILLISECONDS, "Since `requested_at`, or since `started_at` if that is unknown."
+        MILLISECONDS, "Since `requested_at`, or since `started_at` if that is unknown."
     ),
-    "error": _maybe(closed(ERROR)),
-    "tool_calls": _TOOL_CALLS,
-    "usage": _maybe(ref("tokens")),
-    "usage_details": _maybe(closed(DETAILS)),
-    "events": _COUNT,
-    "last_seq": _COUNT,
+    "error": maybe(closed(ERROR)),
+    "tool_calls": TOOL_CALLS,
+    "usage": maybe(ref("tokens")),
+    "usage_details": maybe(closed(DETAILS)),
+    "events": COUNT,
+    "last_seq": COUNT,
 }
 CONTENT: Shape = {
-    "text": _TEXT,
-    "parts": _maybe(_array(_ANY)),
-    "message": _maybe(ref("message")),
-    "citations": _maybe(_array(ref("citation"))),
-    "reasoning": described(_TEXT, "Reasoning of the last answer, if the server returned it."),
-    "request": described(_ANY, "The last request, as its source's JSON; null if none is stored."),
+    "text": TEXT,
+    "parts": maybe(array(ANY)),
+    "message": maybe(ref("message")),
+    "citations": maybe(array(ref("citation"))),
+    "reasoning": described(TEXT, "Reasoning of the last answer, if the server returned it."),
+    "request": described(ANY, "The last request, as its source's JSON; null if none is stored."),
 }
 EVENT: Shape = {
-    "run_id": _STRING,
-    "seq": _COUNT,
-    "kind": _enum(*KINDS),
-    "type": _TEXT,
-    "source_index": _MAYBE_COUNT,
-    "at": _TIME,
-    "elapsed_us": _COUNT,
-    "text": _TEXT,
-    "added": _TEXT,
-    "error": _TEXT,
-    "tool_calls": _TOOL_CALLS,
-    "is_finished": _FLAG,
+    "run_id": STRING,
+    "seq": COUNT,
+    "kind": enum(*KINDS),
+    "type": TEXT,
+    "source_index": MAYBE_COUNT,
+    "at": TIME,
+    "elapsed_us": COUNT,
+    "text": TEXT,
+    "added": TEXT,
+    "error": TEXT,
+    "tool_calls": TOOL_CALLS,
+    "is_finished": FLAG,
 }
-RAW_EVENT = {**EVENT, "raw": described(_ANY, "The original JSON; only with --raw.")}
+RAW_EVENT = {**EVENT, "raw": described(ANY, "The original JSON; only with --raw.")}
 TOTALS: Shape = {
-    "runs": _COUNT,
-    "known": _COUNT,
-    "unknown": _COUNT,
-    "input_text_tokens": _MAYBE_INTEGER,
-    "completion_tokens": _MAYBE_INTEGER,
-    "total_tokens": _MAYBE_INTEGER,
+    "runs": COUNT,
+    "known": COUNT,
+    "unknown": COUNT,
+    "input_text_tokens": MAYBE_INTEGER,
+    "completion_tokens": MAYBE_INTEGER,
+    "total_tokens": MAYBE_INTEGER,
 }
-GROUP = described(_TEXT, "Key of the group, named as in --by.")
-DIFFERENCE: Shape = {"run_id": _STRING, "column": _STRING, "stored": _ANY, "rebuilt": _ANY}
+GROUP = described(TEXT, "Key of the group, named as in --by.")
+DIFFERENCE: Shape = {"run_id": STRING, "column": STRING, "stored": ANY, "rebuilt": ANY}
 OPEN_RECORDING: Shape = {
-    "run_id": _STRING,
-    "source": _STRING,
-    "opened_at": _TIME,
-    "host": _TEXT,
-    "pid": _MAYBE_INTEGER,
-    "process_started": _MAYBE_INTEGER,
-    "last_event_at": _TIME,
-    "last_seq": _COUNT,
-    "alive": _MAYBE_FLAG,
+    "run_id": STRING,
+    "source": STRING,
+    "opened_at": TIME,
+    "host": TEXT,
+    "pid": MAYBE_INTEGER,
+    "process_started": MAYBE_INTEGER,
+    "last_event_at": TIME,
+    "last_seq": COUNT,
+    "alive": MAYBE_FLAG,
 }
-RECOVERED = {**OPEN_RECORDING, "action": _enum("resumed", "interrupted", "left"), "reason": _TEXT}
+RECOVERED = {**OPEN_RECORDING, "action": enum("resumed", "interrupted", "left"), "reason": TEXT}
 PRUNED_RUN: Shape = {
-    "run_id": _STRING,
-    "action": _enum("prunable", "pruned", "left", "damaged"),
-    "source": _TEXT,
-    "status": _enum(*RunStatus.__members__, None),
-    "ended_at": described(_MAYBE_TIME, "End of the run, or time of its last row."),
-    "rows": _COUNT,
-    "bytes": described(_COUNT, "Stored payload bytes."),
-    "why": _TEXT,
+    "run_id": STRING,
+    "action": enum("prunable", "pruned", "left", "damaged"),
+    "source": TEXT,
+    "status": enum(*RunStatus.__members__, None),
+    "ended_at": described(MAYBE_TIME, "End of the run, or time of its last row."),
+    "rows": COUNT,
+    "bytes": described(COUNT, "Stored payload bytes."),
+    "why": TEXT,
 }
 CHECK: Shape = {
-    "check": _STRING,
-    "verdict": _enum("ok", "warn", "bad"),
-    "found": _STRING,
-    "advice": _TEXT,
+    "check": STRING,
+    "verdict": enum("ok", "warn", "bad"),
+    "found": STRING,
+    "advice": TEXT,
 }
 PLACE: Shape = {
-    "run_id": _STRING,
-    "seq": _COUNT,
-    "kind": _STRING,
-    "type": _TEXT,
-    "where": described(_STRING, "Path in the JSON of the row, or `text` for the text of the run."),
-    "characters": _COUNT,
+    "run_id": STRING,
+    "seq": COUNT,
+    "kind": STRING,
+    "type": TEXT,
+    "where": described(STRING, "Path in the JSON of the row, or `text` for the text of the run."),
+    "characters": COUNT,
 }
 FINDING: Shape = {
-    "run_id": _TEXT,
-    "seq": _MAYBE_INTEGER,
-    "what": described(_STRING, "Finding code."),
-    "detail": _STRING,
+    "run_id": TEXT,
+    "seq": MAYBE_INTEGER,
+    "what": described(STRING, "Finding code."),
+    "detail": STRING,
 }
-PROBLEM: Shape = {"file": _STRING, "line": _COUNT, "message": _STRING, "run_id": _TEXT}
-COMPARED: Shape = {"checkpoints": _COUNT, "runs": _COUNT, "pruned": _COUNT}
-SPACE: Shape = {"before": _COUNT, "after": _COUNT, "unused": _MAYBE_COUNT}
+PROBLEM: Shape = {"file": STRING, "line": COUNT, "message": STRING, "run_id": TEXT}
+COMPARED: Shape = {"checkpoints": COUNT, "runs": COUNT, "pruned": COUNT}
+SPACE: Shape = {"before": COUNT, "after": COUNT, "unused": MAYBE_COUNT}
 CHECKPOINT: Shape = {
-    "file": _STRING,
-    "sha256": _STRING,
-    "number": _COUNT,
-    "kind": _enum("full", "changes"),
-    "runs": _COUNT,
-    "previous": _TEXT,
-    "key_id": _STRING,
-    "next_key_id": _TEXT,
+    "file": STRING,
+    "sha256": STRING,
+    "number": COUNT,
+    "kind": enum("full", "changes"),
+    "runs": COUNT,
+    "previous": TEXT,
+    "key_id": STRING,
+    "next_key_id": TEXT,
 }
 BACKUP: Shape = {
-    "file": _STRING,
-    "bytes": _COUNT,
-    "runs": _COUNT,
-    "events": _COUNT,
-    "wrong": described(_COUNT, "Number of findings of `verify` in the copy."),
+    "file": STRING,
+    "bytes": COUNT,
+    "runs": COUNT,
+    "events": COUNT,
+    "wrong": described(COUNT, "Number of findings of `verify` in the copy."),
 }
 REPORT: Shape = {
-    "lines": _COUNT,
-    "events_new": _COUNT,
-    "events_known": _COUNT,
-    "runs_new": _COUNT,
-    "runs_touched": _COUNT,
-    "problems": _array(ref("problem")),
-    "notices": _array(_STRING),
+    "lines": COUNT,
+    "events_new": COUNT,
+    "events_known": COUNT,
+    "runs_new": COUNT,
+    "runs_touched": COUNT,
+    "problems": array(ref("problem")),
+    "notices": array(STRING),
 }
 SOURCE: Shape = {
-    "type": _enum("filechunk", "unknown"),
-    "parts": _array(_ANY),
-    "search_index_id": _TEXT,
-    "file_id": _TEXT,
-    "file_name": _TEXT,
-    "text": described(_STRING, "Only if the type is unknown."),
+    "type": enum("filechunk", "unknown"),
+    "parts": array(ANY),
+    "search_index_id": TEXT,
+    "file_id": TEXT,
+    "file_name": TEXT,
+    "text": described(STRING, "Only if the type is unknown."),
 }
 MESSAGE: Shape = {
-    "id": _TEXT,
-    "parts": _array(_ANY),
-    "thread_id": _TEXT,
-    "created_by": _TEXT,
-    "created_at": _MAYBE_TIME,
-    "labels": _maybe(_LABELS),
-    "author": closed({"id": _STRING, "role": _STRING}),
-    "citations": _array({"type": "object"}),
-    "status": _STRING,
-    "finish_reason": described(_STRING, "As the server sent it."),
+    "id": TEXT,
+    "parts": array(ANY),
+    "thread_id": TEXT,
+    "created_by": TEXT,
+    "created_at": MAYBE_TIME,
+    "labels": maybe(LABELS),
+    "author": closed({"id": STRING, "role": STRING}),
+    "citations": array({"type": "object"}),
+    "status": STRING,
+    "finish_reason": described(STRING, "As the server sent it."),
 }
-CITATION: Shape = {"sources": _array(closed(SOURCE, "text"))}
-USAGE: Shape = {"items": _array(ref("usage_item")), "totals": closed(TOTALS), "tz": _STRING}
+CITATION: Shape = {"sources": array(closed(SOURCE, "text"))}
+USAGE: Shape = {"items": array(ref("usage_item")), "totals": closed(TOTALS), "tz": STRING}
 VERIFIED: Shape = {
-    "findings": _array(ref("finding")),
-    "intact": _FLAG,
-    "runs": _COUNT,
-    "events": _COUNT,
-    "checkpoints": _maybe(closed(COMPARED)),
-    "as_of": _TIME,
+    "findings": array(ref("finding")),
+    "intact": FLAG,
+    "runs": COUNT,
+    "events": COUNT,
+    "checkpoints": maybe(closed(COMPARED)),
+    "as_of": TIME,
 }
-REDACTED: Shape = {"places": _array(ref("place")), "erased": _FLAG, "as_of": _TIME}
+REDACTED: Shape = {"places": array(ref("place")), "erased": FLAG, "as_of": TIME}
 PRUNED: Shape = {
-    "items": _array(ref("pruned_run")),
-    "dry_run": _FLAG,
-    "runs": _COUNT,
-    "rows": _COUNT,
-    "bytes": _COUNT,
+    "items": array(ref("pruned_run")),
+    "dry_run": FLAG,
+    "runs": COUNT,
+    "rows": COUNT,
+    "bytes": COUNT,
     "space": described(
-        _maybe(closed(SPACE)), "Database size in bytes; `unused`: free space in the file."
+        maybe(closed(SPACE)), "Database size in bytes; `unused`: free space in the file."
     ),
-    "as_of": _TIME,
+    "as_of": TIME,
 }
-KEY: Shape = {"key_id": _STRING, "file": _STRING, "public_file": _STRING, "passphrase": _FLAG}
+KEY: Shape = {"key_id": STRING, "file": STRING, "public_file": STRING, "passphrase": FLAG}
 DATABASE: Shape = {
-    "database": _STRING,
-    "backend": _enum("sqlite", "postgresql"),
-    "revision": _TEXT,
-    "projection_version": _TEXT,
-    "rows": _COUNTS,
-    "bytes": _COUNTS,
+    "database": STRING,
+    "backend": enum("sqlite", "postgresql"),
+    "revision": TEXT,
+    "projection_version": TEXT,
+    "rows": COUNTS,
+    "bytes": COUNTS,
     "settings": {"type": "object"},
 }
-REVISION: Shape = {"revision": _TEXT}
-TOOL_CALL: Shape = {"id": _TEXT, "name": _TEXT, "arguments": {"type": ["object", "null"]}}
-
-
-def page(item: str) -> Shape:
-    """A page of a list of items."""
-    return {"items": _array(ref(item)), "next": _TEXT, "as_of": _TIME}
+REVISION: Shape = {"revision": TEXT}
+TOOL_CALL: Shape = {"id": TEXT, "name": TEXT, "arguments": {"type": ["object", "null"]}}
