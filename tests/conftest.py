@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import tempfile
 import threading
 import uuid
 import warnings
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -21,7 +23,6 @@ from runreel.store.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from runreel.api.reel import Reel
 
@@ -32,8 +33,17 @@ _SERVED = ("postgresql", PARTITIONED)
 # The fixtures that make a log for a module, of the kind that is their parameter.
 _SHARED = ("shared_url", "second_url")
 
+# A file system in memory, and how many bytes must be free in it.
+_MEMORY, _MEMORY_FREE = Path("/dev/shm"), 6 * 2**30  # noqa: S108 - tempfile makes the names in it
+
 
 def pytest_configure() -> None:
+    """Prepare the process, before the workers of pytest-xdist inherit its environment."""
+    _take_signals()
+    _keep_temporary_files_in_memory()
+
+
+def _take_signals() -> None:
     """Take signals also where a shell runs pytest in the background.
 
     Such a shell ignores SIGINT, and nohup SIGHUP; children inherit what is ignored, no handlers.
@@ -42,6 +52,17 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)
+
+
+def _keep_temporary_files_in_memory() -> None:
+    """Use a file system in memory, if there is a large one and nobody asks for another.
+
+    Most tests commit a few times to a new log: on a disk they wait for it longer than they compute.
+    """
+    if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK | os.X_OK):
+        return
+    if shutil.disk_usage(_MEMORY).free >= _MEMORY_FREE:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -115,6 +136,16 @@ def _template(server: str, partitions: int | None) -> Iterator[str]:
         yield name
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file that others are copied from."""
+    path = tmp_path_factory.mktemp("template") / "log.db"
+    database = Database(str(path))
+    database.upgrade()
+    database.close()
+    return path
+
+
 @pytest.fixture
 def empty_postgres(postgres_url: str) -> Iterator[str]:
     """A Postgres database with nothing in it."""
@@ -157,11 +188,7 @@ def second_url(
 def new_log(backend: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """A log with nothing in it yet, of this kind."""
     if backend == "sqlite":
-        url = str(folder / "log.db")
-        database = Database(url)
-        database.upgrade()
-        database.close()
-        yield url
+        yield str(shutil.copy(request.getfixturevalue("sqlite_template"), folder / "log.db"))
         return
     server: str = request.getfixturevalue("postgres_url")
     kind = "partitioned" if backend == PARTITIONED else "postgres"
