@@ -24,7 +24,14 @@ Do not edit: ``python -m tests.docs.generate`` writes this file.
 '''
 
 # The tables whose columns the code reads.
-_READ = (tables.events, tables.runs, tables.run_labels, tables.run_keys, tables.usage_by_time)
+_READ = (
+    tables.events,
+    tables.runs,
+    tables.run_labels,
+    tables.run_keys,
+    tables.key_frames,
+    tables.usage_by_time,
+)
 
 
 def render() -> str:

@@ -40,6 +40,9 @@ ABOUT = {
     "run_labels": "The labels of runs: a projection with one row per label.",
     "run_keys": "The keys by which a run is found: a projection with one row per key and row of the"
     " log that has it.",
+    "key_frames": "A projection with the state of long runs at some of their rows, so that reading"
+    " a run there, or going on with it, does not read all of its rows. Runs of less than 256 rows"
+    " have none.",
     "usage_by_time": "A projection: a usage rollup by quarter of an hour and by hour of the runs'"
     " start. It excludes runs that are still being recorded and includes pruned ones with kept"
     " usage. Reports use it where possible: in every time zone, days begin on a quarter of an"
@@ -134,6 +137,16 @@ MEANINGS = {
         "at": "Time of the row.",
         "run_id": "Id of the run.",
         "seq": "The row.",
+    },
+    "key_frames": {
+        "run_id": "Id of the run.",
+        "seq": "The row after which the run had this state.",
+        "base": "Another key-frame of the run, which has the beginning of the text. NULL: none.",
+        "keep": "Number of characters kept of the text of the base.",
+        "until": "The latest time of a row so far on the run's own clock. NULL: no row has a time.",
+        "text": "The text after those characters: UTF-8, compressed with zlib.",
+        "state": "The other parts of the state, as JSON, compressed with zlib.",
+        "digest": "BLAKE2b over the state and the text, to detect damage.",
     },
     "usage_by_time": COUNTED,
     "usage_by_value": COUNTED

@@ -151,6 +151,21 @@ run_keys = Table(
     **_compact,
 )
 
+key_frames = Table(
+    "key_frames",
+    metadata,
+    Column("run_id", Key, nullable=False),
+    Column("seq", Big, nullable=False),
+    Column("base", Big),
+    Column("keep", Big, nullable=False),
+    Column("until", Big),
+    Column("text", LargeBinary, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("run_id", "seq"),
+    sqlite_strict=True,
+)
+
 usage_by_time = Table(
     "usage_by_time",
     metadata,
@@ -176,7 +191,7 @@ usage_by_value = Table(
     **_compact,
 )
 
-PROJECTIONS = (runs, run_labels, run_keys, usage_by_time, usage_by_value)
+PROJECTIONS = (runs, run_labels, run_keys, key_frames, usage_by_time, usage_by_value)
 
 meta = Table(
     "runreel_meta",
