@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from runreel.api.reel import open as open  # noqa: A004 - runreel.open reads as it should
     from runreel.api.reel import watch as watch
     from runreel.api.watching import Watch as Watch
+    from runreel.export.export import ExportReport as ExportReport
     from runreel.recording.deduplication import (
         AppendOutcome as AppendOutcome,
         AppendOutcome as Offer,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         BadDatabaseUrl as BadDatabaseUrl,
         BadInput as BadInput,
         BadKey as BadKey,
+        BadRecording as BadRecording,
         BadValue as BadValue,
         DatabaseLocked as DatabaseLocked,
         DatabaseReadOnly as DatabaseReadOnly,
@@ -101,10 +103,11 @@ _HOMES = {
     "recording.session": "Recording",
     "api.reel": "Reel open watch",
     "api.watching": "Watch",
+    "export.export": "ExportReport",
     "recording.deduplication": "AppendOutcome",
     "model.finding": "Finding",
     "model.errors": (
-        "AmbiguousRun AuditError BadCheckpoint BadDatabaseUrl BadInput BadKey BadValue"
+        "AmbiguousRun AuditError BadCheckpoint BadDatabaseUrl BadInput BadKey BadRecording BadValue"
         " DatabaseLocked DatabaseReadOnly DatabaseUnavailable LogContradicted LogError"
         " MissingExtra NotOurDatabase ProjectionOutdated RecordingError RunNotFound RunPruned"
         " RunreelError SchemaMissing SchemaTooNew SchemaTooOld SourceConflict SourceError"

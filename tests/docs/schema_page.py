@@ -81,7 +81,8 @@ MEANINGS = {
         " runreel).",
         "type": "For a `stream_event` the `StreamEvent` name, for a `run` the `RunStatus` name, for"
         " a `note` its type: `opened`, `resumed`, `closed`, `interrupted`, `conflict`, `gap`,"
-        " `not_understood`, `lost`, `sent`, `attempt`, `labeled`, `masked`, `redacted`, `pruned`.",
+        " `not_understood`, `lost`, `sent`, `attempt`, `labeled`, `made_from`, `masked`,"
+        " `redacted`, `pruned`.",
         "source_index": "The source's own number of the event, if any. It identifies duplicates.",
         "at": "Wall-clock time when the event was received or imported.",
         "elapsed": "Microseconds on a monotonic clock since the recording started. Replays use it"

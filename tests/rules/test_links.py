@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from runreel.audit.chain_verifier import ChainVerifier
 from runreel.integrity import digest_chain
 from runreel.model.events import EventRow
+from runreel.projection.chain_verifier import ChainVerifier
 
 SALT = b"0123456789abcdef"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runreel.audit.chain_verifier import ChainVerifier
 from runreel.model.finding import Finding
+from runreel.projection.chain_verifier import ChainVerifier
 from runreel.projection.projector import DamagedRow
 from runreel.store.events import event_log
 

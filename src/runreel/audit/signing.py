@@ -57,6 +57,11 @@ class SigningKey:
         self._key = key
         self.public = PublicKey(key.public_key().public_bytes_raw())
 
+    @property
+    def id(self) -> str:
+        """The short ID of the public key."""
+        return self.public.id
+
     def sign(self, message: bytes) -> bytes:
         """Return the signature: 64 bytes."""
         return self._key.sign(message)

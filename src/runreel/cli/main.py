@@ -42,6 +42,7 @@ GROUPS = {
         "show": "Show one run: its result, usage and timing.",
         "events": "List the events of a run in their order.",
         "replay": "Replay the stream of a run with its timing.",
+        "export": "Write runs to a file to pass on.",
     },
     "Report": {
         "usage": "Count tokens by day, model, assistant and more.",

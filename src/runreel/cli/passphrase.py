@@ -1,15 +1,19 @@
-"""The passphrase of a key: from a file, the environment or the terminal, never an argument."""
+"""Keys that sign; a passphrase comes from a file, the environment or the terminal."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from runreel.cli.render import terminal
 from runreel.model.errors import BadKey
+
+if TYPE_CHECKING:
+    from runreel.audit.signing import SigningKey
 
 ENVIRONMENT = "RUNREEL_KEY_PASSPHRASE"
 
@@ -43,3 +47,22 @@ def ask_passphrase(prompt: str) -> bytes | None:
     if sys.stdin is None or not sys.stdin.isatty():
         return None
     return os.fsencode(terminal.ask_hidden(prompt))
+
+
+def signing_key(path: Path, passphrase_file: str | None) -> SigningKey:
+    """Load a private key, with its passphrase if it has one; warn if others can read it.
+
+    Raises:
+        BadKey: if it is no private key, or the passphrase is wrong or missing.
+        MissingExtra: if the package ``cryptography`` is not installed.
+    """
+    from runreel.audit import signing
+
+    def get_passphrase() -> bytes | None:
+        stored = read_passphrase(passphrase_file)
+        return ask_passphrase(f"Passphrase of {path.name}: ") if stored is None else stored
+
+    key = signing.load(path, get_passphrase)
+    if signing.is_exposed(path):
+        terminal.write_notice(f"Other users can read the key: run chmod 600 {path}")
+    return key

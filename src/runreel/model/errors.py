@@ -24,6 +24,7 @@ RunreelError
 ├── RunPruned             an event of a run that was pruned           exit 1
 ├── AuditError            a verification failed                       exit 1
 │   ├── BadCheckpoint
+│   ├── BadRecording
 │   └── LogContradicted
 └── RecordingError        an event could not be stored                exit of its cause
 """
@@ -178,6 +179,16 @@ class BadCheckpoint(AuditError):
     """The file is not a checkpoint, or not signed by the expected key."""
 
     hint = "It proves nothing. Use the copy that was stored when the checkpoint was created."
+
+
+class BadRecording(AuditError):
+    """The file is no recording, or was changed or cut off; ``line`` counts from 1, or is None."""
+
+    hint = "Nothing of it was used. Ask for the file again, and compare its SHA-256."
+
+    def __init__(self, message: str, *, line: int | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.line = line
 
 
 class LogContradicted(AuditError):

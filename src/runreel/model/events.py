@@ -33,6 +33,7 @@ LOST = "lost"
 SENT = "sent"
 ATTEMPT = "attempt"
 LABELED = "labeled"
+MADE_FROM = "made_from"
 MASKED = "masked"
 REDACTED = "redacted"
 PRUNED = "pruned"
@@ -48,6 +49,7 @@ NOTES = (
     SENT,
     ATTEMPT,
     LABELED,
+    MADE_FROM,
     MASKED,
     REDACTED,
     PRUNED,

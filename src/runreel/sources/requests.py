@@ -134,6 +134,16 @@ def reference_of(body: object) -> Reference | None:
         return None
 
 
+def referenced_runs(payload: str) -> set[str]:
+    """Return the runs that a stored request goes on from, given its payload."""
+    if OWN not in payload:
+        return set()
+    found = reference_of(json_text.loads(payload))
+    if found is None:
+        return set()
+    return {found.run_id, *(run_id for run_id, _ in found.positions)}
+
+
 def same_parameters(body: object) -> list[str]:
     """Return the names of the parameters of a stored request that are those of the earlier one."""
     names = as_list(object_in(as_object(body), OWN).get("same"))

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 from typing import TYPE_CHECKING
 
 from runreel.model.errors import UsageError
@@ -18,17 +19,20 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.E
 
 
 @contextlib.contextmanager
-def atomic_create(path: Path, *, mode: int = 0o600) -> Iterator[Path]:
+def atomic_create(path: Path, *, mode: int = 0o600, replace: bool = False) -> Iterator[Path]:
     """Yield a temporary file that is synced and renamed to ``path`` at the end of the block.
 
-    By default only its owner can read it. An existing file is never replaced. If the block raises,
-    the temporary file is deleted.
+    By default only its owner can read it, and an existing file is not replaced. If the block
+    raises, the temporary file is deleted.
 
     Raises:
         UsageError: if ``path`` exists or cannot be created.
     """
     with errors(path):
-        refuse_existing(path)
+        if replace:
+            _refuse_folder(path)
+        else:
+            refuse_existing(path)
         # The name is added by a hard link, because a rename would replace an existing file.
         temporary = path.parent / f".runreel-{secrets.token_hex(8)}.tmp"
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode))
@@ -36,12 +40,59 @@ def atomic_create(path: Path, *, mode: int = 0o600) -> Iterator[Path]:
         yield temporary
         with errors(path):
             sync(temporary)
-            _link(temporary, path)
+            if replace:
+                temporary.replace(path)
+            else:
+                _link(temporary, path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         sync(path.parent)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Yield a temporary folder that is renamed to ``path`` at the end of the block.
+
+    Only its owner can read it. Its files are synced. With ``replace``, an existing folder is
+    removed once the new one has its name. If the block raises, the temporary folder is deleted.
+
+    Raises:
+        UsageError: if ``path`` exists or cannot be created.
+    """
+    with errors(path):
+        if not replace:
+            refuse_existing(path)
+        elif os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
+            raise UsageError(f"{path} is a file, not a folder", hint="Nothing was changed.")
+        temporary = path.parent / f".runreel-{secrets.token_hex(8)}.tmp"
+        temporary.mkdir(mode=0o700)
+    try:
+        yield temporary
+        with errors(path):
+            for file in temporary.rglob("*"):
+                sync(file)
+            _move_folder(temporary, path, replace=replace)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        sync(path.parent)
+
+
+def _move_folder(temporary: Path, path: Path, *, replace: bool) -> None:
+    if replace and path.exists():
+        old = path.parent / f".runreel-{secrets.token_hex(8)}.old"
+        path.rename(old)
+        try:
+            temporary.rename(path)
+        except OSError:
+            old.rename(path)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        # A rename replaces an empty folder that was made meanwhile, which is harmless.
+        temporary.rename(path)
 
 
 def create(path: Path, data: bytes, *, mode: int = 0o600) -> None:
@@ -58,6 +109,11 @@ def refuse_existing(path: Path) -> None:
     """
     if os.path.lexists(path):
         raise UsageError(f"{path} already exists", hint="Nothing was changed. Name a new file.")
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        raise UsageError(f"{path} is a folder", hint="Nothing was changed. Name a file.")
 
 
 @contextlib.contextmanager

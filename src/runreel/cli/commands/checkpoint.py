@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from runreel.cli import options, passphrase
-from runreel.cli.render import terminal
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.audit.checkpoints import CheckpointCreated
-    from runreel.audit.signing import SigningKey
     from runreel.cli.render.output import Output
 
 _FILE = click.Path(exists=True, dir_okay=False)
@@ -80,7 +78,7 @@ def checkpoint_command(  # noqa: PLR0913 - one for each option
     created = checkpoints.checkpoint(
         reel.db,
         Path(out),
-        key=_key(Path(key_file), passphrase_file),
+        key=passphrase.signing_key(Path(key_file), passphrase_file),
         now=to_micros(output.as_of),
         previous=None if previous is None else Path(previous),
         full=full,
@@ -102,18 +100,3 @@ def _print(created: CheckpointCreated, output: Output) -> None:
     )
     facts = ((title, report[name]) for name, title in _TITLES.items())
     output.object(report, ((title, str(value)) for title, value in facts if value is not None))
-
-
-def _key(path: Path, passphrase_file: str | None) -> SigningKey:
-    from runreel.audit import signing
-
-    def get_passphrase() -> bytes | None:
-        stored = passphrase.read_passphrase(passphrase_file)
-        if stored is not None:
-            return stored
-        return passphrase.ask_passphrase(f"Passphrase of {path.name}: ")
-
-    key = signing.load(path, get_passphrase)
-    if signing.is_exposed(path):
-        terminal.write_notice(f"Other users can read the key: run chmod 600 {path}")
-    return key

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runreel.cli.render import shapes
+from runreel.cli.render import shapes, shapes_export
 from runreel.cli.render.schema_parts import Schema, Shape, closed, described, page, ref
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -53,6 +53,7 @@ DOCUMENTS: Shape = {
     "keygen": closed(shapes.KEY),
     "backup": closed(shapes.BACKUP),
     "doctor": closed(page("check")),
+    "export": closed(shapes_export.EXPORT),
     "import": closed(shapes.REPORT),
     "record": closed(shapes.REPORT),
     "db-current": closed(shapes.REVISION),

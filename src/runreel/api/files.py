@@ -1,0 +1,75 @@
+"""The part of a ``Reel`` for files: exports, and recordings to read and import."""
+
+from __future__ import annotations
+
+# Types of signatures are imported at run time because `checked` resolves them.
+# ruff: noqa: TC001, TC003
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Unpack
+
+import runreel
+from runreel.model.arguments import checked
+from runreel.model.run_filter import Filters
+from runreel.store.database import Database
+
+if TYPE_CHECKING:
+    from runreel.export.export import ExportReport
+    from runreel.export.formats import Signer
+else:
+    # Their modules take longer to import than short commands run.
+    ExportReport = Signer = object
+
+
+class FilesMixin:
+    """Writes runs to files."""
+
+    db: Database
+
+    @checked
+    def export(  # noqa: PLR0913 - options of the operation
+        self,
+        path: str | os.PathLike[str],
+        run_ids: Sequence[str] | None = None,
+        *,
+        format: str | None = None,  # noqa: A002
+        mask: Sequence[str] = (),
+        key: Signer | None = None,
+        partition: str | None = None,
+        table: str | None = None,
+        force: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+        **filters: Unpack[Filters],
+    ) -> ExportReport:
+        """Write runs to a file, which appears complete or not at all; returns what was written.
+
+        ``run_ids``, or filters as in ``runs``, select runs; without both, the whole log is written,
+        also what remains of pruned runs. All of it is one snapshot of the log. The ending of the
+        file is its format, unless ``format`` names it. ``NAME.reel.jsonl`` and
+        ``NAME.reel.jsonl.gz`` are recordings, which keep every row with its proof. ``force``
+        replaces an existing file.
+
+        ``mask`` makes masked copies of the runs, with new hash chains: ``"secrets"`` (keys and
+        tokens of well-known services) or patterns. ``key`` signs the file: see ``runreel keygen``.
+        ``partition`` and ``table`` are options of other formats. ``progress`` receives the rows
+        done and the total.
+
+        Raises:
+            UsageError: if the file exists or cannot be written, or an argument is invalid.
+            RunNotFound: if a run is not in the log, or no run matches.
+            LogError: if the log cannot be read, or is damaged.
+        """
+        from runreel.export import export as exports
+        from runreel.export.formats import ExportOptions
+
+        return exports.export(
+            self.db,
+            path,
+            run_ids,
+            filters,
+            format_name=format,
+            options=ExportOptions(tuple(mask), key, partition, table),
+            force=force,
+            version=runreel.__version__,
+            progress=progress,
+        )

@@ -1,0 +1,101 @@
+"""Exports runs of a log to a file that appears complete or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from runreel.export import formats
+from runreel.export.formats import ExportJob, ExportOptions
+from runreel.export.run_selection import count_rows, selected_ids
+from runreel.model.errors import UsageError
+from runreel.store.events import damage
+from runreel.system import atomic_files
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+
+    from runreel.model.run_filter import Filters
+    from runreel.store.database import Database
+
+    Progress = Callable[[int, int], None]
+
+
+class ExportReport(NamedTuple):
+    """A finished export: ``size`` is in bytes, ``notices`` are for the user."""
+
+    path: Path
+    format: str
+    runs: int
+    rows: int
+    size: int
+    notices: tuple[str, ...]
+
+
+def export(  # noqa: PLR0913 - options of the operation
+    database: Database,
+    path: str | os.PathLike[str],
+    run_ids: Sequence[str] | None = None,
+    filters: Filters | None = None,
+    *,
+    format_name: str | None = None,
+    options: ExportOptions | None = None,
+    force: bool = False,
+    version: str = "",
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Write runs to a file, of one snapshot of the log; readable by its owner only.
+
+    ``run_ids`` or ``filters`` select runs; without both, the whole log is written, also pruned
+    runs. The format is that of the file's ending unless ``format_name`` names it. ``force``
+    replaces an existing file. ``version`` is that of runreel. ``progress`` receives the rows done
+    and the total.
+
+    Raises:
+        UsageError: if the file exists or cannot be written, or an argument is invalid.
+        RunNotFound: if a run is not in the log, or no run matches.
+        LogError: if the log cannot be read, or is damaged.
+    """
+    final, options = Path(path), options or ExportOptions()
+    format_ = formats.format_of(final, format_name)
+    formats.check_options(format_, options)
+    if run_ids is not None and filters:
+        raise UsageError("give runs or filters that select them, not both")
+    if not force:
+        with atomic_files.errors(final):
+            atomic_files.refuse_existing(final)
+    create = atomic_files.atomic_folder if format_.is_folder else atomic_files.atomic_create
+    with (
+        database.reading() as connection,
+        damage.snapshot(connection),
+        create(final, replace=force) as target,
+    ):
+        ids = selected_ids(connection, run_ids, filters or {})
+        advance = _advance(progress, lambda: count_rows(connection, ids).rows)
+        job = ExportJob(database, connection, ids, target, final, options, version, advance)
+        with atomic_files.errors(final):
+            written = formats.write(format_, job)
+        size = _size(target)
+    return ExportReport(
+        final, format_.name, written.runs, written.rows, size, tuple(written.notices)
+    )
+
+
+def _advance(progress: Progress | None, count: Callable[[], int]) -> Callable[[int], None]:
+    if progress is None:
+        return lambda _: None
+    done, total = 0, count()
+
+    def advance(rows: int) -> None:
+        nonlocal done
+        done += rows
+        progress(done, max(done, total))
+
+    advance(0)
+    return advance
+
+
+def _size(target: Path) -> int:
+    files = target.rglob("*") if target.is_dir() else (target,)
+    return sum(file.stat().st_size for file in files if file.is_file())

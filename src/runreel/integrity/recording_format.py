@@ -1,0 +1,196 @@
+r"""The text format of recording files. Each line has exactly one valid form; others are rejected.
+
+    {"format":"runreel-recording","version":1,"made_at":…}     the manifest
+    {"run_id":"run-1","seq":0,"kind":"note",…,"digest":…}      one for each row, in key order
+    {"rows":1,"runs":1,"erased":0,"heads":{…},"sha256":…}      counts, heads and digest
+
+Each line ends with a line feed. Salts, commitments, digests and signatures are hexadecimal. A
+column that is NULL is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from runreel.model.events import EventRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORMAT = "runreel-recording"
+VERSION = 1
+# The first bytes of each recording file.
+START = b'{"format":"runreel-recording",'
+# The first bytes of the last line.
+LAST = b'{"rows":'
+# Prefix of the signed bytes, so that a signature is not valid in any other context.
+SIGNED = b"runreel/recording/v1\0"
+
+
+class Manifest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The first line: what the file holds, and what made it.
+
+    ``made_at`` is a time in RFC 3339, ``made_by`` the version of runreel, ``schema`` the revision
+    of the log. ``runs``, ``rows`` and ``erased`` (rows whose payload was redacted) are expected
+    numbers. ``masked`` are the mask rules if the rows are those of a masked copy.
+    """
+
+    format: str = msgspec.field(default="")
+    version: int = 0
+    made_at: str = ""
+    made_by: str = ""
+    schema: str = ""
+    runs: int | None = None
+    rows: int | None = None
+    erased: int | None = None
+    masked: tuple[str, ...] = ()
+
+
+class Trailer(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The last line: the numbers of rows, runs and erased rows, and the head of each run.
+
+    ``sha256`` is the digest of all lines before. ``key_id`` and ``signature`` are None if the file
+    is not signed.
+    """
+
+    rows: int
+    runs: int
+    erased: int
+    heads: dict[str, str]
+    sha256: str
+    key_id: str | None = None
+    signature: str | None = None
+
+
+class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """The line of a row: the columns of ``EventRow``, bytes as hexadecimal text."""
+
+    run_id: str
+    seq: int
+    kind: str
+    at: int
+    elapsed: int
+    digest: str
+    type: str | None = None
+    source_index: int | None = None
+    keep: int | None = None
+    added: int | None = None
+    payload: str | None = None
+    salt: str | None = None
+    redacted: str | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_line = msgspec.json.Decoder(_Line).decode
+_decode_manifest = msgspec.json.Decoder(Manifest).decode
+_decode_trailer = msgspec.json.Decoder(Trailer).decode
+
+
+def manifest_line(manifest: Manifest) -> bytes:
+    """Format the first line."""
+    return _encode(manifest) + b"\n"
+
+
+def parse_manifest(line: bytes) -> Manifest:
+    """Parse the first line of a recording of this or another version.
+
+    Raises:
+        ValueError: if it is not in its one valid form.
+    """
+    manifest = _decode_manifest(line)
+    if manifest_line(manifest) != line:
+        raise ValueError("it is not in the form that runreel writes")
+    return manifest
+
+
+def version_of(line: bytes) -> int | None:
+    """Return the version of the format that a first line names, None if it names none."""
+    try:
+        value: Any = msgspec.json.decode(line)
+    except ValueError:
+        return None
+    named = value.get("version") if isinstance(value, dict) else None
+    return named if type(named) is int and value.get("format") == FORMAT else None
+
+
+def row_line(row: EventRow) -> bytes:
+    """Format the line of a row."""
+    run_id, seq, kind, type_, index, at, elapsed, keep, added, payload, salt, redacted, digest = row
+    text = f'{{"run_id":{encode_basestring(run_id)},"seq":{seq},"kind":{encode_basestring(kind)}'
+    if type_ is not None:
+        text += f',"type":{encode_basestring(type_)}'
+    if index is not None:
+        text += f',"source_index":{index}'
+    text += f',"at":{at},"elapsed":{elapsed}'
+    if keep is not None:
+        text += f',"keep":{keep}'
+    if added is not None:
+        text += f',"added":{added}'
+    if payload is not None:
+        text += f',"payload":{encode_basestring(payload)}'
+    if salt is not None:
+        text += f',"salt":"{salt.hex()}"'
+    if redacted is not None:
+        text += f',"redacted":"{redacted.hex()}"'
+    return f'{text},"digest":"{digest.hex()}"}}\n'.encode()
+
+
+def parse_row(line: bytes) -> EventRow:
+    """Parse the line of a row.
+
+    Raises:
+        ValueError: if it is not in its one valid form.
+    """
+    read = _decode_line(line)
+    row = EventRow(
+        read.run_id,
+        read.seq,
+        read.kind,
+        read.type,
+        read.source_index,
+        read.at,
+        read.elapsed,
+        read.keep,
+        read.added,
+        read.payload,
+        None if read.salt is None else bytes.fromhex(read.salt),
+        None if read.redacted is None else bytes.fromhex(read.redacted),
+        bytes.fromhex(read.digest),
+    )
+    if row_line(row) != line:
+        raise ValueError("it is not in the form that runreel writes")
+    if b"\\u0000" in line and any("\0" in text for text in row if isinstance(text, str)):
+        raise ValueError("it has a NUL character, which no stored text has")
+    return row
+
+
+def trailer_line(trailer: Trailer) -> bytes:
+    """Format the last line."""
+    return _encode(trailer) + b"\n"
+
+
+def parse_trailer(line: bytes) -> Trailer:
+    """Parse the last line.
+
+    Raises:
+        ValueError: if it is not in its one valid form.
+    """
+    trailer = _decode_trailer(line)
+    if trailer_line(trailer) != line:
+        raise ValueError("it is not in the form that runreel writes")
+    return trailer
+
+
+def signed_bytes(trailer: Trailer) -> bytes:
+    """Return what the signature of a file signs: the last line with the key and no signature."""
+    unsigned = msgspec.structs.replace(trailer, signature=None)
+    return SIGNED + hashlib.sha256(trailer_line(unsigned)).digest()
+
+
+def hex_heads(heads: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the heads of runs as the last line has them."""
+    return {run_id: digest.hex() for run_id, digest in heads.items()}
