@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -20,7 +22,7 @@ import trio
 
 from runreel.model.events import INTERRUPTED
 from tests.live import openai_script as script
-from tests.live.hooked import PACKAGES, Wire, wire
+from tests.live.hooked import EVENTS, PACKAGES, Wire, wire
 from tests.live.sse_server import Answer, Pause, sse
 from tests.live.told import kept, notes
 
@@ -59,12 +61,16 @@ def async_client_of(server):
     return openai.AsyncOpenAI(base_url=server.url, api_key="k", max_retries=0)
 
 
-def assert_interrupted(reel, count=1):
-    gc.collect()
+def assert_ended(reel):
     deadline = time.monotonic() + 10
     while any(one.recording == "open" for one in reel.runs(limit=0)):
         assert time.monotonic() < deadline, "a recording is open"
         time.sleep(0.01)
+
+
+def assert_interrupted(reel, count=1):
+    gc.collect()
+    assert_ended(reel)
     runs = list(reel.runs(limit=0))
     assert [one.recording for one in runs] == [INTERRUPTED] * count
     for one in runs:
@@ -269,6 +275,71 @@ def test_a_loop_that_is_closed_leaves_the_recording_interrupted(paused, reel):
     assert_interrupted(reel)
 
 
+@pytest.mark.parametrize("events", [0, READ])
+def test_a_call_whose_loop_is_gone_is_interrupted(reel, events):
+    """Where `asyncio.run` would cancel the task, its coroutine is thrown away."""
+    connection = Wire()
+    body = connection.answer([sse(event).encode() for event in TOLD])
+
+    async def stalled():
+        await asyncio.get_running_loop().create_future()
+
+    class Chunks(httpx2.AsyncByteStream):
+        async def __aiter__(self):
+            for chunk in body.chunks[:events]:
+                yield chunk
+            await stalled()
+
+    class Transport(httpx2.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            if not events:
+                await stalled()
+            return httpx2.Response(200, headers=EVENTS, stream=Chunks())
+
+    async def main():
+        client = httpx2.AsyncClient(transport=Transport())
+        async with client.stream("POST", "http://m.test/responses", json=ASKED) as answer:
+            async for _ in answer.aiter_raw():
+                pass
+
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(main())
+    loop.run_until_complete(asyncio.wait((task,), timeout=0.5))
+    loop.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        task._log_destroy_pending = False
+        del task
+        gc.collect()
+    assert_ended(reel)
+    (run,) = reel.runs()
+    assert (run.recording, run.events) == (INTERRUPTED, events)
+
+
+def test_wherever_an_asynchronous_call_is_cancelled_its_recording_ends(reel):
+    """Nothing else ends a recording that has begun when its task is cancelled."""
+    connection = Wire()
+
+    async def one(client):
+        connection.answer([sse(event).encode() for event in TOLD])
+        async for _ in await client.responses.create(**ASKED, stream=True):
+            pass
+
+    async def main():
+        async with connection.async_client() as client:
+            for steps in range(24):
+                task = asyncio.create_task(one(client))
+                for _ in range(steps):
+                    await asyncio.sleep(0.0005 * (steps % 4))
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main())
+    gc.collect()
+    assert_ended(reel)
+    assert reel.rebuild(check=True) == []
+
+
 def test_a_program_on_trio_is_recorded(reel):
     connection = Wire()
     connection.answer([sse(event).encode() for event in TOLD])
@@ -301,6 +372,7 @@ for event in stream:
         ("break", "interrupted"),
         ("raise SystemError", "interrupted"),
         ("import os; os._exit(3)", "open"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "open"),
     ],
 )
 def test_a_program_that_exits_in_the_middle(paused, reel, db_url, end, recording):
@@ -308,12 +380,55 @@ def test_a_program_that_exits_in_the_middle(paused, reel, db_url, end, recording
     done = subprocess.run(
         [sys.executable, "-c", program, db_url, paused.url], cwd=ROOT, timeout=60, check=False
     )
-    assert done.returncode == {"break": 0, "raise SystemError": 1}.get(end, 3)
+    codes = {"break": 0, "raise SystemError": 1}
+    assert done.returncode == (-signal.SIGKILL if "SIGKILL" in end else codes.get(end, 3))
     run = reel.run("resp_1")
     assert run.recording == recording
     assert len(kept(reel)) >= 3
     if recording == "open":
         assert [one.action for one in reel.recover()] == ["interrupted"]
+
+
+WAITING = """
+import asyncio, sys, threading, openai, runreel
+watch = runreel.watch(sys.argv[1])
+options = {{"base_url": sys.argv[2], "api_key": "k", "max_retries": 0}}
+asked = {{"model": "m", "input": "resp_1", "stream": True}}
+def ask():
+    openai.OpenAI(**options).responses.create(**asked)
+async def aask():
+    await openai.AsyncOpenAI(**options).responses.create(**asked)
+{start}
+sys.stdin.readline()
+"""
+IN_THREAD = "threading.Thread(target=ask, daemon=True).start()"
+IN_LOOP = """
+loop = asyncio.new_event_loop()
+task = loop.create_task(aask())
+loop.run_until_complete(asyncio.to_thread(sys.stdin.readline))
+loop.close()
+"""
+
+
+@pytest.mark.parametrize("start", [IN_THREAD, IN_LOOP], ids=["thread", "loop"])
+def test_a_program_that_exits_while_a_call_waits_for_its_answer(server, reel, db_url, start):
+    asked, ready = threading.Event(), threading.Event()
+
+    def answer(_asked):
+        asked.set()
+        ready.wait(60)
+        return Answer(events=TOLD)
+
+    server.say(answer)
+    program = [sys.executable, "-c", WAITING.format(start=start), db_url, server.url]
+    with subprocess.Popen(program, cwd=ROOT, stdin=subprocess.PIPE, text=True) as process:
+        assert asked.wait(60)
+        process.communicate("exit\n", timeout=60)
+    ready.set()
+    assert process.returncode == 0
+    (run,) = reel.runs()
+    assert (run.recording, run.events) == (INTERRUPTED, 0)
+    assert notes(reel, run.run_id) == [("interrupted", "the interpreter has ended")]
 
 
 def test_stop_lets_open_streams_be_recorded_to_their_end(reel, watch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
@@ -30,7 +31,7 @@ class CallRecording(Protocol):
 def log_name(database: Database) -> str:
     """A name of a log that is the same for each Reel on it, without passwords."""
     path = database_url.sqlite_path(database.url)
-    return database.shown if path is None else str(path.absolute())
+    return database.shown if path is None else os.path.realpath(path)
 
 
 def is_marked(request: Any, log: str) -> bool:

@@ -13,10 +13,12 @@ With ``blocking`` no coroutine suspends: ``completed(recording.before_send())`` 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from typing import TYPE_CHECKING, Any
 
+from runreel.capture import exit_hooks
 from runreel.capture.calls import run_choice
 from runreel.capture.openai.response_recording import ResponseRecording
 from runreel.capture.scope import NO_SCOPE
@@ -28,6 +30,7 @@ from runreel.model.timestamps import rfc3339
 from runreel.sources.openai import values as oj
 from runreel.store.write_check import check_writable
 from runreel.system import loops
+from runreel.system.sync_bridge import completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,8 +100,14 @@ class CallRecording(ResponseRecording):
             else:
                 await loops.wait_to_end(loops.in_thread(lambda: check_writable(self._database)))
             self.open = True
+            exit_hooks.register(self)
         except RunreelError as error:
             self._recorder.failed(error, self._call.body)
+
+    def close_on_exit(self, reason: str) -> None:
+        """End the recording at exit of the interpreter, unless it has ended."""
+        with contextlib.suppress(RunreelError):
+            completed(self._end(reason, blocking=True))
 
     async def attempt_failed(
         self,

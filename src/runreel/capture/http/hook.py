@@ -13,6 +13,7 @@ from runreel.capture.http.call_recording import CallRecording
 from runreel.capture.http.calls import call_of
 from runreel.capture.http.late_errors import as_recording_error, raise_at_use
 from runreel.capture.http.streams import recorded_stream
+from runreel.capture.openai.exits import ABANDONED
 from runreel.model.errors import RecordingError, RunreelError
 from runreel.system import loops
 from runreel.system.sync_bridge import completed, to_end
@@ -94,6 +95,10 @@ class CallHook:
 
     async def failed(self, call: Call, recording: CallRecording, error: BaseException) -> None:
         """Called when a request got no response, or its task was cancelled."""
+        if isinstance(error, GeneratorExit):
+            # The event loop is gone: nothing can be awaited.
+            recording.end_in_thread(ABANDONED)
+            return
         if isinstance(error, Exception):
             self._attempts.failed(self._key(call, call.attempt + 1), recording)
             steps = recording.attempt_failed(error=error, sent_at=call.requested_at)
@@ -128,7 +133,14 @@ class CallHook:
     ) -> Any:
         recording = self._recording(call, request, asynchronous=asynchronous)
         marks.observe(self.log)
-        await self.before_send(recording)
+        try:
+            await self.before_send(recording)
+        except Exception:
+            raise
+        except BaseException as error:
+            # Cancelled: the beginning is stored nevertheless.
+            await self.failed(call, recording, error)
+            raise
         try:
             response = await fetch()
         except BaseException as error:

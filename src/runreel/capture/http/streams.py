@@ -92,6 +92,10 @@ class _Steps:
 
     async def fail(self, error: BaseException) -> None:
         """End the recording after an error, also if the task is cancelled again."""
+        if isinstance(error, GeneratorExit):
+            # The event loop is gone: nothing can be awaited.
+            self.leave()
+            return
         try:
             await self._to_end(self._answer.fail(error))
         except RunreelError:
