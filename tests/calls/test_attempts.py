@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from runreel.capture.calls.attempts import Attempts, key_of
+from runreel.capture.calls.attempts import MAX_WAITING_BYTES, Attempts, key_of
 from runreel.model.events import ATTEMPT
 from runreel.model.runs import RunError
 from runreel.model.status import RunStatus
@@ -182,3 +182,24 @@ def test_attempts_of_one_call_share_a_recording(reel):
     assert waiting.recording(key, 0, make) is not first
     assert key != key_of("http://x", None, b"[]")
     assert key_of("http://x", "k", b"{}") == key_of("http://x", "k", b"[]")
+
+
+class Failed:
+    """The recording of a call whose attempt has failed."""
+
+    open = False
+
+
+def test_failed_attempts_are_remembered_up_to_a_size():
+    """A program that runs for long, whose calls fail, keeps no request of every one of them."""
+    waiting, failed = Attempts(), [Failed() for _ in range(10)]
+    for number, one in enumerate(failed):
+        waiting.failed(str(number), one, MAX_WAITING_BYTES // 3)
+    found = [waiting.recording(str(number), 1, lambda: None) for number in range(10)]
+    assert found == [*[None] * 7, *failed[7:]]
+    # The newest is kept whatever its size, and those that were taken do not count.
+    waiting.failed("large", failed[0], 2 * MAX_WAITING_BYTES)
+    assert waiting.recording("large", 1, lambda: None) is failed[0]
+    for number, one in enumerate(failed[:3]):
+        waiting.failed(str(number), one, MAX_WAITING_BYTES // 3)
+    assert waiting.recording("0", 1, lambda: None) is failed[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import httpx
 import httpx2
@@ -457,47 +456,6 @@ def test_a_transport_of_the_package_can_be_wrapped(reel, package, server):
 def test_what_is_no_transport_is_refused(reel):
     with pytest.raises(runreel.UsageError, match="is no transport"):
         reel.transport(object())
-
-
-@pytest.mark.parametrize(
-    "ways",
-    [
-        "watch record",
-        "watch attach",
-        "watch transport",
-        "attach record",
-        "transport record",
-        "watch watch",
-        "attach transport",
-        "watch attach transport record",
-    ],
-)
-def test_a_call_is_recorded_once_by_all_ways_together(reel, ways, db_url):
-    connection = Wire()
-    connection.answer(wire(TOLD))
-    transport = connection.transport()
-    with contextlib.ExitStack() as stack:
-        if "transport" in ways:
-            transport = reel.transport(transport)
-        client = openai.OpenAI(http_client=httpx2.Client(transport=transport), **KEY)
-        for way in ways.split():
-            if way == "watch":
-                stack.enter_context(reel.watch())
-            elif way == "attach":
-                reel.attach(client)
-        if ways == "watch watch":
-            other = stack.enter_context(runreel.open(db_url))
-            stack.enter_context(other.watch())
-        stream = client.responses.create(**ASKED, stream=True)
-        if "record" in ways:
-            stream = reel.record(stream, labels={"by": "record"})
-        assert len(list(stream)) == len(TOLD)
-    assert kept(reel) == TOLD
-    runs = list(reel.runs())
-    assert len(runs) == 1
-    assert runs[0].labels == ({"by": "record"} if "record" in ways else {})
-    labeled = [("labeled", None)] if "record" in ways else []
-    assert notes(reel) == [*labeled, ("closed", None)]
 
 
 def test_two_logs_record_the_same_call(reel, tmp_path):

@@ -191,6 +191,8 @@ def test_zstd_is_read_where_it_is_installed(reel):
         ("POST", "/responses", b""),
         ("POST", "/responses/resp_1/cancel", b'{"model": "m"}'),
         ("POST", "/embeddings", b'{"model": "m"}'),
+        ("POST", "/messages", b'{"model": "m", "messages": [{"role": "user", "content": "x"}]}'),
+        ("POST", "/survey/responses", b'{"answers": [1], "input": "x"}'),
         ("POST", "/v1/survey-responses", b'{"model": "m"}'),
         ("PUT", "/responses", b'{"model": "m"}'),
         ("GET", "/responses", b""),
@@ -207,6 +209,30 @@ def test_other_requests_pass_unread(reel, method, path, content):
         assert list(answer.iter_raw()) == chunks
         answer.close()
     assert list(reel.runs()) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seed", "1e400"),
+        ("temperature", "NaN"),
+        ("input", "[" * 125 + "]" * 125),
+        ("input", "[" * 300 + "]" * 300),
+        ("input", "1" + "0" * 400 + ".5"),
+    ],
+)
+def test_what_no_log_can_hold_of_a_request_is_named_and_the_call_recorded(reel, caplog, key, value):
+    body = {"model": '"m"', "input": '"Hello?"', "stream": "true", key: value}
+    members = ", ".join(f'"{name}": {text}' for name, text in body.items())
+    content = b"{" + members.encode() + b"}"
+    connection = Wire()
+    connection.answer(BODY)
+    raw(connection, content=content)
+    assert connection.asked[0].content == content
+    assert kept(reel) == TOLD
+    assert f"the log has no {key}: " in caplog.text
+    (request,) = [row.raw for row in reel.events("resp_1", type="context")]
+    assert request.keys() == {"model", "input", "stream"} - {key}
 
 
 def test_a_body_that_is_streamed_passes_unread(reel):

@@ -13,6 +13,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx2
 import openai
 import pytest
 
@@ -202,6 +203,62 @@ def test_a_refusal_whose_body_is_not_read_is_stored(reel, package):
         pass
     (run,) = reel.runs()
     assert (run.status, run.error.code, run.recording) == (RunStatus.FAILED, 429, "closed")
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [("responses", ASKED), ("chat/completions", {"model": "m", "messages": [QUESTION]})],
+)
+def test_an_error_with_the_status_of_a_success_is_a_failed_run(reel, path, asked):
+    """As gateways answer when the provider behind them has failed."""
+    connection = Wire()
+    connection.json({"error": {"message": "no credits", "code": 402}})
+    with connection.http() as client:
+        client.post(f"http://model.test/v1/{path}", json=asked)
+    (run,) = reel.runs()
+    assert (run.status, run.error.message) == (RunStatus.FAILED, "no credits")
+    assert run.recording == "closed"
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_what_a_framework_tries_again_is_a_run_of_its_own(reel, streamed):
+    """It is another call to the client; the texts of the two are not one."""
+    connection = Wire()
+    if streamed:
+        connection.answer([wire(TOLD[:5])], error=httpx2.ReadError("reset"))
+    else:
+        connection.json({"error": {"message": "busy"}}, status=503)
+    connection.answer(wire(script.events([script.output_of(["Again"])], id_="resp_2")))
+    with connection.client() as client:
+        with pytest.raises((openai.APIConnectionError, openai.InternalServerError)):
+            ask(client, stream=True)
+        ask(client, stream=True)
+    again, failed = reel.runs()
+    assert (again.status, again.recording) == (RunStatus.COMPLETED, "closed")
+    assert reel.result(again.run_id).text == "Again"
+    assert failed.recording == ("interrupted" if streamed else "closed")
+    if streamed:
+        assert reel.result(failed.run_id).text == "Hell"
+    else:
+        assert failed.error == runreel.RunError("busy", 503)
+
+
+def test_the_usage_of_a_streamed_chat_is_unknown_unless_the_program_asks_for_it(reel, watch):
+    """The request is what the program has made of it."""
+    asked = {"model": "m", "messages": [QUESTION], "stream": True}
+    connection = Wire()
+    bodies = []
+    for stop in (False, True):
+        connection.answer(wire(script.chunks("Hello"), done=True))
+        with connection.client() as client:
+            list(client.chat.completions.create(**asked))
+        bodies.append(connection.asked[-1].content)
+        if not stop:
+            watch.stop()
+    assert bodies[0] == bodies[1]
+    (run,) = reel.runs()
+    assert (run.status, run.usage) == (RunStatus.COMPLETED, None)
+    assert reel.usage().totals.unknown == 1
 
 
 def test_equal_calls_that_are_retried_at_once_stay_apart(reel, server):

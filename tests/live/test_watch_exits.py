@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
 import signal
@@ -291,7 +290,7 @@ def test_a_call_whose_loop_is_gone_is_interrupted(reel, events):
             await stalled()
 
     class Transport(httpx2.AsyncBaseTransport):
-        async def handle_async_request(self, request):
+        async def handle_async_request(self, _request):
             if not events:
                 await stalled()
             return httpx2.Response(200, headers=EVENTS, stream=Chunks())

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _YANDEX = ("yandex_ai_studio_sdk", "yandex_cloud_ml_sdk")
 _OPENAI = ("openai",)
+# The package of streams that are recorded already.
+_RECORDED = "runreel.capture.openai"
 
 
 def recorded(  # noqa: PLR0913 - options of a recording
@@ -30,14 +32,16 @@ def recorded(  # noqa: PLR0913 - options of a recording
         UsageError: if its package is not supported.
     """
     scope = Scope(labels=labels).within(current(log_name(database)))
-    packages = {kind.__module__.partition(".")[0] for kind in type(stream).__mro__}
+    modules = {kind.__module__ for kind in type(stream).__mro__}
+    packages = {module.partition(".")[0] for module in modules}
     if not packages.isdisjoint(_YANDEX):
         from runreel.capture.yandex import record as yandex
 
         return yandex.recorded(
             stream, database, assistant=assistant, labels=scope.labels, on_error=on_error
         )
-    if not packages.isdisjoint(_OPENAI) or _awaits_openai(stream):
+    again = any(module.startswith(_RECORDED) for module in modules)
+    if again or not packages.isdisjoint(_OPENAI) or _awaits_openai(stream):
         from runreel.capture.openai import record as openai
 
         return openai.recorded(stream, database, request=request, scope=scope, on_error=on_error)

@@ -75,13 +75,13 @@ def kept_recording(request: Any, log: str) -> CallRecording | None:
 
 
 def observe(log: str) -> None:
-    """Let the blocks of ``observed`` know that a hook of this log records a call."""
+    """Let the block of ``observed`` around know that a call is recorded in this log."""
     _observed.get([]).append(log)
 
 
 @contextmanager
 def observed() -> Iterator[list[str]]:
-    """Collect the names of the logs whose hooks record a call that is made inside."""
+    """Collect the names of the logs in which a call that is made inside is recorded."""
     logs: list[str] = []
     token = _observed.set(logs)
     try:

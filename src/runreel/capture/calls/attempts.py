@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from runreel.store import fork_guard
 
@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="CallRecording")
 
-# Calls that are remembered; a client retries within seconds.
+# Calls that are remembered, and bytes of their requests; a client retries within seconds.
 _MAX_WAITING = 256
+MAX_WAITING_BYTES = 1 << 24
+
+
+class _Waiting(NamedTuple):
+    key: str
+    size: int
 
 
 class Attempts(Generic[R]):
@@ -32,7 +38,8 @@ class Attempts(Generic[R]):
     """
 
     def __init__(self) -> None:
-        self._waiting: OrderedDict[R, str] = OrderedDict()
+        self._waiting: OrderedDict[R, _Waiting] = OrderedDict()
+        self._bytes = 0
         self._lock: threading.Lock = threading.Lock()
         fork_guard.register_in_child(self)
 
@@ -42,24 +49,34 @@ class Attempts(Generic[R]):
         ``number`` counts the retries of the client, from 0; ``key`` identifies the call.
         """
         with self._lock:
-            equal = [one for one in reversed(self._waiting) if number and self._waiting[one] == key]
+            equal = [
+                one for one in reversed(self._waiting) if number and self._waiting[one].key == key
+            ]
             # One that is open still stores its failure: its call does not try again yet.
             waiting = min(equal, key=lambda one: one.open, default=None)
             if waiting is not None:
-                del self._waiting[waiting]
+                self._bytes -= self._waiting.pop(waiting).size
         return waiting or make()
 
-    def failed(self, key: str, recording: R) -> None:
-        """Keep a recording whose attempt failed, for the next attempt."""
+    def failed(self, key: str, recording: R, size: int = 0) -> None:
+        """Keep a recording whose attempt failed, for the next attempt.
+
+        ``size`` is that of its request in bytes. The newest recordings are kept, at least one.
+        """
         with self._lock:
-            self._waiting[recording] = key
-            while len(self._waiting) > _MAX_WAITING:
-                self._waiting.popitem(last=False)
+            self._waiting[recording] = _Waiting(key, size)
+            self._bytes += size
+            while len(self._waiting) > _MAX_WAITING or (
+                self._bytes > MAX_WAITING_BYTES and len(self._waiting) > 1
+            ):
+                _, (_, dropped) = self._waiting.popitem(last=False)
+                self._bytes -= dropped
 
     def leave_parent(self) -> None:
         """In a forked child: the calls are those of the parent."""
         self._lock = threading.Lock()
         self._waiting.clear()
+        self._bytes = 0
 
 
 def key_of(url: str, idempotency_key: str | None, body: bytes) -> str:

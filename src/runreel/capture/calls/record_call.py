@@ -71,9 +71,15 @@ class _CallRecordings(openai_results.Recordings):
 
     def recorded(self, result: Any, logs: list[str]) -> object:
         """Return the recorded result of the call."""
-        if marks.log_name(self.database) in logs:
+        if self._is_recorded(logs):
             return result
         return openai_results.recorded_by(self, result)
+
+    def _is_recorded(self, logs: list[str]) -> bool:
+        """Whether the call has been recorded below; after this one it is for those around it."""
+        log = marks.log_name(self.database)
+        marks.observe(log)
+        return log in logs
 
     async def awaited(self, pending: Awaitable[Any]) -> object:
         """Return the recorded result of an asynchronous call."""
@@ -87,7 +93,7 @@ class _CallRecordings(openai_results.Recordings):
 
     async def store_failure(self, error: Any, logs: list[str], *, blocking: bool) -> None:
         """Store why the call failed; an error that prevents this is only logged."""
-        if marks.log_name(self.database) in logs:
+        if self._is_recorded(logs):
             return
         packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
         request = getattr(error, "request", None)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.capture.calls.attempts import key_of
 from runreel.codec import json_values as pj
-from runreel.codec.json_text import loads
+from runreel.codec.json_text import MAX_DEPTH, loads
 from runreel.model.errors import BadValue
 from runreel.sources import requests
 
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
 # The vendor's client counts the attempts of one call here.
 _ATTEMPT = "x-stainless-retry-count"
 _IDEMPOTENCY = "idempotency-key"
+# A stored request is at most this deep: the log has further levels around it.
+_DEPTH = MAX_DEPTH - 8
+
+_log = logging.getLogger("runreel")
 
 
 class Route(NamedTuple):
@@ -38,7 +45,8 @@ class Route(NamedTuple):
 class Call:
     """One request to a model.
 
-    ``body`` is the JSON that is sent. ``requested_at`` is the time in µs since the epoch.
+    ``body`` is the JSON that is sent, as far as a log can hold it, ``size`` the number of its
+    bytes. ``requested_at`` is the time in µs since the epoch.
     ``attempt`` counts the retries of the vendor's client, 0 for the first request of a call;
     ``key`` is the same for all of them.
     ``scope`` is what the program has said about it with ``reel.scope``.
@@ -47,6 +55,7 @@ class Call:
     route: Route
     path: str
     body: dict[str, Any]
+    size: int
     requested_at: int
     attempt: int
     key: str
@@ -62,7 +71,8 @@ def _has_choices(value: dict[str, Any]) -> bool:
 
 
 def _is_response(value: dict[str, Any]) -> bool:
-    return value.get("object") == "response" or "output" in value
+    failed = isinstance(value.get("error"), dict)
+    return value.get("object") == "response" or "output" in value or failed
 
 
 _ROUTES = (
@@ -87,14 +97,18 @@ def call_of(request: Any, scope: Scope) -> Call | None:
     if route is None:
         return None
     content = _content(request)
-    body = _body(content)
-    if not isinstance(body.get("model"), str) or route.asks.isdisjoint(body):
+    body, left_out, reason = _body(content)
+    if not isinstance(body.get("model"), str) or route.asks.isdisjoint(body.keys() | left_out):
         return None
+    if left_out:
+        names = ", ".join(sorted(left_out))
+        _log.warning("of a request to %s, the log has no %s: %s", request.url.path, names, reason)
     attempt = request.headers.get(_ATTEMPT, "")
     return Call(
         route,
         request.url.path,
         body,
+        len(content),
         requested_at=time.time_ns() // 1_000,
         attempt=int(attempt) if attempt.isdecimal() else 0,
         key=key_of(str(request.url), request.headers.get(_IDEMPOTENCY), content),
@@ -108,11 +122,21 @@ def _route(request: Any) -> Route | None:
     return ROUTES.get(requests.source_of_path(request.url.path) or "")
 
 
-def _body(content: bytes) -> dict[str, Any]:
+def _body(content: bytes) -> tuple[dict[str, Any], set[str], object]:
+    """The JSON of a request, the keys whose values no log can hold, and why."""
     try:
-        return pj.as_object(loads(content))
-    except BadValue:
-        return {}
+        return pj.as_object(loads(content, depth=_DEPTH)), set(), None
+    except BadValue as error:
+        reason = error
+    try:
+        whole = pj.as_object(json.loads(content))
+    except (ValueError, RecursionError):
+        return {}, set(), reason
+    body = {}
+    for key, value in whole.items():
+        with suppress(BadValue, RecursionError, ValueError):
+            body[key] = loads(json.dumps(value), depth=_DEPTH)
+    return body, whole.keys() - body.keys(), reason
 
 
 def _content(request: Any) -> bytes:

@@ -100,7 +100,7 @@ class CallHook:
             recording.end_in_thread(ABANDONED)
             return
         if isinstance(error, Exception):
-            self._attempts.failed(self._key(call, call.attempt + 1), recording)
+            self._attempts.failed(self._key(call, call.attempt + 1), recording, call.size)
             steps = recording.attempt_failed(error=error, sent_at=call.requested_at)
         else:
             steps = recording.end(type(error).__name__)
@@ -112,7 +112,7 @@ class CallHook:
 
     def refused(self, call: Call, recording: CallRecording, response: Any) -> Answer:
         """Called with a response that has the status of an error; its body is not read yet."""
-        self._attempts.failed(self._key(call, call.attempt + 1), recording)
+        self._attempts.failed(self._key(call, call.attempt + 1), recording, call.size)
         encoding = response.headers.get("content-encoding", "")
         return Refusal(recording, encoding, response.status_code, call.requested_at)
 

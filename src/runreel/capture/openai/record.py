@@ -6,7 +6,7 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from runreel.capture.marks import recording_of
+from runreel.capture.marks import log_name, recording_of
 from runreel.capture.openai import request as requests
 from runreel.capture.openai import sse_tap
 from runreel.capture.openai.response_recording import CHAT, RESPONSES, ResponseRecording
@@ -59,8 +59,8 @@ def recorded(
     helpers ``responses.stream`` and ``chat.completions.stream``, or a finished response or
     completion, which is stored at once and returned unchanged. ``request`` holds the arguments
     given to ``create``; it is stored as the run's context, without keys and headers. ``scope`` has
-    ids and labels of the run. A stream that a hook below the client records in the same log is
-    returned as it is.
+    ids and labels of the run. A stream that is recorded in the same log already is returned as it
+    is.
 
     Raises:
         UsageError: if it is something else, or asynchronous without asyncio.
@@ -103,6 +103,8 @@ def recorded_by(recordings: Recordings, source: object) -> object:
     asynchronous = hasattr(source, "__anext__") or hasattr(source, "__aenter__")
     if asynchronous:
         loops.require_asyncio()
+    if isinstance(source, BaseRecordedStream):
+        return _recorded_again(recordings, source)
     for name in (kind.__name__.removeprefix("Async") for kind in type(source).__mro__):
         if name in _STREAMS:
             return _stream(_STREAMS[name][asynchronous], recordings, source)
@@ -141,6 +143,17 @@ def _stream(recorded_type: type[R], recordings: Recordings, source: Any) -> R:
         )
     tap = sse_tap.SseTap(stream)
     return recorded_type(source, recordings.new(api, sent, blocking=not tap.asynchronous), tap)
+
+
+def _recorded_again(recordings: Recordings, source: BaseRecordedStream) -> BaseRecordedStream:
+    """Return a recorded stream as it is, if this is the log that it is recorded in."""
+    if not source.is_recorded_in(log_name(recordings.database)):
+        raise UsageError(
+            "this stream is recorded in another log",
+            hint="Use reel.watch() with one of the two.",
+        )
+    source.add_labels(recordings.scope.labels)
+    return source
 
 
 def _model_of(model: Any) -> dict[str, object]:

@@ -7,8 +7,10 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from runreel.capture.marks import log_name
 from runreel.capture.openai import run_resolver
 from runreel.capture.openai.request import capture_request
+from runreel.capture.scope import Scope
 from runreel.codec import json_values as pj
 from runreel.codec.json_text import loads
 from runreel.model.errors import BadValue, RecordingError
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from runreel.capture.openai.request import SentRequest
-    from runreel.capture.scope import Scope
     from runreel.recording.recorder import Recorder
     from runreel.store.database import Database
 
@@ -67,6 +68,15 @@ class ResponseRecording:
         self._recorder = GuardedRecorder(self._open_recorder, on_error, blocking=blocking)
         self._pid = os.getpid()
         self._end_thread: threading.Thread | None = None
+
+    @property
+    def log(self) -> str:
+        """The name of the log that it is stored in."""
+        return log_name(self._database)
+
+    def add_labels(self, labels: dict[str, str] | None) -> None:
+        """Add labels to the run, if that is not stored yet."""
+        self._scope = Scope(labels=labels).within(self._scope)
 
     async def store_texts(self, texts: Iterable[str], received: object) -> bool:
         """Store the JSON texts of one chunk; True once the response has ended.

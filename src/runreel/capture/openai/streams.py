@@ -37,6 +37,14 @@ class BaseRecordedStream:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
+    def is_recorded_in(self, log: str) -> bool:
+        """Whether its events are stored in the log of this name."""
+        return self._recording.log == log
+
+    def add_labels(self, labels: dict[str, str] | None) -> None:
+        """Add labels to its run, if that is not stored yet."""
+        self._recording.add_labels(labels)
+
     async def _next_stored(self, fetch_next: Callable[[], Awaitable[object]]) -> object:
         """Fetch and store the next event; ``_END`` at the end of the stream."""
         try:
