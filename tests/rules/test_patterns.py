@@ -60,13 +60,14 @@ def test_what_is_no_pattern_for_text_is_refused(pattern):
             SearchPattern(pattern)
 
 
-@pytest.mark.parametrize("text", ["eyJ-" * 25_000, "-----BEGIN " * 9_000, "bearer " * 15_000])
+@pytest.mark.parametrize("text", ["eyJ-" * 100_000, "-----BEGIN " * 36_000, "bearer " * 60_000])
 def test_what_is_built_in_is_fast_on_any_text_without_the_package(monkeypatch, text):
     monkeypatch.setitem(sys.modules, "regex", None)
     rules = SecretFilter([secret_masking.SECRETS])
     began = time.process_time()
     rules.spans(text, 0.5)
-    assert time.process_time() - began < 2
+    # Searching each place anew would take minutes.
+    assert time.process_time() - began < 30
 
 
 def test_patterns_of_others_need_the_package(monkeypatch):
@@ -93,8 +94,15 @@ def test_a_string_on_which_a_pattern_takes_too_long_is_masked_whole(monkeypatch)
 
 def test_pieces_that_a_pattern_takes_too_long_on_cost_little(monkeypatch):
     monkeypatch.setattr(secret_masking, "SECONDS", 0.1)
+    allowed = []
+    spans = Pattern.spans
+
+    def watched_spans(pattern, text, seconds):
+        allowed.append(seconds)
+        return spans(pattern, text, seconds)
+
+    monkeypatch.setattr(Pattern, "spans", watched_spans)
     masker = StreamSecretFilter(SecretFilter([r"(a+)+$"]), lambda _: None)
-    began = time.process_time()
-    for _ in range(40):
-        masker.apply({"delta": "a" * 50 + "!"})
-    assert time.process_time() - began < 40 * secret_masking.SECONDS_AFTER_TIMEOUT + 5
+    for _ in range(5):
+        masker.apply({"note": LONG})
+    assert allowed == [0.1, *[secret_masking.SECONDS_AFTER_TIMEOUT] * 4]

@@ -36,8 +36,9 @@ def run_ids(connection: Connection) -> list[str]:
     return event_log.run_ids(connection)
 
 
-def nap(connection: Connection) -> None:
-    time.sleep(60)
+def nap(connection: Connection, finished: Path) -> None:
+    time.sleep(30)
+    finished.touch()
 
 
 def test_pieces_come_back_in_order_and_between_them_what_else_was_asked(told: Reel) -> None:
@@ -74,13 +75,13 @@ def test_a_process_that_has_ended_is_told_of(told: Reel, monkeypatch) -> None:
         assert "-j 1" in str(caught.value.hint)
 
 
-def test_whoever_leaves_early_leaves_no_process_behind(told: Reel) -> None:
-    began = time.monotonic()
+def test_whoever_leaves_early_leaves_no_process_behind(told: Reel, tmp_path: Path) -> None:
+    finished = tmp_path / "finished"
     with workers(told.db, 2) as processes:
-        processes.start(nap)
+        processes.start(partial(nap, finished=finished))
         (helper,) = processes.workers
     assert helper.process.returncode is not None
-    assert time.monotonic() - began < 50
+    assert not finished.exists()
 
 
 @pytest.mark.parametrize(

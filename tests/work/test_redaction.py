@@ -289,7 +289,7 @@ def test_a_note_of_an_erasure_cannot_be_erased(reel):
 WORDS = st.lists(st.sampled_from(["ab", "b", "aab", " ", "эю", "\n", "🙂", '"', "\\"]), max_size=12)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     tellings=st.lists(WORDS, min_size=1, max_size=6),
     needle=st.sampled_from(["ab", "b ", "🙂", '"b']),

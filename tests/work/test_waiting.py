@@ -7,7 +7,8 @@ import contextlib
 import sqlite3
 import threading
 import time
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -16,9 +17,13 @@ import runreel
 from runreel import PartialMessage, RunStreamEvent, StreamEvent
 from runreel.model.errors import DatabaseLocked, DatabaseUnavailable, LogError, RecordingError
 from runreel.model.events import STREAM_EVENT
+from runreel.recording import group_commit
 from runreel.recording.group_commit import committer_of
 from runreel.recording.recorder import Recorder
+from runreel.store import database as database_module
+from runreel.store.database import Database
 from runreel.store.drivers.sqlite import connecting as engines
+from runreel.system import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,9 +33,6 @@ if TYPE_CHECKING:
 
 PARTIAL = RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=PartialMessage(("x",)))
 VALUE = {"type": "PARTIAL_MESSAGE", "text": "x"}
-WAIT = 1.0
-# What the machine needs beside waiting, generously: less than a second wait.
-SLACK = 0.8 * WAIT
 
 
 @contextlib.contextmanager
@@ -78,58 +80,94 @@ def as_a_group(reel: Reel) -> None:
 
 
 def from_threads(reel: Reel) -> None:
-    """Each begins a little later, and queues while another waits."""
+    """All others queue while the first waits."""
     errors: list[BaseException] = []
-    seconds: list[float] = []
+    committer = committer_of(reel.db)
+    write = reel.db.write
+    others = [threading.Thread(target=append, args=(reel, n, errors)) for n in range(1, 6)]
 
-    def append(number: int) -> None:
-        time.sleep(0.05 * number)
-        began = time.monotonic()
+    def write_while_others_queue(*arguments: Any) -> Any:
         try:
-            reel.recording(f"thread-{number}").append(PARTIAL)
-        except RecordingError as error:
-            errors.append(error)
-        seconds.append(time.monotonic() - began)
+            return write(*arguments)
+        except DatabaseLocked:
+            if not others[0].ident:
+                for thread in others:
+                    thread.start()
+                while len(committer._queue) < len(others):
+                    time.sleep(0.001)
+            raise
 
-    threads = [threading.Thread(target=append, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(errors) == len(threads)
-    assert max(seconds) < WAIT + SLACK
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reel.db, "write", write_while_others_queue)
+        append(reel, 0, errors)
+        for thread in others:
+            thread.join()
+    assert len(errors) == 6
     raise errors[0]
+
+
+def append(reel: Reel, number: int, errors: list[BaseException]) -> None:
+    try:
+        reel.recording(f"thread-{number}").append(PARTIAL)
+    except RecordingError as error:
+        errors.append(error)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each wait for a lock that ended in vain, from now on."""
+    found: list[str] = []
+    failed = Database._failed
+
+    def watched_failed(database: Database, error: BaseException) -> LogError | None:
+        ours = failed(database, error)
+        writer = database._writer
+        if isinstance(ours, DatabaseLocked) and writer is not None and writer.waits:
+            found.append(str(ours))
+        return ours
+
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(Database, "_failed", watched_failed)
+    return found
 
 
 @pytest.mark.parametrize("use", [partial, end, new_run, in_a_loop, as_a_group, from_threads])
 def test_a_lock_is_waited_for_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: Callable[[Reel], None]
+    tmp_path: Path, waits: list[str], use: Callable[[Reel], None]
 ) -> None:
-    monkeypatch.setattr(engines, "BUSY_SECONDS", WAIT)
     path = str(tmp_path / "log.db")
     with runreel.open(path) as reel:
         partial(reel)
         with locked(path):
-            began = time.monotonic()
             with pytest.raises((DatabaseLocked, RecordingError), match="locked"):
                 use(reel)
-            assert 0.9 * WAIT < time.monotonic() - began < WAIT + SLACK
-        use_again = time.monotonic()
+            assert len(waits) == 1
         partial(reel)
-        assert time.monotonic() - use_again < WAIT
+        assert len(waits) == 1
         assert list(reel.verify()) == []
 
 
-def test_the_time_of_a_group_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.05)
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each pause before a retry; they pass on a clock of their own, at once."""
+    found: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(found), sleep=found.append)
+    for module in (backoff, database_module, group_commit):
+        monkeypatch.setattr(module, "time", clock)
+    return found
+
+
+def test_the_time_of_a_group_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.001)
     path = str(tmp_path / "log.db")
-    with runreel.open(path, patience=WAIT) as reel:
+    with runreel.open(path, patience=1) as reel:
         partial(reel)
-        with locked(path):
-            began = time.monotonic()
-            with pytest.raises(DatabaseLocked):
-                as_a_group(reel)
-            assert time.monotonic() - began < WAIT + SLACK
+        with locked(path), pytest.raises(DatabaseLocked):
+            as_a_group(reel)
+    assert len(pauses) > 3
+    assert sum(pauses) == pytest.approx(1)
 
 
 class Gone:
@@ -167,7 +205,6 @@ class Gone:
 @pytest.fixture
 def gone(db_url: str, tmp_path: Path) -> Iterator[Gone]:
     made = Gone(db_url, tmp_path / "log.db")
-    made.go()
     yield made
     with contextlib.suppress(FileNotFoundError):
         made.come_back()
@@ -185,37 +222,55 @@ def open_in_a_loop(reel: Reel) -> None:
     asyncio.run(record())
 
 
+@pytest.fixture
+def returning(gone: Gone, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each pause before a retry; in the second one the database comes back."""
+    found: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        found.append(seconds)
+        if len(found) == 2:
+            gone.come_back()
+
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=sleep)
+    monkeypatch.setattr(backoff, "time", clock)
+    return found
+
+
 @pytest.mark.parametrize("use", [open_new, open_in_a_loop])
 def test_patience_covers_the_opening_of_a_recording(
-    db_url: str, gone: Gone, use: Callable[[Reel], None]
+    db_url: str, gone: Gone, returning: list[float], use: Callable[[Reel], None]
 ) -> None:
+    gone.go()
     with runreel.open(db_url, patience=30, create=False) as reel:
-        threading.Timer(0.5, gone.come_back).start()
-        began = time.monotonic()
         use(reel)
-        assert time.monotonic() - began > 0.3
+        assert len(returning) == 2
         assert reel.run("run").events == 1
 
 
-def test_patience_covers_reading_the_log_again_after_a_failure(db_url: str, tmp_path: Path) -> None:
-    gone = Gone(db_url, tmp_path / "log.db")
+def test_patience_covers_reading_the_log_again_after_a_failure(
+    db_url: str, gone: Gone, returning: list[float]
+) -> None:
     with runreel.open(db_url, create=False) as reel:
         recording = reel.recording("run")
         recording.append(PARTIAL)
         gone.go()
         with pytest.raises(RecordingError):
             recording.append(PARTIAL)
+        assert returning == []
         reel.db.patience = 30.0
-        threading.Timer(0.5, gone.come_back).start()
         recording.append(PARTIAL)
+        assert len(returning) == 2
         # One that went into the file while that had another name is there, if not acknowledged.
         assert reel.run("run").events in ((2, 3) if "://" not in db_url else (2,))
 
 
-def test_it_ends(db_url: str, gone: Gone) -> None:
-    for patience in (0.0, 0.4):
-        with runreel.open(db_url, patience=patience, create=False) as reel:
-            began = time.monotonic()
-            with pytest.raises(DatabaseUnavailable):
-                open_new(reel)
-            assert patience <= time.monotonic() - began < patience + 5
+@pytest.mark.parametrize("patience", [0.0, 0.4])
+def test_it_ends(db_url: str, gone: Gone, pauses: list[float], patience: float) -> None:
+    gone.go()
+    with (
+        runreel.open(db_url, patience=patience, create=False) as reel,
+        pytest.raises(DatabaseUnavailable),
+    ):
+        open_new(reel)
+    assert sum(pauses) == pytest.approx(patience)
