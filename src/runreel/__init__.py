@@ -88,6 +88,15 @@ if TYPE_CHECKING:
         RunStatus as RunStatus,
         StreamEvent as StreamEvent,
     )
+    from runreel.model.story import (
+        AskedMessage as AskedMessage,
+        ErrorStep as ErrorStep,
+        NoteStep as NoteStep,
+        ReasoningStep as ReasoningStep,
+        RequestStep as RequestStep,
+        TextStep as TextStep,
+        ToolCallStep as ToolCallStep,
+    )
     from runreel.model.timeline import Frame as Frame, Timeline as Timeline
     from runreel.store.schema import tables as tables
     from runreel.model.maintenance import (
@@ -123,6 +132,9 @@ _HOMES = {
         "FunctionCall RunResult RunStreamEvent ToolCall ToolCallList Usage UsageDetails"
     ),
     "model.status": "BaseRunStatus MessageStatus RunStatus StreamEvent",
+    "model.story": (
+        "AskedMessage ErrorStep NoteStep ReasoningStep RequestStep TextStep ToolCallStep"
+    ),
     "model.timeline": "Frame Timeline",
     "model.maintenance": "RedactionMatch Recovered",
 }

@@ -57,11 +57,17 @@ def thinking(*, reason: str) -> list[object]:
     ]
 
 
+def below(lines: list[str], title: str) -> str:
+    """The first line of a step of the story."""
+    (number,) = [number for number, line in enumerate(lines) if line.startswith(f"{title}  ")]
+    return lines[number + 1].removeprefix("  ")
+
+
 def test_reasoning_is_shown_apart_from_the_text(call_sqlite: Caller, tmp_path: Path) -> None:
     call = streamed(call_sqlite, tmp_path, *thinking(reason="stop"))
     lines = call.good("show", "chat", "--content").out.splitlines()
-    assert lines[lines.index("Reasoning") + 1] == r"I wonder\x1b[2J."
-    assert lines[lines.index("Text") + 1] == "Hello, world"
+    assert below(lines, "Reasoning") == r"I wonder\x1b[2J."
+    assert below(lines, "Text") == "Hello, world"
     shown = call.good("show", "chat", "--content", "--json").json
     assert (shown["reasoning"], shown["text"]) == ("I wonder\x1b[2J.", "Hello, world")
     assert "Reasoning" not in call.good("show", "chat").out
@@ -85,7 +91,7 @@ def test_the_text_before_a_failure_is_shown(call_sqlite: Caller, tmp_path: Path)
     assert (shown["status"], shown["text"], shown["parts"]) == ("FAILED", "Hell", ["Hell"])
     assert (shown["message"], shown["citations"]) == (None, None)
     lines = call.good("show", "chat", "--content").out.splitlines()
-    assert lines[lines.index("Text before the failure") + 1] == "Hell"
+    assert below(lines, "Text") == "Hell"
     assert "overloaded (code 529)" in "".join(lines)
 
 

@@ -10,7 +10,7 @@ from tests.cli.stories import ANSWER
 if TYPE_CHECKING:
     from tests.cli.calls import Caller
 
-CONTENT = ("text", "parts", "message", "citations", "reasoning", "request")
+CONTENT = ("text", "parts", "message", "citations", "reasoning", "request", "story")
 
 
 def test_runs_have_exactly_the_keys_of_the_contract(told: Caller) -> None:

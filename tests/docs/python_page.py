@@ -31,6 +31,7 @@ CHAPTERS = {
     "runreel.api.watching": "Record a program as it is",
     "runreel.recording.session": "Record",
     "runreel.recording.deduplication": "Results of an append",
+    "runreel.model.story": "Story",
     "runreel.model.timeline": "Replay",
     "runreel.model.results": "Results of a run",
     "runreel.model.status": "Statuses",

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from runreel.api.files import FilesMixin
+from runreel.api.looking import LookMixin
 from runreel.api.maintenance import MaintenanceMixin
 from runreel.api.queries import QueryMixin
 from runreel.api.recording import RecordingMixin
@@ -91,7 +92,7 @@ def _masking(rules: Sequence[SecretPattern]) -> SecretFilter:
     return SecretFilter(rules)
 
 
-class Reel(RecordingMixin, WatchMixin, QueryMixin, FilesMixin, MaintenanceMixin):
+class Reel(RecordingMixin, WatchMixin, QueryMixin, LookMixin, FilesMixin, MaintenanceMixin):
     """A log of runs; use it as a context manager.
 
     It may be shared between threads and used in forked child processes.

@@ -17,6 +17,7 @@ from runreel.projection import event_times, run_mapper
 from runreel.projection.projector import RunProjector, project_run, stored_event
 from runreel.projection.run_mapper import RunProjection
 from runreel.projection.tombstone import is_tombstone, pruned_message
+from runreel.query import story
 from runreel.query.open_recordings import is_abandoned
 from runreel.query.requests import request_of
 from runreel.query.runs import resolve
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from runreel.model.events import EventRow, StoredEvent
     from runreel.model.results import RunResult
     from runreel.model.runs import RunSummary
+    from runreel.model.story import StoryStep
     from runreel.sources.requests import Body
     from runreel.store.connection import Connection
     from runreel.store.database import Database
@@ -43,13 +45,14 @@ _PAGE = 1_000
 class ShownRun(NamedTuple):
     """A run at one moment; ``reasoning`` is that of the last answer.
 
-    ``request`` is the last request, whole. Both are None without content.
+    ``request`` is the last request, whole. Both are None without content, and ``story`` is empty.
     """
 
     summary: RunSummary
     result: RunResult
     reasoning: str | None
     request: Body | None
+    story: tuple[StoryStep, ...] = ()
 
 
 def require_logged(connection: Connection, run_id: str) -> int:
@@ -105,7 +108,8 @@ def show(
         stop = projected.summary.last_seq + 1
         reasons = reasoning(connection, run_id, stop)
         request = request_of(connection, projected.summary.source, run_id, stop)
-    return ShownRun(projected.summary, projected.result, reasons, request)
+        steps = story.of_run(connection, run_id, stop).steps
+    return ShownRun(projected.summary, projected.result, reasons, request, steps)
 
 
 def state(connection: Connection, run_id: str, at: int | datetime | None = None) -> RunProjection:

@@ -30,15 +30,16 @@ def tool_outputs(request: Request) -> list[ToolOutput]:
     """Return the tool results after the last message of the user, in order."""
     found: list[ToolOutput] = []
     for item in request.items:
-        outputs = list(_outputs(as_object(item)))
-        if outputs:
-            found += outputs
+        in_item = list(outputs(as_object(item)))
+        if in_item:
+            found += in_item
         elif as_object(item).get("role") == "user":
             found.clear()
     return found
 
 
-def _outputs(item: Mapping[str, object]) -> Iterator[ToolOutput]:
+def outputs(item: Mapping[str, object]) -> Iterator[ToolOutput]:
+    """Yield the tool results in an item."""
     type_, role = as_text(item.get("type")) or "", item.get("role")
     id_: object = None
     if type_.endswith(_OUTPUT):

@@ -65,7 +65,7 @@ def _demonstrate(reel: Reel, prefix: str, *, fast: bool) -> None:
 
     _print_step("The recorded run", f"{prefix}show latest")
     summary, result = reel.state(run_id)
-    run_detail.print_run(summary, result, content=False)
+    run_detail.print_run(summary, result)
 
     _print_step("Its stream again, four times as fast", f"{prefix}replay latest --speed 4")
     replay_renderers.play(

@@ -25,7 +25,7 @@ runreel show latest --at 2025-12-31T18:30
 @click.option(
     "--content",
     is_flag=True,
-    help="Include the text so far, its parts, citations and reasoning.",
+    help="Include its story: requests, reasoning, text so far, tool calls with results, errors.",
 )
 @click.option(
     "--at",
@@ -43,15 +43,18 @@ def show_command(
 
     A number given to --at is the SEQ of a row; anything else is a time on the clock of the run,
     which is that of its source if the run was imported. A dash means unknown, not zero.
+
+    With --content, each step of the story has the time since the run was asked, or began. JSON also
+    has the text of the last answer, its parts, citations and reasoning, and the last request.
     """
-    from runreel.cli.render import json_views, run_detail
+    from runreel.cli.render import json_views, run_detail, story_view
     from runreel.query import run_history
 
     shown = run_history.show(reel.db, run, at, with_content=content)
     if output.is_table:
-        run_detail.print_run(
-            shown.summary, shown.result, content=content, reasoning=shown.reasoning
-        )
+        run_detail.print_run(shown.summary, shown.result, shown.story if content else None)
         return
-    more = json_views.content(shown) if content else {}
+    more: dict[str, object] = {}
+    if content:
+        more = {**json_views.content(shown), "story": list(map(story_view.step_value, shown.story))}
     output.object({**json_views.run(shown.summary), **more})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from runreel.cli.render import shapes, shapes_export
-from runreel.cli.render.schema_parts import Schema, Shape, closed, described, page, ref
+from runreel.cli.render import shapes, shapes_export, shapes_look
+from runreel.cli.render.schema_parts import Schema, Shape, array, closed, described, page, ref
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -37,11 +37,13 @@ DEFINITIONS: Shape = {
         closed(shapes.FINDING), "`run_id` and `seq` are null if no single run or row is concerned."
     ),
     "problem": closed(shapes.PROBLEM),
+    "story_step": shapes_look.STORY_STEP,
 }
+_CONTENT: Shape = {**shapes.CONTENT, "story": array(ref("story_step"))}
 # Output of `runreel COMMAND --json`, by command.
 DOCUMENTS: Shape = {
     "runs": closed(page("run")),
-    "show": closed({**shapes.RUN, **shapes.CONTENT}, *shapes.CONTENT),
+    "show": closed({**shapes.RUN, **_CONTENT}, *_CONTENT),
     "events": closed(page("event")),
     "usage": closed(shapes.USAGE),
     "rebuild": closed(page("difference")),

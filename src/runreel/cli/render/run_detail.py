@@ -5,27 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runreel.cli import time_arguments
-from runreel.cli.render import tables, terminal
+from runreel.cli.render import story_view, tables, terminal
 from runreel.cli.render.escaping import escape_line
 from runreel.cli.render.list_views import format_calls, recording_cell, state_cell
 from runreel.cli.render.tables import number
 from runreel.model.messages import FileChunk, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from runreel.cli.render.tables import TableCell
     from runreel.model.messages import Citation, UnknownSource
     from runreel.model.results import RunResult, Usage, UsageDetails
     from runreel.model.runs import RunError, RunSummary
+    from runreel.model.story import StoryStep
 
 
 def print_run(
-    summary: RunSummary, result: RunResult, *, content: bool, reasoning: str | None = None
+    summary: RunSummary, result: RunResult, story: Sequence[StoryStep] | None = None
 ) -> None:
-    """Print a run for people."""
+    """Print a run for people, with its story if that is given."""
     tables.print_fields((*_facts(summary), *_finish_reason(result)))
-    if summary.tool_calls is not None:
+    content = story is not None
+    if summary.tool_calls is not None and not content:
         _section("Tool calls")
         for call in summary.tool_calls:
             line = format_calls(type(summary.tool_calls)((call,)))
@@ -34,13 +36,8 @@ def print_run(
             )
     if not result.is_failed:
         _print_citations(result.citations, content=content)
-    if reasoning is not None:
-        _section("Reasoning")
-        terminal.write((reasoning, "dim"))
-    if content:
-        _section("Text before the failure" if result.is_failed else "Text")
-        text = result.text_so_far
-        terminal.write((tables.UNKNOWN, "dim") if text is None else text)
+    if story is not None:
+        story_view.print_story(story)
 
 
 def _facts(run: RunSummary) -> Iterator[tuple[str, str | TableCell | None]]:

@@ -1,0 +1,37 @@
+"""The part of a ``Reel`` that looks into runs: what they did, and when."""
+
+from __future__ import annotations
+
+# Types of signatures are imported at run time because `checked` resolves them.
+# ruff: noqa: TC001
+from datetime import UTC, date, datetime
+
+from runreel.model.arguments import checked
+from runreel.model.run_filter import moment
+from runreel.model.story import StoryStep
+from runreel.store.database import Database
+
+
+class LookMixin:
+    """Shows what runs did."""
+
+    db: Database
+
+    @checked
+    def story(
+        self, run_id: str, at: int | datetime | date | str | None = None
+    ) -> tuple[StoryStep, ...]:
+        """Return what happened in a run, step by step, now or as of ``at``.
+
+        Steps are requests, reasoning, text, tool calls with their results, errors and
+        notes, in order. ``at`` is the position of an event or a time, as for ``result``.
+
+        Raises:
+            RunNotFound: if the run is not in the log, or did not exist yet at that time.
+            UsageError: if the run has no such event, or the time is invalid.
+        """
+        from runreel.query import run_history
+
+        if at is not None and not isinstance(at, int):
+            at = moment("at", at, now=datetime.now(UTC))
+        return run_history.show(self.db, run_id, at, exact=True, with_content=True).story

@@ -1,0 +1,65 @@
+"""The JSON objects of what a run did: its story, where its time went, how it differs."""
+
+from __future__ import annotations
+
+from runreel.cli.render.schema_parts import (
+    ANY,
+    COUNT,
+    FLAG,
+    MAYBE_COUNT,
+    MILLISECONDS,
+    STRING,
+    TEXT,
+    TIME,
+    Schema,
+    Shape,
+    array,
+    closed,
+    described,
+    enum,
+    maybe,
+)
+
+_SINCE = "Since the run was asked, or began; null if its times are unknown."
+
+
+def _step(name: str, shape: Shape) -> Schema:
+    first: Shape = {
+        "step": enum(name),
+        "seq": COUNT,
+        "at": TIME,
+        "delta_ms": described(MILLISECONDS, _SINCE),
+    }
+    return closed({**first, **shape})
+
+
+MESSAGE: Shape = {"role": STRING, "text": STRING}
+_REQUEST: Shape = {
+    "items": described(
+        maybe(array(ANY)), "What was new in the request; null if it was erased or not stored."
+    ),
+    "repeated": described(COUNT, "Number of items before those, from earlier requests."),
+    "messages": described(array(closed(MESSAGE)), "Texts of the new items that ask."),
+}
+_STRETCH: Shape = {"text": STRING, "from_seq": COUNT, "to_seq": COUNT}
+_TOOL_CALL: Shape = {
+    "id": TEXT,
+    "name": TEXT,
+    "arguments": {"type": ["object", "null"]},
+    "result": ANY,
+    "result_seq": described(MAYBE_COUNT, "Row of the result; null while none came."),
+    "result_delta_ms": MILLISECONDS,
+    "complete": described(FLAG, "False if the model did not finish the call."),
+}
+_ERROR: Shape = {"message": TEXT, "code": {"type": ["string", "integer", "null"]}}
+_NOTE: Shape = {"note": described(STRING, "Type of the note."), "text": STRING}
+STORY_STEP: Schema = {
+    "anyOf": [
+        _step("request", _REQUEST),
+        _step("text", {**_STRETCH, "answer": described(COUNT, "Number of the answer, from 0.")}),
+        _step("reasoning", _STRETCH),
+        _step("tool_call", _TOOL_CALL),
+        _step("error", _ERROR),
+        _step("note", _NOTE),
+    ]
+}

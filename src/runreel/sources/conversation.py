@@ -1,0 +1,127 @@
+"""What requests ask, what tools answered and which calls a model began, in a source's JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runreel.codec.json_values import as_list, as_object, as_text, text_in
+from runreel.model.events import TOOL_RESULTS
+from runreel.model.story import AskedMessage
+from runreel.sources import request_items, requests
+from runreel.sources.yandex import messages as yandex_messages
+from runreel.sources.yandex import proto_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runreel.model.results import ToolCallList
+
+YANDEX = "yandex-assistants"
+_ANSWERING = frozenset(("assistant", "model"))
+_TOOL_ROLES = frozenset(("tool", "function"))
+# Keys under which a result of a tool stands, in the order in which they are looked for.
+_CONTENTS = ("output", "content", "result", "approve")
+_IDS = ("call_id", "tool_call_id", "tool_use_id", "approval_request_id", "id")
+
+
+class ToolResult(NamedTuple):
+    """The result of a tool call; ``call_id`` and ``name`` are None where the source has none."""
+
+    call_id: str | None
+    name: str | None
+    content: Any
+
+
+def new_items(source: str, body: object) -> tuple[list[object], int] | None:
+    """Return the items that a stored request holds itself, and the number that it repeats.
+
+    None for a source whose requests have no items.
+    """
+    request = requests.parse(source, body)
+    if request is None:
+        return None
+    reference = requests.reference_of(body)
+    return request.items, 0 if reference is None else reference.items
+
+
+def asked(source: str, item: object) -> Iterator[AskedMessage]:
+    """Yield the text of an item of a request, unless it is an answer or a result of a tool."""
+    value = as_object(item)
+    if source == YANDEX:
+        yield from _asked_of_assistant(value)
+        return
+    role = (text_in(value, "role") or "user").lower()
+    type_ = text_in(value, "type") or "message"
+    if role in _ANSWERING or role in _TOOL_ROLES or type_ != "message":
+        return
+    for key in ("content", "text", "input", "prompt", "question"):
+        texts = list(_texts(value.get(key)))
+        if texts:
+            yield AskedMessage(role, "\n".join(texts))
+            return
+
+
+def tool_results(source: str, kind: str, value: object) -> list[ToolResult]:
+    """Return the results of tools in a row of tool results, or in an item of a request."""
+    content = as_object(value)
+    if kind == TOOL_RESULTS:
+        if source == YANDEX:
+            listed = proto_json.repeated(
+                proto_json.mapping(content, "toolResultList"), "toolResults"
+            )
+            if listed:
+                return [_assistant_result(item) for item in listed]
+        return [_result(item) for item in as_list(content.get("tool_results"))]
+    return [_result(output.item) for output in request_items.outputs(content)]
+
+
+def unfinished_calls(source: str, memory: object) -> ToolCallList | None:
+    """Return the tool calls that a stream holds so far, given its memory; None without any."""
+    if source == "openai-chat":
+        from runreel.sources.openai import chat_memory, tool_calls
+
+        if isinstance(memory, chat_memory.Memory):
+            return tool_calls.tool_call_list(memory.calls)
+    elif source == "openai-responses":
+        from runreel.sources.openai import items, responses_memory
+
+        if isinstance(memory, responses_memory.Memory):
+            return items.calls([memory.items[index] for index in sorted(memory.items)])
+    return None
+
+
+def _asked_of_assistant(value: dict[str, object]) -> Iterator[AskedMessage]:
+    if instruction := proto_json.string(value, "instruction"):
+        yield AskedMessage("system", instruction)
+    author = proto_json.mapping(value, "author")
+    role = (proto_json.string(author, "role") or "user").lower()
+    texts = yandex_messages.parts(value.get("content"))
+    if role not in _ANSWERING and any(texts):
+        yield AskedMessage(role, "\n".join(texts))
+
+
+def _assistant_result(item: dict[str, object]) -> ToolResult:
+    result = proto_json.mapping(item, "functionResult")
+    return ToolResult(None, proto_json.string(result, "name"), result.get("content"))
+
+
+def _result(item: object) -> ToolResult:
+    value = as_object(item)
+    call_id = next((id_ for key in _IDS if (id_ := as_text(value.get(key)))), None)
+    key = next((key for key in _CONTENTS if key in value), None)
+    content = item if key is None else value[key]
+    return ToolResult(call_id, text_in(value, "name"), content)
+
+
+def _texts(content: object) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+    for part in as_list(content):
+        value = as_object(part)
+        text = value.get("text")
+        if isinstance(text, str):
+            yield text
+        elif isinstance(part, str):
+            yield part
+        elif type_ := text_in(value, "type"):
+            yield f"[{type_}]"
