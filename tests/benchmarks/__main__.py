@@ -23,6 +23,7 @@ from tests.benchmarks import (
     concurrency,
     growth,
     imports,
+    live,
     reading,
     rebuild,
     recording,
@@ -42,6 +43,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 SUBJECTS: dict[str, Callable[[Bench], Section]] = {
     "recording": recording.run,
     "concurrency": concurrency.run,
+    "live": live.run,
     "storage": storage.run,
     "reading": reading.run,
     "reporting": reporting.run,

@@ -41,6 +41,7 @@ class Sizes:
     paced_streams: int = 256
     of_each: int = 20
     paced: int = 40
+    live: int = 2_000
     peer_runs: int = 20
     kept_runs: int = 100
     imported: int = 400
@@ -57,6 +58,7 @@ QUICK = Sizes(
     paced_streams=64,
     of_each=5,
     paced=10,
+    live=300,
     peer_runs=2,
     kept_runs=50,
     imported=25,

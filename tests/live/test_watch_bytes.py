@@ -286,16 +286,21 @@ def test_a_request_of_20_mb_is_sent_unchanged_and_recorded(reel):
     assert kept(reel) == TOLD
 
 
-def test_the_chunks_before_the_id_of_a_completion_wait_for_it(reel):
-    """Azure begins with a chunk without id and choices; the run's id is that of the completion."""
+def test_chunks_before_the_id_of_a_completion_pass_at_once(reel):
+    """Azure begins with a chunk without id and choices."""
     first = {**script.chat_chunk([]), "id": "", "prompt_filter_results": []}
     told = [first, *script.chunks("Hello")]
     chunks = [sse(event).encode() for event in told]
     connection = Wire()
     connection.answer(list(chunks))
     url = "http://model.test/openai/deployments/d/chat/completions?api-version=1"
-    assert raw(connection, url, json=CHATTED) == chunks
-    assert kept(reel, "chatcmpl-1") == told
+    with connection.http() as client, client.stream("POST", url, json=CHATTED) as answer:
+        seen = []
+        for chunk in answer.iter_raw():
+            seen.append(chunk)
+            (run,) = reel.runs()
+            assert kept(reel, run.run_id) == told[: len(seen)]
+    assert seen == chunks
 
 
 def test_completions_without_an_id_are_recorded(reel):

@@ -19,6 +19,9 @@ from runreel.model.status import StreamEvent
 
 _PARTIAL = StreamEvent.PARTIAL_MESSAGE
 
+# What ``SourceEvent.text_memory`` returns for an event that changes more than the text.
+MORE_THAN_TEXT = object()
+
 # A position in a JSON value that holds text of the run: ``container[key]``.
 TextSlot: TypeAlias = "tuple[Any, str | int]"
 
@@ -146,6 +149,14 @@ class SourceEvent(msgspec.Struct):
             return Interpretation(memory=memory)
         found = self.meaning(as_object(self.value))
         return found if memory is None else msgspec.structs.replace(found, memory=memory)
+
+    def text_memory(self, text: str, memory: object, /) -> object:
+        """Return the memory after the event, or ``MORE_THAN_TEXT``; see ``read``.
+
+        It is read for each event of a chunk, whose meaning is needed only for the last one.
+        """
+        found = self.read(text, memory)
+        return found.memory if found.changes_only_text() else MORE_THAN_TEXT
 
 
 class PayloadShape(Protocol):

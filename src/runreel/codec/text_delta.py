@@ -59,11 +59,36 @@ def encode(event: SourceEvent, text: str) -> EncodedPayload:
         BadValue: if its value is not a JSON value.
     """
     if (new := event.text_only) is not None:
-        # Most events: the general case below gives the same payload.
+        # Most events: the general case gives the same payload.
         keep = len(text) if new.startswith(text) else _common_prefix(text, new)
         appended = new[keep:]
         if appended.isascii() or not SURROGATE.search(appended):
             return EncodedPayload(encode_basestring(appended), keep, len(appended), new)
+    return _encode_delta(event, text) or _encode_any(event, text)
+
+
+def _encode_delta(event: SourceEvent, text: str) -> EncodedPayload | None:
+    """Encode an event as the general case does if it is one delta that differs from its envelope.
+
+    None for any other event, and for surrogates, of which two deltas may hold a pair.
+    """
+    value = event.value
+    if event.mode is not TextMode.DELTA or event.envelope is None or len(event.slots) != 1:
+        return None
+    container, key = event.slots[0]
+    appended = container[key]
+    if not isinstance(appended, str) or not isinstance(value, dict) or APPENDED in value:
+        return None
+    if not appended.isascii() and SURROGATE.search(appended):
+        return None
+    rest = _difference(event, value)
+    if rest is None:
+        return None
+    payload = dumps({APPENDED: appended, **rest})
+    return EncodedPayload(payload, len(text), len(appended), text + appended)
+
+
+def _encode_any(event: SourceEvent, text: str) -> EncodedPayload:
     value, slots, mode = event.value, event.slots, event.mode
     parts = [container[key] for container, key in slots]
     # A request restarts the text that came before it, if any did.
@@ -202,18 +227,20 @@ def _difference(event: SourceEvent, value: dict[str, object]) -> dict[str, objec
     envelope = event.envelope
     if envelope is None or not envelope.keys() <= value.keys():
         return None
-    rest = {
-        key: item
-        for key, item in value.items()
-        if key not in envelope or not (item is envelope[key] or _same_json(item, envelope[key]))
-    }
+    rest = value.copy()
+    for key, default in envelope.items():
+        if (item := value[key]) is default or _same_json(item, default):
+            del rest[key]
     return None if event.text_key in rest else rest
 
 
 def _same_json(one: object, other: object) -> bool:
     """Return whether two JSON values are identical; unlike ``==``, 1, 1.0 and true differ."""
-    if type(one) is not type(other) or one != other:
+    kind = type(one)
+    if kind is not type(other) or one != other:
         return False
+    if kind is str or kind is int:
+        return True
     if isinstance(one, dict) and isinstance(other, dict):
         return all(_same_json(item, other[key]) for key, item in one.items())
     if isinstance(one, list) and isinstance(other, list):

@@ -10,6 +10,10 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EVENT_TAG = b"runreel/event/v1\0"
 GENESIS_TAG = b"runreel/genesis/v1\0"
@@ -17,11 +21,13 @@ SALT_BYTES = 16
 
 _length = struct.Struct(">cQ").pack
 _integer = struct.Struct(">cQq").pack
+_two_integers = struct.Struct(">cQqcQq").pack
 _four_integers = struct.Struct(">cQqcQqcQqcQq").pack
 _NULL = _length(b"n", 0)
 # The pads of HMAC (RFC 2104) for a key that is shorter than a block of SHA-256, as a salt is.
 _BLOCK = 64
 _INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
+_INNER_REST, _OUTER_REST = (bytes([pad]) * (_BLOCK - SALT_BYTES) for pad in (0x36, 0x5C))
 
 
 def commitment(salt: bytes, payload: str) -> bytes:
@@ -70,6 +76,53 @@ def digest(  # noqa: PLR0913, PLR0917 - one argument per bound column
             )
         )
     ).digest()
+
+
+class SharedColumns(NamedTuple):
+    """The columns that consecutive rows share, and the ``seq`` of the first one."""
+
+    run_id: str
+    seq: int
+    kind: str
+    type: str | None
+    at: int
+    elapsed: int
+
+
+def text_digests(
+    previous: bytes,
+    shared: SharedColumns,
+    rows: Iterable[tuple[int | None, int, int, str]],
+    salts: bytes,
+) -> list[bytes]:
+    """Return the digests of consecutive rows, as ``digest`` does, in less time.
+
+    Each row has its ``source_index``, ``keep``, ``added`` and payload, and 16 bytes of ``salts``.
+    """
+    run_id, seq, kind, type_, at, elapsed = shared
+    owner, meaning = _text(run_id), _text(kind) + _text(type_)
+    times = _two_integers(b"i", 8, at, b"i", 8, elapsed)
+    inner, outer = salts.translate(_INNER), salts.translate(_OUTER)
+    digests: list[bytes] = []
+    start = 0
+    for index, keep, added, payload in rows:
+        stop = start + SALT_BYTES
+        hashed = sha256(inner[start:stop] + _INNER_REST + payload.encode()).digest()
+        columns = (
+            EVENT_TAG,
+            previous,
+            owner,
+            _integer(b"i", 8, seq),
+            meaning,
+            _NULL if index is None else _integer(b"i", 8, index),
+            times,
+            _two_integers(b"i", 8, keep, b"i", 8, added),
+            sha256(outer[start:stop] + _OUTER_REST + hashed).digest(),
+        )
+        previous = sha256(b"".join(columns)).digest()
+        digests.append(previous)
+        seq, start = seq + 1, stop
+    return digests
 
 
 @lru_cache(maxsize=1024)

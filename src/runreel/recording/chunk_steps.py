@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from runreel.recording.append_steps import AppendSteps
 from runreel.recording.append_unit import AppendUnit
+from runreel.recording.deduplication import AppendOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from runreel.model.events import EventRow
     from runreel.projection.run_mapper import RunProjection
     from runreel.recording.append_steps import Steps
-    from runreel.recording.deduplication import AppendOutcome
 
 
 class ChunkSteps(AppendSteps):
@@ -49,7 +50,16 @@ class ChunkSteps(AppendSteps):
 
     def _collect_steps(self, events: Sequence[SourceEvent], chunk: _Chunk) -> Steps[bool]:
         """Build the rows of each event as if those before were stored; then append all."""
-        for event in events:
+        position = 0
+        while position < len(events):
+            if self.opened and not self._stale:
+                rows = self._head.add_text_rows(islice(events, position, None))
+                chunk.collect(rows, events[position : position + len(rows)])
+                position += len(rows)
+                if position == len(events):
+                    break
+            event = events[position]
+            position += 1
             steps = self._offer_steps(event)
             stored: Any = None  # what starts a generator
             while True:
@@ -95,6 +105,12 @@ class _Chunk:
         self.offered: list[SourceEvent] = []
         self.rows: list[EventRow] = []
         self.projection: RunProjection | None = None
+
+    def collect(self, rows: Sequence[EventRow], events: Sequence[SourceEvent]) -> None:
+        """Add the rows of new events, one of each."""
+        self.rows += rows
+        self.offered += events
+        self.outcomes += [AppendOutcome(row.seq, new=True) for row in rows]
 
     def settle(self, *, opened: bool) -> None:
         """Note that the rows are in the log."""

@@ -12,13 +12,13 @@ from runreel.model.status import PARTIAL
 from runreel.projection.projector import RunProjector
 from runreel.projection.run_mapper import compress_result
 from runreel.projection.tombstone import is_tombstone, pruned_message
-from runreel.recording import event_builder
+from runreel.recording import event_builder, text_rows
 from runreel.recording.deduplication import Deduplicator, fingerprint
 from runreel.sources import reader_of
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from runreel.codec.source_protocol import SourceEvent
     from runreel.model.events import EventRow
@@ -126,6 +126,46 @@ class StreamHead:
         self._projector.apply_text(new_event.text, new_event.interpretation)
         self._digest = new_event.row.digest
         self.deduplicator.add(new_event.row, new_event.event.value)
+
+    def add_text_rows(self, events: Iterable[SourceEvent]) -> list[EventRow]:
+        """Build the rows of the first new events that change only the text; move the head there.
+
+        Like ``text_row`` for several events. The caller stores the rows, or reads the run again.
+        """
+        projector = self._projector
+        if not projector.accepts_text_fast_path:
+            return []
+        offered: list[SourceEvent] = []
+        built = text_rows.build(
+            projector, self._digest, self._new(events, offered), *self._timestamps()
+        )
+        if built is None:
+            return []
+        rows = built.rows
+        for row, event in zip(rows, offered, strict=False):
+            self.deduplicator.add(row, event.value)
+            if event.index is None:
+                self.count(event)
+        projector.apply_text(built.text, built.interpretation)
+        projector.state.last_seq += len(rows) - 1
+        projector.state.events += len(rows) - 1
+        self._digest = rows[-1].digest
+        return rows
+
+    def _new(
+        self, events: Iterable[SourceEvent], taken: list[SourceEvent]
+    ) -> Iterator[SourceEvent]:
+        """Yield the events that are certainly new if those before them are stored; collect them."""
+        following = self.deduplicator.index
+        for event in events:
+            if event.index is not None:
+                following += 1
+                if event.index != following:
+                    return
+            elif not self.deduplicator.is_next(None):
+                return
+            taken.append(event)
+            yield event
 
     def build(self, events: Iterable[SourceEvent]) -> list[NewEvent]:
         """Build the next rows."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from runreel.capture.calls.recording import MAX_BODY
 from runreel.capture.http.content_coding import BodyDecoder, UndecodableBody
 from runreel.capture.openai.response_recording import CUT, DONE, RESPONSES
-from runreel.capture.openai.sse_tap import lacks_id
 from runreel.codec import json_values as pj
 from runreel.codec.json_text import loads
 from runreel.model.errors import BadValue
@@ -47,14 +46,14 @@ class Answer(ABC):
         """Whether the recording of this answer has not ended."""
         return self.recording.open
 
-    async def add(self, chunk: bytes) -> bool:
-        """Store what ``chunk`` completes; True if all chunks so far can be passed on.
+    async def add(self, chunk: bytes) -> None:
+        """Store what ``chunk`` completes.
 
         Raises:
             RecordingError: if it cannot be stored.
         """
         if self._ignored:
-            return True
+            return
         try:
             if self._decoder is None:
                 self._decoder = BodyDecoder(self._content_encoding)
@@ -62,8 +61,8 @@ class Answer(ABC):
         except UndecodableBody as error:
             self._ignored = True
             await self.recording.end_unreadable(str(error))
-            return True
-        return await self._add(decoded)
+            return
+        await self._add(decoded)
 
     async def add_decoded(self, body: bytes) -> None:
         """Store a body that is complete and decoded already, and end the recording.
@@ -89,8 +88,8 @@ class Answer(ABC):
         await self.recording.end(type(error).__name__)
 
     @abstractmethod
-    async def _add(self, decoded: bytes) -> bool:
-        """Store what decoded bytes complete; True if all so far can be passed on."""
+    async def _add(self, decoded: bytes) -> None:
+        """Store what decoded bytes complete."""
 
     async def _finish(self) -> None:  # noqa: B027 - a refusal has no rest
         """Store the rest at the end of the body."""
@@ -103,52 +102,35 @@ class EventAnswer(Answer):
         super().__init__(recording, content_encoding)
         self._parser = SSEParser()
         self._recognized = False
-        # Held back until one has the id that becomes the run's.
-        self._texts: list[str] = []
 
-    async def fail(self, error: BaseException) -> None:
-        """Store what was held back, and end the recording."""
-        await self.recording.fail(self._taken(), error)
-
-    async def _add(self, decoded: bytes) -> bool:
+    async def _add(self, decoded: bytes) -> None:
         await self._store(self._parser.feed(decoded))
-        return not self._texts
 
     async def _finish(self) -> None:
         # The standard drops an event that no empty line ends; its data may be complete.
-        complete = [event for event in self._parser.end() if _is_complete(event.data)]
-        await self._store(complete, at_end=True)
+        await self._store([event for event in self._parser.end() if _is_complete(event.data)])
 
-    async def _store(self, events: Iterable[ServerSentEvent], *, at_end: bool = False) -> None:
+    async def _store(self, events: Iterable[ServerSentEvent]) -> None:
+        texts: list[str] = []
         for event in events:
             try:
-                self._texts.append(event.data.decode())
+                texts.append(event.data.decode())
             except UnicodeDecodeError as error:
                 self.recording.leave_out(BadValue(f"it is not UTF-8: {error}"))
-        if not self._texts or self._is_foreign():
+        if not texts or self._is_foreign(texts[0]):
             return
-        if not at_end and all(map(lacks_id, self._texts)):
-            return
-        texts = self._taken()
         ended = await self.recording.store_texts(texts, None)
         if ended and (self.recording.source == RESPONSES or texts[-1].startswith(DONE)):
             # Nothing follows, so that the recording can end before the program sees the end.
             await self.recording.end(CUT)
 
-    def _taken(self) -> list[str]:
-        texts, self._texts = self._texts, []
-        return texts
-
-    def _is_foreign(self) -> bool:
-        """Whether the first event shows that another service has the same path."""
+    def _is_foreign(self, text: str) -> bool:
+        """Whether the first event, if this is it, is that of another service at the same path."""
         if not self._recognized:
             self._recognized = True
-            text = self._texts[0]
             if not text.startswith(DONE):
                 with suppress(BadValue):
                     self._ignored = not self._route.is_event(pj.as_object(loads(text)))
-            if self._ignored:
-                self._texts.clear()
         return self._ignored
 
 
@@ -159,9 +141,8 @@ class WholeAnswer(Answer):
         super().__init__(recording, content_encoding)
         self._body: list[bytes] = []
 
-    async def _add(self, decoded: bytes) -> bool:
+    async def _add(self, decoded: bytes) -> None:
         self._body.append(decoded)
-        return True
 
     async def _finish(self) -> None:
         try:
@@ -204,9 +185,8 @@ class Refusal(Answer):
         """Store the attempt with what was read of the body."""
         await self.finish()
 
-    async def _add(self, decoded: bytes) -> bool:
+    async def _add(self, decoded: bytes) -> None:
         self._body += decoded[: max(0, MAX_BODY - len(self._body))]
-        return True
 
     def _failed(self) -> dict[str, Any]:
         return {"status": self._status, "body": bytes(self._body), "sent_at": self._sent_at}

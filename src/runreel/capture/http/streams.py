@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from runreel.capture.http.late_errors import as_recording_error
-from runreel.capture.http.read_ahead import LIMIT, ReadAhead
+from runreel.capture.http.read_ahead import ReadAhead
 from runreel.capture.openai.exits import ABANDONED
 from runreel.model.errors import RunreelError
 from runreel.system import loops
@@ -55,19 +55,16 @@ class _Steps:
     def __init__(self, answer: Answer, failed: Callable[[RecordingError], None] | None) -> None:
         self._answer = answer
         self._failed = failed
-        # Chunks to pass on, and before those the ones that are held back.
+        # Chunks whose events are stored.
         self.ready: deque[bytes] = deque()
-        self._held: list[bytes] = []
         self._finished = False
 
     async def add(self, chunks: list[bytes]) -> None:
         """Store what chunks complete, in one commit, and make them ready."""
         if not chunks:
             return
-        self._held += chunks
         try:
-            if await self._answer.add(chunks[0] if len(chunks) == 1 else b"".join(chunks)):
-                self._release()
+            await self._answer.add(chunks[0] if len(chunks) == 1 else b"".join(chunks))
         except RunreelError as error:
             await self.fail(error)
             late = as_recording_error(error)
@@ -75,9 +72,10 @@ class _Steps:
         except BaseException as error:
             await self.fail(error)
             raise
+        self.ready.extend(chunks)
 
     async def finish(self) -> None:
-        """Store the rest at the end of the stream, and make what was held back ready."""
+        """Store the rest at the end of the stream."""
         if self._finished:
             return
         self._finished = True
@@ -88,7 +86,6 @@ class _Steps:
             if self._failed is None:
                 raise late from late.__cause__
             self._failed(late)
-        self._release()
 
     async def fail(self, error: BaseException) -> None:
         """End the recording after an error, also if the task is cancelled again."""
@@ -116,10 +113,6 @@ class _Steps:
 
     async def _to_end(self, steps: Coroutine[Any, Any, None]) -> None:
         await to_end(steps, blocking=self._answer.recording.blocking)
-
-    def _release(self) -> None:
-        self.ready.extend(self._held)
-        self._held.clear()
 
 
 class _Recorded:
@@ -177,8 +170,7 @@ class _Chunks(Iterator[bytes]):
                 completed(steps.fail(error))
                 raise error
             completed(steps.finish())
-            if not steps.ready:
-                raise StopIteration
+            raise StopIteration
         return steps.ready.popleft()
 
     def _read(self) -> list[bytes]:
@@ -186,7 +178,7 @@ class _Chunks(Iterator[bytes]):
         read: list[bytes] = []
         try:
             read.append(next(self._chunks))
-            while len(read) < LIMIT and self._ahead.available():
+            while self._ahead.allows(read):
                 read.append(next(self._chunks))
         except Exception as error:  # noqa: BLE001 - raised once what was read is passed on
             self._end = error
@@ -217,15 +209,14 @@ class _AsyncChunks(AsyncGenerator[bytes, None]):
                 await steps.fail(error)
                 raise error
             await steps.finish()
-            if not steps.ready:
-                raise StopAsyncIteration
+            raise StopAsyncIteration
         return steps.ready.popleft()
 
     async def _read(self) -> list[bytes]:
         read: list[bytes] = []
         try:
             read.append(await anext(self._chunks))
-            while len(read) < LIMIT and self._ahead.available():
+            while self._ahead.allows(read):
                 read.append(await anext(self._chunks))
         except Exception as error:  # noqa: BLE001 - as above
             self._end = error

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 # Keys of a message that hold text; each is a part of its own.
 KEYS = ("content", "refusal")
 
+# Keys of the delta, and of its choice, in a chunk that adds text and no more.
+_ALONE = frozenset(("content", "role"))
+_PLAIN = frozenset(("index", "delta", "logprobs", "finish_reason"))
 _PART_KEYS = ("text", "refusal")
 _LENGTH_OR_TEXT = (str, int)
 
@@ -31,6 +34,33 @@ def choice_of(value: dict[str, object]) -> dict[str, object]:
 def message_of(choice: dict[str, object]) -> dict[str, object]:
     """The delta of a choice, or else its message."""
     return as_object(choice.get("delta", choice.get("message")))
+
+
+def text_alone(value: object) -> str | None:
+    """The text of a chunk that holds one text delta and no more; None for any other value.
+
+    This is the shape of most chunks, whose other parts then need no look.
+    """
+    if type(value) is not dict or value.get("error"):
+        return None
+    if value.get("usage") is not None or "x_groq" in value:
+        return None
+    choices = value.get("choices")
+    if type(choices) is not list or len(choices) != 1:
+        return None
+    choice = choices[0]
+    if type(choice) is not dict or not choice.keys() <= _PLAIN:
+        return None
+    if choice.get("index", 0) != 0 or choice.get("finish_reason"):
+        return None
+    return _content_alone(choice.get("delta"))
+
+
+def _content_alone(delta: object) -> str | None:
+    if type(delta) is not dict or not delta.keys() <= _ALONE:
+        return None
+    text = delta.get("content")
+    return text if type(text) is str else None
 
 
 def usage_of(value: dict[str, object], choice: dict[str, object]) -> object:

@@ -57,13 +57,17 @@ class _TextDelta(SourceEvent):
     text_key: ClassVar[str] = "delta"
 
     def read(self, text: str, memory: object, /) -> Interpretation:
+        after = self.text_memory(text, memory)
+        message = PartialMessage(after.parts.texts(self._with_delta(text)), None, "")
+        return Interpretation(RunStreamEvent(_PARTIAL, None, None, message), memory=after)
+
+    def text_memory(self, text: str, memory: object, /) -> Memory:
         known = memory if isinstance(memory, Memory) else NO_MEMORY
-        text = text if text.endswith(self.text_delta) else text + self.text_delta
-        parts = known.parts.add(text, self.part, self.text_delta)
-        message = PartialMessage(parts.texts(text), None, "")
-        event = RunStreamEvent(_PARTIAL, None, None, message)
-        after = Memory(known.response, known.counted, parts, known.misread, known.items)
-        return Interpretation(event, memory=after)
+        parts = known.parts.add(self._with_delta(text), self.part, self.text_delta)
+        return Memory(known.response, known.counted, parts, known.misread, known.items)
+
+    def _with_delta(self, text: str) -> str:
+        return text if text.endswith(self.text_delta) else text + self.text_delta
 
 
 class _Error(SourceEvent):
