@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from runreel.recording.session import Recording as Recording
     from runreel.api.reel import Reel as Reel
     from runreel.api.reel import open as open  # noqa: A004 - runreel.open reads as it should
+    from runreel.api.reel import read as read
     from runreel.api.reel import watch as watch
     from runreel.api.watching import Watch as Watch
     from runreel.export.export import ExportReport as ExportReport
@@ -110,7 +111,7 @@ if TYPE_CHECKING:
 # Names by module; a type checker has them from above.
 _HOMES = {
     "recording.session": "Recording",
-    "api.reel": "Reel open watch",
+    "api.reel": "Reel open read watch",
     "api.watching": "Watch",
     "export.export": "ExportReport",
     "recording.deduplication": "AppendOutcome",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import runreel
 from runreel.model.arguments import checked
+from runreel.model.import_report import Report
 from runreel.model.run_filter import Filters
 from runreel.store.database import Database
 
@@ -22,7 +23,7 @@ else:
 
 
 class FilesMixin:
-    """Writes runs to files."""
+    """Writes runs to files, and imports them."""
 
     db: Database
 
@@ -73,3 +74,25 @@ class FilesMixin:
             version=runreel.__version__,
             progress=progress,
         )
+
+    @checked
+    def import_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Report:
+        """Import a recording, or recorded traffic, and return what was stored.
+
+        The rows of a recording keep their digests, salts and times. Runs that the log has with the
+        same rows are known, those of which it has the first rows are extended, and any other is a
+        problem of the report and not changed. ``progress`` receives the bytes read and the total.
+
+        Raises:
+            BadRecording: if it is a recording that was changed or cut off; nothing is stored.
+            UsageError: if the file cannot be read.
+            LogError: if the database fails; runs stored before remain.
+        """
+        from runreel.importing.import_files import import_file
+
+        return import_file(self.db, os.fspath(path), progress=progress)

@@ -86,6 +86,24 @@ def watch(
     return open(url, on_error=on_error).watch(labels=labels, requests=requests)
 
 
+@checked
+def read(
+    path: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
+) -> Reel:
+    """Open a recording file as a log that can only be read.
+
+    The file is verified first. Its rows are then in a temporary file on disk, which is removed when
+    the reel is closed. ``progress`` receives the bytes read and the total.
+
+    Raises:
+        BadRecording: if the file is no recording, or was changed or cut off.
+        UsageError: if the file cannot be read; and from each call that would write.
+    """
+    from runreel.importing.recording_log import RecordingLog
+
+    return Reel(RecordingLog([path], progress=progress))
+
+
 def _masking(rules: Sequence[SecretPattern]) -> SecretFilter:
     from runreel.codec.secret_masking import SecretFilter
 

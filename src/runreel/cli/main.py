@@ -142,7 +142,7 @@ class LazyGroup(click.Group):
 @click.option(
     "--db",
     metavar="URL|PATH",
-    help="The database: a SQLite file or postgresql://USER@HOST/NAME."
+    help="The database: a SQLite file, postgresql://USER@HOST/NAME, or a recording file to read."
     " Default: RUNREEL_DB, a configuration file, or runreel.db in your data directory.",
 )
 @click.option(
@@ -157,7 +157,7 @@ class LazyGroup(click.Group):
 def root(ctx: click.Context, db: str | None, color: str, *, verbose: bool) -> None:
     """Record every event of LLM-assistant runs; show, replay and count them.
 
-    RUN is the id of a run, a unique prefix of one, or `latest`.
+    RUN is the id of a run, a unique prefix of one, `latest`, or a recording file of one run.
     """
     app = ctx.ensure_object(CliContext)
     app.db, app.verbose = db, verbose

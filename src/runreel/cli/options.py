@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
 
-from runreel.cli import completions
+from runreel.cli import completions, recordings
 from runreel.cli.main import CliContext
 from runreel.cli.render import terminal
 
@@ -97,13 +98,47 @@ def command(
     return declare(epilog=examples(text))
 
 
+class RunReference(Text):
+    """A run of the log, unresolved, or a recording file that holds one run.
+
+    ``reel`` opens the file instead of the log, and passes the ID of its run.
+    """
+
+
+RUN = RunReference()
+
+
+def _run_names() -> list[str]:
+    """Return the names of the arguments and options of the command that are runs."""
+    parameters = click.get_current_context().command.params
+    return [str(one.name) for one in parameters if isinstance(one.type, RunReference)]
+
+
+def _texts(value: object) -> list[str]:
+    """Return the texts of one argument: one or several."""
+    return [value] if isinstance(value, str) else [*value] if isinstance(value, tuple) else []
+
+
 def reel(*, create: bool = False) -> Callable[[Callable[Concatenate[Reel, P], R]], Callable[P, R]]:
-    """Open the database and pass it as the first argument; ``create`` may create it."""
+    """Open the database and pass it as the first argument; ``create`` may create it.
+
+    Where recording files are given in place of runs, they are opened instead: see ``RunReference``.
+    """
 
     def decorate(function: Callable[Concatenate[Reel, P], R]) -> Callable[P, R]:
         @functools.wraps(function)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-            with opened(create=create) as log:
+            given = {name: kwargs[name] for name in _run_names()}
+            texts = [text for value in given.values() for text in _texts(value)]
+            files = recordings.files_among(texts)
+            if not files:
+                with opened(create=create) as log:
+                    return function(log, *args, **kwargs)
+            with terminal.show_warnings(), recordings.opened(files) as log:
+                found = iter(recordings.runs_of(log, files))
+                for name, value in given.items():
+                    run_ids = tuple(islice(found, len(_texts(value))))
+                    kwargs[name] = run_ids[0] if isinstance(value, str) else run_ids
                 return function(log, *args, **kwargs)
 
         return wrapper
@@ -113,7 +148,7 @@ def reel(*, create: bool = False) -> Callable[[Callable[Concatenate[Reel, P], R]
 
 @contextmanager
 def opened(*, create: bool = False) -> Iterator[Reel]:
-    """Open the configured database.
+    """Open the configured database, which may be a recording file.
 
     If the configuration of a project chose it, stderr names it.
     """
@@ -122,6 +157,10 @@ def opened(*, create: bool = False) -> Iterator[Reel]:
 
     app = click.get_current_context().ensure_object(CliContext)
     choice = settings.database(app.db)
+    if choice.name is not None and recordings.is_recording(choice.name):
+        with terminal.show_warnings(), recordings.opened([choice.name]) as log:
+            yield log
+        return
     rules = settings.mask() if create else ()
     with terminal.show_warnings(), open_reel(choice.name, create=create, mask=rules) as log:
         if choice.project is not None:
@@ -170,9 +209,9 @@ def _output(ctx: click.Context, param: click.Parameter, value: str | None) -> Ou
 
 
 # The arguments RUN, unresolved.
-run_argument = click.argument("run", metavar="RUN", type=TEXT, shell_complete=completions.run_ids)
+run_argument = click.argument("run", metavar="RUN", type=RUN, shell_complete=completions.run_ids)
 runs_argument = click.argument(
-    "runs", metavar="[RUN]...", nargs=-1, type=TEXT, shell_complete=completions.run_ids
+    "runs", metavar="[RUN]...", nargs=-1, type=RUN, shell_complete=completions.run_ids
 )
 
 

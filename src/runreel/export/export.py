@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from runreel.export import formats
 from runreel.export.formats import ExportJob, ExportOptions
@@ -60,7 +60,8 @@ def export(  # noqa: PLR0913 - options of the operation
     final, options = Path(path), options or ExportOptions()
     format_ = formats.format_of(final, format_name)
     formats.check_options(format_, options)
-    if run_ids is not None and filters:
+    given = cast("Filters", {name: value for name, value in (filters or {}).items() if value})
+    if run_ids is not None and given:
         raise UsageError("give runs or filters that select them, not both")
     if not force:
         with atomic_files.errors(final):
@@ -71,7 +72,7 @@ def export(  # noqa: PLR0913 - options of the operation
         damage.snapshot(connection),
         create(final, replace=force) as target,
     ):
-        ids = selected_ids(connection, run_ids, filters or {})
+        ids = selected_ids(connection, run_ids, given)
         advance = _advance(progress, lambda: count_rows(connection, ids).rows)
         job = ExportJob(database, connection, ids, target, final, options, version, advance)
         with atomic_files.errors(final):

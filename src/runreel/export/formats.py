@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from runreel.integrity import recording_format
 from runreel.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ class Format(NamedTuple):
     is_folder: bool = False
 
 
-FORMATS = (
-    Format("reel", (".reel.jsonl", ".reel.jsonl.gz"), "recording_file", frozenset(("mask", "key"))),
-)
+FORMATS = (Format("reel", recording_format.ENDINGS, "recording_file", frozenset(("mask", "key"))),)
 
 
 class ExportOptions(NamedTuple):

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from runreel.importing import input_files
 from runreel.importing.importer import Importer
 from runreel.importing.prescan import ImportPrescan, LastLineIndex
+from runreel.importing.recording_import import check_recording, import_recording
+from runreel.model.errors import BadRecording
 from runreel.model.import_report import Problem, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from runreel.importing.recording_reader import Checked
     from runreel.store.database import Database
 
     Progress = Callable[[int, int | None, int], None]
@@ -23,10 +26,11 @@ def import_files(
 ) -> Report:
     """Import recorded traffic from files; ``-`` is standard input. Duplicates are skipped.
 
-    Runs with an unreadable line and pruned runs are skipped; all others are stored. Compressed
-    files are decompressed. A file that is not JSON Lines is reported as one problem. Each file is
-    read twice; all are checked before anything is stored. ``progress`` receives the bytes read so
-    far, the total of bytes to read and the lines stored.
+    Runs with an unreadable line and pruned runs are skipped; all others are stored. A recording is
+    stored with its digests, or refused as a whole if it was changed: see ``recording_import``.
+    Compressed files are decompressed. A file that is not JSON Lines is reported as one problem.
+    Each file is read twice; all are checked before anything is stored. ``progress`` receives the
+    bytes read so far, the total of bytes to read and the lines stored.
 
     Raises:
         UsageError: if a file cannot be opened.
@@ -34,11 +38,14 @@ def import_files(
     """
     report, last_lines = Report(), LastLineIndex()
     with input_files.opened(paths) as files:
+        recordings = [source for source in files if source.is_recording]
+        traffic = [source for source in files if not source.is_recording]
         done = sum(source.size for source in files)
         step = _step(progress, done * 2)
-        prescans = [_prescan(source, last_lines) for source in files]
+        prescans = [_prescan(source, last_lines) for source in traffic]
+        checked = [_checked(source, report) for source in recordings]
         importer = Importer(database, report, last_lines)
-        for source, prescan in zip(files, prescans, strict=True):
+        for source, prescan in zip(traffic, prescans, strict=True):
             if prescan is None:
                 report.problems.append(Problem(source.name, 1, str(source.refusal), None))
                 continue
@@ -47,9 +54,59 @@ def import_files(
                 importer.store(file, prescan, partial(step, done))
             done += source.size
             step(done, 0, report.lines)
-    importer.finish()
+        importer.finish()
+        for source, found in zip(recordings, checked, strict=True):
+            if found is not None:
+                import_recording(
+                    database, source, report, partial(_advance, step, done), checked=found
+                )
+            done += source.size
+            step(done, 0, report.lines)
     report.notices += _empty_notice([prescan for prescan in prescans if prescan])
     return report
+
+
+def import_file(
+    database: Database, path: str, *, progress: Callable[[int, int], None] | None = None
+) -> Report:
+    """Import one file, as ``import_files`` does; ``progress`` receives bytes read and the total.
+
+    Raises:
+        BadRecording: if it is a recording that was changed or cut off.
+        UsageError: if it cannot be opened.
+        LogError: if the database fails; runs stored before remain.
+    """
+    with input_files.opened([path]) as (source,):
+        if source.is_recording:
+            report = Report()
+            step = None
+            if progress is not None:
+                step = partial(_of_total, progress, 2 * source.size)
+            import_recording(database, source, report, step)
+            return report
+
+    def counted(done: int, total: int | None, _: int) -> None:
+        if progress is not None:
+            progress(done, total or done)
+
+    return import_files(database, [path], progress=counted)
+
+
+def _of_total(progress: Callable[[int, int], None], total: int, done: int) -> None:
+    progress(done, total)
+
+
+def _advance(step: Callable[[int, int, int], None], done: int, read: int) -> None:
+    step(done, read, 0)
+
+
+def _checked(source: input_files.Input, report: Report) -> Checked | None:
+    """Verify a recording; None if it is refused, which is a problem of the report."""
+    try:
+        return check_recording(source)
+    except BadRecording as error:
+        report.problems.append(Problem(source.name, error.line or 1, str(error), None))
+        return None
 
 
 def _prescan(source: input_files.Input, last_lines: LastLineIndex) -> ImportPrescan | None:

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from runreel.codec.json_text import MAX_DEPTH, dumps
 from runreel.importing import compression, file_kinds
 from runreel.importing.file_kinds import UTF8_BOM
+from runreel.integrity import recording_format
 from runreel.model.errors import BadInput, UsageError
 from runreel.model.events import CONTEXT, NOTE
 from runreel.sources.line_parser import Line, parse, read_object
@@ -30,12 +31,14 @@ class Input(NamedTuple):
 
     ``size`` is in bytes. ``copy`` is a temporary file with the content of a pipe or a compressed
     file. ``refusal`` is the reason why the file is not recorded traffic, None if it may be.
+    ``is_recording``: it begins as a recording file does, or is named as one.
     """
 
     name: str
     size: int
     copy: IO[bytes] | None
     refusal: str | None = None
+    is_recording: bool = False
 
     def open(self) -> IO[bytes]:
         """Open the content at its beginning."""
@@ -66,12 +69,18 @@ def _input(path: str, copies: ExitStack) -> Input:
             if name is not None:
                 with compression.decompressed(copy or file, name) as content:
                     copy = _copy_to_disk(content, copies)
-            refusal = file_kinds.refusal(_head(copy or file, file_kinds.HEAD))
-            return Input(path, (copy or file).seek(0, SEEK_END), copy, refusal)
+            head = _head(copy or file, file_kinds.HEAD)
+            is_recording = head.startswith(recording_format.START) or _is_named_recording(path)
+            refusal = file_kinds.refusal(head)
+            return Input(path, (copy or file).seek(0, SEEK_END), copy, refusal, is_recording)
     except BadInput as error:
-        return Input(path, 0, None, str(error))
+        return Input(path, 0, None, str(error), _is_named_recording(path))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _is_named_recording(path: str) -> bool:
+    return path.lower().endswith(recording_format.ENDINGS)
 
 
 def _copy_to_disk(file: IO[bytes], copies: ExitStack) -> IO[bytes]:

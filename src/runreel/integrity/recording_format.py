@@ -21,6 +21,8 @@ from runreel.model.events import EventRow
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Endings of names of recording files.
+ENDINGS = (".reel.jsonl", ".reel.jsonl.gz")
 FORMAT = "runreel-recording"
 VERSION = 1
 # The first bytes of each recording file.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runreel.cli import options
+from runreel.cli import options, recording_report, recordings
 from runreel.cli.render import terminal
 from runreel.cli.render.terminal import counted
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.audit.checkpoints import ComparisonCounts
     from runreel.audit.signing import PublicKey
-    from runreel.audit.verify import VerifiedCounts
     from runreel.cli.render.output import Output
 
 _FILES = click.Path(exists=True)
@@ -31,6 +30,7 @@ runreel verify
 runreel verify latest
 runreel verify --json
 runreel verify --checkpoint checkpoints/ --public-key audit.key.pub
+runreel verify run.reel.jsonl --key audit.key.pub
 """)
 @options.runs_argument
 @click.option(
@@ -47,14 +47,20 @@ runreel verify --checkpoint checkpoints/ --public-key audit.key.pub
     metavar="FILE.pub",
     help="Public key that signed the first checkpoint.",
 )
+@click.option(
+    "--key",
+    "file_key",
+    type=_FILES,
+    metavar="FILE.pub",
+    help="Public key that signed the recording file.",
+)
 @options.output()
-@options.reel()
 def verify_command(
-    reel: Reel,
     runs: tuple[str, ...],
     *,
     checkpoints: tuple[str, ...],
     public_key: str | None,
+    file_key: str | None,
     output: Output,
 ) -> None:
     """Verify that the log is intact; change nothing.
@@ -66,9 +72,20 @@ def verify_command(
     Not covered without a checkpoint: truncation, deleted runs, rollback to an older copy, and
     recomputed hashes. Checkpoints and keys are read from files, never from the database, and
     cover the log up to the last checkpoint.
+
+    A recording file in place of RUN is verified by itself, also one of many runs: its lines, hash
+    chains, heads, counts and digest, and with --key its signature.
     """
+    if files := recordings.files_among(runs):
+        if checkpoints or public_key:
+            raise click.UsageError("A checkpoint is of a log: do not give a recording file.")
+        recording_report.verify_files(files, file_key, output)
+        return
+    if file_key is not None:
+        raise click.UsageError("--key is for recording files.")
     key = _public_key(runs, checkpoints, public_key)
-    _verify(reel, runs, [Path(file) for file in checkpoints], key, output)
+    with options.opened() as reel:
+        _verify(reel, runs, [Path(file) for file in checkpoints], key, output)
 
 
 def _verify(
@@ -104,7 +121,7 @@ def _verify(
             contradictions = proof.compare_all(connection, checkpoints, key, compared=compared)
             findings = chain(findings, contradictions)
         count = output.report(list_views.FINDINGS, findings, "findings", extra)
-    _conclude(verified, count)
+    recording_report.conclude(verified.runs, verified.events, count)
     _conclude_coverage(None if key is None else compared, all_runs=run_ids is None)
     if not_compared is not None:
         terminal.write_notice(f"Not compared: the tables and their triggers; {not_compared}.")
@@ -125,13 +142,6 @@ def _public_key(
     from runreel.audit.signing import load_public
 
     return load_public(Path(public_key))
-
-
-def _conclude(verified: VerifiedCounts, count: int) -> None:
-    verdict = ("Not intact", "bold red") if count else ("OK", "bold green")
-    found = f", {counted(count, 'finding')}" if count else ""
-    total = f"{counted(verified.runs, 'run')}, {counted(verified.events, 'event')}"
-    terminal.write_notice(verdict, f": {total} verified{found}.")
 
 
 def _conclude_coverage(compared: ComparisonCounts | None, *, all_runs: bool) -> None:

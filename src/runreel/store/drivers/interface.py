@@ -178,6 +178,12 @@ class Driver(Protocol):
     def append_one(self, connection: Connection, row: EventRow, *, durable: bool) -> bool:
         """Append one row, if its position is free; False on an append conflict."""
 
+    def append_tombstone(self, connection: Connection, row: EventRow) -> bool:
+        """Store a tombstone as the first row of a run, in a transaction without other appends.
+
+        False if the run has rows.
+        """
+
     def insert(
         self, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Parameters]
     ) -> None:

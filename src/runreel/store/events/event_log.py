@@ -50,6 +50,14 @@ def append_one(connection: Connection, row: EventRow, *, durable: bool = True) -
     return connection.driver.append_one(connection, row, durable=durable)
 
 
+def append_tombstone(connection: Connection, row: EventRow) -> bool:
+    """Store the tombstone of a run that was pruned elsewhere; False if the run has rows.
+
+    Call it inside a transaction, after ``lock_appends``.
+    """
+    return connection.driver.append_tombstone(connection, row)
+
+
 def contains(connection: Connection, row: EventRow) -> bool:
     """True if exactly this row is in the event log."""
     found = connection.one(

@@ -91,6 +91,21 @@ def append_one(connection: Connection, row: EventRow, *, durable: bool) -> bool:
     return statement.run(connection, list(map(_to_wire, row))) == 1
 
 
+_FIRST = (
+    f"INSERT INTO events ({_LIST}) SELECT {', '.join('?' * len(_COLUMNS))}"
+    " WHERE NOT EXISTS (SELECT 1 FROM events WHERE run_id = ?) ON CONFLICT DO NOTHING"
+)
+
+
+def append_tombstone(connection: Connection, row: EventRow) -> bool:
+    """Store a tombstone as the first row of its run; False if the run has rows.
+
+    Exclude other appends before: they find no row of the run.
+    """
+    typed = _FIRST.replace("?", "{}", len(_COLUMNS)).format(*(f"?::{type_}" for type_ in _TYPES))
+    return int(connection.execute(typed, (*row, row.run_id)).rowcount) == 1
+
+
 def _to_wire(value: str | int | bytes | None) -> bytes | None:
     """Encode a parameter in text format: integers in digits, text in UTF-8, bytes as they are."""
     if isinstance(value, int):

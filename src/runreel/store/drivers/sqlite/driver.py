@@ -48,6 +48,7 @@ class SqliteDriver(Driver):
     )
     append = staticmethod(statements.append)
     append_one = staticmethod(statements.append_one)
+    append_tombstone = staticmethod(statements.append_tombstone)
     add_counts = staticmethod(statements.add_counts)
 
     def __init__(self, url: Url, path: Path, *, durable: bool) -> None:

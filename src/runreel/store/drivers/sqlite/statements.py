@@ -49,6 +49,28 @@ def append_one(connection: Connection, row: EventRow, *, durable: bool) -> bool:
     return True
 
 
+# The guard lets a row only follow the row before it, and rows go only once a tombstone stands: so
+# rows without content are put before the tombstone and pruned in the same transaction.
+_FILL = (
+    f"WITH RECURSIVE before (seq) AS (VALUES (0) UNION ALL SELECT seq + 1 FROM before"
+    f" WHERE seq + 1 < ?) INSERT INTO events ({_LIST})"
+    " SELECT ?, seq, 'note', NULL, NULL, 0, 0, NULL, NULL, '', zeroblob(16), NULL, zeroblob(32)"
+    " FROM before"
+)
+_PRUNE = "DELETE FROM events WHERE run_id = ? AND seq < ?"
+
+
+def append_tombstone(connection: Connection, row: EventRow) -> bool:
+    """Store a tombstone as the first row of its run, in a transaction; False on a conflict."""
+    try:
+        connection.execute(_FILL, (row.seq, row.run_id))
+        connection.execute(_APPEND, row)
+    except sqlite3.IntegrityError as error:
+        return _false_on_conflict(error)
+    connection.execute(_PRUNE, (row.run_id, row.seq))
+    return True
+
+
 def _false_on_conflict(error: sqlite3.IntegrityError) -> bool:
     """Return False for an append conflict; raise any other error."""
     if error.sqlite_errorcode in _CONFLICT_CODES:

@@ -1,0 +1,149 @@
+"""Stores the rows of recordings together with the projections of their runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runreel.importing.batch import ROWS, WEIGHT
+from runreel.projection.projector import RunProjector
+from runreel.projection.tombstone import is_tombstone
+from runreel.recording.append_unit import AppendUnit, result_or_raise
+from runreel.recording.group_commit import committer_of
+from runreel.store.connection import RollbackTransaction
+from runreel.store.events import event_log
+from runreel.store.projections import run_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from runreel.model.events import EventRow
+    from runreel.projection.run_mapper import RunProjection
+    from runreel.store.connection import Connection
+    from runreel.store.database import Database
+
+
+class ProjectedRows:
+    """The projection of a run whose rows are added in order; ``masks`` are those of erased rows."""
+
+    def __init__(self, run_id: str, masks: Mapping[int, str]) -> None:
+        self._masks = masks
+        self._projector = RunProjector(run_id)
+
+    def add(self, rows: Sequence[EventRow]) -> RunProjection | None:
+        """Apply the next rows; return the projection after them, None if there is none.
+
+        Raises:
+            DamagedRow: if one cannot be interpreted.
+        """
+        filled = event_log.with_masked_payloads([*rows], lambda: dict(self._masks))
+        self._projector.apply_rows(filled)
+        return self._projector.projection() if self._projector.state.has_projection else None
+
+
+class RecordingWriter:
+    """Collects rows of runs that are new to the log, and commits those of many runs together.
+
+    ``conflicts`` are the ids of runs that another process has begun meanwhile.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._units: list[AppendUnit] = []
+        self._tombstones: list[tuple[EventRow, RunProjection | None]] = []
+        self._rows = self._weight = 0
+        self.conflicts: list[str] = []
+
+    def add(self, rows: list[EventRow], projected: RunProjection | None) -> None:
+        """Add rows of a new run, with the projection after them."""
+        first, *rest = rows
+        if is_tombstone(first) and first.seq:
+            self._tombstones.append((first, None if rest else projected))
+            rows = rest
+        if rows:
+            self._units.append(AppendUnit(rows, projected))
+        self._rows += len(rows) + 1
+        self._weight += sum(len(row.payload or "") for row in rows)
+        if self._rows >= ROWS or self._weight >= WEIGHT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what was added.
+
+        Raises:
+            LogError: if the database fails.
+        """
+        units, tombstones = self._units, self._tombstones
+        self._units, self._tombstones, self._rows, self._weight = [], [], 0, 0
+        if tombstones:
+            with self._database.writing() as connection, connection.transaction():
+                event_log.lock_appends(connection)
+                self._store_tombstones(connection, tombstones)
+        if not units:
+            return
+        for unit, outcome in zip(
+            units, committer_of(self._database).commit_all(units), strict=True
+        ):
+            if not result_or_raise(outcome):
+                self.conflicts.append(unit.rows[0].run_id)
+
+    def _store_tombstones(
+        self, connection: Connection, tombstones: Iterable[tuple[EventRow, RunProjection | None]]
+    ) -> None:
+        for row, projected in tombstones:
+            if event_log.last_position(connection, row.run_id) >= 0:
+                self.conflicts.append(row.run_id)
+                continue
+            event_log.append_tombstone(connection, row)
+            if projected is not None:
+                run_table.save(connection, projected)
+
+
+def extend_run(
+    database: Database,
+    chunks: Iterable[list[EventRow]],
+    masks: Mapping[int, str],
+    *,
+    head: tuple[int, bytes],
+) -> bool:
+    """Append the rows of a run after ``head``, the last position in the log and its digest.
+
+    Rows that were redacted since are erased in the log as well. Everything is one transaction.
+    False, and nothing is changed, if the rows do not continue those in the log.
+
+    Raises:
+        LogError: if the database fails.
+    """
+    stored = False
+    with database.writing() as connection, connection.transaction():
+        stored = _append_after(connection, chunks, masks, *head)
+        if not stored:
+            raise RollbackTransaction
+    return stored
+
+
+def _append_after(
+    connection: Connection,
+    chunks: Iterable[list[EventRow]],
+    masks: Mapping[int, str],
+    seq: int,
+    digest: bytes,
+) -> bool:
+    projected = None
+    run: ProjectedRows | None = None
+    run_id, erased, follows = "", [], False
+    for rows in chunks:
+        if run is None:
+            run_id = rows[0].run_id
+            run = ProjectedRows(run_id, masks)
+        follows |= any(row.seq == seq and row.digest == digest for row in rows)
+        new = [row for row in rows if row.seq > seq]
+        if new and not (follows and event_log.append(connection, new)):
+            return False
+        erased += [row.seq for row in rows if row.seq <= seq and row.redacted is not None]
+        projected = run.add(rows)
+    kept = set(erased) - event_log.erased(connection, run_id) if erased else set()
+    for position in sorted(kept):
+        event_log.erase(connection, run_id, position)
+    if projected is not None:
+        run_table.save(connection, projected, force=True)
+    return True
