@@ -99,6 +99,32 @@ def test_previous_response_id_joins_without_history(reel):
     assert reel.run(other).thread_id == reel.run(first).thread_id == first
 
 
+def test_a_turn_of_the_user_after_a_previous_response_is_a_run_of_the_thread(reel):
+    """Agent frameworks begin a run so, with the id of the last response of the run before."""
+    first = ask(
+        reel,
+        RESPONSES,
+        {"model": "m", "input": "Hi"},
+        script.events([script.output_of(["Hello"])], id_="resp_1"),
+    )
+    runs = [first]
+    for number, asked in enumerate(("And?", [user("So?")], [user("?"), said("!"), user("?")])):
+        body = {"model": "m", "previous_response_id": f"resp_{number + 1}", "input": asked}
+        answer = script.events([script.output_of(["Well"])], id_=f"resp_{number + 2}")
+        runs.append(ask(reel, RESPONSES, body, answer))
+    assert len(set(runs)) == 4
+    assert {run.thread_id for run in reel.runs()} == {first}
+    # With the result of a tool, a message of the user is part of the run that waits for it.
+    call = script.call("weather", {"city": "Paris"})
+    body = {"model": "m", "previous_response_id": "resp_4", "input": "Weather?"}
+    waiting = ask(reel, RESPONSES, body, script.events([call], id_="resp_5"))
+    output = {"type": "function_call_output", "call_id": "call_1", "output": "sunny"}
+    body = {"model": "m", "previous_response_id": "resp_5", "input": [output, user("In short.")]}
+    answer = script.events([script.output_of(["Sunny"])], id_="resp_6")
+    assert ask(reel, RESPONSES, body, answer) == waiting
+    assert reel.run(waiting).thread_id == first
+
+
 def test_a_run_is_found_by_its_responses(reel):
     run_id = first_turn(reel)
     second_turn(reel)

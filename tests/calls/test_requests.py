@@ -156,26 +156,45 @@ def test_a_conversation_stores_what_is_new(reel):
     assert {run.thread_id for run in reel.runs()} == {runs[0]}
 
 
-def log_bytes(reel):
+def payload_bytes(reel):
     with reel.db.reading() as connection:
-        sql = "SELECT sum(length(payload) + length(run_id) + 130) FROM events"
-        (events,) = connection.one(sql)
-        (found,) = connection.one("SELECT sum(length(key) + 2 * length(run_id) + 60) FROM run_keys")
-    return events + found
+        (found,) = connection.one("SELECT sum(length(payload)) FROM events")
+    return found
 
 
-def test_a_conversation_costs_what_its_messages_cost(reel, db_url):
-    turns(reel, 20)
-    conversation = log_bytes(reel)
+def long_text(number):
+    """2,000 characters that no other number has."""
+    return f"{number:02d} " + "".join(chr(97 + (number * 7 + n * n) % 26) for n in range(1997))
+
+
+def talk(reel, source, *, repeat):
+    """Ask 20 times with tools, with the conversation so far or with one message alone.
+
+    Returns the last run, and its request.
+    """
+    items, run_id, body = [], "", {}
     for turn in range(20):
-        ask(
-            reel,
-            CHAT,
-            chat(user(f"alone {turn} " + "x" * 2000), tools=TOOLS),
-            script.chunks(f"answer {turn}", id_=f"alone{turn}"),
-        )
-    alone = log_bytes(reel) - conversation
-    assert conversation <= 2 * alone
+        items = [*items, user(long_text(turn))] if repeat else [user(long_text(turn))]
+        id_, answer = f"{source}-{repeat}-{turn}", long_text(100 + turn)
+        if source == CHAT:
+            body = chat(*items, tools=TOOLS)
+            told = script.chunks(answer, id_=id_)
+        else:
+            body = {"model": "m", "input": items, "tools": TOOLS}
+            told = script.events([script.output_of([answer])], id_=id_)
+        run_id = ask(reel, source, body, told)
+        items = [*items, said(answer)]
+    return run_id, body
+
+
+@pytest.mark.parametrize("source", [RESPONSES, CHAT])
+def test_a_conversation_costs_at_most_twice_its_messages(reel, source):
+    talk(reel, source, repeat=False)
+    alone = payload_bytes(reel)
+    last, body = talk(reel, source, repeat=True)
+    assert payload_bytes(reel) - alone <= 2 * alone
+    assert request(reel, last) == body
+    assert len({run.thread_id for run in reel.runs(limit=0)}) == 21
 
 
 def test_the_steps_of_an_agent_store_what_is_new(reel):

@@ -12,7 +12,8 @@ import runreel
 from runreel.model.errors import DatabaseUnavailable
 
 logging.disable(logging.CRITICAL)
-url, log = sys.argv[1:]
+url, log, version = sys.argv[1:]
+assert openai.__version__.startswith(f"{version}."), openai.__version__
 
 
 def gone(*_: object, **__: object) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.frameworks.test_frameworks import HERE, environment, kept_environments
+from tests.frameworks.environments import interpreter
+from tests.frameworks.howto_pages import COMMON
 from tests.live import openai_script as script
 from tests.live.sse_server import Answer, serving
 
@@ -23,20 +25,19 @@ def answer(asked):
     return Answer(events=TOLD) if asked.body.get("stream") else Answer(body=TOLD[-1]["response"])
 
 
+# openai-agents brings version 3.
 @pytest.fixture(
-    scope="module",
-    params=[("openai2", ("openai<3",)), ("openai3", ("openai>=3,<4",))],
-    ids=["2", "3"],
+    scope="module", params=[("2", ("openai<3",)), ("3", COMMON[0].packages)], ids=lambda way: way[0]
 )
 def outcomes(request, tmp_path_factory):
     """What the program got in each way, and how often the model was asked."""
-    name, packages = request.param
-    python = environment(kept_environments(tmp_path_factory), name, packages)
+    version, packages = request.param
+    python = interpreter(request.config, *packages)
     with serving() as server:
         server.say(*[answer] * 64)
         log = tmp_path_factory.mktemp("logs") / "log.db"
         done = subprocess.run(
-            [python, HERE / "program_failing_log.py", server.url, log],
+            [python, Path(__file__).with_name("program_failing_log.py"), server.url, log, version],
             capture_output=True,
             text=True,
             timeout=300,

@@ -38,6 +38,14 @@ def tool_outputs(request: Request) -> list[ToolOutput]:
     return found
 
 
+def is_turn_of_user(request: Request) -> bool:
+    """Return whether a request has a message of the user, and no tool results."""
+    items = [as_object(item) for item in request.items]
+    return any(item.get("role") == "user" for item in items) and not any(
+        True for item in items for _ in outputs(item)
+    )
+
+
 def outputs(item: Mapping[str, object]) -> Iterator[ToolOutput]:
     """Yield the tool results in an item."""
     type_, role = as_text(item.get("type")) or "", item.get("role")

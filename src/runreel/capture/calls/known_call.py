@@ -63,9 +63,10 @@ def known(connection: Connection, call: ModelCall, request: Request | None) -> K
     if call.scope.run_id is not None:
         return KnownCall(earlier, [], named)
     previous = requests.previous_response_of(call.body)
-    if previous is not None:
+    candidates: list[Candidate] = []
+    if previous is not None and not request_items.is_turn_of_user(request):
         candidates = list(_of_response(connection, call.source, previous))
-    else:
+    elif previous is None:
         candidates = list(_of_calls(connection, call, request, earlier))
     return KnownCall(
         earlier, candidates, named or _thread(connection, request, earlier, candidates, previous)
