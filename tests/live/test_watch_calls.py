@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 ASKED = {"model": script.MODEL, "input": "Hello?"}
 TOLD = script.events([script.output_of(["Hello, ", "world"])])
 QUESTION = {"role": "user", "content": "Weather?"}
+FUNCTION = {"name": "weather", "parameters": {"type": "object"}}
 REFUSED = {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}
 
 
@@ -46,7 +47,8 @@ def client_of(url, retries=0):
 
 def respond(client, items, *, stream):
     """Ask by Responses; return the items to repeat, with the result of a tool if it is called."""
-    got = client.responses.create(model="m", input=items, stream=stream)
+    tools = [{"type": "function", **FUNCTION}]
+    got = client.responses.create(model="m", input=items, tools=tools, stream=stream)
     if stream:
         got = next(event.response for event in got if event.type == "response.completed")
     for item in got.output:
@@ -58,7 +60,8 @@ def respond(client, items, *, stream):
 
 def complete(client, messages, *, stream):
     """Like ``respond``, by chat completions."""
-    got = client.chat.completions.create(model="m", messages=messages, stream=stream)
+    tools = [{"type": "function", "function": FUNCTION}]
+    got = client.chat.completions.create(model="m", messages=messages, tools=tools, stream=stream)
     if stream:
         choices = [choice for chunk in got for choice in chunk.choices]
         deltas = [call for choice in choices for call in choice.delta.tool_calls or ()]
