@@ -89,6 +89,7 @@ if TYPE_CHECKING:
         RunStatus as RunStatus,
         StreamEvent as StreamEvent,
     )
+    from runreel.model.steps import Step as Step
     from runreel.model.story import (
         AskedMessage as AskedMessage,
         ErrorStep as ErrorStep,
@@ -133,6 +134,7 @@ _HOMES = {
         "FunctionCall RunResult RunStreamEvent ToolCall ToolCallList Usage UsageDetails"
     ),
     "model.status": "BaseRunStatus MessageStatus RunStatus StreamEvent",
+    "model.steps": "Step",
     "model.story": (
         "AskedMessage ErrorStep NoteStep ReasoningStep RequestStep TextStep ToolCallStep"
     ),

@@ -109,6 +109,8 @@ def _of_runs(runs: list[str]) -> list[Call]:
             ("events", run, "-o", format_),
             ("events", run, "--raw", "-o", "json"),
             ("events", run, "--raw", "-o", format_),
+            ("show", run, "--content"),
+            ("timeline", run, "-o", format_),
             ("replay", run, "--instant", "--render", render),
             ("verify", run, "-o", format_),
         ]

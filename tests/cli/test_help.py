@@ -72,6 +72,7 @@ def test_the_commands_of_this_version_are_these() -> None:
         "runs",
         "show",
         "events",
+        "timeline",
         "replay",
         "export",
         "usage",

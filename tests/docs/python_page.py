@@ -32,6 +32,7 @@ CHAPTERS = {
     "runreel.recording.session": "Record",
     "runreel.recording.deduplication": "Results of an append",
     "runreel.model.story": "Story",
+    "runreel.model.steps": "Steps",
     "runreel.model.timeline": "Replay",
     "runreel.model.results": "Results of a run",
     "runreel.model.status": "Statuses",

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 
 from runreel.model.arguments import checked
 from runreel.model.run_filter import moment
+from runreel.model.steps import Step
 from runreel.model.story import StoryStep
 from runreel.store.database import Database
 
@@ -35,3 +36,18 @@ class LookMixin:
         if at is not None and not isinstance(at, int):
             at = moment("at", at, now=datetime.now(UTC))
         return run_history.show(self.db, run_id, at, exact=True, with_content=True).story
+
+    @checked
+    def steps(self, run_id: str, *, idle: float = 1.0) -> tuple[Step, ...]:
+        """Return where the time of a run went: its steps from the request to the end, in order.
+
+        They cover the whole time without overlap. A pause of more than ``idle`` seconds in a stream
+        is a step of its own.
+
+        Raises:
+            RunNotFound: if the run is not in the log.
+            UsageError: if ``idle`` is negative.
+        """
+        from runreel.query import run_steps
+
+        return run_steps.steps(self.db, run_id, idle=idle).steps

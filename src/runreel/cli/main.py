@@ -41,6 +41,7 @@ GROUPS = {
         "runs": "List runs, newest first.",
         "show": "Show one run: its result, usage and timing.",
         "events": "List the events of a run in their order.",
+        "timeline": "Show where the time of a run went.",
         "replay": "Replay the stream of a run with its timing.",
         "export": "Write runs to a file to pass on.",
     },

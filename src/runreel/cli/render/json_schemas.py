@@ -38,6 +38,7 @@ DEFINITIONS: Shape = {
     ),
     "problem": closed(shapes.PROBLEM),
     "story_step": shapes_look.STORY_STEP,
+    "step": closed(shapes_look.STEP),
 }
 _CONTENT: Shape = {**shapes.CONTENT, "story": array(ref("story_step"))}
 # Output of `runreel COMMAND --json`, by command.
@@ -45,6 +46,7 @@ DOCUMENTS: Shape = {
     "runs": closed(page("run")),
     "show": closed({**shapes.RUN, **_CONTENT}, *_CONTENT),
     "events": closed(page("event")),
+    "timeline": closed(shapes_look.TIMELINE),
     "usage": closed(shapes.USAGE),
     "rebuild": closed(page("difference")),
     "verify": closed(shapes.VERIFIED),
@@ -72,6 +74,7 @@ ITEMS = (
     "place",
     "check",
     "finding",
+    "step",
 )
 
 

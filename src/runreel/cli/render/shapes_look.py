@@ -18,8 +18,11 @@ from runreel.cli.render.schema_parts import (
     described,
     enum,
     maybe,
+    ref,
 )
+from runreel.model.steps import STEPS
 
+NUMBER: Schema = {"type": "number"}
 _SINCE = "Since the run was asked, or began; null if its times are unknown."
 
 
@@ -62,4 +65,25 @@ STORY_STEP: Schema = {
         _step("error", _ERROR),
         _step("note", _NOTE),
     ]
+}
+STEP: Shape = {
+    "step": enum(*STEPS),
+    "name": described(TEXT, "The tools, `reasoning`, or who paused: `service`, `program`."),
+    "start_ms": described(NUMBER, "Since the run was asked, or began."),
+    "end_ms": NUMBER,
+    "from_seq": COUNT,
+    "to_seq": COUNT,
+}
+GAP: Shape = {"ms": NUMBER, "from_seq": COUNT, "to_seq": COUNT}
+TIMELINE: Shape = {
+    "run_id": STRING,
+    "clock": described(
+        enum("recorded", "source", "even"), "Origin of the times; even: no times are known."
+    ),
+    "steps": array(ref("step")),
+    "shares": described(
+        {"type": "object", "additionalProperties": NUMBER},
+        "Parts of 1, by kind of step; empty if the run took no time.",
+    ),
+    "longest_gap": described(maybe(closed(GAP)), "Longest time without anything new."),
 }
