@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,21 +86,23 @@ def test_the_programs_of_a_page_print_what_it_says(server, tmp_path, page):
         assert agree(expected, printed), printed
 
 
-def test_the_program_of_the_tutorial_is_recorded(server, tmp_path):
-    page = (CHECKOUT / "docs/tutorial.md").read_text("utf-8")
-    section = page.split("\n## Record your program\n")[1].split("\n## ")[0]
-    program, commands, expected, watch = blocks(section)
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+def test_the_first_program_of_a_newcomer_is_recorded(server, tmp_path, page):
+    section = (CHECKOUT / page).read_text("utf-8").split("\n## Record your program\n")[1]
+    program, commands, expected, watch = blocks(section.split("\n## ")[0])
     (tmp_path / program.file).write_text(program.text, "utf-8")
     server.say(Answer(body=ENDED))
     printed = run(["bash", "-euc", commands.text], tmp_path, server)
     assert agree(expected.text, printed), printed
     # The way of a program that is not changed.
-    plain = program.text.replace('import runreel\n\nrunreel.watch("calls.db")\n', "")
+    plain, lines = re.subn(r"import runreel\n\nrunreel.watch\(\"(.*)\"\)\n", "", program.text)
+    assert lines == 1
     assert "runreel" not in plain
     (tmp_path / program.file).write_text(plain, "utf-8")
     again = script.response(id_="resp_2", output=SENTENCE, usage=script.usage(100, 14), **MODEL)
     server.say(Answer(body=again))
     printed = run(["bash", "-euc", watch.text], tmp_path, server)
     assert agree("Paris, of course.", printed), printed
-    with runreel.open(tmp_path / "calls.db") as reel:
+    (log,) = tmp_path.glob("*.db")
+    with runreel.open(log) as reel:
         assert [reel.result(run.run_id).text for run in reel.runs()] == ["Paris, of course."] * 2
