@@ -156,6 +156,17 @@ def test_a_server_that_numbers_its_calls_from_zero(reel):
         assert second_turn(reel, call, text) == runs[text]
 
 
+@pytest.mark.parametrize("same", [True, False], ids=["same question", "other questions"])
+def test_more_runs_wait_for_one_id_than_are_looked_at(reel, same):
+    """More than the newest runs with an id, and than the newest rows with a request."""
+    call = ("call_0", "weather", "{}")
+    texts = ["Weather?" if same else f"{n}?" for n in range(12 if same else 34)]
+    runs = [first_turn(reel, f"one {n}", call, text) for n, text in enumerate(texts)]
+    joined = [second_turn(reel, call, text) for text in texts]
+    assert sorted(joined) == sorted(runs)
+    assert same or joined == runs
+
+
 def test_a_numbered_call_of_a_stranger_is_not_answered(reel):
     """Its own first turn is not in the log: a run that waits for the same number is another's."""
     first_turn(reel, call=("call_0", "weather", '{"city": "Paris"}'))
@@ -195,6 +206,29 @@ def test_conversations_that_begin_alike_are_told_apart_by_the_answer(reel):
         body = chat(user("Hi"), said(answer), user("More"))
         next_run = ask(reel, CHAT, body, script.chunks("Yes", id_=f"{answer}2"))
         assert reel.run(next_run).thread_id == first
+
+
+def test_a_conversation_that_begins_like_others_is_in_the_thread_of_none_of_them(reel):
+    """Its own first turn is not in the log, or too many have begun alike since."""
+    for n in range(5):
+        ask(reel, CHAT, chat(user("Hi")), script.chunks(f"I am {n}", id_=f"{n}"))
+    body = chat(user("Hi"), said("I am someone else"), user("More"))
+    run_id = ask(reel, CHAT, body, script.chunks("Yes", id_="other"))
+    assert reel.run(run_id).thread_id == run_id
+
+
+def test_a_turn_without_requests_is_a_thread_unless_the_service_names_one(reel):
+    """What was said before is not in the log, so that nothing tells which conversation it is."""
+    for store in (True, False):
+        first = ask(reel, CHAT, chat(user(f"{store}")), script.chunks("A"), store_request=store)
+        body = chat(user(f"{store}"), said("A"), user("More"))
+        second = ask(reel, CHAT, body, script.chunks("B", id_="2"), store_request=store)
+        assert (reel.run(second).thread_id == first) is store
+    for id_ in ("resp_1", "resp_2"):
+        body = {"model": "m", "input": "Hi", "conversation": "conv_1"}
+        answer = script.events([script.output_of(["A"])], id_=id_)
+        run_id = ask(reel, RESPONSES, body, answer, store_request=False)
+        assert reel.run(run_id).thread_id == "conv_1"
 
 
 def test_a_conversation_is_the_thread(reel):

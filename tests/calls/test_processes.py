@@ -10,14 +10,15 @@ from pathlib import Path
 import runreel
 from runreel.model.events import RESUMED
 from runreel.model.status import RunStatus
-from tests.calls.hook import CHAT, ask, chat, chat_calls, user
+from tests.calls.hook import CHAT, RESPONSES, ask, chat, chat_calls, user
+from tests.live import openai_script as script
 from tests.logs import verify
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 6
 PROGRAM = """
     import sys, runreel
-    from tests.calls.hook import CHAT, ask, chat, said, tool, user
+    from tests.calls.hook import CHAT, RESPONSES, ask, chat, said, tool, user
     from tests.live import openai_script as script
 
     url, name, rounds = sys.argv[1:]
@@ -27,16 +28,31 @@ PROGRAM = """
             print("ready", flush=True)
             sys.stdin.readline()
             call = (f"call_{n}x", "f", "{}")
-            body = chat(user(f"Q{n}"), said(None, call), tool(call[0], name))
-            print(ask(reel, CHAT, body, script.chunks(f"by {name}", id_=f"{name}{n}")), flush=True)
+            if n % 2:
+                output = {"type": "function_call_output", "call_id": call[0], "output": name}
+                body = {"model": "m", "previous_response_id": f"one{n}", "input": [output]}
+                told = script.events([script.output_of([f"by {name}"])], id_=f"{name}{n}")
+                run_id = ask(reel, RESPONSES, body, told)
+            else:
+                body = chat(user(f"Q{n}"), said(None, call), tool(call[0], name))
+                run_id = ask(reel, CHAT, body, script.chunks(f"by {name}", id_=f"{name}{n}"))
+            print(run_id, flush=True)
 """
 
 
+def first_turn(reel, n):
+    """A turn of a run that calls a tool, by chat completions or, where n is odd, Responses."""
+    if n % 2 == 0:
+        called = chat_calls(f"one{n}", (f"call_{n}x", "f", "{}"))
+        return ask(reel, CHAT, chat(user(f"Q{n}")), called)
+    call = {**script.call("f", {}), "call_id": f"call_{n}x"}
+    return ask(
+        reel, RESPONSES, {"model": "m", "input": f"Q{n}"}, script.events([call], id_=f"one{n}")
+    )
+
+
 def test_of_two_processes_one_joins(reel, db_url):
-    first = [
-        ask(reel, CHAT, chat(user(f"Q{n}")), chat_calls(f"one{n}", (f"call_{n}x", "f", "{}")))
-        for n in range(ROUNDS)
-    ]
+    first = [first_turn(reel, n) for n in range(ROUNDS)]
     programs = [
         subprocess.Popen(
             [sys.executable, "-c", textwrap.dedent(PROGRAM), db_url, name, str(ROUNDS)],

@@ -378,9 +378,10 @@ def test_a_response_is_found_by_its_index(many: Database) -> None:
         assert "SCAN" not in told, told
 
 
-def test_requests_are_found_by_their_index(many: Database) -> None:
+@pytest.mark.parametrize("waiting", [False, True])
+def test_requests_are_found_by_their_index(many: Database, waiting: bool) -> None:
     keys = ["a", "b", "c"]
-    plan = steps(many, lambda asked: run_key_queries.requests_with(asked, keys))
+    plan = steps(many, lambda asked: run_key_queries.requests_with(asked, keys, waiting=waiting))
     told = "\n".join(plan)
     assert "run_keys_pkey" in told if many.url.postgres else "SCAN k" not in told, told
 

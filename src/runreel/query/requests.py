@@ -117,16 +117,38 @@ def earlier_requests(connection: Connection, request: Request) -> list[StoredReq
         number = numbers[row.key]
         if number < longest:
             break
-        stored = stored_request(connection, request.source, row.run_id, row.seq)
-        if (
-            stored is not None
-            and stored.complete
-            and stored.reference.items == number
-            and requests.begins_with(request, stored.request, number)
-        ):
+        stored = _repeated(connection, request, row, number)
+        if stored is not None:
             earlier.append(stored)
             longest = number if number < len(request.items) else 0
     return earlier
+
+
+def waiting_runs(connection: Connection, request: Request) -> list[str]:
+    """Return the runs that wait for results of tools and whose last request this one goes on from.
+
+    Those with the longest request come first, then the newest.
+    """
+    length = len(request.items)
+    keys = requests.earlier_keys(request).items()
+    numbers = {key: number for key, number in keys if number < length}
+    found = run_key_queries.requests_with(connection, numbers, waiting=True)
+    found.sort(key=lambda row: (numbers[row.key], row.at), reverse=True)
+    return [
+        row.run_id
+        for row in found[:_MAX_CANDIDATES]
+        if _repeated(connection, request, row, numbers[row.key]) is not None
+    ]
+
+
+def _repeated(
+    connection: Connection, request: Request, row: run_key_queries.FoundRequest, number: int
+) -> StoredRequest | None:
+    """Return the request in a row if a new one begins with all of its items, ``number`` of them."""
+    stored = stored_request(connection, request.source, row.run_id, row.seq)
+    if stored is None or not stored.complete or stored.reference.items != number:
+        return None
+    return stored if requests.begins_with(request, stored.request, number) else None
 
 
 class _Rows:

@@ -67,7 +67,7 @@ def known(connection: Connection, call: ModelCall, request: Request | None) -> K
     if previous is not None and not request_items.is_turn_of_user(request):
         candidates = list(_of_response(connection, call.source, previous))
     elif previous is None:
-        candidates = list(_of_calls(connection, call, request, earlier))
+        candidates = list(_of_calls(connection, call, request))
     return KnownCall(
         earlier, candidates, named or _thread(connection, request, earlier, candidates, previous)
     )
@@ -89,6 +89,7 @@ def _gone_on_from(
         for one in shorter:
             if _text(connection, one.reference.run_id).strip() == answer.strip():
                 return one
+        return None
     return shorter[0]
 
 
@@ -122,9 +123,7 @@ def _of_response(connection: Connection, source: str, response_id: str) -> Itera
         yield Candidate(run, response_id=response_id)
 
 
-def _of_calls(
-    connection: Connection, call: ModelCall, request: Request, earlier: Sequence[StoredRequest]
-) -> Iterator[Candidate]:
+def _of_calls(connection: Connection, call: ModelCall, request: Request) -> Iterator[Candidate]:
     """Yield the runs that wait for the results in a request, the most likely first.
 
     Servers that number calls from 0 give the same id to calls of many runs: of these, only the run
@@ -137,6 +136,9 @@ def _of_calls(
     repeated = request_items.repeated_calls(request).get(call_id)
     conversation = requests.conversation_of(call.body)
     run_ids = run_key_queries.runs_with_call(connection, call_id)
+    is_repeated = len(run_ids) > 1
+    asked = stored_requests.waiting_runs(connection, request) if is_repeated else []
+    run_ids = list(dict.fromkeys([*asked, *run_ids]))
     waiting = [
         run
         for run in _summaries(connection, run_ids)
@@ -144,20 +146,19 @@ def _of_calls(
         and _waits_for(run.tool_calls, call_id, repeated)
         and (conversation is None or run.thread_id == conversation)
     ]
-    if len(run_ids) > 1:
-        waiting = _that_asked(connection, waiting, earlier)
+    if is_repeated:
+        waiting = _that_asked(connection, waiting, asked)
     for run in waiting:
         yield Candidate(run, call_id=call_id)
 
 
 def _that_asked(
-    connection: Connection, runs: Sequence[RunSummary], earlier: Sequence[StoredRequest]
+    connection: Connection, runs: Sequence[RunSummary], asked: Sequence[str]
 ) -> list[RunSummary]:
-    """Return those of these runs whose last request is repeated, then those without a request."""
-    repeated = {one.reference.run_id for one in earlier}
+    """Return those of these runs that ``asked``, then those without a stored request."""
     stored = run_key_queries.runs_with_requests(connection, [run.run_id for run in runs])
-    found = [run for run in runs if run.run_id in repeated or run.run_id not in stored]
-    return sorted(found, key=lambda run: run.run_id not in repeated)
+    found = [run for run in runs if run.run_id in asked or run.run_id not in stored]
+    return sorted(found, key=lambda run: run.run_id not in asked)
 
 
 def _waits_for(

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 # Some servers repeat ids: only this number of the newest runs is looked at.
 _NEWEST = 32
-# Number of rows to look at for each key of a request.
-_NEWEST_REQUESTS = 4
+# Number of rows to look at for each key of a request, and of those whose run waits.
+_NEWEST_REQUESTS, _NEWEST_WAITING = 4, 16
 _FIND = "SELECT {columns} FROM run_keys AS k {join} WHERE k.kind = '{kind}' AND k.key = ?"
 _NEWEST_FIRST = " ORDER BY k.at DESC, k.run_id DESC, k.seq DESC LIMIT "
 _LAST_RESPONSE = (
@@ -27,6 +27,14 @@ _CALL = _FIND.format(columns="k.run_id", join="", kind=CALL) + f"{_NEWEST_FIRST}
 _REQUEST = (
     _FIND.format(columns="k.key, k.run_id, k.seq, k.at", join="", kind=REQUEST)
     + f"{_NEWEST_FIRST}{_NEWEST_REQUESTS}"
+)
+_WAITING = (
+    _FIND.format(
+        columns="k.key, k.run_id, k.seq, k.at",
+        join="JOIN runs AS r ON r.run_id = k.run_id",
+        kind=REQUEST,
+    )
+    + f" AND r.tool_calls IS NOT NULL{_NEWEST_FIRST}{_NEWEST_WAITING}"
 )
 
 
@@ -65,12 +73,18 @@ def runs_with_requests(connection: Connection, run_ids: Sequence[str]) -> set[st
     return {str(run_id) for (run_id,) in connection.all(sql, run_ids)}
 
 
-def requests_with(connection: Connection, keys: Iterable[str]) -> list[FoundRequest]:
-    """Return the newest rows with each of these keys of requests."""
+def requests_with(
+    connection: Connection, keys: Iterable[str], *, waiting: bool = False
+) -> list[FoundRequest]:
+    """Return the newest rows with each of these keys of requests.
+
+    With ``waiting`` they are those of runs that wait for results of tools.
+    """
     keys = list(keys)
     if not keys:
         return []
-    parts = (f"SELECT * FROM ({_REQUEST}) AS part{number}" for number in range(len(keys)))
+    find = _WAITING if waiting else _REQUEST
+    parts = (f"SELECT * FROM ({find}) AS part{number}" for number in range(len(keys)))
     return [FoundRequest._make(row) for row in connection.all(" UNION ALL ".join(parts), keys)]
 
 
