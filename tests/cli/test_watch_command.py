@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -121,6 +123,27 @@ def test_pytest_is_recorded(url: str, server: Script, tmp_path: Path) -> None:
     assert recorded(url)
 
 
+def test_what_the_program_becomes_is_recorded_once(
+    url: str, server: Script, tmp_path: Path
+) -> None:
+    """By exec, with modules of its own on PYTHONPATH, and where it watches the same log itself."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "helping.py").touch()
+    program = tmp_path / "watching.py"
+    program.write_text(
+        f"import helping, runreel; runreel.watch({url!r}, labels={{'own': 'b'}})\n{ASK}"
+    )
+    code = f"import os, sys; os.execv(sys.executable, [sys.executable, {str(program)!r}])"
+    path = os.pathsep.join(["/no/such/directory", str(tmp_path / "modules")])
+    command = ["--label", "team=a", "--", sys.executable, "-c", code]
+    done = watch(url, *command, server=server, PYTHONPATH=path)
+    assert (done.returncode, done.stdout) == (0, "answered []\n"), done.stderr
+    assert recorded(url)
+    with runreel.open(url) as reel:
+        (run,) = reel.runs()
+        assert run.labels == {"team": "a", "own": "b"}
+
+
 def test_python_programs_of_a_shell_are_recorded(url: str, server: Script, program: Path) -> None:
     done = watch(url, "--", "sh", "-c", f"{sys.executable} {program}; exit 5", server=server)
     assert done.returncode == 5
@@ -203,6 +226,37 @@ def test_signals_are_passed_to_the_program(url: str, number: signal.Signals, han
         out = process.stdout.read()
         code = process.wait(60)
     assert (out, code) == ((f"got {number}\n", 20 + number) if handles else ("", 128 + number))
+
+
+COUNTS = """
+import signal, time
+got = []
+signal.signal(signal.SIGINT, lambda *_: got.append(1))
+print("ready", flush=True)
+while not got:
+    time.sleep(0.01)
+time.sleep(0.3)
+print("got", len(got), flush=True)
+raise SystemExit(7)
+"""
+
+
+def test_an_interrupt_of_the_terminal_reaches_the_program_once(url: str) -> None:
+    command = [*PROGRAM, "--db", url, "watch", "--", sys.executable, "-c", COUNTS]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(command[0], command)  # noqa: S606 - ourselves
+    with open(terminal, "rb", buffering=0) as told:  # noqa: PTH123
+        while told.read(1024).find(b"ready") < 0:
+            pass
+        os.write(terminal, b"\x03")
+        text = b""
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while data := told.read(1024):
+                text += data
+    _, status = os.waitpid(child, 0)
+    assert b"got 1\r\n" in text
+    assert os.waitstatus_to_exitcode(status) == 7
 
 
 @pytest.mark.parametrize(

@@ -147,10 +147,10 @@ def test_all_ways_together_record_once(reel):
     connection.answer(wire(TOLD))
     transport = reel.transport(connection.transport())
     client = openai.OpenAI(http_client=connection.package.Client(transport=transport), **KEY)
-    with reel.watch(), reel.watch():
+    with reel.watch(labels={"a": "1", "c": "first"}), reel.watch(labels={"b": "2", "c": "last"}):
         stream = reel.attach(client).responses.create(**ASKED, stream=True)
         assert len(list(reel.record(stream, labels={"by": "record"}))) == len(TOLD)
     assert kept(reel) == TOLD
     (run,) = reel.runs()
-    assert run.labels == {"by": "record"}
+    assert run.labels == {"a": "1", "b": "2", "c": "last", "by": "record"}
     assert notes(reel) == [("labeled", None), ("closed", None)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.capture import marks, scope
 from runreel.capture.calls.attempts import Attempts
+from runreel.capture.http import patching
 from runreel.capture.http.answers import FOREIGN, EventAnswer, Refusal, WholeAnswer
 from runreel.capture.http.call_recording import CallRecording
 from runreel.capture.http.calls import call_of
@@ -212,4 +213,12 @@ class CallHook:
     def _call(self, request: Any) -> Call | None:
         if marks.is_marked(request, self.log):
             return None
-        return call_of(request, scope.current(self.log).within(self._labels))
+        return call_of(request, scope.current(self.log).within(self._all_labels()))
+
+    def _all_labels(self) -> scope.Scope:
+        """The labels of this hook, and of others that would record the call in the same log."""
+        labels = self._labels
+        for other in reversed(patching.hooks()):
+            if isinstance(other, CallHook) and other.log == self.log:
+                labels = labels.within(other._labels)  # noqa: SLF001
+        return labels

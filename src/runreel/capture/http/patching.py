@@ -84,6 +84,11 @@ def remove(hook: Hook) -> None:
             _restore()
 
 
+def hooks() -> tuple[Hook, ...]:
+    """Return the hooks that are called for the requests of all clients."""
+    return _hooks
+
+
 def client_classes() -> list[type]:
     """Return the classes of clients of the packages that are loaded."""
     return [getattr(module, name, object) for module in _loaded() for name in _CLIENTS]

@@ -58,7 +58,8 @@ def watch_command(
     calls of /responses and /chat/completions through httpx or httpx2, which the clients of most
     vendors and frameworks use. Programs in other languages and calls by other ways are not.
 
-    Exit code: that of the program, 128 + n if signal n ended it, 127 if it was not found.
+    Exit code: that of the program, 128 + n if signal n ended it, 127 if it was not found,
+    126 if it cannot be executed.
     Signals are passed to the program.
     """
     _check_log(reel, warn_only=on_error == "warn")
@@ -137,7 +138,7 @@ def _print_gaps(reel: Reel, lines: Sequence[str], begun: datetime) -> None:
     if not words:
         terminal.write_notice(
             f"{nothing}the command started no Python program, or one that ignores PYTHONPATH"
-            " (python -E, -I)."
+            " (python -E, -I, -S)."
         )
     elif words == {autostart.ENTERED}:
         terminal.write_notice(f"{nothing}the program has not imported httpx or httpx2.")
