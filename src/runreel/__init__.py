@@ -89,6 +89,17 @@ if TYPE_CHECKING:
         RunStatus as RunStatus,
         StreamEvent as StreamEvent,
     )
+    from runreel.model.run_diff import (
+        CallChange as CallChange,
+        NumbersDiff as NumbersDiff,
+        RequestChange as RequestChange,
+        RequestDiff as RequestDiff,
+        RunDiff as RunDiff,
+        TextChange as TextChange,
+        TextDiff as TextDiff,
+        ToolsDiff as ToolsDiff,
+        ValueChange as ValueChange,
+    )
     from runreel.model.steps import Step as Step
     from runreel.model.story import (
         AskedMessage as AskedMessage,
@@ -134,6 +145,10 @@ _HOMES = {
         "FunctionCall RunResult RunStreamEvent ToolCall ToolCallList Usage UsageDetails"
     ),
     "model.status": "BaseRunStatus MessageStatus RunStatus StreamEvent",
+    "model.run_diff": (
+        "CallChange NumbersDiff RequestChange RequestDiff RunDiff TextChange TextDiff ToolsDiff"
+        " ValueChange"
+    ),
     "model.steps": "Step",
     "model.story": (
         "AskedMessage ErrorStep NoteStep ReasoningStep RequestStep TextStep ToolCallStep"

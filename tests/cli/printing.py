@@ -111,6 +111,7 @@ def _of_runs(runs: list[str]) -> list[Call]:
             ("events", run, "--raw", "-o", format_),
             ("show", run, "--content"),
             ("timeline", run, "-o", format_),
+            ("diff", run, runs[number - 1], "-o", format_),
             ("replay", run, "--instant", "--render", render),
             ("verify", run, "-o", format_),
         ]

@@ -69,6 +69,8 @@ OBJECTS = {
     "show --content, failed": ("show", "run-failed", "--content"),
     "show --content, open": ("show", "open-run", "--content"),
     "show --content, plain": ("show", "run-plain", "--content"),
+    "diff": ("diff", "run-done", "run-failed"),
+    "diff, part": ("diff", "run-done", "run-failed", "--only", "text"),
     "db current": ("db", "current"),
     "db status": ("db", "status"),
 }

@@ -73,6 +73,7 @@ def test_the_commands_of_this_version_are_these() -> None:
         "show",
         "events",
         "timeline",
+        "diff",
         "replay",
         "export",
         "usage",

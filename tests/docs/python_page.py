@@ -33,6 +33,7 @@ CHAPTERS = {
     "runreel.recording.deduplication": "Results of an append",
     "runreel.model.story": "Story",
     "runreel.model.steps": "Steps",
+    "runreel.model.run_diff": "Differences of runs",
     "runreel.model.timeline": "Replay",
     "runreel.model.results": "Results of a run",
     "runreel.model.status": "Statuses",

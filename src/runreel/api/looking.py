@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 # Types of signatures are imported at run time because `checked` resolves them.
-# ruff: noqa: TC001
+# ruff: noqa: TC001, TC003
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from runreel.model.arguments import checked
+from runreel.model.run_diff import PARTS, RunDiff
 from runreel.model.run_filter import moment
 from runreel.model.steps import Step
 from runreel.model.story import StoryStep
@@ -51,3 +53,19 @@ class LookMixin:
         from runreel.query import run_steps
 
         return run_steps.steps(self.db, run_id, idle=idle).steps
+
+    @checked
+    def diff(self, a: str, b: str, *, parts: Sequence[str] = PARTS) -> RunDiff:
+        """Return the differences of run ``b`` from run ``a``.
+
+        ``parts`` are those to compare, of ``request``, ``tools``, ``text``, ``usage`` and
+        ``timing``; the others are None in the result. ``diff(a, b).same`` is true if all of them
+        are the same.
+
+        Raises:
+            RunNotFound: if one of the runs is not in the log.
+            UsageError: if a part is unknown.
+        """
+        from runreel.query import run_diff
+
+        return run_diff.diff(self.db, a, b, (parts,) if isinstance(parts, str) else parts)

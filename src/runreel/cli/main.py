@@ -42,6 +42,7 @@ GROUPS = {
         "show": "Show one run: its result, usage and timing.",
         "events": "List the events of a run in their order.",
         "timeline": "Show where the time of a run went.",
+        "diff": "Compare two runs: request, tools, text, usage, timing.",
         "replay": "Replay the stream of a run with its timing.",
         "export": "Write runs to a file to pass on.",
     },

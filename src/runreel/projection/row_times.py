@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.codec.json_values import as_object
-from runreel.model.events import CONTEXT, NOTE, OPENED, RESUMED, STREAM_EVENT
+from runreel.model.events import NOTE, OPENED, RESUMED, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.timestamps import micros
 from runreel.projection import event_times
 from runreel.projection.event_times import EVEN_GAP, EventTiming
@@ -79,7 +79,7 @@ class RowClock:
 
     def _imported(self, requested_at: int | None) -> RowTimes:
         """Only events have times; requests and notes have that of the event before them."""
-        numbers = [n for n, kind in enumerate(self._kinds) if kind not in (NOTE, CONTEXT)]
+        numbers = self._numbers(RUN, STREAM_EVENT, TOOL_RESULTS)
         timings = [replace(self._timings[n], elapsed=None) for n in numbers]
         if timings and timings[0].source is None:
             # As a replay does: the first event has the time of the run's creation.
@@ -88,17 +88,20 @@ class RowClock:
         if clock != "source":
             return self._unknown()
         begin = next(timing.source for timing in timings if timing.source is not None)
-        start = 0 if requested_at is None else min(0, requested_at - begin)
-        rows = self._filled(times, numbers)
-        requests = {} if requested_at is None else {0: 0}
+        rows, start, requests = self._filled(times, numbers), 0, {}
+        if requested_at is not None:
+            start, requests = min(0, requested_at - begin), {0: 0}
         wall = [begin + time for time in rows]
         return RowTimes(clock, [time - start for time in rows], requests, wall)
 
     def _unknown(self) -> RowTimes:
-        numbers = [n for n, kind in enumerate(self._kinds) if kind == STREAM_EVENT]
+        numbers = self._numbers(STREAM_EVENT)
         even = [n * EVEN_GAP for n in range(len(numbers))]
         received = [timing.at for timing in self._timings]
         return RowTimes("even", self._filled(even, numbers), {}, received)
+
+    def _numbers(self, *kinds: str) -> list[int]:
+        return [number for number, kind in enumerate(self._kinds) if kind in kinds]
 
     def _filled(self, times: list[int], numbers: list[int]) -> list[int]:
         """The time of each row: the last of those given for the rows ``numbers`` up to it."""

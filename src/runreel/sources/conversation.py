@@ -23,6 +23,12 @@ _TOOL_ROLES = frozenset(("tool", "function"))
 _CONTENTS = ("output", "content", "result", "approve")
 _IDS = ("call_id", "tool_call_id", "tool_use_id", "approval_request_id", "id")
 
+# Fields that Yandex Assistants gives to every message and assistant.
+_GIVEN = proto_json.spellings(
+    *("id", "threadId", "createdBy", "createdAt", "updatedBy", "updatedAt", "expiresAt"),
+    *("author", "status"),
+)
+
 
 class ToolResult(NamedTuple):
     """The result of a tool call; ``call_id`` and ``name`` are None where the source has none."""
@@ -59,6 +65,13 @@ def asked(source: str, item: object) -> Iterator[AskedMessage]:
         if texts:
             yield AskedMessage(role, "\n".join(texts))
             return
+
+
+def comparable(source: str, item: object) -> object:
+    """Return an item of a request without the names and times that a service gave it."""
+    if source != YANDEX or not isinstance(item, dict):
+        return item
+    return {key: value for key, value in item.items() if key not in _GIVEN}
 
 
 def tool_results(source: str, kind: str, value: object) -> list[ToolResult]:

@@ -47,6 +47,7 @@ DOCUMENTS: Shape = {
     "show": closed({**shapes.RUN, **_CONTENT}, *_CONTENT),
     "events": closed(page("event")),
     "timeline": closed(shapes_look.TIMELINE),
+    "diff": closed(shapes_look.DIFF),
     "usage": closed(shapes.USAGE),
     "rebuild": closed(page("difference")),
     "verify": closed(shapes.VERIFIED),

@@ -20,6 +20,7 @@ from runreel.cli.render.schema_parts import (
     maybe,
     ref,
 )
+from runreel.model.run_diff import ADDED, CHANGED, REMOVED, SAME
 from runreel.model.steps import STEPS
 
 NUMBER: Schema = {"type": "number"}
@@ -86,4 +87,48 @@ TIMELINE: Shape = {
         "Parts of 1, by kind of step; empty if the run took no time.",
     ),
     "longest_gap": described(maybe(closed(GAP)), "Longest time without anything new."),
+}
+SPAN: Schema = {"type": "array", "items": COUNT, "minItems": 2, "maxItems": 2}
+_VALUES: Shape = {
+    "pointer": described(STRING, "JSON pointer; empty for the whole value."),
+    "change": enum(CHANGED, ADDED, REMOVED),
+    "a": ANY,
+    "b": ANY,
+}
+VALUE_CHANGE: Shape = _VALUES
+REQUEST_CHANGE: Shape = {
+    "call": described(COUNT, "Number of the request, of those that ask something, from 0."),
+    **_VALUES,
+}
+CALL_CHANGE: Shape = {
+    "change": enum(SAME, CHANGED, ADDED, REMOVED),
+    "name": TEXT,
+    "a": described(MAYBE_COUNT, "Row of the call in the first run."),
+    "b": described(MAYBE_COUNT, "Row of the call in the second run."),
+    "arguments": array(closed(VALUE_CHANGE)),
+    "result": array(closed(VALUE_CHANGE)),
+}
+TEXT_CHANGE: Shape = {
+    "a": described(SPAN, "Start and end, in characters, in the text of the first run."),
+    "b": SPAN,
+    "a_text": STRING,
+    "b_text": STRING,
+}
+_NUMBERS: Schema = {"type": "object", "additionalProperties": MILLISECONDS}
+_NUMBERS_DIFF: Schema = closed({"same": FLAG, "a": _NUMBERS, "b": _NUMBERS, "difference": _NUMBERS})
+DIFF: Shape = {
+    "a": STRING,
+    "b": STRING,
+    "same": described(FLAG, "True if all compared parts are the same."),
+    "request": described(
+        maybe(closed({"same": FLAG, "changes": array(closed(REQUEST_CHANGE))})),
+        "Null, as any part, if it was not compared.",
+    ),
+    "tools": maybe(closed({"same": FLAG, "calls": array(closed(CALL_CHANGE))})),
+    "text": described(
+        maybe(closed({"same": FLAG, "changes": array(closed(TEXT_CHANGE))})),
+        "All answers of a run, separated by an empty line.",
+    ),
+    "usage": maybe(_NUMBERS_DIFF),
+    "timing": maybe(_NUMBERS_DIFF),
 }
