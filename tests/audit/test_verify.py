@@ -272,3 +272,13 @@ def _long_run(reel: Reel, run_id: str, count: int) -> None:
         digest = digest_chain.digest(digest, *row[:9], digest_chain.commitment(salt, payload))
         rows.append(row._replace(digest=digest))
     forging.write(reel, rows)
+
+
+def test_a_run_is_found_by_an_id_of_any_script(reel: Reel) -> None:
+    for run_id in ("run-é", "запуск", "\U0001f600"):
+        with reel.recording(run_id) as recording:
+            recording.append(stories.partial("x"))
+        counts = VerifiedCounts()
+        with reel.db.reading() as connection:
+            assert list(verify(connection, [run_id], counts=counts)) == []
+        assert (counts.runs, counts.events) == (1, 3)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import lzma
 import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
 import runreel
+from runreel.codec.stream_codec import PLACEHOLDER
+from runreel.importing.recording_verification import verify_file
 from tests.cli import stories
 from tests.export.test_writing import lines, stored
 
@@ -107,7 +112,7 @@ def test_a_recording_is_read_without_its_log(reel: Reel, tmp_path: Path) -> None
 
 
 def test_any_change_of_a_file_is_refused(tmp_path: Path, other: Reel) -> None:
-    with runreel.open(tmp_path / "log.db") as reel:
+    with runreel.open(tmp_path / "source.db") as reel:
         tell_everything(reel)
         path = tmp_path / "x.reel.jsonl"
         reel.export(path)
@@ -243,3 +248,124 @@ def test_a_masked_copy_says_so_and_is_no_part_of_the_original(
     assert all("masked copy" in problem.message for problem in report.problems)
     assert len(report.problems) >= 6
     assert other.import_file(tmp_path / "masked.reel.jsonl").problems == []
+
+
+def test_an_import_that_was_stopped_goes_on(reel: Reel, tmp_path: Path) -> None:
+    with runreel.open(tmp_path / "source.db", durability="normal") as log:
+        for number in range(3):
+            with log.recording(f"run-{number}") as recording:
+                for n in range(1_300):
+                    recording.append(stories.partial("x" * n))
+        path = tmp_path / "x.reel.jsonl.gz"
+        log.export(path)
+        wanted = stored(log)
+
+    class Stopped(Exception):
+        pass
+
+    for calls in (1, 3):
+        left = calls
+
+        def stop(done: int, total: int) -> None:
+            nonlocal left
+            left -= done > total // 2
+            if not left:
+                raise Stopped
+
+        with pytest.raises(Stopped):
+            reel.import_file(path, progress=stop)
+        assert list(reel.verify()) == []
+        assert wanted[: len(stored(reel))] == stored(reel)
+    assert 0 < len(stored(reel)) < len(wanted)
+    report = reel.import_file(path)
+    assert report.problems == []
+    assert report.events_known > 0
+    assert stored(reel) == wanted
+    assert reel.rebuild(check=True) == []
+
+
+def test_two_imports_at_once_store_each_row_once(reel: Reel, tmp_path: Path) -> None:
+    with runreel.open(tmp_path / "source.db") as log:
+        for number in range(40):
+            stories.tell_done(log, f"run-{number:02}")
+        log.export(tmp_path / "x.reel.jsonl")
+        wanted = stored(log)
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(reel.import_file, [tmp_path / "x.reel.jsonl"] * 4))
+    assert [report.problems for report in reports] == [[]] * 4
+    assert stored(reel) == wanted
+    assert reel.rebuild(check=True) == []
+    assert list(reel.verify()) == []
+
+
+def test_a_request_that_goes_on_from_another_run(reel: Reel, tmp_path: Path) -> None:
+    secret = "sk-" + "a" * 20
+    ask = {"role": "user", "content": f"My key is {secret}"}
+    more = {"role": "user", "content": "And then?"}
+    with reel.recording("run-1", source="openai-chat") as recording:
+        recording.offer("context", {"model": "m", "messages": [ask]})
+    (row,) = [row for row in stored(reel) if row[2] == "context"]
+    extends = {"run_id": "run-1", "seq": row[1], "items": 1, "digest": row[-1].hex(), "depth": 1}
+    with reel.recording("run-0", source="openai-chat") as recording:
+        own = {"extends": extends}
+        recording.offer("context", {"model": "m", "messages": [more], "$runreel": own})
+    assert reel.request("run-0") == {"model": "m", "messages": [ask, more]}
+    (notice,) = reel.export(tmp_path / "one.reel.jsonl", ["run-0"]).notices
+    assert "it does not hold: run-1;" in notice
+    assert reel.export(tmp_path / "two.reel.jsonl").notices == ()
+    with runreel.read(tmp_path / "two.reel.jsonl") as read:
+        assert read.request("run-0") == reel.request("run-0")
+    assert reel.export(tmp_path / "m.reel.jsonl", ["run-0"], mask=["secrets"]).notices == ()
+    assert secret[4:] not in (tmp_path / "m.reel.jsonl").read_text()
+    with runreel.read(tmp_path / "m.reel.jsonl") as read:
+        masked = {**ask, "content": "My key is " + PLACEHOLDER * len(secret)}
+        assert read.request("run-0") == {"model": "m", "messages": [masked, more]}
+        assert list(read.verify()) == []
+
+
+def test_a_file_that_was_packed_again_is_the_same_recording(reel: Reel, tmp_path: Path) -> None:
+    stories.tell_all(reel)
+    reel.export(tmp_path / "x.reel.jsonl")
+    data = (tmp_path / "x.reel.jsonl").read_bytes()
+    for name, packed in (("gz", gzip.compress(data, 9)), ("xz", lzma.compress(data))):
+        (tmp_path / f"{name}.reel.jsonl.gz").write_bytes(packed)
+        with runreel.read(tmp_path / f"{name}.reel.jsonl.gz") as read:
+            assert list(read.runs()) == list(reel.runs())
+
+
+def test_flipped_bits_of_a_compressed_file_change_nothing_unseen(tmp_path: Path) -> None:
+    with runreel.open(tmp_path / "source.db") as reel:
+        stories.tell_done(reel)
+        reel.export(tmp_path / "x.reel.jsonl.gz")
+    whole = (tmp_path / "x.reel.jsonl.gz").read_bytes()
+    content, dice = gzip.decompress(whole), random.Random(3)  # noqa: S311
+    path = tmp_path / "y.reel.jsonl.gz"
+    refused = 0
+    for _ in range(100):
+        at = dice.randrange(len(whole))
+        path.write_bytes(
+            whole[:at] + bytes([whole[at] ^ (1 << dice.randrange(8))]) + whole[at + 1 :]
+        )
+        if verify_file(path).findings:
+            refused += 1
+        else:
+            # A bit of the wrapping, such as its time.
+            assert gzip.decompress(path.read_bytes()) == content
+    assert refused > 90
+
+
+def test_a_forked_child_leaves_the_file_of_its_parent(tmp_path: Path) -> None:
+    with runreel.open(tmp_path / "source.db") as log:
+        stories.tell_done(log)
+        log.export(tmp_path / "x.reel.jsonl")
+    with runreel.read(tmp_path / "x.reel.jsonl") as read:
+        assert len(list(read.runs())) == 1
+        child = os.fork()
+        if not child:
+            code = 1
+            with contextlib.suppress(BaseException):
+                code = len(list(read.runs())) - 1
+                read.close()
+            os._exit(code)
+        assert os.waitpid(child, 0)[1] == 0
+        assert len(list(read.events("run-done"))) > 1

@@ -18,7 +18,7 @@ from runreel import RunResult, RunStatus, Usage
 from runreel.cli.main import main
 from runreel.model.errors import LogError, RecordingError, RunreelError
 from runreel.store.drivers.sqlite import connecting
-from tests.cli.stories import partial, tell_all
+from tests.cli.stories import partial, tell_all, tell_done
 from tests.traffic import thread_of, write
 
 if TYPE_CHECKING:
@@ -137,6 +137,9 @@ COMMANDS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("keygen", "{}/new.key"), ("new.key", "new.key.pub")),
     (("checkpoint", "--key", "{}/audit.key", "--out", "{}/one.txt"), ("one.txt",)),
     (("backup", "{}/backup.db"), ("backup.db",)),
+    (("export", "--out", "{}/log.reel.jsonl.gz"), ("log.reel.jsonl.gz",)),
+    (("import", "{}/other.reel.jsonl"), ()),
+    (("show", "{}/other.reel.jsonl"), ()),
 )
 
 
@@ -175,6 +178,9 @@ def _make_log(folder: Path) -> None:
     write(folder / "run.jsonl", [*lines, {"type": "DONE", "text": _text(MORE - 1)}])
     write(folder / "traffic.jsonl", thread_of(5))
     assert _called("keygen", f"{folder}/audit.key")[0] == 0
+    with runreel.open(folder / "other.db") as reel:
+        tell_done(reel, "run-other")
+        reel.export(folder / "other.reel.jsonl")
 
 
 def _called(*arguments: str) -> tuple[int, str]:

@@ -92,7 +92,12 @@ def stored_rows(
         yield from _by_run(scan(connection))
         return
     for run_id in run_ids:
-        yield from _by_run(scan(connection, run_id))
+        found = False
+        for found_id, chunks in _by_run(scan(connection, run_id)):
+            found = True
+            yield found_id, chunks
+        if not found:
+            raise damaged_row(run_id, None, "its rows cannot be found")
 
 
 def _by_run(

@@ -13,7 +13,7 @@ from runreel.model.errors import BadRecording
 from runreel.model.import_report import Problem, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from runreel.importing.recording_reader import Checked
     from runreel.store.database import Database
@@ -55,13 +55,7 @@ def import_files(
             done += source.size
             step(done, 0, report.lines)
         importer.finish()
-        for source, found in zip(recordings, checked, strict=True):
-            if found is not None:
-                import_recording(
-                    database, source, report, partial(_advance, step, done), checked=found
-                )
-            done += source.size
-            step(done, 0, report.lines)
+        _store_recordings(database, zip(recordings, checked, strict=True), report, step, done)
     report.notices += _empty_notice([prescan for prescan in prescans if prescan])
     return report
 
@@ -98,6 +92,22 @@ def _of_total(progress: Callable[[int, int], None], total: int, done: int) -> No
 
 def _advance(step: Callable[[int, int, int], None], done: int, read: int) -> None:
     step(done, read, 0)
+
+
+def _store_recordings(
+    database: Database,
+    recordings: Iterable[tuple[input_files.Input, Checked | None]],
+    report: Report,
+    step: Callable[[int, int, int], None],
+    done: int,
+) -> None:
+    """Store the recordings that are not refused; ``done`` is the number of bytes read before."""
+    for source, found in recordings:
+        if found is not None:
+            advance = partial(_advance, step, done)
+            import_recording(database, source, report, advance, checked=found)
+        done += source.size
+        step(done, 0, report.lines)
 
 
 def _checked(source: input_files.Input, report: Report) -> Checked | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from runreel.importing import input_files
 from runreel.importing.recording_import import import_recording
-from runreel.model.errors import UsageError
+from runreel.model.errors import DatabaseUnavailable, UsageError
 from runreel.model.import_report import Report
 from runreel.store import database_url
 from runreel.store.database import Database
@@ -35,6 +35,7 @@ class RecordingLog(Database):
     Raises:
         BadRecording: if a file is no recording, was changed or is cut off.
         UsageError: if a file cannot be read, or two files have different rows of one run.
+        DatabaseUnavailable: if there is no room for the temporary file.
     """
 
     def __init__(
@@ -43,7 +44,13 @@ class RecordingLog(Database):
         *,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        self._folder = tempfile.mkdtemp(prefix="runreel-")
+        try:
+            self._folder = tempfile.mkdtemp(prefix="runreel-")
+        except OSError as error:
+            raise DatabaseUnavailable(
+                f"no room for a temporary copy of the recording: {error.strerror or error}",
+                hint="Name a directory with room in the variable TMPDIR.",
+            ) from error
         self._remove = weakref.finalize(self, _remove_folder, self._folder, os.getpid())
         try:
             file = Path(self._folder) / _NAME

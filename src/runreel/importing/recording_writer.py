@@ -128,22 +128,31 @@ def _append_after(
     seq: int,
     digest: bytes,
 ) -> bool:
-    projected = None
+    projected, follows = None, False
     run: ProjectedRows | None = None
-    run_id, erased, follows = "", [], False
+    erased: list[EventRow] = []
     for rows in chunks:
-        if run is None:
-            run_id = rows[0].run_id
-            run = ProjectedRows(run_id, masks)
-        follows |= any(row.seq == seq and row.digest == digest for row in rows)
+        run = run or ProjectedRows(rows[0].run_id, masks)
+        follows |= _has_row(rows, seq, digest)
         new = [row for row in rows if row.seq > seq]
         if new and not (follows and event_log.append(connection, new)):
             return False
-        erased += [row.seq for row in rows if row.seq <= seq and row.redacted is not None]
+        erased += [row for row in rows[: len(rows) - len(new)] if row.redacted is not None]
         projected = run.add(rows)
-    kept = set(erased) - event_log.erased(connection, run_id) if erased else set()
-    for position in sorted(kept):
-        event_log.erase(connection, run_id, position)
+    _erase(connection, erased)
     if projected is not None:
         run_table.save(connection, projected, force=True)
     return True
+
+
+def _has_row(rows: Iterable[EventRow], seq: int, digest: bytes) -> bool:
+    return any(row.seq == seq and row.digest == digest for row in rows)
+
+
+def _erase(connection: Connection, rows: Sequence[EventRow]) -> None:
+    """Erase the payloads of rows of one run that the log still has; a note lists them by now."""
+    if rows:
+        gone = event_log.erased(connection, rows[0].run_id)
+        for row in rows:
+            if row.seq not in gone:
+                event_log.erase(connection, row.run_id, row.seq)

@@ -6,6 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runreel.codec.json_text import SURROGATE
 from runreel.store.drivers.errors import damage_reason
 from runreel.store.events.damage import restart_snapshot
 from runreel.store.events.event_log import COLUMNS
@@ -203,7 +204,8 @@ def _fetch_chunks(
 
 
 def _key(run_id: str) -> str | bytes:
-    return run_id if run_id.isascii() else _bytes(run_id)
+    """Return the parameter for an id: bytes only if it is not UTF-8, which Postgres never has."""
+    return _bytes(run_id) if SURROGATE.search(run_id) else run_id
 
 
 def _bytes(run_id: str) -> bytes:
