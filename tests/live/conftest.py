@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,17 @@ import grpc
 import openai
 import pytest
 
+from tests.live import openai_script as script
 from tests.live import sse_server
 from tests.live.assistants_service import AssistantsService
+from tests.live.told import PAUSED_AFTER
+from tests.logs import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from runreel.api.reel import Reel
+    from runreel.api.watching import Watch
 
 
 @pytest.fixture
@@ -67,3 +72,30 @@ def record(reel: Reel) -> Iterator[Callable[..., Any]]:
     """Records a stream of the client; whatever it stored, a rebuild finds nothing amiss."""
     yield reel.record
     assert reel.rebuild(check=True) == []
+
+
+@pytest.fixture
+def watch(reel: Reel) -> Iterator[Watch]:
+    """A watch on ``reel``; whatever it stored is verified, and a rebuild finds nothing amiss."""
+    with reel.watch() as watch:
+        yield watch
+    assert reel.rebuild(check=True) == []
+    verify(reel)
+
+
+@pytest.fixture
+def paused(server: sse_server.Script) -> Iterator[sse_server.Script]:
+    """A server of eight streams, each quiet after ``PAUSED_AFTER`` events until the test is over.
+
+    The input of a call is the id of its response.
+    """
+    over = threading.Event()
+
+    def answer(asked: sse_server.Asked) -> sse_server.Answer:
+        told = script.events([script.output_of(["Hello, ", "world"])], id_=asked.body["input"])
+        pause = sse_server.Pause(30, over)
+        return sse_server.Answer(events=[*told[:PAUSED_AFTER], pause, *told[PAUSED_AFTER:]])
+
+    server.say(*[answer] * 8)
+    yield server
+    over.set()

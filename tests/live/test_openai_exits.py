@@ -16,26 +16,10 @@ from runreel.model.errors import RecordingError
 from runreel.model.events import INTERRUPTED
 from runreel.recording.group_commit import Committer
 from tests.live import openai_script as script
-from tests.live.sse_server import Answer, Pause
-from tests.live.told import break_the_log, kept
+from tests.live.told import PAUSED_AFTER, break_the_log, kept
 
 ASKED = {"model": script.MODEL, "input": "Hello?"}
 TOLD = script.events([script.output_of(["Hello, ", "world"])])
-READ = 4
-
-
-@pytest.fixture
-def paused(server):
-    """A server that goes quiet in the middle of each stream."""
-    ready = threading.Event()
-
-    def answer(asked):
-        told = script.events([script.output_of(["Hello, ", "world"])], id_=asked.body["input"])
-        return Answer(events=[*told[:READ], Pause(30, ready), *told[READ:]])
-
-    server.say(*[answer] * 8)
-    yield server
-    ready.set()
 
 
 @pytest.fixture
@@ -75,7 +59,7 @@ def assert_interrupted(reel, count=1):
     assert reel.rebuild(check=True) == []
 
 
-async def read(stream, until=READ):
+async def read(stream, until=PAUSED_AFTER):
     """Read so many events."""
     async for event in stream:
         if event.sequence_number + 1 == until:

@@ -14,6 +14,7 @@ import pytest
 import runreel
 from runreel.model.errors import RecordingError
 from runreel.recording.recorder import Recorder
+from runreel.store.drivers.sqlite import connecting
 from tests.live import openai_script as script
 from tests.live.hooked import PACKAGES, Wire, cut, wire
 from tests.live.told import break_the_log, kept, notes
@@ -214,8 +215,8 @@ def test_openai_errors_stay_as_they_are(reel):
         ask(connection.client(), stream=True)
 
 
-@pytest.mark.slow
-def test_a_locked_log_is_an_error_before_the_model_is_asked(tmp_path):
+def test_a_locked_log_is_an_error_before_the_model_is_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(connecting, "BUSY_SECONDS", 0.2)
     with runreel.open(tmp_path / "log.db") as reel:
         reel.db.upgrade()
         holder = sqlite3.connect(tmp_path / "log.db")

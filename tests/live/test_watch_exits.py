@@ -22,28 +22,13 @@ import trio
 from runreel.model.events import INTERRUPTED
 from tests.live import openai_script as script
 from tests.live.hooked import EVENTS, PACKAGES, Wire, wire
-from tests.live.sse_server import Answer, Pause, sse
-from tests.live.told import kept, notes
+from tests.live.sse_server import Answer, sse
+from tests.live.told import PAUSED_AFTER, kept, notes
 
 ASKED = {"model": script.MODEL, "input": "Hello?"}
 CHATTED = {"model": script.MODEL, "messages": [{"role": "user", "content": "Hello?"}]}
 TOLD = script.events([script.output_of(["Hello, ", "world"])])
-READ = 4
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def paused(server):
-    """A server that goes quiet in the middle of each stream."""
-    ready = threading.Event()
-
-    def answer(asked):
-        told = script.events([script.output_of(["Hello, ", "world"])], id_=asked.body["input"])
-        return Answer(events=[*told[:READ], Pause(30, ready), *told[READ:]])
-
-    server.say(*[answer] * 8)
-    yield server
-    ready.set()
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +64,7 @@ def assert_interrupted(reel, count=1):
     assert reel.rebuild(check=True) == []
 
 
-async def read(stream, until=READ):
+async def read(stream, until=PAUSED_AFTER):
     async for event in stream:
         if event.sequence_number + 1 == until:
             return
@@ -274,7 +259,7 @@ def test_a_loop_that_is_closed_leaves_the_recording_interrupted(paused, reel):
     assert_interrupted(reel)
 
 
-@pytest.mark.parametrize("events", [0, READ])
+@pytest.mark.parametrize("events", [0, PAUSED_AFTER])
 def test_a_call_whose_loop_is_gone_is_interrupted(reel, events):
     """Where `asyncio.run` would cancel the task, its coroutine is thrown away."""
     connection = Wire()

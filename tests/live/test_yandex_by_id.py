@@ -31,7 +31,7 @@ from tests.live.assistants_script import (
     answer,
     end,
 )
-from tests.live.yandex import QUICK, assert_copy, notes, outline, stream
+from tests.live.yandex import HASTY, QUICK, assert_copy, notes, outline, stream
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
@@ -189,7 +189,7 @@ def test_somebody_there_who_never_answers(reel: Reel, service: AssistantsService
     service.silent = True
     try:
         with pytest.raises(SourceError, match="does not answer"):
-            listen_by_id(reel.db, run_id, patience=QUICK)
+            listen_by_id(reel.db, run_id, patience=HASTY)
     finally:
         service.silent = False
     assert untouched(reel, run_id)

@@ -18,7 +18,7 @@ from runreel.model.errors import RunNotFound
 from runreel.recording.recorder import Recorder
 from tests.cli.calls import Caller
 from tests.live.assistants_script import TOOL_ROUND, Done, Partial, Raw, Script, answer
-from tests.live.yandex import QUICK, assert_copy, notes
+from tests.live.yandex import HASTY, QUICK, assert_copy, notes
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
@@ -87,8 +87,9 @@ def test_nobody_there(reel: Reel, call: Caller, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_somebody_there_who_never_answers(
-    reel: Reel, call: Caller, service: AssistantsService
+    reel: Reel, call: Caller, service: AssistantsService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(grpc_client, "RetryPolicy", lambda: HASTY)
     run_id = service.play(Script(answer(2)))
     service.silent = True
     try:

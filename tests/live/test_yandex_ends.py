@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from tests.live.assistants_service import AssistantsService
 
 ROOT = Path(__file__).parents[2]
-ENDLESS = Script([Partial("a"), Partial("ab"), Pause(600), Done("abc")])
+# Nothing comes for long after ``LAST``.
+LAST = "ab"
+ENDLESS = Script([Partial("a"), Partial(LAST), Pause(600), Done("abc")])
 
 
 def reason(reel: Reel, run_id: str) -> str:
@@ -64,11 +66,17 @@ def test_an_exception_in_the_loop(reel: Reel, assistants: AssistantsService) -> 
 def test_ctrl_c_while_waiting(reel: Reel, assistants: AssistantsService) -> None:
     run = recorded_play(reel, assistants, ENDLESS)
     thread = threading.main_thread()
-    timer = threading.Timer(1.0, signal.pthread_kill, (thread.ident, signal.SIGINT))
+    timer = threading.Timer(0.2, signal.pthread_kill, (thread.ident, signal.SIGINT))
     seen = []
-    timer.start()
+
+    def listen() -> None:
+        for event in run:
+            seen.append(event.text)
+            if event.text == LAST:
+                timer.start()
+
     with pytest.raises(KeyboardInterrupt):
-        seen.extend(event.text for event in run)
+        listen()
     timer.join()
     assert reason(reel, run.id) == "KeyboardInterrupt"
     assert [row.text for row in stream(reel, run.id)] == ["a", "ab"]
@@ -79,7 +87,9 @@ def test_the_end_of_an_asynchronous_loop(reel: Reel, assistants: AssistantsServi
         run = record(reel, await async_sdk(assistants).runs.get(assistants.play(ENDLESS)))
         async for _ in run:
             break
-        await asyncio.sleep(0.5)
+        # The garbage collector ends it in a task of its own.
+        while rows(reel, run.id)[-1].type != "interrupted":  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         assert reason(reel, run.id) == "the program stopped listening"
         async for _ in run:
             break
@@ -108,12 +118,16 @@ def test_a_cancelled_task(reel: Reel, assistants: AssistantsService) -> None:
     async def cancels() -> str:
         run = record(reel, await async_sdk(assistants).runs.get(assistants.play(ENDLESS)))
 
+        waiting = asyncio.Event()
+
         async def listen() -> None:
-            async for _ in run:
-                pass
+            async for event in run:
+                if event.text == LAST:
+                    waiting.set()
 
         task = asyncio.create_task(listen())
-        await asyncio.sleep(0.7)
+        await waiting.wait()
+        await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -127,9 +141,10 @@ def test_a_time_out_around_the_loop(reel: Reel, assistants: AssistantsService) -
     async def listens() -> str:
         run = record(reel, await async_sdk(assistants).runs.get(assistants.play(ENDLESS)))
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.7):
-                async for _ in run:
-                    pass
+            async with asyncio.timeout(None) as limit:
+                async for event in run:
+                    if event.text == LAST:
+                        limit.reschedule(asyncio.get_running_loop().time() + 0.1)
         return str(run.id)
 
     assert reason(reel, asyncio.run(listens())) == "CancelledError"
@@ -154,9 +169,14 @@ HALF_READ = """
     elif how == "never":
         run.get_status()
     elif how == "thread":
-        import threading, time
-        threading.Thread(target=lambda: list(run), daemon=True).start()
-        time.sleep(1)
+        import threading
+        waiting = threading.Event()
+        def listen():
+            for event in run:
+                if event.text == "ab":
+                    waiting.set()
+        threading.Thread(target=listen, daemon=True).start()
+        waiting.wait()
     else:
         half_read = iter(run)
         next(half_read)

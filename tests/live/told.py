@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from runreel.api.reel import Reel
 
+# So many events come before the fixture ``paused`` is quiet.
+PAUSED_AFTER = 4
+
 
 def kept(reel: Reel, run_id: str = "resp_1") -> list[Any]:
     """The source's events as they were stored."""

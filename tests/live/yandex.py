@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.json_format import MessageToDict
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # Short enough for tests, with time enough for a busy machine.
 QUICK = RetryPolicy(outage=5, unreachable=3, silence=8, lag=2, ask=5, pause=0.01, longest_pause=0.1)
+# For a service that never answers.
+HASTY = replace(QUICK, unreachable=1, ask=0.5)
 
 
 def sdk(service: AssistantsService, **settings: Any) -> AIStudio:
