@@ -9,14 +9,18 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 DEPENDENCIES = ("sqlalchemy>=2.1", "alembic", "click", "msgspec", "platformdirs", "rich", "tzdata")
+
+_NAME = re.compile(r"[\w-]+").match
 
 
 def interpreter(config: pytest.Config, *packages: str) -> Path:
@@ -27,11 +31,16 @@ def interpreter(config: pytest.Config, *packages: str) -> Path:
     if not packages:
         return Path(sys.executable)
     named = os.environ.get("RUNREEL_TEST_ENVS")
-    folder = Path(named).absolute() if named else config.cache.mkdir("frameworks")
+    if named:
+        folder = Path(named).absolute()
+    elif cache := getattr(config, "cache", None):
+        folder = cache.mkdir("frameworks")
+    else:
+        folder = Path(tempfile.gettempdir()) / "runreel-frameworks"
     folder.mkdir(parents=True, exist_ok=True)
     wanted = "\n".join([sys.version, *sorted(packages), *DEPENDENCIES])
     digest = hashlib.sha256(wanted.encode()).hexdigest()[:8]
-    place = folder / f"{packages[0].partition('[')[0]}-{digest}"
+    place = folder / f"{_NAME(packages[0])[0]}-{digest}"
     with place.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (place / "complete").exists():
