@@ -140,6 +140,7 @@ def test_times_of_the_source(reel, call, tmp_path):
             {"type": "PENDING", "at": stamp(1), "requested_at": stamp(0)},
             {"type": "PARTIAL_MESSAGE", "text": "He", "at": stamp(2)},
             {"type": "TOOL_CALLS", "tool_calls": calls, "at": stamp(3)},
+            {"tool_results": [{"id": "c", "content": 1}], "at": stamp(6)},
             {"type": "PARTIAL_MESSAGE", "text": "Hello", "at": stamp(7)},
             {"type": "DONE", "text": "Hello", "at": stamp(7.5)},
         ],
@@ -148,22 +149,30 @@ def test_times_of_the_source(reel, call, tmp_path):
         ("request", None, 0, 1),
         ("first_text", None, 1, 2),
         ("stream", None, 2, 3),
-        ("tool", "f", 3, 7),
+        ("tool", "f", 3, 6),
+        ("request", None, 6, 7),
         ("stream", None, 7, 7.5),
     ]
+    assert [(one.step, one.delta_ms) for one in reel.story("r")] == [
+        ("request", 0),
+        ("text", 2000),
+        ("tool_call", 3000),
+        ("text", 7000),
+    ]
+    assert reel.story("r")[2].result_delta_ms == 6000
     report = call.good("timeline", "r", "--json").json
     validate(report, "timeline")
     assert report["clock"] == "source"
-    assert report["longest_gap"] == {"ms": 4000.0, "from_seq": 3, "to_seq": 4}
-    assert report["shares"]["tool"] == pytest.approx(4 / 7.5)
+    assert report["longest_gap"] == {"ms": 3000.0, "from_seq": 3, "to_seq": 4}
+    assert report["shares"]["tool"] == pytest.approx(3 / 7.5)
     assert sum(report["shares"].values()) == pytest.approx(1)
     told = call.good("timeline", "r")
     assert "imported" in told.err
     assert "Total 7.500s" in told.out
-    assert "Longest gap 4.000s, rows 3 to 4" in told.out
+    assert "Longest gap 3.000s, rows 3 to 4" in told.out
     lines = call.good("timeline", "r", "-o", "jsonl").lines
     assert lines == report["steps"]
-    assert call.good("timeline", "r", "-o", "csv").out.count("\n") == 6
+    assert call.good("timeline", "r", "-o", "csv").out.count("\n") == 7
     for line in lines:
         validate(line, "step")
 

@@ -50,6 +50,8 @@ class RowClock:
                 self._requested[row.seq] = requested
         interpretation = projected.interpretation
         time = None if interpretation is None else interpretation.time
+        if row.kind == TOOL_RESULTS:
+            time = micros(as_object(projected.value).get("at"))
         if self._first_time is None:
             self._first_time = state.metadata.created_at
         elapsed = row.elapsed if state.has_live_clock else None

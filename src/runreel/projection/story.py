@@ -100,13 +100,15 @@ class StoryBuilder:
         """Return the steps of the rows so far."""
         if self._calls_begun():
             self._texts.interrupt()
+        times = self._clock.times(self._projector.state.metadata.requested_at)
+        if 0 in times.requests:
+            self._requests.began()
         drafts = [*self._requests.drafts, *self._texts.drafts(), *self._calls.drafts]
         drafts += self._others
         if self._attempt is not None:
             note, error = self._attempt
             drafts = [*(draft for draft in drafts if draft is not note), error]
         drafts.sort(key=lambda draft: (draft.seq, _ORDER.index(draft.make)))
-        times = self._clock.times(self._projector.state.metadata.requested_at)
         return Story(tuple(_step(draft, times) for draft in drafts), times)
 
     def _end_answer(self, *, fresh: bool = True) -> None:

@@ -53,6 +53,11 @@ class Requests:
             self._add(seq if self._session is None else self._session, "", None, 0)
         self._collects = False
 
+    def began(self) -> None:
+        """The run has the time of a request: it is the first step, if nothing is known of it."""
+        if not self.drafts:
+            self._add(0, "", None, 0)
+
     def _new(
         self, row: EventRow, body: object, items: list[object], repeated: int
     ) -> tuple[list[object], int]:
@@ -86,7 +91,9 @@ class Requests:
                 message for item in items or () for message in conversation.asked(source, item)
             ),
         }
-        self.drafts.append(Draft(RequestStep, seq, values, self._session))
+        # The first request may have a time that events have.
+        session = 0 if self._session is None and not self.drafts else self._session
+        self.drafts.append(Draft(RequestStep, seq, values, session))
         self._session, self._is_waiting = None, False
 
 

@@ -21,6 +21,8 @@ _ANSWERING = frozenset(("assistant", "model"))
 _TOOL_ROLES = frozenset(("tool", "function"))
 # Keys under which a result of a tool stands, in the order in which they are looked for.
 _CONTENTS = ("output", "content", "result", "approve")
+# Keys of the messages of a whole request, of a source that has requests of any shape.
+_LISTS = ("messages", "input")
 _IDS = ("call_id", "tool_call_id", "tool_use_id", "approval_request_id", "id")
 
 # Fields that Yandex Assistants gives to every message and assistant.
@@ -56,12 +58,16 @@ def asked(source: str, item: object) -> Iterator[AskedMessage]:
     if source == YANDEX:
         yield from _asked_of_assistant(value)
         return
+    for key in _LISTS:
+        for inner in as_list(value.get(key)):
+            yield from asked(source, inner)
     role = (text_in(value, "role") or "user").lower()
     type_ = text_in(value, "type") or "message"
     if role in _ANSWERING or role in _TOOL_ROLES or type_ != "message":
         return
     for key in ("content", "text", "input", "prompt", "question"):
-        texts = list(_texts(value.get(key)))
+        content = value.get(key)
+        texts = [] if key in _LISTS and isinstance(content, list) else list(_texts(content))
         if texts:
             yield AskedMessage(role, "\n".join(texts))
             return

@@ -144,12 +144,13 @@ def _print_change(change: ValueChange | RequestChange, name: str, *, indent: str
 
 def _print_text(found: TextDiff) -> None:
     for line in _lines(found.a, found.changes):
-        terminal.write("  ", *line)
+        indent = "  " if any(text for text, _ in line) else ""
+        terminal.write(indent, *line)
 
 
-def _lines(a: str, changes: Iterable[TextChange]) -> Iterator[list[StyledText]]:
+def _lines(a: str, changes: Iterable[TextChange]) -> Iterator[list[tuple[str, str | None]]]:
     """Yield a text with its changes, in lines; what is far from all changes is left out."""
-    line: list[StyledText] = []
+    line: list[tuple[str, str | None]] = []
     for text, style in _marked(a, list(changes)):
         first, *rest = escape(text).split("\n")
         line.append((first, style))
