@@ -7,12 +7,14 @@ import pytest
 from runreel.model.events import CONTEXT, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.results import Usage
 from runreel.model.status import RunStatus
+from runreel.system.sync_bridge import completed
 from tests.calls.hook import (
     CHAT,
     RESPONSES,
     ask,
     chat,
     chat_calls,
+    recording_of,
     said,
     tool,
     user,
@@ -146,6 +148,27 @@ def test_of_two_branches_one_joins(reel):
     other = second_turn(reel)
     assert other != run_id
     assert reel.run(other).thread_id == reel.run(run_id).thread_id
+
+
+@pytest.mark.parametrize("by_response", [False, True])
+def test_a_branch_that_waits_for_its_answer_has_joined(reel, by_response):
+    """Between its request and its first event, the run still ends as it did before."""
+    call = {**script.call("weather", {}), "call_id": "call_a"}
+    first = ask(reel, RESPONSES, {"model": "m", "input": "Weather?"}, script.events([call]))
+    output = {"type": "function_call_output", "call_id": "call_a", "output": "sunny"}
+    asked = {"role": "user", "content": "Weather?"}
+    body = (
+        {"model": "m", "previous_response_id": "resp_1", "input": [output]}
+        if by_response
+        else {"model": "m", "input": [asked, call, output]}
+    )
+    branches = [recording_of(reel, RESPONSES, body) for _ in range(3)]
+    for branch in branches:
+        completed(branch.before_send())
+    assert [branch.run_id == first for branch in branches] == [True, False, False]
+    assert len({branch.run_id for branch in branches}) == 3
+    for branch in branches:
+        completed(branch.end("gone"))
 
 
 def test_a_server_that_numbers_its_calls_from_zero(reel):

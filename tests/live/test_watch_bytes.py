@@ -101,7 +101,8 @@ def crlf(body):
 
 
 def bom(body):
-    return b"\xef\xbb\xbf" + body
+    # Before the data of the first event, and not before its type, which need not be understood.
+    return b"\xef\xbb\xbf" + body[body.index(b"data:") :]
 
 
 def no_last_blank_line(body):
