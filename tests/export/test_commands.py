@@ -55,9 +55,9 @@ def test_a_file_of_several_runs_does_not_stand_for_one(told_sqlite: Caller) -> N
     assert (shown.code, shown.out) == (2, "")
     assert "holds 4 runs, not one" in shown.err
     assert "runreel --db all.reel.jsonl runs" in shown.err
-    mixed = told_sqlite("rebuild", "--check", "run-done", "all.reel.jsonl")
+    mixed = told_sqlite("verify", "run-done", "all.reel.jsonl")
     assert mixed.code == 2
-    assert "run of the log" in mixed.err
+    assert "not both" in mixed.err
     missing = told_sqlite("show", "missing.reel.jsonl")
     assert missing.code == 2
     assert "cannot read missing.reel.jsonl" in missing.err
@@ -191,3 +191,18 @@ def test_a_recording_is_known_by_its_content_too(told_sqlite: Caller, name: str)
     told_sqlite.good("export", "another", "--format", "reel", "--out", name)
     assert told_sqlite.bare("show", name, "--json").json["run_id"] == "another"
     assert told_sqlite.bare("--db", f"./{name}", "show", "latest").code == 0
+
+
+def test_files_and_runs_are_compared(told: Caller) -> None:
+    told.good("export", "run-done", "--out", "done.reel.jsonl")
+    told.good("export", "run-failed", "--out", "failed.reel.jsonl.gz")
+    wanted = told.good("diff", "run-done", "run-failed", "--json").json
+    for pair in (("done.reel.jsonl", "failed.reel.jsonl.gz"), ("done.reel.jsonl", "run-f")):
+        assert told.good("diff", *pair, "--json").json == wanted
+    same = told.good("diff", "done.reel.jsonl", "run-done", "--exit-code")
+    assert "Both are the same run" in same.err
+    told.good("export", "run-done", "--mask", "secrets", "--out", "masked.reel.jsonl")
+    other = told("diff", "masked.reel.jsonl", "done.reel.jsonl")
+    assert other.code == 2
+    assert "run-done has other rows in another of the files" in other.err
+    assert told("diff", "done.reel.jsonl", "nothing").code == 2

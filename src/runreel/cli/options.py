@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from contextlib import contextmanager, suppress
-from itertools import islice
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
@@ -130,14 +129,12 @@ def reel(*, create: bool = False) -> Callable[[Callable[Concatenate[Reel, P], R]
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
             given = {name: kwargs[name] for name in _run_names()}
             texts = [text for value in given.values() for text in _texts(value)]
-            files = recordings.files_among(texts)
-            if not files:
+            if not recordings.files_among(texts):
                 with opened(create=create) as log:
                     return function(log, *args, **kwargs)
-            with terminal.show_warnings(), recordings.opened(files) as log:
-                found = iter(recordings.runs_of(log, files))
+            with terminal.show_warnings(), recordings.opened_for(texts, opened) as (log, found):
                 for name, value in given.items():
-                    run_ids = tuple(islice(found, len(_texts(value))))
+                    run_ids = tuple(found[text] for text in _texts(value))
                     kwargs[name] = run_ids[0] if isinstance(value, str) else run_ids
                 return function(log, *args, **kwargs)
 

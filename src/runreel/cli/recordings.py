@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from runreel.model.errors import UsageError
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from runreel.api.reel import Reel
     from runreel.importing.recording_log import RecordingLog
 
 _ENDINGS = (".reel.jsonl", ".reel.jsonl.gz")
+# The first bytes of recordings, also of compressed ones.
+_FIRST = (b"{", b"\x1f", b"\x28", b"B", b"\xfd")
 
 
 def is_recording(text: str) -> bool:
@@ -28,6 +29,10 @@ def is_recording(text: str) -> bool:
     try:
         if "://" in text or "\0" in text or not os.path.isfile(text):  # noqa: PTH113 - faster
             return False
+        with Path(text).open("rb") as file:
+            # Most files are SQLite's: nothing is imported for them.
+            if file.read(1) not in _FIRST:
+                return False
     except (OSError, ValueError):
         return False
     from runreel.importing import recording_reader
@@ -48,29 +53,38 @@ def opened(paths: Sequence[str]) -> Iterator[Reel]:
         yield reel
 
 
-def runs_of(reel: Reel, paths: Sequence[str]) -> list[str]:
-    """Return the only run of each of the files that ``opened`` has opened.
+@contextmanager
+def opened_for(
+    runs: Sequence[str], log_of_runs: Callable[[], AbstractContextManager[Reel]]
+) -> Iterator[tuple[Reel, dict[str, str]]]:
+    """Open the recordings among ``runs`` as one log, and map each of ``runs`` to the ID of its run.
+
+    A recording stands for its only run. The other runs are taken from ``log_of_runs``, and are in
+    the opened log as well.
 
     Raises:
-        UsageError: if one has none or several.
+        UsageError: if a file has none or several runs, or two of them have different rows of one.
+        RunNotFound: if one of the other runs is not in the log.
     """
+    from tempfile import TemporaryDirectory
+
     from runreel.importing.recording_log import only_run
 
-    log: RecordingLog = reel.db  # type: ignore[assignment]
-    return [only_run(log, path) for path in paths]
+    files = files_among(runs)
+    others = [run for run in runs if run not in files]
+    ids: dict[str, str] = {}
+    with TemporaryDirectory(prefix="runreel-") as folder, ExitStack() as stack:
+        copy = Path(folder) / f"log{_ENDINGS[0]}"
+        if others:
+            with log_of_runs() as reel:
+                ids = {run: reel.resolve(run) for run in others}
+                reel.export(copy, list(ids.values()))
+        paths = [*dict.fromkeys(files), *([str(copy)] if others else [])]
+        reel = stack.enter_context(opened(paths))
+        log = cast("RecordingLog", reel.db)
+        yield reel, ids | {file: only_run(log, file) for file in files}
 
 
 def files_among(runs: Sequence[str]) -> list[str]:
-    """Return the recordings that are given in place of runs; none, or all of ``runs``.
-
-    Raises:
-        UsageError: if some are files and others are runs.
-    """
-    files = [run for run in runs if is_recording(run)]
-    if files and len(files) < len(runs):
-        other = next(run for run in runs if run not in files)
-        raise UsageError(
-            f"{files[0]} is a recording file, and {other} is a run of the log",
-            hint="Give files or runs, not both; `runreel import FILE` stores a file in the log.",
-        )
-    return files
+    """Return the recordings that are given in place of runs."""
+    return [run for run in runs if is_recording(run)]

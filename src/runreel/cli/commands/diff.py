@@ -23,9 +23,10 @@ _part = click.Choice(PARTS)
 runreel diff run-1 run-2
 runreel diff run-1 run-2 --only tools --only text
 runreel diff run-1 run-2 --exit-code --ignore usage
+runreel diff yesterday.reel.jsonl latest
 """)
-@click.argument("a", metavar="A", type=options.TEXT, shell_complete=completions.run_ids)
-@click.argument("b", metavar="B", type=options.TEXT, shell_complete=completions.run_ids)
+@click.argument("a", metavar="A", type=options.RUN, shell_complete=completions.run_ids)
+@click.argument("b", metavar="B", type=options.RUN, shell_complete=completions.run_ids)
 @click.option("--only", type=_part, multiple=True, help="Compare this part; repeatable.")
 @click.option("--ignore", type=_part, multiple=True, help="Do not compare this part; repeatable.")
 @click.option(
@@ -48,8 +49,9 @@ def diff_command(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Compare two runs: request, tools, text, usage, timing.
 
-    A and B are runs. Tool calls are aligned by name and arguments, texts are compared by words.
-    Requests are compared by JSON pointers: the first one whole, later ones in what they ask.
+    A and B are runs, or recording files of one run. Tool calls are aligned by name and arguments,
+    texts are compared by words. Requests are compared by JSON pointers: the first one whole, later
+    ones in what they ask.
     """
     from runreel.cli.render import diff_view
 

@@ -79,6 +79,8 @@ def verify_command(
     if files := recordings.files_among(runs):
         if checkpoints or public_key:
             raise click.UsageError("A checkpoint is of a log: do not give a recording file.")
+        if len(files) < len(runs):
+            raise click.UsageError("Give recording files or runs of the log, not both.")
         recording_report.verify_files(files, file_key, output)
         return
     if file_key is not None:
