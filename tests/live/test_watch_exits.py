@@ -46,7 +46,7 @@ def async_client_of(server):
 
 
 def assert_ended(reel):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while any(one.recording == "open" for one in reel.runs(limit=0)):
         assert time.monotonic() < deadline, "a recording is open"
         time.sleep(0.01)

@@ -93,7 +93,7 @@ def test_tasks_that_are_cancelled_while_an_event_is_stored_leave_nothing_open(
     async def everyone() -> list[str]:
         sdk = async_sdk(assistants)
         ids = await asyncio.gather(*(one(sdk) for _ in range(8)))
-        for _ in range(500):
+        for _ in range(3_000):
             if not assistants.listening:
                 return ids
             await asyncio.sleep(0.01)

@@ -220,7 +220,7 @@ def of(client: Any, run: Any) -> Any:
 
 def eventually(holds: Callable[[], bool]) -> bool:
     """The SDK closes its streams in a thread of its own."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while not holds() and time.monotonic() < until:
         time.sleep(0.02)
     return holds()
