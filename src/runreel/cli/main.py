@@ -39,8 +39,8 @@ GROUPS = {
     },
     "Inspect": {
         "runs": "List runs, newest first.",
-        "show": "Show one run: its result, usage and timing.",
-        "events": "List the events of a run in their order.",
+        "show": "Show runs: their result, usage and timing.",
+        "events": "List the events of runs in their order.",
         "timeline": "Show where the time of a run went.",
         "diff": "Compare two runs: request, tools, text, usage, timing.",
         "replay": "Replay the stream of a run with its timing.",

@@ -207,6 +207,14 @@ def _output(ctx: click.Context, param: click.Parameter, value: str | None) -> Ou
 
 # The arguments RUN, unresolved.
 run_argument = click.argument("run", metavar="RUN", type=RUN, shell_complete=completions.run_ids)
+one_or_more_runs = click.argument(
+    "runs",
+    metavar="RUN...",
+    nargs=-1,
+    required=True,
+    type=RUN,
+    shell_complete=completions.run_ids,
+)
 runs_argument = click.argument(
     "runs", metavar="[RUN]...", nargs=-1, type=RUN, shell_complete=completions.run_ids
 )

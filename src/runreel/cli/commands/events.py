@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import click
@@ -10,8 +10,11 @@ import click
 from runreel.cli import options, selection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
+    from runreel.model.events import StoredEvent
 
 
 @options.command("""
@@ -19,7 +22,7 @@ runreel events latest
 runreel events latest --type partial_message -o jsonl
 runreel events demo-20251231 --from 10 --to 20 --raw --json
 """)
-@options.run_argument
+@options.one_or_more_runs
 @click.option(
     "--type",
     "types",
@@ -37,7 +40,7 @@ runreel events demo-20251231 --from 10 --to 20 --raw --json
 def events_command(  # noqa: PLR0913 - one for each option
     reel: Reel,
     *,
-    run: str,
+    runs: tuple[str, ...],
     types: tuple[str, ...],
     start: int,
     stop: int | None,
@@ -45,20 +48,26 @@ def events_command(  # noqa: PLR0913 - one for each option
     raw: bool,
     output: Output,
 ) -> None:
-    """List the events of a run in their order.
+    """List the events of runs in their order.
 
     SEQ numbers the rows of a run from 0. The table shows the text that each event added; JSON also
     has the whole text so far. --from is inclusive, --to is exclusive. Several --type list the rows
-    of any of them. If there are more rows than the limit, stderr (and `next` in JSON) names the
-    row to continue from.
+    of any of them. If one run has more rows than the limit, stderr (and `next` in JSON) names the
+    row to continue from. Several runs are listed one after the other.
     """
-    from runreel.cli.render.list_views import EVENTS, RAW_EVENTS
+    from runreel.cli.render import list_views
 
-    found = reel.events(reel.resolve(run), start=start, stop=stop, type=types or None)
+    run_ids = list(dict.fromkeys(map(reel.resolve, runs)))
+    found: Iterator[StoredEvent] = chain.from_iterable(
+        reel.events(run_id, start=start, stop=stop, type=types or None) for run_id in run_ids
+    )
     next_ = None
     if limit:
         (*shown,) = islice(found, limit + 1)
-        next_ = str(shown[limit].seq) if len(shown) > limit else None
+        if len(shown) > limit and len(run_ids) == 1:
+            next_ = str(shown[limit].seq)
         found = iter(shown[:limit])
-    view = RAW_EVENTS if raw else EVENTS
+    view = list_views.RAW_EVENTS if raw else list_views.EVENTS
+    if len(run_ids) > 1:
+        view = list_views.with_run(view)
     output.items(view, found, next_=next_, option="--from")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runreel.cli import options, selection
+from runreel.cli.render import terminal
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 runreel show latest
 runreel show demo-20251231 --content
 runreel show latest --at 12 --json
+runreel show run-1 run-2 -o jsonl
 runreel show latest --at 2025-12-31T18:30
 """)
-@options.run_argument
+@options.one_or_more_runs
 @click.option(
     "--content",
     is_flag=True,
@@ -37,9 +39,9 @@ runreel show latest --at 2025-12-31T18:30
 @options.output()
 @options.reel()
 def show_command(
-    reel: Reel, run: str, at: int | datetime | None, *, content: bool, output: Output
+    reel: Reel, runs: tuple[str, ...], at: int | datetime | None, *, content: bool, output: Output
 ) -> None:
-    """Show one run: its result, usage and timing.
+    """Show runs: their result, usage and timing.
 
     A number given to --at is the SEQ of a row; anything else is a time on the clock of the run,
     which is that of its source if the run was imported. A dash means unknown, not zero.
@@ -47,14 +49,18 @@ def show_command(
     With --content, each step of the story has the time since the run was asked, or began. JSON also
     has the text of the last answer, its parts, citations and reasoning, and the last request.
     """
-    from runreel.cli.render import json_views, run_detail, story_view
+    from runreel.cli.render import run_detail, shown_views
     from runreel.query import run_history
 
-    shown = run_history.show(reel.db, run, at, with_content=content)
+    shown = (run_history.show(reel.db, run, at, with_content=content) for run in runs)
     if output.is_table:
-        run_detail.print_run(shown.summary, shown.result, shown.story if content else None)
+        for number, one in enumerate(shown):
+            if number:
+                terminal.write("")
+            run_detail.print_run(one.summary, one.result, one.story if content else None)
         return
-    more: dict[str, object] = {}
-    if content:
-        more = {**json_views.content(shown), "story": list(map(story_view.step_value, shown.story))}
-    output.object({**json_views.run(shown.summary), **more})
+    view = shown_views.WITH_CONTENT if content else shown_views.BARE
+    if len(runs) == 1:
+        output.object(view.value(next(shown)))
+    else:
+        output.items(view, shown)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from runreel.cli.render import shapes, shapes_export, shapes_look
-from runreel.cli.render.schema_parts import Schema, Shape, array, closed, described, page, ref
+from runreel.cli.render.schema_parts import Schema, Shape, closed, described, page, ref
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
+_CONTENT: Shape = {**shapes.CONTENT, **shapes_look.STORY}
 DEFINITIONS: Shape = {
     "time": {
         "type": "string",
@@ -37,14 +38,17 @@ DEFINITIONS: Shape = {
         closed(shapes.FINDING), "`run_id` and `seq` are null if no single run or row is concerned."
     ),
     "problem": closed(shapes.PROBLEM),
+    "shown_run": described(
+        closed({**shapes.RUN, **_CONTENT}, *_CONTENT), "The last keys only with --content."
+    ),
     "story_step": shapes_look.STORY_STEP,
+    **shapes_look.STORY_STEPS,
     "step": closed(shapes_look.STEP),
 }
-_CONTENT: Shape = {**shapes.CONTENT, "story": array(ref("story_step"))}
 # Output of `runreel COMMAND --json`, by command.
 DOCUMENTS: Shape = {
     "runs": closed(page("run")),
-    "show": closed({**shapes.RUN, **_CONTENT}, *_CONTENT),
+    "show": {"anyOf": [ref("shown_run"), closed(page("shown_run"))]},
     "events": closed(page("event")),
     "timeline": closed(shapes_look.TIMELINE),
     "diff": closed(shapes_look.DIFF),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +114,13 @@ RAW_EVENTS: ListView[StoredEvent] = ListView(
     (*_EVENT_COLUMNS, Column("RAW", lambda event: json_views.text(event.raw), min_width=12)),
     lambda event: {**json_views.event(event), "raw": event.raw},
 )
+
+
+def with_run(view: ListView[StoredEvent]) -> ListView[StoredEvent]:
+    """The view of events of several runs: its table has the run of each."""
+    return replace(view, columns=(_RUN_ID, *view.columns))
+
+
 DIFFERENCES: ListView[Difference] = ListView(
     "differences",
     shapes.DIFFERENCE,

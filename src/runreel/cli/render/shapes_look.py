@@ -57,16 +57,19 @@ _TOOL_CALL: Shape = {
 }
 _ERROR: Shape = {"message": TEXT, "code": {"type": ["string", "integer", "null"]}}
 _NOTE: Shape = {"note": described(STRING, "Type of the note."), "text": STRING}
-STORY_STEP: Schema = {
-    "anyOf": [
-        _step("request", _REQUEST),
-        _step("text", {**_STRETCH, "answer": described(COUNT, "Number of the answer, from 0.")}),
-        _step("reasoning", _STRETCH),
-        _step("tool_call", _TOOL_CALL),
-        _step("error", _ERROR),
-        _step("note", _NOTE),
-    ]
+# By the name of the step.
+STORY_STEPS: Shape = {
+    "request_step": _step("request", _REQUEST),
+    "text_step": _step(
+        "text", {**_STRETCH, "answer": described(COUNT, "Number of the answer, from 0.")}
+    ),
+    "reasoning_step": _step("reasoning", _STRETCH),
+    "tool_call_step": _step("tool_call", _TOOL_CALL),
+    "error_step": _step("error", _ERROR),
+    "note_step": _step("note", _NOTE),
 }
+STORY_STEP: Schema = {"anyOf": list(map(ref, STORY_STEPS))}
+STORY: Shape = {"story": array(ref("story_step"))}
 STEP: Shape = {
     "step": enum(*STEPS),
     "name": described(TEXT, "The tools, `reasoning`, or who paused: `service`, `program`."),
