@@ -21,6 +21,7 @@ import psycopg
 
 from tests.benchmarks import (
     concurrency,
+    files,
     growth,
     imports,
     live,
@@ -48,6 +49,7 @@ SUBJECTS: dict[str, Callable[[Bench], Section]] = {
     "reading": reading.run,
     "reporting": reporting.run,
     "imports": imports.run,
+    "files": files.run,
     "rebuild": rebuild.run,
     "verifying": verifying.run,
     "growth": growth.run,

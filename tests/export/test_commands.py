@@ -92,6 +92,12 @@ def test_commands_that_write_refuse_a_file(told_sqlite: Caller) -> None:
         if command[0] != "recover":
             assert called.code == 2, (command, called)
             assert "x.reel.jsonl is a recording, which can only be read" in called.err
+    told_sqlite.good("keygen", "audit.key")
+    checkpoint = ("checkpoint", "--key", "audit.key", "--out", "one.txt")
+    refused = told_sqlite.bare("--db", "x.reel.jsonl", *checkpoint)
+    assert (refused.code, "a checkpoint is of a log" in refused.err) == (2, True)
+    Path("audit.key").unlink()
+    Path("audit.key.pub").unlink()
     assert Path("x.reel.jsonl").read_bytes() == before
     assert sorted(file.name for file in Path().iterdir()) == ["lines.jsonl", "x.reel.jsonl"]
 

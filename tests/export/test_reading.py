@@ -82,6 +82,31 @@ def test_an_imported_recording_is_equal_row_by_row(
     assert lines(tmp_path / f"y{ending}")[-1]["heads"] == lines(path)[-1]["heads"]
 
 
+def test_a_log_moves_to_another_database_and_back(reel: Reel, tmp_path: Path) -> None:
+    with runreel.open(tmp_path / "source.db") as source:
+        tell_everything(source)
+        for number in range(450):
+            with source.recording(f"many-{number:03}") as recording:
+                recording.append(stories.partial("x"))
+        source.export(tmp_path / "1.reel.jsonl.gz")
+        wanted = stored(source)
+    with reel.recording("own") as recording:
+        recording.append(stories.partial("x"))
+    own = stored(reel)
+    assert reel.import_file(tmp_path / "1.reel.jsonl.gz").problems == []
+    assert sorted(stored(reel)) == sorted([*wanted, *own])
+    assert list(reel.verify()) == []
+    assert reel.rebuild(check=True) == []
+    again = reel.import_file(tmp_path / "1.reel.jsonl.gz")
+    assert (again.events_new, again.events_known, again.problems) == (0, len(wanted), [])
+    reel.export(tmp_path / "2.reel.jsonl.gz")
+    with runreel.open(tmp_path / "back.db") as back:
+        assert back.import_file(tmp_path / "2.reel.jsonl.gz").problems == []
+        assert stored(back) == sorted([*wanted, *own], key=lambda row: (row[0].encode(), row[1]))
+        assert list(back.verify()) == []
+        assert back.usage(by="status") == reel.usage(by="status")
+
+
 def test_a_recording_is_read_without_its_log(reel: Reel, tmp_path: Path) -> None:
     tell_everything(reel)
     path = tmp_path / "x.reel.jsonl.gz"

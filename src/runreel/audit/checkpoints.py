@@ -22,7 +22,7 @@ from runreel.audit.checkpoint_files import (
 )
 from runreel.integrity import checkpoint_format as rules
 from runreel.integrity.checkpoint_format import Header
-from runreel.model.errors import BadCheckpoint, BadKey, LogContradicted, LogError
+from runreel.model.errors import BadCheckpoint, BadKey, LogContradicted, LogError, UsageError
 from runreel.model.finding import Finding
 from runreel.projection.tombstone import tombstone_of
 from runreel.store.events import damage, stream_heads
@@ -70,10 +70,15 @@ def checkpoint(  # noqa: PLR0913 - the contents of a checkpoint
     µs. The listed rows are durable in the database when this returns.
 
     Raises:
-        UsageError: if the file already exists.
+        UsageError: if the file already exists, or the log is a recording file.
         BadKey, BadCheckpoint: if ``previous`` is of another key or database, or no checkpoint.
         LogContradicted: if the log contradicts the previous checkpoints; no file is written then.
     """
+    if database.is_temporary:
+        raise UsageError(
+            f"{database.shown} is a recording: a checkpoint is of a log",
+            hint="`runreel export --key` signs a recording file.",
+        )
     with atomic_files.errors(out):
         folder = out if out.is_dir() else None
     with database.reading() as connection:

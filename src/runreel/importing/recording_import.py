@@ -35,11 +35,14 @@ _MAX_PRUNED = 50_000_000
 
 
 class KnownHead(NamedTuple):
-    """What the log has of a run: its last position and digest, and whether it was pruned."""
+    """What the log has of a run of the file: its last position and the digest there.
+
+    ``at_head`` is its digest at the position of the file's last row, None if it has no such row.
+    """
 
     seq: int
     digest: bytes
-    pruned: bool
+    at_head: bytes | None
 
 
 def import_recording(
@@ -165,12 +168,10 @@ class _Importer:
     def _skip(self, chunks: Iterable[list[EventRow]], head: HeadEntry, known: KnownHead) -> None:
         """Count a run that the log has, or report that it has other rows of it."""
         rows = sum(map(len, chunks))
-        with self._database.reading() as connection:
-            (state,) = stream_heads.lookup_heads(connection, [head])
-        if state.digest == head.digest:
+        if known.at_head == head.digest:
             self._report.events_known += rows
         else:
-            self._refuse(head.run_id, known, [])
+            self._refuse(head.run_id, [])
 
     def _extend(
         self,
@@ -184,7 +185,7 @@ class _Importer:
         first = next(chunks)
         head = (known.seq, known.digest)
         if not extend_run(self._database, chain([first], chunks), masks, head=head):
-            self._refuse(run_id, known, first)
+            self._refuse(run_id, first)
             return
         stored = known.seq + 1 - first[0].seq
         new = self._checked.heads[run_id].seq - known.seq
@@ -192,8 +193,10 @@ class _Importer:
         self._report.events_new += new
         self._report.runs_touched += 1
 
-    def _refuse(self, run_id: str, known: KnownHead, first: list[EventRow]) -> None:
-        if known.pruned:
+    def _refuse(self, run_id: str, first: list[EventRow]) -> None:
+        with self._database.reading() as connection:
+            found = stream_heads.first_and_last(connection, run_id)
+        if found is not None and is_tombstone(found[0]):
             self._pruned += 1
             return
         because = "is in the log with other rows"
@@ -217,17 +220,20 @@ class _Importer:
 
 
 def _known_heads(connection: Connection, heads: list[HeadEntry]) -> dict[str, KnownHead | None]:
-    """Return what the log has of these runs."""
+    """Return what the log has of these runs, at most ``stream_heads.CHUNK``."""
     known: dict[str, KnownHead | None] = dict.fromkeys(head.run_id for head in heads)
     states = stream_heads.lookup_heads(connection, heads)
-    for head, state in zip(heads, states, strict=True):
-        if state.last_seq is None:
-            continue
-        found = stream_heads.first_and_last(connection, head.run_id)
-        last = HeadEntry(head.run_id, state.last_seq, b"")
-        (at_last,) = stream_heads.lookup_heads(connection, [last])
-        if found is not None and at_last.digest is not None:
-            known[head.run_id] = KnownHead(state.last_seq, at_last.digest, is_tombstone(found[0]))
+    found = [
+        (HeadEntry(head.run_id, state.last_seq, b""), state.digest)
+        for head, state in zip(heads, states, strict=True)
+        if state.last_seq is not None
+    ]
+    if not found:
+        return known
+    last_states = stream_heads.lookup_heads(connection, [last for last, _ in found])
+    for (last, at_head), state in zip(found, last_states, strict=True):
+        if state.digest is not None:
+            known[last.run_id] = KnownHead(last.seq, state.digest, at_head)
     return known
 
 

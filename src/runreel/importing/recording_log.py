@@ -38,6 +38,8 @@ class RecordingLog(Database):
         DatabaseUnavailable: if there is no room for the temporary file.
     """
 
+    is_temporary = True
+
     def __init__(
         self,
         paths: Sequence[str | os.PathLike[str]],

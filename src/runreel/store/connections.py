@@ -29,6 +29,9 @@ class Connections:
     ``prepare`` is called with a new pool before its first use, to check the log or to create it.
     """
 
+    # The log is a copy that is removed when it is closed.
+    is_temporary = False
+
     def __init__(self, url: str, *, durability: str, prepare: Callable[[Pool], None]) -> None:
         self.url = database_url.parse_url(url)
         self.shown = database_url.shown(self.url)

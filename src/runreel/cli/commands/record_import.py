@@ -109,7 +109,7 @@ def _listen(reel: Reel, run_id: str, source: str | None, identity: dict[str, Any
 @options.command("""
 runreel import traffic.jsonl
 runreel import recordings/*.jsonl
-runreel import traffic.jsonl.gz
+runreel import traffic.jsonl.gz run.reel.jsonl
 my-program | runreel import -
 """)
 @click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...|-")
@@ -126,6 +126,9 @@ def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> Non
     a run id belongs to the run whose event numbers have a gap there, else to the run before or
     after it, unless the lines of that run alternate with those of others. Exit code 1: there were
     bad lines.
+
+    A recording file that `runreel export` has written is stored with its digests and times, or
+    refused as a whole if it was changed. Of runs that the log has, only new rows are stored.
 
     Files compressed with gzip, bzip2 or xz are read directly; zstd needs the extra `zstd`.
     """
