@@ -15,6 +15,7 @@ from runreel.model.events import CONTEXT, TOOL_RESULTS
 from runreel.query.requests import PRUNED, REDACTED
 from runreel.retention.redaction import redact
 from runreel.sources import requests
+from runreel.store.connection import Connection
 from runreel.system.sync_bridge import completed
 from tests.calls.hook import (
     CHAT,
@@ -195,6 +196,43 @@ def test_a_conversation_costs_at_most_twice_its_messages(reel, source):
     assert payload_bytes(reel) - alone <= 2 * alone
     assert request(reel, last) == body
     assert len({run.thread_id for run in reel.runs(limit=0)}) == 21
+
+
+def selects_before_sending(reel, monkeypatch, source, body):
+    """The number of queries that find out what the log knows of a request."""
+    sent = []
+    real = Connection.execute
+
+    def execute(self, sql, parameters=()):
+        sent.append(sql)
+        return real(self, sql, parameters)
+
+    recording = recording_of(reel, source, body)
+    with monkeypatch.context() as patched:
+        patched.setattr(Connection, "execute", execute)
+        completed(recording.before_send())
+    completed(recording.end("not sent"))
+    return next(number for number, sql in enumerate(sent) if sql.startswith("BEGIN"))
+
+
+def test_a_long_conversation_is_found_with_few_queries(reel, monkeypatch):
+    """The keys, the row that is repeated and those it repeats, the thread, and the new run."""
+    messages = []
+    for turn in range(45):
+        messages.append(user(f"question {turn}"))
+        ask(reel, CHAT, chat(*messages), script.chunks(f"answer {turn}", id_=f"c{turn}"))
+        messages.append(said(f"answer {turn}"))
+    messages.append(user("and now?"))
+    assert selects_before_sending(reel, monkeypatch, CHAT, chat(*messages)) <= 7
+
+
+def test_a_call_whose_id_many_runs_have_is_found_with_few_queries(reel, monkeypatch):
+    call = ("call_0", "f", '{"n": 1}')
+    for n in range(20):
+        ask(reel, CHAT, chat(user(f"Go {n}")), chat_calls(f"c{n}", call))
+    asked = chat(user("Go 19"), said(None, call), tool("call_0", "done"))
+    assert selects_before_sending(reel, monkeypatch, CHAT, asked) <= 7
+    assert len(list(reel.runs())) == 20
 
 
 def test_the_steps_of_an_agent_store_what_is_new(reel):

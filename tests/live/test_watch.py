@@ -178,8 +178,8 @@ def test_all_whole_events_of_a_chunk_share_a_commit(watch, monkeypatch, package)
     connection.answer([body[:middle], body[middle:]])
     for _ in connection.client().responses.create(**ASKED, stream=True):
         pass
-    # The note that opens the run with the request, two chunks, and the note at the end.
-    assert len(units) == 4
+    # The note that opens the run with the request, and two chunks, the last with the last note.
+    assert len(units) == 3
     assert sum(units) == len(TOLD) + 3
 
 

@@ -154,3 +154,25 @@ def test_all_ways_together_record_once(reel):
     (run,) = reel.runs()
     assert run.labels == {"a": "1", "b": "2", "c": "last", "by": "record"}
     assert notes(reel) == [("labeled", None), ("closed", None)]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_labels_are_kept_where_nothing_of_the_stream_is_read(reel, asynchronous):
+    connection = Wire()
+    connection.answer(wire(TOLD))
+
+    async def leave() -> None:
+        async with connection.async_client() as client:
+            stream = await client.responses.create(**ASKED, stream=True)
+            await reel.record(stream, labels={"by": "record"}).close()
+
+    with reel.watch():
+        if asynchronous:
+            asyncio.run(leave())
+        else:
+            with connection.client() as client:
+                stream = client.responses.create(**ASKED, stream=True)
+                reel.record(stream, labels={"by": "record"}).close()
+    (run,) = reel.runs()
+    assert run.labels == {"by": "record"}
+    assert [kind for kind, _ in notes(reel, run.run_id)] == ["labeled", "interrupted"]

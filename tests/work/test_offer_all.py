@@ -29,10 +29,10 @@ def recorder_of(reel, **more):
     return Recorder(reel.db, "resp_1", source="openai-responses", via="live", **more)
 
 
-def offer_all(recorder, events, *, asynchronous):
+def offer_all(recorder, events, *, asynchronous, **options):
     if asynchronous:
-        return asyncio.run(recorder.aoffer_all(events))
-    return recorder.offer_all(events)
+        return asyncio.run(recorder.aoffer_all(events, **options))
+    return recorder.offer_all(events, **options)
 
 
 @pytest.fixture(params=[False, True], ids=["sync", "async"])
@@ -50,6 +50,10 @@ def checked(reel):
 
 def kept(reel):
     return [row.raw for row in reel.events("resp_1") if row.kind == STREAM_EVENT]
+
+
+def notes(reel):
+    return [row.type for row in reel.events("resp_1") if row.kind == "note"]
 
 
 def rows(reel, run_id="resp_1"):
@@ -85,6 +89,55 @@ def test_a_chunk_is_one_commit(checked, monkeypatch):
     for chunk in CHUNKS:
         recorder.offer_all(chunk)
     assert units == [4, 1, len(EVENTS) - 4]
+
+
+def test_the_last_chunk_closes_the_recording_in_its_commit(checked, asynchronous, monkeypatch):
+    units = []
+    for name in ("commit", "acommit"):
+        real = getattr(Committer, name)
+
+        def commit(self, unit, real=real):
+            units.append(len(unit.rows))
+            return real(self, unit)
+
+        monkeypatch.setattr(Committer, name, commit)
+    recorder = recorder_of(checked)
+    offer_all(recorder, EVENTS[:-1], asynchronous=asynchronous)
+    (outcome,) = offer_all(recorder, EVENTS[-1:], asynchronous=asynchronous, close=True)
+    recorder.close()
+    assert units == [len(EVENTS), 2]
+    assert outcome.new
+    assert notes(checked) == ["opened", "closed"]
+    assert checked.run("resp_1").recording == "closed"
+
+
+def test_after_a_conflict_the_recording_is_still_open(checked, asynchronous):
+    first, second = recorder_of(checked), recorder_of(checked)
+    offer_all(second, EVENTS[:2], asynchronous=asynchronous)
+    offer_all(first, EVENTS[:4], asynchronous=asynchronous)
+    outcomes = offer_all(second, EVENTS[2:], asynchronous=asynchronous, close=True)
+    assert [outcome.new for outcome in outcomes] == [False] * 2 + [True] * (len(EVENTS) - 4)
+    second.close()
+    second.close()
+    assert kept(checked) == TOLD
+    assert notes(checked) == ["opened", "resumed", "closed"]
+
+
+def test_after_a_failed_commit_it_can_be_closed(checked, asynchronous, monkeypatch):
+    recorder = recorder_of(checked)
+    offer_all(recorder, EVENTS[:-1], asynchronous=asynchronous)
+
+    def gone(*_, **__):
+        raise DatabaseUnavailable("the database is gone")
+
+    for way in ("write", "write_at_once"):
+        monkeypatch.setattr(type(checked.db), way, gone)
+    with pytest.raises(DatabaseUnavailable):
+        offer_all(recorder, EVENTS[-1:], asynchronous=asynchronous, close=True)
+    monkeypatch.undo()
+    offer_all(recorder, EVENTS[-1:], asynchronous=asynchronous, close=True)
+    assert kept(checked) == TOLD
+    assert notes(checked) == ["opened", "closed"]
 
 
 def test_events_that_the_log_has_are_not_added_again(checked, asynchronous):
@@ -137,10 +190,7 @@ def test_after_a_failed_commit_the_same_events_can_be_offered(checked, monkeypat
     assert all(outcome.new for outcome in outcomes)
     recorder.close()
     assert kept(checked) == TOLD
-    assert [row.type for row in checked.events("resp_1") if row.kind == "note"] == [
-        "opened",
-        "closed",
-    ]
+    assert notes(checked) == ["opened", "closed"]
 
 
 def test_after_a_commit_with_an_unknown_outcome_nothing_is_repeated(checked, monkeypatch):

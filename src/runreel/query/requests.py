@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from runreel.model.events import EventRow
     from runreel.store.connection import Connection
+    from runreel.store.projections.run_key_queries import FoundRequest
 
 # Types of the items that stand for parts of a request that the log does not have any more.
 REDACTED, PRUNED, MISSING = "runreel.redacted", "runreel.pruned", "runreel.missing"
@@ -62,14 +63,17 @@ def stored_request(
     connection: Connection, source: str, run_id: str, seq: int
 ) -> StoredRequest | None:
     """Return the whole request in a row; None if it has none, or the source has no requests."""
-    rows = _Rows(connection)
-    own = rows.get(run_id, seq, ())
+    return _stored_request(_Rows(connection), source, run_id, seq)
+
+
+def _stored_request(rows: _Rows, source: str, run_id: str, seq: int) -> StoredRequest | None:
+    own = rows.get(run_id, seq)
     if own is None:
         return None
     bodies, gap = _parts(rows, own)
     # What stands for missing items counts as all that are repeated of it.
     number = 0 if gap is None else gap.items
-    request = None if gap is None else _replaced(connection, source, gap)
+    request = None if gap is None else _replaced(rows.connection, source, gap)
     for body in reversed(bodies):
         repeated = requests.reference_of(body)
         dropped = 0 if repeated is None else max(0, number - repeated.items)
@@ -95,7 +99,7 @@ def _parts(rows: _Rows, own: EventRow) -> tuple[list[object], _Gap | None]:
         reference = requests.reference_of(body)
         if reference is None:
             return bodies, None
-        row = rows.get(reference.run_id, reference.seq, reference.positions)
+        row = rows.get(reference.run_id, reference.seq, reference)
         if row is not None and row.digest.hex() != reference.digest:
             row = None
         gap = _Gap(reference.run_id, reference.seq, reference.items, exists=row is not None)
@@ -109,15 +113,14 @@ def earlier_requests(connection: Connection, request: Request) -> list[StoredReq
     beginnings are looked up in one query.
     """
     numbers = requests.earlier_keys(request)
-    found = run_key_queries.requests_with(connection, numbers)
-    found.sort(key=lambda row: (numbers[row.key], row.at), reverse=True)
+    rows, found = _candidates(connection, numbers, waiting=False)
     earlier: list[StoredRequest] = []
     longest = 0
-    for row in found[:_MAX_CANDIDATES]:
+    for row in found:
         number = numbers[row.key]
         if number < longest:
             break
-        stored = _repeated(connection, request, row, number)
+        stored = _repeated(rows, request, row, number)
         if stored is not None:
             earlier.append(stored)
             longest = number if number < len(request.items) else 0
@@ -132,20 +135,29 @@ def waiting_runs(connection: Connection, request: Request) -> list[str]:
     length = len(request.items)
     keys = requests.earlier_keys(request).items()
     numbers = {key: number for key, number in keys if number < length}
-    found = run_key_queries.requests_with(connection, numbers, waiting=True)
-    found.sort(key=lambda row: (numbers[row.key], row.at), reverse=True)
+    rows, found = _candidates(connection, numbers, waiting=True)
     return [
-        row.run_id
-        for row in found[:_MAX_CANDIDATES]
-        if _repeated(connection, request, row, numbers[row.key]) is not None
+        row.run_id for row in found if _repeated(rows, request, row, numbers[row.key]) is not None
     ]
 
 
+def _candidates(
+    connection: Connection, numbers: dict[str, int], *, waiting: bool
+) -> tuple[_Rows, list[FoundRequest]]:
+    """Return the rows with keys of requests: those with most items first, then the newest."""
+    found = run_key_queries.requests_with(connection, numbers, waiting=waiting)
+    found.sort(key=lambda row: (numbers[row.key], row.at), reverse=True)
+    del found[_MAX_CANDIDATES:]
+    rows = _Rows(connection)
+    rows.load([(row.run_id, row.seq) for row in found if row.key == found[0].key])
+    return rows, found
+
+
 def _repeated(
-    connection: Connection, request: Request, row: run_key_queries.FoundRequest, number: int
+    rows: _Rows, request: Request, row: FoundRequest, number: int
 ) -> StoredRequest | None:
     """Return the request in a row if a new one begins with all of its items, ``number`` of them."""
-    stored = stored_request(connection, request.source, row.run_id, row.seq)
+    stored = _stored_request(rows, request.source, row.run_id, row.seq)
     if stored is None or not stored.complete or stored.reference.items != number:
         return None
     return stored if requests.begins_with(request, stored.request, number) else None
@@ -155,17 +167,22 @@ class _Rows:
     """Reads rows of the log, several at once."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
         self._rows: dict[tuple[str, int], EventRow | None] = {}
 
-    def get(self, run_id: str, seq: int, others: Sequence[tuple[str, int]]) -> EventRow | None:
-        """Return a row, None if it does not exist; ``others`` will be needed next."""
+    def get(self, run_id: str, seq: int, source: Reference | None = None) -> EventRow | None:
+        """Return a row, None if it does not exist; those that ``source`` lists are needed next."""
         if (run_id, seq) not in self._rows:
-            positions = list(dict.fromkeys([(run_id, seq), *others]))
-            self._rows |= dict.fromkeys(positions)
-            rows = event_log.read_at(self._connection, positions)
-            self._rows |= {(row.run_id, row.seq): row for row in rows}
+            self.load([(run_id, seq), *([] if source is None else source.positions)])
         return self._rows[run_id, seq]
+
+    def load(self, positions: Sequence[tuple[str, int]]) -> None:
+        """Read these rows, as far as they are not read, in one query."""
+        new = [one for one in dict.fromkeys(positions) if one not in self._rows]
+        if new:
+            self._rows |= dict.fromkeys(new)
+            rows = event_log.read_at(self.connection, new)
+            self._rows |= {(row.run_id, row.seq): row for row in rows}
 
 
 def _body(row: EventRow | None) -> object:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from runreel.recording.append_steps import AppendSteps
+from runreel.model.events import CLOSED
+from runreel.recording.append_steps import AppendSteps, T
 from runreel.recording.append_unit import AppendUnit
 from runreel.recording.deduplication import AppendOutcome
 
@@ -34,21 +35,29 @@ class ChunkSteps(AppendSteps):
                     self._head.count(event, undo=True)
         super().reload()
 
-    def _offer_all_steps(self, events: Sequence[SourceEvent]) -> Steps[list[AppendOutcome]]:
-        """Offer events of the source; the rows that they append are one unit."""
+    def _offer_all_steps(
+        self, events: Sequence[SourceEvent], *, close: bool = False
+    ) -> Steps[list[AppendOutcome]]:
+        """Offer events of the source; the rows that they append are one unit.
+
+        With ``close`` the note ``closed`` is in it too, unless there is an append conflict.
+        """
         if self._stale:
             yield self.reload
         chunk = self._unsettled = _Chunk(self.opened)
-        if not (yield from self._collect_steps(events, chunk)):
+        if not (yield from self._collect_steps(events, chunk, close=close)):
             # Another recorder has appended meanwhile: each event may be in the log by now.
             self._stale = True
+            self.opened = chunk.opened
             del chunk.outcomes[chunk.committed :]
             for event in events[chunk.committed :]:
                 chunk.outcomes.append((yield from self._offer_steps(event)))
         self._unsettled = None
         return chunk.outcomes
 
-    def _collect_steps(self, events: Sequence[SourceEvent], chunk: _Chunk) -> Steps[bool]:
+    def _collect_steps(
+        self, events: Sequence[SourceEvent], chunk: _Chunk, *, close: bool
+    ) -> Steps[bool]:
         """Build the rows of each event as if those before were stored; then append all."""
         position = 0
         while position < len(events):
@@ -58,27 +67,38 @@ class ChunkSteps(AppendSteps):
                 position += len(rows)
                 if position == len(events):
                     break
-            event = events[position]
+            outcome = yield from self._collected(self._offer_steps(events[position]), chunk)
+            if outcome is None:
+                return False
+            chunk.outcomes.append(outcome)
+            chunk.offered.append(events[position])
             position += 1
-            steps = self._offer_steps(event)
-            stored: Any = None  # what starts a generator
-            while True:
-                try:
-                    step = steps.send(stored)
-                except StopIteration as end:
-                    chunk.outcomes.append(end.value)
-                    chunk.offered.append(event)
-                    break
-                if isinstance(step, AppendUnit):
-                    chunk.rows += step.rows
-                    chunk.projection = step.projected or chunk.projection
-                    stored = True
-                elif (yield from self._commit_steps(chunk)):
-                    # What reads the log finds the rows before it.
-                    stored = yield step
-                else:
-                    return False
+        if close and (yield from self._collected(self._closed_steps(), chunk)) is None:
+            return False
         return (yield from self._commit_steps(chunk))
+
+    def _closed_steps(self) -> Steps[bool]:
+        yield from self._end_steps(CLOSED, {})
+        return True
+
+    def _collected(self, steps: Steps[T], chunk: _Chunk) -> Steps[T | None]:
+        """Run steps whose rows are added to a chunk; None after an append conflict."""
+        stored: Any = None  # what starts a generator
+        while True:
+            try:
+                step = steps.send(stored)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            if isinstance(step, AppendUnit):
+                chunk.rows += step.rows
+                chunk.projection = step.projected or chunk.projection
+                stored = True
+            elif (yield from self._commit_steps(chunk)):
+                # What reads the log finds the rows before it.
+                stored = yield step
+            else:
+                return None
 
     def _commit_steps(self, chunk: _Chunk) -> Steps[bool]:
         """Append the collected rows; False after an append conflict."""

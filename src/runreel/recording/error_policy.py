@@ -101,16 +101,21 @@ class GuardedRecorder:
             self.failed(error, value if event is None else event)
             return None
 
-    async def offer_all(self, events: Sequence[tuple[str, object]], event: object = None) -> None:
-        """Like ``offer`` for several kinds and values, in one commit."""
+    async def offer_all(
+        self, events: Sequence[tuple[str, object]], event: object = None, *, close: bool = False
+    ) -> None:
+        """Like ``offer`` for several kinds and values, in one commit.
+
+        With ``close`` the recording ends in it, if it can: call ``end`` too.
+        """
         try:
             if self._unreported_drops:
                 await self.report_drops()
             recorder = self._recorder or await self.recorder()
             if self.blocking:
-                outcomes = recorder.offer_all(events)
+                outcomes = recorder.offer_all(events, close=close)
             else:
-                outcomes = await recorder.aoffer_all(events)
+                outcomes = await recorder.aoffer_all(events, close=close)
             for outcome in outcomes:
                 self.warn_unread(outcome)
         except BadInput:

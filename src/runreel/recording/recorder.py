@@ -59,20 +59,26 @@ class Recorder(ChunkSteps):
         """Like ``offer``, sharing a commit with other appends in the same turn of the loop."""
         return await self._adrive(self._offer_steps(self.interpret(kind, value)))
 
-    def offer_all(self, events: Sequence[tuple[str, object]]) -> list[AppendOutcome]:
-        """Like ``offer`` for several kinds and values, in one commit."""
-        if len(events) == 1:
+    def offer_all(
+        self, events: Sequence[tuple[str, object]], *, close: bool = False
+    ) -> list[AppendOutcome]:
+        """Like ``offer`` for several kinds and values, in one commit; ``close`` ends the session.
+
+        After an append conflict the session is still open: call ``close`` too.
+        """
+        if len(events) == 1 and not close:
             return [self.offer(*events[0])]
         interpreted = [self.interpret(*event) for event in events]
-        return self._drive(self._offer_all_steps(interpreted))
+        return self._drive(self._offer_all_steps(interpreted, close=close))
 
-    async def aoffer_all(self, events: Sequence[tuple[str, object]]) -> list[AppendOutcome]:
+    async def aoffer_all(
+        self, events: Sequence[tuple[str, object]], *, close: bool = False
+    ) -> list[AppendOutcome]:
         """Like ``offer_all``, in an event loop."""
-        if len(events) == 1:
+        if len(events) == 1 and not close:
             return [await self.aoffer(*events[0])]
-        return await self._adrive(
-            self._offer_all_steps([self.interpret(*event) for event in events])
-        )
+        interpreted = [self.interpret(*event) for event in events]
+        return await self._adrive(self._offer_all_steps(interpreted, close=close))
 
     def note(self, type_: str, value: dict[str, Any]) -> None:
         """Append a note."""

@@ -43,7 +43,7 @@ OWN = "$runreel"
 # Number of items, from the end of a request, that may follow the request that it repeats.
 MAX_NEW_ITEMS = 64
 # Number of rows that a reference lists.
-MAX_ROWS = 8
+MAX_ROWS = 32
 # Shorter parameters are stored in each request.
 _LONG = 100
 
@@ -105,6 +105,11 @@ def source_of_path(path: str) -> str | None:
     """Return the source of the answers from the path of a URL, None if it is no known endpoint."""
     path = path.rstrip("/")
     return next((source for end, source in ENDPOINTS.items() if path.endswith(end)), None)
+
+
+def source_in_path(path: str) -> str | None:
+    """Like ``source_of_path``, also for the path of one answer: the endpoint and an id."""
+    return next((source for end, source in ENDPOINTS.items() if end in path), None)
 
 
 def parse(source: str, body: object) -> Request | None:

@@ -112,14 +112,14 @@ def _thread(
         run_ids = run_key_queries.runs_with_response(connection, previous, 1)
     elif (base := _gone_on_from(connection, request, earlier)) is not None:
         run_ids = [base.reference.run_id]
-    for run in _summaries(connection, run_ids):
+    for run in run_table.summaries(connection, run_ids):
         return run.thread_id or run.run_id
     return None
 
 
 def _of_response(connection: Connection, source: str, response_id: str) -> Iterator[Candidate]:
     run_id = run_key_queries.run_of_response(connection, source, response_id)
-    for run in _summaries(connection, [] if run_id is None else [run_id]):
+    for run in run_table.summaries(connection, [] if run_id is None else [run_id]):
         yield Candidate(run, response_id=response_id)
 
 
@@ -141,7 +141,7 @@ def _of_calls(connection: Connection, call: ModelCall, request: Request) -> Iter
     run_ids = list(dict.fromkeys([*asked, *run_ids]))
     waiting = [
         run
-        for run in _summaries(connection, run_ids)
+        for run in run_table.summaries(connection, run_ids)
         if run.source == call.source
         and _waits_for(run.tool_calls, call_id, repeated)
         and (conversation is None or run.thread_id == conversation)
@@ -177,10 +177,3 @@ def _is_same(call: ToolCall, name: str, arguments: object) -> bool:
     found = call.function.arguments
     possible = (arguments, {_TEXT: arguments}, {_UNPARSED: arguments})
     return call.function.name == name and (found in possible or (not found and not arguments))
-
-
-def _summaries(connection: Connection, run_ids: Sequence[str]) -> Iterator[RunSummary]:
-    for run_id in run_ids:
-        stored = run_table.load(connection, run_id)
-        if stored is not None:
-            yield stored[0]

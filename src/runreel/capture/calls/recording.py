@@ -69,7 +69,8 @@ class CallRecording(ResponseRecording):
             on_error=on_error,
             blocking=blocking,
         )
-        self._call = call
+        self.call = call
+        self._warned = False
         self._store_request = store_request
         self._labels: dict[str, str] = {}
         self._refusal: Callable[[], dict[str, Any]] | None = None
@@ -102,7 +103,7 @@ class CallRecording(ResponseRecording):
             self.open = True
             exit_hooks.register(self)
         except RunreelError as error:
-            self._recorder.failed(error, self._call.body)
+            self._recorder.failed(error, self.call.body)
 
     def close_on_exit(self, reason: str) -> None:
         """End the recording at exit of the interpreter, unless it has ended."""
@@ -126,7 +127,7 @@ class CallRecording(ResponseRecording):
         Raises:
             RecordingError: if it cannot be stored (with ``warn``: the error is logged).
         """
-        sent_at = sent_at or self._call.requested_at
+        sent_at = sent_at or self.call.requested_at
         value = _attempt(status=status, error=error, body=body, sent_at=sent_at)
         try:
             await self._recorder.note(ATTEMPT, value)
@@ -149,6 +150,11 @@ class CallRecording(ResponseRecording):
         return self._refusal == refusal
 
     async def _end(self, reason: str, *, blocking: bool = False) -> None:
+        if self.open and os.getpid() == self._pid:
+            try:
+                await self._store_labels(blocking=blocking)
+            except RunreelError:
+                _log.exception("the labels of a call could not be stored")
         refusal, self._refusal = self._refusal, None
         if refusal is None:
             await super()._end(reason, blocking=blocking)
@@ -167,21 +173,41 @@ class CallRecording(ResponseRecording):
             await self._recorder.end(None, blocking=blocking)
 
     def add_labels(self, labels: dict[str, str] | None) -> None:
-        """Add labels to the run, with what is stored next."""
+        """Add labels to the run, with what is stored next or with its end."""
         self._labels |= labels or {}
 
-    async def _store(self, kind: str, values: list[object], received: object) -> None:
+    def leave_out(self, error: BadValue) -> None:
+        """Log once that an event is left out, because it is not JSON."""
+        if not self._warned:
+            self._warned = True
+            _log.warning("an event of %s is not in the log: %s", self.source, error)
+
+    async def end_unreadable(self, reason: str) -> None:
+        """End the recording as interrupted because the rest of the answer cannot be read."""
+        _log.warning("an answer of %s cannot be recorded: %s", self.source, reason)
+        await self.end(reason)
+
+    def _left_out(self, error: BadValue, _received: object) -> None:
+        # The program gets what was sent anyway.
+        self.leave_out(error)
+
+    async def _store(
+        self, kind: str, values: list[object], received: object, *, close: bool
+    ) -> None:
+        try:
+            await self._store_labels()
+        except RunreelError as error:
+            self._recorder.failed(error, received)
+        await super()._store(kind, values, received, close=close)
+
+    async def _store_labels(self, *, blocking: bool = False) -> None:
         if self._labels:
             labels, self._labels = self._labels, {}
-            try:
-                await self._recorder.note(LABELED, {"labels": labels})
-            except RunreelError as error:
-                self._recorder.failed(error, received)
-        await super()._store(kind, values, received)
+            await self._recorder.note(LABELED, {"labels": labels}, blocking=blocking)
 
     def _open_recorder(self) -> Recorder:
         return self._database.retry_unavailable(
-            lambda: run_choice.begin(self._database, self._call, store_request=self._store_request)
+            lambda: run_choice.begin(self._database, self.call, store_request=self._store_request)
         )
 
 

@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from runreel.capture.calls.recording import MAX_BODY
+from runreel.capture.http.calls import ROUTES
 from runreel.capture.http.content_coding import BodyDecoder, UndecodableBody
-from runreel.capture.openai.response_recording import CUT, DONE, RESPONSES
+from runreel.capture.openai.response_recording import CUT, DONE
 from runreel.codec import json_values as pj
 from runreel.codec.json_text import loads
 from runreel.model.errors import BadValue
@@ -18,7 +19,7 @@ from runreel.sources.sse import SSEParser
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runreel.capture.http.call_recording import CallRecording
+    from runreel.capture.calls.recording import CallRecording
     from runreel.sources.sse import ServerSentEvent
 
 # The end of a recording whose request looked like one to a model.
@@ -35,7 +36,7 @@ class Answer(ABC):
 
     def __init__(self, recording: CallRecording, content_encoding: str) -> None:
         self.recording = recording
-        self._route = recording.call.route
+        self._route = ROUTES[recording.source]
         self._content_encoding = content_encoding
         self._decoder: BodyDecoder | None = None
         # Set once it is clear that the body cannot be read or is of another service.
@@ -119,9 +120,8 @@ class EventAnswer(Answer):
                 self.recording.leave_out(BadValue(f"it is not UTF-8: {error}"))
         if not texts or self._is_foreign(texts[0]):
             return
-        ended = await self.recording.store_texts(texts, None)
-        if ended and (self.recording.source == RESPONSES or texts[-1].startswith(DONE)):
-            # Nothing follows, so that the recording can end before the program sees the end.
+        if await self.recording.store_texts(texts, None, close=True):
+            # The recording ends before the program sees the end.
             await self.recording.end(CUT)
 
     def _is_foreign(self, text: str) -> bool:

@@ -6,10 +6,10 @@ import json
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.capture.calls.attempts import key_of
+from runreel.capture.calls.call import model_call
 from runreel.codec import json_values as pj
 from runreel.codec.json_text import MAX_DEPTH, loads
 from runreel.model.errors import BadValue
@@ -18,6 +18,7 @@ from runreel.sources import requests
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runreel.capture.calls.call import ModelCall
     from runreel.capture.scope import Scope
 
 # The vendor's client counts the attempts of one call here.
@@ -41,25 +42,17 @@ class Route(NamedTuple):
     is_answer: Callable[[dict[str, Any]], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request to a model.
+class SentCall(NamedTuple):
+    """A call as a client sends it; ``size`` is that of the request in bytes.
 
-    ``body`` is the JSON that is sent, as far as a log can hold it, ``size`` the number of its
-    bytes. ``requested_at`` is the time in µs since the epoch.
     ``attempt`` counts the retries of the vendor's client, 0 for the first request of a call;
     ``key`` is the same for all of them.
-    ``scope`` is what the program has said about it with ``reel.scope``.
     """
 
-    route: Route
-    path: str
-    body: dict[str, Any]
+    call: ModelCall
     size: int
-    requested_at: int
     attempt: int
     key: str
-    scope: Scope
 
 
 def _has_type(event: dict[str, Any]) -> bool:
@@ -88,7 +81,7 @@ _ROUTES = (
 ROUTES = {route.source: route for route in _ROUTES}
 
 
-def call_of(request: Any, scope: Scope) -> Call | None:
+def call_of(request: Any, scope: Scope) -> SentCall | None:
     """Return the call that a request of httpx makes, None if it is no call of a model.
 
     The body is read only if the path is that of a route and the body is in memory already.
@@ -103,16 +96,13 @@ def call_of(request: Any, scope: Scope) -> Call | None:
     if left_out:
         names = ", ".join(sorted(left_out))
         _log.warning("of a request to %s, the log has no %s: %s", request.url.path, names, reason)
+    call = model_call(route.source, body, requested_at=time.time_ns() // 1_000, scope=scope)
     attempt = request.headers.get(_ATTEMPT, "")
-    return Call(
-        route,
-        request.url.path,
-        body,
+    return SentCall(
+        call,
         len(content),
-        requested_at=time.time_ns() // 1_000,
         attempt=int(attempt) if attempt.isdecimal() else 0,
         key=key_of(str(request.url), request.headers.get(_IDEMPOTENCY), content),
-        scope=scope,
     )
 
 

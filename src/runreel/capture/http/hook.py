@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.capture import marks, scope
 from runreel.capture.calls.attempts import Attempts
+from runreel.capture.calls.recording import CallRecording
 from runreel.capture.http import patching
 from runreel.capture.http.answers import FOREIGN, EventAnswer, Refusal, WholeAnswer
-from runreel.capture.http.call_recording import CallRecording
 from runreel.capture.http.calls import call_of
 from runreel.capture.http.late_errors import as_recording_error, raise_at_use
 from runreel.capture.http.streams import recorded_stream
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from runreel.capture.http.answers import Answer
-    from runreel.capture.http.calls import Call
+    from runreel.capture.http.calls import SentCall
     from runreel.store.database import Database
 
 _EVENTS, _JSON = "event-stream", "json"
@@ -60,23 +60,23 @@ class CallHook:
         Raises:
             RecordingError: before anything is sent, if the log cannot be written.
         """
-        call = self._call(request)
-        if call is None:
+        sent = self._call(request)
+        if sent is None:
             return send(request)
 
         async def fetch() -> Any:
             return send(request)
 
         with marks.marked(request, self.log):
-            return completed(self._recorded(call, request, fetch, asynchronous=False))
+            return completed(self._recorded(sent, request, fetch, asynchronous=False))
 
     async def asend(self, send: Callable[[Any], Awaitable[Any]], request: Any) -> Any:
         """Like ``send``, for an asynchronous client."""
-        call = self._call(request)
-        if call is None:
+        sent = self._call(request)
+        if sent is None:
             return await send(request)
         with marks.marked(request, self.log):
-            return await self._recorded(call, request, lambda: send(request), asynchronous=True)
+            return await self._recorded(sent, request, lambda: send(request), asynchronous=True)
 
     async def before_send(self, recording: CallRecording) -> None:
         """Called before a request is sent: begin its recording, with the request.
@@ -94,15 +94,15 @@ class CallHook:
                 hint=error.hint,
             ) from cause
 
-    async def failed(self, call: Call, recording: CallRecording, error: BaseException) -> None:
+    async def failed(self, sent: SentCall, recording: CallRecording, error: BaseException) -> None:
         """Called when a request got no response, or its task was cancelled."""
         if isinstance(error, GeneratorExit):
             # The event loop is gone: nothing can be awaited.
             recording.end_in_thread(ABANDONED)
             return
         if isinstance(error, Exception):
-            self._attempts.failed(self._key(call, call.attempt + 1), recording, call.size)
-            steps = recording.attempt_failed(error=error, sent_at=call.requested_at)
+            self._attempts.failed(self._key(sent, sent.attempt + 1), recording, sent.size)
+            steps = recording.attempt_failed(error=error, sent_at=sent.call.requested_at)
         else:
             steps = recording.end(type(error).__name__)
         try:
@@ -111,11 +111,11 @@ class CallHook:
             # The program gets the client's error.
             _log.exception("the failure of a call could not be stored")
 
-    def refused(self, call: Call, recording: CallRecording, response: Any) -> Answer:
+    def refused(self, sent: SentCall, recording: CallRecording, response: Any) -> Answer:
         """Called with a response that has the status of an error; its body is not read yet."""
-        self._attempts.failed(self._key(call, call.attempt + 1), recording, call.size)
+        self._attempts.failed(self._key(sent, sent.attempt + 1), recording, sent.size)
         encoding = response.headers.get("content-encoding", "")
-        return Refusal(recording, encoding, response.status_code, call.requested_at)
+        return Refusal(recording, encoding, response.status_code, sent.call.requested_at)
 
     def answer_in(self, recording: CallRecording, response: Any) -> Answer | None:
         """Return the answer in a response, None if its content is not that of a model."""
@@ -130,9 +130,14 @@ class CallHook:
         return kind(recording, response.headers.get("content-encoding", ""))
 
     async def _recorded(
-        self, call: Call, request: Any, fetch: Callable[[], Awaitable[Any]], *, asynchronous: bool
+        self,
+        sent: SentCall,
+        request: Any,
+        fetch: Callable[[], Awaitable[Any]],
+        *,
+        asynchronous: bool,
     ) -> Any:
-        recording = self._recording(call, request, asynchronous=asynchronous)
+        recording = self._recording(sent, request, asynchronous=asynchronous)
         marks.observe(self.log)
         try:
             await self.before_send(recording)
@@ -140,12 +145,12 @@ class CallHook:
             raise
         except BaseException as error:
             # Cancelled: the beginning is stored nevertheless.
-            await self.failed(call, recording, error)
+            await self.failed(sent, recording, error)
             raise
         try:
             response = await fetch()
         except BaseException as error:
-            await self.failed(call, recording, error)
+            await self.failed(sent, recording, error)
             raise
         if _REDIRECT <= response.status_code < _ERROR:
             # The next request goes on with the recording, if there is one.
@@ -154,7 +159,7 @@ class CallHook:
             return response
         answer: Answer | None
         if response.status_code >= _ERROR:
-            answer = self.refused(call, recording, response)
+            answer = self.refused(sent, recording, response)
         else:
             answer = self.answer_in(recording, response)
         if answer is None:
@@ -164,7 +169,7 @@ class CallHook:
         await self._record(answer, response, asynchronous=asynchronous)
         return response
 
-    def _recording(self, call: Call, request: Any, *, asynchronous: bool) -> CallRecording:
+    def _recording(self, sent: SentCall, request: Any, *, asynchronous: bool) -> CallRecording:
         """Return the recording of a call: a new one, unless this is another attempt."""
         redirected = marks.kept_recording(request, self.log)
         if isinstance(redirected, CallRecording):
@@ -172,20 +177,20 @@ class CallHook:
         # Of the event loops, only asyncio has what storing without blocking needs.
         blocking = not asynchronous or loops.current() is None
         return self._attempts.recording(
-            self._key(call, call.attempt),
-            call.attempt,
+            self._key(sent, sent.attempt),
+            sent.attempt,
             lambda: CallRecording(
                 self.database,
-                call,
+                sent.call,
                 on_error=self._on_error,
                 blocking=blocking,
                 store_request=self.requests,
             ),
         )
 
-    def _key(self, call: Call, attempt: int) -> str:
+    def _key(self, sent: SentCall, attempt: int) -> str:
         """What identifies an attempt of a call; a recording stays in its event loop."""
-        return f"{id(loops.current())} {attempt} {call.key}"
+        return f"{id(loops.current())} {attempt} {sent.key}"
 
     async def _record(self, answer: Answer, response: Any, *, asynchronous: bool) -> None:
         if response.is_stream_consumed:
@@ -210,7 +215,7 @@ class CallHook:
             asynchronous=asynchronous,
         )
 
-    def _call(self, request: Any) -> Call | None:
+    def _call(self, request: Any) -> SentCall | None:
         if marks.is_marked(request, self.log):
             return None
         return call_of(request, scope.current(self.log).within(self._all_labels()))

@@ -22,6 +22,7 @@ from runreel.capture.openai.streams import (
 from runreel.capture.scope import NO_SCOPE
 from runreel.codec import json_values as pj
 from runreel.model.errors import UsageError
+from runreel.sources.requests import source_in_path
 from runreel.system import loops
 from runreel.system.sync_bridge import completed
 
@@ -40,7 +41,6 @@ _STREAMS = {
 _MANAGERS = frozenset(("ResponseStreamManager", "ChatCompletionStreamManager"))
 R = TypeVar("R", bound=BaseRecordedStream)
 _FINISHED = {"Response": RESPONSES, "ChatCompletion": CHAT}
-_PATHS = {"/chat/completions": CHAT, "/responses": RESPONSES}
 # Keys that the client's `parse` and `stream` add to the server's JSON.
 _PARSED = frozenset(("parsed", "parsed_arguments"))
 
@@ -135,7 +135,7 @@ def _stream(recorded_type: type[R], recordings: Recordings, source: Any) -> R:
         # The vendor's own object has the same methods.
         return cast("R", source)
     sent = requests.sent_request(stream.response.request)
-    api = next((api for part, api in _PATHS.items() if part in sent.path), None)
+    api = source_in_path(sent.path)
     if api is None:
         raise UsageError(
             f"cannot record streams from {sent.path}",

@@ -22,7 +22,7 @@ from runreel.system import loops
 from runreel.system.sync_bridge import completed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from runreel.capture.openai.request import SentRequest
     from runreel.recording.recorder import Recorder
@@ -78,21 +78,25 @@ class ResponseRecording:
         """Add labels to the run, if that is not stored yet."""
         self._scope = Scope(labels=labels).within(self._scope)
 
-    async def store_texts(self, texts: Iterable[str], received: object) -> bool:
-        """Store the JSON texts of one chunk; True once the response has ended.
+    async def store_texts(
+        self, texts: Iterable[str], received: object, *, close: bool = False
+    ) -> bool:
+        """Store the JSON texts of one chunk; True if nothing of the response can follow.
 
-        ``received`` is what the program gets for them, or the error that it gets instead.
+        ``received`` is what the program gets for them, or the error that it gets instead. With
+        ``close`` the recording ends in the same commit if nothing can follow: call ``end`` then.
 
         Raises:
             RecordingError: if they cannot be stored.
         """
         await self._join_end_thread()
-        await self._store(STREAM_EVENT, self._decoded(texts, received), received)
-        return self._ended
+        values = self._decoded(texts, received)
+        await self._store(STREAM_EVENT, values, received, close=close)
+        return self._is_over(values)
 
     async def store_finished(self, value: dict[str, object], received: object) -> None:
         """Store a finished response and end the recording."""
-        await self._store(RUN, [value], received)
+        await self._store(RUN, [value], received, close=True)
         self._ended = True
         await self.end(CUT)
 
@@ -154,7 +158,9 @@ class ResponseRecording:
         if was_open and os.getpid() == self._pid:
             await self._recorder.end(None if self._ended else reason, blocking=blocking)
 
-    async def _store(self, kind: str, values: list[object], received: object) -> None:
+    async def _store(
+        self, kind: str, values: list[object], received: object, *, close: bool
+    ) -> None:
         if not self._started:
             for value in values:
                 self._identify(pj.as_object(value))
@@ -165,10 +171,15 @@ class ResponseRecording:
                 rows += self._rows(kind, value)
         try:
             if rows:
-                await self._recorder.offer_all(rows, received)
+                close = close and (kind == RUN or self._is_over(values))
+                await self._recorder.offer_all(rows, received, close=close)
         except BaseException:
             self._ended = ended
             raise
+
+    def _is_over(self, values: Sequence[object]) -> bool:
+        """Whether nothing can follow these values of a stream."""
+        return self._ended and (self.source == RESPONSES or values[-1:] == [DONE])
 
     def _decoded(self, texts: Iterable[str], received: object) -> list[object]:
         values = []

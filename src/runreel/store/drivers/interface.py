@@ -96,6 +96,8 @@ class Dialect(NamedTuple):
     contains: str
     # An item of FROM: the strings of a JSON array.
     strings: str
+    # Whether a subquery of FROM may use the items before it.
+    lateral: bool
 
 
 class Driver(Protocol):

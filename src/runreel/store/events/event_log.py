@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COLUMNS = EventRow._fields
 _LIST = ", ".join(COLUMNS)
 
-_AT = f"SELECT {_LIST} FROM events WHERE run_id = ? AND seq = ?"
+_AT = "(run_id = ? AND seq = ?)"
 _OMITTED = ("elapsed", "salt", "digest")
 _PROJECTION_COLUMNS = ", ".join(f"NULL AS {name}" if name in _OMITTED else name for name in COLUMNS)
 _PAGE = "SELECT {} FROM events WHERE {} ORDER BY run_id, seq LIMIT ?"
@@ -186,7 +186,8 @@ def read_at(connection: Connection, positions: Sequence[tuple[str, int]]) -> lis
     The payload of an erased row is its masked payload, if there is one.
     """
     parameters = [value for position in positions for value in position]
-    rows = connection.all(" UNION ALL ".join([_AT] * len(positions)), parameters)
+    anywhere = " OR ".join([_AT] * len(positions))
+    rows = connection.all(f"SELECT {_LIST} FROM events WHERE {anywhere}", parameters)
     return [_with_mask(connection, row) for row in map(EventRow._make, rows)]
 
 

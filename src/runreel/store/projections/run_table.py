@@ -88,6 +88,16 @@ def load(connection: Connection, run_id: str) -> tuple[RunSummary, bytes] | None
     return None if row is None else (row_to_summary(row), bytes(row[-1]))
 
 
+def summaries(connection: Connection, run_ids: Sequence[str]) -> list[RunSummary]:
+    """Return the summaries of those of these runs that exist, in the order of the ids."""
+    if not run_ids:
+        return []
+    one_of = ", ".join("?" * len(run_ids))
+    sql = f"SELECT {', '.join(SUMMARY)} FROM runs WHERE run_id IN ({one_of})"
+    found = {one.run_id: one for one in map(row_to_summary, connection.all(sql, run_ids))}
+    return [found[run_id] for run_id in run_ids if run_id in found]
+
+
 def _current_rows(connection: Connection, run_ids: list[str]) -> dict[str, dict[str, Any]]:
     """Read the stored rows by run id, and lock them until commit."""
     if not run_ids:

@@ -42,6 +42,7 @@ class PostgresDriver(Driver):
         bytewise=' COLLATE "C"',
         contains='strpos(lower({} COLLATE "C"), ?) > 0',
         strings="json_array_elements_text(?::json) AS asked (value)",
+        lateral=True,
     )
     admin = admin
     catalogue = catalogue

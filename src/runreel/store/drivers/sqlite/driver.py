@@ -45,6 +45,7 @@ class SqliteDriver(Driver):
         bytewise="",
         contains="instr(lower({}), ?) > 0",
         strings="json_each(?) AS asked",
+        lateral=False,
     )
     append = staticmethod(statements.append)
     append_one = staticmethod(statements.append_one)
