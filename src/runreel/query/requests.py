@@ -63,10 +63,10 @@ def stored_request(
     connection: Connection, source: str, run_id: str, seq: int
 ) -> StoredRequest | None:
     """Return the whole request in a row; None if it has none, or the source has no requests."""
-    return _stored_request(_Rows(connection), source, run_id, seq)
+    return _stored_request(StoredRows(connection), source, run_id, seq)
 
 
-def _stored_request(rows: _Rows, source: str, run_id: str, seq: int) -> StoredRequest | None:
+def _stored_request(rows: StoredRows, source: str, run_id: str, seq: int) -> StoredRequest | None:
     own = rows.get(run_id, seq)
     if own is None:
         return None
@@ -86,7 +86,7 @@ def _stored_request(rows: _Rows, source: str, run_id: str, seq: int) -> StoredRe
     return StoredRequest(request, found.after(base), gap is None)
 
 
-def _parts(rows: _Rows, own: EventRow) -> tuple[list[object], _Gap | None]:
+def _parts(rows: StoredRows, own: EventRow) -> tuple[list[object], _Gap | None]:
     """Return the stored parts of the request in a row, the last first, and what is missing."""
     bodies: list[object] = []
     row: EventRow | None = own
@@ -106,14 +106,14 @@ def _parts(rows: _Rows, own: EventRow) -> tuple[list[object], _Gap | None]:
     return bodies, gap
 
 
-def earlier_requests(connection: Connection, request: Request) -> list[StoredRequest]:
+def earlier_requests(rows: StoredRows, request: Request) -> list[StoredRequest]:
     """Return the stored requests that a new one repeats: the longest first, then the newest.
 
     They are those that equal it, and the longest that it goes on from. The keys of all of its
     beginnings are looked up in one query.
     """
     numbers = requests.earlier_keys(request)
-    rows, found = _candidates(connection, numbers, waiting=False)
+    found = _candidates(rows, numbers, waiting=False)
     earlier: list[StoredRequest] = []
     longest = 0
     for row in found:
@@ -127,7 +127,7 @@ def earlier_requests(connection: Connection, request: Request) -> list[StoredReq
     return earlier
 
 
-def waiting_runs(connection: Connection, request: Request) -> list[str]:
+def waiting_runs(rows: StoredRows, request: Request) -> list[str]:
     """Return the runs that wait for results of tools and whose last request this one goes on from.
 
     Those with the longest request come first, then the newest.
@@ -135,26 +135,23 @@ def waiting_runs(connection: Connection, request: Request) -> list[str]:
     length = len(request.items)
     keys = requests.earlier_keys(request).items()
     numbers = {key: number for key, number in keys if number < length}
-    rows, found = _candidates(connection, numbers, waiting=True)
+    found = _candidates(rows, numbers, waiting=True)
     return [
         row.run_id for row in found if _repeated(rows, request, row, numbers[row.key]) is not None
     ]
 
 
-def _candidates(
-    connection: Connection, numbers: dict[str, int], *, waiting: bool
-) -> tuple[_Rows, list[FoundRequest]]:
+def _candidates(rows: StoredRows, numbers: dict[str, int], *, waiting: bool) -> list[FoundRequest]:
     """Return the rows with keys of requests: those with most items first, then the newest."""
-    found = run_key_queries.requests_with(connection, numbers, waiting=waiting)
+    found = run_key_queries.requests_with(rows.connection, numbers, waiting=waiting)
     found.sort(key=lambda row: (numbers[row.key], row.at), reverse=True)
     del found[_MAX_CANDIDATES:]
-    rows = _Rows(connection)
     rows.load([(row.run_id, row.seq) for row in found if row.key == found[0].key])
-    return rows, found
+    return found
 
 
 def _repeated(
-    rows: _Rows, request: Request, row: FoundRequest, number: int
+    rows: StoredRows, request: Request, row: FoundRequest, number: int
 ) -> StoredRequest | None:
     """Return the request in a row if a new one begins with all of its items, ``number`` of them."""
     stored = _stored_request(rows, request.source, row.run_id, row.seq)
@@ -163,8 +160,8 @@ def _repeated(
     return stored if requests.begins_with(request, stored.request, number) else None
 
 
-class _Rows:
-    """Reads rows of the log, several at once."""
+class StoredRows:
+    """Rows of the log, each of which is read once, and several at once."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection

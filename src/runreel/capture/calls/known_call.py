@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runreel.capture.calls.call import ModelCall
     from runreel.model.results import ToolCall, ToolCallList
     from runreel.model.runs import RunSummary
-    from runreel.query.requests import StoredRequest
+    from runreel.query.requests import StoredRequest, StoredRows
     from runreel.recording.recorder import Recorder
     from runreel.sources.requests import Request
     from runreel.store.connection import Connection
@@ -59,7 +59,8 @@ def known(connection: Connection, call: ModelCall, request: Request | None) -> K
     named = call.scope.thread_id or requests.conversation_of(call.body) or call.found.thread_id
     if request is None:
         return KnownCall([], [], named)
-    earlier = stored_requests.earlier_requests(connection, request)
+    rows = stored_requests.StoredRows(connection)
+    earlier = stored_requests.earlier_requests(rows, request)
     if call.scope.run_id is not None:
         return KnownCall(earlier, [], named)
     previous = requests.previous_response_of(call.body)
@@ -67,7 +68,7 @@ def known(connection: Connection, call: ModelCall, request: Request | None) -> K
     if previous is not None and not request_items.is_turn_of_user(request):
         candidates = list(_of_response(connection, call.source, previous))
     elif previous is None:
-        candidates = list(_of_calls(connection, call, request))
+        candidates = list(_of_calls(rows, call, request))
     return KnownCall(
         earlier, candidates, named or _thread(connection, request, earlier, candidates, previous)
     )
@@ -123,7 +124,7 @@ def _of_response(connection: Connection, source: str, response_id: str) -> Itera
         yield Candidate(run, response_id=response_id)
 
 
-def _of_calls(connection: Connection, call: ModelCall, request: Request) -> Iterator[Candidate]:
+def _of_calls(rows: StoredRows, call: ModelCall, request: Request) -> Iterator[Candidate]:
     """Yield the runs that wait for the results in a request, the most likely first.
 
     Servers that number calls from 0 give the same id to calls of many runs: of these, only the run
@@ -132,12 +133,12 @@ def _of_calls(connection: Connection, call: ModelCall, request: Request) -> Iter
     outputs = request_items.tool_outputs(request)
     if not outputs:
         return
-    call_id = outputs[-1].call_id
+    connection, call_id = rows.connection, outputs[-1].call_id
     repeated = request_items.repeated_calls(request).get(call_id)
     conversation = requests.conversation_of(call.body)
     run_ids = run_key_queries.runs_with_call(connection, call_id)
     is_repeated = len(run_ids) > 1
-    asked = stored_requests.waiting_runs(connection, request) if is_repeated else []
+    asked = stored_requests.waiting_runs(rows, request) if is_repeated else []
     run_ids = list(dict.fromkeys([*asked, *run_ids]))
     waiting = [
         run
