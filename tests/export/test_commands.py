@@ -11,7 +11,7 @@ import pytest
 
 import runreel
 from tests.cli.shapes import validate
-from tests.cli.stories import ANSWER, tell_done
+from tests.cli.stories import ANSWER, HARM_ID, tell_done, tell_harm
 
 if TYPE_CHECKING:
     from tests.cli.calls import Caller
@@ -212,3 +212,23 @@ def test_files_and_runs_are_compared(told: Caller) -> None:
     assert other.code == 2
     assert "run-done has other rows in another of the files" in other.err
     assert told("diff", "done.reel.jsonl", "nothing").code == 2
+
+
+def test_nothing_of_a_file_reaches_a_terminal_raw(call_sqlite: Caller) -> None:
+    with runreel.open(call_sqlite.url) as reel:
+        tell_harm(reel)
+    call_sqlite.good("export", "--out", "all.reel.jsonl")
+    call_sqlite.good("export", HARM_ID, "--mask", "secrets", "--out", "one.reel.jsonl")
+    path = Path("one.reel.jsonl")
+    Path("bad.reel.jsonl").write_bytes(path.read_bytes().replace(b'"seq":1,', b'"seq":9,', 1))
+    calls = [
+        call_sqlite("import", "one.reel.jsonl"),
+        call_sqlite("verify", "bad.reel.jsonl"),
+        call_sqlite("show", "bad.reel.jsonl"),
+        call_sqlite.bare("show", "one.reel.jsonl", "--content"),
+        call_sqlite.bare("--db", "all.reel.jsonl", "runs"),
+    ]
+    assert [called.code for called in calls] == [1, 1, 1, 0, 0]
+    for called in calls:
+        shown = (called.out + called.err).replace("\n", "")
+        assert shown.isprintable(), called

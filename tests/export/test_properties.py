@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runreel.api.reel import Reel
+
+Logs = tuple["Reel", "Reel", "Reel", "Path"]
 
 _stored_text = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"))
 _maybe_number = st.none() | INT64
@@ -74,13 +77,15 @@ _ENTRIES = st.lists(
 
 
 @pytest.fixture(scope="module")
-def logs(
-    shared_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Reel, Reel, Path]]:
-    """A log, one to import into, and a folder."""
+def logs(shared_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]:
+    """A log, one to import into, one for masked copies, and a folder."""
     folder = tmp_path_factory.mktemp("files")
-    with runreel.open(shared_url) as reel, runreel.open(folder / "other.db") as other:
-        yield reel, other, folder
+    with (
+        runreel.open(shared_url) as reel,
+        runreel.open(folder / "other.db") as other,
+        runreel.open(folder / "masked.db") as masked,
+    ):
+        yield reel, other, masked, folder
 
 
 # Without shrinking: each example stores a run.
@@ -89,12 +94,12 @@ def logs(
     entries=_ENTRIES, labels=st.dictionaries(texts, values, max_size=2), erased=st.integers(0, 9)
 )
 def test_what_is_recorded_comes_back(
-    logs: tuple[Reel, Reel, Path],
+    logs: Logs,
     entries: list[tuple[str, Any]],
     labels: dict[str, Any],
     erased: int,
 ) -> None:
-    reel, other, folder = logs
+    reel, other, masked, folder = logs
     run_id = f"run-{len(list(reel.runs())):04} é"
     with reel.recording(run_id, labels=labels) as recording:
         for kind, value in entries:
@@ -115,6 +120,16 @@ def test_what_is_recorded_comes_back(
     assert other.rebuild([run_id], check=True) == []
     assert list(other.events(run_id)) == list(reel.events(run_id))
     assert other.state(run_id) == reel.state(run_id)
+    reel.export(folder / "m.reel.jsonl", [run_id], mask=["secrets", "[a-y]"], force=True)
+    assert masked.import_file(folder / "m.reel.jsonl").problems == []
+    assert list(masked.verify([run_id])) == []
+    assert masked.rebuild([run_id], check=True) == []
+    copied = list(masked.events(run_id))
+    assert [event.type for event in copied] == [
+        *(event.type for event in reel.events(run_id)),
+        "made_from",
+    ]
+    assert all(not re.search("[a-y]", event.text or "") for event in copied)
 
 
 def rows_of(reel: Reel, run_id: str) -> list[tuple[Any, ...]]:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 # Characters of earlier rows that a match may include.
 _REACH = 1_000
+# Keys of notes whose values are not texts of a source or a user.
+_NEEDED = ("source", "via", "digest", "status", "what")
 
 
 def rule_names(rules: Sequence[str]) -> tuple[str, ...]:
@@ -118,9 +120,10 @@ class MaskedCopy:
             whole = self._request(row, payload)
             if whole is not None:
                 return whole
-        if (found := self._matches.get(row.seq)) is not None:
-            return masked_payload(payload, found)
-        return payload
+        found = self._matches.get(row.seq, [])
+        if row.kind == NOTE:
+            found = [match for match in found if _is_free_text(match)]
+        return masked_payload(payload, found) if found else payload
 
     def _request(self, row: EventRow, payload: str) -> str | None:
         """Return a request that refers to another row as a whole: that row has another digest."""
@@ -137,11 +140,28 @@ class MaskedCopy:
         value = json_text.loads(payload)
         if "payloads" in value:
             value["payloads"] = {
-                seq: json_text.dumps(self._filter.apply(json_text.loads(text)))
+                seq: json_text.dumps(self._masked_payload(seq, json_text.loads(text)))
                 for seq, text in value["payloads"].items()
             }
             return json_text.dumps(value)
-        return json_text.dumps(self._filter.apply(value))
+        return json_text.dumps(self._masked_texts(value))
+
+    def _masked_payload(self, seq: str, value: Any) -> Any:
+        """Return what is left of an erased row, masked; the first row is the note ``opened``."""
+        if seq == "0" and isinstance(value, dict):
+            return self._masked_texts(value)
+        return self._filter.apply(value)
+
+    def _masked_texts(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Return a copy of a note with masked texts; what its readers need stays."""
+        return {
+            key: self._masked_texts(item)
+            if key == "kept" and isinstance(item, dict)
+            else item
+            if key in _NEEDED
+            else self._filter.apply(item)
+            for key, item in value.items()
+        }
 
     def _chained(self, row: EventRow) -> EventRow:
         """Return a row with a new salt and digest."""
@@ -152,6 +172,11 @@ class MaskedCopy:
         assert committed is not None  # noqa: S101 - an erased row has a commitment
         self._digest = digest_chain.digest(self._digest, *row[:9], committed)
         return row._replace(salt=salt, digest=self._digest)
+
+
+def _is_free_text(match: Match) -> bool:
+    """True if a match in a note is neither the name of a key nor a word that readers need."""
+    return bool(match.path) and match.path[-1] is not None and match.path[0] not in _NEEDED
 
 
 def _refuse(message: str) -> None:
