@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         LogError as LogError,
         MissingExtra as MissingExtra,
         NotOurDatabase as NotOurDatabase,
+        PartNotSearched as PartNotSearched,
         ProjectionOutdated as ProjectionOutdated,
         RecordingError as RecordingError,
         RunNotFound as RunNotFound,
@@ -112,6 +113,10 @@ if TYPE_CHECKING:
     )
     from runreel.model.timeline import Frame as Frame, Timeline as Timeline
     from runreel.store.schema import tables as tables
+    from runreel.model.search import (
+        IndexReport as IndexReport,
+        Match as Match,
+    )
     from runreel.model.maintenance import (
         RedactionMatch as Place,
         RedactionMatch as RedactionMatch,
@@ -131,8 +136,9 @@ _HOMES = {
     "model.errors": (
         "AmbiguousRun AuditError BadCheckpoint BadDatabaseUrl BadInput BadKey BadRecording BadValue"
         " DatabaseLocked DatabaseReadOnly DatabaseUnavailable LogContradicted LogError"
-        " MissingExtra NotOurDatabase ProjectionOutdated RecordingError RunNotFound RunPruned"
-        " RunreelError SchemaMissing SchemaTooNew SchemaTooOld SourceConflict SourceError"
+        " MissingExtra NotOurDatabase PartNotSearched ProjectionOutdated RecordingError"
+        " RunNotFound RunPruned RunreelError SchemaMissing SchemaTooNew SchemaTooOld"
+        " SourceConflict SourceError"
         " SourceMismatch UsageError"
     ),
     "model.events": "StoredEvent",
@@ -155,6 +161,7 @@ _HOMES = {
     ),
     "model.timeline": "Frame Timeline",
     "model.maintenance": "RedactionMatch Recovered",
+    "model.search": "IndexReport Match",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 # Names of earlier versions, which keep working.

@@ -25,7 +25,7 @@ RENDERS = ("delta", "cumulative", "jsonl")
 # What we say to a terminal ourselves: colours, weights and, for progress, a line drawn anew.
 PAINT = re.compile(r"\x1b\[(?:0|1|2|1;36|[39][1-7]|1;3[1-7])?m")
 PROGRESS = re.compile(r"\x1b\[(?:\?25[lh]|[12]?K|1A|\d*(?:;\d+)*m)|\r")
-WITH_PROGRESS = {"import", "rebuild", "verify", "prune", "backup"}
+WITH_PROGRESS = {"search", "import", "rebuild", "verify", "prune", "backup"}
 
 _MARK = re.compile(r"<(\d{5})>")
 _BATCH = 400
@@ -88,6 +88,7 @@ def _lists() -> list[Call]:
     lists: tuple[Call, ...] = (
         ("runs", "-n", "0"),
         ("usage", *by),
+        ("search", "<", "--in", "answer", "--in", "tools", "--in", "error", "--in", "request"),
         ("recover", "--list"),
         ("verify",),
         ("rebuild", "--check"),
@@ -175,6 +176,8 @@ def _places(folder: Path) -> tuple[Call, ...]:
         ("--{}",),
         ("runs", "{}"),
         ("runs", "--{}"),
+        ("search", "{}"),
+        ("search", "--regex", "{}"),
         ("runs", "--status", "{}"),
         ("runs", "--since", "{}"),
         ("runs", "--label", "{}"),

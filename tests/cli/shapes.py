@@ -56,6 +56,7 @@ COUNT_KEYS = ("runs", "known", "unknown", *TOKEN_KEYS)
 
 LISTS = {
     "runs": ("runs",),
+    "search": ("search", "e"),
     "events": ("events", "run-done"),
     "events --raw": ("events", "run-done", "--raw"),
     "usage": ("usage", "--by", "model", "--by", "label:team", "--by", "day"),
@@ -76,6 +77,7 @@ OBJECTS = {
 }
 ITEMS = {
     "runs": "run",
+    "search": "match",
     "events": "event",
     "usage": "usage_item",
     "rebuild": "difference",

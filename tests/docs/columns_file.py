@@ -30,6 +30,7 @@ _READ = (
     tables.run_labels,
     tables.run_keys,
     tables.key_frames,
+    tables.run_text,
     tables.usage_by_time,
 )
 

@@ -43,6 +43,8 @@ ABOUT = {
     "key_frames": "A projection with the state of long runs at some of their rows, so that reading"
     " a run there, or going on with it, does not read all of its rows. Runs of less than 256 rows"
     " have none.",
+    "run_text": "The texts of runs whose recording has ended, for searches: a projection with one"
+    " row per part of a run.",
     "usage_by_time": "A projection: a usage rollup by quarter of an hour and by hour of the runs'"
     " start. It excludes runs that are still being recorded and includes pruned ones with kept"
     " usage. Reports use it where possible: in every time zone, days begin on a quarter of an"
@@ -148,6 +150,13 @@ MEANINGS = {
         "text": "The text after those characters: UTF-8, compressed with zlib.",
         "state": "The other parts of the state, as JSON, compressed with zlib.",
         "digest": "BLAKE2b over the state and the text, to detect damage.",
+    },
+    "run_text": {
+        "run_id": "Id of the run.",
+        "part": "`answer`, `request`, `tools`, `error` or `reasoning`; or `long`, without text, for"
+        " a run whose texts have more than a million characters.",
+        "text": "The texts of the part, one a line, with case folded; on SQLite compressed with"
+        " zlib.",
     },
     "usage_by_time": COUNTED,
     "usage_by_value": COUNTED

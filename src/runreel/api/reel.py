@@ -18,6 +18,7 @@ from runreel.api.looking import LookMixin
 from runreel.api.maintenance import MaintenanceMixin
 from runreel.api.queries import QueryMixin
 from runreel.api.recording import RecordingMixin
+from runreel.api.searching import SearchMixin
 from runreel.api.watching import Watch, WatchMixin
 from runreel.model.arguments import checked
 from runreel.model.errors import UsageError
@@ -110,7 +111,15 @@ def _masking(rules: Sequence[SecretPattern]) -> SecretFilter:
     return SecretFilter(rules)
 
 
-class Reel(RecordingMixin, WatchMixin, QueryMixin, LookMixin, FilesMixin, MaintenanceMixin):
+class Reel(
+    RecordingMixin,
+    WatchMixin,
+    QueryMixin,
+    SearchMixin,
+    LookMixin,
+    FilesMixin,
+    MaintenanceMixin,
+):
     """A log of runs; use it as a context manager.
 
     It may be shared between threads and used in forked child processes.

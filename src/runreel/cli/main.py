@@ -43,6 +43,7 @@ GROUPS = {
         "events": "List the events of runs in their order.",
         "timeline": "Show where the time of a run went.",
         "diff": "Compare two runs: request, tools, text, usage, timing.",
+        "search": "Find where a text was said, newest run first.",
         "replay": "Replay the stream of a run with its timing.",
         "export": "Write runs to a file to pass on.",
     },

@@ -74,6 +74,19 @@ def _projections(connection: Connection, _: int) -> Iterator[Check]:
     )
 
 
+def _search_index(connection: Connection, _: int) -> Iterator[Check]:
+    text_search = connection.driver.text_search
+    report, obstacle = text_search.report(connection), text_search.obstacle(connection)
+    if obstacle is not None:
+        yield Check("search index", OK, f"none possible, searches scan: {obstacle}")
+    elif report is None:
+        yield Check("search index", OK, "none, searches scan: `runreel search --build` makes one")
+    else:
+        missing = text_search.missing(connection)
+        late = f", {missing:,} not yet: `runreel search --build` adds them" if missing else ""
+        yield Check("search index", OK, f"{report.kind}, {report.indexed:,} texts{late}")
+
+
 def _recordings(connection: Connection, now: int) -> Iterator[Check]:
     if migrations.projection_version(connection) != migrations.PROJECTION_VERSION:
         return
@@ -129,6 +142,7 @@ def _format_event(row: server_health.Moment) -> str:
 EXAMINERS: dict[str, Callable[[Connection, int], Iterable[Check]]] = {
     "guards": _guards,
     "projections": _projections,
+    "search index": _search_index,
     "open recordings": _recordings,
     "clock": _clock,
     "future": _future,

@@ -6,15 +6,17 @@ Do not edit: ``python -m tests.docs.generate`` writes this file.
 # fmt: off
 
 # Of the schema, oldest first.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
-PROJECTION_VERSION = "3"
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+PROJECTION_VERSION = "4"
 
 TABLES = (
-    "events", "runs", "run_labels", "run_keys", "key_frames", "usage_by_time", "usage_by_value",
-    "runreel_meta",
+    "events", "runs", "run_labels", "run_keys", "key_frames", "run_text", "usage_by_time",
+    "usage_by_value", "runreel_meta",
 )
 # Computed from the log.
-PROJECTIONS = ("runs", "run_labels", "run_keys", "key_frames", "usage_by_time", "usage_by_value")
+PROJECTIONS = (
+    "runs", "run_labels", "run_keys", "key_frames", "run_text", "usage_by_time", "usage_by_value",
+)
 
 EVENTS = (
     "run_id", "seq", "kind", "type", "source_index", "at", "elapsed", "keep", "added", "payload",
@@ -33,6 +35,8 @@ RUN_LABELS = ("key", "value", "started_at", "run_id")
 RUN_KEYS = ("kind", "key", "at", "run_id", "seq")
 
 KEY_FRAMES = ("run_id", "seq", "base", "keep", "until", "text", "state", "digest")
+
+RUN_TEXT = ("run_id", "part", "text")
 
 USAGE_BY_TIME = (
     "span", "start", "slot", "runs", "known", "input_high", "input_low", "completion_high",

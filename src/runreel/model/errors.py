@@ -21,6 +21,7 @@ RunreelError
 ├── BadInput              a value or line that cannot be stored       exit 1
 │   └── BadValue
 ├── SourceConflict        one event with two contents                 exit 1
+├── PartNotSearched       a search left out a part of a run         exit 1
 ├── RunPruned             an event of a run that was pruned           exit 1
 ├── AuditError            a verification failed                       exit 1
 │   ├── BadCheckpoint
@@ -169,6 +170,15 @@ class RunPruned(RunreelError):
     """The run was pruned; no more events are stored for it."""
 
     hint = "A pruned run cannot be recorded again. Use another run id."
+
+
+class PartNotSearched(RunreelError):
+    """Parts of runs could not be searched; ``parts`` has the reason for each."""
+
+    def __init__(self, parts: tuple[str, ...]) -> None:
+        more = f"; and {len(parts) - 1} more" if len(parts) > 1 else ""
+        super().__init__(f"not searched: {parts[0]}{more}")
+        self.parts = parts
 
 
 class AuditError(RunreelError):

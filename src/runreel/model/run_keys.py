@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 RESPONSE = "response"
 CALL = "call"
 REQUEST = "request"
+# The id of another run, whose request a request of this one repeats.
+EXTENDS = "extends"
 
 
 class RunKey(NamedTuple):

@@ -11,8 +11,10 @@ from runreel.codec.source_protocol import Interpretation, SourceEvent, text_only
 from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import BadValue, LogError
 from runreel.model.events import (
+    ATTEMPT,
     CONTEXT,
     NOTE,
+    OPEN,
     OPENED,
     PRUNED,
     TOOL_RESULTS,
@@ -22,15 +24,17 @@ from runreel.model.events import (
 from runreel.model.messages import partial
 from runreel.model.status import PARTIAL, RunStatus
 from runreel.model.timestamps import from_micros
-from runreel.projection import run_keys, run_reducer, run_state, tombstone
+from runreel.projection import run_keys, run_reducer, run_state, run_text, tombstone
 from runreel.projection.run_mapper import RunProjection
 from runreel.projection.run_state import RunState
 from runreel.sources import reader_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from runreel.codec.source_protocol import SourceAdapter
+    from runreel.projection.run_mapper import Texts
+    from runreel.projection.run_text import CollectedTexts
 
     Row = tuple[Any, ...]
 
@@ -69,11 +73,17 @@ class DamagedRow(LogError):
 class RunProjector:
     """The state and text of one run; apply its rows in order, from the first."""
 
-    __slots__ = ("reader", "run_id", "state", "transcript")
+    __slots__ = ("_collects_all", "collected", "reader", "run_id", "state", "transcript")
 
-    def __init__(self, run_id: str, source: str | None = None) -> None:
+    def __init__(
+        self, run_id: str, source: str | None = None, *, collects_all: bool = False
+    ) -> None:
         self.run_id = run_id
+        self._collects_all = collects_all
         self.state = RunState()
+        # The texts so far, except the current answer, unless they are too long; with
+        # ``collects_all``, also then. None if the first row was not applied.
+        self.collected: CollectedTexts | None = None
         self.reader: SourceAdapter
         self.transcript: StreamCodec
         if source is not None:
@@ -200,25 +210,54 @@ class RunProjector:
 
     def apply_event(self, event: SourceEvent, at: int, interpretation: Interpretation) -> bool:
         """Apply an interpreted event, received ``at``. True if the projection changed."""
-        if event.kind == NOTE:
-            return run_reducer.apply_note(self.state, event.type, at, event.value)
         state = self.state
+        if state.last_seq < 0:
+            self.collected = run_text.NOTHING
+        error, message = (state.error, state.error_code), state.message
+        if event.kind == NOTE:
+            changed = run_reducer.apply_note(state, event.type, at, event.value)
+            if event.type == ATTEMPT:
+                self._collect(lambda texts: run_text.with_error(texts, state, error))
+            return changed
         calls, response = state.tool_calls, state.metadata.response_id
         changed = run_reducer.apply(state, event.kind, at, interpretation)
+        before = run_text.Before(message, calls, error)
+        self._collect(lambda texts: run_text.added(texts, state, event, interpretation, before))
         if (
             event.kind == CONTEXT
             or state.tool_calls is not calls
             or state.metadata.response_id is not response
         ):
-            keys = tuple(run_keys.added(state, event.kind, at, event.value, calls, response))
+            row = run_keys.KeyedRow(self.run_id, event.kind, at, event.value)
+            keys = tuple(run_keys.added(state, row, calls, response))
             state.keys += keys
             changed |= bool(keys)
         return changed
 
+    def collect_text(self, event: SourceEvent, interpretation: Interpretation) -> None:
+        """Collect the reasoning of a text-only event, once ``apply_text`` has applied it."""
+        state = self.state
+        self._collect(lambda texts: run_text.with_thoughts(texts, state, event, interpretation))
+
+    def _collect(self, add: Callable[[CollectedTexts], CollectedTexts]) -> None:
+        collected = self.collected
+        if collected is None or collected is run_text.TOO_LONG:
+            return
+        collected = add(collected)
+        if collected.is_long and not self._collects_all:
+            collected = run_text.TOO_LONG
+        self.collected = collected
+
     def projection(self) -> RunProjection:
         """Return the run as the projections store it."""
-        summary = run_state.summary(self.run_id, self.state)
-        return RunProjection(summary, self.state.result, self.transcript.text, keys=self.state.keys)
+        state = self.state
+        summary = run_state.summary(self.run_id, state)
+        texts: Texts | None = ()
+        if state.recording not in (OPEN, PRUNED):
+            texts = None if self.collected is None else run_text.folded(self.collected, state)
+        return RunProjection(
+            summary, state.result, self.transcript.text, keys=state.keys, texts=texts
+        )
 
 
 def stored_event(

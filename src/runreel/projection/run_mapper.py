@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Key, value, and when the run started, in µs.
 Label = tuple[str, str, int]
+# The texts of a run by part, folded: the rows of ``run_text``.
+Texts = tuple[tuple[str, str], ...]
 
 # Without the result, which can be long.
 SUMMARY = tuple(column for column in RUNS if column != "result")
@@ -53,7 +55,8 @@ class RunProjection:
     """One row of ``runs`` before encoding; ``text`` is the run's text at the same event.
 
     ``compressed_result`` is the output of ``encode_result`` if it is already known. ``keys`` are
-    the rows of ``run_keys``.
+    the rows of ``run_keys``, ``texts`` those of ``run_text``: none while the recording is open, and
+    None if they can be had from the rows of the log only.
     """
 
     summary: RunSummary
@@ -61,6 +64,7 @@ class RunProjection:
     text: str
     compressed_result: bytes | None = None
     keys: tuple[RunKey, ...] = ()
+    texts: Texts | None = ()
 
 
 def sort_labels(labels: Iterable[Label]) -> list[Label]:
@@ -259,7 +263,7 @@ def compress_result(now: RunProjection, before: RunProjection | None = None) -> 
         compressed: bytes | None = encode_result(now)
     else:
         compressed = before.compressed_result
-    return RunProjection(now.summary, now.result, now.text, compressed, now.keys)
+    return RunProjection(now.summary, now.result, now.text, compressed, now.keys, now.texts)
 
 
 def _same(one: RunResult, other: RunResult) -> bool:

@@ -13,7 +13,7 @@ from runreel.model.runs import Difference
 from runreel.projection import run_mapper
 from runreel.projection.projector import DamagedRow, RunProjector
 from runreel.store.events import damage, event_log
-from runreel.store.projections import run_prefetch
+from runreel.store.projections import run_prefetch, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runreel.model.events import EventRow
     from runreel.model.run_keys import RunKey
     from runreel.projection.projector import Row
-    from runreel.projection.run_mapper import Label, RunProjection
+    from runreel.projection.run_mapper import Label, RunProjection, Texts
     from runreel.store.connection import Connection
     from runreel.store.projections.run_prefetch import StoredProjection
 
@@ -46,9 +46,9 @@ class DamagedRun(LogError):
 class RunComparison(NamedTuple):
     """The result of comparing one run with its log.
 
-    ``expected`` is the row of ``runs``, ``labels`` and ``keys`` are those that a differing run
-    should have; None and empty if nothing differs, or if it should have no projection. ``damage``
-    is set instead if the log is damaged.
+    ``expected`` is the row of ``runs``, ``labels``, ``keys`` and ``texts`` are those that a
+    differing run should have; None and empty if nothing differs, or if it should have no
+    projection. ``damage`` is set instead if the log is damaged.
     """
 
     run_id: str
@@ -56,6 +56,7 @@ class RunComparison(NamedTuple):
     expected: Row | None = None
     labels: Sequence[Label] = ()
     keys: Sequence[RunKey] = ()
+    texts: Texts = ()
     damage: Finding | None = None
 
 
@@ -95,14 +96,16 @@ class ProjectionComparer:
         projected = self._projector.projection()
         labels = run_mapper.label_rows(projected.summary)
         row = run_mapper.to_row(projected)
-        return RunComparison(run_id, found, row, labels, sort_keys(projected.keys))
+        keys, texts = sort_keys(projected.keys), projected.texts or ()
+        return RunComparison(run_id, found, row, labels, keys, texts)
 
     def differences(self) -> Iterator[Difference]:
         """Yield the differences between the stored projection and that of the rows applied."""
-        run_id, (row, labels, keys) = self._projector.run_id, self._stored
+        run_id, (row, labels, keys, texts) = self._projector.run_id, self._stored
         if not self._has_projection:
-            if row or labels or keys:
-                yield Difference(run_id, "*", row or labels or _listed(keys), None)
+            if row or labels or keys or texts:
+                found = row or labels or _listed(keys) or text_table.summary(texts)
+                yield Difference(run_id, "*", found, None)
         elif row is None:
             yield Difference(run_id, "*", None, "a row")
         else:
@@ -116,6 +119,10 @@ class ProjectionComparer:
             expected_keys = sort_keys(expected.keys)
             if repr(keys) != repr(expected_keys):
                 yield Difference(run_id, "keys", _listed(keys), _listed(expected_keys))
+            expected_texts = expected.texts or ()
+            if texts != expected_texts:
+                summaries = map(text_table.summary, (texts, expected_texts))
+                yield Difference(run_id, "texts", *summaries)
 
     def _expected(self) -> RunProjection:
         if self._projection_then is not None and self._stored_seq >= self._last_change_at:

@@ -15,6 +15,7 @@ from runreel.store.projections import (
     run_prefetch,
     run_table,
     staged_rebuild,
+    text_table,
     usage_rollup_check,
     usage_rollups,
 )
@@ -124,13 +125,18 @@ def _rebuild(database: Database, compared: Compared, *, all_runs: bool) -> Itera
 
 
 def _stage(connection: Connection, runs: list[RunComparison]) -> None:
-    staged_rebuild.stage_rows(
-        connection,
-        [run.run_id for run in runs],
-        [run.expected for run in runs if run.expected is not None],
-        [(*label, run.run_id) for run in runs for label in run.labels],
-        [(kind, key, at, run.run_id, seq) for run in runs for kind, key, at, seq in run.keys],
-    )
+    staged: dict[str, Sequence[Sequence[object]]] = {
+        "staged_ids": [(run.run_id,) for run in runs],
+        "staged_runs": [run.expected for run in runs if run.expected is not None],
+        "staged_labels": [(*label, run.run_id) for run in runs for label in run.labels],
+        "staged_keys": [
+            (kind, key, at, run.run_id, seq) for run in runs for kind, key, at, seq in run.keys
+        ],
+        "staged_texts": [
+            row for run in runs for row in text_table.stored_rows(connection, run.run_id, run.texts)
+        ],
+    }
+    staged_rebuild.stage_rows(connection, staged)
 
 
 def _usage_differences(connection: Connection, run_ids: Iterable[str]) -> Iterator[Difference]:

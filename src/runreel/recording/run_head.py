@@ -124,6 +124,8 @@ class StreamHead:
     def commit_text_row(self, new_event: NewEvent) -> None:
         """Move the head over a stored text row."""
         self._projector.apply_text(new_event.text, new_event.interpretation)
+        if new_event.interpretation is not None:
+            self._projector.collect_text(new_event.event, new_event.interpretation)
         self._digest = new_event.row.digest
         self.deduplicator.add(new_event.row, new_event.event.value)
 
@@ -190,10 +192,12 @@ class StreamHead:
         """
         projector = self._projector
         state, transcript_state = projector.state.copy(), projector.transcript.position
+        collected = projector.collected
         changed = event_builder.apply_events(projector, new_events)
 
         def undo() -> None:
             projector.state, projector.transcript.position = state, transcript_state
+            projector.collected = collected
 
         return changed, undo
 

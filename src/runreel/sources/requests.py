@@ -40,6 +40,8 @@ _ITEMS = {
 }
 # Added by runreel; no service has a parameter of this name.
 OWN = "$runreel"
+# How the types of items begin that stand for parts which the log does not have any more.
+OWN_TYPES = "runreel."
 # Number of items, from the end of a request, that may follow the request that it repeats.
 MAX_NEW_ITEMS = 64
 # Number of rows that a reference lists.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runreel.cli.render import shapes, shapes_export, shapes_look
+from runreel.cli.render import shapes, shapes_export, shapes_look, shapes_search
 from runreel.cli.render.schema_parts import Schema, Shape, closed, described, page, ref
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -44,6 +44,7 @@ DEFINITIONS: Shape = {
     "story_step": shapes_look.STORY_STEP,
     **shapes_look.STORY_STEPS,
     "step": closed(shapes_look.STEP),
+    "match": closed(shapes_search.MATCH),
 }
 # Output of `runreel COMMAND --json`, by command.
 DOCUMENTS: Shape = {
@@ -52,6 +53,10 @@ DOCUMENTS: Shape = {
     "events": closed(page("event")),
     "timeline": closed(shapes_look.TIMELINE),
     "diff": closed(shapes_look.DIFF),
+    "search": described(
+        {"anyOf": [closed(page("match")), closed(shapes_search.INDEX)]},
+        "With --build, the state of the index.",
+    ),
     "usage": closed(shapes.USAGE),
     "rebuild": closed(page("difference")),
     "verify": closed(shapes.VERIFIED),
@@ -80,6 +85,7 @@ ITEMS = (
     "check",
     "finding",
     "step",
+    "match",
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,6 +25,19 @@ def prefetched(title: str, start: Callable[[Step | None], Iterator[T]]) -> Itera
     with bar(title) as step:
         items = start(step)
         return chain(list(islice(items, _PREFETCHED)), items)
+
+
+def streamed(title: str, start: Callable[[Step | None], Iterator[T]]) -> Iterator[T]:
+    """Yield the items of ``start`` as they are found, while a progress bar is shown.
+
+    Where the items are printed on a terminal, the first of them ends the bar.
+    """
+    with ExitStack() as shown:
+        step = shown.enter_context(bar(title))
+        for item in start(step):
+            if terminal.is_terminal():
+                shown.close()
+            yield item
 
 
 @contextmanager

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from runreel.model.events import EventRow
     from runreel.model.maintenance import Space
+    from runreel.model.search import IndexReport
     from runreel.store.database_url import Url
 
     # A connection of the database's own Python module.
@@ -125,6 +126,10 @@ class Driver(Protocol):
     @property
     def catalogue(self) -> Catalogue:
         """The schema of this database."""
+
+    @property
+    def text_search(self) -> TextSearch:
+        """The texts of runs in this database, and their index."""
 
     def fresh(self) -> Driver:
         """Return a driver of the same log that has not seen its file yet."""
@@ -287,3 +292,48 @@ class Catalogue(Protocol):
         self, connection: Connection, relations: Sequence[str], ddl: str
     ) -> tuple[SchemaObjects, SchemaObjects]:
         """Return the objects of these relations as they are, and as ``ddl`` creates them."""
+
+
+class TextSearch(Protocol):
+    """The texts of runs and the optional index of their trigrams: a module."""
+
+    def packed(self, text: str) -> object:
+        """Return a text as it is stored."""
+
+    def unpacked(self, stored: object) -> str:
+        """Return a stored text.
+
+        Raises:
+            BadValue: if it is damaged.
+        """
+
+    def containing(
+        self, connection: Connection, folded: str, parts: Sequence[str], run_ids: Sequence[str]
+    ) -> set[str]:
+        """Return those of these runs that contain ``folded`` in a text of one of ``parts``."""
+
+    def candidates(
+        self, connection: Connection, folded: str, parts: Sequence[str]
+    ) -> set[str] | None:
+        """Return the runs that may contain ``folded``; None if the index is no help."""
+
+    def build(
+        self, connection: Connection, progress: Callable[[int, int], None] | None
+    ) -> IndexReport:
+        """Make the index, or bring it up to date.
+
+        Raises:
+            LogError: if there can be none.
+        """
+
+    def forget(self, connection: Connection, run_ids: Sequence[str]) -> None:
+        """Remove the texts of runs from the index; call it before they change."""
+
+    def report(self, connection: Connection) -> IndexReport | None:
+        """Return the state of the index, None if there is none."""
+
+    def missing(self, connection: Connection) -> int:
+        """Return the number of texts that are not in the index."""
+
+    def obstacle(self, connection: Connection) -> str | None:
+        """Return why there can be no index here, None if there can."""

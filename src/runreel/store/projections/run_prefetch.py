@@ -7,29 +7,32 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runreel.model.columns import RUNS
 from runreel.model.run_keys import RunKey, sort_keys
 from runreel.projection.run_mapper import as_dict, sort_labels
+from runreel.store.projections import text_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from runreel.projection.run_mapper import Label
+    from runreel.projection.run_mapper import Label, Texts
     from runreel.store.connection import Connection
 
 _PAGE = 50
 _ROWS = f"SELECT {', '.join(RUNS)} FROM runs WHERE run_id"
 _LABELS = "SELECT run_id, key, value, started_at FROM run_labels WHERE run_id"
 _KEYS = f"SELECT run_id, {', '.join(RunKey._fields)} FROM run_keys WHERE run_id"
+_TEXTS = "SELECT run_id, part, text FROM run_text WHERE run_id"
 _ID = RUNS.index("run_id")
 
 
 class StoredProjection(NamedTuple):
     """The stored projection of a run: its row of ``runs`` by column name, its labels and keys.
 
-    Labels and keys are sorted.
+    Labels, keys and texts are sorted.
     """
 
     row: dict[str, Any] | None
     labels: list[Label]
     keys: list[RunKey]
+    texts: Texts
 
 
 def stored_projections(
@@ -41,7 +44,8 @@ def stored_projections(
     rows = rows_of(connection, run_ids)
     labels = _by_run(connection.all(_LABELS + one_of, run_ids))
     keys = _by_run(connection.all(_KEYS + one_of, run_ids))
-    return {run_id: _stored(run_id, rows, labels, keys) for run_id in run_ids}
+    texts = _texts(connection, _by_run(connection.all(_TEXTS + one_of, run_ids)))
+    return {run_id: _stored(run_id, rows, labels, keys, texts) for run_id in run_ids}
 
 
 def rows_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -61,13 +65,14 @@ class ProjectionPrefetch:
         self._rows: dict[str, dict[str, Any]] = {}
         self._labels: dict[str, list[Label]] = {}
         self._keys: dict[str, list[Any]] = {}
+        self._texts: dict[str, Texts] = {}
 
     def get(self, run_id: str) -> StoredProjection:
         """Return the stored projection of a run."""
         read = self._first is not None and self._first <= run_id
         if not read or (self._last is not None and run_id > self._last):
             self._read(run_id)
-        return _stored(run_id, self._rows, self._labels, self._keys)
+        return _stored(run_id, self._rows, self._labels, self._keys, self._texts)
 
     def _read(self, run_id: str) -> None:
         self._first = None
@@ -78,6 +83,8 @@ class ProjectionPrefetch:
         self._rows = _rows(rows)
         self._labels = _by_run(self._connection.all(_LABELS + within, bound))
         self._keys = _by_run(self._connection.all(_KEYS + within, bound))
+        found = _by_run(self._connection.all(_TEXTS + within, bound))
+        self._texts = _texts(self._connection, found)
         self._first, self._last = run_id, last
 
 
@@ -93,14 +100,20 @@ def _by_run(found: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
     return by_run
 
 
+def _texts(connection: Connection, found: dict[str, list[Any]]) -> dict[str, Texts]:
+    return {run_id: text_table.read_texts(connection, rows) for run_id, rows in found.items()}
+
+
 def _stored(
     run_id: str,
     rows: dict[str, dict[str, Any]],
     labels: dict[str, list[Any]],
     keys: dict[str, list[Any]],
+    texts: dict[str, Texts],
 ) -> StoredProjection:
     return StoredProjection(
         rows.pop(run_id, None),
         sort_labels(labels.pop(run_id, ())),
         sort_keys(map(RunKey._make, keys.pop(run_id, ()))),
+        texts.pop(run_id, ()),
     )

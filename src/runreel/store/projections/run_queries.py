@@ -56,7 +56,7 @@ def _page_statement(
     limit_clause: tuple[str, list[object]] = (" LIMIT ?", [limit]) if limit else ("", [])
     parts, parameters = [], []
     for part in plan.parts():
-        where, values = _after(plan, part, after)
+        where, values = selected(plan, part, after)
         sql = f"SELECT {_COLUMNS} FROM {plan.tables}{where_clause(where)}{order}{limit_clause[0]}"
         parts.append(sql)
         parameters += [*values, *limit_clause[1]]
@@ -67,7 +67,7 @@ def _page_statement(
     return sql, [*parameters, *limit_clause[1]]
 
 
-def _after(plan: FilterPlan, part: Where, after: tuple[int, str] | None) -> Where:
+def selected(plan: FilterPlan, part: Where, after: tuple[int, str] | None) -> Where:
     """Return the conditions of a part, after a position; without pruned runs by default."""
     where, values = part
     if not plan.run_filter.recording:
@@ -84,7 +84,7 @@ def count(
 ) -> int:
     """Count the runs on all pages of a list after the position ``after``."""
     plan = plan_filter(connection, run_filter)
-    where, parameters = _after(plan, plan.where(), after)
+    where, parameters = selected(plan, plan.where(), after)
     sql = f"SELECT count(*) FROM {plan.tables}{where_clause(where)}"
     return int(connection.one(sql, parameters)[0])
 

@@ -8,8 +8,9 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from runreel.model.columns import INDEXED, RUN_KEYS, RUN_LABELS, RUNS
+from runreel.model.events import OPEN
 from runreel.projection.run_mapper import SUMMARY, label_rows, row_to_summary, to_dict
-from runreel.store.projections import usage_rollups
+from runreel.store.projections import text_table, usage_rollups
 from runreel.store.projections.usage_buckets import UsageContribution
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def save(connection: Connection, *projected: RunProjection, force: bool = False)
         writes[sql].append(values)
         if before is None or any(before[name] != row[name] for name in ("labels", "started_at")):
             _save_labels(connection, label_rows(one.summary), run_id, is_new=before is None)
+        _save_texts(connection, one, before, writes, force=force)
         if one.keys or force:
             _save_keys(connection, one, before, writes, force=force)
         row_changes.append((counted(before) if before else None, counted(row)))
@@ -72,6 +74,7 @@ def delete(connection: Connection, run_id: str) -> None:
     connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
     connection.execute("DELETE FROM run_labels WHERE run_id = ?", (run_id,))
     connection.execute("DELETE FROM run_keys WHERE run_id = ?", (run_id,))
+    text_table.remove(connection, run_id)
     usage_rollups.apply_changes(connection, [(counted(row), None) for row in current.values()])
 
 
@@ -144,6 +147,23 @@ def _save_keys(
     keys = [key for key in projected.keys if key.seq > stored_seq]
     if keys:
         writes[_INSERT_KEY] += [(kind, key, at, run_id, seq) for kind, key, at, seq in keys]
+
+
+def _save_texts(
+    connection: Connection,
+    projected: RunProjection,
+    before: dict[str, Any] | None,
+    writes: defaultdict[str, list[Sequence[Any]]],
+    *,
+    force: bool,
+) -> None:
+    """Delete the texts of a run, and add the insertion of its new ones to ``writes``.
+
+    While its recording is open, a run has none: searches read the log.
+    """
+    if before is not None and (force or before["recording"] != OPEN):
+        text_table.remove(connection, projected.summary.run_id)
+    writes[text_table.INSERT] += text_table.rows_of(connection, projected)
 
 
 def _execute(connection: Connection, sql: str, rows: Sequence[Sequence[object]]) -> None:

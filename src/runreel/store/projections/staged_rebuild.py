@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from runreel.model.columns import RUN_KEYS, RUN_LABELS, RUNS
+from runreel.model.columns import RUN_KEYS, RUN_LABELS, RUN_TEXT, RUNS
 from runreel.store.projections import usage_rollup_check, usage_rollups
 from runreel.store.projections.usage_buckets import UsageContribution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from runreel.store.connection import Connection
     from runreel.store.projections.usage_buckets import RollupMismatch
@@ -22,13 +22,17 @@ _COLUMNS = {
     "staged_runs": RUNS,
     "staged_labels": RUN_LABELS,
     "staged_keys": RUN_KEYS,
+    "staged_texts": RUN_TEXT,
 }
 _LIKE = {
     "staged_ids": "runs",
     "staged_runs": "runs",
     "staged_labels": "run_labels",
     "staged_keys": "run_keys",
+    "staged_texts": "run_text",
 }
+# Number of runs that are removed from the search index at once.
+_FORGOTTEN = 200
 _IS_STAGED = "run_id IN (SELECT run_id FROM staged_ids)"
 
 
@@ -48,20 +52,8 @@ def staging_tables(connection: Connection) -> Iterator[None]:
     _clear(connection)
 
 
-def stage_rows(
-    connection: Connection,
-    run_ids: Sequence[str],
-    rows: Sequence[Sequence[object]],
-    labels: Sequence[Sequence[object]],
-    keys: Sequence[Sequence[object]],
-) -> None:
-    """Insert what is projected of runs into the staging tables, which have none of them yet."""
-    staged = {
-        "staged_ids": [(run_id,) for run_id in run_ids],
-        "staged_runs": rows,
-        "staged_labels": labels,
-        "staged_keys": keys,
-    }
+def stage_rows(connection: Connection, staged: Mapping[str, Sequence[Sequence[object]]]) -> None:
+    """Insert rows by staging table; the tables have none of them yet."""
     for table, inserted in staged.items():
         if inserted:
             connection.driver.insert(connection, table, _COLUMNS[table], inserted)
@@ -105,9 +97,14 @@ def _consistent_days(connection: Connection) -> set[int]:
 
 
 def _replace(connection: Connection) -> None:
-    for table in ("runs", "run_labels", "run_keys"):
+    text_search = connection.driver.text_search
+    replaced = connection.all(f"SELECT DISTINCT run_id FROM run_text WHERE {_IS_STAGED}")
+    for start in range(0, len(replaced), _FORGOTTEN):
+        ids = [str(run_id) for (run_id,) in replaced[start : start + _FORGOTTEN]]
+        text_search.forget(connection, ids)
+    for table in ("runs", "run_labels", "run_keys", "run_text"):
         connection.execute(f"DELETE FROM {table} WHERE {_IS_STAGED}")
-    for staged in ("staged_runs", "staged_labels", "staged_keys"):
+    for staged in ("staged_runs", "staged_labels", "staged_keys", "staged_texts"):
         names = ", ".join(_COLUMNS[staged])
         connection.execute(
             f"INSERT INTO {_LIKE[staged]} ({names}) SELECT {names} FROM {staged} WHERE {_IS_STAGED}"

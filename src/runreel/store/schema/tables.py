@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 # Increase it when the projector or the meaning of a projection's column changes.
-PROJECTION_VERSION = "3"
+PROJECTION_VERSION = "4"
 
 metadata = MetaData()
 
@@ -30,6 +30,9 @@ Small = SmallInteger().with_variant(Integer(), "sqlite")
 
 # Ids compare by their bytes on both databases, at any locale of the server.
 Key = Text().with_variant(Text(collation="C"), "postgresql")
+
+# Compressed on SQLite; Postgres compresses long texts itself.
+Packed = LargeBinary().with_variant(Text(collation="C"), "postgresql")
 
 _compact: dict[str, Any] = {"sqlite_with_rowid": False, "sqlite_strict": True}
 
@@ -166,6 +169,16 @@ key_frames = Table(
     sqlite_strict=True,
 )
 
+run_text = Table(
+    "run_text",
+    metadata,
+    Column("run_id", Key, nullable=False),
+    Column("part", Key, nullable=False),
+    Column("text", Packed, nullable=False),
+    PrimaryKeyConstraint("run_id", "part"),
+    sqlite_strict=True,
+)
+
 usage_by_time = Table(
     "usage_by_time",
     metadata,
@@ -191,7 +204,7 @@ usage_by_value = Table(
     **_compact,
 )
 
-PROJECTIONS = (runs, run_labels, run_keys, key_frames, usage_by_time, usage_by_value)
+PROJECTIONS = (runs, run_labels, run_keys, key_frames, run_text, usage_by_time, usage_by_value)
 
 meta = Table(
     "runreel_meta",

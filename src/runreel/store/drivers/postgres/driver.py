@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runreel.store.drivers.interface import Dialect, Driver
-from runreel.store.drivers.postgres import admin, catalogue, connecting, statements
+from runreel.store.drivers.postgres import admin, catalogue, connecting, statements, text_search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,6 +46,7 @@ class PostgresDriver(Driver):
     )
     admin = admin
     catalogue = catalogue
+    text_search = text_search
     append = staticmethod(statements.append)
     append_one = staticmethod(statements.append_one)
     append_tombstone = staticmethod(statements.append_tombstone)

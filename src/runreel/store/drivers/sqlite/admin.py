@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from runreel.model.maintenance import Space
 from runreel.store.drivers.errors import file_errors
+from runreel.store.drivers.sqlite import text_search
 from runreel.store.drivers.sqlite.connecting import APPLICATION_ID
 from runreel.system import atomic_files
 
@@ -49,6 +50,7 @@ def settings(connection: Connection) -> dict[str, object]:
 def release(connection: Connection, *, purge: bool) -> Space:
     """Truncate the WAL; ``purge`` rewrites the file first."""
     before = size(connection)
+    text_search.optimize(connection)
     if purge:
         connection.execute("VACUUM")
     busy, _, _ = connection.one("PRAGMA wal_checkpoint(TRUNCATE)")

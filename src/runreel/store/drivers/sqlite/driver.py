@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Cursor,
         Fetch,
         Parameters,
+        TextSearch,
     )
 
 
@@ -69,6 +70,12 @@ class SqliteDriver(Driver):
         from runreel.store.drivers.sqlite import catalogue
 
         return catalogue
+
+    @property
+    def text_search(self) -> TextSearch:
+        from runreel.store.drivers.sqlite import text_search
+
+        return text_search
 
     def fresh(self) -> SqliteDriver:
         return SqliteDriver(self.url, self._path, durable=self._durable)

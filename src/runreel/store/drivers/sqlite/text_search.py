@@ -1,0 +1,220 @@
+"""The texts of runs in a SQLite file, and an index of their trigrams. Implements ``TextSearch``.
+
+The index is made on demand, in tables of its own. It has no copy of the texts: an entry is removed
+with the text that it was made of, so an entry goes before its text does.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from typing import TYPE_CHECKING
+
+from runreel.model.errors import BadValue, LogError
+from runreel.model.search import LONG, IndexReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from runreel.store.drivers.interface import Connection
+
+# SQLite makes the other tables of the index, with names that begin like this one.
+INDEX, INDEXED = "run_text_index", "run_text_indexed"
+_MAKE_INDEX = (
+    f"CREATE VIRTUAL TABLE IF NOT EXISTS {INDEX} USING fts5(text, content='', detail='none',"
+    " tokenize='trigram case_sensitive 1')"
+)
+_MAKE_INDEXED = (
+    f"CREATE TABLE IF NOT EXISTS {INDEXED} (id INTEGER PRIMARY KEY, run_id TEXT NOT NULL,"
+    " part TEXT NOT NULL, checksum INTEGER NOT NULL, UNIQUE (run_id, part)) STRICT"
+)
+_MISSING = (
+    "SELECT t.run_id, t.part FROM run_text AS t"
+    f" WHERE NOT EXISTS (SELECT 1 FROM {INDEXED} AS i"
+    " WHERE i.run_id = t.run_id AND i.part = t.part)"
+)
+_TRIGRAM = 3
+# More trigrams of a text hardly exclude another one.
+_MOST = 24
+_BATCH = 500
+
+
+def packed(text: str) -> object:
+    """Return a text as it is stored."""
+    return zlib.compress(text.encode())
+
+
+def unpacked(stored: object) -> str:
+    """Return a stored text.
+
+    Raises:
+        BadValue: if it is damaged.
+    """
+    try:
+        return zlib.decompress(stored).decode()  # type: ignore[arg-type]
+    except (zlib.error, TypeError, UnicodeDecodeError) as error:
+        raise BadValue(f"a text for searches is damaged: {error}") from None
+
+
+def containing(
+    connection: Connection, folded: str, parts: Sequence[str], run_ids: Sequence[str]
+) -> set[str]:
+    """Return those of these runs that have a text in one of ``parts`` that contains ``folded``."""
+    found: set[str] = set()
+    sql = (
+        f"SELECT run_id, part, text FROM run_text WHERE run_id IN ({_marks(run_ids)})"
+        f" AND part IN (?, {_marks(parts)})"
+    )
+    for run_id, part, stored in connection.execute(sql, (*run_ids, LONG, *parts)):
+        if run_id not in found and (part == LONG or _may_contain(stored, folded)):
+            found.add(run_id)
+    return found
+
+
+def _may_contain(stored: object, folded: str) -> bool:
+    try:
+        return folded in unpacked(stored)
+    except BadValue:
+        # The run is read from the log.
+        return True
+
+
+def candidates(connection: Connection, folded: str, parts: Sequence[str]) -> set[str] | None:
+    """Return the runs that may contain ``folded`` in one of ``parts``; None if all may."""
+    if len(folded) < _TRIGRAM or not _exists(connection):
+        return None
+    grams = list(dict.fromkeys(folded[at : at + _TRIGRAM] for at in range(len(folded) - 2)))
+    chosen = grams[:: -(-len(grams) // _MOST)]
+    query = " AND ".join('"{}"'.format(gram.replace('"', '""')) for gram in chosen)
+    rows = connection.all(
+        f"SELECT run_id FROM {INDEX} JOIN {INDEXED} ON id = {INDEX}.rowid"
+        f" WHERE {INDEX} MATCH ? AND part IN ({_marks(parts)})",
+        (query, *parts),
+    )
+    found = {str(run_id) for (run_id,) in rows}
+    others = connection.all(f"{_MISSING} OR t.part = '{LONG}'")
+    return found | {str(run_id) for run_id, part in others if part in (LONG, *parts)}
+
+
+def build(connection: Connection, progress: Callable[[int, int], None] | None) -> IndexReport:
+    """Add the texts that are not in the index; make it if there is none.
+
+    Raises:
+        LogError: if this SQLite has no such index.
+    """
+    try:
+        with connection.transaction():
+            connection.execute(_MAKE_INDEX)
+            connection.execute(_MAKE_INDEXED)
+    except sqlite3.OperationalError as error:
+        if "fts5" not in str(error) and "tokenizer" not in str(error):
+            raise
+        raise LogError(
+            f"this SQLite ({sqlite3.sqlite_version}) has no trigram index: {error}",
+            hint="Searches work without one. SQLite has it from 3.34, where FTS5 is built in.",
+        ) from None
+    total = connection.one(f"SELECT count(*) FROM ({_MISSING})")[0]
+    added = 0
+    while batch := _add_batch(connection):
+        added += batch
+        if progress is not None:
+            progress(added, max(total, added))
+    made = report(connection, added=added)
+    if made is None:
+        raise LogError("the index was dropped by another process")
+    return made
+
+
+def _add_batch(connection: Connection) -> int:
+    sql = (
+        f"SELECT m.run_id, m.part, t.text FROM ({_MISSING} LIMIT {_BATCH}) AS m JOIN run_text AS t"
+    )
+    with connection.transaction():
+        rows = connection.all(f"{sql} ON t.run_id = m.run_id AND t.part = m.part")
+        for run_id, part, stored in rows:
+            text = _readable(run_id, stored)
+            id_ = connection.one(
+                f"INSERT INTO {INDEXED} (run_id, part, checksum) VALUES (?, ?, ?) RETURNING id",
+                (run_id, part, _checksum(text)),
+            )[0]
+            connection.execute(f"INSERT INTO {INDEX} (rowid, text) VALUES (?, ?)", (id_, text))
+    return len(rows)
+
+
+def _readable(run_id: str, stored: object) -> str:
+    try:
+        return unpacked(stored)
+    except BadValue as error:
+        raise LogError(
+            f"run {run_id}: {error}", hint=f"`runreel rebuild {run_id}` computes it again."
+        ) from None
+
+
+def _checksum(text: str) -> int:
+    return zlib.crc32(text.encode())
+
+
+def forget(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Remove the texts of runs from the index; call it before they change."""
+    if not run_ids or not _exists(connection):
+        return
+    rows = connection.all(
+        f"SELECT i.id, i.checksum, t.text FROM {INDEXED} AS i LEFT JOIN run_text AS t"
+        f" ON t.run_id = i.run_id AND t.part = i.part WHERE i.run_id IN ({_marks(run_ids)})",
+        run_ids,
+    )
+    for id_, checksum, stored in rows:
+        try:
+            text = unpacked(stored)
+        except BadValue:
+            text = ""
+        if _checksum(text) != checksum:
+            _clear(connection)
+            return
+        connection.execute(
+            f"INSERT INTO {INDEX} ({INDEX}, rowid, text) VALUES ('delete', ?, ?)", (id_, text)
+        )
+    connection.execute(f"DELETE FROM {INDEXED} WHERE run_id IN ({_marks(run_ids)})", run_ids)
+
+
+def _clear(connection: Connection) -> None:
+    """Empty the index: it has an entry whose text is not known any more."""
+    connection.execute(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('delete-all')")
+    connection.execute(f"DELETE FROM {INDEXED}")
+
+
+def optimize(connection: Connection) -> None:
+    """Rewrite the index without the entries that were removed."""
+    if _exists(connection):
+        connection.execute(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('optimize')")
+
+
+def report(connection: Connection, *, added: int = 0) -> IndexReport | None:
+    """Return the state of the index, None if there is none."""
+    if not _exists(connection):
+        return None
+    (indexed,) = connection.one(f"SELECT count(*) FROM {INDEXED}")
+    (size,) = connection.one(f"SELECT coalesce(sum(length(block)), 0) FROM {INDEX}_data")
+    return IndexReport("SQLite FTS5 trigrams", int(indexed), added, int(size))
+
+
+def missing(connection: Connection) -> int:
+    """Return the number of texts that are not in the index."""
+    return int(connection.one(f"SELECT count(*) FROM ({_MISSING})")[0])
+
+
+def obstacle(connection: Connection) -> str | None:
+    """Return why there can be no index here, None if there can."""
+    options = {row[0] for row in connection.all("PRAGMA compile_options")}
+    if "ENABLE_FTS5" in options and sqlite3.sqlite_version_info >= (3, 34):
+        return None
+    return f"SQLite {sqlite3.sqlite_version} without FTS5 trigrams"
+
+
+def _exists(connection: Connection) -> bool:
+    sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return connection.one(sql, (INDEXED,)) is not None
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
