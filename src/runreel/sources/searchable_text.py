@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from runreel.codec.json_values import as_list, as_object, as_text
 from runreel.model.events import CONTEXT, TOOL_RESULTS
-from runreel.sources import request_items, requests
-from runreel.sources.yandex import proto_json
+from runreel.sources import conversation, request_items, requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,17 +77,13 @@ def result_texts(source: str, kind: str, value: object) -> Iterator[str]:
 
 
 def _results(source: str, kind: str, value: object) -> Iterator[object]:
-    content = as_object(value)
     if kind == CONTEXT:
         request = requests.parse(source, value)
         for output in () if request is None else request_items.tool_outputs(request):
             yield _content(as_object(output.item))
     elif kind == TOOL_RESULTS:
-        listed = proto_json.repeated(proto_json.mapping(content, "toolResultList"), "toolResults")
-        for item in listed:
-            yield proto_json.mapping(item, "functionResult").get("content")
-        for result in as_list(content.get("tool_results")):
-            yield _content(as_object(result)) if isinstance(result, dict) else result
+        for result in conversation.tool_results(source, kind, value):
+            yield result.content
 
 
 def _content(item: dict[str, object]) -> object:
