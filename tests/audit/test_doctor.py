@@ -63,7 +63,7 @@ def test_a_log_that_is_well_kept_has_nothing_to_mend(told: Reel, backend: str) -
     assert worst(told) == {}
     common = {
         *("database", "schema", "guards", "projections", "open recordings", "clock", "future"),
-        "unwatched packages",
+        *("search index", "unwatched packages"),
     }
     own = {
         "sqlite": {
