@@ -49,8 +49,10 @@ def test_a_web_server_is_recorded_and_stopped_by_a_signal(
     watch = [python, "-m", "runreel", "--db", "log.db", "watch", "--"]
     variables = {**os.environ, "OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "sk-secret"}
     with subprocess.Popen([*watch, *server], env=variables, cwd=tmp_path) as process:
-        assert asked(f"http://127.0.0.1:{port}/ask") == model_server.ANSWER
-        process.send_signal(signal.SIGTERM)
+        try:
+            assert asked(f"http://127.0.0.1:{port}/ask") == model_server.ANSWER
+        finally:
+            process.send_signal(signal.SIGTERM)
         # uvicorn shuts down, and then ends by the signal.
         assert process.wait(60) in (0, 128 + signal.SIGTERM)
     with runreel.open(tmp_path / "log.db") as reel:
@@ -61,8 +63,8 @@ def test_a_web_server_is_recorded_and_stopped_by_a_signal(
 
 
 def asked(url: str) -> str:
-    """Ask a server that is starting."""
-    for _ in range(300):
+    """Ask a server that is starting, for minutes on a busy machine."""
+    for _ in range(3000):
         with (
             contextlib.suppress(urllib.error.URLError),
             urllib.request.urlopen(url, timeout=30) as answer,  # noqa: S310 - our own
