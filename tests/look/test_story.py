@@ -151,6 +151,34 @@ def test_an_answer_that_is_not_streamed(reel):
     ]
 
 
+def test_tools_that_the_server_executes(reel):
+    found = {"type": "search", "query": "weather"}
+    search = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": found}
+    code = {
+        "type": "code_interpreter_call",
+        "id": "ci_1",
+        "code": "1+1",
+        "outputs": [{"logs": "2"}],
+    }
+    remote = {"type": "mcp_call", "id": "m_1", "name": "add", "arguments": "{}", "output": "2"}
+    output = [search, code, remote, script.output_of(["Two"])]
+    expected = [
+        ("tool_call", "web_search", found, "completed"),
+        ("tool_call", "code_interpreter", {"code": "1+1"}, [{"logs": "2"}]),
+        ("tool_call", "add", {}, "2"),
+        ("text", "Two"),
+    ]
+    body = {"model": "m", "input": "?"}
+    streamed = ask(reel, RESPONSES, body, script.events(output))
+    assert told(reel.story(streamed))[1:] == expected
+    calls = [step for step in reel.story(streamed) if step.step == "tool_call"]
+    assert all(step.seq < step.result_seq for step in calls)
+    whole = script.response("resp_2", output=output)
+    # What stands in one row is told by kinds: the text before the calls.
+    found = told(reel.story(ask(reel, RESPONSES, body, whole)))[1:]
+    assert sorted(found, key=str) == sorted(expected, key=str)
+
+
 def test_attempts_are_notes_and_the_last_one_is_the_error(reel):
     recording = fail(reel, CHAT, chat(user("Hi")), status=429, body=b'{"error": "slow down"}')
     error = ("error", "slow down", 429)

@@ -93,6 +93,9 @@ class StoryBuilder:
             self._end_answer()
         for thought in thoughts(self._projector.reader.name, row.kind, value):
             self._texts.thought(row.seq, thought.part, thought.text, whole=thought.whole)
+        for hosted in conversation.hosted_calls(self._projector.reader.name, row.kind, value):
+            if self._calls.hosted(row.seq, hosted):
+                self._texts.interrupt()
         self._add_event(row, projected)
         self._attempt, self._memory = None, self._projector.state.adapter_memory
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from runreel.model.results import ToolCall, ToolCallList
     from runreel.sources.conversation import ToolResult
+    from runreel.sources.openai.hosted_calls import HostedCall
 
 
 class Calls:
@@ -34,6 +35,19 @@ class Calls:
             draft = Draft(ToolCallStep, seq, _values(call, complete=complete))
             self._of_answer.append(draft)
             self.drafts.append(draft)
+        return is_new
+
+    def hosted(self, seq: int, hosted: HostedCall) -> bool:
+        """The server calls a tool itself, or has done so. True if the call is new."""
+        values = _values(hosted.call, complete=True)
+        draft = next((one for one in self._of_answer if _is_of(one, hosted.call)), None)
+        is_new = draft is None
+        if draft is None:
+            draft = Draft(ToolCallStep, seq, values)
+            self._of_answer.append(draft)
+            self.drafts.append(draft)
+        if hosted.finished and draft.values["result_seq"] is None:
+            draft.values |= {**values, "result": hosted.result, "result_seq": seq}
         return is_new
 
     def end_answer(self) -> bool:

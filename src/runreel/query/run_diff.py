@@ -52,7 +52,9 @@ def diff(database: Database, a: str, b: str, parts: Iterable[str] = PARTS) -> Ru
     """
     parts = check_parts(parts)
     with database.reading() as connection, damage.snapshot(connection):
-        first, second = (read(connection, run_history.with_id(connection, one)) for one in (a, b))
+        run_ids = [run_history.with_id(connection, one) for one in (a, b)]
+        runs = {run_id: read(connection, run_id) for run_id in dict.fromkeys(run_ids)}
+    first, second = (runs[run_id] for run_id in run_ids)
     return compare(first, second, parts)
 
 

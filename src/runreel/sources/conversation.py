@@ -12,9 +12,10 @@ from runreel.sources.yandex import messages as yandex_messages
 from runreel.sources.yandex import proto_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from runreel.model.results import ToolCallList
+    from runreel.sources.openai.hosted_calls import HostedCall
 
 YANDEX = "yandex-assistants"
 _ANSWERING = frozenset(("assistant", "model"))
@@ -107,6 +108,15 @@ def unfinished_calls(source: str, memory: object) -> ToolCallList | None:
         if isinstance(memory, responses_memory.Memory):
             return items.calls([memory.items[index] for index in sorted(memory.items)])
     return None
+
+
+def hosted_calls(source: str, kind: str, value: object) -> Iterable[HostedCall]:
+    """Return the calls, in an event or a snapshot, of tools that the server executes itself."""
+    if source != "openai-responses":
+        return ()
+    from runreel.sources.openai import hosted_calls as hosted
+
+    return hosted.hosted_calls(kind, value)
 
 
 def _asked_of_assistant(value: dict[str, object]) -> Iterator[AskedMessage]:
