@@ -56,3 +56,11 @@ def test_recording_files_are_looked_into_like_runs(reel, call, tmp_path):
     same = call("diff", one, one, "--exit-code")
     assert (same.code, "Both are the same run." in same.err) == (0, True)
     assert json.loads(call.good("diff", one, one, "--json").out)["same"]
+
+
+def test_replays_of_several_runs(reel, call):
+    stories.tell_all(reel)
+    one = [call.good("replay", run, "--instant").out for run in ("run-failed", "run-done")]
+    assert call.good("replay", "run-failed", "run-done", "--instant").out == "".join(one)
+    shown = ("replay", "run-failed", "--instant", "--render", "cumulative", "--tz")
+    assert call.good(*shown, "UTC").out != call.good(*shown, "Asia/Tokyo").out

@@ -63,15 +63,18 @@ def asked(source: str, item: object) -> Iterator[AskedMessage]:
         for inner in as_list(value.get(key)):
             yield from asked(source, inner)
     role = (text_in(value, "role") or "user").lower()
-    type_ = text_in(value, "type") or "message"
-    if role in _ANSWERING or role in _TOOL_ROLES or type_ != "message":
-        return
-    for key in ("content", "text", "input", "prompt", "question"):
-        content = value.get(key)
-        texts = [] if key in _LISTS and isinstance(content, list) else list(_texts(content))
+    is_message = (text_in(value, "type") or "message") == "message"
+    if is_message and role not in _ANSWERING and role not in _TOOL_ROLES:
+        texts = next(filter(None, map(list, _contents(value))), [])
         if texts:
             yield AskedMessage(role, "\n".join(texts))
-            return
+
+
+def _contents(value: dict[str, object]) -> Iterator[Iterator[str]]:
+    for key in ("content", "text", "input", "prompt", "question"):
+        content = value.get(key)
+        if not (key in _LISTS and isinstance(content, list)):
+            yield _texts(content)
 
 
 def comparable(source: str, item: object) -> object:

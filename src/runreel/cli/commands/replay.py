@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runreel.cli import options
+from runreel.cli import options, selection
 from runreel.cli.render import terminal
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ runreel replay latest
 runreel replay latest --speed 10 --max-gap 1
 runreel replay demo-20251231 --instant --render jsonl
 """)
-@options.run_argument
+@options.one_or_more_runs
 @click.option(
     "--speed", type=float, callback=_speed, default=1.0, metavar="X", help="Playback speed factor."
 )
@@ -53,11 +53,12 @@ runreel replay demo-20251231 --instant --render jsonl
     help="Print text deltas, the cumulative text, or JSON lines.",
 )
 @click.option("--loop", is_flag=True, help="Repeat until Ctrl-C.")
+@selection.tz
 @options.reel()
 def replay_command(  # noqa: PLR0913 - one for each option
     reel: Reel,
     *,
-    run: str,
+    runs: tuple[str, ...],
     speed: float,
     max_gap: float | None,
     instant: bool,
@@ -69,24 +70,26 @@ def replay_command(  # noqa: PLR0913 - one for each option
     """Replay the stream of a run with its timing.
 
     --from is inclusive, --to is exclusive. --max-gap limits a pause before --speed divides it. If
-    the timing is not that of a live recording, stderr says so.
+    the timing is not that of a live recording, stderr says so. Several runs are replayed one after
+    the other.
     """
     from runreel.cli.render import replay_renderers
 
-    timeline = reel.timeline(reel.resolve(run), start=start, stop=stop)
-    if not timeline.times:
+    timelines = [reel.timeline(reel.resolve(run), start=start, stop=stop) for run in runs]
+    found = [timeline for timeline in timelines if timeline.times]
+    if not found:
         terminal.write_notice("No stream events.")
-        return
-    clock = _CLOCKS[timeline.clock]
-    if clock and not instant:
+    clocks = () if instant else dict.fromkeys(_CLOCKS[timeline.clock] for timeline in found)
+    for clock in filter(None, clocks):
         terminal.write_notice((clock, "dim"))
-    while True:
-        replay_renderers.play(
-            timeline,
-            replay_renderers.RENDERERS[render](),
-            speed=speed,
-            max_gap=max_gap,
-            instant=instant,
-        )
+    while found:
+        for timeline in found:
+            replay_renderers.play(
+                timeline,
+                replay_renderers.RENDERERS[render](),
+                speed=speed,
+                max_gap=max_gap,
+                instant=instant,
+            )
         if not loop:
             return
