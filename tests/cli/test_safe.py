@@ -6,7 +6,8 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.cli.render.escaping import escape, escape_json, escape_line
+from runreel.cli.render.escaping import escape, escape_line
+from runreel.codec.visible_text import escape_json
 from runreel.model.passwords import mask_passwords
 from tests.cli.stories import HARM
 

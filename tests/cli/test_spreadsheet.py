@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.cli.render import csv_rows
+from runreel.codec import csv_rows
 from tests.cli.stories import partial
 
 if TYPE_CHECKING:

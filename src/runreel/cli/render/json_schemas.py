@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from runreel.cli.render import shapes, shapes_export, shapes_look, shapes_search
-from runreel.cli.render.schema_parts import Schema, Shape, closed, described, page, ref
+from runreel.codec import object_shapes
+from runreel.codec.schema_parts import Schema, Shape, closed, described, page, ref
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -14,10 +15,10 @@ DEFINITIONS: Shape = {
         "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$",
         "description": "RFC 3339, UTC, microseconds.",
     },
-    "tokens": closed(shapes.TOKENS),
-    "tool_call": closed(shapes.TOOL_CALL),
-    "run": closed(shapes.RUN),
-    "event": closed(shapes.RAW_EVENT, "raw"),
+    "tokens": closed(object_shapes.TOKENS),
+    "tool_call": closed(object_shapes.TOOL_CALL),
+    "run": closed(object_shapes.RUN),
+    "event": closed(object_shapes.RAW_EVENT, "raw"),
     "message": described(
         closed(shapes.MESSAGE, *shapes.MESSAGE.keys() - {"parts"}),
         "A partial message has only `parts`.",
@@ -39,7 +40,7 @@ DEFINITIONS: Shape = {
     ),
     "problem": closed(shapes.PROBLEM),
     "shown_run": described(
-        closed({**shapes.RUN, **_CONTENT}, *_CONTENT), "The last keys only with --content."
+        closed({**object_shapes.RUN, **_CONTENT}, *_CONTENT), "The last keys only with --content."
     ),
     "story_step": shapes_look.STORY_STEP,
     **shapes_look.STORY_STEPS,

@@ -10,6 +10,7 @@ from runreel.cli.render import json_views, shapes
 from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column, TableCell, number_column, time_column
 from runreel.cli.time_arguments import duration_text
+from runreel.codec import object_shapes
 from runreel.model.events import NOTE, RUN, STREAM_EVENT
 from runreel.model.selection import PROBLEMS
 
@@ -83,7 +84,7 @@ _RUN_ID: Column[Any] = Column("RUN", attrgetter("run_id"), min_width=16, cut_mid
 
 RUNS: ListView[RunSummary] = ListView(
     "runs",
-    shapes.RUN,
+    object_shapes.RUN,
     (
         _RUN_ID,
         Column("STATUS", state_cell),
@@ -104,13 +105,13 @@ _EVENT_COLUMNS: tuple[Column[StoredEvent], ...] = (
 )
 EVENTS: ListView[StoredEvent] = ListView(
     "events",
-    shapes.EVENT,
+    object_shapes.EVENT,
     (*_EVENT_COLUMNS, Column("WHAT", _event_text, min_width=12)),
     json_views.event,
 )
 RAW_EVENTS: ListView[StoredEvent] = ListView(
     "events",
-    shapes.RAW_EVENT,
+    object_shapes.RAW_EVENT,
     (*_EVENT_COLUMNS, Column("RAW", lambda event: json_views.text(event.raw), min_width=12)),
     lambda event: {**json_views.event(event), "raw": event.raw},
 )

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from click.exceptions import Exit
 
-from runreel.cli.render import csv_rows, json_views, tables, terminal
+from runreel.cli.render import json_views, tables, terminal
+from runreel.codec import csv_rows, flat_columns
 from runreel.model.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from runreel.cli.render.json_views import JsonObject
-    from runreel.cli.render.schema_parts import Shape
     from runreel.cli.render.tables import Column
+    from runreel.codec.schema_parts import Shape
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ class ListView(Generic[T]):
     @property
     def fields(self) -> tuple[str, ...]:
         """The CSV columns."""
-        return tuple(csv_rows.columns(self.shape))
+        return tuple(flat_columns.flat(self.shape))
 
     def value(self, item: T) -> JsonObject:
         """The JSON object of an item."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runreel.cli.render.schema_parts import COUNT, STRING, Shape, described
+from runreel.codec.schema_parts import COUNT, STRING, Shape, described
 
 EXPORT: Shape = {
     "file": STRING,

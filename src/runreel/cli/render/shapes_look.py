@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runreel.cli.render.schema_parts import (
+from runreel.codec.schema_parts import (
     ANY,
     COUNT,
     FLAG,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runreel.cli.render.schema_parts import COUNT, STRING, TIME, Shape, described, enum
+from runreel.codec.schema_parts import COUNT, STRING, TIME, Shape, described, enum
 from runreel.model.search import PARTS
 
 MATCH: Shape = {

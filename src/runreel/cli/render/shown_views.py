@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from runreel.cli.render import json_views, shapes, shapes_look, story_view
 from runreel.cli.render.output import ListView
+from runreel.codec import object_shapes
 
 if TYPE_CHECKING:
     from runreel.cli.render.json_views import JsonObject
@@ -19,8 +20,8 @@ def _with_content(shown: ShownRun) -> JsonObject:
 
 # The tables of these are no lists: see ``run_detail``.
 BARE: ListView[ShownRun] = ListView(
-    "runs", shapes.RUN, (), lambda shown: json_views.run(shown.summary)
+    "runs", object_shapes.RUN, (), lambda shown: json_views.run(shown.summary)
 )
 WITH_CONTENT: ListView[ShownRun] = ListView(
-    "runs", {**shapes.RUN, **shapes.CONTENT, **shapes_look.STORY}, (), _with_content
+    "runs", {**object_shapes.RUN, **shapes.CONTENT, **shapes_look.STORY}, (), _with_content
 )

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runreel.cli.render import json_views, shapes
-from runreel.cli.render.escaping import visible_chars
-from runreel.cli.render.schema_parts import ref
+from runreel.codec import json_objects
+from runreel.codec.flat_columns import pick
+from runreel.codec.visible_text import visible_chars
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from runreel.cli.render.json_views import JsonObject
-    from runreel.cli.render.schema_parts import Shape
+    from runreel.codec.json_objects import JsonObject
 
 # First characters of a formula, in every width.
 _FORMULA = frozenset("=+-@\u2212\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b")
@@ -24,22 +23,14 @@ _SPECIAL = re.compile(r'[",]|[^\S ]')
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
-def columns(shape: Shape) -> Iterator[str]:
-    """The columns of objects of this shape: ``a.b`` for the field ``b`` of the object in ``a``."""
-    for name, schema in shape.items():
-        inner = schema.get("anyOf", [schema])[0]
-        fields = shapes.TOKENS if inner == ref("tokens") else inner.get("properties")
-        yield from [f"{name}.{field}" for field in fields] if fields else [name]
-
-
 def header(fields: Iterable[str]) -> str:
-    """The header line."""
+    """Return the header line."""
     return _line(fields)
 
 
 def row(value: JsonObject, fields: Iterable[str]) -> str:
     """Convert a JSON object to a line; the field ``a.b`` is ``b`` in ``a``, null an empty cell."""
-    return _line(_cell(_pick(value, field)) for field in fields)
+    return _line(_cell(pick(value, field)) for field in fields)
 
 
 def escape_formula(text: str) -> str:
@@ -49,22 +40,14 @@ def escape_formula(text: str) -> str:
     return f"'{text}" if text and harmful and not _NUMBER.fullmatch(text) else text
 
 
-def _pick(value: JsonObject, field: str) -> object:
-    if field in value:
-        return value[field]
-    outer, _, inner = field.partition(".")
-    nested = value.get(outer)
-    return nested.get(inner) if isinstance(nested, dict) else None
-
-
 def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
         return escape_formula(value)
     if isinstance(value, (int, float)):
-        return json_views.text(value)
-    return escape_formula(json_views.text(value))
+        return json_objects.text(value)
+    return escape_formula(json_objects.text(value))
 
 
 def _line(cells: Iterable[str]) -> str:
