@@ -25,6 +25,8 @@ SHOWN = (
     ("events", "RUN", "--raw", "-o", "jsonl"),
     ("events", "RUN", "-n", "2", "-o", "csv"),
     ("replay", "RUN", "--instant"),
+    ("timeline", "RUN"),
+    ("timeline", "RUN", "--json"),
     ("replay", "RUN", "--instant", "--render", "jsonl"),
     ("verify", "RUN"),
     ("verify", "RUN", "-o", "jsonl"),
