@@ -27,35 +27,28 @@ def occurrences(text: str, wanted: str, *, case: bool = False) -> Iterator[tuple
             at += 1
 
 
-def texts(reel: Reel, run_id: str, *, with_errors: bool = False) -> list[tuple[str, str]]:
+def texts(reel: Reel, run_id: str) -> list[tuple[str, str]]:
     """The texts of a run with one answer by part.
 
-    ``with_errors``: the run may have had an error that it has not any more.
+    Calls and errors are those that it had after any of its events: it may not have them any more.
     """
-    summary, result = reel.state(run_id)
-    found = [("answer", result.text_so_far or "")]
+    found = [("answer", reel.result(run_id).text_so_far or "")]
+    error, calls = None, ()
     for event in reel.events(run_id):
-        for call in event.tool_calls or ():
-            arguments = call.function and call.function.arguments
-            if arguments:
-                found.append(("tools", json.dumps(arguments, ensure_ascii=False)))
         if event.kind == "tool_results" and event.raw is not None:
             found += [("tools", one["content"]) for one in event.raw["tool_results"]]
-    if with_errors or summary.error is not None:
-        found += [("error", said) for said in errors(reel, run_id, summary.last_seq)]
+        if not (event.tool_calls or event.error or error or calls):
+            continue
+        then = reel.state(run_id, event.seq)[0]
+        for call in then.tool_calls or ():
+            if call not in calls and call.function is not None:
+                found.append(("tools", json.dumps(call.function.arguments, ensure_ascii=False)))
+        if then.error is not None and then.error != error and then.error.message:
+            found.append(("error", then.error.message))
+        error, calls = then.error, tuple(then.tool_calls or ())
     if reasoning := reel.reasoning(run_id):
         found.append(("reasoning", reasoning))
     return found
-
-
-def errors(reel: Reel, run_id: str, last_seq: int) -> Iterator[str]:
-    """The errors that the run has had, each once for as long as it lasted."""
-    now = None
-    for seq in range(last_seq + 1):
-        error = reel.state(run_id, seq)[0].error
-        if error is not None and error != now and error.message:
-            yield error.message
-        now = error
 
 
 def matches(

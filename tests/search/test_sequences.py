@@ -93,7 +93,7 @@ class Log:
     def check(self) -> None:
         """Compare searches with what is shown."""
         runs = [run_id for run_id in self.texts if self._is_stored(run_id)]
-        said = [(run_id, oracle.texts(self.reel, run_id, with_errors=True)) for run_id in runs]
+        said = [(run_id, oracle.texts(self.reel, run_id)) for run_id in runs]
         for needle in NEEDLES:
             right = sorted(oracle.matches(said, needle))
             found = [
