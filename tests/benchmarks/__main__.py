@@ -29,6 +29,7 @@ from tests.benchmarks import (
     rebuild,
     recording,
     reporting,
+    seeking,
     startup,
     storage,
     verifying,
@@ -53,6 +54,7 @@ SUBJECTS: dict[str, Callable[[Bench], Section]] = {
     "rebuild": rebuild.run,
     "verifying": verifying.run,
     "growth": growth.run,
+    "seeking": seeking.run,
     "startup": startup.run,
 }
 

@@ -159,7 +159,7 @@ def test_what_a_new_run_was_offered_counts_where_the_log_is_asked(reel, tmp_path
 def test_a_draft_of_nothing_is_nothing():
     run = NewRunWriter("run-1", "yandex-assistants")
     run.close()
-    assert run.drain() == ([], None)
+    assert run.drain() == ([], None, [])
 
 
 def test_runs_are_found_that_the_log_has(reel, tmp_path):

@@ -74,8 +74,9 @@ def test_ids_that_come_in_no_order_leave_pages_emptier(tmp_path):
     assert bytes_per_run(tmp_path, at_random(1_000), 40, 2_000) <= 13 * KB
 
 
-def test_an_answer_of_sixteen_times_the_events_costs_no_more_than_sixteen_times_that(tmp_path):
-    assert bytes_per_run(tmp_path, at_random(25), 640, 32_000) <= 16 * 12 * KB
+def test_an_answer_of_sixteen_times_the_events_costs_no_more_than_seventeen_times_that(tmp_path):
+    # Its key-frames repeat the text once, and nothing compresses letters at random.
+    assert bytes_per_run(tmp_path, at_random(25), 640, 32_000) <= 17 * 12 * KB
 
 
 def test_projections_hold_no_copy_of_the_text(tmp_path):

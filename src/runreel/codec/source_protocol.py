@@ -181,6 +181,11 @@ class SourceAdapter(PayloadShape, Protocol):
 
     name: str
 
+    @property
+    def memory_type(self) -> type[msgspec.Struct] | None:
+        """The type of the memory between events, None if there is none: see ``Interpretation``."""
+        ...
+
     def interpret(self, kind: str, value: object, /) -> SourceEvent:
         """Return ``value``, received or stored as ``kind``, as an event."""
         ...

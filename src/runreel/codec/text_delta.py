@@ -60,7 +60,7 @@ def encode(event: SourceEvent, text: str) -> EncodedPayload:
     """
     if (new := event.text_only) is not None:
         # Most events: the general case gives the same payload.
-        keep = len(text) if new.startswith(text) else _common_prefix(text, new)
+        keep = len(text) if new.startswith(text) else common_prefix(text, new)
         appended = new[keep:]
         if appended.isascii() or not SURROGATE.search(appended):
             return EncodedPayload(encode_basestring(appended), keep, len(appended), new)
@@ -216,7 +216,7 @@ def _joined(text: str, parts_text: str, mode: TextMode) -> tuple[str, int]:
         return text, len(text)
     if mode in (TextMode.DELTA, TextMode.REPEAT):
         return text + parts_text, len(text)
-    return parts_text, _common_prefix(text, parts_text)
+    return parts_text, common_prefix(text, parts_text)
 
 
 def _difference(event: SourceEvent, value: dict[str, object]) -> dict[str, object] | None:
@@ -267,7 +267,7 @@ def _restore(slots: list[TextSlot], text: str) -> None:
         start = end
 
 
-def _common_prefix(old: str, new: str) -> int:
+def common_prefix(old: str, new: str) -> int:
     """Return the length of the common prefix of ``old`` and ``new``."""
     if new.startswith(old):
         return len(old)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runreel.model.events import EventRow
-    from runreel.projection.run_mapper import RunProjection
+    from runreel.projection.key_frames import KeyFrame
     from runreel.recording.append_steps import AppendSteps
     from runreel.store.database import Database
 
@@ -26,8 +26,8 @@ class PendingRun(Protocol):
 
     run_id: str
 
-    def drain(self) -> tuple[list[EventRow], RunProjection | None]:
-        """Hand over the rows to commit, and the projection after them if they change it."""
+    def drain(self) -> AppendUnit:
+        """Hand over the rows to commit, with what they change."""
         ...
 
     def retry(self, rows: list[EventRow], /) -> None:
@@ -68,6 +68,7 @@ class Batch:
                 self.flush()
             pending = self._pending[recorder.run_id] = _RecorderBatch(recorder)
         pending.rows += unit.rows
+        pending.frames += unit.frames
         self._count += len(unit.rows)
         self._weight += sum((row.keep or 0) + len(row.payload or "") for row in unit.rows)
         if retry is not None:
@@ -92,7 +93,7 @@ class Batch:
         self._pending, self._count, self._weight = {}, 0, 0
         if not pending:
             return
-        units = [AppendUnit(*run.drain()) for run in pending]
+        units = [run.drain() for run in pending]
         outcomes = committer_of(self._database).commit_all(units)
         for run, unit, outcome in zip(pending, units, outcomes, strict=True):
             if isinstance(outcome, BaseException):
@@ -111,18 +112,20 @@ class Batch:
 class _RecorderBatch:
     """The pending rows of a run that has a recorder."""
 
-    __slots__ = ("recorder", "retries", "rows", "run_id")
+    __slots__ = ("frames", "recorder", "retries", "rows", "run_id")
 
     def __init__(self, recorder: AppendSteps) -> None:
         self.recorder = recorder
         self.run_id = recorder.run_id
         self.rows: list[EventRow] = []
+        self.frames: list[KeyFrame] = []
         self.retries: list[Callable[[], object]] = []
 
-    def drain(self) -> tuple[list[EventRow], RunProjection | None]:
+    def drain(self) -> AppendUnit:
         projection_pending = self.recorder.projection_pending
         self.recorder.projection_pending = False
-        return self.rows, self.recorder.projected() if projection_pending else None
+        projected = self.recorder.projected() if projection_pending else None
+        return AppendUnit(self.rows, projected, self.frames)
 
     def retry(self, _: list[EventRow]) -> None:
         self.recorder.batch = None

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 from runreel.integrity import digest_chain
 from runreel.model.events import CLOSED, STREAM_EVENT, EventRow
 from runreel.model.status import PARTIAL
+from runreel.projection.key_frames import KeyFrames
 from runreel.projection.projector import RunProjector
 from runreel.projection.run_state import IMPORT
 from runreel.recording import event_builder
+from runreel.recording.append_unit import AppendUnit
 from runreel.recording.deduplication import AppendOutcome
 from runreel.sources.cumulative_lines import CumulativeText
 
 if TYPE_CHECKING:
     from runreel.codec.source_protocol import Interpretation, SourceEvent
-    from runreel.projection.run_mapper import RunProjection
     from runreel.sources.cumulative_lines import CumulativeLine
 
 
@@ -36,7 +37,7 @@ class NewRunWriter:
         self.rows: list[EventRow] = []
         self.seq = -1
         self._index = -1
-        self._projector = RunProjector(run_id, source)
+        self._projector = RunProjector(run_id, source, frames=KeyFrames())
         self._digest = digest_chain.genesis(run_id)
         self._begun_ns = time.perf_counter_ns()
         self._projection_pending = False
@@ -94,12 +95,13 @@ class NewRunWriter:
         if self.seq >= 0:
             self._build([event_builder.note(CLOSED, {})])
 
-    def drain(self) -> tuple[list[EventRow], RunProjection | None]:
-        """Hand over the rows, and the projection after them if they change it."""
+    def drain(self) -> AppendUnit:
+        """Hand over the rows, with what they change."""
         self._apply_pending_text()
         rows, self.rows = self.rows, []
         projection_pending, self._projection_pending = self._projection_pending, False
-        return rows, self._projector.projection() if projection_pending else None
+        projected = self._projector.projection() if projection_pending else None
+        return AppendUnit(rows, projected, self._projector.drain_frames())
 
     def _build(self, entries: list[SourceEvent]) -> Interpretation | None:
         """Build the rows of ``entries``; return the interpretation of the last one."""
@@ -124,6 +126,8 @@ class NewRunWriter:
         row = event_builder.chain_row(self._digest, columns, encode_basestring(delta))
         self._digest = row.digest
         self.rows.append(row)
+        if self._projector.frames is not None and seq >= self._projector.frames.due:
+            self._apply_pending_text()
 
     def _apply_pending_text(self) -> None:
         """Apply the pending text deltas to the projector at once, as one event with their text."""
@@ -132,6 +136,7 @@ class NewRunWriter:
             state.last_seq += self._pending_deltas - 1
             state.events += self._pending_deltas - 1
             self._projector.apply_text(self._pending_text)
+            self._projector.passed(self.rows[-1], None)
             self._pending_deltas = 0
 
     def _timestamps(self) -> tuple[int, int]:

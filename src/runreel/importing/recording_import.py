@@ -159,7 +159,7 @@ class _Importer:
                     " no run is that long",
                     line=self._reader.line,
                 )
-            self._writer.add(rows, run.add(rows))
+            self._writer.add(run.add(rows))
             self._report.events_new += len(rows)
             step()
         self._report.runs_new += 1

@@ -5,39 +5,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runreel.importing.batch import ROWS, WEIGHT
+from runreel.projection.key_frames import KeyFrames
 from runreel.projection.projector import RunProjector
 from runreel.projection.tombstone import is_tombstone
 from runreel.recording.append_unit import AppendUnit, result_or_raise
 from runreel.recording.group_commit import committer_of
 from runreel.store.connection import RollbackTransaction
 from runreel.store.events import event_log
-from runreel.store.projections import run_table
+from runreel.store.projections import key_frame_table, run_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from runreel.model.events import EventRow
+    from runreel.projection.key_frames import KeyFrame
     from runreel.projection.run_mapper import RunProjection
     from runreel.store.connection import Connection
     from runreel.store.database import Database
 
 
 class ProjectedRows:
-    """The projection of a run whose rows are added in order; ``masks`` are those of erased rows."""
+    """The projections of a run whose rows are added in order; ``masks`` are of erased rows."""
 
     def __init__(self, run_id: str, masks: Mapping[int, str]) -> None:
         self._masks = masks
-        self._projector = RunProjector(run_id)
+        self._projector = RunProjector(run_id, frames=KeyFrames())
 
-    def add(self, rows: Sequence[EventRow]) -> RunProjection | None:
-        """Apply the next rows; return the projection after them, None if there is none.
+    def add(self, rows: list[EventRow]) -> AppendUnit:
+        """Apply the next rows; return them with the projection after them and their key-frames.
 
         Raises:
             DamagedRow: if one cannot be interpreted.
         """
         filled = event_log.with_masked_payloads([*rows], lambda: dict(self._masks))
         self._projector.apply_rows(filled)
-        return self._projector.projection() if self._projector.state.has_projection else None
+        has_projection = self._projector.state.has_projection
+        projected = self._projector.projection() if has_projection else None
+        return AppendUnit(rows, projected, self._projector.drain_frames())
 
 
 class RecordingWriter:
@@ -53,14 +57,15 @@ class RecordingWriter:
         self._rows = self._weight = 0
         self.conflicts: list[str] = []
 
-    def add(self, rows: list[EventRow], projected: RunProjection | None) -> None:
-        """Add rows of a new run, with the projection after them."""
+    def add(self, unit: AppendUnit) -> None:
+        """Add rows of a new run, with what is projected of them."""
+        rows, projected, frames = unit
         first, *rest = rows
         if is_tombstone(first) and first.seq:
             self._tombstones.append((first, None if rest else projected))
             rows = rest
         if rows:
-            self._units.append(AppendUnit(rows, projected))
+            self._units.append(AppendUnit(rows, projected, frames))
         self._rows += len(rows) + 1
         self._weight += sum(len(row.payload or "") for row in rows)
         if self._rows >= ROWS or self._weight >= WEIGHT:
@@ -129,6 +134,7 @@ def _append_after(
     digest: bytes,
 ) -> bool:
     projected, follows = None, False
+    frames: list[KeyFrame] = []
     run: ProjectedRows | None = None
     erased: list[EventRow] = []
     for rows in chunks:
@@ -138,9 +144,11 @@ def _append_after(
         if new and not (follows and event_log.append(connection, new)):
             return False
         erased += [row for row in rows[: len(rows) - len(new)] if row.redacted is not None]
-        projected = run.add(rows)
+        _, projected, taken = run.add(rows)
+        frames += taken
     _erase(connection, erased)
     if projected is not None:
+        key_frame_table.replace(connection, projected.summary.run_id, frames)
         run_table.save(connection, projected, force=True)
     return True
 

@@ -9,6 +9,7 @@ from runreel.importing.new_run_writer import NewRunWriter
 from runreel.model.events import CLOSED, NOTE
 from runreel.projection.projector import RunProjector
 from runreel.projection.run_state import IMPORT
+from runreel.recording.append_unit import AppendUnit
 from runreel.recording.deduplication import fingerprint
 from runreel.recording.recorder import Recorder
 from runreel.store.events import event_log
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from runreel.importing.batch import Batch
     from runreel.model.events import EventRow
-    from runreel.projection.run_mapper import RunProjection
     from runreel.recording.deduplication import AppendOutcome
     from runreel.sources.cumulative_lines import CumulativeLine
     from runreel.store.database import Database
@@ -93,9 +93,10 @@ class ImportedRun:
             )
         return self._offered
 
-    def drain(self) -> tuple[list[EventRow], RunProjection | None]:
-        """Hand over the pending rows, and the projection after them if they change it."""
-        return ([], None) if self._new_run_writer is None else self._new_run_writer.drain()
+    def drain(self) -> AppendUnit:
+        """Hand over the pending rows, with what they change."""
+        writer = self._new_run_writer
+        return AppendUnit([], None) if writer is None else writer.drain()
 
     def retry(self, rows: list[EventRow]) -> None:
         """Offer the events of these rows again, after an append conflict.

@@ -60,6 +60,14 @@ def wall_times(received: Sequence[int], known: Mapping[int, int]) -> list[int]:
     return [begin + time for time in _spread(len(received), times)]
 
 
+def steps_until(low: int, high: int, width: int, at: int) -> int:
+    """Return the last of the rows 0 to ``width`` that ``wall_times`` gives a time up to ``at``.
+
+    Row 0 has the time ``low``, up to ``at``, and row ``width`` the time ``high``, after it.
+    """
+    return ((at - low + 1) * width - 1) // (high - low)
+
+
 def delays(
     times: Iterable[int], *, speed: float = 1.0, max_gap: float | None = None
 ) -> Iterator[float]:

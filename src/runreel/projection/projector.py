@@ -24,7 +24,14 @@ from runreel.model.events import (
 from runreel.model.messages import partial
 from runreel.model.status import PARTIAL, RunStatus
 from runreel.model.timestamps import from_micros
-from runreel.projection import run_keys, run_reducer, run_state, run_text, tombstone
+from runreel.projection import (
+    key_frames,
+    run_keys,
+    run_reducer,
+    run_state,
+    run_text,
+    tombstone,
+)
 from runreel.projection.run_mapper import RunProjection
 from runreel.projection.run_state import RunState
 from runreel.sources import reader_of
@@ -33,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from runreel.codec.source_protocol import SourceAdapter
+    from runreel.projection.key_frames import KeyFrame, KeyFrames
     from runreel.projection.run_mapper import Texts
     from runreel.projection.run_text import CollectedTexts
 
@@ -71,12 +79,20 @@ class DamagedRow(LogError):
 
 
 class RunProjector:
-    """The state and text of one run; apply its rows in order, from the first."""
+    """The state and text of one run; apply its rows in order, from the first.
 
-    __slots__ = ("_collects_all", "collected", "reader", "run_id", "state", "transcript")
+    With ``frames`` it takes the key-frames of the run.
+    """
+
+    __slots__ = ("_collects_all", "collected", "frames", "reader", "run_id", "state", "transcript")
 
     def __init__(
-        self, run_id: str, source: str | None = None, *, collects_all: bool = False
+        self,
+        run_id: str,
+        source: str | None = None,
+        *,
+        collects_all: bool = False,
+        frames: KeyFrames | None = None,
     ) -> None:
         self.run_id = run_id
         self._collects_all = collects_all
@@ -84,10 +100,27 @@ class RunProjector:
         # The texts so far, except the current answer, unless they are too long; with
         # ``collects_all``, also then. None if the first row was not applied.
         self.collected: CollectedTexts | None = None
+        self.frames = frames
         self.reader: SourceAdapter
         self.transcript: StreamCodec
         if source is not None:
             self.use(source)
+
+    @classmethod
+    def restored(cls, run_id: str, chain: Sequence[KeyFrame]) -> RunProjector:
+        """Return the projector of a run at a key-frame; the rows after it are to be applied.
+
+        ``chain`` is the key-frame, its base, the base of that one, and so on. The keys of the run
+        up to there are missing in its state: ``run_keys`` has them.
+
+        Raises:
+            DamagedKeyFrame: if one of them is damaged or missing.
+        """
+        found = key_frames.restore(chain)
+        projector = cls(run_id, found.state.source, frames=found.frames)
+        projector.state = found.state
+        projector.transcript.position = found.text, found.masked_spans
+        return projector
 
     def use(self, source: str) -> None:
         """Interpret the run's events with the adapter of ``source``."""
@@ -112,6 +145,8 @@ class RunProjector:
             raise DamagedRow(row, error) from error
         if text_only:
             self.apply_text(self.transcript.text)
+            if self.frames is not None:
+                self.passed(row, None)
             return ProjectedRow(value, None, False, row.source_index)  # noqa: FBT003 - unchanged
         if value is None and row.kind in (CONTEXT, TOOL_RESULTS):
             # What follows is another answer, also after an erased request.
@@ -122,6 +157,8 @@ class RunProjector:
             event = self.reader.interpret(row.kind, value)
         interpretation = event.read(self.transcript.text, self.state.adapter_memory)
         changed = self.apply_event(event, row.at, interpretation)
+        if self.frames is not None:
+            self.passed(row, interpretation, event.index)
         return ProjectedRow(value, interpretation, changed, event.index)
 
     def _value(self, row: EventRow) -> Any:
@@ -135,6 +172,7 @@ class RunProjector:
             # Earlier rows no longer count: the tombstone holds the state.
             self.state = tombstone.state_from_tombstone(value)
             self.use(self.state.source)
+            self.frames = None
         return value
 
     def apply_rows(self, rows: Sequence[Row]) -> int:
@@ -156,10 +194,22 @@ class RunProjector:
             index += 1
         return last_change
 
+    def apply_all(self, rows: Iterable[EventRow]) -> None:
+        """Apply all of these rows.
+
+        Raises:
+            DamagedRow: if one is damaged.
+        """
+        remaining = iter(rows)
+        while chunk := list(islice(remaining, _CHUNK)):
+            self.apply_rows(chunk)
+
     def _apply_text_rows(self, rows: Sequence[Row], start: int) -> int:
         """Apply text-only rows from ``start``; return the index of the first other row."""
-        text, index = self.transcript.text, start
-        while index < len(rows):
+        text, index, end = self.transcript.text, start, len(rows)
+        if self.frames is not None:
+            end = min(end, start + self.frames.due - self.state.last_seq)
+        while index < end:
             row = rows[index]
             keep, payload = row[_KEEP], row[_PAYLOAD]
             if row[_TYPE] != PARTIAL or row[_REDACTED] is not None:
@@ -180,7 +230,18 @@ class RunProjector:
             self.apply_text(text)
             self.state.last_seq += index - start - 1
             self.state.events += index - start - 1
+            frames = self.frames
+            if frames is not None and frames.mark_text_rows(self.state, rows[start:index]):
+                frames.take(self.run_id, self.state, self.transcript)
         return index
+
+    def passed(
+        self, row: EventRow, interpretation: Interpretation | None, number: int | None = None
+    ) -> None:
+        """Take a key-frame after a row that was just applied, if one is due; see ``mark``."""
+        frames = self.frames
+        if frames is not None and frames.mark(self.state, row, interpretation, number):
+            frames.take(self.run_id, self.state, self.transcript)
 
     @property
     def accepts_text_fast_path(self) -> bool:
@@ -202,6 +263,7 @@ class RunProjector:
         self.transcript.text = text
         state.last_seq += 1
         state.events += 1
+        state.continued = False
         if interpretation is None or interpretation.event is None:
             state.message, state.adapter_memory = partial(text), None
         else:
@@ -248,6 +310,10 @@ class RunProjector:
             collected = run_text.TOO_LONG
         self.collected = collected
 
+    def drain_frames(self) -> list[KeyFrame]:
+        """Hand over the key-frames that were taken since the last call."""
+        return [] if self.frames is None else self.frames.drain()
+
     def projection(self) -> RunProjection:
         """Return the run as the projections store it."""
         state = self.state
@@ -288,9 +354,10 @@ def stored_event(
     )
 
 
-def project_run(run_id: str, rows: Iterable[EventRow]) -> RunProjector:
+def project_run(
+    run_id: str, rows: Iterable[EventRow], *, frames: KeyFrames | None = None
+) -> RunProjector:
     """Apply the rows of a run, from its first, and return the projector."""
-    projector, remaining = RunProjector(run_id), iter(rows)
-    while chunk := list(islice(remaining, _CHUNK)):
-        projector.apply_rows(chunk)
+    projector = RunProjector(run_id, frames=frames)
+    projector.apply_all(rows)
     return projector

@@ -45,7 +45,7 @@ _STATUSES = dict(RunStatus.__members__)
 _result_fields = attrgetter(*RunResult.__dataclass_fields__)
 _plain_labels = msgspec.json.Decoder(dict[str, str]).decode
 # zlib's wbits and memLevel: a window of 4 KiB.
-_WINDOW, _MEMORY = 12, 4
+WINDOW, MEMORY = 12, 4
 # A row of a Postgres index has at most 2,704 bytes.
 _KEPT = 200
 
@@ -80,7 +80,7 @@ def differing_columns(
     Results are compared uncompressed: equal results may be compressed differently.
     """
     compressed = stored["result"]
-    same = _same_result(compressed, _result_payload(projected))
+    same = _same_result(compressed, _payload(projected))
     expected_row = _row(projected, compressed if same else encode_result(projected))
     for column, value, expected in zip(RUNS, stored.values(), expected_row, strict=True):
         # SQLite may hold a number of another type that Python calls equal.
@@ -253,8 +253,8 @@ def _labels(text: str) -> dict[str, str]:
 def encode_result(projected: RunProjection) -> bytes:
     """Encode a result as compressed plain JSON, without the text that the event log has."""
     # Results are short: clearing zlib's usual window and tables would take most of the time.
-    compressor = zlib.compressobj(6, zlib.DEFLATED, _WINDOW, _MEMORY)
-    return compressor.compress(_result_payload(projected)) + compressor.flush()
+    compressor = zlib.compressobj(6, zlib.DEFLATED, WINDOW, MEMORY)
+    return compressor.compress(_payload(projected)) + compressor.flush()
 
 
 def compress_result(now: RunProjection, before: RunProjection | None = None) -> RunProjection:
@@ -279,15 +279,33 @@ def decode_result(run_id: str, data: bytes, text: str) -> RunResult:
     """
     try:
         payload = zlib.decompress(data).decode()
-        return plain_json.result(text_delta.decode_detached(payload, _SHAPE, text=text))
+        return result_of(payload, text)
     except (zlib.error, UnicodeDecodeError, BadValue) as error:
         raise _damaged(run_id) from error
 
 
-def _result_payload(projected: RunProjection) -> bytes:
-    value = plain_json.result_value(projected.result)
+def result_payload(result: RunResult, text: str) -> str:
+    """Encode a result as plain JSON, without what it has of the run's ``text``.
+
+    Raises:
+        BadValue: if it is nested too deeply.
+    """
+    value = plain_json.result_value(result)
     event = SourceEvent(RUN, value, slots=_SHAPE.slots(value))
-    return text_delta.encode(event, projected.text).payload.encode()
+    return text_delta.encode(event, text).payload
+
+
+def result_of(payload: str, text: str) -> RunResult:
+    """Decode the output of ``result_payload``.
+
+    Raises:
+        BadValue: if it is damaged.
+    """
+    return plain_json.result(text_delta.decode_detached(payload, _SHAPE, text=text))
+
+
+def _payload(projected: RunProjection) -> bytes:
+    return result_payload(projected.result, projected.text).encode()
 
 
 def _same_result(compressed: object, payload: bytes) -> bool:

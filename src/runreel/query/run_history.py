@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import RunNotFound, UsageError
 from runreel.model.events import OPEN
 from runreel.model.identifiers import check_lookup_id, not_found
 from runreel.model.selection import UNFINISHED
 from runreel.model.timestamps import to_micros
-from runreel.projection import event_times, run_mapper
-from runreel.projection.projector import RunProjector, project_run, stored_event
+from runreel.projection import run_mapper
+from runreel.projection.projector import RunProjector, stored_event
 from runreel.projection.run_mapper import RunProjection
 from runreel.projection.tombstone import is_tombstone, pruned_message
-from runreel.query import story
+from runreel.query import seek, story
 from runreel.query.open_recordings import is_abandoned
 from runreel.query.requests import request_of
 from runreel.query.runs import resolve
-from runreel.sources import reader_of, thoughts
+from runreel.sources import thoughts
 from runreel.store.events import damage, event_log, stream_heads
-from runreel.store.projections import run_key_queries, run_queries, run_table
+from runreel.store.projections import run_key_queries, run_table
 from runreel.store.schema import migrations
 
 if TYPE_CHECKING:
@@ -120,19 +119,19 @@ def state(connection: Connection, run_id: str, at: int | datetime | None = None)
         UsageError: if the run has no row with this seq.
     """
     head = require_logged(connection, run_id)
-    stop = None
+    stop = head + 1
     if at is None:
         migrations.require_projections(connection)
         stored = run_table.load(connection, run_id)
         if stored is not None and stored[0].last_seq == head:
             return _with_stale(connection, _with_text(connection, *stored))
     elif isinstance(at, datetime):
-        stop = _rows_until(connection, run_id, to_micros(at))
+        stop = seek.rows_until(connection, run_id, to_micros(at))
     elif at > head:
         raise UsageError(f"run {run_id} has no row {at}; its last row is {head}")
     else:
         stop = at + 1
-    projector = project_run(run_id, event_log.read(connection, run_id, stop=stop))
+    projector = seek.projector_at(connection, run_id, stop)
     last = projector.state.last_seq
     if last < 0:
         raise RunNotFound(
@@ -149,7 +148,7 @@ def events(connection: Connection, run_id: str) -> Iterator[StoredEvent]:
         RunNotFound: if the log has no such run.
     """
     require_logged(connection, run_id)
-    yield from _project_events(run_id, event_log.read(connection, run_id))
+    yield from _project_events(RunProjector(run_id), event_log.read(connection, run_id))
 
 
 def paged_events(
@@ -168,13 +167,23 @@ def paged_events(
     Raises:
         RunNotFound: if the log has no such run, or it is pruned meanwhile.
     """
-    yield from _project_events(run_id, _rows_in_pages(database, run_id, stop), start, types)
+    with database.reading() as connection:
+        run_id = with_id(connection, run_id)
+        head = require_logged(connection, run_id)
+        projector = seek.nearest(connection, run_id, min(start, head + 1))
+    projector.frames = None
+    end = head + 1 if stop is None else max(min(stop, head + 1), 0)
+    rows = _rows_in_pages(database, run_id, projector.state.last_seq + 1, end)
+    projector.apply_all(islice(rows, max(start - projector.state.last_seq - 1, 0)))
+    yield from _project_events(projector, rows, start, types)
 
 
 def _project_events(
-    run_id: str, rows: Iterable[EventRow], start: int = 0, types: frozenset[str] | None = None
+    projector: RunProjector,
+    rows: Iterable[EventRow],
+    start: int = 0,
+    types: frozenset[str] | None = None,
 ) -> Iterator[StoredEvent]:
-    projector = RunProjector(run_id)
     for row in rows:
         projected = projector.apply(row)
         if row.seq >= start and (types is None or row.type in types or row.kind in types):
@@ -183,14 +192,9 @@ def _project_events(
             )
 
 
-def _rows_in_pages(database: Database, run_id: str, stop: int | None) -> Iterator[EventRow]:
-    start, end = 0, -1
-    while start != end:
+def _rows_in_pages(database: Database, run_id: str, start: int, end: int) -> Iterator[EventRow]:
+    while start < end:
         with database.reading() as connection:
-            if end < 0:
-                run_id = with_id(connection, run_id)
-                head = require_logged(connection, run_id)
-                end = head + 1 if stop is None else max(min(stop, head + 1), 0)
             end_of_page = min(end, start + _PAGE)
             rows = list(event_log.read(connection, run_id, start=start, stop=end_of_page))
             if len(rows) < end_of_page - start:
@@ -224,31 +228,9 @@ def reasoning(connection: Connection, run_id: str, stop: int) -> str | None:
 
 def _with_text(connection: Connection, summary: RunSummary, result: bytes) -> RunProjection:
     """Build a projection from its stored row, with the text read from the log."""
-    transcript = StreamCodec(reader_of(summary.source))
     # The run may have grown since the projection was read.
-    for row in event_log.read(connection, summary.run_id, stop=summary.last_seq + 1):
-        transcript.skip(row)
-    text = transcript.text
+    text = seek.text_at(connection, summary.run_id, summary.source, summary.last_seq + 1)
     return RunProjection(summary, run_mapper.decode_result(summary.run_id, result, text), text)
-
-
-def _rows_until(connection: Connection, run_id: str, at: int) -> int:
-    """Return the number of rows a run had at a time, in µs; see ``event_times.wall_times``."""
-    projector = RunProjector(run_id)
-    received: list[int] = []
-    event_time_at: dict[int, int] = {}
-    for row in event_log.read(connection, run_id):
-        interpretation = projector.apply(row).interpretation
-        received.append(row.at)
-        if projector.state.has_live_clock:
-            time: int | None = row.at
-        else:
-            time = None if interpretation is None else interpretation.time
-        if time is not None:
-            event_time_at[row.seq] = time
-    if projector.state.has_start_time and received:
-        event_time_at.setdefault(0, projector.state.started_at)
-    return bisect_right(event_times.wall_times(received, event_time_at), at)
 
 
 def _with_stale(connection: Connection, projected: RunProjection) -> RunProjection:
@@ -256,5 +238,5 @@ def _with_stale(connection: Connection, projected: RunProjection) -> RunProjecti
     summary = projected.summary
     if summary.recording != OPEN or summary.status not in UNFINISHED:
         return projected
-    _, _, note = run_queries.progress(connection, summary.run_id, summary.last_seq)
+    note = seek.session_note(connection, summary.run_id, summary.last_seq)
     return replace(projected, summary=summary._replace(stale=is_abandoned(note)))

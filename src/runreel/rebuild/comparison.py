@@ -10,16 +10,18 @@ from runreel.model.errors import LogError
 from runreel.model.finding import Finding
 from runreel.model.run_keys import sort_keys
 from runreel.model.runs import Difference
-from runreel.projection import run_mapper
+from runreel.projection import key_frames, run_mapper
+from runreel.projection.key_frames import KeyFrames
 from runreel.projection.projector import DamagedRow, RunProjector
 from runreel.store.events import damage, event_log
-from runreel.store.projections import run_prefetch, text_table
+from runreel.store.projections import key_frame_table, run_prefetch, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from runreel.model.events import EventRow
     from runreel.model.run_keys import RunKey
+    from runreel.projection.key_frames import KeyFrame
     from runreel.projection.projector import Row
     from runreel.projection.run_mapper import Label, RunProjection, Texts
     from runreel.store.connection import Connection
@@ -46,8 +48,8 @@ class DamagedRun(LogError):
 class RunComparison(NamedTuple):
     """The result of comparing one run with its log.
 
-    ``expected`` is the row of ``runs``, ``labels``, ``keys`` and ``texts`` are those that a
-    differing run should have; None and empty if nothing differs, or if it should have no
+    ``expected`` is the row of ``runs``, ``labels``, ``keys``, ``texts`` and ``frames`` are those
+    that a differing run should have; None and empty if nothing differs, or if it should have no
     projection. ``damage`` is set instead if the log is damaged.
     """
 
@@ -57,6 +59,7 @@ class RunComparison(NamedTuple):
     labels: Sequence[Label] = ()
     keys: Sequence[RunKey] = ()
     texts: Texts = ()
+    frames: Sequence[KeyFrame] = ()
     damage: Finding | None = None
 
 
@@ -66,12 +69,16 @@ class ProjectionComparer:
     A stored projection may lag behind the log, but only by events that do not change it.
     """
 
-    __slots__ = ("_last_change_at", "_projection_then", "_projector", "_stored", "_stored_seq")
+    __slots__ = (
+        *("_last_change_at", "_projection_then", "_projector"),
+        *("_frames", "_stored", "_stored_seq"),
+    )
 
     def __init__(self, run_id: str, stored: StoredProjection) -> None:
-        self._projector = RunProjector(run_id)
+        self._projector = RunProjector(run_id, frames=KeyFrames())
         self._stored = stored
         self._stored_seq = -1 if stored.row is None else stored.row["projected_seq"]
+        self._frames: list[KeyFrame] = []
         self._last_change_at = -1
         self._projection_then: RunProjection | None = None
 
@@ -88,8 +95,13 @@ class ProjectionComparer:
             rows = rows[end:]
         self._apply(rows)
 
-    def compare(self) -> RunComparison:
-        """Compare the stored projection with that of the rows applied so far."""
+    def compare(self, frames: Sequence[KeyFrame] | None = None) -> RunComparison:
+        """Compare the stored projection with that of the rows applied so far.
+
+        ``frames`` are the stored key-frames up to the last row if they were read again.
+        """
+        if frames is not None:
+            self._stored = self._stored._replace(frames=frames)
         run_id, found = self._projector.run_id, list(self.differences())
         if not found or not self._has_projection:
             return RunComparison(run_id, found)
@@ -97,14 +109,40 @@ class ProjectionComparer:
         labels = run_mapper.label_rows(projected.summary)
         row = run_mapper.to_row(projected)
         keys, texts = sort_keys(projected.keys), projected.texts or ()
-        return RunComparison(run_id, found, row, labels, keys, texts)
+        return RunComparison(run_id, found, row, labels, keys, texts, self._taken())
+
+    @property
+    def last_seq(self) -> int:
+        """The last row applied, -1 if there is none."""
+        return self._projector.state.last_seq
+
+    def _taken(self) -> list[KeyFrame]:
+        """Return the key-frames of the rows applied so far."""
+        self._frames += self._projector.drain_frames()
+        return self._frames
+
+    def _differing_frames(self) -> Iterator[Difference]:
+        """Yield the first difference between the stored key-frames and those of the rows."""
+        stored = {frame.seq: key_frames.content(frame) for frame in self._stored.frames}
+        expected = {frame.seq: key_frames.content(frame) for frame in self._taken()}
+        wrong = [seq for seq in stored | expected if stored.get(seq) != expected.get(seq)]
+        if wrong:
+            seq = min(wrong)
+            both = seq in stored and seq in expected
+            values = f"{'another' if both else 'a'} state after row {seq}", f"that after row {seq}"
+            known = seq in stored, seq in expected
+            yield Difference(
+                self._projector.run_id,
+                "key_frames",
+                *(value if there else None for value, there in zip(values, known, strict=True)),
+            )
 
     def differences(self) -> Iterator[Difference]:
         """Yield the differences between the stored projection and that of the rows applied."""
-        run_id, (row, labels, keys, texts) = self._projector.run_id, self._stored
+        run_id, (row, labels, keys, texts, frames) = self._projector.run_id, self._stored
         if not self._has_projection:
-            if row or labels or keys or texts:
-                found = row or labels or _listed(keys) or text_table.summary(texts)
+            if row or labels or keys or texts or frames:
+                found = row or labels or _listed(keys) or text_table.summary(texts) or "key-frames"
                 yield Difference(run_id, "*", found, None)
         elif row is None:
             yield Difference(run_id, "*", None, "a row")
@@ -123,6 +161,7 @@ class ProjectionComparer:
             if texts != expected_texts:
                 summaries = map(text_table.summary, (texts, expected_texts))
                 yield Difference(run_id, "texts", *summaries)
+            yield from self._differing_frames()
 
     def _expected(self) -> RunProjection:
         if self._projection_then is not None and self._stored_seq >= self._last_change_at:
@@ -162,7 +201,20 @@ def compare_runs(connection: Connection, run_ids: Sequence[str]) -> list[RunComp
     for run_id in wrong:
         if current_rows.get(run_id) != stored[run_id].row:
             (found[run_id],) = compare_runs(connection, [run_id])
+        elif any(one.column == "key_frames" for one in found[run_id].differences):
+            frames = _frames_of(connection, run_id, comparers[run_id].last_seq)
+            found[run_id] = comparers[run_id].compare(frames)
     return list(found.values())
+
+
+def _frames_of(connection: Connection, run_id: str, last_seq: int) -> list[KeyFrame]:
+    """Return the stored key-frames of a run, without those of rows added after ``last_seq``.
+
+    They are stored with their rows: read after these, none is missing.
+    """
+    frames = key_frame_table.of_runs(connection, [run_id]).get(run_id, [])
+    head = event_log.last_position(connection, run_id)
+    return [frame for frame in frames if frame.seq <= last_seq or frame.seq > head]
 
 
 def _compare_rows(connection: Connection, comparers: dict[str, ProjectionComparer]) -> None:

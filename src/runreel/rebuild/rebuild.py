@@ -135,6 +135,7 @@ def _stage(connection: Connection, runs: list[RunComparison]) -> None:
         "staged_texts": [
             row for run in runs for row in text_table.stored_rows(connection, run.run_id, run.texts)
         ],
+        "staged_frames": [frame for run in runs for frame in run.frames],
     }
     staged_rebuild.stage_rows(connection, staged)
 

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from runreel.codec.secret_masking import StreamSecretFilter
@@ -14,15 +15,17 @@ from runreel.codec.source_protocol import SourceEvent
 from runreel.model.errors import LogError
 from runreel.model.events import OPEN, EventRow
 from runreel.model.identifiers import check_new_id, check_run_id
+from runreel.projection import key_frames
 from runreel.projection.projector import RunProjector
 from runreel.projection.run_state import IMPORT
+from runreel.query import seek
 from runreel.recording import event_builder
 from runreel.recording.append_unit import AppendUnit
 from runreel.recording.deduplication import AppendOutcome
 from runreel.recording.run_head import StreamHead, with_number
 from runreel.sources import reader_of
 from runreel.store import fork_guard
-from runreel.store.events import event_log
+from runreel.store.events import damage, event_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from runreel.projection.run_mapper import RunProjection
     from runreel.projection.run_state import RunState
     from runreel.recording.event_builder import NewEvent
+    from runreel.store.connection import Connection
     from runreel.store.database import Database
 
 T = TypeVar("T")
@@ -118,7 +122,7 @@ class AppendSteps:
     def _read(self) -> StreamHead:
         head = self._new_head()
         with self.database.reading() as connection:
-            head.catch_up(event_log.read(connection, self.run_id))
+            self._read_head(connection, head)
             if head.state.last_seq < 0:
                 check_new_id(self.run_id)
             # After an interrupt during the first commit, its rows may be stored.
@@ -126,6 +130,19 @@ class AppendSteps:
                 self.opened = event_log.contains(connection, self._first_row)
         head.begin()
         return head
+
+    def _read_head(self, connection: Connection, head: StreamHead) -> None:
+        """Apply the rows of the run to its new head; those of a long run from a key-frame on."""
+        rows = event_log.read(connection, self.run_id, chunk=key_frames.ROWS)
+        first = list(islice(rows, key_frames.ROWS))
+        if len(first) < key_frames.ROWS:
+            head.catch_up(first)
+            return
+        # All of it is read at one moment: otherwise a redaction may come in between.
+        with damage.snapshot(connection):
+            projector = seek.nearest(connection, self.run_id)
+            start = max(projector.state.last_seq, 0)
+            head.catch_up(event_log.read(connection, self.run_id, start=start), projector)
 
     def leave_parent(self) -> None:
         """In a forked child: start a new session with the next event."""
@@ -261,12 +278,12 @@ class AppendSteps:
 
     def _unit(self, new_events: list[NewEvent]) -> tuple[AppendUnit, Callable[[], None]]:
         """Apply new rows; return the unit to commit, and what undoes this."""
-        changed, undo = self._head.apply(new_events)
+        changed, frames, undo = self._head.apply(new_events)
         self.projection_pending |= changed
         rows = [new_event.row for new_event in new_events]
         self._first_row = self._first_row if self.opened else rows[0]
         projection = self._head.projected() if changed and not self.batch else None
-        return AppendUnit(rows, projection), undo
+        return AppendUnit(rows, projection, frames), undo
 
     def _too_slow(self, report: str) -> None:
         _log.warning(

@@ -10,14 +10,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runreel.model.events import EventRow
+    from runreel.projection.key_frames import KeyFrame
     from runreel.projection.run_mapper import RunProjection
 
 
 class AppendUnit(NamedTuple):
-    """Rows of one run to append atomically, and the projection after them if they change it."""
+    """Rows of one run to append atomically, and the projection after them if they change it.
+
+    ``frames`` are the key-frames at some of the rows.
+    """
 
     rows: list[EventRow]
     projected: RunProjection | None
+    frames: Sequence[KeyFrame] = ()
 
 
 # True if the unit is stored, False after an append conflict, or the error.

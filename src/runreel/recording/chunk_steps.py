@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from runreel.codec.source_protocol import SourceEvent
     from runreel.model.events import EventRow
+    from runreel.projection.key_frames import KeyFrame
     from runreel.projection.run_mapper import RunProjection
     from runreel.recording.append_steps import Steps
 
@@ -93,6 +94,7 @@ class ChunkSteps(AppendSteps):
             if isinstance(step, AppendUnit):
                 chunk.rows += step.rows
                 chunk.projection = step.projected or chunk.projection
+                chunk.frames += step.frames
                 stored = True
             elif (yield from self._commit_steps(chunk)):
                 # What reads the log finds the rows before it.
@@ -103,7 +105,7 @@ class ChunkSteps(AppendSteps):
     def _commit_steps(self, chunk: _Chunk) -> Steps[bool]:
         """Append the collected rows; False after an append conflict."""
         if chunk.rows:
-            if not (yield AppendUnit(chunk.rows, chunk.projection)):
+            if not (yield AppendUnit(chunk.rows, chunk.projection, chunk.frames)):
                 return False
             chunk.settle(opened=self.opened)
         return True
@@ -116,7 +118,7 @@ class _Chunk:
     rows are in the log.
     """
 
-    __slots__ = ("committed", "offered", "opened", "outcomes", "projection", "rows")
+    __slots__ = ("committed", "frames", "offered", "opened", "outcomes", "projection", "rows")
 
     def __init__(self, opened: bool) -> None:  # noqa: FBT001 - a state, no option
         self.opened = opened
@@ -125,6 +127,7 @@ class _Chunk:
         self.offered: list[SourceEvent] = []
         self.rows: list[EventRow] = []
         self.projection: RunProjection | None = None
+        self.frames: list[KeyFrame] = []
 
     def collect(self, rows: Sequence[EventRow], events: Sequence[SourceEvent]) -> None:
         """Add the rows of new events, one of each."""
@@ -136,4 +139,4 @@ class _Chunk:
         """Note that the rows are in the log."""
         self.opened = opened
         self.committed = len(self.outcomes)
-        self.rows, self.projection, self.offered = [], None, []
+        self.rows, self.projection, self.frames, self.offered = [], None, [], []

@@ -102,6 +102,10 @@ class Deduplicator:
         self._last_match = -1
         self._matched_erased: set[int] = set()
 
+    def start_after(self, index: int) -> None:
+        """Go on after rows whose highest number by the source is ``index``."""
+        self.index = index
+
     def assume_empty(self) -> None:
         """Treat unnumbered events as new; call while the log has no rows of the run."""
         self._assume_new = True

@@ -111,6 +111,7 @@ def apply_events(projector: RunProjector, new_events: Iterable[NewEvent]) -> boo
         interpretation = new.interpretation or text_only_interpretation(new.text)
         changed |= projector.apply_event(new.event, new.row.at, interpretation)
         projector.transcript.set_text(new.row.keep, new.text)
+        projector.passed(new.row, new.interpretation)
     return changed
 
 

@@ -14,7 +14,7 @@ from runreel.recording.append_unit import AppendUnit, CommitRequest, Outcome, re
 from runreel.store import fork_guard
 from runreel.store.connection import RollbackTransaction
 from runreel.store.events import event_log
-from runreel.store.projections import run_table
+from runreel.store.projections import key_frame_table, run_table
 from runreel.system import backoff, loops
 from runreel.system.turns import EventLoopBatcher
 
@@ -224,7 +224,7 @@ class Committer:
 
     def _append_once(self, connection: Connection, unit: AppendUnit) -> bool:
         rows = unit.rows
-        if unit.projected is None and len(rows) == 1:
+        if unit.projected is None and len(rows) == 1 and not unit.frames:
             # An event that does not change the projection is one statement, committed by itself.
             stored = event_log.append_one(connection, rows[0], durable=self._database.durable)
         else:
@@ -236,13 +236,16 @@ class Committer:
         # Lock runs in id order to avoid deadlocks.
         units = sorted(units, key=lambda unit: unit.rows[0].run_id)
         rows = [row for unit in units for row in unit.rows]
-        if connection.driver.atomic_appends and not any(unit.projected for unit in units):
+        frames = [frame for unit in units for frame in unit.frames]
+        only_rows = not frames and not any(unit.projected for unit in units)
+        if connection.driver.atomic_appends and only_rows:
             # One statement is a transaction by itself.
             return event_log.append(connection, rows, durable=self._database.durable)
         with connection.transaction():
             stored = event_log.append(connection, rows, durable=self._database.durable)
             if not stored:
                 raise RollbackTransaction
+            key_frame_table.save(connection, frames)
             run_table.save(connection, *(unit.projected for unit in units if unit.projected))
         return stored
 

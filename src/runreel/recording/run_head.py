@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from runreel.codec.masks import remask
@@ -9,6 +11,7 @@ from runreel.integrity import digest_chain
 from runreel.model.errors import RunPruned, SourceMismatch
 from runreel.model.events import NOTE, REDACTED, RUN, STREAM_EVENT
 from runreel.model.status import PARTIAL
+from runreel.projection.key_frames import KeyFrames
 from runreel.projection.projector import RunProjector
 from runreel.projection.run_mapper import compress_result
 from runreel.projection.tombstone import is_tombstone, pruned_message
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from runreel.codec.source_protocol import SourceEvent
     from runreel.model.events import EventRow
+    from runreel.projection.key_frames import KeyFrame
     from runreel.projection.projector import ProjectedRow
     from runreel.projection.run_mapper import RunProjection
     from runreel.projection.run_state import RunState
@@ -50,7 +54,7 @@ class StreamHead:
         self.deduplicator = Deduplicator(read_rows, offered)
         self._offered = offered
         self._timestamps = timestamps
-        self._projector = RunProjector(run_id)
+        self._projector = RunProjector(run_id, frames=KeyFrames())
         self._digest = digest_chain.genesis(run_id)
         self._projection: RunProjection | None = None
 
@@ -64,14 +68,23 @@ class StreamHead:
         self._projection = compress_result(self._projector.projection(), self._projection)
         return self._projection
 
-    def catch_up(self, rows: Iterable[EventRow]) -> bool:
+    def catch_up(self, rows: Iterable[EventRow], projector: RunProjector | None = None) -> bool:
         """Apply rows that others appended; False if earlier rows were redacted.
+
+        A new head may start with the ``projector`` of the run at a key-frame. The rows then begin
+        with that of the key-frame.
 
         Raises:
             RunPruned: if the run was pruned.
         """
         same = True
+        if projector is not None and projector.frames is not None:
+            self._projector = projector
+            self.deduplicator.start_after(projector.frames.marks.index)
         for row in rows:
+            if row.seq <= self._projector.state.last_seq:
+                self._digest = row.digest
+                continue
             if is_tombstone(row):
                 raise RunPruned(pruned_message(row))
             self._digest = row.digest
@@ -79,6 +92,8 @@ class StreamHead:
             self.deduplicator.invalidate()
             # After a redaction the cached values are stale: the run must be read again.
             same &= row.kind != NOTE or row.type != REDACTED
+        # Who stored the rows has stored their key-frames.
+        self._projector.drain_frames()
         return same
 
     def begin(self) -> None:
@@ -113,7 +128,7 @@ class StreamHead:
         projector = self._projector
         if event.type != PARTIAL or event.kind != STREAM_EVENT:
             return None
-        if not projector.accepts_text_fast_path:
+        if not projector.accepts_text_fast_path or not self._rows_before_frame():
             return None
         seq, text, times = projector.state.last_seq, projector.transcript.text, self._timestamps()
         new = event_builder.build_event(projector, seq, text, self._digest, event, *times)
@@ -123,9 +138,11 @@ class StreamHead:
 
     def commit_text_row(self, new_event: NewEvent) -> None:
         """Move the head over a stored text row."""
-        self._projector.apply_text(new_event.text, new_event.interpretation)
+        projector = self._projector
+        projector.apply_text(new_event.text, new_event.interpretation)
         if new_event.interpretation is not None:
-            self._projector.collect_text(new_event.event, new_event.interpretation)
+            projector.collect_text(new_event.event, new_event.interpretation)
+        projector.passed(new_event.row, new_event.interpretation)
         self._digest = new_event.row.digest
         self.deduplicator.add(new_event.row, new_event.event.value)
 
@@ -134,13 +151,12 @@ class StreamHead:
 
         Like ``text_row`` for several events. The caller stores the rows, or reads the run again.
         """
-        projector = self._projector
-        if not projector.accepts_text_fast_path:
+        projector, most = self._projector, self._rows_before_frame()
+        if not projector.accepts_text_fast_path or not most:
             return []
         offered: list[SourceEvent] = []
-        built = text_rows.build(
-            projector, self._digest, self._new(events, offered), *self._timestamps()
-        )
+        new_events = islice(self._new(events, offered), most)
+        built = text_rows.build(projector, self._digest, new_events, *self._timestamps())
         if built is None:
             return []
         rows = built.rows
@@ -151,6 +167,8 @@ class StreamHead:
         projector.apply_text(built.text, built.interpretation)
         projector.state.last_seq += len(rows) - 1
         projector.state.events += len(rows) - 1
+        if projector.frames is not None:
+            projector.frames.mark_text_rows(projector.state, rows)
         self._digest = rows[-1].digest
         return rows
 
@@ -185,21 +203,28 @@ class StreamHead:
         value = remask(event, self.reader, transcript.text, transcript.masked_spans)
         return event if value is event.value else self.reader.interpret(event.kind, value)
 
-    def apply(self, new_events: list[NewEvent]) -> tuple[bool, Callable[[], None]]:
+    def apply(self, new_events: list[NewEvent]) -> tuple[bool, list[KeyFrame], Callable[[], None]]:
         """Apply rows that are about to be stored.
 
-        Returns whether the projection changed, and a function that undoes this.
+        Returns whether the projection changed, the key-frames, and a function that undoes this.
         """
         projector = self._projector
         state, transcript_state = projector.state.copy(), projector.transcript.position
         collected = projector.collected
+        frames = None if projector.frames is None else projector.frames.copy()
         changed = event_builder.apply_events(projector, new_events)
 
         def undo() -> None:
             projector.state, projector.transcript.position = state, transcript_state
             projector.collected = collected
+            projector.frames = frames
 
-        return changed, undo
+        return changed, projector.drain_frames(), undo
+
+    def _rows_before_frame(self) -> int:
+        """Return how many rows may follow without a key-frame."""
+        frames, state = self._projector.frames, self._projector.state
+        return sys.maxsize if frames is None else max(frames.due - state.last_seq - 1, 0)
 
     def mark_stored(self, new_events: list[NewEvent]) -> None:
         """Move the digest and the deduplicator over applied rows, now that they are stored."""

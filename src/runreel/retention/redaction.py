@@ -19,11 +19,12 @@ from runreel.model.errors import LogError, UsageError
 from runreel.model.events import MASKED, NOTE, OPENED, PRUNED, REDACTED, EventRow
 from runreel.model.identifiers import check_reason_and_actor, not_found
 from runreel.model.maintenance import RedactionMatch
+from runreel.projection.key_frames import KeyFrames
 from runreel.projection.projector import RunProjector, project_run
 from runreel.recording import event_builder
 from runreel.store.connection import RollbackTransaction
 from runreel.store.events import event_log, stream_ids
-from runreel.store.projections import run_table
+from runreel.store.projections import key_frame_table, run_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -234,7 +235,8 @@ def _apply(connection: Connection, run_id: str, plan: _Plan, reason: str, actor:
         return False
     for seq in seqs:
         event_log.erase(connection, run_id, seq)
-    redacted = project_run(run_id, event_log.read(connection, run_id))
+    redacted = project_run(run_id, event_log.read(connection, run_id), frames=KeyFrames())
+    key_frame_table.replace(connection, run_id, redacted.drain_frames())
     run_table.save(connection, redacted.projection(), force=True)
     return True
 

@@ -31,6 +31,7 @@ class PlainReader:
     """Interprets events in the shape that this module describes."""
 
     name = "plain"
+    memory_type = None
 
     def interpret(self, kind: str, value: object) -> SourceEvent:
         """Interpret an event, a run snapshot or a context."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.run_keys import call_ids
-from runreel.projection.projector import project_run
 from runreel.query import requests as stored_requests
+from runreel.query import seek
 from runreel.sources import request_items, requests
-from runreel.store.events import event_log
 from runreel.store.projections import run_key_queries, run_table
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def _gone_on_from(
 
 
 def _text(connection: Connection, run_id: str) -> str:
-    return project_run(run_id, event_log.read(connection, run_id)).transcript.text
+    return seek.projector_at(connection, run_id).transcript.text
 
 
 def _thread(

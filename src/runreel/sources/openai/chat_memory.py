@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from runreel.codec import token_counts
 from runreel.codec.json_values import text_in
+from runreel.codec.token_counts import Tally  # noqa: TC001 - for typing.get_type_hints
 from runreel.model.results import UsageDetails
 from runreel.model.timestamps import micros
 from runreel.sources.openai import chat_content
 from runreel.sources.openai import values as oj
+from runreel.sources.openai.chat_failures import Failure  # noqa: TC001 - as above
 from runreel.sources.openai.text_parts import NO_PARTS, TextParts
-
-if TYPE_CHECKING:
-    from runreel.codec.token_counts import Tally
-    from runreel.sources.openai.chat_failures import Failure
-    from runreel.sources.openai.tool_calls import Calls
+from runreel.sources.openai.tool_calls import Calls  # noqa: TC001 - as above
 
 
 class Memory(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ from runreel.sources.openai.chat_events import (
     status_of,
 )
 from runreel.sources.openai.chat_failures import failure_of
+from runreel.sources.openai.chat_memory import Memory
 
 if TYPE_CHECKING:
     from runreel.codec.source_protocol import TextSlot
@@ -45,6 +46,7 @@ class OpenAIChatReader:
     """
 
     name = "openai-chat"
+    memory_type = Memory
 
     def interpret(self, kind: str, value: object) -> SourceEvent:
         """Interpret a chunk, a completion or a request."""

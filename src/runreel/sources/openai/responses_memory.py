@@ -8,11 +8,11 @@ import msgspec
 
 from runreel.codec import token_counts
 from runreel.sources.openai import response as responses
+from runreel.sources.openai.items import Items  # noqa: TC001 - for typing.get_type_hints
 from runreel.sources.openai.text_parts import NO_PARTS, TextParts
 
 if TYPE_CHECKING:
     from runreel.codec.token_counts import Tally
-    from runreel.sources.openai.items import Items
 
 _NO_ITEMS: Items = {}
 

@@ -132,6 +132,7 @@ class OpenAIResponsesReader:
     """
 
     name = "openai-responses"
+    memory_type = Memory
 
     def interpret(self, kind: str, value: object) -> SourceEvent:
         """Interpret an event, a response or a request."""

@@ -52,6 +52,7 @@ class YandexAssistantsReader:
     """Interprets the runs, events and contexts of ``yandex.cloud.ai.assistants.v1``."""
 
     name = "yandex-assistants"
+    memory_type = None
 
     def interpret(self, kind: str, value: Any) -> SourceEvent:
         """Interpret an event, a run snapshot or a context."""

@@ -67,7 +67,12 @@ def contains(connection: Connection, row: EventRow) -> bool:
 
 
 def read(
-    connection: Connection, run_id: str, *, start: int = 0, stop: int | None = None
+    connection: Connection,
+    run_id: str,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    chunk: int = _CHUNK,
 ) -> Iterator[EventRow]:
     """Yield the rows of a run from ``start`` to before ``stop``, in order, read in chunks.
 
@@ -75,7 +80,7 @@ def read(
     """
     end = _END if stop is None else min(stop, _END)
     masks = cache(partial(masked_payloads, connection, run_id))
-    for rows in _pages(connection, _READ, (run_id, start - 1), end):
+    for rows in _pages(connection, _READ, (run_id, start - 1), end, chunk):
         yield from map(EventRow._make, with_masked_payloads(rows, masks))
 
 
@@ -93,11 +98,11 @@ def read_range(connection: Connection, first: str, last: str) -> Iterator[tuple[
 
 
 def _pages(
-    connection: Connection, sql: str, after: tuple[str, int], end: int | str
+    connection: Connection, sql: str, after: tuple[str, int], end: int | str, chunk: int = _CHUNK
 ) -> Iterator[list[Any]]:
-    while rows := connection.all(sql, (*after, end, _CHUNK)):
+    while rows := connection.all(sql, (*after, end, chunk)):
         yield rows
-        if len(rows) < _CHUNK:
+        if len(rows) < chunk:
             return
         after = rows[-1][_ID], rows[-1][_SEQ]
 
@@ -204,6 +209,22 @@ def last_of_kind(connection: Connection, run_id: str, kind: str, stop: int) -> i
     )
     row = connection.one(sql, (run_id, stop, kind))
     return None if row is None else int(row[0])
+
+
+def last_note(
+    connection: Connection, run_id: str, types: Sequence[str], start: int
+) -> EventRow | None:
+    """Return a run's last note of one of ``types`` from the row ``start`` on, None if it has none.
+
+    The payload of an erased note is None.
+    """
+    one_of = ", ".join("?" * len(types))
+    sql = (
+        f"SELECT {_LIST} FROM events WHERE run_id = ? AND seq >= ? AND kind = ?"
+        f" AND type IN ({one_of}) ORDER BY seq DESC LIMIT 1"
+    )
+    row = connection.one(sql, (run_id, start, NOTE, *types))
+    return None if row is None else EventRow._make(row)
 
 
 def run_ids(connection: Connection, *, prefix: str = "", limit: int = _END) -> list[str]:

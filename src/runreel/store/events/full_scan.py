@@ -176,7 +176,7 @@ def _handle_error(connection: Connection, error: Exception) -> str | None:
 def _next_run(connection: Connection, passed: str) -> tuple[str | None, bool]:
     """Return the run after ``passed``, and whether the event log has it, not only projections."""
     known: list[str] = []
-    for table in ("events", "runs", "run_labels", "run_keys", "run_text"):
+    for table in ("events", "runs", "run_labels", "run_keys", "run_text", "key_frames"):
         sql = _NEXT.format(table=table)
         try:
             row = connection.one(sql, (_key(passed),))

@@ -27,7 +27,8 @@ _COUNT_LOGGED = _LOGGED.format(bound="") + "SELECT count(run_id) FROM logged"
 _IN_LOG = "EXISTS (SELECT 1 FROM events WHERE events.run_id = known.run_id)"
 _COUNT_ORPHANS = (
     "SELECT count(*) FROM (SELECT run_id FROM runs UNION SELECT run_id FROM run_labels"
-    " UNION SELECT run_id FROM run_keys UNION SELECT run_id FROM run_text) AS known"
+    " UNION SELECT run_id FROM run_keys UNION SELECT run_id FROM run_text"
+    " UNION SELECT run_id FROM key_frames) AS known"
     f" WHERE NOT {_IN_LOG}"
 )
 _PAGE_OF_PROJECTED = (
@@ -39,6 +40,8 @@ _PAGE_OF_PROJECTED = (
     " (SELECT DISTINCT run_id FROM run_keys WHERE run_id > ? ORDER BY run_id LIMIT ?) AS c"
     " UNION SELECT * FROM"
     " (SELECT DISTINCT run_id FROM run_text WHERE run_id > ? ORDER BY run_id LIMIT ?) AS d"
+    " UNION SELECT * FROM"
+    " (SELECT DISTINCT run_id FROM key_frames WHERE run_id > ? ORDER BY run_id LIMIT ?) AS e"
     ") AS known ORDER BY run_id LIMIT ?"
 )
 
@@ -73,9 +76,9 @@ def ids_after(connection: Connection, run_id: str) -> list[str]:
 
 
 def orphan_projections(connection: Connection) -> Iterator[str]:
-    """Yield the ids that projections, labels or keys have and the event log does not, in order."""
+    """Yield the ids that projections have and the event log does not, in order."""
     after = ""
-    while page := connection.all(_PAGE_OF_PROJECTED, (*[after, _PAGE] * 4, _PAGE)):
+    while page := connection.all(_PAGE_OF_PROJECTED, (*[after, _PAGE] * 5, _PAGE)):
         yield from (run_id for run_id, logged in page if not logged)
         after = page[-1][0]
 

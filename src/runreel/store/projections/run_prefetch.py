@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runreel.model.columns import RUNS
 from runreel.model.run_keys import RunKey, sort_keys
 from runreel.projection.run_mapper import as_dict, sort_labels
-from runreel.store.projections import text_table
+from runreel.store.projections import key_frame_table, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from runreel.projection.key_frames import KeyFrame
     from runreel.projection.run_mapper import Label, Texts
     from runreel.store.connection import Connection
 
@@ -24,15 +25,16 @@ _ID = RUNS.index("run_id")
 
 
 class StoredProjection(NamedTuple):
-    """The stored projection of a run: its row of ``runs`` by column name, its labels and keys.
+    """The stored projection of a run: its row of ``runs`` by column name, and the other tables.
 
-    Labels, keys and texts are sorted.
+    Labels, keys, texts and key-frames are sorted.
     """
 
     row: dict[str, Any] | None
     labels: list[Label]
     keys: list[RunKey]
     texts: Texts
+    frames: Sequence[KeyFrame] = ()
 
 
 def stored_projections(
@@ -45,7 +47,11 @@ def stored_projections(
     labels = _by_run(connection.all(_LABELS + one_of, run_ids))
     keys = _by_run(connection.all(_KEYS + one_of, run_ids))
     texts = _texts(connection, _by_run(connection.all(_TEXTS + one_of, run_ids)))
-    return {run_id: _stored(run_id, rows, labels, keys, texts) for run_id in run_ids}
+    frames = key_frame_table.of_runs(connection, run_ids)
+    return {
+        run_id: _stored(run_id, rows, labels, keys, texts)._replace(frames=frames.get(run_id, ()))
+        for run_id in run_ids
+    }
 
 
 def rows_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -66,13 +72,15 @@ class ProjectionPrefetch:
         self._labels: dict[str, list[Label]] = {}
         self._keys: dict[str, list[Any]] = {}
         self._texts: dict[str, Texts] = {}
+        self._frames: dict[str, list[KeyFrame]] = {}
 
     def get(self, run_id: str) -> StoredProjection:
         """Return the stored projection of a run."""
         read = self._first is not None and self._first <= run_id
         if not read or (self._last is not None and run_id > self._last):
             self._read(run_id)
-        return _stored(run_id, self._rows, self._labels, self._keys, self._texts)
+        found = _stored(run_id, self._rows, self._labels, self._keys, self._texts)
+        return found._replace(frames=self._frames.pop(run_id, ()))
 
     def _read(self, run_id: str) -> None:
         self._first = None
@@ -85,6 +93,7 @@ class ProjectionPrefetch:
         self._keys = _by_run(self._connection.all(_KEYS + within, bound))
         found = _by_run(self._connection.all(_TEXTS + within, bound))
         self._texts = _texts(self._connection, found)
+        self._frames = key_frame_table.between(self._connection, run_id, last)
         self._first, self._last = run_id, last
 
 

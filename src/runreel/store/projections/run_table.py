@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runreel.model.columns import INDEXED, RUN_KEYS, RUN_LABELS, RUNS
 from runreel.model.events import OPEN
 from runreel.projection.run_mapper import SUMMARY, label_rows, row_to_summary, to_dict
-from runreel.store.projections import text_table, usage_rollups
+from runreel.store.projections import key_frame_table, text_table, usage_rollups
 from runreel.store.projections.usage_buckets import UsageContribution
 
 if TYPE_CHECKING:
@@ -69,12 +69,13 @@ def save(connection: Connection, *projected: RunProjection, force: bool = False)
 
 
 def delete(connection: Connection, run_id: str) -> None:
-    """Delete a run's row and labels."""
+    """Delete all projections of a run."""
     current = _current_rows(connection, [run_id])
     connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
     connection.execute("DELETE FROM run_labels WHERE run_id = ?", (run_id,))
     connection.execute("DELETE FROM run_keys WHERE run_id = ?", (run_id,))
     text_table.remove(connection, run_id)
+    key_frame_table.delete(connection, run_id)
     usage_rollups.apply_changes(connection, [(counted(row), None) for row in current.values()])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from runreel.model.columns import RUN_KEYS, RUN_LABELS, RUN_TEXT, RUNS
+from runreel.model.columns import KEY_FRAMES, RUN_KEYS, RUN_LABELS, RUN_TEXT, RUNS
 from runreel.store.projections import usage_rollup_check, usage_rollups
 from runreel.store.projections.usage_buckets import UsageContribution
 
@@ -23,6 +23,7 @@ _COLUMNS = {
     "staged_labels": RUN_LABELS,
     "staged_keys": RUN_KEYS,
     "staged_texts": RUN_TEXT,
+    "staged_frames": KEY_FRAMES,
 }
 _LIKE = {
     "staged_ids": "runs",
@@ -30,6 +31,7 @@ _LIKE = {
     "staged_labels": "run_labels",
     "staged_keys": "run_keys",
     "staged_texts": "run_text",
+    "staged_frames": "key_frames",
 }
 # Number of runs that are removed from the search index at once.
 _FORGOTTEN = 200
@@ -102,9 +104,16 @@ def _replace(connection: Connection) -> None:
     for start in range(0, len(replaced), _FORGOTTEN):
         ids = [str(run_id) for (run_id,) in replaced[start : start + _FORGOTTEN]]
         text_search.forget(connection, ids)
+    # Recorders may have added key-frames meanwhile, which go with those that are staged.
+    connection.execute(
+        f"DELETE FROM key_frames WHERE {_IS_STAGED} AND NOT (seq > (SELECT s.projected_seq"
+        " FROM staged_runs AS s WHERE s.run_id = key_frames.run_id) AND EXISTS (SELECT 1"
+        " FROM events AS e WHERE e.run_id = key_frames.run_id AND e.seq = key_frames.seq))"
+    )
     for table in ("runs", "run_labels", "run_keys", "run_text"):
         connection.execute(f"DELETE FROM {table} WHERE {_IS_STAGED}")
-    for staged in ("staged_runs", "staged_labels", "staged_keys", "staged_texts"):
+    staged_tables = ("staged_runs", "staged_labels", "staged_keys", "staged_texts", "staged_frames")
+    for staged in staged_tables:
         names = ", ".join(_COLUMNS[staged])
         connection.execute(
             f"INSERT INTO {_LIKE[staged]} ({names}) SELECT {names} FROM {staged} WHERE {_IS_STAGED}"
