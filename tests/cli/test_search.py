@@ -11,6 +11,8 @@ from runreel.cli.render.json_schemas import schema_for
 from tests.cli.stories import partial
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.calls import Caller
 
 
@@ -93,3 +95,14 @@ def test_the_index_is_built_once_and_finds_the_same(log: Caller) -> None:
     assert log("search", "снег", "-o", "jsonl").lines == before
     assert "3 texts" in log("doctor").out
     assert schema_for("search")["anyOf"]
+
+
+def test_a_recording_file_is_searched_like_the_log(log: Caller, tmp_path: Path) -> None:
+    one, all_ = str(tmp_path / "one.reel.jsonl"), str(tmp_path / "all.reel.jsonl.gz")
+    assert log("export", "run-0", "--out", one).code == 0
+    assert log("export", "--out", all_).code == 0
+    there = log("search", "снег", "run-0", "-o", "jsonl")
+    assert there.lines
+    assert log("search", "снег", one, "-o", "jsonl").out == there.out
+    whole = log("search", "снег", "-o", "jsonl").out
+    assert log.bare("--db", all_, "search", "снег", "-o", "jsonl").out == whole

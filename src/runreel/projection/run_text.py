@@ -116,11 +116,7 @@ def added(
     if message is not None and (asks or interpretation.starts_response):
         collected = collected.then(Remark(ANSWER, seq, message=message))
     if asks:
-        for text in searchable_text.result_texts(state.source, event.kind, event.value):
-            collected = collected.then(Remark(TOOLS, seq, text))
-        if event.kind == CONTEXT:
-            for text in searchable_text.request_texts(state.source, event.value):
-                collected = collected.then(Remark(REQUEST, seq, text))
+        collected = _with_asked(collected, state, event)
     else:
         collected = with_thoughts(collected, state, event, interpretation)
     if state.tool_calls is not None and state.tool_calls is not before.calls:
@@ -129,6 +125,17 @@ def added(
             if arguments is not None and call not in (before.calls or ()):
                 collected = collected.then(Remark(TOOLS, seq, arguments))
     return with_error(collected, state, before.failure)
+
+
+def _with_asked(collected: CollectedTexts, state: RunState, event: SourceEvent) -> CollectedTexts:
+    """Return ``collected`` with the results of tools and the request in an event."""
+    seq = state.last_seq
+    for text in searchable_text.result_texts(state.source, event.kind, event.value):
+        collected = collected.then(Remark(TOOLS, seq, text))
+    if event.kind == CONTEXT:
+        for text in searchable_text.request_texts(state.source, event.value):
+            collected = collected.then(Remark(REQUEST, seq, text))
+    return collected
 
 
 def with_thoughts(

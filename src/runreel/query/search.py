@@ -142,25 +142,33 @@ class _Scan:
             total = 0
             if progress is not None:
                 total = text_queries.count(connection, selected) if among is None else len(among)
-        page: list[Position] = []
-        done = 0
-        while True:
-            with database.reading() as connection:
-                page = text_queries.page(
-                    *(connection, selected, among), limit=_PAGE, after=page[-1] if page else None
-                )
-                ids = [run_id for _, run_id in page]
-                chosen = set(ids) if proposed is not None else self._chosen(connection, ids)
-            for number, run_id in enumerate(ids):
-                if progress is not None:
-                    progress(done + number, max(total, done + number))
+        report, done = progress or _ignore, 0
+        for run_ids, chosen in self._pages(database, selected, among, proposed is not None):
+            for run_id in run_ids:
+                report(done, max(total, done))
+                done += 1
                 if run_id in chosen:
                     yield run_id
-            done += len(ids)
+        report(done, done)
+
+    def _pages(
+        self,
+        database: Database,
+        selected: RunFilter,
+        among: frozenset[str] | None,
+        all_chosen: bool,  # noqa: FBT001 - only called above
+    ) -> Iterator[tuple[list[str], set[str]]]:
+        """Yield the selected runs page by page, and those of them that have to be read."""
+        page: list[Position] = []
+        while True:
+            after = page[-1] if page else None
+            with database.reading() as connection:
+                page = text_queries.page(connection, selected, among, limit=_PAGE, after=after)
+                ids = [run_id for _, run_id in page]
+                chosen = set(ids) if all_chosen else self._chosen(connection, ids)
+            yield ids, chosen
             if len(page) < _PAGE:
-                break
-        if progress is not None:
-            progress(done, done)
+                return
 
     def _proposed(self, connection: Connection) -> frozenset[str] | None:
         """Return the runs that the index proposes, with those that it does not know."""
@@ -221,6 +229,10 @@ class _Scan:
             snippet = _snippet(text.text, start, end)
             at = from_micros(reader.at(seq))
             yield Match(run_id, text.part, seq, start, end, snippet, at)
+
+
+def _ignore(done: int, total: int) -> None:
+    """Report no progress."""
 
 
 def _require(connection: Connection, run_ids: Iterable[str]) -> None:
