@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from runreel import RunNotFound
+from tests.calls.hook import CHAT, ask, chat, said, user
 from tests.cli import stories
 from tests.cli.shapes import validate
+from tests.live import openai_script as script
 from tests.look.test_diff import PARI, record
 
 
@@ -64,3 +69,19 @@ def test_replays_of_several_runs(reel, call):
     assert call.good("replay", "run-failed", "run-done", "--instant").out == "".join(one)
     shown = ("replay", "run-failed", "--instant", "--render", "cumulative", "--tz")
     assert call.good(*shown, "UTC").out != call.good(*shown, "Asia/Tokyo").out
+
+
+def test_pruned_runs_have_no_story_and_later_turns_have_theirs(reel, call):
+    first = ask(reel, CHAT, chat(user("my name is Ann")), script.chunks("Hello"))
+    body = chat(user("my name is Ann"), said("Hello"), user("And now?"))
+    second = ask(reel, CHAT, body, script.chunks("Now", id_="2"), scope={"run_id": "second"})
+    between = reel.run(second).requested_at
+    pruned = [one.run_id for one in reel.prune(between, reason="r", actor="a")]
+    assert pruned == [first]
+    steps = reel.story(second)
+    for read in (reel.story, reel.steps, lambda run: reel.diff(run, run)):
+        with pytest.raises(RunNotFound, match="pruned"):
+            read(first)
+    assert [step.step for step in steps] == ["request", "text"]
+    assert (steps[0].repeated, [one.text for one in steps[0].messages]) == (1, ["And now?"])
+    assert call("timeline", first).code == call("diff", first, second).code == 2
