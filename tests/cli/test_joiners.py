@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 import runreel
-from runreel.cli.render import joiners
-from runreel.cli.render.escaping import escape, escape_line, escape_part
+from runreel.codec import joiners
+from runreel.codec.escaping import escape, escape_line, escape_part
 from tests.cli.calls import on_terminal
 from tests.cli.stories import partial
 

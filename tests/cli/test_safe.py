@@ -6,7 +6,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.cli.render.escaping import escape, escape_line
+from runreel.codec.escaping import escape, escape_line
 from runreel.codec.visible_text import escape_json
 from runreel.model.passwords import mask_passwords
 from tests.cli.stories import HARM

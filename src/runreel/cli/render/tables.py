@@ -11,8 +11,8 @@ from rich.cells import cell_len, set_cell_size
 
 from runreel.cli import time_arguments
 from runreel.cli.render import terminal
-from runreel.cli.render.escaping import escape_line
-from runreel.cli.render.joiners import JOINERS
+from runreel.codec.escaping import escape_line
+from runreel.codec.joiners import JOINERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from runreel.cli.render.escaping import escape, escape_part
+from runreel.codec.escaping import escape, escape_part
 from runreel.model.errors import RunreelError
 from runreel.model.passwords import mask_passwords
 
