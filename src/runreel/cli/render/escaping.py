@@ -1,7 +1,7 @@
-"""The names of ``codec.escaping``."""
+"""The functions of ``codec.escaping``."""
 
 from __future__ import annotations
 
-from runreel.codec.escaping import escape as escape
-from runreel.codec.escaping import escape_line as escape_line
-from runreel.codec.escaping import escape_part as escape_part
+from runreel.codec.escaping import escape, escape_line, escape_part
+
+__all__ = ["escape", "escape_line", "escape_part"]
