@@ -74,6 +74,7 @@ def test_the_commands_of_this_version_are_these() -> None:
         "events",
         "timeline",
         "diff",
+        "tail",
         "search",
         "replay",
         "export",

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from runreel.api.files import FilesMixin
+from runreel.api.following import FollowMixin
 from runreel.api.looking import LookMixin
 from runreel.api.maintenance import MaintenanceMixin
 from runreel.api.queries import QueryMixin
@@ -115,6 +116,7 @@ class Reel(
     RecordingMixin,
     WatchMixin,
     QueryMixin,
+    FollowMixin,
     SearchMixin,
     LookMixin,
     FilesMixin,

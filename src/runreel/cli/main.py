@@ -44,6 +44,7 @@ GROUPS = {
         "timeline": "Show where the time of a run went.",
         "diff": "Compare two runs: request, tools, text, usage, timing.",
         "search": "Find where a text was said, newest run first.",
+        "tail": "Follow runs: their last events, then new ones as they come.",
         "replay": "Replay the stream of a run with its timing.",
         "export": "Write runs to a file to pass on.",
     },

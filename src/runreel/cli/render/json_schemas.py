@@ -45,6 +45,7 @@ DEFINITIONS: Shape = {
     "story_step": shapes_look.STORY_STEP,
     **shapes_look.STORY_STEPS,
     "step": closed(shapes_look.STEP),
+    "end": closed(shapes_look.END),
     "match": closed(shapes_search.MATCH),
 }
 # Output of `runreel COMMAND --json`, by command.
@@ -53,6 +54,7 @@ DOCUMENTS: Shape = {
     "show": {"anyOf": [ref("shown_run"), closed(page("shown_run"))]},
     "events": closed(page("event")),
     "timeline": closed(shapes_look.TIMELINE),
+    "tail": closed(shapes_look.TAIL),
     "diff": closed(shapes_look.DIFF),
     "search": described(
         {"anyOf": [closed(page("match")), closed(shapes_search.INDEX)]},
@@ -86,6 +88,7 @@ ITEMS = (
     "check",
     "finding",
     "step",
+    "end",
     "match",
 )
 

@@ -59,8 +59,8 @@ def format_calls(calls: ToolCallList) -> str:
     return "; ".join(formatted)
 
 
-def _event_text(event: StoredEvent) -> str | None:
-    """Summarise an event for the table."""
+def event_text(event: StoredEvent) -> str | None:
+    """Summarise an event for a table."""
     if event.error is not None:
         return event.error
     if event.tool_calls is not None:
@@ -106,7 +106,7 @@ _EVENT_COLUMNS: tuple[Column[StoredEvent], ...] = (
 EVENTS: ListView[StoredEvent] = ListView(
     "events",
     object_shapes.EVENT,
-    (*_EVENT_COLUMNS, Column("WHAT", _event_text, min_width=12)),
+    (*_EVENT_COLUMNS, Column("WHAT", event_text, min_width=12)),
     json_views.event,
 )
 RAW_EVENTS: ListView[StoredEvent] = ListView(

@@ -23,30 +23,32 @@ if TYPE_CHECKING:
 _LONGEST = 10_000_000.0
 
 
-class DeltaRenderer:
-    """Prints text as it grows; tool calls and errors go on separate lines in brackets."""
+class RunningText:
+    """Prints a text as it grows; one that changes otherwise begins a new line."""
 
     def __init__(self) -> None:
-        self._text = ""
+        self.text = ""
         self._shown = 0
         self._line_open = False
 
-    def show(self, event: StoredEvent) -> None:
-        """Print the addition of the event."""
-        if event.text is not None and event.text != self._text:
-            if not event.text.startswith(self._text):
-                self.end()
-                self._shown = 0
-            self._text = event.text
-            self._add(stable_length(event.text))
-        if event.tool_calls is not None:
-            self._print_bracketed(f"tool calls: {format_calls(event.tool_calls)}", "cyan")
-        if event.error is not None:
-            self._print_bracketed(f"error: {event.error}", "red")
+    def go_on_after(self, text: str) -> None:
+        """Print only what follows ``text``, on a new line."""
+        self.end()
+        self.text, self._shown = text, len(text)
+
+    def show(self, text: str) -> None:
+        """Print what was added to the text since the last call."""
+        if text == self.text:
+            return
+        if not text.startswith(self.text):
+            self.end()
+            self._shown = 0
+        self.text = text
+        self._add(stable_length(text))
 
     def end(self) -> None:
         """Print text that was held back, and end the line."""
-        self._add(len(self._text))
+        self._add(len(self.text))
         if self._line_open:
             terminal.write("", flush=True)
             self._line_open = False
@@ -54,9 +56,29 @@ class DeltaRenderer:
     def _add(self, stop: int) -> None:
         if stop <= self._shown:
             return
-        terminal.write_part(self._text, self._shown, stop)
-        self._line_open = self._text[stop - 1] != "\n"
+        terminal.write_part(self.text, self._shown, stop)
+        self._line_open = self.text[stop - 1] != "\n"
         self._shown = stop
+
+
+class DeltaRenderer:
+    """Prints text as it grows; tool calls and errors go on separate lines in brackets."""
+
+    def __init__(self) -> None:
+        self._running = RunningText()
+
+    def show(self, event: StoredEvent) -> None:
+        """Print the addition of the event."""
+        if event.text is not None:
+            self._running.show(event.text)
+        if event.tool_calls is not None:
+            self._print_bracketed(f"tool calls: {format_calls(event.tool_calls)}", "cyan")
+        if event.error is not None:
+            self._print_bracketed(f"error: {event.error}", "red")
+
+    def end(self) -> None:
+        """Print text that was held back, and end the line."""
+        self._running.end()
 
     def _print_bracketed(self, text: str, style: str) -> None:
         self.end()

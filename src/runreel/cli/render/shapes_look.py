@@ -20,7 +20,9 @@ from runreel.codec.schema_parts import (
     maybe,
     ref,
 )
+from runreel.model.events import RECORDINGS
 from runreel.model.run_diff import ADDED, CHANGED, REMOVED, SAME
+from runreel.model.selection import STATES
 from runreel.model.steps import STEPS
 
 NUMBER: Schema = {"type": "number"}
@@ -91,6 +93,14 @@ TIMELINE: Shape = {
     ),
     "longest_gap": described(maybe(closed(GAP)), "Longest time without anything new."),
 }
+END: Shape = {
+    "type": enum("end"),
+    "run_id": described(TEXT, "Null, as the other fields, at the end of a follow of all runs."),
+    "status": TEXT,
+    "recording": enum(*RECORDINGS, None),
+    "state": described(enum(*STATES, None), "`stale` if the process of the recording is gone."),
+}
+TAIL: Shape = {"items": array(ref("event")), "end": ref("end"), "as_of": TIME}
 SPAN: Schema = {"type": "array", "items": COUNT, "minItems": 2, "maxItems": 2}
 _VALUES: Shape = {
     "pointer": described(STRING, "JSON pointer; empty for the whole value."),

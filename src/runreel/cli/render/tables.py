@@ -121,7 +121,7 @@ class _DrawnColumn(Generic[T]):
     def cells(self) -> Iterator[tuple[TableCell, ...]]:
         """The heading and the cells, shortened and padded to the width."""
         for cell, style in self._cells:
-            text = _shorten(cell, self.width, middle=self.column.cut_middle)
+            text = shorten(cell, self.width, middle=self.column.cut_middle)
             blank = (" " * (self.width - cell_len(text)), None)
             yield (blank, (text, style)) if self.column.right else ((text, style), blank)
 
@@ -190,7 +190,8 @@ def _either(char: str, ascii_char: str) -> str:
     return char if terminal.takes_unicode() else ascii_char
 
 
-def _shorten(text: str, width: int, *, middle: bool) -> str:
+def shorten(text: str, width: int, *, middle: bool = False) -> str:
+    """Cut a text to ``width`` columns, at the end or in the middle, with an ellipsis."""
     if cell_len(text) <= width:
         return text
     # Similar ids may differ at the start or at the end, so both are kept.

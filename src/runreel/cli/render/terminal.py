@@ -118,6 +118,31 @@ def flush() -> None:
     _write(sys.stdout, "", flush=True)
 
 
+def wait(seconds: float) -> None:
+    """Flush stdout, then sleep, but only while its reader is there.
+
+    Raises:
+        BrokenPipeError: if the reader of a pipe has closed it.
+    """
+    import select
+    import time
+
+    flush()
+    try:
+        output = sys.stdout.fileno()
+        poll = select.poll()
+    except (AttributeError, OSError, ValueError):
+        time.sleep(seconds)
+        return
+    # Only an error, or the end of the reader, ends the wait early.
+    poll.register(output, 0)
+    began = time.monotonic()
+    if poll.poll(seconds * 1_000):
+        if not _is_terminal(sys.stdout):
+            raise BrokenPipeError
+        time.sleep(max(0.0, began + seconds - time.monotonic()))
+
+
 def abandon() -> None:
     """Discard unwritten output, so that Python reports no error for it at exit."""
     _abandon(sys.stdout)

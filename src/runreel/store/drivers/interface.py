@@ -177,6 +177,12 @@ class Driver(Protocol):
             DatabaseUnavailable: if its file was replaced.
         """
 
+    def change_mark(self, connection: Connection) -> object:
+        """Return a value that is equal later only if nothing was committed in between.
+
+        A database without such a counter returns a value that is equal to no other.
+        """
+
     # -- Statements -------------------------------------------------------------------------------
 
     def append(self, connection: Connection, rows: Sequence[EventRow], *, durable: bool) -> bool:

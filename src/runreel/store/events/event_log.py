@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runreel.codec.json_text import loads
 from runreel.codec.json_values import as_object
 from runreel.integrity.digest_chain import commitment
-from runreel.model.events import MASKED, NOTE, EventRow
+from runreel.model.events import MASKED, NOTE, REDACTED, EventRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -148,6 +148,12 @@ def erased(connection: Connection, run_id: str) -> set[int]:
     """Return the seqs of a run's erased rows."""
     sql = "SELECT seq FROM events WHERE run_id = ? AND payload IS NULL"
     return {seq for (seq,) in connection.all(sql, (run_id,))}
+
+
+def has_erasures(connection: Connection, run_id: str, start: int) -> bool:
+    """True if a note from ``start`` on says that rows of the run were erased."""
+    sql = "SELECT 1 FROM events WHERE run_id = ? AND seq >= ? AND kind = ? AND type = ? LIMIT 1"
+    return connection.one(sql, (run_id, start, NOTE, REDACTED)) is not None
 
 
 def erase(connection: Connection, run_id: str, seq: int) -> None:

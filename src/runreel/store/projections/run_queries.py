@@ -103,6 +103,38 @@ def progress(connection: Connection, run_id: str, seq: int) -> tuple[int, int, s
     return int(events), seq if last is None else int(last), note
 
 
+def open_since(connection: Connection, since: int) -> list[tuple[str, int, bool]]:
+    """Return the runs whose recording is open, or which started at ``since`` (µs) or later.
+
+    Each comes with its last seq and whether its recording is open; the oldest is first.
+    """
+    columns = "r.started_at, r.run_id, (SELECT max(seq) FROM events AS e WHERE e.run_id = r.run_id)"
+    rows = connection.all(
+        f"SELECT {columns}, 1 FROM runs AS r WHERE r.recording = 'open' AND r.recording <> 'closed'"
+        f" UNION ALL SELECT {columns}, 0 FROM runs AS r WHERE r.started_at >= ?"
+        " AND r.recording NOT IN ('open', 'pruned')",
+        (since,),
+    )
+    return [
+        (str(run_id), int(last), bool(is_open))
+        for _, run_id, last, is_open in sorted(rows)
+        if last is not None
+    ]
+
+
+def session(connection: Connection, run_id: str) -> tuple[int, str | None]:
+    """Return the seq of the newest note that starts a recording session, and the note, as JSON.
+
+    A run without one, whose first row was erased or pruned, has seq 0 and None.
+    """
+    row = connection.one(
+        "SELECT seq, payload FROM events WHERE run_id = ? AND kind = 'note'"
+        " AND type IN ('opened', 'resumed') ORDER BY seq DESC LIMIT 1",
+        (run_id,),
+    )
+    return (0, None) if row is None else (int(row[0]), row[1])
+
+
 def unfinished(connection: Connection) -> list[tuple[str, str | None]]:
     """Return the runs whose recording is open and whose status is not final.
 

@@ -128,6 +128,10 @@ class SqliteDriver(Driver):
     def check_commit(self, *, now: bool = False) -> None:
         self._file.check_commit(now=now)
 
+    def change_mark(self, connection: Connection) -> object:
+        # The number is one of this connection: another one counts in its own way.
+        return connection.raw, connection.one("PRAGMA data_version")[0]
+
     def insert(
         self, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Parameters]
     ) -> None:
