@@ -138,6 +138,8 @@ COMMANDS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("checkpoint", "--key", "{}/audit.key", "--out", "{}/one.txt"), ("one.txt",)),
     (("backup", "{}/backup.db"), ("backup.db",)),
     (("export", "--out", "{}/log.reel.jsonl.gz"), ("log.reel.jsonl.gz",)),
+    (("export", "--out", "{}/log.parquet"), ("log.parquet",)),
+    (("export", "--table", "events", "--out", "{}/log.csv"), ("log.csv",)),
     (("import", "{}/other.reel.jsonl"), ()),
     (("show", "{}/other.reel.jsonl"), ()),
 )

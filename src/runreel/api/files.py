@@ -52,10 +52,13 @@ class FilesMixin:
 
         ``mask`` makes masked copies of the runs, with new hash chains: ``"secrets"`` (keys and
         tokens of well-known services) or patterns. ``key`` signs the file: see ``runreel keygen``.
-        ``partition`` and ``table`` are options of other formats. ``progress`` receives the rows
-        done and the total.
+        ``NAME.parquet`` is a folder with the tables ``runs`` and ``events``; with ``partition``
+        ``"day"`` each has a file for each UTC day on which runs started. ``NAME.csv`` holds runs
+        or, with ``table`` ``"events"``, events, as the command line prints them. ``progress``
+        receives the rows done and the total.
 
         Raises:
+            MissingExtra: if a package that the format needs is not installed.
             UsageError: if the file exists or cannot be written, or an argument is invalid.
             RunNotFound: if a run is not in the log, or no run matches.
             LogError: if the log cannot be read, or is damaged.

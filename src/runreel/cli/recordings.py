@@ -66,20 +66,23 @@ def opened_for(
         UsageError: if a file has none or several runs, or two of them have different rows of one.
         RunNotFound: if one of the other runs is not in the log.
     """
-    from tempfile import TemporaryDirectory
+    import shutil
 
-    from runreel.importing.recording_log import only_run
+    from runreel.importing.recording_log import only_run, temporary_folder
 
     files = files_among(runs)
     others = [run for run in runs if run not in files]
     ids: dict[str, str] = {}
-    with TemporaryDirectory(prefix="runreel-") as folder, ExitStack() as stack:
-        copy = Path(folder) / f"log{_ENDINGS[0]}"
+    with ExitStack() as stack:
+        paths = [*dict.fromkeys(files)]
         if others:
+            folder = temporary_folder()
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            copy = Path(folder) / f"log{_ENDINGS[0]}"
             with log_of_runs() as reel:
                 ids = {run: reel.resolve(run) for run in others}
                 reel.export(copy, list(ids.values()))
-        paths = [*dict.fromkeys(files), *([str(copy)] if others else [])]
+            paths.append(str(copy))
         reel = stack.enter_context(opened(paths))
         log = cast("RecordingLog", reel.db)
         yield reel, ids | {file: only_run(log, file) for file in files}

@@ -46,7 +46,11 @@ class Format(NamedTuple):
     is_folder: bool = False
 
 
-FORMATS = (Format("reel", recording_format.ENDINGS, "recording_file", frozenset(("mask", "key"))),)
+FORMATS = (
+    Format("reel", recording_format.ENDINGS, "recording_file", frozenset(("mask", "key"))),
+    Format("parquet", (".parquet",), "parquet", frozenset(("partition",)), is_folder=True),
+    Format("csv", (".csv",), "csv", frozenset(("table",))),
+)
 
 
 class ExportOptions(NamedTuple):

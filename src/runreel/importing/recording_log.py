@@ -29,6 +29,21 @@ if TYPE_CHECKING:
 _NAME = "recording.db"
 
 
+def temporary_folder() -> str:
+    """Make a folder for temporary copies of recordings, and return its path.
+
+    Raises:
+        DatabaseUnavailable: if there is no room for it.
+    """
+    try:
+        return tempfile.mkdtemp(prefix="runreel-")
+    except OSError as error:
+        raise DatabaseUnavailable(
+            f"no room for a temporary copy of the recording: {error.strerror or error}",
+            hint="Name a directory with room in the variable TMPDIR.",
+        ) from error
+
+
 class RecordingLog(Database):
     """A read-only log of recording files; ``checked`` is what each of them holds.
 
@@ -46,13 +61,7 @@ class RecordingLog(Database):
         *,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        try:
-            self._folder = tempfile.mkdtemp(prefix="runreel-")
-        except OSError as error:
-            raise DatabaseUnavailable(
-                f"no room for a temporary copy of the recording: {error.strerror or error}",
-                hint="Name a directory with room in the variable TMPDIR.",
-            ) from error
+        self._folder = temporary_folder()
         self._remove = weakref.finalize(self, _remove_folder, self._folder, os.getpid())
         try:
             file = Path(self._folder) / _NAME

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from runreel.model.errors import AmbiguousRun, BadInput, RunNotFound, UsageError
-from runreel.model.events import OPEN
+from runreel.model.events import OPEN, RECORDINGS
 from runreel.model.identifiers import LATEST, check_lookup_id, check_run_id, not_found
 from runreel.model.run_filter import run_filter
 from runreel.model.runs import Listing, Page
@@ -17,8 +18,11 @@ from runreel.model.timestamps import from_micros, to_micros
 from runreel.query.open_recordings import is_abandoned
 from runreel.store.events import event_log
 from runreel.store.projections import run_key_queries, run_queries
+from runreel.store.schema import migrations
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from runreel.model.run_filter import Filters
     from runreel.model.runs import RunSummary
     from runreel.store.connection import Connection
@@ -67,15 +71,47 @@ def list_runs(
     position = None if after is None else _decode_cursor(after)
     selected = with_stale(connection, selected)
     found = run_queries.page(connection, selected, limit=limit + 1 if limit else 0, after=position)
-    items = [
+    items = _at_head(connection, found[:limit] if limit else found)
+    more = bool(limit) and len(found) > limit
+    return Page(tuple(items), _cursor(items[-1]) if more else None, as_of)
+
+
+def every_run(connection: Connection) -> Iterator[RunSummary]:
+    """Yield all runs, newest first, also pruned ones that usage reports count."""
+    after: str | None = None
+    while True:
+        page = list_runs(connection, RunFilter(recording=RECORDINGS), limit=_PAGE_SIZE, after=after)
+        yield from page.items
+        after = page.next
+        if after is None:
+            return
+
+
+def some_runs(connection: Connection, run_ids: Sequence[str]) -> Iterator[RunSummary]:
+    """Yield those of these runs that are listed or counted in usage reports, newest first."""
+    migrations.require_projections(connection)
+    starts = [start for part in _parts(run_ids) for start in run_queries.starts(connection, part)]
+    starts.sort(key=lambda start: (start[0], start[1].encode()), reverse=True)
+    for part in _parts([run_id for _, run_id in starts]):
+        found = {item.run_id: item for item in run_queries.some(connection, part)}
+        yield from _at_head(connection, [found[run_id] for run_id in part])
+
+
+def _parts(run_ids: Sequence[str]) -> Iterator[list[str]]:
+    rest = iter(run_ids)
+    while part := list(islice(rest, _PAGE_SIZE)):
+        yield part
+
+
+def _at_head(connection: Connection, items: Iterable[RunSummary]) -> list[RunSummary]:
+    """Return these runs at the head of the log."""
+    return [
         # Most runs have ended: their projections are complete.
         item
         if item.finished_at is not None and item.recording != OPEN
         else _with_progress(connection, item)
-        for item in (found[:limit] if limit else found)
+        for item in items
     ]
-    more = bool(limit) and len(found) > limit
-    return Page(tuple(items), _cursor(items[-1]) if more else None, as_of)
 
 
 def count_runs(connection: Connection, selected: RunFilter, *, after: str) -> int:

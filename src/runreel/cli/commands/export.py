@@ -23,6 +23,8 @@ runreel export run-1 run-2 --out two.reel.jsonl.gz --key audit.key
 runreel export latest --mask secrets --out run.reel.jsonl
 runreel export --problems --since 24h --out problems.reel.jsonl.gz
 runreel export --out log.reel.jsonl.gz
+runreel export --partition day --out log.parquet
+runreel export --since 7d --table events --out events.csv
 """)
 @options.runs_argument
 @click.option(
@@ -49,6 +51,10 @@ runreel export --out log.reel.jsonl.gz
     metavar="FILE",
     help="Private key that signs the file.",
 )
+@click.option("--partition", type=click.Choice(("day",)), help="A file per day (Parquet).")
+@click.option(
+    "--table", type=click.Choice(("runs", "events")), help="What a CSV file holds. Default: runs."
+)
 @passphrase.option
 @selection.filters
 @options.output()
@@ -64,6 +70,8 @@ def export_command(  # noqa: PLR0913 - one for each option
     mask: tuple[str, ...],
     key_file: str | None,
     passphrase_file: str | None,
+    partition: str | None,
+    table: str | None,
     output: Output,
     **filters: Unpack[Filters],
 ) -> None:
@@ -75,6 +83,10 @@ def export_command(  # noqa: PLR0913 - one for each option
     NAME.reel.jsonl and NAME.reel.jsonl.gz are recordings: they keep every row with its proof. They
     can be shown, replayed and verified in place of RUN, opened with --db, and imported. --mask
     makes masked copies, which are other recordings and say so.
+
+    NAME.parquet is a folder of two tables, runs and events, for DuckDB, Polars, Spark and others.
+    --partition day makes a file for each UTC day on which runs started. NAME.csv has what
+    `runreel runs -o csv` or `runreel events -o csv` prints.
     """
     from runreel.cli.render import json_views, progress, shapes_export
 
@@ -88,6 +100,8 @@ def export_command(  # noqa: PLR0913 - one for each option
             format=format_,
             mask=mask,
             key=key,
+            partition=partition,
+            table=table,
             force=force,
             progress=step,
             **filters,

@@ -48,6 +48,18 @@ def page(
     return [row_to_summary(row) for row in rows]
 
 
+def starts(connection: Connection, run_ids: Sequence[str]) -> list[tuple[int, str]]:
+    """Return when those of these runs started that have a row: µs and id."""
+    sql = f"SELECT started_at, run_id FROM runs WHERE run_id IN ({_marks(run_ids)})"
+    return [(int(at), str(run_id)) for at, run_id in connection.all(sql, run_ids)]
+
+
+def some(connection: Connection, run_ids: Sequence[str]) -> list[RunSummary]:
+    """Return those of these runs that have a row, in any order."""
+    sql = f"SELECT {_COLUMNS} FROM runs AS r WHERE r.run_id IN ({_marks(run_ids)})"
+    return [row_to_summary(row) for row in connection.all(sql, run_ids)]
+
+
 def _page_statement(
     plan: FilterPlan, limit: int, after: tuple[int, str] | None
 ) -> tuple[str, list[object]]:
