@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from runreel.query import follow
@@ -39,6 +39,10 @@ if holds:
     sys.stdin.readline()
 recording.close()
 """
+
+
+class _Enough(Exception):
+    """Nothing more will happen."""
 
 
 class Recorder:
@@ -112,13 +116,23 @@ def stepwise(
     run_id: str | None = None,
     **request: Any,
 ) -> tuple[list[Any], list[End]]:
-    """Follow, and take the next step whenever there is nothing new; the events and the ends."""
+    """Follow, and take the next step whenever there is nothing new; the events and the ends.
+
+    A follow of all runs is left after the last step, and what is new after it.
+    """
     remaining = iter(steps)
     find = None if run_id is None else follow.exactly(run_id)
+    items: list[Any] = []
 
     def sleep(_seconds: float) -> None:
-        next(remaining, lambda: None)()
+        step = next(remaining, None)
+        if step is not None:
+            step()
+        elif find is None:
+            raise _Enough
 
-    items = [*follow.follow(reel.db, FollowRequest(find, **request), sleep=sleep)]
+    with suppress(_Enough):
+        for item in follow.follow(reel.db, FollowRequest(find, **request), sleep=sleep):
+            items.append(item)  # noqa: PERF402 - to keep those before the last step
     events = [item for item in items if isinstance(item, follow.StoredEvent)]
     return events, [item for item in items if not isinstance(item, follow.StoredEvent)]

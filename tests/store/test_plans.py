@@ -278,6 +278,15 @@ def test_no_more_rows_are_looked_at_than_some_pages_have(many: Database, name: s
     assert done < 200, f"{done} thousand steps for {name}"
 
 
+def test_runs_to_follow_are_found_along_indexes(many: Database) -> None:
+    since, some = to_micros(START + timedelta(minutes=5 * (RUNS - 9))), ["run-00000003", "none"]
+    plan = steps(many, lambda asked: run_queries.open_since(asked, since, some))
+    told = "\n".join(plan)
+    assert "runs_by_recording" in told
+    assert "runs_by_start" in told
+    assert not any(step.startswith(("SCAN r", "SCAN e", "Seq Scan on runs")) for step in plan), told
+
+
 @pytest.mark.slow
 def test_pages_after_each_other_are_all_runs_of_a_filter(many: Database) -> None:
     meant = [(one["run_id"], lets_through(one)) for one in map(row, reversed(range(RUNS)))]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -42,8 +43,10 @@ _LONGEST_FOR_FILE, _LONGEST_FOR_SERVER = 0.1, 0.25
 _APPEARS = 2.0
 # Runs with rows that are read at a time.
 _RUNS = 20
-# µs for which a run that has begun and ended between two looks may be late: its clock is another's.
-_LATE = 60_000_000
+# Ended runs that are looked at again: a program may go on with them at any time.
+_REMEMBERED = 200
+# µs by which the start of a run may lie before the commit of its first row: clocks differ.
+_LATE = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +161,12 @@ class _Follower:
         self._pause = _FIRST_PAUSE
         # Of the moment before which everything was read; a mark is equal to no other object.
         self._mark: object = object()
-        self._looked = False
+        self._looked, self._looked_at = False, _now()
         self._missing: RunNotFound | None = None
         self._runs: dict[str, FollowedRun] = {}
         # The next rows of runs that are not followed now.
         self._known: dict[str, int] = {}
+        self._ended: deque[str] = deque(maxlen=_REMEMBERED)
         self.is_done = False
 
     def look(self) -> list[FollowedRun]:
@@ -210,6 +214,7 @@ class _Follower:
     def _forget(self, run: FollowedRun) -> None:
         del self._runs[run.run_id]
         self._known[run.run_id] = run.next
+        self._ended.append(run.run_id)
         self.is_done = self._request.find is not None
 
     def _require_found(self, now: float) -> None:
@@ -254,9 +259,11 @@ class _Follower:
     def _find_all(self, connection: Connection) -> dict[str, int]:
         """Find the runs to follow from now on; return the last rows of runs that are known."""
         migrations.require_projections(connection)
-        since = time.time_ns() // 1_000 - _LATE
-        heads: dict[str, int] = {}
-        for run_id, head, is_open in run_queries.open_since(connection, since):
+        # A run that has begun and ended since the last look is followed, too.
+        heads, now = dict[str, int](), _now()
+        since = self._looked_at - _LATE
+        found = run_queries.open_since(connection, since, [*dict.fromkeys(self._ended)])
+        for run_id, head, is_open in found:
             heads[run_id] = head
             if run_id in self._runs:
                 continue
@@ -266,7 +273,7 @@ class _Follower:
             else:
                 self._runs[run_id] = run
         self._known = {run_id: row for run_id, row in self._known.items() if run_id in heads}
-        self._looked = True
+        self._looked, self._looked_at = True, now
         return heads
 
     def _start(
@@ -285,3 +292,7 @@ class _Follower:
         if self._looked:
             return FollowedRun(run_id, max(begun, self._request.start or 0))
         return None if is_abandoned(note) else FollowedRun(run_id, self._request.first_row(head))
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000

@@ -115,17 +115,27 @@ def progress(connection: Connection, run_id: str, seq: int) -> tuple[int, int, s
     return int(events), seq if last is None else int(last), note
 
 
-def open_since(connection: Connection, since: int) -> list[tuple[str, int, bool]]:
+def open_since(
+    connection: Connection, since: int, run_ids: Sequence[str] = ()
+) -> list[tuple[str, int, bool]]:
     """Return the runs whose recording is open, or which started at ``since`` (µs) or later.
 
-    Each comes with its last seq and whether its recording is open; the oldest is first.
+    ``run_ids`` are returned too. Each run comes with its last seq and whether its recording is
+    open; the oldest is first.
     """
-    columns = "r.started_at, r.run_id, (SELECT max(seq) FROM events AS e WHERE e.run_id = r.run_id)"
+    these, _, ids = connection.driver.id_list(run_ids)
+    # The projection of a recording that has ended is up to date.
+    ended = (
+        "SELECT r.started_at, r.run_id, r.projected_seq, 0 FROM runs AS r"
+        " WHERE r.recording NOT IN ('open', 'pruned')"
+    )
     rows = connection.all(
-        f"SELECT {columns}, 1 FROM runs AS r WHERE r.recording = 'open' AND r.recording <> 'closed'"
-        f" UNION ALL SELECT {columns}, 0 FROM runs AS r WHERE r.started_at >= ?"
-        " AND r.recording NOT IN ('open', 'pruned')",
-        (since,),
+        "SELECT r.started_at, r.run_id,"
+        " (SELECT max(seq) FROM events AS e WHERE e.run_id = r.run_id), 1"
+        " FROM runs AS r WHERE r.recording = 'open' AND r.recording <> 'closed'"
+        f" UNION ALL {ended} AND r.started_at >= ?"
+        f" UNION ALL {ended} AND r.started_at < ? AND r.run_id {these}",
+        (since, since, ids),
     )
     return [
         (str(run_id), int(last), bool(is_open))
