@@ -140,6 +140,10 @@ COMMANDS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("export", "--out", "{}/log.reel.jsonl.gz"), ("log.reel.jsonl.gz",)),
     (("export", "--out", "{}/log.parquet"), ("log.parquet",)),
     (("export", "--table", "events", "--out", "{}/log.csv"), ("log.csv",)),
+    (("export", "--out", "{}/log.otlp.json"), ("log.otlp.json",)),
+    (("export", "run-done", "--out", "{}/run.cast"), ("run.cast",)),
+    (("export", "--out", "{}/log.md"), ("log.md",)),
+    (("export", "--out", "{}/log.html"), ("log.html",)),
     (("import", "{}/other.reel.jsonl"), ()),
     (("show", "{}/other.reel.jsonl"), ()),
 )

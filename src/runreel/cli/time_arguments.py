@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runreel.codec.durations import duration_text
 from runreel.system import zones
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
+
+__all__ = ["duration_text", "local_time", "requested_zone", "set_zone", "zone"]
 
 _ZONE = "runreel.zone"
 
@@ -47,15 +50,3 @@ def local_time(moment: datetime | None, *, precise: bool = False) -> str | None:
     except (OverflowError, OSError):
         local = moment
     return local.replace(tzinfo=None).isoformat(" ", "milliseconds" if precise else "seconds")
-
-
-def duration_text(milliseconds: float | None) -> str | None:
-    """Format a duration: ``1.234s``, ``2m 05s``, ``1h 02m 05s``."""
-    if milliseconds is None:
-        return None
-    seconds = milliseconds / 1000
-    if abs(seconds) < 60:
-        return f"{seconds:.3f}s" if abs(seconds) < 10 else f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes:02}m {rest:02}s" if hours else f"{minutes}m {rest:02}s"

@@ -50,6 +50,10 @@ FORMATS = (
     Format("reel", recording_format.ENDINGS, "recording_file", frozenset(("mask", "key"))),
     Format("parquet", (".parquet",), "parquet", frozenset(("partition",)), is_folder=True),
     Format("csv", (".csv",), "csv", frozenset(("table",))),
+    Format("otlp", (".otlp.json",), "otlp"),
+    Format("asciicast", (".cast",), "asciicast"),
+    Format("markdown", (".md",), "markdown"),
+    Format("html", (".html",), "html"),
 )
 
 

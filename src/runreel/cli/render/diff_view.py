@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runreel.cli.render import json_views, shapes_look, tables, terminal
 from runreel.cli.render.tables import Column
-from runreel.cli.time_arguments import duration_text
+from runreel.codec.durations import duration_text
 from runreel.codec.escaping import escape, escape_line
 from runreel.model.run_diff import ADDED, CHANGED, REMOVED, SAME
 from runreel.projection import word_diff

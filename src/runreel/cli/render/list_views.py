@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from runreel.cli.render import json_views, shapes
 from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column, TableCell, number_column, time_column
-from runreel.cli.time_arguments import duration_text
 from runreel.codec import object_shapes
+from runreel.codec.durations import duration_text
 from runreel.model.events import NOTE, RUN, STREAM_EVENT
 from runreel.model.selection import PROBLEMS
 

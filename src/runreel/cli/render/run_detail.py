@@ -8,6 +8,7 @@ from runreel.cli import time_arguments
 from runreel.cli.render import story_view, tables, terminal
 from runreel.cli.render.list_views import format_calls, recording_cell, state_cell
 from runreel.cli.render.tables import number
+from runreel.codec.durations import duration_text
 from runreel.codec.escaping import escape_line
 from runreel.model.messages import FileChunk, Message
 
@@ -59,7 +60,7 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, str | TableCell | None]]:
     yield "Started", time_arguments.local_time(run.started_at)
     yield "First text", _after(run.first_text_ms)
     yield "Finished", time_arguments.local_time(run.finished_at)
-    yield "Took", time_arguments.duration_text(run.duration_ms)
+    yield "Took", duration_text(run.duration_ms)
     yield "Time zone", time_arguments.zone()[1]
     yield "Events", f"{number(run.events)} in the stream, {number(run.last_seq + 1)} rows"
     yield "Usage", _usage(run.usage, run.usage_details)
@@ -104,7 +105,7 @@ def _error(error: RunError) -> str:
 
 
 def _after(milliseconds: float | None) -> str | None:
-    return None if milliseconds is None else f"after {time_arguments.duration_text(milliseconds)}"
+    return None if milliseconds is None else f"after {duration_text(milliseconds)}"
 
 
 def _usage(usage: Usage | None, details: UsageDetails | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from runreel.cli.render import json_views, terminal
 from runreel.cli.render.list_views import format_calls
 from runreel.cli.render.wrapping import wrapped
-from runreel.cli.time_arguments import duration_text
+from runreel.codec.durations import duration_text
 from runreel.codec.escaping import escape, escape_line
 from runreel.codec.json_values import as_object, text_in
 from runreel.model.results import FunctionCall, ToolCall, ToolCallList

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runreel.cli.render import json_views, shapes_look, tables, terminal
 from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column, TableCell
-from runreel.cli.time_arguments import duration_text
+from runreel.codec.durations import duration_text
 
 if TYPE_CHECKING:
     from runreel.cli.render.json_views import JsonObject
