@@ -54,8 +54,10 @@ class FilesMixin:
         tokens of well-known services) or patterns. ``key`` signs the file: see ``runreel keygen``.
         ``NAME.parquet`` is a folder with the tables ``runs`` and ``events``; with ``partition``
         ``"day"`` each has a file for each UTC day on which runs started. ``NAME.csv`` holds runs
-        or, with ``table`` ``"events"``, events, as the command line prints them. ``progress``
-        receives the rows done and the total.
+        or, with ``table`` ``"events"``, events, as the command line prints them. ``NAME.html`` is
+        a page, ``NAME.md`` a transcript, ``NAME.cast`` a replay of one run for asciinema, and
+        ``NAME.otlp.json`` has spans for OpenTelemetry. ``progress`` receives the rows done and the
+        total.
 
         Raises:
             MissingExtra: if a package that the format needs is not installed.

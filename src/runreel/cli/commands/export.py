@@ -25,6 +25,7 @@ runreel export --problems --since 24h --out problems.reel.jsonl.gz
 runreel export --out log.reel.jsonl.gz
 runreel export --partition day --out log.parquet
 runreel export --since 7d --table events --out events.csv
+runreel export latest --out run.html
 """)
 @options.runs_argument
 @click.option(
@@ -87,6 +88,9 @@ def export_command(  # noqa: PLR0913 - one for each option
     NAME.parquet is a folder of two tables, runs and events, for DuckDB, Polars, Spark and others.
     --partition day makes a file for each UTC day on which runs started. NAME.csv has what
     `runreel runs -o csv` or `runreel events -o csv` prints.
+
+    NAME.html is a page that opens from disk, NAME.md a transcript, NAME.cast a replay of one run
+    for asciinema. NAME.otlp.json has spans for OpenTelemetry, without what was asked or answered.
     """
     from runreel.cli.render import json_views, progress, shapes_export
 
