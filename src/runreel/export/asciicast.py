@@ -86,7 +86,7 @@ def _outputs(job: ExportJob, run_id: str, times: RowTimes) -> Iterator[tuple[int
 
 
 class _Screen:
-    """Tells what to add to the screen for each event; tool calls and errors have own lines."""
+    """Decides what to add to the screen for each event; tool calls and errors have own lines."""
 
     def __init__(self) -> None:
         self._text = ""

@@ -62,11 +62,11 @@ def write(job: ExportJob) -> Written:
             if (message := logged_runs.pruned(job, run_id)) is not None:
                 file.write(f"</summary>\n<p>{_line(message)}</p>\n</details>\n")
                 continue
-            told = transcript.of_run(job, run_id)
-            file.writelines(_run(told))
+            document = transcript.of_run(job, run_id)
+            file.writelines(_run(document))
             file.write("</details>\n")
-            written.rows += told.summary.last_seq + 1
-            job.advance(told.summary.last_seq + 1)
+            written.rows += document.summary.last_seq + 1
+            job.advance(document.summary.last_seq + 1)
         if not written.runs:
             file.write("<p>The log has no runs.</p>\n")
         file.write(f"</main>\n<footer>{_line(f'Written by runreel {job.version}.')}")
@@ -74,22 +74,22 @@ def write(job: ExportJob) -> Written:
     return written
 
 
-def _run(told: Transcript) -> Iterator[str]:
-    state = told.summary.state
+def _run(document: Transcript) -> Iterator[str]:
+    state = document.summary.state
     kind = "bad" if state in PROBLEMS else "good"
     yield f" <span class={kind}>{_line(state)}</span></summary>\n<dl>\n"
-    for name, value in told.facts:
+    for name, value in document.facts:
         yield f"<dt>{name}</dt><dd>{_line(value)}</dd>\n"
     yield "</dl>\n"
-    if told.timing.steps:
-        yield from _timing(told.timing)
+    if document.timing.steps:
+        yield from _timing(document.timing)
     yield "<h2>What happened</h2>\n<ol class=story>\n"
-    for entry in told.entries:
+    for entry in document.entries:
         yield from _entry(entry)
     yield "</ol>\n"
-    if told.cited:
+    if document.cited:
         yield "<h2>Citations</h2>\n"
-        for block in told.cited:
+        for block in document.cited:
             yield from _block(block)
 
 

@@ -1,4 +1,4 @@
-"""The runs of an export, one after the other, as the query layer tells them."""
+"""The runs of an export, one after the other."""
 
 from __future__ import annotations
 

@@ -39,28 +39,28 @@ def write(job: ExportJob) -> Written:
             if (message := logged_runs.pruned(job, run_id)) is not None:
                 file.write(f"\n{_span(message)}\n")
                 continue
-            told = transcript.of_run(job, run_id)
-            file.writelines(_run(told))
-            written.rows += told.summary.last_seq + 1
-            job.advance(told.summary.last_seq + 1)
+            document = transcript.of_run(job, run_id)
+            file.writelines(_run(document))
+            written.rows += document.summary.last_seq + 1
+            job.advance(document.summary.last_seq + 1)
         if not written.runs:
             file.write("\nThe log has no runs.\n")
     return written
 
 
-def _run(told: Transcript) -> Iterator[str]:
+def _run(document: Transcript) -> Iterator[str]:
     yield "\n| | |\n| --- | --- |\n"
-    for name, value in told.facts:
+    for name, value in document.facts:
         yield f"| {name} | {_span(value)} |\n"
-    for entry in told.entries:
+    for entry in document.entries:
         yield from _entry(entry)
-    if told.cited:
+    if document.cited:
         yield "\n### Citations\n"
-        for block in told.cited:
+        for block in document.cited:
             yield from _block(block)
-    if told.timing.steps:
+    if document.timing.steps:
         yield "\n### Where the time went\n"
-        yield from _timing(told.timing)
+        yield from _timing(document.timing)
 
 
 def _entry(entry: Entry) -> Iterator[str]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Block(NamedTuple):
-    """A text of the log with a label in front; ``is_json`` tells its language."""
+    """A text of the log with a label in front; ``is_json``: it is JSON."""
 
     label: str | None
     text: str
@@ -73,12 +73,12 @@ def of_run(job: ExportJob, run_id: str) -> Transcript:
         LogError: if a row cannot be read.
     """
     shown = run_history.state(job.connection, run_id)
-    told = story.of_run(job.connection, run_id)
+    steps = story.of_run(job.connection, run_id)
     cited = () if shown.result.is_failed else shown.result.citations
     return Transcript(
         shown.summary,
         tuple((name, value) for name, value in _facts(shown.summary) if value),
-        tuple(map(_entry, told.steps)),
+        tuple(map(_entry, steps.steps)),
         tuple(_sources(cited)),
         run_steps.of_run(job.connection, run_id),
     )
