@@ -76,6 +76,7 @@ def test_the_commands_of_this_version_are_these() -> None:
         "diff",
         "tail",
         "search",
+        "ui",
         "replay",
         "export",
         "usage",

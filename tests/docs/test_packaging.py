@@ -29,11 +29,11 @@ ALLOWED = {
 HEAVY = {"alembic", "click", "msgspec", "platformdirs", "rich", "sqlalchemy"}
 VENDORS = {"google", "grpc", "openai", "psycopg", "yandex", "yandex_ai_studio_sdk", "yandexcloud"}
 
-# Live recording is the one part that needs a vendor's package.
+# Live recording and the page are the parts that need more packages.
 IMPORT_EVERYTHING = """
 import importlib, json, pkgutil, sys, runreel
 for module in pkgutil.walk_packages(runreel.__path__, "runreel."):
-    if not module.name.startswith(("runreel.capture", "runreel.migrations", "runreel.__main__")):
+    if module.name.split(".")[1] not in ("capture", "web", "migrations", "__main__"):
         importlib.import_module(module.name)
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
@@ -59,6 +59,12 @@ def test_the_wheel_works_in_an_environment_of_its_own(tmp_path: Path) -> None:
     assert {"runreel/py.typed", "runreel/migrations/env.py"} <= shipped
     revisions = {path.name for path in (CHECKOUT / "migrations/versions").glob("*.py")}
     assert {f"runreel/migrations/versions/{name}" for name in revisions} <= shipped
+    page = CHECKOUT / "src/runreel/web"
+    parts = {
+        path.relative_to(page) for path in page.glob("*/*") if path.suffix in (".html", ".css")
+    }
+    assert parts
+    assert {f"runreel/web/{path.as_posix()}" for path in parts} <= shipped
     assert {name.partition("/")[0] for name in shipped} == {
         "runreel",
         f"runreel-{runreel.__version__}.dist-info",

@@ -45,6 +45,7 @@ GROUPS = {
         "diff": "Compare two runs: request, tools, text, usage, timing.",
         "search": "Find where a text was said, newest run first.",
         "tail": "Follow runs: their last events, then new ones as they come.",
+        "ui": "Show runs in a browser.",
         "replay": "Replay the stream of a run with its timing.",
         "export": "Write runs to a file to pass on.",
     },

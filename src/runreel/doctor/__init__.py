@@ -9,14 +9,15 @@ from runreel.doctor import files, log, packages, postgres, sqlite
 from runreel.doctor.checks import BAD, OK, Check, HealthReport
 from runreel.model.errors import LogError
 from runreel.store import database_url
-from runreel.store.database import Database
 from runreel.store.drivers import errors as driver_errors
+from runreel.store.read_only import ReadOnlyDatabase
 from runreel.store.schema import migrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from runreel.store.connection import Connection
+    from runreel.store.database import Database
 
 
 def check_health(database: Database, *, now: int) -> HealthReport:
@@ -28,7 +29,7 @@ def check_health(database: Database, *, now: int) -> HealthReport:
         database.check_exists()
     except LogError as error:
         return _unreachable(error)
-    read_only = _read_only(database)
+    read_only = ReadOnlyDatabase(database)
     try:
         with read_only.reading(checked=False) as connection:
             revision = migrations.current(connection)
@@ -75,13 +76,3 @@ def _guarded(
             yield from examiner()
     except LogError as error:
         yield Check(name, BAD, str(error), error.hint)
-
-
-def _read_only(database: Database) -> Database:
-    """Open the same log; a SQLite file in a mode that changes nothing, not even its permissions."""
-    path = database_url.sqlite_path(database.url)
-    durability = "full" if database.durable else "normal"
-    url = database.url.text
-    if path is not None and not database.url.query:
-        url = f"sqlite:///{database_url.file_uri(path, 'mode=ro&uri=true')}"
-    return Database(url, durability=durability, create=False)

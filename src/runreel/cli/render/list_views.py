@@ -11,7 +11,7 @@ from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column, TableCell, number_column, time_column
 from runreel.codec import object_shapes
 from runreel.codec.durations import duration_text
-from runreel.model.events import NOTE, RUN, STREAM_EVENT
+from runreel.codec.event_text import event_text
 from runreel.model.selection import PROBLEMS
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from runreel.model.events import StoredEvent
     from runreel.model.finding import Finding
     from runreel.model.maintenance import Recovered, RedactionMatch
-    from runreel.model.results import ToolCallList
     from runreel.model.runs import Difference, OpenRecording, PrunedRun, RunSummary
 
 # Colour is never the only sign: the word is printed too.
@@ -43,35 +42,6 @@ def state_cell(run: RunSummary) -> TableCell:
 def recording_cell(run: RunSummary) -> TableCell:
     """The state of the recording, coloured."""
     return run.recording, _RECORDING_STYLES.get(run.recording)
-
-
-def format_calls(calls: ToolCallList) -> str:
-    """Format tool calls as ``name(key=value); …``."""
-    formatted = []
-    for call in calls:
-        if call.function is None:
-            formatted.append("?()")
-        else:
-            arguments = ", ".join(
-                f"{key}={json_views.text(value)}" for key, value in call.function.arguments.items()
-            )
-            formatted.append(f"{call.function.name}({arguments})")
-    return "; ".join(formatted)
-
-
-def event_text(event: StoredEvent) -> str | None:
-    """Summarise an event for a table."""
-    if event.error is not None:
-        return event.error
-    if event.tool_calls is not None:
-        return format_calls(event.tool_calls)
-    if event.added:
-        return event.added
-    if event.kind in (RUN, STREAM_EVENT):
-        return None if event.raw is None else ""
-    if event.kind == NOTE and isinstance(event.raw, dict):
-        return ", ".join(f"{key} {json_views.text(value)}" for key, value in event.raw.items())
-    return None if event.raw is None else json_views.text(event.raw)
 
 
 def _cell_text(value: object) -> str | None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from runreel.cli import time_arguments
 from runreel.cli.render import json_views, terminal
-from runreel.cli.render.list_views import format_calls
 from runreel.cli.render.output import json_text
 from runreel.codec.escaping import escape_line
+from runreel.codec.event_text import format_calls
 from runreel.codec.joiners import stable_length
 from runreel.replay.player import timed_events
 

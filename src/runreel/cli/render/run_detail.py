@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from runreel.cli import time_arguments
 from runreel.cli.render import story_view, tables, terminal
-from runreel.cli.render.list_views import format_calls, recording_cell, state_cell
+from runreel.cli.render.list_views import recording_cell, state_cell
 from runreel.cli.render.tables import number
 from runreel.codec.durations import duration_text
 from runreel.codec.escaping import escape_line
+from runreel.codec.event_text import format_calls
 from runreel.model.messages import FileChunk, Message
 
 if TYPE_CHECKING:

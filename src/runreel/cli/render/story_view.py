@@ -6,10 +6,10 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from runreel.cli.render import json_views, terminal
-from runreel.cli.render.list_views import format_calls
 from runreel.cli.render.wrapping import wrapped
 from runreel.codec.durations import duration_text
 from runreel.codec.escaping import escape, escape_line
+from runreel.codec.event_text import format_calls
 from runreel.codec.json_values import as_object, text_in
 from runreel.model.results import FunctionCall, ToolCall, ToolCallList
 from runreel.model.story import (

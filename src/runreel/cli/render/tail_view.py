@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from runreel.cli import time_arguments
 from runreel.cli.render import tables, terminal
-from runreel.cli.render.list_views import EVENTS, event_text
+from runreel.cli.render.list_views import EVENTS
 from runreel.cli.render.output import json_text
 from runreel.cli.render.replay_renderers import RunningText
 from runreel.codec import csv_rows
 from runreel.codec.escaping import escape_line
+from runreel.codec.event_text import event_text
 from runreel.model.events import NOTE, STREAM_EVENT, StoredEvent
 from runreel.model.selection import PROBLEMS
 from runreel.query.followed_run import GONE, STALE, TIMEOUT

@@ -1,0 +1,37 @@
+"""The URLs of pages: everything that they show is in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+def run(run_id: str, seq: int | None = None, **more: str) -> str:
+    """The page of a run, as of row ``seq``."""
+    pairs = [] if seq is None else [("seq", str(seq))]
+    pairs += more.items()
+    if run_id in (".", ".."):
+        # A browser takes them for folders.
+        return page("/run", [("id", run_id), *pairs])
+    return page(f"/run/{quote(run_id, safe='')}", pairs)
+
+
+def diff(a: str, b: str) -> str:
+    """The comparison of two runs."""
+    return page("/diff", [("a", a), ("b", b)])
+
+
+def runs(*pairs: tuple[str, str]) -> str:
+    """The list of runs that match these filters."""
+    return page("/", pairs)
+
+
+def page(path: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """A path with parameters."""
+    query = urlencode([*pairs], errors="replace")
+    return f"{path}?{query}" if query else path

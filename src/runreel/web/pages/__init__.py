@@ -1,0 +1,1 @@
+"""A module per page: the answer to a URL."""

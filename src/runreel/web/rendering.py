@@ -1,0 +1,88 @@
+"""Templates: values become HTML, and text of others only ever text."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from runreel.codec import json_objects
+from runreel.codec.durations import duration_text
+from runreel.codec.escaping import escape
+from runreel.web import links
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, tzinfo
+
+UNKNOWN = "unknown"
+# Characters of one text that a page shows.
+LONGEST = 20_000
+
+
+def render(template: str, values: Mapping[str, object]) -> str:
+    """Return the HTML of a template of this package."""
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("runreel.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+    )
+    environment.filters.update(
+        duration=_duration, number=_number, time=_time, clip=_clip, known=_known, json=_json
+    )
+    environment.globals.update(links=links)
+    return environment
+
+
+def _visible(value: object) -> object:
+    """Make controls and invisible characters of every printed value visible.
+
+    Jinja calls it for each value before it escapes the characters of HTML.
+    """
+    if isinstance(value, Markup):
+        return value
+    return escape(value) if isinstance(value, str) else escape(str(value))
+
+
+def _known(value: object) -> object:
+    return UNKNOWN if value is None else value
+
+
+def _duration(milliseconds: float | None) -> str:
+    return UNKNOWN if milliseconds is None else duration_text(milliseconds)
+
+
+def _number(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+def _time(moment: datetime | None, zone: tzinfo | None) -> str:
+    """Format a time in a zone (None: the local one), with its offset."""
+    if moment is None:
+        return UNKNOWN
+    try:
+        local = moment.astimezone(zone)
+    except (OverflowError, OSError):
+        local = moment
+    return local.isoformat(" ", "seconds")
+
+
+def _json(value: object) -> str:
+    """Return a text as it is, and any other value as JSON."""
+    return value if isinstance(value, str) else json_objects.text(value, indent=2)
+
+
+def _clip(text: str, length: int = LONGEST) -> str:
+    if len(text) <= length:
+        return text
+    return f"{text[:length]} … and {len(text) - length:,} more characters"

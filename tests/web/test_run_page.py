@@ -1,0 +1,184 @@
+"""The page of a run: the same as `Reel` says, at any row; text of others is only text."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import closing
+from urllib.parse import quote
+
+import pytest
+
+import runreel
+from runreel.codec.escaping import escape
+from tests.cli import hostile, stories
+from tests.cli.test_safe import is_harmful
+from tests.web.conftest import browsing
+from tests.web.pages import Page
+
+MARKUP = (
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(1)</script>",
+    '"><svg onload=alert(1)>',
+    "' autofocus onfocus=alert(1) x='",
+    "</pre></title></textarea><h1>",
+    "<!--",
+    "]]>",
+    "![](http://127.0.0.1:9/x) [x](javascript:alert(1))",
+    "{{ 7 * 7 }}{% include 'run.html' %}",
+    "&lt;b&gt;&amp;",
+    "javascript:alert(1)",
+    "\u202e<b>\u2066",
+)
+
+
+def url(run_id, seq=None):
+    return f"/run/{quote(run_id, safe='')}" + ("" if seq is None else f"?seq={seq}")
+
+
+def test_each_row_shows_the_state_that_the_api_has(reel):
+    stories.tell_all(reel)
+    with browsing(reel) as client:
+        for run in reel.runs():
+            for seq in (None, *range(run.last_seq + 1)):
+                answer = client.get(url(run.run_id, seq))
+                assert answer.status_code == 200
+                page = Page(answer.text)
+                summary, result = reel.state(run.run_id, at=seq)
+                assert f"State{summary.state}" in page.text.replace("\n", "")
+                if result.text_so_far:
+                    assert result.text_so_far in page.text
+                here = summary.last_seq
+                events = list(reel.events(run.run_id, start=max(here - 12, 0), stop=here + 13))
+                shown = [row for row in page.rows if row[0].isdecimal()]
+                assert [row[0] for row in shown] == [str(event.seq) for event in events]
+                assert [row[3] for row in shown] == [event.type or "" for event in events]
+                raw = next(event.raw for event in events if event.seq == here)
+                assert json.dumps(raw, ensure_ascii=False, indent=2) in page.text
+                neighbours = {url(run.run_id, n) for n in (here - 1, here + 1) if n >= 0}
+                assert neighbours - set(page.links) == (
+                    {url(run.run_id, here + 1)} if here == run.last_seq else set()
+                )
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_the_story_the_time_and_the_markers(reel, browser):
+    stories.tell_done(reel)
+    stories.tell_failed(reel)
+    page = Page(browser.get("/run/run-done").text)
+    assert 'weather {\n  "place": "Moon",\n  "days": 2\n}' in page.text
+    assert stories.ANSWER in page.text
+    assert "1,234: 1,200 in, 34 out" in page.text
+    steps = reel.steps("run-done")
+    rects = [one for one in page.elements if one.tag == "rect"]
+    assert [one.attributes["class"] for one in rects] == [step.step for step in steps]
+    assert all(0 <= float(one.attributes["x"]) <= 1000 for one in rects)
+    shown = [row for row in page.rows if row[0].replace(" ", "_") in {s.step for s in steps}]
+    assert [row[4] for row in shown] == [f"{step.from_seq}-{step.to_seq}" for step in steps]
+    failed = Page(browser.get("/run/run-failed").text)
+    (error,) = [event.seq for event in reel.events("run-failed") if event.error]
+    assert f"error ({error})" in failed.text
+    assert "no more quota" in failed.text
+    assert "Tokens\nunknown" in failed.text
+    early = Page(browser.get("/run/run-done?seq=2").text)
+    assert stories.ANSWER not in early.text
+    assert "As of row 2 of" in early.text
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_any_id_has_a_page(reel, browser):
+    ids = [
+        "a/b",
+        "<b>",
+        "a?b#c",
+        "..",
+        ".",
+        "a/../b",
+        "/",
+        "a%2Fb",
+        "é 世界",
+        "a+b&c=d",
+        "//x",
+        "\\",
+    ]
+    for run_id in ids:
+        with reel.recording(run_id, labels={"id": run_id}) as recording:
+            recording.append(stories.partial("x"))
+    listed = Page(browser.get("/").text).links
+    for run_id in ids:
+        (link,) = [one for one in listed if browser.get(one).text.count(f"<h1>{_html(run_id)}<")]
+        assert Page(browser.get(link).text).text.count(run_id)
+    assert Page(browser.get("/run?id=a%2Fb&seq=1").text).text.count("As of row 1")
+
+
+def _html(text):
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def test_a_run_that_is_not_there_is_said(reel):
+    stories.tell_all(reel)
+    with browsing(reel) as client:
+        for path, status, word in (
+            ("/run/none", 404, "run not found"),
+            ("/run/%FF%00", 400, "NUL"),
+            ("/run/%1b[2J", 404, "run not found"),
+            ("/run/run-", 400, "several runs"),
+            ("/run/", 400, "no run is named"),
+            ("/run", 400, "no run is named"),
+            ("/run/run-done?seq=1000", 400, "no row 1000"),
+            ("/run/run-done?seq=999999999999999999", 400, "no row"),
+            ("/run/run-done?seq=x", 400, "number from 0"),
+            ("/run/run-done?colour=red", 400, "no parameter"),
+        ):
+            answer = client.get(path)
+            assert (answer.status_code, word in Page(answer.text).text) == (status, True), path
+        moved = client.get("/run/run-d?seq=1&tz=UTC")
+        assert (moved.status_code, moved.headers["location"]) == (303, "/run/run-done?seq=1&tz=UTC")
+        newest = client.get("/run/latest").headers["location"]
+        assert newest == url(next(iter(reel.runs())).run_id)
+        for _ in reel.prune("0s", statuses=["completed"], reason="old"):
+            pass
+        answer = client.get("/run/run-done")
+        assert (answer.status_code, "pruned" in answer.text) == (404, True)
+
+
+def test_a_redaction_is_gone_from_the_next_view(reel):
+    stories.tell_done(reel)
+    with browsing(reel) as client:
+        assert "Привет" in client.get("/run/run-done").text
+        assert list(reel.redact(["run-done"], "Привет", reason="asked", actor="me"))
+        for seq in (None, *range(reel.run("run-done").last_seq + 1)):
+            assert "Привет" not in client.get(url("run-done", seq)).text
+        assert "Привет" not in client.get("/?q=second").text
+
+
+def test_text_of_others_adds_no_element_and_hides_nothing(tmp_path):
+    harm = [*MARKUP, *hostile.inputs(108, seed=7)]
+    plain = [f"t{number}" for number in range(len(harm))]
+    shapes = []
+    for name, texts in (("plain", plain), ("harm", harm)):
+        with closing(runreel.open(tmp_path / f"{name}.db")) as reel:
+            runs = hostile.tell(reel, texts)
+            with browsing(reel) as client:
+                answers = [client.get("/"), client.get("/?q=t"), *map(client.get, map(url, runs))]
+                answers.append(client.get(f"/?model={quote(texts[0])}&label=k%3D{quote(texts[2])}"))
+                answers.append(client.get(f"/run/{quote(texts[0], safe='')}"))
+        assert [answer.status_code for answer in answers[: 2 + len(runs)]] == [200] * (
+            2 + len(runs)
+        )
+        for answer in answers:
+            text = answer.content.decode().replace(hostile.JOINED, "")
+            assert [repr(char) for char in text if is_harmful(char)] == []
+        shapes.append([Page(answer.text) for answer in answers])
+    for before, after in zip(*shapes, strict=True):
+        # A search finds other places.
+        if before is not shapes[0][1]:
+            assert before.shape == after.shape
+        assert {one.tag for one in after.elements} & {"script", "img", "iframe", "style"} == set()
+        for one in after.elements:
+            assert not any(attribute.startswith("on") for attribute in one.attributes)
+            for link in ("href", "action", "src"):
+                value = one.attributes.get(link) or "/"
+                assert value in ("data:,", "#main") or re.match(r"/(?![/\\])", value)
+    texts = " ".join(page.text for page in shapes[1])
+    assert [text for text in MARKUP if escape(text) not in texts] == []
