@@ -1,6 +1,6 @@
 """A run as a document for readers, before it becomes Markdown or HTML.
 
-All texts are those of the log; whoever writes them escapes them.
+All texts are those of the log: the writers of formats escape them.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ def of_run(job: ExportJob, run_id: str) -> Transcript:
         LogError: if a row cannot be read.
     """
     shown = run_history.state(job.connection, run_id)
-    steps = story.of_run(job.connection, run_id)
+    found = story.of_run(job.connection, run_id)
     cited = () if shown.result.is_failed else shown.result.citations
     return Transcript(
         shown.summary,
         tuple((name, value) for name, value in _facts(shown.summary) if value),
-        tuple(map(_entry, steps.steps)),
+        tuple(map(_entry, found.steps)),
         tuple(_sources(cited)),
         run_steps.of_run(job.connection, run_id),
     )
