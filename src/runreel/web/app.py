@@ -36,6 +36,9 @@ _PAGES = {
     "/": "runs",
     "/run": "run",
     "/run/{id:path}": "run",
+    "/diff": "diff",
+    "/usage": "usage",
+    "/log": "log",
 }
 _FILES = {"page.css": "text/css"}
 

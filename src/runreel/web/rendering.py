@@ -38,7 +38,13 @@ def _environment() -> Environment:
         finalize=_visible,
     )
     environment.filters.update(
-        duration=_duration, number=_number, time=_time, clip=_clip, known=_known, json=_json
+        duration=_duration,
+        number=_number,
+        time=_time,
+        clip=_clip,
+        known=_known,
+        json=_json,
+        fact=_fact,
     )
     environment.globals.update(links=links)
     return environment
@@ -56,6 +62,10 @@ def _visible(value: object) -> object:
 
 def _known(value: object) -> object:
     return UNKNOWN if value is None else value
+
+
+def _fact(value: object) -> object:
+    return f"{value:,}" if type(value) is int else _known(value)
 
 
 def _duration(milliseconds: float | None) -> str:

@@ -1,0 +1,79 @@
+"""Tokens by groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from runreel.projection.usage_periods import COLUMNS, TIMES
+from runreel.web import filters, links
+from runreel.web.query import Page
+
+if TYPE_CHECKING:
+    from runreel.api.reel import Reel
+    from runreel.model.usage import UsageItem, UsageReport
+    from runreel.web.query import Query
+
+PARAMETERS = (*filters.NAMES, "by")
+# Groups of one table.
+_MOST = 60
+_WIDTH = 1000.0
+
+
+class _Group(NamedTuple):
+    """A group with the width of its bar."""
+
+    item: UsageItem
+    width: float
+
+
+class _Table(NamedTuple):
+    """A report; ``left_out`` groups are not in ``groups``."""
+
+    report: UsageReport
+    groups: list[_Group]
+    left_out: int
+
+
+def answer(reel: Reel, query: Query) -> Page:
+    """Return the report by day and by model, or by the groups that ``by`` names.
+
+    Raises:
+        UsageError: if a parameter is invalid.
+    """
+    selected = filters.read(query)
+    asked = tuple(dict.fromkeys(query.texts("by")))
+    tz = query.text("tz")
+    reports = [
+        reel.usage(by, tz=tz, **selected) for by in ([asked] if asked else [("day",), ("model",)])
+    ]
+    rest = query.without("by")
+    groupings = (*TIMES, *COLUMNS)
+    return Page(
+        "usage.html",
+        {
+            "query": query,
+            "tables": list(map(_table, reports)),
+            "totals": reports[0].totals,
+            "zone_name": reports[0].tz,
+            "filters": rest,
+            "views": [(name, links.page("/usage", [*rest, ("by", name)])) for name in groupings],
+            "runs": links.page("/", rest),
+        },
+    )
+
+
+def _table(report: UsageReport) -> _Table:
+    """Return the newest groups of a report by time, of another the ones with most tokens."""
+    items = list(report.items)
+    if len(items) > _MOST:
+        if report.by[0] in TIMES:
+            items = items[-_MOST:]
+        else:
+            items = sorted(items, key=_total, reverse=True)[:_MOST]
+    most = max(map(_total, items), default=0) or 1
+    groups = [_Group(item, round(_total(item) / most * _WIDTH, 2)) for item in items]
+    return _Table(report, groups, len(report.items) - len(items))
+
+
+def _total(item: UsageItem) -> int:
+    return item.totals.total_tokens or 0
