@@ -80,7 +80,8 @@ class Runner:
             "HOME": str(folder),
             "TZ": "UTC",
             "LANG": "C.UTF-8",
-            "PYTHONWARNINGS": "error",
+            # dask calls pandas in a way that pandas 3.1 will drop.
+            "PYTHONWARNINGS": "error,ignore:The inplace keyword",
         }
 
     def run(self, page: str) -> None:
