@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from runreel.codec import json_objects
 from runreel.codec.escaping import escape_line, escape_part
+from runreel.codec.event_text import format_calls
 from runreel.codec.joiners import stable_length
 from runreel.export import logged_runs
 from runreel.export.formats import Written
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from runreel.export.formats import ExportJob
     from runreel.model.events import StoredEvent
-    from runreel.model.results import ToolCall
     from runreel.projection.row_times import RowTimes
 
 _SIZE = {"width": 80, "height": 24}
@@ -101,8 +100,8 @@ class _Screen:
                 self._shown = 0
             self._text = event.text
             yield from self._add(stable_length(event.text))
-        for call in event.tool_calls or ():
-            yield from self._line(f"tool call: {_call(call)}", _CYAN)
+        if event.tool_calls is not None:
+            yield from self._line(f"tool calls: {format_calls(event.tool_calls)}", _CYAN)
         if event.error is not None:
             yield from self._line(f"error: {event.error}", _RED)
 
@@ -122,11 +121,3 @@ class _Screen:
     def _line(self, text: str, style: str) -> Iterator[str]:
         yield from self.end()
         yield f"{style}[{escape_line(text)}]{_NORMAL}\n"
-
-
-def _call(call: ToolCall) -> str:
-    if call.function is None:
-        return "?()"
-    values = call.function.arguments.items()
-    arguments = ", ".join(f"{key}={json_objects.text(value)}" for key, value in values)
-    return f"{call.function.name}({arguments})"

@@ -36,11 +36,7 @@ _HEAD = f"""\
 <meta name="referrer" content="no-referrer">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>Runs of a log</title>
 <style>{STYLE}</style>
-</head>
-<body>
-<main>
 """
 _WIDTH = 1_000
 
@@ -53,9 +49,12 @@ def write(job: ExportJob) -> Written:
     """
     written = Written()
     # With a single run, there is nothing to choose.
-    is_open = " open" if job.run_ids is not None and len(job.run_ids) == 1 else ""
+    single = job.run_ids[0] if job.run_ids is not None and len(job.run_ids) == 1 else None
+    is_open = "" if single is None else " open"
+    title = "Runs of a log" if single is None else f"Run {single}"
     with job.target.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(_HEAD)
+        file.write(f"{_HEAD}<title>{html_escape(escape_line(title))}</title>\n")
+        file.write("</head>\n<body>\n<main>\n")
         for run_id in logged_runs.run_ids(job):
             written.runs += 1
             file.write(f"<details class=run{is_open}>\n<summary><h1>Run {_line(run_id)}</h1>")

@@ -37,7 +37,7 @@ svg { display: block; width: 100%; height: .8rem; background: var(--fill); }
 rect { fill: var(--soft); } .stream { fill: var(--good); } .tool { fill: var(--tool); }
 rect.request, .first_text { fill: var(--request); } .idle { fill: var(--bad); }
 @media (max-width: 40rem) {
-  body { padding: .5rem; } dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; }
+  body { padding: .5rem; } dl { gap: .1rem .6rem; }
   .timing td:last-child, .timing td:last-child svg { width: 20vw; }
 }
 @media print { details.run { break-inside: avoid; } }
