@@ -208,12 +208,36 @@ def test_files_and_runs_are_compared(told: Caller) -> None:
     for pair in (("done.reel.jsonl", "failed.reel.jsonl.gz"), ("done.reel.jsonl", "run-f")):
         assert told.good("diff", *pair, "--json").json == wanted
     same = told.good("diff", "done.reel.jsonl", "run-done", "--exit-code")
-    assert "Both are the same run" in same.err
-    told.good("export", "run-done", "--mask", "secrets", "--out", "masked.reel.jsonl")
-    other = told("diff", "masked.reel.jsonl", "done.reel.jsonl")
-    assert other.code == 2
-    assert "run-done has other rows in another of the files" in other.err
+    assert "differs" not in same.out
+    itself = told.good("diff", "done.reel.jsonl", "done.reel.jsonl")
+    assert "Both are the same run" in itself.err
     assert told("diff", "done.reel.jsonl", "nothing").code == 2
+    assert told("diff", "missing.reel.jsonl", "run-done").code == 2
+
+
+def test_a_run_is_compared_with_itself_at_another_time(told: Caller) -> None:
+    told.good("export", "run-done", "--out", "done.reel.jsonl")
+    told.good("export", "run-done", "--mask", "black", "--out", "masked.reel.jsonl")
+    told.good("redact", "run-done", "--match", "second", "--reason", "r", "--yes")
+    told.good("export", "run-done", "--out", "erased.reel.jsonl")
+    for pair in (("done.reel.jsonl", "run-done"), ("done.reel.jsonl", "erased.reel.jsonl")):
+        found = told("diff", *pair, "--exit-code", "--json").json
+        assert (found["a"], found["b"]) == ("run-done", "run-done")
+        assert "second" in found["text"]["changes"][0]["a_text"]
+        assert "\N{FULL BLOCK}" * 6 in found["text"]["changes"][0]["b_text"]
+        table = told("diff", *pair, "--exit-code")
+        assert (table.code, table.err) == (1, "")
+        assert f"A  run-done  {pair[0]}\nB  run-done  {pair[1]}\n" in table.out
+    same = told.good("diff", "run-done", "erased.reel.jsonl", "--exit-code")
+    assert "differs" not in same.out
+    masked = told.good("diff", "masked.reel.jsonl", "done.reel.jsonl", "--json", "--only", "tools")
+    assert not masked.json["same"]
+    # In one log, a run has one state: what one file has erased is erased.
+    for files in (("run-done", "done.reel.jsonl"), ("erased.reel.jsonl", "done.reel.jsonl")):
+        refused = told("show", *files)
+        assert (refused.code, refused.out) == (2, "")
+        assert "run run-done has other rows in done.reel.jsonl than in" in refused.err
+    assert told.good("show", "run-done", "erased.reel.jsonl", "-o", "jsonl").out.count("\n") == 2
 
 
 def test_nothing_of_a_file_reaches_a_terminal_raw(call_sqlite: Caller) -> None:

@@ -340,7 +340,9 @@ def test_a_request_that_goes_on_from_another_run(reel: Reel, tmp_path: Path) -> 
     assert reel.export(tmp_path / "two.reel.jsonl").notices == ()
     with runreel.read(tmp_path / "two.reel.jsonl") as read:
         assert read.request("run-0") == reel.request("run-0")
-    assert reel.export(tmp_path / "m.reel.jsonl", ["run-0"], mask=["secrets"]).notices == ()
+    assert reel.export(tmp_path / "m.reel.jsonl", ["run-0"], mask=["secrets"]).notices == (
+        "1 passage masked",
+    )
     assert secret[4:] not in (tmp_path / "m.reel.jsonl").read_text()
     with runreel.read(tmp_path / "m.reel.jsonl") as read:
         masked = {**ask, "content": "My key is " + PLACEHOLDER * len(secret)}

@@ -91,8 +91,9 @@ def test_an_existing_file_is_replaced_only_by_force(reel: Reel, tmp_path: Path) 
     stories.tell_done(reel)
     path = tmp_path / "x.reel.jsonl.gz"
     path.write_text("mine")
-    with pytest.raises(runreel.UsageError, match="already exists"):
+    with pytest.raises(runreel.UsageError, match="already exists") as error:
         reel.export(path)
+    assert "--force" in str(error.value.hint)
     assert path.read_text() == "mine"
     reel.export(path, force=True)
     assert lines(path)[-1]["runs"] == 1
@@ -105,6 +106,35 @@ def test_an_existing_file_is_replaced_only_by_force(reel: Reel, tmp_path: Path) 
         reel.export(tmp_path / "x.txt")
     reel.export(tmp_path / "x.txt", format="reel")
     assert lines(tmp_path / "x.txt")[0]["format"] == "runreel-recording"
+
+
+def test_an_export_never_replaces_its_own_log(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    (tmp_path / "link.reel.jsonl").symlink_to(path)
+    with runreel.open(str(path)) as reel:
+        stories.tell_done(reel)
+        (tmp_path / "same.db").hardlink_to(path)
+        for name in ("log.db", "log.db-wal", "link.reel.jsonl", "same.db"):
+            with pytest.raises(runreel.UsageError, match="is the log itself"):
+                reel.export(tmp_path / name, format="reel", force=True)
+        assert len(list(reel.runs())) == 1
+
+
+def test_masks_that_mask_nothing_are_said(reel: Reel, tmp_path: Path) -> None:
+    stories.tell_done(reel)
+    with pytest.raises(runreel.UsageError, match="mask pattern is empty"):
+        reel.export(tmp_path / "x.reel.jsonl", mask=["secrets", ""])
+    report = reel.export(tmp_path / "x.reel.jsonl", mask=["no such words"])
+    assert report.notices == ("no passage masked",)
+    words = reel.export(tmp_path / "y.reel.jsonl", mask=["Sunny"])
+    assert words.notices != report.notices
+    with reel.recording("run-2", source="plain") as recording:
+        recording.append(stories.partial("a" * 50_000 + "!"))
+    with pytest.raises(runreel.UsageError, match="exceeded the limit") as error:
+        reel.export(tmp_path / "z.reel.jsonl", ["run-2"], mask=["(a|aa)+b"])
+    assert "Nothing was written" in str(error.value.hint)
+    assert "--seq" not in str(error.value.hint)
+    assert not (tmp_path / "z.reel.jsonl").exists()
 
 
 def test_a_damaged_log_is_not_exported(reel: Reel, tmp_path: Path) -> None:

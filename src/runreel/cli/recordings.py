@@ -82,10 +82,31 @@ def opened_for(
             with log_of_runs() as reel:
                 ids = {run: reel.resolve(run) for run in others}
                 reel.export(copy, list(ids.values()))
-            paths.append(str(copy))
+            # The first one, so that a message about other rows names a file of the user.
+            paths.insert(0, str(copy))
         reel = stack.enter_context(opened(paths))
         log = cast("RecordingLog", reel.db)
         yield reel, ids | {file: only_run(log, file) for file in files}
+
+
+@contextmanager
+def opened_one(
+    run: str, log_of_runs: Callable[[], AbstractContextManager[Reel]]
+) -> Iterator[tuple[Reel, str]]:
+    """Open the log of a run, or the recording that stands for it; yield it with the run's ID.
+
+    Raises:
+        UsageError: if a file has none or several runs.
+        RunNotFound: if the run is not in the log.
+    """
+    if not is_recording(run):
+        with log_of_runs() as reel:
+            yield reel, reel.resolve(run)
+        return
+    from runreel.importing.recording_log import only_run
+
+    with opened([run]) as reel:
+        yield reel, only_run(cast("RecordingLog", reel.db), run)
 
 
 def files_among(runs: Sequence[str]) -> list[str]:

@@ -133,6 +133,10 @@ def _pattern(rule: str | re.Pattern[str]) -> Pattern:
     if rule == SECRETS:
         return Pattern("|".join(_SECRETS), trusted=True)
     try:
-        return Pattern(rule)
+        pattern = Pattern(rule)
     except (re.error, TypeError) as error:
         raise UsageError(f"invalid mask pattern {rule!r}: {error}") from None
+    if not pattern.text:
+        # Such as a variable of a shell that is not set.
+        raise UsageError("a mask pattern is empty: it would mask nothing")
+    return pattern

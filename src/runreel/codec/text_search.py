@@ -76,10 +76,20 @@ class Match(NamedTuple):
 
 
 class StreamSearch:
-    """Searches the rows of a run in order; ``matches`` then has all matches, row by row."""
+    """Searches the rows of a run in order; ``matches`` then has all matches, row by row.
 
-    def __init__(self, wanted: SearchPattern) -> None:
+    ``hint`` says what to do if the pattern takes too long.
+    """
+
+    def __init__(
+        self,
+        wanted: SearchPattern,
+        *,
+        hint: str = "This run was not changed. Write the pattern without nested repeats, or erase"
+        " the row with --seq.",
+    ) -> None:
         self._wanted = wanted
+        self._hint = hint
         self._text = _SearchableText(wanted)
         self._delta_texts: dict[tuple[Any, ...], _SearchableText] = {}
         self._found: dict[tuple[int, tuple[Any, ...]], set[tuple[int, int]]] = {}
@@ -129,10 +139,7 @@ class StreamSearch:
     def _timeout_error(self, slow: TooSlow) -> UsageError:
         row = self._last
         place = "" if row is None else f" in row {row.seq} of run {row.run_id}, or up to there"
-        return UsageError(
-            f"{slow}{place}: this run was not changed",
-            hint="Write the pattern without nested repeats, or erase the row with --seq.",
-        )
+        return UsageError(f"{slow}{place}", hint=self._hint)
 
     def _walk(self, seq: int, value: Any, path: tuple[Any, ...], names: tuple[Any, ...]) -> None:
         match value:

@@ -9,6 +9,7 @@ from runreel.export import formats
 from runreel.export.formats import ExportJob, ExportOptions
 from runreel.export.run_selection import count_rows, selected_ids
 from runreel.model.errors import UsageError
+from runreel.store import database_url
 from runreel.store.events import damage
 from runreel.system import atomic_files
 
@@ -63,9 +64,13 @@ def export(  # noqa: PLR0913 - options of the operation
     given = cast("Filters", {name: value for name, value in (filters or {}).items() if value})
     if run_ids is not None and given:
         raise UsageError("give runs or filters that select them, not both")
-    if not force:
-        with atomic_files.errors(final):
-            atomic_files.refuse_existing(final)
+    with atomic_files.errors(final):
+        if force:
+            _refuse_log(database, final)
+        else:
+            atomic_files.refuse_existing(
+                final, hint="Name a new file, or replace this one with --force."
+            )
     create = atomic_files.atomic_folder if format_.is_folder else atomic_files.atomic_create
     with (
         database.reading() as connection,
@@ -81,6 +86,19 @@ def export(  # noqa: PLR0913 - options of the operation
     return ExportReport(
         final, format_.name, written.runs, written.rows, size, tuple(written.notices)
     )
+
+
+def _refuse_log(database: Database, final: Path) -> None:
+    """Refuse to replace the log itself, also by another name, or its write-ahead log."""
+    log = database_url.sqlite_path(database.driver.url)
+    if log is None or not final.exists():
+        return
+    for end in ("", "-wal", "-shm"):
+        part = log.with_name(log.name + end)
+        if part.exists() and part.samefile(final):
+            raise UsageError(
+                f"{final} is the log itself", hint="Nothing was changed. Name a new file."
+            )
 
 
 def _advance(progress: Progress | None, count: Callable[[], int]) -> Callable[[int], None]:

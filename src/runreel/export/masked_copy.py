@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 # Characters of earlier rows that a match may include.
 _REACH = 1_000
+_SLOW = "Nothing was written. Write the pattern without nested repeats."
 # Keys of notes whose values are not texts of a source or a user.
 _NEEDED = ("source", "via", "digest", "status", "what")
 
@@ -75,7 +76,7 @@ class MaskedCopy:
         self._filter = StreamSecretFilter(secrets, _refuse)
         self._source = ""
         self._matches: dict[int, list[Match]] = {}
-        search = StreamSearch(_Rules(secrets))
+        search = StreamSearch(_Rules(secrets), hint=_SLOW)
         for row in event_log.read(connection, run_id):
             search.feed(row)
         for match in search.matches:
@@ -90,6 +91,11 @@ class MaskedCopy:
         self._original = rows[-1]
         return [self._copied(row) for row in rows]
 
+    @property
+    def masked_count(self) -> int:
+        """The number of texts that were masked so far."""
+        return self._masked + self._filter.masked_count
+
     def made_from(self) -> EventRow:
         """Return the row after the last one: a note with the head of the original."""
         original = self._original
@@ -98,7 +104,7 @@ class MaskedCopy:
             "seq": original.seq,
             "digest": original.digest.hex(),
             "rules": self._names,
-            "masked": self._masked + self._filter.masked_count,
+            "masked": self.masked_count,
         }
         now = time.time_ns() // 1_000
         columns = (self._run_id, original.seq + 1, NOTE, MADE_FROM, None, now, original.elapsed)

@@ -63,7 +63,7 @@ class _RecordingWriter:
         self._file = file
         self._sha256 = hashlib.sha256()
         self._heads: dict[str, str] = {}
-        self._rows = self._erased = 0
+        self._rows = self._erased = self._masked = 0
         # Runs that requests in the file go on from, and runs that are in it.
         self._referenced: set[str] = set()
 
@@ -106,6 +106,7 @@ class _RecordingWriter:
         chain.end()
         if copy is not None:
             self._write_rows([copy.made_from()])
+            self._masked += copy.masked_count
 
     def _write_rows(self, rows: Sequence[EventRow]) -> None:
         self._write(b"".join(map(recording_format.row_line, rows)))
@@ -134,15 +135,19 @@ class _RecordingWriter:
         return trailer
 
     def _notices(self) -> list[str]:
+        notices = []
+        if self._job.options.mask:
+            count = f"{self._masked:,}" if self._masked else "no"
+            notices.append(f"{count} passage{'s' * (self._masked > 1)} masked")
         missing = sorted(self._referenced - self._heads.keys())
         if not missing:
-            return []
+            return notices
         named = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
         notice = (
             f"requests in the file go on from those of other runs, which it does not hold: {named};"
             " name these too to keep such requests whole"
         )
-        return [notice]
+        return [*notices, notice]
 
 
 def _check(chain: ChainVerifier, row: EventRow) -> None:

@@ -117,6 +117,7 @@ def _fill(
                         progress(done + read, total)
 
                 checked[source.name] = _import(database, source, report, step)
+                _check_heads(checked, source.name)
                 done += 2 * source.size
     finally:
         database.close()
@@ -131,10 +132,27 @@ def _import(
 ) -> Checked:
     found = import_recording(database, source, report, step)
     for problem in report.problems:
-        raise UsageError(
-            f"run {problem.run_id} has other rows in another of the files: {source.name}"
-        )
+        raise _other_rows(problem.run_id, source.name)
     return found
+
+
+def _check_heads(checked: dict[str, Checked], name: str) -> None:
+    """Check that the runs of a file are those of the files before it.
+
+    The log would have what was added to a run, or erased of it, in any of them.
+    """
+    heads = checked[name].heads
+    for other in checked.values():
+        for run_id in heads.keys() & other.heads.keys():
+            if heads[run_id] != other.heads[run_id]:
+                raise _other_rows(run_id, name)
+
+
+def _other_rows(run_id: object, name: str) -> UsageError:
+    return UsageError(
+        f"run {run_id} has other rows in {name} than in the log or the file given with it",
+        hint="Show each by itself, or compare them: `runreel diff A B`.",
+    )
 
 
 def _remove_folder(folder: str, process: int) -> None:

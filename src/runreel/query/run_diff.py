@@ -58,6 +58,22 @@ def diff(database: Database, a: str, b: str, parts: Iterable[str] = PARTS) -> Ru
     return compare(first, second, parts)
 
 
+def diff_of(a: tuple[Database, str], b: tuple[Database, str], parts: Iterable[str]) -> RunDiff:
+    """Return the differences of two runs of two logs, which may have the same ID.
+
+    Raises:
+        RunNotFound: if a log lacks its run.
+        UsageError: if a part is unknown.
+    """
+    parts = check_parts(parts)
+    return compare(_read_of(*a), _read_of(*b), parts)
+
+
+def _read_of(database: Database, run_id: str) -> ComparedRun:
+    with database.reading() as connection, damage.snapshot(connection):
+        return read(connection, run_history.with_id(connection, run_id))
+
+
 def check_parts(parts: Iterable[str]) -> tuple[str, ...]:
     """Return the parts to compare.
 

@@ -101,14 +101,14 @@ def create(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         temporary.write_bytes(data)
 
 
-def refuse_existing(path: Path) -> None:
-    """Check that ``path`` does not exist.
+def refuse_existing(path: Path, *, hint: str = "Name a new file.") -> None:
+    """Check that ``path`` does not exist; ``hint`` says what to do if it does.
 
     Raises:
         UsageError: if it exists.
     """
     if os.path.lexists(path):
-        raise UsageError(f"{path} already exists", hint="Nothing was changed. Name a new file.")
+        raise UsageError(f"{path} already exists", hint=f"Nothing was changed. {hint}")
 
 
 def _refuse_folder(path: Path) -> None:

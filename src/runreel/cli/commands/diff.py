@@ -12,7 +12,6 @@ from runreel.cli.render import terminal
 from runreel.model.run_diff import PARTS
 
 if TYPE_CHECKING:
-    from runreel.api.reel import Reel
     from runreel.cli.render.output import Output
 
 _TIMING = "timing"
@@ -36,9 +35,7 @@ runreel diff yesterday.reel.jsonl latest
 )
 @selection.tz
 @options.output()
-@options.reel()
 def diff_command(  # noqa: PLR0913 - one for each option
-    reel: Reel,
     *,
     a: str,
     b: str,
@@ -49,22 +46,29 @@ def diff_command(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Compare two runs: request, tools, text, usage, timing.
 
-    A and B are runs, or recording files of one run. Tool calls are aligned by name and arguments,
-    texts are compared by words. Requests are compared by JSON pointers: the first one whole, later
-    ones in what they ask.
+    A and B are runs, or recording files of one run, also of the same one at another time. Tool
+    calls are aligned by name and arguments, texts are compared by words. Requests are compared by
+    JSON pointers: the first one whole, later ones in what they ask.
     """
+    from runreel.cli import recordings
     from runreel.cli.render import diff_view
+    from runreel.query import run_diff
 
     ignored = {*ignore, *((_TIMING,) if exit_code and _TIMING not in only else ())}
     parts = [part for part in only or PARTS if part not in ignored]
     if not parts:
         raise click.UsageError("--ignore leaves nothing to compare.")
-    first, second = reel.resolve(a), reel.resolve(b)
-    if first == second:
-        terminal.write_notice(("Both are the same run.", "dim"))
-    found = reel.diff(first, second, parts=parts)
+    with terminal.show_warnings(), recordings.opened_one(a, options.opened) as (reel, first):
+        if a != b and recordings.files_among((a, b)):
+            with recordings.opened_one(b, options.opened) as (other, second):
+                found = run_diff.diff_of((reel.db, first), (other.db, second), parts)
+        else:
+            second = first if a == b else reel.resolve(b)
+            found = reel.diff(first, second, parts=parts)
+            if first == second:
+                terminal.write_notice(("Both are the same run.", "dim"))
     if output.is_table:
-        diff_view.print_diff(found)
+        diff_view.print_diff(found, a, b)
     else:
         output.object(diff_view.value(found))
     if exit_code and not found.same:

@@ -73,10 +73,14 @@ def _numbers_value(found: NumbersDiff) -> JsonObject:
     return {"same": found.same, "a": found.a, "b": found.b, "difference": found.difference}
 
 
-def print_diff(found: RunDiff) -> None:
-    """Print each compared part: that it is the same, or its differences."""
-    terminal.write(("A  ", "red"), escape_line(found.a))
-    terminal.write(("B  ", "green"), escape_line(found.b))
+def print_diff(found: RunDiff, a: str, b: str) -> None:
+    """Print each compared part: that it is the same, or its differences.
+
+    Where both runs have the same ID, ``a`` and ``b`` are what the user calls them.
+    """
+    names = ("", "") if found.a != found.b or a == b else (f"  {a}", f"  {b}")
+    terminal.write(("A  ", "red"), escape_line(found.a + names[0]))
+    terminal.write(("B  ", "green"), escape_line(found.b + names[1]))
     if found.request is not None:
         _section("Request", same=found.request.same)
         _print_request(found.request)
