@@ -101,7 +101,7 @@ def test_no_text_commands_a_terminal(reel: Reel, tmp_path: Path) -> None:
     assert seen > 3_000
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.text(st.characters() | st.sampled_from("\u200d\u200c\n👩💻क्")), min_size=1, max_size=5

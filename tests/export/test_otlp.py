@@ -5,15 +5,28 @@ from __future__ import annotations
 import base64
 import json
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf import json_format
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 
+from runreel import RunResult, RunStatus, RunStreamEvent, StreamEvent, Usage
+from runreel.export import otlp_spans
+from runreel.model.events import NOTE, OPENED
+from runreel.projection.model_calls import CallBuilder
+from runreel.projection.projector import RunProjector
+from runreel.projection.story import StoryBuilder
+from runreel.system.sync_bridge import completed
 from tests.calls.hook import CHAT, ask, chat, fail, user
+from tests.cli import stories
 from tests.export import runs
 from tests.live import openai_script as script
+from tests.look.test_steps import EVENTS, START
+from tests.rules.recordings import PLAIN, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -200,3 +213,69 @@ def test_times_that_cannot_be_expressed_are_the_nearest(reel: Reel, tmp_path: Pa
 def test_an_empty_log_has_no_lines(reel: Reel, tmp_path: Path) -> None:
     report = reel.export(tmp_path / "x.otlp.json")
     assert (report.runs, (tmp_path / "x.otlp.json").read_bytes()) == (0, b"")
+
+
+def test_totals_of_a_run_are_divided_among_its_calls(reel: Reel, tmp_path: Path) -> None:
+    with reel.recording("run", assistant_id="a") as recording:
+        for total, tools in ((Usage(10, 13, 3), True), (Usage(30, 38, 8), False)):
+            if tools:
+                recording.append(RunStreamEvent(StreamEvent.TOOL_CALLS, tool_calls=stories.CALLS))
+                recording.result(RunResult(RunStatus.TOOL_CALLS, usage=total))
+                recording.tool_results([{"id": "call-1", "content": "black"}])
+                continue
+            recording.append(stories.partial("Black"))
+            recording.result(RunResult(RunStatus.COMPLETED, usage=total))
+    root, first, second, _ = exported(reel, tmp_path / "x.otlp.json", "run")
+    used = [values(span)["gen_ai.usage.input_tokens"] for span in (root, first, second)]
+    assert used == [30, 10, 20]
+    assert values(second)["gen_ai.usage.output_tokens"] == 5
+    assert (root.kind, values(root)["gen_ai.agent.id"]) == (3, "a")
+
+
+def test_a_retry_is_part_of_its_call(reel: Reel, tmp_path: Path) -> None:
+    recording = fail(reel, CHAT, chat(user("?")), error="no route", status=503)
+    completed(recording.before_send())
+    for chunk in script.chunks("Yes"):
+        completed(recording.store_texts([json.dumps(chunk)], None))
+    completed(recording.end("the stream ended"))
+    (span,) = exported(reel, tmp_path / "x.otlp.json", str(recording.run_id))
+    assert span.status.code == 0
+    assert "error.type" not in values(span)
+    assert values(span)["gen_ai.response.time_to_first_chunk"] > 0
+
+
+@given(
+    names=st.lists(st.sampled_from(sorted(EVENTS)), min_size=1, max_size=12),
+    waits=st.lists(st.integers(0, 5_000_000), min_size=13, max_size=13),
+    asked=st.none() | st.integers(0, 3_000_000),
+)
+def test_spans_of_any_run_lie_in_that_of_the_run(
+    names: list[str], waits: list[int], asked: int | None
+) -> None:
+    note: dict[str, Any] = {"source": "plain", "via": "live"}
+    if asked is not None:
+        note["requested_at"] = START - asked / 1e6
+    told = [EVENTS[name](number) for number, name in enumerate(names, 1)]
+    projector = RunProjector("run-1")
+    story, calls, time = StoryBuilder(projector), CallBuilder(projector), 0
+    for row, wait in zip(write(PLAIN, [(NOTE, note), *told]), waits, strict=False):
+        time += wait if row.seq else 0
+        timed = row._replace(at=START * 1_000_000 + time, elapsed=time)
+        timed = timed._replace(type=row.type or (None if row.seq else OPENED))
+        projected = projector.apply(timed)
+        story.add(timed, projected)
+        calls.add(timed, projected)
+    found = calls.calls()
+    last = len(names)
+    root, *others = otlp_spans.of_run(projector.projection().summary, story.story(), found, last)
+    begin, end = int(str(root["startTimeUnixNano"])), int(str(root["endTimeUnixNano"]))
+    assert begin == START * 10**9 - (asked or 0) * 1_000
+    assert end == START * 10**9 + time * 1_000
+    for span in others:
+        assert span["parentSpanId"] == root["spanId"]
+        assert begin <= int(str(span["startTimeUnixNano"])) <= int(str(span["endTimeUnixNano"]))
+        assert int(str(span["endTimeUnixNano"])) <= end
+    assert len({str(span["spanId"]) for span in (root, *others)}) == len(others) + 1
+    # Calls follow each other, and only results of tools or questions begin another.
+    assert all(one.last <= other.seq for one, other in pairwise(found))
+    assert len(found) <= 1 + names.count("context") + names.count("results")
