@@ -6,7 +6,15 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from tests.docs import cli_page, columns_file, json_page, pictures, python_page, schema_page
+from tests.docs import (
+    cli_page,
+    columns_file,
+    json_page,
+    pictures,
+    python_page,
+    schema_page,
+    stepper_picture,
+)
 from tests.docs.checkout import CHECKOUT
 
 if TYPE_CHECKING:
@@ -20,7 +28,10 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/python.md": python_page.render,
     "reference/schema.md": schema_page.render,
 }
-PICTURE = "pictures/terminal.svg"
+PICTURES: dict[str, Callable[[], str]] = {
+    "pictures/terminal.svg": pictures.render,
+    "pictures/stepper.svg": stepper_picture.render,
+}
 COLUMNS = CHECKOUT / "src/runreel/model/columns.py"
 
 
@@ -32,7 +43,7 @@ def main() -> None:
         # The pages need the new columns, and this process has imported the old ones.
         subprocess.run([sys.executable, "-m", "tests.docs.generate"], check=True)
         return
-    for name, render in {**PAGES, PICTURE: pictures.render}.items():
+    for name, render in {**PAGES, **PICTURES}.items():
         path = DOCS / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(render(), encoding="utf-8")

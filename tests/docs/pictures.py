@@ -38,7 +38,7 @@ _IDENTITY = {"assistant_id": "helper", "thread_id": "thread-77", "labels": {"app
 _START = datetime(2025, 11, 5, 9, 30, tzinfo=UTC)
 _WORD = timedelta(milliseconds=40)
 # Viewers of the picture may not be able to fetch fonts.
-_FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 _TEXT = re.compile(r"<text[^>]*>(.*?)</text>", re.DOTALL)
 
 
@@ -53,7 +53,7 @@ def render() -> str:
         for count, command in enumerate(COMMANDS):
             screen.print(Text.assemble("\n" if count else "", ("$ ", "green"), (command, "bold")))
             screen.print(Text.from_ansi(_printed(path, command).rstrip()))
-    return _FONT_FACE.sub("", screen.export_svg(title="runreel", unique_id="runreel"))
+    return FONT_FACE.sub("", screen.export_svg(title="runreel", unique_id="runreel"))
 
 
 def words(svg: str) -> list[str]:

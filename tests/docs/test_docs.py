@@ -82,9 +82,10 @@ def test_the_columns_in_the_code_are_those_of_the_tables() -> None:
     assert set(PLAIN_COLUMNS) <= set(RunMetadata._fields)
 
 
-def test_the_picture_says_what_the_commands_print() -> None:
-    svg = (DOCS / generate.PICTURE).read_text("utf-8")
-    assert pictures.words(svg) == pictures.words(pictures.render())
+@pytest.mark.parametrize("name", generate.PICTURES)
+def test_a_picture_says_what_the_commands_print(name: str) -> None:
+    svg = (DOCS / name).read_text("utf-8")
+    assert pictures.words(svg) == pictures.words(generate.PICTURES[name]())
     assert "@font-face" not in svg
 
 

@@ -33,7 +33,8 @@ VENDORS = {"google", "grpc", "openai", "psycopg", "yandex", "yandex_ai_studio_sd
 IMPORT_EVERYTHING = """
 import importlib, json, pkgutil, sys, runreel
 for module in pkgutil.walk_packages(runreel.__path__, "runreel."):
-    if module.name.split(".")[1] not in ("capture", "web", "migrations", "__main__"):
+    parts = ("capture", "web", "migrations", "__main__", "cli.interactive")
+    if not module.name.startswith(tuple(f"runreel.{part}" for part in parts)):
         importlib.import_module(module.name)
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """

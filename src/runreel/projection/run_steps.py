@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runreel.model.events import EventRow
     from runreel.model.results import RunResult, RunStreamEvent
     from runreel.projection.projector import ProjectedRow, RunProjector
+    from runreel.projection.row_times import RowTimes
 
 # What a row means for the time: from it on, the run waits for something else or for the same.
 _ASKS, _ANSWERS, _BEGINS, _THINKS, _TEXT, _CALLS, _RESULTS, _ENDS = range(8)
@@ -67,9 +68,13 @@ class StepBuilder:
         if mark is not None:
             self._marks.append(mark)
 
+    def times(self) -> RowTimes:
+        """Return the times of the rows so far."""
+        return self._clock.times(self._projector.state.metadata.requested_at)
+
     def steps(self, run_id: str, *, idle: int) -> RunSteps:
         """Return the steps of the rows so far; ``idle`` is the longest pause of a stream, in µs."""
-        times = self._clock.times(self._projector.state.metadata.requested_at)
+        times = self.times()
         timed: list[tuple[int, _Mark]] = []
         for mark in self._marks:
             time = times.requests.get(mark.seq, times.rows[mark.seq])

@@ -159,7 +159,7 @@ def _print_chunk(drawn: Sequence[_DrawnColumn[T]], *, heading: bool, rule: bool)
     if heading:
         _write_line(first)
     if rule:
-        terminal.write(_either("\N{BOX DRAWINGS LIGHT HORIZONTAL}", "-") * _width(drawn))
+        terminal.write(either("\N{BOX DRAWINGS LIGHT HORIZONTAL}", "-") * _width(drawn))
     for line in lines:
         _write_line(line)
 
@@ -178,15 +178,17 @@ def _cell(value: str | int | TableCell | None, max_width: int | None = None) -> 
         return UNKNOWN, "dim"
     text, style = value if isinstance(value, tuple) else (str(value), None)
     if max_width is not None and len(text) > max_width:
-        text = text[:max_width].rstrip(JOINERS) + _ellipsis()
+        text = text[:max_width].rstrip(JOINERS) + ellipsis()
     return escape_line(text), style
 
 
-def _ellipsis() -> str:
-    return _either("\N{HORIZONTAL ELLIPSIS}", "~")
+def ellipsis() -> str:
+    """Return the sign of a cut text."""
+    return either("\N{HORIZONTAL ELLIPSIS}", "~")
 
 
-def _either(char: str, ascii_char: str) -> str:
+def either(char: str, ascii_char: str) -> str:
+    """Return ``char`` if the output can encode it."""
     return char if terminal.takes_unicode() else ascii_char
 
 
@@ -197,7 +199,7 @@ def shorten(text: str, width: int, *, middle: bool = False) -> str:
     # Similar ids may differ at the start or at the end, so both are kept.
     end = _tail(text, (width - 1) // 2) if middle else ""
     begin = _head(text, width - 1 - cell_len(end))
-    return begin + _ellipsis() + end
+    return begin + ellipsis() + end
 
 
 def _head(text: str, width: int) -> str:

@@ -159,6 +159,17 @@ def notices_are_visible() -> bool:
     return _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
 
 
+def is_interactive() -> bool:
+    """True if a program can take keys and draw a screen: all standard streams are a terminal."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return all(map(_is_terminal, streams)) and os.environ.get("TERM") != "dumb"
+
+
+def notices_use_color() -> bool:
+    """True if what is drawn on stderr is coloured."""
+    return uses_color(sys.stderr)
+
+
 def width() -> int:
     """Columns of the terminal."""
     import shutil
@@ -168,7 +179,9 @@ def width() -> int:
 
 def takes_unicode() -> bool:
     """True if stdout can encode any character."""
-    encoding = getattr(sys.stdout, "encoding", None) or ""
+    # A program that draws on the terminal may replace stdout meanwhile.
+    streams = (sys.stdout, sys.__stdout__)
+    encoding = next(filter(None, (getattr(one, "encoding", None) for one in streams)), "")
     return encoding.lower().replace("-", "").startswith("utf")
 
 

@@ -1,0 +1,1 @@
+"""The interactive replay; only ``runreel replay -i`` imports its modules that need Textual."""
