@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import runreel
 from runreel.codec import json_objects
+from runreel.export.parquet_columns import Column
+from runreel.export.parquet_values import GrowingTexts, Values
 from runreel.model.errors import BadInput, SourceMismatch
 from tests.export.tables import JSON_TEXTS, Row, events_of, of_json, read
-from tests.strategies import INT64, objects, texts, values
+from tests.strategies import INT64, MANY, objects, texts, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,3 +107,26 @@ def _decoded(row: Row) -> Row:
 
 def _without_times(row: Row) -> Row:
     return {name: item for name, item in row.items() if not name.endswith("_at")}
+
+
+@MANY
+@given(
+    st.lists(st.tuples(st.integers(0, 12), texts | st.none()), max_size=12),
+    st.integers(0, 12),
+)
+def test_growing_texts_are_as_any_others(steps: list[tuple[int, str | None]], cut: int) -> None:
+    said: list[str | None] = []
+    text = ""
+    for keep, added in steps:
+        text = text if added is None else text[:keep] + added
+        said.append(None if added is None else text)
+    growing = GrowingTexts(pa)
+    plain = Values(pa, Column("text", "text", "text"), pa.string())
+    for part in (said[:cut], said[cut:]):
+        for one in part:
+            growing.append(one)
+            plain.append(one)
+        found = growing.take()
+        found.validate(full=True)
+        assert found.equals(plain.take())
+    assert growing.escaped == plain.escaped

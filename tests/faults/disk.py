@@ -16,7 +16,7 @@ from unittest import mock
 import runreel
 from runreel import RunResult, RunStatus, Usage
 from runreel.cli.main import main
-from runreel.model.errors import LogError, RecordingError, RunreelError
+from runreel.model.errors import LogError, RecordingError, RunreelError, UsageError
 from runreel.store.drivers.sqlite import connecting
 from tests.cli.stories import partial, tell_all, tell_done
 from tests.traffic import thread_of, write
@@ -194,3 +194,23 @@ def _called(*arguments: str) -> tuple[int, str]:
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
         code = main(arguments)
     return code, shown.getvalue()
+
+
+def tables(folder: str) -> None:
+    """Export tables with room for all but a few bytes of a file: each fails, and leaves nothing."""
+    place, missing = Path(folder), (1, 2, 9, 100, 1000)
+    with runreel.open(place / "log.db") as reel:
+        tell_all(reel)
+        reel.export(place / "whole.parquet")
+        largest = max(file.stat().st_size for file in (place / "whole.parquet").iterdir())
+        failed = []
+        for number in missing:
+            try:
+                with room(largest - number):
+                    reel.export(place / "cut.parquet")
+            except UsageError as error:
+                assert "File too large" in str(error)
+                failed.append(number)
+            assert [file.name for file in place.glob("*.parquet")] == ["whole.parquet"]
+            assert not list(place.glob(".runreel*"))
+    assert failed == [*missing]

@@ -51,3 +51,7 @@ def test_a_command_ends_cleanly_and_succeeds_once_there_is_room(
     )
     assert {what[-1] for what in seen} >= {"0", "3"}
     assert seen.total() == len(SIZES)
+
+
+def test_tables_are_whole_or_not_there(child: ProcessPoolExecutor, tmp_path: Path) -> None:
+    child.submit(disk.tables, str(tmp_path)).result()

@@ -74,7 +74,7 @@ def encode(kind: str, values: Sequence[Any]) -> Encoded:
         return Encoded(list(values), 0)
     spell = _json if kind == JSON else str
     texts = [None if value is None else spell(value) for value in values]
-    found = [None if text is None else _utf8(text) for text in texts]
+    found = [None if text is None else utf8(text) for text in texts]
     # In JSON an escape changes nothing.
     changed = 0 if kind == JSON else sum(map(is_not, texts, found))
     return Encoded(found, changed)
@@ -84,7 +84,7 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _utf8(text: str) -> str:
+def utf8(text: str) -> str:
     r"""Return a text with its lone surrogates as ``\udXXX``: UTF-8 has none."""
     if text.isascii():
         return text

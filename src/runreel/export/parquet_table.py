@@ -7,14 +7,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from runreel.codec.flat_columns import pick
-from runreel.export import parquet_columns
 from runreel.export.parquet_columns import COLUMNS, FLAG, INTEGER, NUMBER, TIMESTAMP
+from runreel.export.parquet_values import GrowingTexts, Values
 from runreel.model.errors import MissingExtra
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from runreel.codec.json_objects import JsonObject
+    from runreel.export.parquet_values import ColumnValues
 
 # Rows, and characters of text, that are held as Python objects.
 _ROWS, _CHARACTERS = 5_000, 8_000_000
@@ -57,25 +58,41 @@ class Arrow:
 
 
 class ParquetTable:
-    """Writes one file; ``escaped`` is the number of texts that were escaped."""
+    """Writes one file."""
 
     def __init__(self, arrow: Arrow, path: Path, table: str, version: str) -> None:
-        self.escaped = 0
         self._arrow = arrow
         self._columns = COLUMNS[table]
         self._schema = arrow.schema(table, version)
-        self._values: list[list[Any]] = [[] for _ in self._columns]
-        self._characters = 0
+        self._values: list[ColumnValues] = [
+            GrowingTexts(arrow.core)
+            if column.name == _GROWING
+            else Values(arrow.core, column, field.type)
+            for column, field in zip(self._columns, self._schema, strict=True)
+        ]
+        self._rows = self._characters = 0
         self._group: list[Any] = []
         self._file = path.open("xb")
-        growing = [column.name for column in self._columns if column.name == _GROWING]
-        self._writer = arrow.parquet.ParquetWriter(
+        try:
+            self._writer = self._new_writer()
+        except BaseException:
+            self._close_file()
+            raise
+
+    def _new_writer(self) -> Any:
+        names = [column.name for column in self._columns]
+        return self._arrow.parquet.ParquetWriter(
             self._file,
             self._schema,
             compression="zstd",
-            use_dictionary=[column.name for column in self._columns if column.name not in _UNIQUE],
-            column_encoding=dict.fromkeys(growing, _INCREMENTAL),
+            use_dictionary=[name for name in names if name not in _UNIQUE],
+            column_encoding={name: _INCREMENTAL for name in names if name == _GROWING},
         )
+
+    @property
+    def escaped(self) -> int:
+        """The number of texts that were escaped."""
+        return sum(values.escaped for values in self._values)
 
     def append(self, value: JsonObject) -> None:
         """Append the row of a JSON object."""
@@ -84,7 +101,8 @@ class ParquetTable:
             values.append(item)
             if type(item) is str:
                 self._characters += len(item)
-        if len(self._values[0]) >= _ROWS or self._characters >= _CHARACTERS:
+        self._rows += 1
+        if self._rows >= _ROWS or self._characters >= _CHARACTERS:
             self._encode()
 
     def close(self) -> None:
@@ -93,6 +111,7 @@ class ParquetTable:
             self._encode()
             self._write_group()
             self._writer.close()
+            self._file.close()
         finally:
             self.discard()
 
@@ -101,20 +120,18 @@ class ParquetTable:
         # pyarrow would write the end of the file when the writer is deleted.
         with contextlib.suppress(OSError, ValueError):
             self._writer.close()
+        self._close_file()
+
+    def _close_file(self) -> None:
         with contextlib.suppress(OSError):
             self._file.close()
 
     def _encode(self) -> None:
         """Convert the rows at hand to a part of the row group."""
-        if not self._values[0]:
+        if not self._rows:
             return
-        arrays = []
-        for column, values, field in zip(self._columns, self._values, self._schema, strict=True):
-            encoded = parquet_columns.encode(column.kind, values)
-            arrays.append(self._arrow.core.array(encoded.values, type=field.type))
-            self.escaped += encoded.escaped
-            values.clear()
-        self._characters = 0
+        arrays = [values.take() for values in self._values]
+        self._rows = self._characters = 0
         self._group.append(self._arrow.core.record_batch(arrays, schema=self._schema))
         rows, size = (
             sum(getattr(part, of) for part in self._group) for of in ("num_rows", "nbytes")
