@@ -29,10 +29,14 @@ def log(tmp_path):
 
 
 @contextmanager
-def running(*arguments):
+def running(*arguments, before=None):
     """The program, and the URL that it has printed."""
     program = subprocess.Popen(
-        [*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*PROGRAM, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=before,  # noqa: PLW1509 - there are no threads here
     )
     try:
         yield program, program.stdout.readline().strip()
@@ -75,6 +79,16 @@ def test_a_recording_is_served_and_sigterm_ends_it(log, tmp_path):
         assert "run-failed" not in listed
         program.send_signal(signal.SIGTERM)
         assert program.wait(30) == 143
+
+
+def test_a_signal_ends_it_in_the_background_too(log):
+    def ignore():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    with running("--db", log, "ui", "--no-open", before=ignore) as (program, url):
+        assert url.startswith("http://127.0.0.1:")
+        program.send_signal(signal.SIGINT)
+        assert program.wait(30) == 130
 
 
 @pytest.fixture
@@ -149,7 +163,7 @@ def test_another_host_needs_the_file_of_a_token(refused, tmp_path, monkeypatch):
     served = []
     monkeypatch.setattr("runreel.web.server.serve", lambda *given, **_: served.append(given[2]))
     code, err = refused(*wide)
-    assert code == 0
+    assert code == 130
     assert "not encrypted" in err
     assert served[0].token == "t" * 40
 

@@ -76,6 +76,8 @@ def ui_command(
 
             with stop_signals.stop_on_signals():
                 server.serve(reel, listener, access, on_start=on_start)
+            # A shell lets programs in the background ignore Ctrl-C; the server ends all the same.
+            raise KeyboardInterrupt
         finally:
             listener.close()
 

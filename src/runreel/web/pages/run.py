@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.codec.event_text import event_text
 from runreel.model.errors import UsageError
-from runreel.query import run_history, run_steps
+from runreel.query import run_overview
 from runreel.web import links
 from runreel.web.query import Moved, Page
 
@@ -72,10 +72,8 @@ def answer(reel: Reel, query: Query) -> Page | Moved:
     run_id = reel.resolve(asked)
     if run_id != asked:
         return Moved(links.run(run_id, seq, **dict(query.without("id", "seq"))))
-    shown = run_history.show(reel.db, run_id, seq, exact=True, with_content=True)
-    now = shown.summary if seq is None else reel.run(run_id)
-    here = shown.summary.last_seq
-    timing = run_steps.steps(reel.db, run_id)
+    shown, story, now, timing = run_overview.overview(reel.db, run_id, seq)
+    here = shown.last_seq
     window = reel.events(
         run_id, start=max(here - _AROUND, 0), stop=min(here + _AROUND, now.last_seq) + 1
     )
@@ -83,12 +81,12 @@ def answer(reel: Reel, query: Query) -> Page | Moved:
     return Page(
         "run.html",
         {
-            "run": shown.summary,
+            "run": shown,
             "now": now,
             "seq": here,
             "is_now": seq is None or here == now.last_seq,
-            "story": shown.story[-_STORY:],
-            "left_out": max(len(shown.story) - _STORY, 0),
+            "story": story[-_STORY:],
+            "left_out": max(len(story) - _STORY, 0),
             "timing": timing,
             "bars": _bars(timing),
             "markers": list(_markers(now, timing, _error_row(reel, now))),
