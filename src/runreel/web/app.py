@@ -7,7 +7,6 @@ from importlib import import_module, resources
 from typing import TYPE_CHECKING, Protocol
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -21,6 +20,7 @@ from runreel.model.passwords import mask_passwords
 from runreel.web.guard import Guard
 from runreel.web.query import Moved, Page, Query
 from runreel.web.rendering import render
+from runreel.web.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -54,7 +54,8 @@ class _PageModule(Protocol):
 
 def create_app(reel: Reel, access: Access) -> ASGIApp:
     """Return the application that shows the log of ``reel`` to whom ``access`` admits."""
-    routes = [Route(path, _endpoint(reel, name)) for path, name in _PAGES.items()]
+    threads = Threads()
+    routes = [Route(path, _endpoint(reel, name, threads)) for path, name in _PAGES.items()]
     app = Starlette(
         routes=[*routes, Route("/static/{name}", _file)],
         exception_handlers={404: _unknown_page, Exception: _bug},
@@ -62,13 +63,14 @@ def create_app(reel: Reel, access: Access) -> ASGIApp:
     return Guard(app, access)
 
 
-def _endpoint(reel: Reel, name: str) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(reel: Reel, name: str, threads: Threads) -> Callable[[Request], Awaitable[Response]]:
     module: _PageModule = import_module(f"runreel.web.pages.{name}")
 
     async def endpoint(request: Request) -> Response:
         pairs = [*request.query_params.multi_items(), *request.path_params.items()]
         # Reading a log blocks; other requests are answered meanwhile.
-        return await run_in_threadpool(_answer, partial(module.answer, reel), module, pairs)
+        make = partial(module.answer, reel)
+        return await threads.run(partial(_answer, make, module, pairs))
 
     return endpoint
 
