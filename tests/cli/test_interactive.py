@@ -13,6 +13,7 @@ import pytest
 from textual.widgets import Input
 
 import runreel
+from runreel.cli import recordings
 from runreel.cli.interactive.app import StepperApp
 from runreel.cli.interactive.keys import BINDINGS
 from runreel.model.errors import RunNotFound
@@ -24,6 +25,7 @@ from tests.cli.test_safe import is_harmful
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from pathlib import Path
 
     from textual.app import App
     from textual.pilot import Pilot
@@ -312,6 +314,22 @@ def test_an_open_run_is_shown_as_far_as_it_is(small_reel: Reel) -> None:
 
     assert play(small_reel, scenario).failure is None
     recording.close()
+
+
+def test_a_recording_file_is_stepped_through_like_the_log(small_reel: Reel, tmp_path: Path) -> None:
+    tell(small_reel, rows=300)
+    small_reel.export(tmp_path / "r.reel.jsonl", ["r"])
+    seen: list[list[list[str]]] = []
+
+    async def scenario(app: StepperApp, pilot: Pilot[None]) -> None:
+        places = [await asked(pilot, "colon", place) for place in ("0", "255", "256", "999")]
+        seen.append([*places, await asked(pilot, "slash", "слово280")])
+
+    play(small_reel, scenario)
+    with recordings.opened([str(tmp_path / "r.reel.jsonl")]) as reel:
+        play(reel, scenario)
+    assert seen[0] == seen[1]
+    assert "1/1 answer: " in seen[0][-1][-1]
 
 
 def test_an_error_ends_it_and_is_kept(small_reel: Reel) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runreel import RunNotFound, RunStreamEvent, StreamEvent, UsageError
+from runreel.projection.projector import DamagedRow
 from runreel.query import run_history
 from runreel.replay import run_index, run_pages
 from runreel.replay.run_index import Mark, RunIndex
@@ -123,15 +124,22 @@ def test_rows_after_a_damaged_one_are_not_shown_and_it_says_why(small_reel: Reel
     with small_reel.recording("r") as recording:
         for text in ("One", "One two", "One two three"):
             recording.append(partial(text))
-    with small_reel.db.writing() as connection:
-        for (name,) in connection.all("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
-            connection.execute(f"DROP TRIGGER {name}")
-        connection.execute("UPDATE events SET payload = '{' WHERE seq = 2")
+
+    def damage(seq: int) -> None:
+        with small_reel.db.writing() as connection:
+            for (name,) in connection.all("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+                connection.execute(f"DROP TRIGGER {name}")
+            connection.execute("UPDATE events SET payload = '{' WHERE seq = ?", (seq,))
+
+    damage(2)
     found = run_index.read(small_reel.db, "r")
     assert len(found.times) == 2
     assert found.problem is not None
     assert "row 2" in found.problem
     assert RunPages(small_reel.db, "r", 2).at(1).text == "One"
+    damage(0)
+    with pytest.raises(DamagedRow, match="row 0"):
+        run_index.read(small_reel.db, "r")
 
 
 def test_a_run_that_is_pruned_meanwhile_is_reported(small_reel: Reel) -> None:

@@ -55,6 +55,7 @@ def read(database: Database, run_id: str, *, progress: Progress | None = None) -
 
     Raises:
         RunNotFound: if the log has no such run.
+        DamagedRow: if its first row is damaged.
     """
     with database.reading() as connection, damage.snapshot(connection):
         run_id = run_history.with_id(connection, run_id)
@@ -73,6 +74,8 @@ def _read(connection: Connection, run_id: str, head: int, progress: Progress | N
             if progress is not None and row.seq % _REPORT_ROWS == 0:
                 progress(row.seq, head + 1)
     except DamagedRow as error:
+        if error.row.seq == 0:
+            raise
         problem = str(error)
     times = builder.times()
     gap = builder.steps(run_id, idle=round(run_steps.IDLE * 1_000_000)).longest_gap

@@ -206,18 +206,20 @@ class StepperApp(App[None]):
             self._moved()
 
     async def _search(self, text: str) -> None:
+        problems: list[str] = []
         try:
-            self._snippets = await asyncio.to_thread(self._find, text)
+            self._snippets = await asyncio.to_thread(self._find, text, problems.append)
         except RunreelError as error:
             self._moved(str(error))
             return
         found = self.stepper.find(self._snippets)
-        self._moved(self._hit() if found else "not found")
+        self._moved(self._hit() if found else "; ".join(problems) or "not found")
 
-    def _find(self, text: str) -> dict[int, str]:
+    def _find(self, text: str, report: Callable[[str], None]) -> dict[int, str]:
         """Return the rows that complete an occurrence, each with its text; takes long."""
         found: dict[int, str] = {}
-        for match in self._reel.search(text, run_ids=[self.stepper.index.run_id], in_=PARTS):
+        run_ids = [self.stepper.index.run_id]
+        for match in self._reel.search(text, run_ids=run_ids, in_=PARTS, on_problem=report):
             found.setdefault(match.seq, f"{match.in_}: {match.snippet}")
         return found
 
