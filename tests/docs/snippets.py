@@ -80,8 +80,7 @@ class Runner:
             "HOME": str(folder),
             "TZ": "UTC",
             "LANG": "C.UTF-8",
-            # dask calls pandas in a way that pandas 3.1 will drop.
-            "PYTHONWARNINGS": "error,ignore:The inplace keyword",
+            "PYTHONWARNINGS": "error",
         }
 
     def run(self, page: str) -> None:
