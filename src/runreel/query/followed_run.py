@@ -29,7 +29,7 @@ _PAGE = 200
 # Seconds after the death of a process in which another one may resume the recording.
 _GRACE = 2.0
 # Seconds between two looks at a process.
-_LOOK = 0.5
+_LOOK = 1.0
 
 
 class End(NamedTuple):
