@@ -194,6 +194,8 @@ def test_a_late_row_of_a_long_run_takes_few_rows_to_read(reel, read):
             partial(reel.state, run_id),
             partial(reel.state, run_id, late),
             lambda run_id, start: list(reel.events(run_id, start=start)),
+            lambda run_id, start: list(reel.follow(run_id, start=start, timeout=0)),
+            lambda _, start: list(reel.follow(start=start, timeout=0)),
             lambda run_id, _: reel.recording(run_id).append(text_event("more")),
         ):
             read.clear()

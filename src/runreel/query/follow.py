@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from runreel.model.errors import RunNotFound, UsageError
 from runreel.model.events import StoredEvent
 from runreel.model.identifiers import not_found
-from runreel.query import run_history
+from runreel.query import run_history, seek
 from runreel.query.followed_run import ONCE, TIMEOUT, End, FollowedRun
 from runreel.query.open_recordings import is_abandoned
 from runreel.store.events import event_log
@@ -260,9 +260,8 @@ class _Follower:
         """Find the runs to follow from now on; return the last rows of runs that are known."""
         migrations.require_projections(connection)
         # A run that has begun and ended since the last look is followed, too.
-        heads, now = dict[str, int](), _now()
-        since = self._looked_at - _LATE
-        found = run_queries.open_since(connection, since, [*dict.fromkeys(self._ended)])
+        heads, now, ended = dict[str, int](), _now(), [*dict.fromkeys(self._ended)]
+        found = run_queries.open_since(connection, self._looked_at - _LATE, ended)
         for run_id, head, is_open in found:
             heads[run_id] = head
             if run_id in self._runs:
@@ -288,10 +287,13 @@ class _Follower:
             return FollowedRun(run_id, known)
         if not self._looked and not is_open:
             return None
-        begun, note = run_queries.session(connection, run_id)
+        note = seek.session(connection, run_id, head)
         if self._looked:
+            begun = 0 if note is None else note.seq
             return FollowedRun(run_id, max(begun, self._request.start or 0))
-        return None if is_abandoned(note) else FollowedRun(run_id, self._request.first_row(head))
+        if note is not None and is_abandoned(note.payload):
+            return None
+        return FollowedRun(run_id, self._request.first_row(head))
 
 
 def _now() -> int:

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from runreel.model.errors import RunNotFound
 from runreel.model.events import NOTE, OPEN, OPENED, PRUNED, RESUMED
 from runreel.model.selection import state_of
-from runreel.projection.projector import RunProjector, project_run, stored_event
+from runreel.projection.projector import stored_event
 from runreel.projection.tombstone import is_tombstone, pruned_message
+from runreel.query import seek
 from runreel.query.open_recordings import is_abandoned
 from runreel.store.events import damage, event_log, stream_heads
-from runreel.store.projections import run_queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runreel.model.events import EventRow, StoredEvent
     from runreel.model.status import RunStatus
+    from runreel.projection.projector import RunProjector
     from runreel.store.connection import Connection
 
 # Why a follow ended.
@@ -160,7 +161,7 @@ class FollowedRun:
         projector = self._projector
         if projector is None:
             projector = self._rebuild(connection, min(self.start, head + 1))
-            _, self._session = run_queries.session(connection, self.run_id)
+            self._session = seek.session_note(connection, self.run_id, head)
         elif event_log.has_erasures(connection, self.run_id, self._head + 1):
             # The text so far has what was erased.
             projector = self._rebuild(connection, projector.state.last_seq + 1)
@@ -177,6 +178,5 @@ class FollowedRun:
         return [found[0]]
 
     def _rebuild(self, connection: Connection, stop: int) -> RunProjector:
-        rows = event_log.read(connection, self.run_id, stop=stop)
-        self._projector = project_run(self.run_id, rows)
+        self._projector = seek.projector_at(connection, self.run_id, stop)
         return self._projector

@@ -72,7 +72,13 @@ def text_at(connection: Connection, run_id: str, source: str, stop: int) -> str:
 
 
 def session_note(connection: Connection, run_id: str, head: int) -> str | None:
-    """Return the newest note that starts a recording session, as JSON.
+    """Return the newest note that starts a recording session, as JSON; see ``session``."""
+    found = session(connection, run_id, head)
+    return None if found is None else found.payload
+
+
+def session(connection: Connection, run_id: str, head: int) -> EventRow | None:
+    """Return the row of the newest note that starts a recording session, None without one.
 
     ``head`` is the last row of the run, or one before it.
     """
@@ -81,7 +87,7 @@ def session_note(connection: Connection, run_id: str, head: int) -> str | None:
     found = event_log.last_note(connection, run_id, (OPENED, RESUMED), start)
     if found is None and frames is not None and frames.marks.session >= 0:
         found = next(iter(event_log.read_at(connection, [(run_id, frames.marks.session)])), None)
-    return None if found is None else found.payload
+    return found
 
 
 def rows_until(connection: Connection, run_id: str, at: int) -> int:

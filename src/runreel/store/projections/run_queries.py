@@ -144,19 +144,6 @@ def open_since(
     ]
 
 
-def session(connection: Connection, run_id: str) -> tuple[int, str | None]:
-    """Return the seq of the newest note that starts a recording session, and the note, as JSON.
-
-    A run without one, whose first row was erased or pruned, has seq 0 and None.
-    """
-    row = connection.one(
-        "SELECT seq, payload FROM events WHERE run_id = ? AND kind = 'note'"
-        " AND type IN ('opened', 'resumed') ORDER BY seq DESC LIMIT 1",
-        (run_id,),
-    )
-    return (0, None) if row is None else (int(row[0]), row[1])
-
-
 def unfinished(connection: Connection) -> list[tuple[str, str | None]]:
     """Return the runs whose recording is open and whose status is not final.
 
