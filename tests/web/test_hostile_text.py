@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from importlib import resources
 from itertools import pairwise
 from urllib.parse import quote, urlencode
 
@@ -88,3 +89,14 @@ def _attributes(page):
 def _links(page):
     attributes = [pair for one in page.elements for pair in one.attributes.items()]
     return [value for name, value in attributes if name in ("href", "action", "src")]
+
+
+def test_no_template_leaves_the_escaping_out():
+    folder = resources.files("runreel.web").joinpath("templates")
+    templates = [one for one in folder.iterdir() if one.name.endswith(".html")]
+    assert len(templates) > 5
+    for one in templates:
+        text = one.read_text(encoding="utf-8")
+        assert not re.search(r"\|\s*safe\b|autoescape|style=|<style|<script|\son\w+=", text), (
+            one.name
+        )
