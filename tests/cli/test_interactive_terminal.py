@@ -171,7 +171,9 @@ def test_in_tmux_it_steps_and_leaves_everything_as_it_was(
         tell(reel, rows=12)
     program = " ".join([*PROGRAM, "--db", call_sqlite.url, "replay", "r", "-i", "--paused"])
     script = tmp_path / "script"
-    script.write_text(f"stty -a >before\n{program}\necho code=$?\nstty -a >after\nread -r x\n")
+    lines = ("set -m", "stty -a >before", program, "stty -a >stopped", "echo stopped", "read -r x")
+    lines += ("fg", "echo code=$?", "stty -a >after", "read -r x")
+    script.write_text("\n".join(lines))
 
     def tmux(*words: str) -> str:
         command = ["tmux", "-S", str(tmp_path / "socket"), "-f", os.devnull, *words]
@@ -195,10 +197,15 @@ def test_in_tmux_it_steps_and_leaves_everything_as_it_was(
         assert shown("row 1/") == second
         tmux("send-keys", ",")
         assert shown("row 0/") == first
+        tmux("send-keys", "C-z")
+        assert "row 0/" not in shown("stopped\n")
+        tmux("send-keys", "Enter")
+        assert shown("row 0/") == first
         tmux("send-keys", "q")
         shown("code=0")
         state = "#{alternate_on} #{cursor_flag} #{mouse_any_flag} #{wrap_flag}"
         assert tmux("display", "-p", state) == "0 1 0 1\n"
-        assert (tmp_path / "before").read_text() == (tmp_path / "after").read_text()
+        before, *others = [(tmp_path / name).read_text() for name in ("before", "stopped", "after")]
+        assert others == [before, before]
     finally:
         tmux("kill-server")

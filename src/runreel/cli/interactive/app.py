@@ -94,6 +94,8 @@ class StepperApp(App[None]):
     def on_mount(self) -> None:
         """Begin to play."""
         self.query_one("#entry", Input).can_focus = False
+        self.app_suspend_signal.subscribe(self, lambda _: self.stepper.pause(), immediate=True)
+        self.app_resume_signal.subscribe(self, lambda _: self._resumed())
         if self._starts_playing:
             self.action_play()
 
@@ -114,6 +116,12 @@ class StepperApp(App[None]):
         """End because of a signal."""
         self.signal = number
         self.exit()
+
+    def _resumed(self) -> None:
+        """Draw everything again: meanwhile, others have used the terminal."""
+        self._moved()
+        self.screen.refresh(layout=True)
+        self.refresh(repaint=True, layout=True)
 
     def action_play(self) -> None:
         """Play, or pause."""
