@@ -66,6 +66,8 @@ class FollowedRun:
         self._message: str | None = None
         self._dead_since: float | None = None
         self._was_alive = False
+        # The log was read after the death was seen, so its last rows are known.
+        self._is_read = False
         self._look_at = 0.0
 
     @property
@@ -89,6 +91,7 @@ class FollowedRun:
         Raises:
             RunNotFound: if rows are missing although the run was not pruned.
         """
+        self._is_read = True
         if head is None:
             head = event_log.last_position(connection, self.run_id)
         if self._projector is not None and head < self.next:
@@ -152,9 +155,9 @@ class FollowedRun:
             self._look_at = now + _LOOK
             return False
         if self._dead_since is None:
-            self._dead_since = now
+            self._dead_since, self._is_read = now, False
             return False
-        return now >= self._dead_since + (_GRACE if self._was_alive else 0.0)
+        return self._is_read and now >= self._dead_since + (_GRACE if self._was_alive else 0.0)
 
     def _read(self, connection: Connection) -> list[EventRow]:
         head = event_log.last_position(connection, self.run_id)
