@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests import logs
 from tests.cli import stories
 from tests.web.conftest import browsing
 from tests.web.pages import Page
@@ -120,6 +121,31 @@ def test_a_run_that_is_not_there_is_said(reel):
             pass
         answer = client.get("/run/run-done")
         assert (answer.status_code, "pruned" in answer.text) == (404, True)
+
+
+def test_a_run_is_verified_on_demand(reel):
+    stories.tell_done(reel)
+    stories.tell_failed(reel)
+    with browsing(reel) as client:
+        page = Page(client.get("/run/run-done").text)
+        assert "not checked" in page.text
+        assert "/run/run-done?verify=1" in page.links
+        assert "intact" in Page(client.get("/run/run-done?verify=1").text).text
+        assert "/run/run-done?seq=3&verify=1" in Page(client.get("/run/run-done?seq=3").text).links
+        with logs.unguarded(reel):
+            change = "UPDATE events SET elapsed = elapsed + 1 WHERE run_id = 'run-done' AND seq = 4"
+            logs.execute(reel, change)
+        (finding,) = reel.verify(["run-done"])
+        text = Page(client.get("/run/run-done?seq=2&verify=1").text).text
+        assert "contradicted" in text
+        assert f"Row 4: {finding.detail}" in text
+        assert "intact" in Page(client.get("/run/run-failed?verify=1").text).text
+        with logs.unguarded(reel):
+            logs.execute(
+                reel, "UPDATE events SET type = 'X' WHERE run_id = 'run-failed' AND seq = 1"
+            )
+        damaged = client.get("/run/run-failed")
+        assert (damaged.status_code, "is damaged" in damaged.text) == (500, True)
 
 
 def test_a_redaction_is_gone_from_the_next_view(reel):

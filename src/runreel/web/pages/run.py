@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.codec.event_text import event_text
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 
     from runreel.api.reel import Reel
     from runreel.model.events import StoredEvent
+    from runreel.model.finding import Finding
     from runreel.model.runs import RunSummary
     from runreel.model.steps import RunSteps, Step
     from runreel.web.query import Query
 
-PARAMETERS = ("id", "seq", "tz")
+PARAMETERS = ("id", "seq", "tz", "verify")
 # Steps of the story, and of the time, that a page shows.
 _STORY = 60
 _STEPS = 60
@@ -28,6 +30,8 @@ _AROUND = 12
 # Rows at the end of a run in which its error is looked for.
 _ENDING = 20
 _MARKED_TOOLS = 8
+# Problems of a verification that a page shows.
+_FINDINGS = 20
 # Units of the width of a bar.
 _WIDTH = 1000.0
 _NARROWEST = 3.0
@@ -92,6 +96,7 @@ def answer(reel: Reel, query: Query) -> Page | Moved:
             "markers": list(_markers(now, timing, _error_row(reel, now))),
             "rows": rows,
             "raw": next((row.event.raw for row in rows if row.event.seq == here), None),
+            "findings": _findings(reel, run_id) if query.flag("verify") else None,
             "zone": zone,
             "zone_name": zone_name,
         },
@@ -127,6 +132,11 @@ def _markers(now: RunSummary, timing: RunSteps, error: int | None) -> Iterator[_
     if error is not None:
         yield _Marker("error", error)
     yield _Marker("end", now.last_seq)
+
+
+def _findings(reel: Reel, run_id: str) -> list[Finding]:
+    """Verify the run, and return the first problems."""
+    return list(islice(reel.verify([run_id]), _FINDINGS))
 
 
 def _error_row(reel: Reel, now: RunSummary) -> int | None:
