@@ -119,13 +119,15 @@ class SourceEvent(msgspec.Struct):
     Events that differ little from the default event of their type and index, the envelope, are
     stored shorter. ``text_only`` is the text of a CUMULATIVE event that equals it. ``envelope`` is
     that of a DELTA event, which stores the keys that differ, unless its text is under one of them;
-    ``text_key`` is the key of the envelope's text.
+    ``text_key`` is the key of the envelope's text. ``text_alone``: the event holds text of the
+    answer, so it cannot hold reasoning.
 
     ``meaning`` interprets the value of an event whose meaning does not depend on the text of the
     run or on the events before it; other events override ``read``.
     """
 
     text_key: ClassVar[str] = ""
+    text_alone: ClassVar[bool] = False
 
     kind: str
     value: object

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -75,6 +75,10 @@ class _Anchor(NamedTuple):
     digest: bytes
 
 
+# ``due``, the number and the path of the last key-frame, and the marks.
+Position: TypeAlias = "tuple[int, int, tuple[_Anchor, ...], Marks]"
+
+
 class Restored(NamedTuple):
     """The state of a run at a key-frame."""
 
@@ -88,10 +92,10 @@ class KeyFrames:
     """Takes the key-frames of a run while its rows are applied.
 
     ``due`` is the row of the next one, and ``taken`` are those that are not handed over yet.
-    ``marks`` are kept for them.
+    ``marks`` are kept for them; see ``settle``.
     """
 
-    __slots__ = ("_number", "_path", "due", "marks", "taken")
+    __slots__ = ("_latest", "_number", "_path", "_text_at", "due", "marks", "taken")
 
     def __init__(
         self,
@@ -105,11 +109,42 @@ class KeyFrames:
         self.taken: list[KeyFrame] = []
         self._number = number
         self._path = path
+        # Times of text rows that the marks do not have yet: of the last one, and the latest.
+        self._text_at: int | None = None
+        self._latest = 0
 
-    def copy(self) -> KeyFrames:
-        """Return an independent copy, without those that were taken."""
-        marks = msgspec.structs.replace(self.marks)
-        return KeyFrames(self.due, marks, self._number, self._path)
+    @property
+    def position(self) -> Position:
+        """The current state, which can be assigned again to go back to it."""
+        return self.due, self._number, self._path, msgspec.structs.replace(self.marks)
+
+    @position.setter
+    def position(self, then: Position) -> None:
+        self.due, self._number, self._path, self.marks = then
+        self.taken = []
+
+    def add_text_time(self, at: int) -> None:
+        """Add the time of the last of some text rows, before the row that is due; see ``settle``.
+
+        Most rows of a recording are text rows, so this does the least for each.
+        """
+        self._text_at = at
+        if at > self._latest:  # noqa: PLR1730 - faster than max()
+            self._latest = at
+
+    def settle(self, state: RunState, index: int) -> None:
+        """Mark the text rows whose times were added. Call it before another row is applied.
+
+        ``index`` is the highest number of an event by its source so far.
+        """
+        marks, at = self.marks, self._text_at
+        marks.index = max(marks.index, index)
+        if at is None:
+            return
+        if state.has_live_clock:
+            marks.add_time(state.last_seq, self._latest)
+            marks.known_at = at
+        self._text_at, self._latest = None, 0
 
     def drain(self) -> list[KeyFrame]:
         """Hand over the key-frames that were taken."""
@@ -127,16 +162,18 @@ class KeyFrames:
 
         ``number`` is that of its event by the source; older code stored some rows without it.
         """
-        marks, index = self.marks, number if row.source_index is None else row.source_index
-        if index is not None and index > marks.index and row.kind == STREAM_EVENT:
-            marks.index = index
+        marks, seq, kind = self.marks, row.seq, row.kind
+        if kind == STREAM_EVENT:
+            index = number if row.source_index is None else row.source_index
+            if index is not None and index > marks.index:
+                marks.index = index
+        elif kind == NOTE and row.type in (OPENED, RESUMED):
+            marks.session = seq
         if state.has_live_clock:
-            marks.add_time(row.seq, row.at)
+            marks.add_time(seq, row.at)
         elif interpretation is not None and interpretation.time is not None:
-            marks.add_time(row.seq, interpretation.time)
-        if row.kind == NOTE and row.type in (OPENED, RESUMED):
-            marks.session = row.seq
-        return row.seq >= self.due
+            marks.add_time(seq, interpretation.time)
+        return seq >= self.due
 
     def mark_text_rows(self, state: RunState, rows: Sequence[tuple[Any, ...]]) -> bool:
         """Like ``mark`` for text-only rows that were applied at once; the last may be due."""

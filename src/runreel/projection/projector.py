@@ -34,15 +34,17 @@ from runreel.projection import (
 )
 from runreel.projection.run_mapper import RunProjection
 from runreel.projection.run_state import RunState
-from runreel.sources import reader_of
+from runreel.projection.run_text import Before
+from runreel.sources import reader_of, thought_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from runreel.codec.source_protocol import SourceAdapter
     from runreel.projection.key_frames import KeyFrame, KeyFrames
     from runreel.projection.run_mapper import Texts
     from runreel.projection.run_text import CollectedTexts
+    from runreel.sources import ThoughtReader
 
     Row = tuple[Any, ...]
 
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 # Looking up an enum member is slow in Python 3.11, and each event needs this one.
 _IN_PROGRESS = RunStatus.IN_PROGRESS
 _CHUNK = 1_000
+_ASKING = (CONTEXT, TOOL_RESULTS)
 _TYPE, _KEEP, _PAYLOAD, _REDACTED = map(
     EventRow._fields.index, ("type", "keep", "payload", "redacted")
 )
@@ -84,7 +87,10 @@ class RunProjector:
     With ``frames`` it takes the key-frames of the run.
     """
 
-    __slots__ = ("_collects_all", "collected", "frames", "reader", "run_id", "state", "transcript")
+    __slots__ = (
+        *("_collects_all", "_thoughts", "collected", "frames"),
+        *("reader", "run_id", "state", "transcript"),
+    )
 
     def __init__(
         self,
@@ -102,6 +108,7 @@ class RunProjector:
         self.collected: CollectedTexts | None = None
         self.frames = frames
         self.reader: SourceAdapter
+        self._thoughts: ThoughtReader | None = None
         self.transcript: StreamCodec
         if source is not None:
             self.use(source)
@@ -125,6 +132,7 @@ class RunProjector:
     def use(self, source: str) -> None:
         """Interpret the run's events with the adapter of ``source``."""
         self.reader = reader_of(source)
+        self._thoughts = thought_reader(source)
         self.transcript = StreamCodec(self.reader, "")
 
     def apply(self, row: EventRow) -> ProjectedRow:
@@ -148,7 +156,7 @@ class RunProjector:
             if self.frames is not None:
                 self.passed(row, None)
             return ProjectedRow(value, None, False, row.source_index)  # noqa: FBT003 - unchanged
-        if value is None and row.kind in (CONTEXT, TOOL_RESULTS):
+        if value is None and row.kind in _ASKING:
             # What follows is another answer, also after an erased request.
             event = self.reader.interpret(row.kind, {})
         elif row.kind == NOTE or value is None:
@@ -275,16 +283,22 @@ class RunProjector:
         state = self.state
         if state.last_seq < 0:
             self.collected = run_text.NOTHING
-        error, message = (state.error, state.error_code), state.message
+        error, code, message = state.error, state.error_code, state.message
+        calls, response = state.tool_calls, state.metadata.response_id
         if event.kind == NOTE:
             changed = run_reducer.apply_note(state, event.type, at, event.value)
             if event.type == ATTEMPT:
-                self._collect(lambda texts: run_text.with_error(texts, state, error))
+                self._collect(event, interpretation, Before(message, calls, (error, code)))
             return changed
-        calls, response = state.tool_calls, state.metadata.response_id
         changed = run_reducer.apply(state, event.kind, at, interpretation)
-        before = run_text.Before(message, calls, error)
-        self._collect(lambda texts: run_text.added(texts, state, event, interpretation, before))
+        # Any other event says nothing but text of the answer.
+        if (
+            (self._thoughts is not None and not event.text_alone)
+            or interpretation.starts_response
+            or event.kind in _ASKING
+            or (state.tool_calls, state.error, state.error_code) != (calls, error, code)
+        ):
+            self._collect(event, interpretation, Before(message, calls, (error, code)))
         if (
             event.kind == CONTEXT
             or state.tool_calls is not calls
@@ -296,16 +310,16 @@ class RunProjector:
             changed |= bool(keys)
         return changed
 
-    def collect_text(self, event: SourceEvent, interpretation: Interpretation) -> None:
-        """Collect the reasoning of a text-only event, once ``apply_text`` has applied it."""
-        state = self.state
-        self._collect(lambda texts: run_text.with_thoughts(texts, state, event, interpretation))
+    def thinks(self, event: SourceEvent) -> bool:
+        """Return whether an event of the stream has reasoning, perhaps next to its text."""
+        read = None if event.text_alone else self._thoughts
+        return read is not None and any(True for _ in read(event.kind, event.value))
 
-    def _collect(self, add: Callable[[CollectedTexts], CollectedTexts]) -> None:
+    def _collect(self, event: SourceEvent, interpretation: Interpretation, before: Before) -> None:
         collected = self.collected
         if collected is None or collected is run_text.TOO_LONG:
             return
-        collected = add(collected)
+        collected = run_text.added(collected, self.state, event, interpretation, before)
         if collected.is_long and not self._collects_all:
             collected = run_text.TOO_LONG
         self.collected = collected

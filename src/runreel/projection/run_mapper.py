@@ -153,9 +153,17 @@ def _plain(value: object) -> object:
 
 def clean_text(text: str | None) -> str | None:
     """Replace the characters that the databases reject; the event log has the exact text."""
-    if text is None or text.isprintable():
+    if text is None or text.isprintable() or _is_storable(text):
         return text
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _is_storable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def index_key(text: str | None) -> str | None:

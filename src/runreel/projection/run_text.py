@@ -118,13 +118,13 @@ def added(
     if asks:
         collected = _with_asked(collected, state, event)
     else:
-        collected = with_thoughts(collected, state, event, interpretation)
+        collected = _with_thoughts(collected, state, event, interpretation)
     if state.tool_calls is not None and state.tool_calls is not before.calls:
         for call in state.tool_calls:
             arguments = searchable_text.arguments_text(call)
             if arguments is not None and call not in (before.calls or ()):
                 collected = collected.then(Remark(TOOLS, seq, arguments))
-    return with_error(collected, state, before.failure)
+    return _with_error(collected, state, before.failure)
 
 
 def _with_asked(collected: CollectedTexts, state: RunState, event: SourceEvent) -> CollectedTexts:
@@ -138,14 +138,14 @@ def _with_asked(collected: CollectedTexts, state: RunState, event: SourceEvent) 
     return collected
 
 
-def with_thoughts(
+def _with_thoughts(
     collected: CollectedTexts, state: RunState, event: SourceEvent, interpretation: Interpretation
 ) -> CollectedTexts:
     """Return ``collected`` with the reasoning of an event."""
     seq = state.last_seq
     if interpretation.starts_response:
         collected = collected.then(Remark(_NEXT, seq))
-    if event.kind in (RUN, STREAM_EVENT):
+    if event.kind in (RUN, STREAM_EVENT) and not event.text_alone:
         found = list(thoughts(state.source, event.kind, event.value))
         if found and interpretation.result is not None:
             collected = collected.then(Remark(_AGAIN, seq))
@@ -156,7 +156,7 @@ def with_thoughts(
     return collected
 
 
-def with_error(collected: CollectedTexts, state: RunState, before: Failure) -> CollectedTexts:
+def _with_error(collected: CollectedTexts, state: RunState, before: Failure) -> CollectedTexts:
     """Return ``collected`` with the error of the state, if it is not the one before."""
     now = (state.error, state.error_code)
     if now != before:
@@ -230,6 +230,12 @@ def reasonings(remarks: list[Remark]) -> Iterator[PartText]:
         elif remark.part == REASONING:
             slots.setdefault(remark.slot, _Growing()).add(remark)
     yield from _joined(slots)
+
+
+def last_reasoning(remarks: list[Remark]) -> str | None:
+    """Return the reasoning of the last answer; None if it has none."""
+    start = max((at for at, remark in enumerate(remarks) if remark.part == _NEXT), default=0)
+    return next((found.text for found in reasonings(remarks[start:])), None)
 
 
 def _joined(slots: dict[tuple[int, ...], _Growing]) -> Iterator[PartText]:

@@ -12,7 +12,7 @@ from runreel.model.events import OPEN
 from runreel.model.identifiers import check_lookup_id, not_found
 from runreel.model.selection import UNFINISHED
 from runreel.model.timestamps import to_micros
-from runreel.projection import run_mapper
+from runreel.projection import run_mapper, run_text
 from runreel.projection.projector import RunProjector, stored_event
 from runreel.projection.run_mapper import RunProjection
 from runreel.projection.tombstone import is_tombstone, pruned_message
@@ -20,7 +20,6 @@ from runreel.query import seek, story
 from runreel.query.open_recordings import is_abandoned
 from runreel.query.requests import request_of
 from runreel.query.runs import resolve
-from runreel.sources import thoughts
 from runreel.store.events import damage, event_log, stream_heads
 from runreel.store.projections import run_key_queries, run_table
 from runreel.store.schema import migrations
@@ -210,20 +209,10 @@ def reasoning(connection: Connection, run_id: str, stop: int) -> str | None:
 
     Its parts are separated by an empty line.
     """
-    projector = RunProjector(run_id)
-    parts: dict[tuple[int, ...], str] = {}
-    for row in event_log.read(connection, run_id, stop=stop):
-        value, interpretation, *_ = projector.apply(row)
-        if interpretation is None:
-            continue
-        if interpretation.starts_response:
-            parts.clear()
-        thought_parts = list(thoughts(projector.reader.name, row.kind, value))
-        if interpretation.result is not None and thought_parts:
-            parts.clear()
-        for part, text, is_complete in thought_parts:
-            parts[part] = text if is_complete else parts.get(part, "") + text
-    return "\n\n".join(parts[part] for part in sorted(parts)) or None
+    projector = RunProjector(run_id, collects_all=True)
+    projector.apply_all(event_log.read(connection, run_id, stop=stop))
+    collected = projector.collected
+    return None if collected is None else run_text.last_reasoning(collected.remarks)
 
 
 def _with_text(connection: Connection, summary: RunSummary, result: bytes) -> RunProjection:

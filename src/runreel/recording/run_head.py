@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -78,6 +77,7 @@ class StreamHead:
             RunPruned: if the run was pruned.
         """
         same = True
+        self._settle_frames()
         if projector is not None and projector.frames is not None:
             self._projector = projector
             self.deduplicator.start_after(projector.frames.marks.index)
@@ -128,11 +128,14 @@ class StreamHead:
         projector = self._projector
         if event.type != PARTIAL or event.kind != STREAM_EVENT:
             return None
-        if not projector.accepts_text_fast_path or not self._rows_before_frame():
+        seq, frames = projector.state.last_seq, projector.frames
+        if not projector.accepts_text_fast_path or (frames is not None and seq + 1 >= frames.due):
             return None
-        seq, text, times = projector.state.last_seq, projector.transcript.text, self._timestamps()
+        text, times = projector.transcript.text, self._timestamps()
         new = event_builder.build_event(projector, seq, text, self._digest, event, *times)
-        if new.interpretation is None or new.interpretation.changes_only_text():
+        if new.interpretation is None:
+            return new
+        if new.interpretation.changes_only_text() and not projector.thinks(event):
             return new
         return None
 
@@ -140,9 +143,8 @@ class StreamHead:
         """Move the head over a stored text row."""
         projector = self._projector
         projector.apply_text(new_event.text, new_event.interpretation)
-        if new_event.interpretation is not None:
-            projector.collect_text(new_event.event, new_event.interpretation)
-        projector.passed(new_event.row, new_event.interpretation)
+        if projector.frames is not None:
+            projector.frames.add_text_time(new_event.row.at)
         self._digest = new_event.row.digest
         self.deduplicator.add(new_event.row, new_event.event.value)
 
@@ -151,8 +153,10 @@ class StreamHead:
 
         Like ``text_row`` for several events. The caller stores the rows, or reads the run again.
         """
-        projector, most = self._projector, self._rows_before_frame()
-        if not projector.accepts_text_fast_path or not most:
+        projector, frames, most = self._projector, self._projector.frames, None
+        if frames is not None:
+            most = frames.due - projector.state.last_seq - 1
+        if not projector.accepts_text_fast_path or (most is not None and most <= 0):
             return []
         offered: list[SourceEvent] = []
         new_events = islice(self._new(events, offered), most)
@@ -167,8 +171,9 @@ class StreamHead:
         projector.apply_text(built.text, built.interpretation)
         projector.state.last_seq += len(rows) - 1
         projector.state.events += len(rows) - 1
-        if projector.frames is not None:
-            projector.frames.mark_text_rows(projector.state, rows)
+        if frames is not None:
+            # All of them have the same time.
+            frames.add_text_time(rows[-1].at)
         self._digest = rows[-1].digest
         return rows
 
@@ -211,20 +216,23 @@ class StreamHead:
         projector = self._projector
         state, transcript_state = projector.state.copy(), projector.transcript.position
         collected = projector.collected
-        frames = None if projector.frames is None else projector.frames.copy()
+        self._settle_frames()
+        frames = projector.frames
+        frames_then = None if frames is None else frames.position
         changed = event_builder.apply_events(projector, new_events)
 
         def undo() -> None:
             projector.state, projector.transcript.position = state, transcript_state
             projector.collected = collected
-            projector.frames = frames
+            if frames is not None and frames_then is not None:
+                frames.position = frames_then
 
         return changed, projector.drain_frames(), undo
 
-    def _rows_before_frame(self) -> int:
-        """Return how many rows may follow without a key-frame."""
-        frames, state = self._projector.frames, self._projector.state
-        return sys.maxsize if frames is None else max(frames.due - state.last_seq - 1, 0)
+    def _settle_frames(self) -> None:
+        """Mark the text rows so far for the key-frames, before another row is applied."""
+        if self._projector.frames is not None:
+            self._projector.frames.settle(self._projector.state, self.deduplicator.index)
 
     def mark_stored(self, new_events: list[NewEvent]) -> None:
         """Move the digest and the deduplicator over applied rows, now that they are stored."""

@@ -50,6 +50,8 @@ def build(
         if new.keep is None or new.added is None:
             break
         is_text_only = new.payload.startswith('"')
+        if not is_text_only and projector.thinks(event):
+            break
         after = None if is_text_only else event.text_memory(new.text, memory)
         if after is MORE_THAN_TEXT:
             break

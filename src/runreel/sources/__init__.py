@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from runreel.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from runreel.codec.source_protocol import SourceAdapter
     from runreel.sources.openai.reasoning import Thought
+
+    ThoughtReader = Callable[[str, object], Iterable[Thought]]
 
 # Every event log stores these names: never change one.
 _ADAPTERS = {
@@ -41,9 +44,15 @@ def reader_of(source: str) -> SourceAdapter:
 
 def thoughts(source: str, kind: str, value: Any) -> Iterable[Thought]:
     """The reasoning in a source's value, as deltas or complete; empty if it has none."""
+    read = thought_reader(source)
+    return () if read is None else read(kind, value)
+
+
+@cache
+def thought_reader(source: str) -> ThoughtReader | None:
+    """What returns the reasoning in a value of a kind; None for a source that has none."""
     if source not in ("openai-chat", "openai-responses"):
-        return ()
+        return None
     from runreel.sources.openai import reasoning as openai_reasoning
 
-    read = openai_reasoning.chat if source == "openai-chat" else openai_reasoning.responses
-    return read(kind, value)
+    return openai_reasoning.chat if source == "openai-chat" else openai_reasoning.responses

@@ -94,8 +94,8 @@ def tool_results(source: str, kind: str, value: object) -> list[ToolResult]:
             )
             if listed:
                 return [_assistant_result(item) for item in listed]
-        return [_result(item) for item in as_list(content.get("tool_results"))]
-    return [_result(output.item) for output in request_items.outputs(content)]
+        return [tool_result(item) for item in as_list(content.get("tool_results"))]
+    return [tool_result(output.item) for output in request_items.outputs(content)]
 
 
 def unfinished_calls(source: str, memory: object) -> ToolCallList | None:
@@ -137,7 +137,8 @@ def _assistant_result(item: dict[str, object]) -> ToolResult:
     return ToolResult(None, proto_json.string(result, "name"), result.get("content"))
 
 
-def _result(item: object) -> ToolResult:
+def tool_result(item: object) -> ToolResult:
+    """Return the result of a tool in an item of a request, or in a block of one."""
     value = as_object(item)
     call_id = next((id_ for key in _IDS if (id_ := as_text(value.get(key)))), None)
     key = next((key for key in _CONTENTS if key in value), None)

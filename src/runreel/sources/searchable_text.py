@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runreel.model.results import ToolCall
+    from runreel.sources.conversation import ToolResult
 
 # Parameters of a request with instructions to the model, which are not among its items.
 _INSTRUCTIONS = ("instructions", "system", "prompt")
@@ -25,8 +26,6 @@ _NOT_TEXT = frozenset((
 ))  # fmt: skip
 # An object under one of these keys is the tool's own: all of it is text.
 _OPAQUE = frozenset(("arguments", "input", "output", "result"))
-# Keys of the result in a tool's answer, in the order in which they are looked for.
-_RESULTS = ("output", "content", "result", "approve")
 
 
 def request_texts(source: str, body: object) -> Iterator[str]:
@@ -71,24 +70,18 @@ def result_texts(source: str, kind: str, value: object) -> Iterator[str]:
 
     A result that is no text and has none in its blocks counts as its JSON text.
     """
-    for content in _results(source, kind, value):
+    for result in _results(source, kind, value):
+        content: object = result.content
         texts = [content] if isinstance(content, str) else list(_blocks(content))
         yield from texts or [_json(content)]
 
 
-def _results(source: str, kind: str, value: object) -> Iterator[object]:
+def _results(source: str, kind: str, value: object) -> list[ToolResult]:
     if kind == CONTEXT:
         request = requests.parse(source, value)
-        for output in () if request is None else request_items.tool_outputs(request):
-            yield _content(as_object(output.item))
-    elif kind == TOOL_RESULTS:
-        for result in conversation.tool_results(source, kind, value):
-            yield result.content
-
-
-def _content(item: dict[str, object]) -> object:
-    key = next((key for key in _RESULTS if key in item), None)
-    return item if key is None else item[key]
+        found = [] if request is None else request_items.tool_outputs(request)
+        return [conversation.tool_result(output.item) for output in found]
+    return conversation.tool_results(source, kind, value) if kind == TOOL_RESULTS else []
 
 
 def _blocks(content: object) -> Iterator[str]:

@@ -97,6 +97,8 @@ class Chunk(ChatEvent):
 class TextChunk(Chunk):
     """A chunk that holds one text delta and no more."""
 
+    text_alone: ClassVar[bool] = True
+
     text_delta: str = ""
 
     def text_memory(self, text: str, memory: object, /) -> object:

@@ -65,7 +65,7 @@ def responses(kind: str, value: object) -> Iterable[Thought]:
     if kind == RUN:
         return _output(value)
     type_ = value.get("type")
-    if kind != STREAM_EVENT or not isinstance(type_, str):
+    if kind != STREAM_EVENT or not isinstance(type_, str) or _is_delta_of_text(type_):
         return ()
     if type_ in _DELTAS:
         return _part_of(value, *_DELTAS[type_], "delta", whole=False)
@@ -74,6 +74,10 @@ def responses(kind: str, value: object) -> Iterable[Thought]:
     if type_ == "response.output_item.done":
         return _item(number_in(value, "output_index"), object_in(value, "item"))
     return _output(object_in(value, "response"))
+
+
+def _is_delta_of_text(type_: str) -> bool:
+    return type_.endswith(".delta") and type_ not in _DELTAS
 
 
 def _part_of(

@@ -55,6 +55,7 @@ class _TextDelta(SourceEvent):
     text_delta: str = ""
     part: Part = (0, 0)
     text_key: ClassVar[str] = "delta"
+    text_alone: ClassVar[bool] = True
 
     def read(self, text: str, memory: object, /) -> Interpretation:
         after = self.text_memory(text, memory)

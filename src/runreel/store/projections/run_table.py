@@ -164,7 +164,8 @@ def _save_texts(
     """
     if before is not None and (force or before["recording"] != OPEN):
         text_table.remove(connection, projected.summary.run_id)
-    writes[text_table.INSERT] += text_table.rows_of(connection, projected)
+    if projected.texts != ():
+        writes[text_table.INSERT] += text_table.rows_of(connection, projected)
 
 
 def _execute(connection: Connection, sql: str, rows: Sequence[Sequence[object]]) -> None:

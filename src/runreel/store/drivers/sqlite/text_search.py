@@ -33,6 +33,8 @@ _MISSING = (
     f" WHERE NOT EXISTS (SELECT 1 FROM {INDEXED} AS i"
     " WHERE i.run_id = t.run_id AND i.part = t.part)"
 )
+# Of zlib: higher ones take three times as long, and save 6 % of a text of 20 KiB.
+_LEVEL = 3
 _TRIGRAM = 3
 # More trigrams of a text hardly exclude another one.
 _MOST = 24
@@ -41,7 +43,7 @@ _BATCH = 500
 
 def packed(text: str) -> object:
     """Return a text as it is stored."""
-    return zlib.compress(text.encode())
+    return zlib.compress(text.encode(), _LEVEL)
 
 
 def unpacked(stored: object) -> str:
