@@ -249,3 +249,26 @@ def test_the_progress_ends_with_all_runs(reel: Reel) -> None:
     list(reel.search("погода", progress=lambda *step: steps.append(step)))
     assert steps[-1] == (3, 3)
     assert steps == sorted(steps)
+
+
+def test_reasoning_next_to_text_in_one_chunk_is_searched(reel: Reel) -> None:
+    """Such a chunk changes the text, and more than the text: also among others of one commit."""
+    chunks = [
+        script.chat_chunk(
+            [{"index": 0, "delta": {"content": f"word{n} ", "reasoning_content": f"idea{n} "}}]
+        )
+        for n in range(6)
+    ]
+    values = [(STREAM_EVENT, chunk) for chunk in chunks]
+    for name, offer in ("one", False), ("all", True):
+        recorder = Recorder(reel.db, name, source="openai-chat", via="program")
+        if offer:
+            recorder.offer_all(values)
+        else:
+            for value in values:
+                recorder.offer(*value)
+        recorder.close()
+    found = [(match.run_id, match.seq) for match in reel.search("idea2 idea3", in_="reasoning")]
+    assert sorted(found) == [("all", 4), ("one", 4)]
+    assert reel.reasoning("all") == "".join(f"idea{n} " for n in range(6))
+    assert reel.rebuild(check=True) == []

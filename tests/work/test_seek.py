@@ -253,7 +253,11 @@ def test_a_time_finds_the_row_where_the_clock_was_set_back(reel):
     recorder = Recorder(reel.db, "run", source="plain", via="program", clock=now)
     for n in range(40):
         recorder.append(STREAM_EVENT, {"type": "PARTIAL_MESSAGE", "text": "a" * n})
+    for n in range(40, 60, 3):
+        chunk = [{"type": "PARTIAL_MESSAGE", "text": "a" * (n + more)} for more in range(3)]
+        recorder.offer_all([(STREAM_EVENT, value) for value in chunk])
     check_times(reel)
+    assert reel.rebuild(check=True) == []
 
 
 @pytest.mark.parametrize("name", traffic.SHAPES)

@@ -153,12 +153,13 @@ def _plain(value: object) -> object:
 
 def clean_text(text: str | None) -> str | None:
     """Replace the characters that the databases reject; the event log has the exact text."""
-    if text is None or text.isprintable() or _is_storable(text):
+    if text is None or _is_storable(text):
         return text
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _is_storable(text: str) -> bool:
+    # Encoding a long text is faster than a search in it.
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -145,14 +145,13 @@ def _with_thoughts(
     seq = state.last_seq
     if interpretation.starts_response:
         collected = collected.then(Remark(_NEXT, seq))
-    if event.kind in (RUN, STREAM_EVENT) and not event.text_alone:
-        found = list(thoughts(state.source, event.kind, event.value))
-        if found and interpretation.result is not None:
-            collected = collected.then(Remark(_AGAIN, seq))
-        for thought in found:
-            collected = collected.then(
-                Remark(REASONING, seq, thought.text, thought.part, thought.whole)
-            )
+    if event.text_alone or event.kind not in (RUN, STREAM_EVENT):
+        return collected
+    is_first = interpretation.result is not None
+    for part, text, whole in thoughts(state.source, event.kind, event.value):
+        if is_first:
+            collected, is_first = collected.then(Remark(_AGAIN, seq)), False
+        collected = collected.then(Remark(REASONING, seq, text, part, whole))
     return collected
 
 
