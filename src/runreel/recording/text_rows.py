@@ -50,9 +50,7 @@ def build(
         if new.keep is None or new.added is None:
             break
         is_text_only = new.payload.startswith('"')
-        if not is_text_only and projector.thinks(event):
-            break
-        after = None if is_text_only else event.text_memory(new.text, memory)
+        after = None if is_text_only else _memory_after(projector, event, new.text, memory)
         if after is MORE_THAN_TEXT:
             break
         encoded.append((event.index, new.keep, new.added, new.payload))
@@ -62,6 +60,10 @@ def build(
     shared = SharedColumns(projector.run_id, state.last_seq + 1, STREAM_EVENT, PARTIAL, at, elapsed)
     interpretation = None if last is None else last.read(text, before)
     return TextRows(_chained(digest, shared, encoded), text, interpretation)
+
+
+def _memory_after(projector: RunProjector, event: SourceEvent, text: str, memory: object) -> object:
+    return MORE_THAN_TEXT if projector.thinks(event) else event.text_memory(text, memory)
 
 
 def _chained(
