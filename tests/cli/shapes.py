@@ -47,6 +47,7 @@ EVENT_KEYS = (
     "elapsed_us",
     "text",
     "added",
+    "kept",
     "error",
     "tool_calls",
     "is_finished",

@@ -107,6 +107,16 @@ def test_events_have_exactly_the_keys_of_the_contract(told: Caller) -> None:
         "DONE": True,
     }
     assert not any(row["is_finished"] for row in rows if row["kind"] != "stream_event")
+    deltas = told.good("events", "run-done", "--delta", "--json").json["items"]
+    assert deltas == [{key: row[key] for key in row if key != "text"} for row in rows]
+    text = ""
+    for row, delta in zip(rows, deltas, strict=True):
+        assert (delta["kept"] is None) == (delta["added"] is None)
+        if delta["kept"] is not None:
+            text = text[: delta["kept"]] + delta["added"]
+        if row["kind"] == "stream_event" and row["text"] is not None:
+            assert text == row["text"]
+    assert "text" not in told.good("events", "run-done", "--delta", "-o", "csv").out.split("\n")[0]
     raw = told.good("events", "run-done", "--raw", "--json").json["items"]
     assert all(list(row) == [*EVENT_KEYS, "raw"] for row in raw)
     assert raw[0]["raw"]["source"] == "plain"

@@ -75,6 +75,7 @@ EVENT: Shape = {
     "elapsed_us": COUNT,
     "text": TEXT,
     "added": TEXT,
+    "kept": described(MAYBE_COUNT, "Characters of the text of the run that `added` continues."),
     "error": TEXT,
     "tool_calls": TOOL_CALLS,
     "is_finished": FLAG,

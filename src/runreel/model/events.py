@@ -87,7 +87,8 @@ class StoredEvent(NamedTuple):
 
     ``event`` is None if the row is not a stream event or has no equivalent in the SDK. ``raw`` is
     the JSON value of the source, None once redacted. ``text`` is the whole text of the message in
-    this event; ``added`` is the text that it appended to the text of the run.
+    this event; ``added`` is the text that it appended to the first ``kept`` characters of the text
+    of the run.
     """
 
     run_id: str
@@ -103,3 +104,4 @@ class StoredEvent(NamedTuple):
     added: str | None = None
     error: str | None = None
     tool_calls: ToolCallList | None = None
+    kept: int | None = None

@@ -351,10 +351,11 @@ def stored_event(
     columns = (run_id, seq, kind, type_, index, from_micros(at), timedelta(0, 0, elapsed))
     added = None if keep is None else text[keep:]
     if interpretation is None:
-        return StoredEvent(*columns, text_only_interpretation(text).event, value, text, added)
+        event = text_only_interpretation(text).event
+        return StoredEvent(*columns, event, value, text, added, kept=keep)
     content = interpretation.event or interpretation.result
     if content is None:
-        return StoredEvent(*columns, None, value, added=added)
+        return StoredEvent(*columns, None, value, added=added, kept=keep)
     message = content._message  # noqa: SLF001 - failed ones refuse to show it
     message_text = None if message is None else message.text
     return StoredEvent(
@@ -365,6 +366,7 @@ def stored_event(
         added,
         content.error,
         content.tool_calls,
+        keep,
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @options.command("""
 runreel events latest
 runreel events latest --type partial_message -o jsonl
+runreel events latest --delta -o jsonl
 runreel events demo-20251231 --from 10 --to 20 --raw --json
 """)
 @options.one_or_more_runs
@@ -34,6 +35,11 @@ runreel events demo-20251231 --from 10 --to 20 --raw --json
 @options.seqs
 @click.option("-n", "--limit", type=options.COUNT, default=0, help="Maximum rows; 0 = all.")
 @click.option("--raw", is_flag=True, help="Include the original JSON.")
+@click.option(
+    "--delta",
+    is_flag=True,
+    help="Leave out the text so far: `kept` and `added` say how an event changed it.",
+)
 @selection.tz
 @options.output(empty=True)
 @options.reel()
@@ -46,14 +52,16 @@ def events_command(  # noqa: PLR0913 - one for each option
     stop: int | None,
     limit: int,
     raw: bool,
+    delta: bool,
     output: Output,
 ) -> None:
     """List the events of runs in their order.
 
     SEQ numbers the rows of a run from 0. The table shows the text that each event added; JSON also
-    has the whole text so far. --from is inclusive, --to is exclusive. Several --type list the rows
-    of any of them. If one run has more rows than the limit, stderr (and `next` in JSON) names the
-    row to continue from. Several runs are listed one after the other.
+    has the whole text so far, or with --delta only what changed. --from is inclusive, --to is
+    exclusive. Several --type list the rows of any of them. If one run has more rows than the limit,
+    stderr (and `next` in JSON) names the row to continue from. Several runs are listed one after
+    the other.
     """
     from runreel.cli.render import list_views
 
@@ -68,6 +76,8 @@ def events_command(  # noqa: PLR0913 - one for each option
             next_ = str(shown[limit].seq)
         found = iter(shown[:limit])
     view = list_views.RAW_EVENTS if raw else list_views.EVENTS
+    if delta:
+        view = list_views.without_text(view)
     if len(run_ids) > 1:
         view = list_views.with_run(view)
     output.items(view, found, next_=next_, option="--from")

@@ -18,7 +18,7 @@ DEFINITIONS: Shape = {
     "tokens": closed(object_shapes.TOKENS),
     "tool_call": closed(object_shapes.TOOL_CALL),
     "run": closed(object_shapes.RUN),
-    "event": closed(object_shapes.RAW_EVENT, "raw"),
+    "event": closed(object_shapes.RAW_EVENT, "raw", "text"),
     "message": described(
         closed(shapes.MESSAGE, *shapes.MESSAGE.keys() - {"parts"}),
         "A partial message has only `parts`.",

@@ -87,6 +87,16 @@ RAW_EVENTS: ListView[StoredEvent] = ListView(
 )
 
 
+def without_text(view: ListView[StoredEvent]) -> ListView[StoredEvent]:
+    """The view without the text so far: ``kept`` and ``added`` say how each event changed it."""
+    shape = {name: schema for name, schema in view.shape.items() if name != "text"}
+
+    def value(event: StoredEvent) -> json_views.JsonObject:
+        return {name: item for name, item in view.value(event).items() if name != "text"}
+
+    return replace(view, shape=shape, convert=value)
+
+
 def with_run(view: ListView[StoredEvent]) -> ListView[StoredEvent]:
     """The view of events of several runs: its table has the run of each."""
     return replace(view, columns=(_RUN_ID, *view.columns))
