@@ -85,3 +85,23 @@ def test_pruned_runs_have_no_story_and_later_turns_have_theirs(reel, call):
     assert [step.step for step in steps] == ["request", "text"]
     assert (steps[0].repeated, [one.text for one in steps[0].messages]) == (1, ["And now?"])
     assert call("timeline", first).code == call("diff", first, second).code == 2
+
+
+def test_timelines_of_several_runs(reel, call):
+    stories.tell_all(reel)
+    one = call.good("timeline", "run-done", "--json").json
+    both = call.good("timeline", "run-done", "run-failed", "run-done", "--json").json
+    validate(both, "timeline")
+    assert [item["run_id"] for item in both["items"]] == ["run-done", "run-failed"]
+    assert both["items"][0] == one
+    lines = call.good("timeline", "run-done", "run-failed", "-o", "jsonl").out.splitlines()
+    steps = [{"run_id": item["run_id"], **step} for item in both["items"] for step in item["steps"]]
+    assert list(map(json.loads, lines)) == steps
+    csv = call.good("timeline", "run-done", "run-failed", "-o", "csv").out.splitlines()
+    assert csv[0].startswith("run_id,step,")
+    assert len(csv) == len(steps) + 1
+    table = call.good("timeline", "run-done", "run-failed").out
+    assert table.index("run-done") < table.index("Total") < table.index("run-failed")
+    alone = call.good("timeline", "run-done").out
+    assert "run-done" not in alone
+    assert alone in table

@@ -292,6 +292,9 @@ def test_what_was_erased_is_gone_and_noted(reel):
     assert steps[1] == ("tool_call", "weather", {"city": "Paris"}, "a ██████ too")
     assert steps[-1][1] == "redacted"
     assert steps[-1][2].endswith("by me: law")
+    # It was done later, on no clock of the run.
+    note, erased = reel.story(run)[-1], list(reel.events(run))[-1]
+    assert (note.seq, note.at, note.delta_ms) == (erased.seq, erased.at, None)
 
 
 def test_rows_that_were_erased_whole(reel):

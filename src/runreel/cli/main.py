@@ -41,7 +41,7 @@ GROUPS = {
         "runs": "List runs, newest first.",
         "show": "Show runs: their result, usage and timing.",
         "events": "List the events of runs in their order.",
-        "timeline": "Show where the time of a run went.",
+        "timeline": "Show where the time of runs went.",
         "diff": "Compare two runs: request, tools, text, usage, timing.",
         "search": "Find where a text was said, newest run first.",
         "tail": "Follow runs: their last events, then new ones as they come.",

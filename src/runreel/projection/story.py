@@ -11,6 +11,7 @@ from runreel.model.events import (
     CONTEXT,
     NOTE,
     OPENED,
+    REDACTED,
     RESUMED,
     RUN,
     STREAM_EVENT,
@@ -178,6 +179,8 @@ class StoryBuilder:
         if text is None or goes_on:
             return
         draft = Draft(NoteStep, row.seq, {"note": row.type, "text": text})
+        if row.type == REDACTED:
+            draft.done_at = row.at
         self._others.append(draft)
         if row.type == ATTEMPT:
             self._requests.answered(row.seq)
@@ -203,6 +206,8 @@ def _step(draft: Draft, times: RowTimes) -> StoryStep:
         answered = None if seq is None else _milliseconds(times, times.rows[seq])
         values = {**values, "result_delta_ms": answered}
     delta = _milliseconds(times, time)
+    if draft.done_at is not None:
+        wall, delta = draft.done_at, None
     return draft.make(seq=draft.seq, at=from_micros(wall), delta_ms=delta, **values)
 
 

@@ -44,7 +44,10 @@ DEFINITIONS: Shape = {
     ),
     "story_step": shapes_look.STORY_STEP,
     **shapes_look.STORY_STEPS,
-    "step": closed(shapes_look.STEP),
+    "run_timeline": closed(shapes_look.TIMELINE),
+    "step": described(
+        closed(shapes_look.STEP_OF_RUN, "run_id"), "`run_id` only where several runs are listed."
+    ),
     "end": closed(shapes_look.END),
     "match": closed(shapes_search.MATCH),
 }
@@ -53,7 +56,7 @@ DOCUMENTS: Shape = {
     "runs": closed(page("run")),
     "show": {"anyOf": [ref("shown_run"), closed(page("shown_run"))]},
     "events": closed(page("event")),
-    "timeline": closed(shapes_look.TIMELINE),
+    "timeline": {"anyOf": [ref("run_timeline"), closed(page("run_timeline"))]},
     "tail": closed(shapes_look.TAIL),
     "diff": closed(shapes_look.DIFF),
     "search": described(

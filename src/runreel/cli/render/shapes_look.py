@@ -26,7 +26,7 @@ from runreel.model.selection import STATES
 from runreel.model.steps import STEPS
 
 NUMBER: Schema = {"type": "number"}
-_SINCE = "Since the run was asked, or began; null if its times are unknown."
+_SINCE = "Since the run was asked, or began; null if its times are unknown, and for an erasure."
 
 
 def _step(name: str, shape: Shape) -> Schema:
@@ -80,13 +80,14 @@ STEP: Shape = {
     "from_seq": COUNT,
     "to_seq": COUNT,
 }
+STEP_OF_RUN: Shape = {"run_id": STRING, **STEP}
 GAP: Shape = {"ms": NUMBER, "from_seq": COUNT, "to_seq": COUNT}
 TIMELINE: Shape = {
     "run_id": STRING,
     "clock": described(
         enum("recorded", "source", "even"), "Origin of the times; even: no times are known."
     ),
-    "steps": array(ref("step")),
+    "steps": array(closed(STEP)),
     "shares": described(
         {"type": "object", "additionalProperties": NUMBER},
         "Parts of 1, by kind of step; empty if the run took no time.",

@@ -33,6 +33,12 @@ _EIGHTHS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"
 _FULL = "\N{FULL BLOCK}"
 
 STEPS: ListView[Step] = ListView("steps", shapes_look.STEP, ())
+STEPS_OF_RUNS: ListView[tuple[str, Step]] = ListView(
+    "steps",
+    shapes_look.STEP_OF_RUN,
+    (),
+    lambda pair: json_views.fill(shapes_look.STEP_OF_RUN, pair[1], run_id=pair[0]),
+)
 
 
 def value(found: RunSteps) -> JsonObject:
@@ -45,6 +51,9 @@ def value(found: RunSteps) -> JsonObject:
         "shares": found.shares,
         "longest_gap": None if gap is None else json_views.fill(shapes_look.GAP, gap),
     }
+
+
+RUNS: ListView[RunSteps] = ListView("runs", shapes_look.TIMELINE, (), value)
 
 
 def print_timeline(found: RunSteps) -> None:
