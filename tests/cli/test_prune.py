@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,9 +34,18 @@ def test_it_lists_first_and_changes_nothing(told: Caller) -> None:
     header, *listed = (line.split() for line in called.out.splitlines())
     assert header == ["RUN", "ACTION", "STATUS", "ENDED", "(UTC)", "ROWS", "BYTES", "WHY"]
     assert [(line[0], line[1]) for line in listed] == [(run, "prunable") for run in ENDED]
+    assert [line[2] for line in listed] == ["completed", "failed", "completed"]
     assert called.err.startswith("Runs: 3. Rows: ")
     assert called.err.endswith("Dry run: add --yes to prune.\n")
     assert rows(told) == before
+
+
+def test_an_interrupted_run_is_called_so(call_sqlite: Caller) -> None:
+    Path("cut.jsonl").write_text('{"type": "PARTIAL_MESSAGE", "text": "half of"}\n', "utf-8")
+    call_sqlite("record", "--run", "cut", "--input", "cut.jsonl")
+    (run,) = call_sqlite.good("prune", *NOW, "--json").json["items"]
+    assert (run["status"], run["state"]) == ("IN_PROGRESS", "interrupted")
+    assert call_sqlite.good("prune", *NOW).out.splitlines()[1].split()[2] == "interrupted"
 
 
 def test_json_is_as_its_schema_says(told: Caller) -> None:
@@ -43,6 +53,7 @@ def test_json_is_as_its_schema_says(told: Caller) -> None:
         answer = told.good("prune", *NOW, *arguments, "--json").json
         validate(answer, "prune")
         assert [item["run_id"] for item in answer["items"]] == ENDED
+        assert [item["state"] for item in answer["items"]] == ["completed", "failed", "completed"]
         assert answer["runs"] == 3
         assert answer["rows"] == sum(item["rows"] for item in answer["items"])
         assert answer["bytes"] == sum(item["bytes"] for item in answer["items"])

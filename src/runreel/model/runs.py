@@ -185,3 +185,4 @@ class PrunedRun:
     rows: int = 0
     bytes: int = 0
     why: str | None = None
+    state: str | None = None

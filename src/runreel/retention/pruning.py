@@ -14,6 +14,7 @@ from runreel.model.events import CLOSED, INTERRUPTED, OPEN, PRUNED, EventRow
 from runreel.model.identifiers import check_reason_and_actor
 from runreel.model.runs import PrunedRun
 from runreel.model.timestamps import from_micros
+from runreel.projection import run_state
 from runreel.projection import tombstone as tombstones
 from runreel.projection.projector import RunProjector
 from runreel.rebuild.comparison import DamagedRun, for_each_row
@@ -201,6 +202,7 @@ class _Pruner:
             rows=1 if pruned_before else state.last_seq + 1,
             bytes=size,
             why=_USAGE_KEPT if pruned_before else None,
+            state=run_state.summary(projector.run_id, state).state,
         )
         if state.last_seq != last.seq:
             return PrunedRun(projector.run_id, "damaged", why=f"rows are missing before {last.seq}")

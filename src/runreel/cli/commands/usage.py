@@ -37,7 +37,8 @@ def usage_command(
     """Count tokens by day, model, assistant and more.
 
     A run counts at the time it started. Its usage is the last one that its source reported; runs
-    without usage are counted as unknown, not as zero. Filters work as in `runreel runs`.
+    without usage are counted as unknown, not as zero. Of several model calls in a run, those that
+    reported usage are summed. Filters work as in `runreel runs`.
     """
     from runreel.cli import time_arguments
     from runreel.cli.render import usage_table

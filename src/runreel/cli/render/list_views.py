@@ -146,7 +146,7 @@ PRUNED_RUNS: ListView[PrunedRun] = ListView(
     (
         _RUN_ID,
         Column("ACTION", lambda run: run.action),
-        Column("STATUS", lambda run: None if run.status is None else run.status.name),
+        Column("STATUS", lambda run: run.state),
         time_column("ENDED", lambda run: run.ended_at),
         number_column("ROWS", lambda run: run.rows, 3),
         number_column("BYTES", lambda run: run.bytes, 4),

@@ -26,6 +26,7 @@ from runreel.codec.schema_parts import (
     maybe,
     ref,
 )
+from runreel.model.selection import STATES
 from runreel.model.status import RunStatus
 
 CONTENT: Shape = {
@@ -63,6 +64,7 @@ PRUNED_RUN: Shape = {
     "action": enum("prunable", "pruned", "left", "damaged"),
     "source": TEXT,
     "status": enum(*RunStatus.__members__, None),
+    "state": enum(*STATES, None),
     "ended_at": described(MAYBE_TIME, "End of the run, or time of its last row."),
     "rows": COUNT,
     "bytes": described(COUNT, "Stored payload bytes."),
