@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -211,6 +212,20 @@ def test_without_the_package_for_patterns_the_message_names_the_extra(
         reel.search("a", regex=True)
     said(reel, "run", partial("a"))
     assert list(reel.search("a"))
+
+
+def test_a_pruned_run_that_is_named_is_reported(reel: Reel) -> None:
+    said(reel, "old", partial("погода"))
+    list(reel.prune(datetime.now(UTC), reason="law"))
+    said(reel, "new", partial("погода"))
+    problems: list[str] = []
+    found = list(reel.search("погода", run_ids=["new", "old"], on_problem=problems.append))
+    assert [match.run_id for match in found] == ["new"]
+    (problem,) = problems
+    assert "run old was pruned" in problem
+    assert [match.run_id for match in reel.search("погода")] == ["new"]
+    with pytest.raises(PartNotSearched, match="run old was pruned"):
+        list(reel.search("погода", run_ids=["old"]))
 
 
 def test_a_damaged_run_is_reported_and_the_others_are_searched(reel: Reel) -> None:

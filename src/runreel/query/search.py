@@ -19,10 +19,11 @@ from runreel.model.timestamps import from_micros
 from runreel.projection.projector import DamagedRow
 from runreel.projection.run_text import PartText, folded_text
 from runreel.projection.text_reader import TextReader
+from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.query.requests import request_of
 from runreel.query.runs import with_stale
 from runreel.sources import searchable_text
-from runreel.store.events import event_log
+from runreel.store.events import event_log, stream_heads
 from runreel.store.projections import text_queries
 from runreel.store.schema import migrations
 
@@ -135,7 +136,8 @@ class _Scan:
         """Yield the runs that may have an occurrence, newest first."""
         with database.reading() as connection:
             migrations.require_projections(connection)
-            _require(connection, self._asked.run_ids or ())
+            for pruned in _require(connection, self._asked.run_ids or ()):
+                self.report(pruned)
             selected = with_stale(connection, self._asked.selected)
             proposed = self._proposed(connection)
             among = self._asked.run_ids if proposed is None else proposed
@@ -235,10 +237,14 @@ def _ignore(done: int, total: int) -> None:
     """Report no progress."""
 
 
-def _require(connection: Connection, run_ids: Iterable[str]) -> None:
-    for run_id in run_ids:
-        if event_log.last_position(connection, run_id) < 0:
+def _require(connection: Connection, run_ids: Iterable[str]) -> Iterator[str]:
+    """Check that the log has these runs; yield a message for each that was pruned."""
+    for run_id in sorted(run_ids):
+        found = stream_heads.first_and_last(connection, run_id)
+        if found is None:
             raise not_found(run_id)
+        if is_tombstone(found[0]):
+            yield pruned_message(found[0])
 
 
 def _snippet(text: str, start: int, end: int) -> str:

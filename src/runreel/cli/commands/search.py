@@ -66,8 +66,8 @@ def search_command(  # noqa: PLR0913 - the options
     those of `runreel runs`.
 
     An index of trigrams makes searches of large logs faster, and is optional: --build makes it, and
-    later adds the runs that have ended since. Exit code 1: a pattern took too long on a part, or a
-    part is damaged; stderr says where.
+    later adds the runs that have ended since. Exit code 1: a pattern took too long on a part, a
+    part is damaged, or a given RUN was pruned; stderr says which.
     """
     if build:
         _build(reel, text, output)
