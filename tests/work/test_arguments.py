@@ -72,23 +72,26 @@ NO_TEXT, NO_COUNT, NO_FLAG, NO_TIME = (7, b"r", ["r"]), ("1", 1.5, True), (1, "n
 MISFITS: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("run_id", "text", "durability", "on_error", "reason"), NO_TEXT),
     **dict.fromkeys(("assistant_id", "thread_id", "tz", "after", "actor", "kind"), NO_TEXT),
+    **dict.fromkeys(("a", "b", "format", "partition", "table"), NO_TEXT),
     **dict.fromkeys(("limit", "min_tokens", "start", "stop", "jobs", "batch"), NO_COUNT),
     **dict.fromkeys(("strict", "has_error", "no_usage", "problems", "instant", "create"), NO_FLAG),
-    **dict.fromkeys(("check", "dry_run", "keep_usage", "purge"), NO_FLAG),
+    **dict.fromkeys(("check", "dry_run", "keep_usage", "purge", "regex", "case", "force"), NO_FLAG),
     **dict.fromkeys(("since", "until", "before", "requested_at"), (*NO_TIME, True)),
     **dict.fromkeys(("at", "on", "slower_than"), ({}, object(), [[]])),
     **dict.fromkeys(
-        ("source", "assistant", "thread", "model", "error_contains", "by"), (7, [7], b"r")
+        ("source", "assistant", "thread", "model", "error_contains", "by", "in_"), (7, [7], b"r")
     ),
     **dict.fromkeys(("recording", "status", "statuses", "type"), (7, [7], b"r", {"a": "b"})),
-    **dict.fromkeys(("speed", "max_gap", "patience"), ("1", True, [])),
+    **dict.fromkeys(("speed", "max_gap", "patience", "idle", "timeout"), ("1", True, [])),
     **dict.fromkeys(("run_ids",), ("run", 7, [7])),
-    **dict.fromkeys(("progress", "resume"), (7, "x")),
+    **dict.fromkeys(("progress", "resume", "on_problem", "key"), (7, "x")),
     "labels": (["x"], "x=y", 7),
     "request": (["x"], "x"),
     "wanted": (7, ["x"]),
     "seqs": (7, "1", ["1"]),
     "mask": ("secrets", 7, [7]),
+    "parts": ("text", 7, [7]),
+    "path": (7, ["log.db"]),
     "url": (7, ["log.db"]),
     "requests": (1, "yes", None),
     "client": (7, "client", {}),
@@ -99,7 +102,7 @@ MISFITS: dict[str, tuple[Any, ...]] = {
 }
 TAKE_ANYTHING = {"stream", "assistant", "value"}
 NEEDED = {"stream": None, "run_id": "run", "text": "run", "reason": "r", "actor": "a", "value": {}}
-NEEDED |= {"run_ids": None, "before": "7d", "kind": "run"}
+NEEDED |= {"run_ids": None, "before": "7d", "kind": "run", "path": "run.csv", "a": "r", "b": "r"}
 
 
 def methods(class_: type) -> dict[str, Callable[..., Any]]:

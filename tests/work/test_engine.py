@@ -11,8 +11,9 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 import runreel
-from runreel import RunStreamEvent, StreamEvent, tables
+from runreel import PartialMessage, RunStreamEvent, StreamEvent, tables
 from runreel.model.events import RUN
+from runreel.projection import key_frames
 from runreel.recording.recorder import Recorder
 from runreel.store.schema.tables import metadata
 
@@ -53,6 +54,11 @@ def test_every_table_and_column_can_be_read(reel: Reel) -> None:
     response = {"id": "resp_1", "object": "response", "status": "completed", "output": []}
     # Its id is a key of the run.
     Recorder(reel.db, "resp_1", source="openai-responses", via="live").offer(RUN, response)
+    with reel.recording("run-2") as recording:
+        for n in range(key_frames.ROWS + 1):
+            recording.append(
+                RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=PartialMessage((f"{n}",)))
+            )
     with reel.engine().connect() as connection:
         for table in metadata.sorted_tables:
             assert connection.execute(select(table)).all(), table.name

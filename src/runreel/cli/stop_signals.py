@@ -35,7 +35,7 @@ def stop_on_signals() -> Iterator[None]:
     """Raise at the first stop signal and ignore later ones.
 
     Ctrl-C raises KeyboardInterrupt. SIGTERM and SIGHUP exit with 143 and 129. A signal that
-    was ignored before stays ignored.
+    was ignored before stays ignored. After a signal, later ones are ignored until the process ends.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -46,7 +46,11 @@ def stop_on_signals() -> Iterator[None]:
         if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)
     }
 
+    stopped = False
+
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        nonlocal stopped
+        stopped = True
         # A second Ctrl-C must not interrupt the closing of the recording.
         for other in previous:
             signal.signal(other, signal.SIG_IGN)
@@ -60,5 +64,6 @@ def stop_on_signals() -> Iterator[None]:
         terminal.write_notice(f"Stopped by {error}.")
         raise click.exceptions.Exit(_SIGNAL_EXIT_BASE + error.number) from None
     finally:
-        for number, handler in previous.items():
+        # After a signal the process exits, and a second one must not change its exit code.
+        for number, handler in previous.items() if not stopped else ():
             signal.signal(number, handler)

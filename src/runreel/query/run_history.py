@@ -169,7 +169,8 @@ def paged_events(
     with database.reading() as connection:
         run_id = with_id(connection, run_id)
         head = require_logged(connection, run_id)
-        projector = seek.nearest(connection, run_id, min(start, head + 1))
+        start = max(min(start, head + 1), 0)
+        projector = seek.nearest(connection, run_id, start)
     projector.frames = None
     end = head + 1 if stop is None else max(min(stop, head + 1), 0)
     rows = _rows_in_pages(database, run_id, projector.state.last_seq + 1, end)
