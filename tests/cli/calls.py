@@ -117,12 +117,14 @@ def on_terminal(
     plan = tempfile.NamedTemporaryFile("w", encoding="ascii")  # noqa: SIM115 - for the child
     json.dump(told, plan)
     plan.flush()
+    # The terminal has a size of its own; pytest-xdist sets COLUMNS.
+    inherited = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
     child = subprocess.Popen(
         [sys.executable, "-c", _SESSION, plan.name],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env={**os.environ, "TERM": "xterm-256color", **(env or {})},
+        env={**inherited, "TERM": "xterm-256color", **(env or {})},
     )
     os.close(theirs)
     got = b""
