@@ -6,7 +6,7 @@ import json
 from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runreel.model.events import STREAM_EVENT
@@ -71,6 +71,7 @@ def test_a_line_that_is_read_so_says_what_it_says_in_full(pieces, told):
 
 
 @MANY
+@example([(0, b"\n\n", 0)])
 @given(st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=3), st.integers(0, 4))))
 def test_a_line_that_is_damaged_is_not_taken_for_another(damage):
     run = traffic.Run()

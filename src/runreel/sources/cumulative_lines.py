@@ -150,6 +150,6 @@ _MAX_DIGITS = 18
 _PREFIX = 24
 Frame = tuple[bytes, bytes, bytes, str | None]
 # Matches no line: a line has its line break at its end only.
-NO_FRAME: Frame = (b"\n\n", b"", b"", None)
+NO_FRAME: Frame = (b"\n\n", b"\n", b"", None)
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_text = msgspec.json.Decoder(str).decode
