@@ -59,8 +59,7 @@ def run(bench: Bench) -> Section:
         "What has arrived while the program was at work is stored in one commit, before any of it"
         " is passed on: five for a stream, each of which waits for the disk at `full`. An event"
         " costs about 20 µs of a core, of which SQLite takes 6, the hash chain 3, and the JSON of"
-        " the event and its delta 6; the client itself takes 90 or more. Where other programs use"
-        " the cores and the disk, as they did here, the times differ by a tenth between rounds."
+        " the event and its delta 6; the client itself takes 90 or more."
     )
     return section
 
