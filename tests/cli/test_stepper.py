@@ -32,7 +32,7 @@ def index(*times: int, marks: tuple[Mark, ...] = ()) -> RunIndex:
 
 
 def tell_long(reel: Reel) -> str:
-    """A run of several pages whose text grows, begins anew, and is called for a tool."""
+    """A run of several pages whose text grows, restarts, and is called for a tool."""
     text = ""
     with reel.recording("long") as recording:
         for number in range(LONG):

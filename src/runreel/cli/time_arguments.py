@@ -1,4 +1,4 @@
-"""The time zone of the command, and times and durations formatted for tables."""
+"""The time zone of the command, and times formatted for tables."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runreel.codec.durations import duration_text
 from runreel.system import zones
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
-
-__all__ = ["duration_text", "local_time", "requested_zone", "set_zone", "zone"]
 
 _ZONE = "runreel.zone"
 

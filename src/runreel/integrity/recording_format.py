@@ -104,9 +104,14 @@ def parse_manifest(line: bytes) -> Manifest:
         ValueError: if it is not in its one valid form.
     """
     manifest = _decode_manifest(line)
-    if manifest_line(manifest) != line:
-        raise ValueError("it is not in the form that runreel writes")
+    _require_form(line, manifest_line(manifest))
     return manifest
+
+
+def _require_form(line: bytes, written: bytes) -> None:
+    """Refuse a line that differs from what runreel writes for its values."""
+    if written != line:
+        raise ValueError("it is not in the form that runreel writes")
 
 
 def version_of(line: bytes) -> int | None:
@@ -163,8 +168,7 @@ def parse_row(line: bytes) -> EventRow:
         None if read.redacted is None else bytes.fromhex(read.redacted),
         bytes.fromhex(read.digest),
     )
-    if row_line(row) != line:
-        raise ValueError("it is not in the form that runreel writes")
+    _require_form(line, row_line(row))
     if b"\\u0000" in line and any("\0" in text for text in row if isinstance(text, str)):
         raise ValueError("it has a NUL character, which no stored text has")
     return row
@@ -182,8 +186,7 @@ def parse_trailer(line: bytes) -> Trailer:
         ValueError: if it is not in its one valid form.
     """
     trailer = _decode_trailer(line)
-    if trailer_line(trailer) != line:
-        raise ValueError("it is not in the form that runreel writes")
+    _require_form(line, trailer_line(trailer))
     return trailer
 
 

@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.codec.case_folding import fold
+from runreel.codec.text_delta import common_prefix
 from runreel.model.events import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.search import ANSWER, ERROR, LONG, PARTS, REASONING, REQUEST, TOOLS
 from runreel.projection.run_mapper import clean_text
@@ -280,7 +281,7 @@ def change(pieces: Pieces, before: str, now: str, seq: int) -> None:
     """Update the pieces of a text that the row ``seq`` has changed."""
     if now == before:
         return
-    kept = len(before) if now.startswith(before) else _common(before, now)
+    kept = common_prefix(before, now)
     cut(pieces, kept)
     if kept < len(now):
         pieces.append((kept, seq))
@@ -290,15 +291,3 @@ def cut(pieces: Pieces, length: int) -> None:
     """Cut the pieces of a text to its first ``length`` characters."""
     while pieces and pieces[-1][0] >= length:
         pieces.pop()
-
-
-def _common(one: str, other: str) -> int:
-    """Return the length of the common beginning of two texts."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runreel.cli import time_arguments
-from runreel.cli.render.escaping import escape_line, escape_part
 from runreel.cli.render.tables import either, ellipsis, shorten
 from runreel.cli.render.wrapping import wrapped
 from runreel.codec.durations import duration_text
+from runreel.codec.escaping import escape_line, escape_part
 from runreel.codec.event_text import event_text, format_calls
 from runreel.codec.joiners import JOINERS
 from runreel.model.status import RunStatus
