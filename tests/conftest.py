@@ -70,6 +70,16 @@ def _keep_temporary_files_in_memory() -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a parameter of binary data by its argument.
+
+    Packed data holds the time of packing: workers that collect in different seconds would
+    otherwise name the same test differently, and pytest-xdist refuses that.
+    """
+    binary = isinstance(val, bytes) and not val.decode("latin-1").isprintable()
+    return argname if binary else None
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what needs a Postgres server."""
     fixtures = getattr(item, "fixturenames", ())
