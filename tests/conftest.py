@@ -81,11 +81,13 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what needs a Postgres server."""
+    """Mark what needs a Postgres server, and what needs a browser."""
     fixtures = getattr(item, "fixturenames", ())
     kinds = _kinds(item, ("backend", *_SHARED))
     if "postgres_server" in fixtures or any(kind in _SERVED for kind in kinds):
         item.add_marker("postgres")
+    if "chromium" in fixtures:
+        item.add_marker("browser")
 
 
 @pytest.hookimpl(trylast=True)
