@@ -59,7 +59,10 @@ def chromium() -> Iterator[Chromium]:
 
 @pytest.fixture
 def visit(chromium: Chromium) -> Iterator[Visits]:
-    """Opens pages. At the end, none may have had an error or asked for anything elsewhere."""
+    """Opens pages. At the end, none may have had an error or asked for anything elsewhere.
+
+    Only tests may use it: fixtures do not run in the browser's thread.
+    """
     visits = chromium.call(lambda: Visits(chromium.browser))
     yield visits
     chromium.call(visits.close)

@@ -1,0 +1,63 @@
+"""axe-core finds nothing on any page, in either theme, on a phone and on a desktop."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser import axe
+from tests.browser.pages import PAGES, PROBLEMS
+from tests.browser.visits import DESKTOP, PHONE
+
+
+@pytest.mark.parametrize(
+    ("theme", "size"), [("light", DESKTOP), ("dark", PHONE)], ids=["light", "dark"]
+)
+def test_no_page_has_a_finding(visit, site, theme, size):
+    opened = visit(site, theme=theme, size=size)
+    found = {path: axe.findings(opened.goto(path)) for path in PAGES.values()}
+    for status, path in PROBLEMS.items():
+        found[path] = axe.findings(opened.goto(path, status=status))
+    assert {path: problems for path, problems in found.items() if problems} == {}
+
+
+# Least contrast of texts is 4.5:1, that of shapes 3:1 (WCAG 2.2, 1.4.3 and 1.4.11).
+_TEXTS = ("text", "faint", "link", "good", "bad", "busy")
+_SHAPES = ("line", "request", "first_text", "stream", "tool", "idle")
+_COLOURS = """
+(names) => names.map((name) => {
+  const probe = document.body.appendChild(document.createElement("i"));
+  probe.style.color = `var(--${name})`;
+  const [r, g, b] = getComputedStyle(probe).color.match(/[0-9.]+/g).map(Number);
+  probe.remove();
+  return [r, g, b];
+})
+"""
+
+
+def _luminance(colour):
+    parts = [part / 255 for part in colour]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(one, other):
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_texts_and_shapes_stand_out_from_their_ground(visit, site, theme):
+    page = visit(site, theme=theme).goto("/")
+    names = ("ground", "raised", *_TEXTS, *_SHAPES)
+    colours = dict(zip(names, page.evaluate(_COLOURS, names), strict=True))
+    weak = {
+        (name, ground): round(_contrast(colours[name], colours[ground]), 2)
+        for least, group in ((4.5, _TEXTS), (3, _SHAPES))
+        for name in group
+        for ground in ("ground", "raised")
+        if _contrast(colours[name], colours[ground]) < least
+    }
+    assert weak == {}
+    assert len(set(map(tuple, colours.values()))) > len(_TEXTS)
