@@ -33,7 +33,6 @@ IDENTIFIERS = frozenset(
         "pen",
         "ear",
         "paper",
-        "book",
         "led",
         "owes",
         "owed",

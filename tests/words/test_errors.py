@@ -28,6 +28,7 @@ EXITS = {
     "SourceError": 4,
     "BadInput": 1,
     "SourceConflict": 1,
+    "BadPrices": 1,
     "PartNotSearched": 1,
     "RunPruned": 1,
     "AuditError": 1,

@@ -22,6 +22,7 @@ RunreelError
 │   └── BadValue
 ├── SourceConflict        one event with two contents                 exit 1
 ├── PartNotSearched       a search left out a part of a run         exit 1
+├── BadPrices             an invalid price book or file of rates      exit 1
 ├── RunPruned             an event of a run that was pruned           exit 1
 ├── AuditError            a verification failed                       exit 1
 │   ├── BadCheckpoint
@@ -170,6 +171,17 @@ class RunPruned(RunreelError):
     """The run was pruned; no more events are stored for it."""
 
     hint = "A pruned run cannot be recorded again. Use another run id."
+
+
+class BadPrices(RunreelError):
+    """A price book or a file of exchange rates is not valid; ``problems`` names each line."""
+
+    hint = "Nothing of it was used. `runreel prices check FILE` lists all problems."
+
+    def __init__(self, name: str, problems: tuple[str, ...], *, hint: str | None = None) -> None:
+        more = f"; and {len(problems) - 1} more" if len(problems) > 1 else ""
+        super().__init__(f"{name}: {problems[0]}{more}", hint=hint)
+        self.problems = problems
 
 
 class PartNotSearched(RunreelError):
