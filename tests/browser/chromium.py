@@ -25,6 +25,7 @@ ADVICE = (
     "no Chromium was found: `apt-get install chromium` installs it on Debian;"
     f" {VARIABLE} names another one"
 )
+_RULES = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 # Of one wait; it only stops what hangs.
 PATIENCE_MS = 30_000
 
@@ -65,7 +66,7 @@ class Chromium:
             self.browser = self._playwright.chromium.launch(
                 executable_path=path,
                 # Names of other hosts lead nowhere, whatever a page asks for.
-                args=["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
+                args=[f"--host-resolver-rules={_RULES}"],
             )
         except BaseException:
             self._playwright.stop()
