@@ -27,7 +27,16 @@ ALLOWED = {
     "tests",
 }
 HEAVY = {"alembic", "click", "msgspec", "platformdirs", "rich", "sqlalchemy"}
-VENDORS = {"google", "grpc", "openai", "psycopg", "yandex", "yandex_ai_studio_sdk", "yandexcloud"}
+VENDORS = {
+    "anthropic",
+    "google",
+    "grpc",
+    "openai",
+    "psycopg",
+    "yandex",
+    "yandex_ai_studio_sdk",
+    "yandexcloud",
+}
 
 # Live recording and the page are the parts that need more packages.
 IMPORT_EVERYTHING = """

@@ -171,8 +171,45 @@ def response_whole(index: int, parts: list[str]) -> tuple[str, Any]:
     return RUN, {"id": f"r{index}", "status": "completed", "output": _output(parts)}
 
 
+def message_delta(index: int, parts: list[str]) -> tuple[str, Any]:
+    delta = {"type": "text_delta", "text": "".join(parts)}
+    return STREAM_EVENT, {"type": "content_block_delta", "index": 0, "delta": delta, "n": index}
+
+
+def message_other_delta(index: int, parts: list[str]) -> tuple[str, Any]:
+    delta = {"type": "text_delta", "text": "".join(parts[:1]), "n": index}
+    return STREAM_EVENT, {"type": "content_block_delta", "index": index, "delta": delta}
+
+
+def message_block(index: int, parts: list[str]) -> tuple[str, Any]:
+    block = {"type": "text", "text": "".join(parts)}
+    return STREAM_EVENT, {"type": "content_block_start", "index": index, "content_block": block}
+
+
+def message_start(index: int, parts: list[str]) -> tuple[str, Any]:
+    return STREAM_EVENT, {"type": "message_start", "message": {"id": f"m{index}", "content": []}}
+
+
+def message_whole(index: int, parts: list[str]) -> tuple[str, Any]:
+    content = [{"type": "thinking", "thinking": "hm"}, {"type": "tool_use", "id": index}]
+    content += [{"type": "text", "text": part} for part in parts]
+    return RUN, {"type": "message", "content": content, "stop_reason": "end_turn"}
+
+
+def message_request(index: int, parts: list[str]) -> tuple[str, Any]:
+    return CONTEXT, {"messages": [{"role": "user", "content": "".join(parts)}]}
+
+
 # An ordinary partial message comes first.
 SHAPES: dict[str, list[Shape]] = {
+    "anthropic-messages": [
+        message_delta,
+        message_other_delta,
+        message_block,
+        message_start,
+        message_whole,
+        message_request,
+    ],
     "plain": [
         plain_partial,
         plain_numbered,

@@ -16,10 +16,13 @@ from runreel.model.status import RunStatus
 from runreel.sources import SOURCES
 from runreel.system.arrivals import Arrival
 from tests import logs, traffic
+from tests.live import messages_script
 from tests.live import openai_script as script
+from tests.live.sse_server import sse
 from tests.strategies import SOME, exact, objects
 
 RESPONSES, CHAT = "openai-responses", "openai-chat"
+MESSAGES = "anthropic-messages"
 CHUNKS = script.chunks("Hello, world", used=script.chat_usage(9, 12))
 EVENTS = script.events([script.output_of(["Hello, ", "world"])])
 PLAIN = [
@@ -31,9 +34,17 @@ PLAIN = [
     {"type": "DONE", "text": "Hello"},
 ]
 TRAFFIC = [line for line in traffic.with_tools() if line["type"] != "assistant"]
-STREAMS = {CHAT: CHUNKS, RESPONSES: EVENTS, "plain": PLAIN, "yandex-assistants": TRAFFIC}
+MESSAGE = messages_script.STREAMS["text"]
+STREAMS = {
+    MESSAGES: MESSAGE,
+    CHAT: CHUNKS,
+    RESPONSES: EVENTS,
+    "plain": PLAIN,
+    "yandex-assistants": TRAFFIC,
+}
 # After how many of its values each stream has said that it is over, or that it waits for results.
 ENDS = {
+    MESSAGES: {len(MESSAGE) - 1, len(MESSAGE)},
     CHAT: {len(CHUNKS) - 1, len(CHUNKS)},
     RESPONSES: {len(EVENTS)},
     "plain": {3, 6},
@@ -94,7 +105,7 @@ def test_the_rest_of_a_cut_stream_closes_the_recording(reel):
     assert exact(stored(reel)) == exact(CHUNKS)
 
 
-@pytest.mark.parametrize("source", [CHAT, RESPONSES])
+@pytest.mark.parametrize("source", [CHAT, RESPONSES, MESSAGES])
 def test_an_error_is_of_the_source_that_the_run_has(reel, source):
     stream = STREAMS[source]
     for place in range(4):
@@ -104,7 +115,7 @@ def test_an_error_is_of_the_source_that_the_run_has(reel, source):
         assert exact(stored(reel, run_id)) == exact(lines)
 
 
-@pytest.mark.parametrize("source", [CHAT, RESPONSES])
+@pytest.mark.parametrize("source", [CHAT, RESPONSES, MESSAGES])
 def test_an_error_at_the_end_fails_the_run(reel, source):
     lines = [*STREAMS[source][:3], ERROR]
     report = record(reel, json_lines(lines))
@@ -126,6 +137,11 @@ ERRORS_ALONE = [
     ([json.dumps({**ERROR, "user_id": "u"}).encode()], RESPONSES),
     ([b'{"type": "error", "message": "no", "code": "c"}'], RESPONSES),
     ([b"event: error", b"data: the upstream server is gone"], RESPONSES),
+    ([json.dumps(messages_script.OVERLOADED).encode()], MESSAGES),
+    (
+        [b'event: ping\ndata: {"type": "ping"}\n\n', sse(messages_script.OVERLOADED).encode()],
+        MESSAGES,
+    ),
 ]
 
 

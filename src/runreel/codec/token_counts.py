@@ -75,6 +75,7 @@ PLAIN = UsageKeys(
 )
 CHAT = UsageKeys(("prompt_tokens",), ("completion_tokens",))
 RESPONSES = UsageKeys(("input_tokens",), ("output_tokens",))
+MESSAGES = UsageKeys(("input_tokens",), ("output_tokens",), cached=PLAIN.cached)
 YANDEX = UsageKeys(
     input=("promptTokens", "prompt_tokens"),
     completion=("completionTokens", "completion_tokens"),

@@ -27,6 +27,7 @@ CHAT, INVOKE_AGENT, EXECUTE_TOOL = "chat", "invoke_agent", "execute_tool"
 _INTERNAL, _CLIENT, _ERROR = 1, 3, 2
 _OTHER = "_OTHER"
 _PROVIDERS = {
+    "anthropic-messages": "anthropic",
     "openai-chat": "openai",
     "openai-responses": "openai",
     "yandex-assistants": "yandex",

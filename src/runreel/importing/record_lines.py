@@ -183,7 +183,11 @@ class _LineRecording:
         return error_body(source or RESPONSES, payload) or input_files.read_value(payload.data)
 
     def _is_over(self) -> bool:
-        return self._recorder is not None and self._recorder.state.status in _ENDED
+        if self._recorder is None:
+            return False
+        state = self._recorder.state
+        # A stream may end with a pause, after which another one goes on.
+        return state.status in _ENDED or getattr(state.adapter_memory, "ended", False)
 
     def _decide(self, source: str | None = None) -> None:
         """Store the held events as of ``source``, or of the first source that one of them shows."""

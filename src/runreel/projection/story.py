@@ -94,7 +94,8 @@ class StoryBuilder:
             self._end_answer()
         for thought in thoughts(self._projector.reader.name, row.kind, value):
             self._texts.thought(row.seq, thought.part, thought.text, whole=thought.whole)
-        for hosted in conversation.hosted_calls(self._projector.reader.name, row.kind, value):
+        source, memory = self._projector.reader.name, self._projector.state.adapter_memory
+        for hosted in conversation.hosted_calls(source, row.kind, value, memory):
             if self._calls.hosted(row.seq, hosted):
                 self._texts.interrupt()
         self._add_event(row, projected)

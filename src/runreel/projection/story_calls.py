@@ -46,8 +46,10 @@ class Calls:
             draft = Draft(ToolCallStep, seq, values)
             self._of_answer.append(draft)
             self.drafts.append(draft)
-        if hosted.finished and draft.values["result_seq"] is None:
-            draft.values |= {**values, "result": hosted.result, "result_seq": seq}
+        if draft.values["result_seq"] is None:
+            draft.values |= values
+            if hosted.finished:
+                draft.values |= {"result": hosted.result, "result_seq": seq}
         return is_new
 
     def end_answer(self) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Every event log stores these names: never change one.
 _ADAPTERS = {
+    "anthropic-messages": "runreel.sources.anthropic.messages_reader",
     "openai-chat": "runreel.sources.openai.chat_reader",
     "openai-responses": "runreel.sources.openai.responses_reader",
     "plain": "runreel.sources.plain",
@@ -51,6 +52,10 @@ def thoughts(source: str, kind: str, value: Any) -> Iterable[Thought]:
 @cache
 def thought_reader(source: str) -> ThoughtReader | None:
     """What returns the reasoning in a value of a kind; None for a source that has none."""
+    if source == "anthropic-messages":
+        from runreel.sources.anthropic import reasoning
+
+        return reasoning.thoughts
     if source not in ("openai-chat", "openai-responses"):
         return None
     from runreel.sources.openai import reasoning as openai_reasoning

@@ -110,11 +110,24 @@ def unfinished_calls(source: str, memory: object) -> ToolCallList | None:
 
         if isinstance(memory, responses_memory.Memory):
             return items.calls([memory.items[index] for index in sorted(memory.items)])
+    elif source == requests.ANTHROPIC_MESSAGES:
+        from runreel.sources.anthropic import blocks
+        from runreel.sources.anthropic import memory as messages_memory
+
+        if isinstance(memory, messages_memory.Memory):
+            return blocks.pending(memory.calls)
     return None
 
 
-def hosted_calls(source: str, kind: str, value: object) -> Iterable[HostedCall]:
-    """Return the calls, in an event or a snapshot, of tools that the server executes itself."""
+def hosted_calls(source: str, kind: str, value: object, memory: object) -> Iterable[HostedCall]:
+    """Return the calls, in an event or a snapshot, of tools that the server executes itself.
+
+    ``memory`` is that of the interpretation of the event.
+    """
+    if source == requests.ANTHROPIC_MESSAGES:
+        from runreel.sources.anthropic import hosted_calls as hosted_by_messages
+
+        return hosted_by_messages.hosted_calls(kind, value, memory)
     if source != "openai-responses":
         return ()
     from runreel.sources.openai import hosted_calls as hosted

@@ -19,6 +19,7 @@ YANDEX = "yandex-assistants"
 PLAIN = "plain"
 RESPONSES = "openai-responses"
 CHAT = "openai-chat"
+MESSAGES = "anthropic-messages"
 
 _WRAPPED = {"run": RUN, "stream_event": STREAM_EVENT, "tool_results": TOOL_RESULTS}
 _BARE_EVENT = frozenset(("eventType", "streamCursor", "partialMessage", "completedMessage"))
@@ -27,6 +28,7 @@ _RUN = frozenset(("assistantId", "threadId"))
 _ORIGINAL_RUN = frozenset(map(original, _RUN))
 _RESPONSE = "response"
 _COMPLETION = "chat.completion"
+_MESSAGE_EVENTS = ("message_", "content_block_")
 _NAMES = {*StreamEvent.__members__, *RunStatus.__members__}
 # The text that ends a stream of chat completions; it is not JSON.
 DONE = b"[DONE]"
@@ -166,6 +168,20 @@ def _kind_of_choices(choices: object) -> str | None:
     return STREAM_EVENT if not keys or any("delta" in names for names in keys) else RUN
 
 
+def _messages(line: dict[str, object]) -> Line | None:
+    """A message or an event of one; it names a run only if ``run_id`` was added."""
+    run_id, type_ = _run_id(line), line.get("type")
+    if isinstance(type_, str) and type_.startswith(_MESSAGE_EVENTS):
+        return Line(MESSAGES, STREAM_EVENT, line, run_id)
+    is_whole = isinstance(line.get("content"), list) and "stop_reason" in line
+    if type_ == "message" and is_whole:
+        return Line(MESSAGES, RUN, line, run_id)
+    is_error = type_ == "error" and isinstance(line.get("error"), dict)
+    if is_error or (type_ == "ping" and line.keys() <= {"type", "run_id", "runId"}):
+        return Line(MESSAGES, STREAM_EVENT, line, run_id, certain=False)
+    return None
+
+
 def _error(line: dict[str, object]) -> Line | None:
     """A body that holds only an error; several interfaces use this shape."""
     error = line.get("error")
@@ -196,6 +212,7 @@ _RECOGNIZERS: dict[str, Callable[[dict[str, object]], Line | None]] = {
     YANDEX: _yandex,
     RESPONSES: _responses,
     CHAT: _chat,
+    MESSAGES: _messages,
     PLAIN: _plain,
 }
 
