@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 import runreel
+from tests.browser.clock import ticking
 from tests.browser.visits import PHONE
 from tests.cli import hostile
 from tests.cli.test_safe import is_harmful
@@ -41,7 +42,11 @@ def sites(tmp_path_factory):
         closing(runreel.open(folder / "plain.db")) as one,
         closing(runreel.open(folder / "harm.db")) as other,
     ):
-        told = [(reel, hostile.tell(reel, texts)) for reel, texts in ((one, plain), (other, HARM))]
+        told = []
+        for reel, texts in ((one, plain), (other, HARM)):
+            # What happens in a run's time is on its page, too.
+            with ticking():
+                told.append((reel, hostile.tell(reel, texts)))
         with serving(one) as first, serving(other) as second:
             yield [
                 (access, list(_pages(runs, texts)))

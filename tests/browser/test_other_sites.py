@@ -71,4 +71,4 @@ def test_another_site_reads_nothing(visit, site, other_site):
     assert any(f"runreel-{site.port}=" in (cookie or "") for cookie in cookies)
     opened.goto("/")
     opened.requests.clear()
-    opened.forgive("403|CORS|ERR_|^Framing")
+    opened.forgive("403|CORS|ERR_|^Framing|favicon")

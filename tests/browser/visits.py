@@ -109,7 +109,7 @@ class Visits:
     def _watch(self, context: BrowserContext, visit: Visit) -> None:
         def on_console(message: ConsoleMessage) -> None:
             if message.type in ("error", "warning"):
-                visit.problems.append(message.text)
+                visit.problems.append(f"{message.text} ({message.location['url']})")
 
         def on_request(request: Request) -> None:
             visit.requests.append(request.url)
