@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from html.parser import HTMLParser
 from typing import NamedTuple
 
@@ -23,9 +25,16 @@ class Page(HTMLParser):
         self.elements: list[Element] = []
         self.rows: list[list[str]] = []
         self.words: list[str] = []
+        # The contents of script elements, which a browser does not show.
+        self.scripts: list[str] = []
         self._open: list[str] = []
         self.feed(html)
         self.close()
+
+    @staticmethod
+    def text_of(piece: str) -> str:
+        """The text of a part of a page."""
+        return unescape(re.sub(r"<script.*?</script>|<[^>]*>", "", piece))
 
     def handle_starttag(self, tag, attrs):
         self.elements.append(Element(tag, dict(attrs)))
@@ -43,6 +52,9 @@ class Page(HTMLParser):
         assert self._open.pop() == tag
 
     def handle_data(self, data):
+        if self._open[-1:] == ["script"]:
+            self.scripts.append(data)
+            return
         self.words.append(data)
         if "td" in self._open or "th" in self._open:
             self.rows[-1][-1] += data

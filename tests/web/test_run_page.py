@@ -7,6 +7,10 @@ from urllib.parse import quote
 
 import pytest
 
+from runreel.query import run_reading
+from runreel.web import rendering
+from runreel.web.pages import run
+from runreel.web.query import Query
 from tests import logs
 from tests.cli import stories
 from tests.web.conftest import browsing
@@ -144,8 +148,39 @@ def test_a_run_is_verified_on_demand(reel):
             logs.execute(
                 reel, "UPDATE events SET type = 'X' WHERE run_id = 'run-failed' AND seq = 1"
             )
-        damaged = client.get("/run/run-failed")
-        assert (damaged.status_code, "is damaged" in damaged.text) == (500, True)
+
+
+def test_a_damaged_row_is_named_and_the_others_are_shown(reel):
+    stories.tell_done(reel)
+    with logs.unguarded(reel):
+        logs.execute(reel, "UPDATE events SET payload = '{' WHERE run_id = 'run-done' AND seq = 5")
+    with browsing(reel) as client:
+        for seq in (None, 4, 5, 6, 8):
+            answer = client.get(url("run-done", seq))
+            page = Page(answer.text)
+            assert answer.status_code == 200
+            assert "row 5 of run run-done is damaged" in page.text
+            assert url("run-done", 5) in page.links
+            assert "black" in page.text
+        with logs.unguarded(reel):
+            logs.execute(reel, "UPDATE events SET payload = '{' WHERE run_id = 'run-done'")
+        answer = client.get("/run/run-done")
+        assert "row 0 of run run-done is damaged" in Page(answer.text).text
+        assert client.get("/run/run-done?seq=4").status_code == 500
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_the_first_piece_is_sent_before_the_run_is_read(reel, monkeypatch):
+    stories.tell_done(reel)
+    told = []
+    read = run_reading.reading
+    monkeypatch.setattr(run_reading, "reading", lambda *args: told.append("read") or read(*args))
+    page = run.answer(reel, Query([("id", "run-done")], run.PARAMETERS))
+    told.extend(map(Page.text_of, rendering.pieces(page.template, page.values)))
+    first, then, rest = told
+    assert then == "read"
+    assert "Row 8 as its source sent it" in first
+    assert stories.ANSWER in rest
 
 
 def test_a_redaction_is_gone_from_the_next_view(reel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from runreel.codec.json_values import as_object, as_text
@@ -115,6 +116,11 @@ class StoryBuilder:
             drafts = [*(draft for draft in drafts if draft is not note), error]
         drafts.sort(key=lambda draft: (draft.seq, _ORDER.index(draft.make)))
         return Story(tuple(_step(draft, times) for draft in drafts), times)
+
+    def story_so_far(self) -> Story:
+        """Return the same as ``story`` where more rows follow."""
+        shared = {id(one): one for one in (self._projector, self._clock)}
+        return deepcopy(self, shared).story()
 
     def _end_answer(self, *, fresh: bool = True) -> None:
         """What follows belongs to another answer."""

@@ -69,6 +69,17 @@ def require_logged(connection: Connection, run_id: str) -> int:
     return last
 
 
+def require_row(run_id: str, seq: int | None, head: int) -> int:
+    """Return ``seq``, or the last row of the run, ``head``, for None.
+
+    Raises:
+        UsageError: if the run has no such row.
+    """
+    if seq is not None and seq > head:
+        raise UsageError(f"run {run_id} has no row {seq}; its last row is {head}")
+    return head if seq is None else seq
+
+
 def with_id(connection: Connection, run_id: str) -> str:
     """Return the id of the run with this id, or else of the newest run with such a response.
 
@@ -126,10 +137,8 @@ def state(connection: Connection, run_id: str, at: int | datetime | None = None)
             return _with_stale(connection, _with_text(connection, *stored))
     elif isinstance(at, datetime):
         stop = seek.rows_until(connection, run_id, to_micros(at))
-    elif at > head:
-        raise UsageError(f"run {run_id} has no row {at}; its last row is {head}")
     else:
-        stop = at + 1
+        stop = require_row(run_id, at, head) + 1
     projector = seek.projector_at(connection, run_id, stop)
     last = projector.state.last_seq
     if last < 0:

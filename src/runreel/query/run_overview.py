@@ -1,37 +1,77 @@
-"""Everything about a run on one page: its state and story at one of its rows, and its steps."""
+"""The first look at a run: its state at one of its rows and now, and the rows around that one.
+
+It reads what follows the last key-frame before these rows, not the whole run.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from runreel.query import run_history, run_steps, story
-from runreel.store.events import damage
+from runreel.codec.event_text import event_text
+from runreel.model.errors import BadValue
+from runreel.projection.projector import DamagedRow, stored_event
+from runreel.query import run_history, run_reading, seek
+from runreel.store.events import damage, event_log
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runreel.model.events import StoredEvent
     from runreel.model.runs import RunSummary
-    from runreel.model.steps import RunSteps
-    from runreel.model.story import StoryStep
+    from runreel.store.connection import Connection
     from runreel.store.database import Database
 
 
+class OverviewRow(NamedTuple):
+    """An event with the ``text`` that says what it holds, None if that was erased.
+
+    ``damage`` says why the row cannot be read; the event has only the columns of the row then.
+    """
+
+    event: StoredEvent
+    text: str | None
+    damage: str | None
+
+
 class RunOverview(NamedTuple):
-    """A run as of a row (``summary``, ``story``), and as it is now (``now``, ``timing``)."""
+    """A run as of a row (``summary``), as it is now (``now``), and ``rows`` around that row."""
 
     summary: RunSummary
-    story: tuple[StoryStep, ...]
     now: RunSummary
-    timing: RunSteps
+    rows: tuple[OverviewRow, ...]
 
 
-def overview(database: Database, run_id: str, seq: int | None = None) -> RunOverview:
-    """Return a run after row ``seq`` (None: the last one), read from one snapshot.
+def overview(
+    database: Database, run_id: str, seq: int | None = None, *, around: int
+) -> RunOverview:
+    """Return a run after row ``seq`` (None: the last one), with as many rows on both sides.
 
     Raises:
         RunNotFound: if the log has no such run, or it was pruned.
         UsageError: if the run has no such row.
     """
     with database.reading() as connection, damage.snapshot(connection):
-        shown = run_history.state(connection, run_id, seq).summary
-        now = shown if seq is None else run_history.state(connection, run_id).summary
-        steps = story.of_run(connection, run_id, shown.last_seq + 1).steps
-        return RunOverview(shown, steps, now, run_steps.of_run(connection, run_id))
+        shown = _state(connection, run_id, seq)
+        now = shown if seq is None else _state(connection, run_id, None)
+        here = shown.last_seq
+        rows = _rows(connection, run_id, max(here - around, 0), here + around + 1)
+        return RunOverview(shown, now, tuple(rows))
+
+
+def _state(connection: Connection, run_id: str, seq: int | None) -> RunSummary:
+    try:
+        return run_history.state(connection, run_id, seq).summary
+    except (DamagedRow, BadValue):
+        return run_reading.of_run(connection, run_id, seq).summary
+
+
+def _rows(connection: Connection, run_id: str, start: int, stop: int) -> Iterator[OverviewRow]:
+    projector = seek.nearest(connection, run_id, start)
+    projector.frames = None
+    after = projector.state.last_seq + 1
+    rows = event_log.read(connection, run_id, start=after, stop=stop)
+    for row, projected, why in run_reading.projected_rows(projector, rows):
+        if row.seq >= start:
+            text = projector.transcript.text
+            event = stored_event(row, projected.value, projected.interpretation, text)
+            yield OverviewRow(event, why or event_text(event), why)

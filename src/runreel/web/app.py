@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from importlib import import_module, resources
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from runreel.model.errors import (
@@ -17,9 +19,10 @@ from runreel.model.errors import (
     UsageError,
 )
 from runreel.model.passwords import mask_passwords
+from runreel.web import scripts
 from runreel.web.guard import Guard
-from runreel.web.query import Moved, Page, Query
-from runreel.web.rendering import render
+from runreel.web.query import Attachment, Data, Moved, Page, Query
+from runreel.web.rendering import pieces, render
 from runreel.web.threads import Threads
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.web.access import Access
 
+Answer: TypeAlias = Page | Moved | Data | Attachment
+
 # The paths of pages, and the modules that make them.
 _PAGES = {
     "/": "runs",
@@ -40,7 +45,12 @@ _PAGES = {
     "/usage": "usage",
     "/log": "log",
 }
-_FILES = {"page.css": "text/css"}
+# What scripts ask for; the second path is for the IDs "." and "..".
+_DATA = {"/api/run/{id:path}/{what}": "run_data", "/api/{what}": "run_data"}
+_FILES = {
+    "page.css": "text/css",
+    **dict.fromkeys(scripts.MODULES, "text/javascript"),
+}
 
 
 class _PageModule(Protocol):
@@ -48,14 +58,15 @@ class _PageModule(Protocol):
 
     PARAMETERS: tuple[str, ...]
 
-    def answer(self, reel: Reel, query: Query) -> Page | Moved:
+    def answer(self, reel: Reel, query: Query) -> Answer:
         """Return the page for these parameters."""
 
 
 def create_app(reel: Reel, access: Access) -> ASGIApp:
     """Return the application that shows the log of ``reel`` to whom ``access`` admits."""
     threads = Threads()
-    routes = [Route(path, _endpoint(reel, name, threads)) for path, name in _PAGES.items()]
+    known = {**_PAGES, **_DATA}
+    routes = [Route(path, _endpoint(reel, name, threads)) for path, name in known.items()]
     app = Starlette(
         routes=[*routes, Route("/static/{name}", _file)],
         exception_handlers={404: _unknown_page, Exception: _bug},
@@ -70,25 +81,45 @@ def _endpoint(reel: Reel, name: str, threads: Threads) -> Callable[[Request], Aw
         pairs = [*request.query_params.multi_items(), *request.path_params.items()]
         # Reading a log blocks; other requests are answered meanwhile.
         make = partial(module.answer, reel)
-        return await threads.run(partial(_answer, make, module, pairs))
+        answer = await threads.run(partial(_answer, make, module, pairs))
+        if isinstance(answer, Iterator):
+            return StreamingResponse(_read(threads, answer), media_type="text/html")
+        return answer
 
     return endpoint
 
 
 def _answer(
-    make: Callable[[Query], Page | Moved], module: _PageModule, pairs: list[tuple[str, str]]
-) -> Response:
+    make: Callable[[Query], Answer], module: _PageModule, pairs: list[tuple[str, str]]
+) -> Response | Iterator[str]:
     try:
         found = make(Query(pairs, module.PARAMETERS))
     except RunreelError as error:
-        return _error(error)
-    if isinstance(found, Moved):
-        return RedirectResponse(found.location, 303)
+        return _error(error, as_data="what" in module.PARAMETERS)
+    match found:
+        case Moved():
+            return RedirectResponse(found.location, 303)
+        case Data():
+            return Response(json.dumps(found.value), media_type="application/json")
+        case Attachment():
+            headers = {"Content-Disposition": f'attachment; filename="{found.name}"'}
+            return Response(found.content, 200, headers, "application/octet-stream")
+        case Page(streams=True):
+            return pieces(found.template, found.values)
     return HTMLResponse(render(found.template, found.values))
 
 
-def _error(error: RunreelError) -> Response:
-    return _problem(_status(error), mask_passwords(str(error)), error.hint)
+async def _read(threads: Threads, parts: Iterator[str]) -> AsyncIterator[str]:
+    while (part := await threads.run(partial(next, parts, None))) is not None:
+        yield part
+
+
+def _error(error: RunreelError, *, as_data: bool) -> Response:
+    message = mask_passwords(str(error))
+    if as_data:
+        body = json.dumps({"error": message, "hint": error.hint and mask_passwords(error.hint)})
+        return Response(body, _status(error), media_type="application/json")
+    return _problem(_status(error), message, error.hint)
 
 
 def _status(error: RunreelError) -> int:

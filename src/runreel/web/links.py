@@ -21,6 +21,13 @@ def run(run_id: str, seq: int | None = None, **more: str) -> str:
     return page(f"/run/{quote(run_id, safe='')}", pairs)
 
 
+def data(run_id: str, what: str) -> str:
+    """``what`` of a run for scripts, such as ``rows``."""
+    if run_id in (".", ".."):
+        return page(f"/api/{what}", [("id", run_id)])
+    return f"/api/run/{quote(run_id, safe='')}/{what}"
+
+
 def diff(a: str, b: str) -> str:
     """The comparison of two runs."""
     return page("/diff", [("a", a), ("b", b)])

@@ -16,10 +16,27 @@ _NO = ("", "0", "false", "no")
 
 
 class Page(NamedTuple):
-    """A template and its values."""
+    """A template and its values.
+
+    One that ``streams`` is sent in the pieces that its ``flush`` marks divide.
+    """
 
     template: str
     values: Mapping[str, object]
+    streams: bool = False
+
+
+class Data(NamedTuple):
+    """A value that is sent as JSON."""
+
+    value: object
+
+
+class Attachment(NamedTuple):
+    """A file to save."""
+
+    name: str
+    content: bytes
 
 
 class Moved(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -14,17 +15,37 @@ from runreel.codec.escaping import escape
 from runreel.web import links
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime, tzinfo
 
 UNKNOWN = "unknown"
 # Characters of one text that a page shows.
 LONGEST = 20_000
+# No template prints it otherwise: it is not escaped.
+_FLUSH = Markup("<!--flush-->")
 
 
 def render(template: str, values: Mapping[str, object]) -> str:
     """Return the HTML of a template of this package."""
     return _environment().get_template(template).render(values)
+
+
+def pieces(template: str, values: Mapping[str, object]) -> Iterator[str]:
+    """Yield the same in pieces, each of which ends where the template has ``flush``."""
+    waiting: list[str] = []
+    for text in _environment().get_template(template).generate(values):
+        if text == _FLUSH:
+            yield "".join(waiting)
+            waiting.clear()
+        else:
+            waiting.append(text)
+    yield "".join(waiting)
+
+
+def data(value: object) -> Markup:
+    """Return JSON for a script element: no character of it ends the element, or is invisible."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - it is JSON without tags
 
 
 @cache
@@ -46,7 +67,7 @@ def _environment() -> Environment:
         json=_json,
         fact=_fact,
     )
-    environment.globals.update(links=links)
+    environment.globals.update(links=links, flush=_FLUSH, data=data)
     return environment
 
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from runreel.codec.event_text import event_text
-from runreel.model.errors import UsageError
-from runreel.query import run_overview
+from runreel.model.errors import RunreelError, UsageError
+from runreel.model.passwords import mask_passwords
+from runreel.query import run_overview, run_reading
 from runreel.web import links
 from runreel.web.query import Moved, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping, Sequence
 
     from runreel.api.reel import Reel
-    from runreel.model.events import StoredEvent
     from runreel.model.finding import Finding
-    from runreel.model.runs import RunSummary
     from runreel.model.steps import RunSteps, Step
+    from runreel.model.story import StoryStep
+    from runreel.projection.run_marks import Marker
+    from runreel.query.run_reading import DamagedSeq
     from runreel.web.query import Query
 
 PARAMETERS = ("id", "seq", "tz", "verify")
@@ -27,8 +29,6 @@ _STORY = 60
 _STEPS = 60
 # Rows before and after the one that is shown.
 _AROUND = 12
-# Rows at the end of a run in which its error is looked for.
-_ENDING = 20
 _MARKED_TOOLS = 8
 # Problems of a verification that a page shows.
 _FINDINGS = 20
@@ -46,18 +46,20 @@ class _Bar(NamedTuple):
     share: float
 
 
-class _Marker(NamedTuple):
-    """A row that is worth a look."""
+class _Rest(NamedTuple):
+    """What the page shows of the whole run, or the ``problem`` of reading it.
 
-    name: str
-    seq: int
+    ``data`` is for the scripts.
+    """
 
-
-class _Row(NamedTuple):
-    """An event of the table."""
-
-    event: StoredEvent
-    text: str | None
+    problem: str | None
+    story: tuple[StoryStep, ...] = ()
+    left_out: int = 0
+    timing: RunSteps | None = None
+    bars: Sequence[_Bar] = ()
+    markers: Sequence[Marker] = ()
+    damaged: Sequence[DamagedSeq] = ()
+    data: Mapping[str, object] | None = None
 
 
 def answer(reel: Reel, query: Query) -> Page | Moved:
@@ -76,12 +78,9 @@ def answer(reel: Reel, query: Query) -> Page | Moved:
     run_id = reel.resolve(asked)
     if run_id != asked:
         return Moved(links.run(run_id, seq, **dict(query.without("id", "seq"))))
-    shown, story, now, timing = run_overview.overview(reel.db, run_id, seq)
+    shown, now, rows = run_overview.overview(reel.db, run_id, seq, around=_AROUND)
     here = shown.last_seq
-    window = reel.events(
-        run_id, start=max(here - _AROUND, 0), stop=min(here + _AROUND, now.last_seq) + 1
-    )
-    rows = [_Row(event, event_text(event)) for event in window]
+    current = next(row for row in rows if row.event.seq == here)
     return Page(
         "run.html",
         {
@@ -89,18 +88,46 @@ def answer(reel: Reel, query: Query) -> Page | Moved:
             "now": now,
             "seq": here,
             "is_now": seq is None or here == now.last_seq,
-            "story": story[-_STORY:],
-            "left_out": max(len(story) - _STORY, 0),
-            "timing": timing,
-            "bars": _bars(timing),
-            "markers": list(_markers(now, timing, _error_row(reel, now))),
             "rows": rows,
-            "raw": next((row.event.raw for row in rows if row.event.seq == here), None),
+            "current": current,
+            "read": partial(_read, reel, run_id, here),
             "findings": _findings(reel, run_id) if query.flag("verify") else None,
             "zone": zone,
             "zone_name": zone_name,
         },
+        streams=True,
     )
+
+
+def _read(reel: Reel, run_id: str, seq: int) -> _Rest:
+    """Read the whole run, when the first piece of the page was sent."""
+    try:
+        found = run_reading.reading(reel.db, run_id, seq)
+    except RunreelError as error:
+        return _Rest(mask_passwords(str(error)))
+    return _Rest(
+        None,
+        found.story[-_STORY:],
+        max(len(found.story) - _STORY, 0),
+        found.timing,
+        _bars(found.timing),
+        _shown_markers(found.markers),
+        found.damaged[:_FINDINGS],
+        {
+            "columns": found.columns,
+            "markers": found.markers,
+            "calls": found.calls,
+            "seq": seq,
+            "rows_url": links.data(run_id, "rows"),
+            "event_url": links.data(run_id, "event"),
+        },
+    )
+
+
+def _shown_markers(markers: list[Marker]) -> list[Marker]:
+    """Leave out most tool calls of a run that has many."""
+    tools = [marker for marker in markers if marker["kind"] == "tool"][_MARKED_TOOLS:]
+    return [marker for marker in markers if marker not in tools]
 
 
 def _bars(timing: RunSteps) -> list[_Bar]:
@@ -118,30 +145,6 @@ def _bars(timing: RunSteps) -> list[_Bar]:
     return bars
 
 
-def _markers(now: RunSummary, timing: RunSteps, error: int | None) -> Iterator[_Marker]:
-    yield _Marker("start", 0)
-    tools = [step for step in timing.steps if step.step == "tool"]
-    for step in timing.steps:
-        if step.step == "first_text":
-            yield _Marker("first text", step.to_seq)
-            break
-    for step in tools[:_MARKED_TOOLS]:
-        yield _Marker(f"tool {step.name}" if step.name else "tool", step.from_seq)
-    if timing.longest_gap is not None:
-        yield _Marker("longest gap", timing.longest_gap.from_seq)
-    if error is not None:
-        yield _Marker("error", error)
-    yield _Marker("end", now.last_seq)
-
-
 def _findings(reel: Reel, run_id: str) -> list[Finding]:
     """Verify the run, and return the first problems."""
     return list(islice(reel.verify([run_id]), _FINDINGS))
-
-
-def _error_row(reel: Reel, now: RunSummary) -> int | None:
-    """Return the row of a run's error, among its last rows."""
-    if now.error is None:
-        return None
-    ending = reel.events(now.run_id, start=max(now.last_seq - _ENDING, 0), stop=now.last_seq + 1)
-    return next((event.seq for event in ending if event.error is not None), None)
