@@ -27,7 +27,8 @@ _LOOK = """
     for (const name of element.getAttributeNames()) texts.push(element.getAttribute(name));
     if ("value" in element) texts.push(String(element.value));
   }
-  const scripts = [...document.scripts].map((script) => script.src);
+  const isData = (script) => script.type === "application/json";
+  const scripts = [...document.scripts].filter((one) => !isData(one)).map((one) => one.src);
   return {shape, texts, scripts};
 }
 """
