@@ -16,6 +16,7 @@ import pytest
 import runreel
 from runreel.cli.commands import ui
 from runreel.cli.main import main
+from runreel.system.default_location import demo_file
 from tests.cli import stories
 from tests.cli.calls import PROGRAM
 
@@ -89,6 +90,25 @@ def test_a_signal_ends_it_in_the_background_too(log):
         assert url.startswith("http://127.0.0.1:")
         program.send_signal(signal.SIGINT)
         assert program.wait(30) == 130
+
+
+def test_without_a_log_that_of_the_demo_is_shown(monkeypatch, capfd):
+    served = []
+    monkeypatch.setattr(
+        "runreel.web.server.serve",
+        lambda reel, *_, **__: served.append([run.run_id for run in reel.runs()]),
+    )
+    assert main(["ui", "--no-open"]) == 3
+    with runreel.open(demo_file()) as reel:
+        stories.tell_done(reel, "demo-run")
+    assert main(["ui", "--no-open"]) == 130
+    assert "the one of `runreel demo`" in capfd.readouterr().err
+    assert main(["--db", "none.db", "ui", "--no-open"]) == 3
+    with runreel.open() as reel:
+        stories.tell_done(reel, "own-run")
+    assert main(["ui", "--no-open"]) == 130
+    assert served == [["demo-run"], ["own-run"]]
+    assert "the one of" not in capfd.readouterr().err
 
 
 @pytest.fixture

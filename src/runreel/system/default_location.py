@@ -49,6 +49,11 @@ def not_empty(given: str, name: str) -> str:
     return given
 
 
+def demo_file() -> Path:
+    """Return the SQLite file of ``runreel demo``; it may not exist."""
+    return data_directory() / "demo.db"
+
+
 def data_directory() -> Path:
     """Return the directory for this user's runreel data; it may not exist."""
     from platformdirs import user_data_path

@@ -11,7 +11,7 @@ import click
 from runreel.cli import options
 from runreel.cli.render import terminal
 from runreel.model.errors import ProjectionOutdated
-from runreel.system.default_location import data_directory
+from runreel.system.default_location import demo_file
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
@@ -33,7 +33,7 @@ def demo_command(app: CliContext, *, fast: bool) -> None:
     prefix = ""
     own = app.db is None
     if own:
-        app.db = str(data_directory() / "demo.db")
+        app.db = str(demo_file())
         prefix = f"--db {shlex.quote(app.db)} "
     with options.opened(create=True) as reel:
         if own:
@@ -76,7 +76,7 @@ def _demonstrate(reel: Reel, prefix: str, *, fast: bool) -> None:
     usage_table.print_usage(reel.usage(("model",), labels=demo_scenario.LABELS))
 
     _print_step("Try next", None)
-    for command in ("runs", "events latest", "show latest --at 5 --content"):
+    for command in ("ui", "runs", "events latest", "show latest --at 5 --content"):
         terminal.write(f"  runreel {prefix}{command}")
     terminal.write("  runreel --help")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runreel.cli import completions, options, recordings, stop_signals
+from runreel.cli.main import CliContext
 from runreel.cli.render import terminal
 from runreel.model.errors import UsageError
 
@@ -54,7 +55,7 @@ def ui_command(
 
     Prints the URL of the page once it can be opened, and serves it until Ctrl-C. The pages read the
     log and change nothing. They are served to this machine alone, and the URL has a token that one
-    browser can use once.
+    browser can use once. Without a log of yours, they show that of `runreel demo`.
 
     With another --host, other machines reach the pages. Anyone who has the token of --token-file
     can then read every run of the log, and the connection is not encrypted.
@@ -96,6 +97,7 @@ def _log(run: str | None) -> Iterator[tuple[Reel, str]]:
             runs = reel.runs(limit=2)
             yield reel, links.run(next(iter(runs)).run_id) if len(runs) == 1 else "/"
         return
+    _show_demo()
     with options.opened() as reel:
         if run is not None:
             yield reel, links.run(reel.resolve(run))
@@ -103,6 +105,21 @@ def _log(run: str | None) -> Iterator[tuple[Reel, str]]:
         # What cannot be read is refused before the page is opened.
         reel.runs(limit=1)
         yield reel, "/"
+
+
+def _show_demo() -> None:
+    """Take the log of ``runreel demo`` if the user names no log and has no other."""
+    from runreel.cli import configuration
+    from runreel.system.default_location import default_url, demo_file
+
+    app = click.get_current_context().ensure_object(CliContext)
+    if configuration.database(app.db).name is None and not Path(default_url(None)).exists():
+        demo = demo_file()
+        if demo.exists():
+            app.db = str(demo)
+            terminal.write_notice(
+                ("There is no log yet: this is the one of `runreel demo`.", "dim")
+            )
 
 
 def _token(host: str, file: Path | None, *, is_loopback: bool) -> str | None:

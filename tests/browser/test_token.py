@@ -1,22 +1,10 @@
-"""Each page as a reader meets it: with and without scripts, in both themes, wide and narrow."""
+"""Who gets into the pages with a browser."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
 import httpx
-import pytest
-
-from tests.browser.pages import PAGES
-from tests.browser.visits import DESKTOP, PHONE
-
-
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["wide", "narrow"])
-def test_no_page_is_wider_than_the_window(visit, site, size):
-    opened = visit(site, size=size)
-    for path in PAGES.values():
-        page = opened.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= size[0], path
 
 
 def test_the_token_of_the_url_opens_the_page_once(visit, site):
