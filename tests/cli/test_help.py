@@ -78,6 +78,7 @@ def test_the_commands_of_this_version_are_these() -> None:
         "search",
         "ui",
         "replay",
+        "serve",
         "export",
         "usage",
         "rebuild",

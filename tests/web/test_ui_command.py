@@ -153,7 +153,8 @@ def test_a_locked_log_is_refused(refused, log, monkeypatch):
 
 @pytest.mark.parametrize("package", ["uvicorn", "starlette.applications", "jinja2"])
 def test_a_missing_package_is_named(refused, monkeypatch, package):
-    for name in [name for name in sys.modules if name.startswith("runreel.web")]:
+    ours = ("runreel.web", "runreel.system.http_server")
+    for name in [name for name in sys.modules if name.startswith(ours)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     code, err = refused()

@@ -47,6 +47,7 @@ GROUPS = {
         "tail": "Follow runs: their last events, then new ones as they come.",
         "ui": "Show runs in a browser.",
         "replay": "Replay the stream of a run with its timing.",
+        "serve": "Serve recorded runs to unmodified programs.",
         "export": "Write runs to a file to pass on.",
     },
     "Report": {

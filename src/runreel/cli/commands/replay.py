@@ -23,18 +23,6 @@ _CLOCKS = {
 }
 
 
-def _speed(ctx: click.Context, param: click.Parameter, value: float) -> float:  # noqa: ARG001
-    if not 0 < value < float("inf"):
-        raise click.BadParameter("must be above 0", param=param)
-    return value
-
-
-def _gap(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:  # noqa: ARG001
-    if value is not None and not value >= 0:
-        raise click.BadParameter("must be 0 or more", param=param)
-    return value
-
-
 @options.command("""
 runreel replay latest
 runreel replay latest --speed 10 --max-gap 1
@@ -42,13 +30,7 @@ runreel replay demo-20251231 --instant --render jsonl
 runreel replay latest -i --paused
 """)
 @options.one_or_more_runs
-@click.option(
-    "--speed", type=float, callback=_speed, default=1.0, metavar="X", help="Playback speed factor."
-)
-@click.option(
-    "--max-gap", type=float, callback=_gap, metavar="SECONDS", help="Limit pauses to SECONDS."
-)
-@click.option("--instant", is_flag=True, help="Replay without pauses.")
+@options.timing
 @options.seqs
 @click.option(
     "--render",

@@ -1,0 +1,1 @@
+"""Recorded calls of models, served to unmodified programs; a proxy that records."""

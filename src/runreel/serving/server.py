@@ -1,0 +1,17 @@
+"""The servers of ``runreel serve`` and ``runreel proxy``, if their packages are installed."""
+
+from __future__ import annotations
+
+from runreel.model.errors import MissingExtra
+
+try:
+    from runreel.serving.app import create_app
+    from runreel.serving.requests_in import is_loopback
+    from runreel.system.http_server import Server, listen, run
+except ImportError as error:
+    raise MissingExtra(
+        f"the server needs a package that is not installed: {error.name}",
+        hint="pip install 'runreel[serve]'",
+    ) from None
+
+__all__ = ["Server", "create_app", "is_loopback", "listen", "run"]

@@ -1,0 +1,79 @@
+"""A server of HTTP on a socket of this machine; needs uvicorn."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from runreel.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on ``host``; ``port`` 0 is any free one.
+
+    Raises:
+        UsageError: if it cannot.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"cannot listen on host {host!r}: {error}") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise UsageError(
+            f"cannot listen on {host} port {port}: {error.strerror or error}",
+            hint="Without --port, a free port is chosen.",
+        ) from error
+    return listener
+
+
+def run(
+    app: Callable[..., Awaitable[None]],
+    listener: socket.socket,
+    *,
+    on_start: Callable[[Server], None],
+) -> None:
+    """Serve ``app`` until a signal stops it, and raise the signal again at the end.
+
+    ``on_start`` is called once the server answers. What is still sent then does not keep it alive.
+    """
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=0,
+    )
+    asyncio.run(Server(config, on_start).serve([listener]))
+
+
+class Server(uvicorn.Server):
+    """A server that calls ``on_start`` when it answers; it ends when ``should_exit`` is true."""
+
+    def __init__(self, config: uvicorn.Config, on_start: Callable[[Server], None]) -> None:
+        super().__init__(config)
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to answer."""
+        await super().startup(sockets)
+        self._on_start(self)
