@@ -38,11 +38,12 @@ VENDORS = {
     "yandexcloud",
 }
 
-# Live recording and the page are the parts that need more packages.
+# Live recording and the servers are the parts that need more packages.
 IMPORT_EVERYTHING = """
 import importlib, json, pkgutil, sys, runreel
 for module in pkgutil.walk_packages(runreel.__path__, "runreel."):
-    parts = ("capture", "web", "migrations", "__main__", "cli.interactive")
+    servers = ("web", "serving", "system.http_server")
+    parts = ("capture", *servers, "migrations", "__main__", "cli.interactive")
     if not module.name.startswith(tuple(f"runreel.{part}" for part in parts)):
         importlib.import_module(module.name)
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))

@@ -1,4 +1,4 @@
-"""The exchanges of several runs, and what is to be said about them."""
+"""The exchanges of several runs, and sentences about what they lack."""
 
 from __future__ import annotations
 
@@ -57,24 +57,24 @@ def collect(
 def _notices(
     found: Sequence[Exchange], unknown: Sequence[Exchange], others: Sequence[str], *, named: bool
 ) -> list[str]:
-    said = []
+    sentences = []
     if named and others:
-        said.append(f"No calls over HTTP to serve: {_names(others)}.")
+        sentences.append(f"No calls over HTTP to serve: {_names(others)}.")
     if unknown and named:
-        said.append(
+        sentences.append(
             "The log does not have what was asked, so any request to their endpoint gets the"
             f" answers in their order: {_runs(unknown)}."
         )
     elif unknown:
-        said.append(
+        sentences.append(
             "Left out, because the log does not have what was asked; name them to serve them:"
             f" {_runs(unknown)}."
         )
     if blocked := [one for one in found if one.blocked]:
-        said.append(f"Parts were erased, and are served as blocks: {_runs(blocked)}.")
+        sentences.append(f"Parts were erased, and are served as blocks: {_runs(blocked)}.")
     if cut := [one for one in found if one.cut]:
-        said.append(f"Recorded without an end, so the connection will break: {_runs(cut)}.")
-    return said
+        sentences.append(f"Recorded without an end, so the connection will break: {_runs(cut)}.")
+    return sentences
 
 
 def _runs(exchanges: Sequence[Exchange]) -> str:
