@@ -200,6 +200,22 @@ def message_request(index: int, parts: list[str]) -> tuple[str, Any]:
     return CONTEXT, {"messages": [{"role": "user", "content": "".join(parts)}]}
 
 
+def claude_answer(index: int, parts: list[str], reason: str = "pause_turn") -> tuple[str, Any]:
+    blocks = [{"type": "text", "text": part} for part in parts]
+    message = {"id": f"m{index // 2}", "content": blocks, "stop_reason": reason}
+    return STREAM_EVENT, {"type": "assistant", "sessionId": "s", "message": message}
+
+
+def claude_end(index: int, parts: list[str]) -> tuple[str, Any]:
+    return claude_answer(index, parts, "end_turn")
+
+
+def claude_results(index: int, parts: list[str]) -> tuple[str, Any]:
+    block = {"type": "tool_result", "tool_use_id": "t", "content": "".join(parts)}
+    message = {"role": "user", "content": [block]}
+    return TOOL_RESULTS, {"type": "user", "sessionId": "s", "message": message}
+
+
 # An ordinary partial message comes first.
 SHAPES: dict[str, list[Shape]] = {
     "anthropic-messages": [
@@ -210,6 +226,7 @@ SHAPES: dict[str, list[Shape]] = {
         message_whole,
         message_request,
     ],
+    "claude-code": [claude_answer, claude_end, claude_results],
     "plain": [
         plain_partial,
         plain_numbered,

@@ -19,6 +19,7 @@ from runreel.model.events import CONTEXT, KINDS, NOTE, RUN, STREAM_EVENT, TOOL_R
 from runreel.model.results import RunResult, RunStreamEvent, Usage
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.sources import SOURCES, reader_of
+from runreel.sources.archive_lines import ARCHIVES
 from tests.rules.recordings import meaning
 from tests.strategies import MANY, lookalikes, nested, spoken_lookalikes, values
 
@@ -78,7 +79,8 @@ def test_rows_that_are_not_of_the_source_say_nothing(reader, kind):
 def test_the_envelope_reads_as_a_partial_message_of_its_text(reader, index):
     value = reader.envelope("PARTIAL_MESSAGE", index, "Hello")
     if value is None:
-        assert (reader, index) == (YANDEX, None)
+        # The lines of archives are never alike.
+        assert reader.name in ARCHIVES or (reader, index) == (YANDEX, None)
         return
     assert meaning(reader, STREAM_EVENT, value).event.text == "Hello"
     assert reader.interpret(STREAM_EVENT, value).type == "PARTIAL_MESSAGE"

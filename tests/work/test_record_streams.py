@@ -16,6 +16,7 @@ from runreel.model.status import RunStatus
 from runreel.sources import SOURCES
 from runreel.system.arrivals import Arrival
 from tests import logs, traffic
+from tests.archives import claude_code
 from tests.live import messages_script
 from tests.live import openai_script as script
 from tests.live.sse_server import sse
@@ -35,8 +36,10 @@ PLAIN = [
 ]
 TRAFFIC = [line for line in traffic.with_tools() if line["type"] != "assistant"]
 MESSAGE = messages_script.STREAMS["text"]
+SESSION = [line for line in claude_code.sample().lines if "message" in line]
 STREAMS = {
     MESSAGES: MESSAGE,
+    "claude-code": SESSION,
     CHAT: CHUNKS,
     RESPONSES: EVENTS,
     "plain": PLAIN,
@@ -45,6 +48,7 @@ STREAMS = {
 # After how many of its values each stream has said that it is over, or that it waits for results.
 ENDS = {
     MESSAGES: {len(MESSAGE) - 1, len(MESSAGE)},
+    "claude-code": {3, 4, 6, 7, 8},
     CHAT: {len(CHUNKS) - 1, len(CHUNKS)},
     RESPONSES: {len(EVENTS)},
     "plain": {3, 6},

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runreel.importing import input_files
+from runreel.importing.archives.folders import files_in
+from runreel.importing.archives.import_archives import import_archives
 from runreel.importing.importer import Importer
 from runreel.importing.prescan import ImportPrescan, LastLineIndex
 from runreel.importing.recording_import import check_recording, import_recording
@@ -22,9 +25,16 @@ if TYPE_CHECKING:
 
 
 def import_files(
-    database: Database, paths: Sequence[str], *, progress: Progress | None = None
+    database: Database,
+    paths: Sequence[str],
+    *,
+    archive: str | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Import recorded traffic from files; ``-`` is standard input. Duplicates are skipped.
+
+    Folders and files of archives are recognised by their content, unless ``archive`` names what all
+    of them are.
 
     Runs with an unreadable line and pruned runs are skipped; all others are stored. A recording is
     stored with its digests, or refused as a whole if it was changed: see ``recording_import``.
@@ -37,9 +47,12 @@ def import_files(
         LogError: if the database fails; runs stored before remain.
     """
     report, last_lines = Report(), LastLineIndex()
-    with input_files.opened(paths) as files:
+    paths = _files(paths, report)
+    with input_files.opened(paths, archive) as files:
         recordings = [source for source in files if source.is_recording]
-        traffic = [source for source in files if not source.is_recording]
+        archives = [source for source in files if source.archive is not None]
+        others = (*recordings, *archives)
+        traffic = [source for source in files if source not in others]
         done = sum(source.size for source in files)
         step = _step(progress, done * 2)
         prescans = [_prescan(source, last_lines) for source in traffic]
@@ -55,9 +68,26 @@ def import_files(
             done += source.size
             step(done, 0, report.lines)
         importer.finish()
+        import_archives(database, archives, report, step, done)
+        done += sum(source.size for source in archives)
         _store_recordings(database, zip(recordings, checked, strict=True), report, step, done)
     report.notices += _empty_notice([prescan for prescan in prescans if prescan])
     return report
+
+
+def _files(paths: Sequence[str], report: Report) -> list[str]:
+    """Return the files at these paths; a folder without any is a problem of the report."""
+    found: list[str] = []
+    for path in paths:
+        if path == "-" or not Path(path).is_dir():
+            found.append(path)
+            continue
+        inside = files_in(path)
+        if not inside:
+            message = "the folder is no archive: there are no sessions in it"
+            report.problems.append(Problem(path, 1, message, None))
+        found += inside
+    return found
 
 
 def import_file(

@@ -17,6 +17,7 @@ from runreel.importing.file_kinds import UTF8_BOM
 from runreel.integrity import recording_format
 from runreel.model.errors import BadInput, UsageError
 from runreel.model.events import CONTEXT, NOTE
+from runreel.sources import archive_lines
 from runreel.sources.line_parser import Line, parse, read_object
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class Input(NamedTuple):
 
     ``size`` is in bytes. ``copy`` is a temporary file with the content of a pipe or a compressed
     file. ``refusal`` is the reason why the file is not recorded traffic, None if it may be.
-    ``is_recording``: it begins as a recording file does, or is named as one.
+    ``is_recording``: it begins as a recording file does, or is named as one. ``archive`` is the
+    name of the archive that it is of, if it is.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Input(NamedTuple):
     copy: IO[bytes] | None
     refusal: str | None = None
     is_recording: bool = False
+    archive: str | None = None
 
     def open(self) -> IO[bytes]:
         """Open the content at its beginning."""
@@ -49,17 +52,17 @@ class Input(NamedTuple):
 
 
 @contextmanager
-def opened(paths: Sequence[str]) -> Iterator[list[Input]]:
-    """Open input files; ``-`` is standard input.
+def opened(paths: Sequence[str], archive: str | None = None) -> Iterator[list[Input]]:
+    """Open input files; ``-`` is standard input. They are of ``archive``, if it is given.
 
     Raises:
         UsageError: if a file cannot be read.
     """
     with ExitStack() as copies:
-        yield [_input(path, copies) for path in paths]
+        yield [_input(path, copies, archive) for path in paths]
 
 
-def _input(path: str, copies: ExitStack) -> Input:
+def _input(path: str, copies: ExitStack, archive: str | None) -> Input:
     try:
         with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
             copy = None
@@ -72,7 +75,10 @@ def _input(path: str, copies: ExitStack) -> Input:
             head = _head(copy or file, file_kinds.HEAD)
             is_recording = head.startswith(recording_format.START) or _is_named_recording(path)
             refusal = file_kinds.refusal(head)
-            return Input(path, (copy or file).seek(0, SEEK_END), copy, refusal, is_recording)
+            if archive is None and not is_recording:
+                archive = archive_lines.recognised(head)
+            size = (copy or file).seek(0, SEEK_END)
+            return Input(path, size, copy, refusal, is_recording, archive)
     except BadInput as error:
         return Input(path, 0, None, str(error), _is_named_recording(path))
     except OSError as error:

@@ -29,11 +29,12 @@ class NewRunWriter:
     """
 
     __slots__ = (
-        *("_begun_ns", "_cumulative_text", "_digest", "_index", "_pending_deltas"),
+        *("_begun_ns", "_cumulative_text", "_digest", "_identity", "_index", "_pending_deltas"),
         *("_pending_text", "_projection_pending", "_projector", "rows", "seq"),
     )
 
-    def __init__(self, run_id: str, source: str) -> None:
+    def __init__(self, run_id: str, source: str, identity: dict[str, object] | None = None) -> None:
+        self._identity = identity or {}
         self.rows: list[EventRow] = []
         self.seq = -1
         self._index = -1
@@ -63,7 +64,9 @@ class NewRunWriter:
             if missing:
                 entries.insert(0, event_builder.gap_note(self._index + 1, number))
         if self.seq < 0:
-            entries.insert(0, event_builder.opened_note(reader.name, IMPORT, {}, new=True))
+            entries.insert(
+                0, event_builder.opened_note(reader.name, IMPORT, self._identity, new=True)
+            )
         interpretation = self._build(entries)
         if number is not None and kind == STREAM_EVENT:
             self._index = number

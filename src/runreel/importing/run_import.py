@@ -29,7 +29,8 @@ class ImportedRun:
 
     ``new``: the log had no rows of the run when it was looked up. ``offered``: counts of the
     contents offered earlier. ``changed``: an event was stored. ``last_line``: number of the run's
-    last line, set by the importer.
+    last line, set by the importer. ``identity``: what the first note says of a run of an archive,
+    which has no sessions: it is never open, and goes on without a note.
     """
 
     def __init__(  # noqa: PLR0913 - the parts it works with
@@ -41,6 +42,7 @@ class ImportedRun:
         *,
         new: bool,
         offered: Counter[bytes] | None = None,
+        identity: dict[str, object] | None = None,
     ) -> None:
         self.run_id = run_id
         self.source = source
@@ -48,11 +50,12 @@ class ImportedRun:
         self.last_line = 0
         self._database = database
         self._batch = batch
+        self._identity = identity
         self._offered: Counter[bytes] = Counter() if offered is None else offered
         self._new_run_writer: NewRunWriter | None = None
         self._recorder: Recorder | None = None
         if new:
-            self._new_run_writer = NewRunWriter(run_id, source)
+            self._new_run_writer = NewRunWriter(run_id, source, identity)
         else:
             self._recorder = self._open_recorder(batch)
         self.was_empty = self._recorder is None or self._recorder.last_seq < 0
@@ -127,14 +130,17 @@ class ImportedRun:
         return self._recorder
 
     def _open_recorder(self, batch: Batch | None) -> Recorder:
-        return Recorder(
+        recorder = Recorder(
             self._database,
             self.run_id,
             source=self.source,
             via=IMPORT,
+            identity=self._identity,
             batch=batch,
             offered=self._offered,
         )
+        recorder.opened = self._identity is not None and recorder.last_seq >= 0
+        return recorder
 
     def _rows_and_values(
         self, stop: int, rows: Iterable[EventRow]

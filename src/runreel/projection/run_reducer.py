@@ -77,7 +77,8 @@ def apply_note(state: RunState, type_: str | None, at: int, value: Any) -> bool:
     state.last_seq += 1
     value = as_object(value)
     if type_ in (OPENED, RESUMED):
-        state.recording = OPEN
+        # The run of an archive has no session that may be cut off.
+        state.recording = CLOSED if "archive" in value else OPEN
         state.has_live_clock = value.get("via") != IMPORT and not state.clocked
         if type_ == OPENED:
             state.source = str(value.get("source") or "")

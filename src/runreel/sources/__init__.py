@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Every event log stores these names: never change one.
 _ADAPTERS = {
     "anthropic-messages": "runreel.sources.anthropic.messages_reader",
+    "claude-code": "runreel.sources.claude_code.reader",
     "openai-chat": "runreel.sources.openai.chat_reader",
     "openai-responses": "runreel.sources.openai.responses_reader",
     "plain": "runreel.sources.plain",
@@ -56,6 +57,10 @@ def thought_reader(source: str) -> ThoughtReader | None:
         from runreel.sources.anthropic import reasoning
 
         return reasoning.thoughts
+    if source == "claude-code":
+        from runreel.sources.claude_code import thinking
+
+        return thinking.thoughts
     if source not in ("openai-chat", "openai-responses"):
         return None
     from runreel.sources.openai import reasoning as openai_reasoning

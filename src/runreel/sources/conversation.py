@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runreel.codec.json_values import as_list, as_object, as_text, text_in
 from runreel.model.events import TOOL_RESULTS
 from runreel.model.story import AskedMessage
-from runreel.sources import request_items, requests
+from runreel.sources import archive_lines, request_items, requests
 from runreel.sources.yandex import messages as yandex_messages
 from runreel.sources.yandex import proto_json
 
@@ -94,6 +94,9 @@ def tool_results(source: str, kind: str, value: object) -> list[ToolResult]:
             )
             if listed:
                 return [_assistant_result(item) for item in listed]
+        message = archive_lines.message_of(source, value)
+        if message is not None:
+            return [tool_result(output.item) for output in request_items.outputs(message)]
         return [tool_result(item) for item in as_list(content.get("tool_results"))]
     return [tool_result(output.item) for output in request_items.outputs(content)]
 

@@ -9,6 +9,8 @@ from runreel.codec.json_values import as_object, text_in
 from runreel.model.errors import BadInput
 from runreel.model.events import CONTEXT, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.status import RunStatus, StreamEvent
+from runreel.sources import archive_lines
+from runreel.sources.claude_code import lines as claude_code_lines
 from runreel.sources.sse import SSEParser, is_field
 from runreel.sources.yandex.proto_json import original, string
 
@@ -206,6 +208,14 @@ def _plain(line: dict[str, object]) -> Line | None:
     return Line(PLAIN, kind, line, run_id) if kind in (RUN, STREAM_EVENT) else None
 
 
+def _claude_code(line: dict[str, object]) -> Line | None:
+    """A line of a session; it names the session, and no run."""
+    if not claude_code_lines.is_line(line):
+        return None
+    kind = claude_code_lines.KINDS.get(claude_code_lines.role_of(line), STREAM_EVENT)
+    return Line(archive_lines.CLAUDE_CODE, kind, line, _run_id(line))
+
+
 # By source, in the order in which they try a line of unknown source. Each returns None for an
 # object that is no event of its source.
 _RECOGNIZERS: dict[str, Callable[[dict[str, object]], Line | None]] = {
@@ -213,6 +223,7 @@ _RECOGNIZERS: dict[str, Callable[[dict[str, object]], Line | None]] = {
     RESPONSES: _responses,
     CHAT: _chat,
     MESSAGES: _messages,
+    archive_lines.CLAUDE_CODE: _claude_code,
     PLAIN: _plain,
 }
 

@@ -25,6 +25,7 @@ from runreel.codec.json_values import as_list, as_object, as_text, object_in
 from runreel.codec.masks import matches_mask
 from runreel.codec.stream_codec import PLACEHOLDER
 from runreel.model.errors import BadValue
+from runreel.sources import archive_lines
 
 OPENAI_RESPONSES = "openai-responses"
 OPENAI_CHAT = "openai-chat"
@@ -37,6 +38,8 @@ _ITEMS = {
     OPENAI_RESPONSES: "input",
     OPENAI_CHAT: "messages",
     ANTHROPIC_MESSAGES: "messages",
+    archive_lines.CLAUDE_CODE: "messages",
+    archive_lines.CODEX: "input",
 }
 # Added by runreel; no service has a parameter of this name.
 OWN = "$runreel"
@@ -116,6 +119,9 @@ def source_in_path(path: str) -> str | None:
 
 def parse(source: str, body: object) -> Request | None:
     """Return a request with its items; None if it has none, or the source has no such requests."""
+    message = archive_lines.message_of(source, body)
+    if message is not None:
+        return Request(source, [message], {})
     name = _ITEMS.get(source)
     if name is None or not isinstance(body, dict) or name not in body:
         return None
@@ -206,8 +212,11 @@ def number_of_items(source: str, body: object) -> int:
 
 
 def row_key(source: str, body: object) -> str | None:
-    """Return the key by which a later request finds this stored one; None without items."""
-    request = parse(source, body)
+    """Return the key by which a later request finds this stored one.
+
+    None without items, and for an archive: no request is recorded that goes on from it.
+    """
+    request = None if source in archive_lines.ARCHIVES else parse(source, body)
     if request is None or not request.items:
         return None
     return _key(source, number_of_items(source, body), request.items[-1])

@@ -13,7 +13,7 @@ from runreel.cli import options
 from runreel.cli.render import terminal
 from runreel.cli.stop_signals import stop_on_signals
 from runreel.model.errors import UsageError
-from runreel.sources import SOURCES
+from runreel.sources import SOURCES, archive_lines
 from runreel.system import standard_input
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ STDIN = "-"
 # Maximum problems printed per file.
 SHOWN_PROBLEMS = 20
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
+_INPUT = click.Path(exists=True, readable=True, allow_dash=True)
 
 
 @options.command("""
@@ -112,10 +113,18 @@ runreel import recordings/*.jsonl
 runreel import traffic.jsonl.gz run.reel.jsonl
 my-program | runreel import -
 """)
-@click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...|-")
+@click.argument("files", nargs=-1, required=True, type=_INPUT, metavar="FILE|FOLDER...|-")
+@click.option(
+    "--from",
+    "archive",
+    type=click.Choice(archive_lines.ARCHIVES),
+    help="What the files are an archive of. Default: recognised by their content.",
+)
 @options.output()
 @options.reel(create=True)
-def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> None:
+def import_command(
+    reel: Reel, files: tuple[str, ...], *, archive: str | None, output: Output
+) -> None:
     """Import recorded events.
 
     Each line is {"type": "run"|"stream_event"|"tool_results"|"message"|"assistant", "data": ...},
@@ -139,7 +148,10 @@ def import_command(reel: Reel, files: tuple[str, ...], *, output: Output) -> Non
         raise click.UsageError("Standard input can only be read once.")
     with progress.bar("Importing", in_bytes=True) as step:
         report = import_files(
-            reel.db, files, progress=step and (lambda done, total, _: step(done, total))
+            reel.db,
+            files,
+            archive=archive,
+            progress=step and (lambda done, total, _: step(done, total)),
         )
     # A new run whose events were pruned is not among those touched.
     updated = max(0, report.runs_touched - report.runs_new)

@@ -1,0 +1,1 @@
+"""Import of archives that other programs keep: sessions, batches, logs, traces."""

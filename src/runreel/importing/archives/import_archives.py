@@ -1,0 +1,130 @@
+"""Imports archives: reads the lines of their files and stores what is new."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from runreel.codec.json_text import loads
+from runreel.codec.json_values import as_object, text_in
+from runreel.importing import input_files
+from runreel.importing.archives.claude_code import ClaudeCodeLines
+from runreel.importing.archives.writer import ArchiveWriter
+from runreel.model.errors import BadInput, BadValue
+from runreel.model.import_report import Problem
+from runreel.sources.archive_lines import CLAUDE_CODE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from runreel.importing.archives.entries import ArchiveLines, LineReader
+    from runreel.importing.input_files import Input
+    from runreel.model.import_report import Report
+    from runreel.store.database import Database
+
+    Step = Callable[[int, int, int], None]
+
+# Lines between two reports of progress.
+_STEP = 1_000
+_TAIL = 64 * 1024
+
+
+def import_archives(
+    database: Database, files: Sequence[Input], report: Report, step: Step, done: int
+) -> None:
+    """Store the events of archives; ``done`` is the number of bytes read before."""
+    importer = ArchiveImporter(database, report)
+    for source in sorted(files, key=_order):
+        importer.store(source, partial(step, done))
+        done += source.size
+        step(done, 0, report.lines)
+    importer.finish()
+
+
+class ArchiveImporter:
+    """Reads files of archives, in order, and stores their events."""
+
+    def __init__(self, database: Database, report: Report) -> None:
+        self._report = report
+        self._writer = ArchiveWriter(database, report)
+        self._lines: dict[str, ArchiveLines] = {CLAUDE_CODE: ClaudeCodeLines()}
+        self._named: set[str] = set()
+
+    def store(self, source: Input, progress: Callable[[int, int], None]) -> None:
+        """Store the events of a file."""
+        reader = self._lines[source.archive or ""].begin(source.name)
+        with source.open() as file:
+            for number, _, raw in input_files.lines(file):
+                self.line(source.name, reader, number, raw)
+                if number % _STEP == 0:
+                    progress(file.tell(), self._report.lines)
+
+    def line(self, name: str, reader: LineReader, number: int, raw: bytes) -> None:
+        """Store the events that a line completes; a line that is not understood is a problem."""
+        if not raw.strip(b" \t\r\n\0"):
+            return
+        self._report.lines += 1
+        try:
+            value = input_files.read_value(raw)
+        except BadInput as error:
+            cut = "the line is cut off: " if not raw.endswith(b"\n") else ""
+            self._problem(name, number, f"{cut}{error}")
+            return
+        try:
+            for entry in reader.read(number, value):
+                self._writer.add(name, entry)
+        except BadInput as error:
+            # Each line of this kind would be named: the first is enough.
+            if str(error) not in self._named:
+                self._named.add(str(error))
+                self._problem(name, number, str(error))
+
+    def flush(self) -> None:
+        """Commit what was read."""
+        self._writer.flush()
+
+    def finish(self) -> None:
+        """Commit what was read, and complete the report."""
+        self._writer.finish()
+
+    def _problem(self, name: str, number: int, message: str) -> None:
+        self._report.problems.append(Problem(name, number, message, None))
+
+
+class _Order(NamedTuple):
+    """The order of files, by their content: copies come after what they are copies of."""
+
+    archive: str
+    first: str
+    is_copy: bool
+    last: str
+    session: str
+    size: int
+
+
+def _order(source: Input) -> _Order:
+    with source.open() as file:
+        head = file.read(_TAIL).split(b"\n")
+        file.seek(max(0, source.size - _TAIL))
+        tail = file.read().split(b"\n")
+    begun = [value for value in map(_object, head) if value]
+    ended = [value for value in map(_object, reversed(tail[-50:])) if value]
+    return _Order(
+        source.archive or "",
+        _first(begun, "timestamp"),
+        any("forkedFrom" in value for value in begun),
+        _first(ended, "timestamp"),
+        _first(begun, "sessionId"),
+        source.size,
+    )
+
+
+def _first(values: Iterable[dict[str, object]], key: str) -> str:
+    return next((text for value in values if (text := text_in(value, key))), "")
+
+
+def _object(raw: bytes) -> dict[str, object]:
+    try:
+        return as_object(loads(raw))
+    except BadValue:
+        return {}

@@ -1,0 +1,65 @@
+"""What the stored lines of archives have in common, whichever program wrote them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runreel.codec.json_text import loads
+from runreel.codec.json_values import as_object, object_in
+from runreel.model.errors import BadValue
+from runreel.sources.claude_code import lines as claude_code_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+CLAUDE_CODE = "claude-code"
+CODEX = "codex"
+# What `runreel import --from` takes.
+ARCHIVES = (CLAUDE_CODE,)
+
+# Sources whose events have no id: each is known by its place in its turn.
+_BY_PLACE = (CODEX,)
+
+
+def identity_of(source: str, value: object, place: int) -> str | None:
+    """Return by what an event of an archive is known in every copy; None if by its content.
+
+    ``place`` is its place among the events of its run.
+    """
+    if source == CLAUDE_CODE:
+        return claude_code_lines.identity(value)
+    return None if source not in _BY_PLACE else str(place)
+
+
+def message_of(source: str, value: object) -> dict[str, object] | None:
+    """Return the message in a line of an archive, in the form of requests; None without one."""
+    if source == CLAUDE_CODE:
+        return object_in(as_object(value), "message") or None
+    return None
+
+
+def recognised(head: bytes) -> str | None:
+    """Return the name of the archive that a file with these first bytes is; None if it is none."""
+    for raw in head.split(b"\n")[:_MOST_LINES]:
+        value = _object(raw)
+        if value is None:
+            continue
+        for name, is_line in _IS_LINE.items():
+            if is_line(value):
+                return name
+    return None
+
+
+def _object(raw: bytes) -> dict[str, object] | None:
+    try:
+        value = loads(raw)
+    except BadValue:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+_IS_LINE: dict[str, Callable[[Mapping[str, object]], bool]] = {
+    CLAUDE_CODE: claude_code_lines.is_line,
+}
+# Number of lines at the start of a file that are looked at.
+_MOST_LINES = 20

@@ -1,0 +1,98 @@
+"""What the lines of a turn so far say about the message of the model, and its token counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from runreel.codec import token_counts
+from runreel.codec.token_counts import Tally  # noqa: TC001 - for msgspec
+from runreel.model.results import FunctionCall, ToolCall, ToolCallList, UsageDetails
+
+# Messages whose counts are kept: lines of one message may be apart, but not far.
+_RECENT = 16
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """The counts of one message, so far."""
+
+    key: str
+    tally: Tally
+    details: UsageDetails | None
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A tool call of the message."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """The message that the last line is of: its texts and the calls that have no result yet."""
+
+    key: str | None = None
+    texts: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ()
+    counted: tuple[Counted, ...] = ()
+
+    def for_message(self, key: str) -> Memory:
+        """Return the memory at a line of a message; it is fresh for another message."""
+        return self if key == self.key else Memory(key=key, counted=self.counted)
+
+    def answered(self, ids: set[str]) -> Memory:
+        """Return the memory without the calls that have results."""
+        calls = tuple(call for call in self.calls if call.id not in ids)
+        return msgspec.structs.replace(self, calls=calls)
+
+    @property
+    def call_list(self) -> ToolCallList | None:
+        """The calls without a result; None without any."""
+        calls = tuple(
+            ToolCall(one.id or None, FunctionCall(one.name, one.arguments)) for one in self.calls
+        )
+        return ToolCallList(calls) if calls else None
+
+    def count(self, usage: object) -> tuple[Memory, Tally | None, UsageDetails | None]:
+        """Return the memory with the counts of the message, and what they add to those of the run.
+
+        Each line of a message repeats its counts; those that are larger than before replace them.
+        """
+        tally = token_counts.read(usage, token_counts.PLAIN)
+        if tally is None or self.key is None:
+            return self, None, None
+        details = details_of(usage)
+        known = next((one for one in self.counted if one.key == self.key), None)
+        if known is not None and not _replaces(tally, known.tally):
+            return self, None, None
+        counted = [one for one in self.counted if one is not known]
+        counted.append(Counted(self.key, tally, details))
+        after = msgspec.structs.replace(self, counted=tuple(counted[-_RECENT:]))
+        if known is None:
+            return after, tally, details
+        return after, tally.minus(known.tally), _difference(details, known.details)
+
+
+def details_of(usage: object) -> UsageDetails | None:
+    """Return the cached tokens of a usage object; None if it reports none."""
+    cached = (
+        token_counts.count(usage.get("cache_read_input_tokens"))
+        if isinstance(usage, dict)
+        else None
+    )
+    return None if cached is None else UsageDetails(cached)
+
+
+def _replaces(new: Tally, old: Tally) -> bool:
+    """Return whether counts replace earlier ones of the message."""
+    if new.unread:
+        return False
+    return bool(old.unread) or (new.total_tokens >= old.total_tokens and new != old)
+
+
+def _difference(new: UsageDetails | None, old: UsageDetails | None) -> UsageDetails | None:
+    if new is None or old is None or new.cached_tokens is None:
+        return new
+    return UsageDetails(new.cached_tokens - (old.cached_tokens or 0))
