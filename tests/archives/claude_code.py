@@ -100,7 +100,7 @@ class Session:
             "type": type_,
             "message": message,
             "uuid": f"{self.name}-{self.agent or 'main'}-{number}",
-            "timestamp": f"2026-11-{1 + number // 1440:02}T{number // 60 % 24:02}:{number % 60:02}:00.000Z",
+            "timestamp": f"2026-11-01T{number // 60:02}:{number % 60:02}:00.000Z",
         }
         if self.agent is not None:
             line["agentId"] = self.agent

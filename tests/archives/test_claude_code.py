@@ -66,7 +66,7 @@ def test_a_turn_is_a_run_and_a_session_its_thread(reel, tmp_path):
 def test_the_story_has_prompt_reasoning_calls_and_results(reel, tmp_path):
     store(reel, cc.sample().write(tmp_path))
     (_, run) = reel.runs()
-    steps = [step for step in reel.story(run.run_id)]
+    steps = list(reel.story(run.run_id))
     kinds = [type(step).__name__ for step in steps]
     assert kinds == ["RequestStep", "ReasoningStep", "TextStep", "ToolCallStep", "TextStep"]
     assert steps[0].messages[0].text == "Count the files"

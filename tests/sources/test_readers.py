@@ -19,7 +19,7 @@ from runreel.model.events import CONTEXT, KINDS, NOTE, RUN, STREAM_EVENT, TOOL_R
 from runreel.model.results import RunResult, RunStreamEvent, Usage
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.sources import SOURCES, reader_of
-from runreel.sources.archive_lines import ARCHIVES
+from runreel.sources.archives.lines import ARCHIVES
 from tests.rules.recordings import meaning
 from tests.strategies import MANY, lookalikes, nested, spoken_lookalikes, values
 

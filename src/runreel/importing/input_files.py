@@ -17,7 +17,7 @@ from runreel.importing.file_kinds import UTF8_BOM
 from runreel.integrity import recording_format
 from runreel.model.errors import BadInput, UsageError
 from runreel.model.events import CONTEXT, NOTE
-from runreel.sources import archive_lines
+from runreel.sources.archives import lines as archive_lines
 from runreel.sources.line_parser import Line, parse, read_object
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runreel.codec.json_values import as_list, as_object, as_text, text_in
 from runreel.model.events import TOOL_RESULTS
 from runreel.model.story import AskedMessage
-from runreel.sources import archive_lines, request_items, requests
+from runreel.sources import request_items, requests
+from runreel.sources.archives import lines as archive_lines
 from runreel.sources.yandex import messages as yandex_messages
 from runreel.sources.yandex import proto_json
 

@@ -9,8 +9,8 @@ from runreel.codec.json_values import as_object, text_in
 from runreel.model.errors import BadInput
 from runreel.model.events import CONTEXT, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.status import RunStatus, StreamEvent
-from runreel.sources import archive_lines
-from runreel.sources.claude_code import lines as claude_code_lines
+from runreel.sources.archives import claude_code as claude_code_lines
+from runreel.sources.archives import lines as archive_lines
 from runreel.sources.sse import SSEParser, is_field
 from runreel.sources.yandex.proto_json import original, string
 

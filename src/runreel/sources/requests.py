@@ -25,7 +25,7 @@ from runreel.codec.json_values import as_list, as_object, as_text, object_in
 from runreel.codec.masks import matches_mask
 from runreel.codec.stream_codec import PLACEHOLDER
 from runreel.model.errors import BadValue
-from runreel.sources import archive_lines
+from runreel.sources.archives import lines as archive_lines
 
 OPENAI_RESPONSES = "openai-responses"
 OPENAI_CHAT = "openai-chat"

@@ -13,7 +13,8 @@ from runreel.cli import options
 from runreel.cli.render import terminal
 from runreel.cli.stop_signals import stop_on_signals
 from runreel.model.errors import UsageError
-from runreel.sources import SOURCES, archive_lines
+from runreel.sources import SOURCES
+from runreel.sources.archives import lines as archive_lines
 from runreel.system import standard_input
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def _listen(reel: Reel, run_id: str, source: str | None, identity: dict[str, Any
 runreel import traffic.jsonl
 runreel import recordings/*.jsonl
 runreel import traffic.jsonl.gz run.reel.jsonl
+runreel import ~/.claude
 my-program | runreel import -
 """)
 @click.argument("files", nargs=-1, required=True, type=_INPUT, metavar="FILE|FOLDER...|-")
@@ -138,6 +140,10 @@ def import_command(
 
     A recording file that `runreel export` has written is stored with its digests and times, or
     refused as a whole if it was changed. Of runs that the log has, only new rows are stored.
+
+    Archives of other programs are recognised by their content: sessions of Claude Code. A folder is
+    one if it has sessions: ~/.claude, or CLAUDE_CONFIG_DIR. Each turn is a run, known by the ids of
+    the archive, so that importing a session that has grown adds only what is new.
 
     Files compressed with gzip, bzip2 or xz are read directly; zstd needs the extra `zstd`.
     """

@@ -15,9 +15,9 @@ from runreel.importing.archives.entries import Entry, Origin
 from runreel.model.errors import BadInput
 from runreel.model.events import CONTEXT
 from runreel.recording.deduplication import fingerprint
-from runreel.sources.archive_lines import CLAUDE_CODE
-from runreel.sources.claude_code import lines
-from runreel.sources.claude_code.lines import Role
+from runreel.sources.archives import claude_code as lines
+from runreel.sources.archives.claude_code import Role
+from runreel.sources.archives.lines import CLAUDE_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

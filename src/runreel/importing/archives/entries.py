@@ -21,12 +21,12 @@ class Origin(NamedTuple):
     @property
     def note(self) -> dict[str, object]:
         """What the first note of the run says of it."""
-        said: dict[str, object] = {"archive": self.archive}
+        noted: dict[str, object] = {"archive": self.archive}
         if self.thread_id is not None:
-            said["thread_id"] = self.thread_id
+            noted["thread_id"] = self.thread_id
         if self.labels:
-            said["labels"] = dict(self.labels)
-        return said
+            noted["labels"] = dict(self.labels)
+        return noted
 
 
 class Entry(NamedTuple):

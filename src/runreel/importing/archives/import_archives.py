@@ -12,7 +12,7 @@ from runreel.importing.archives.claude_code import ClaudeCodeLines
 from runreel.importing.archives.writer import ArchiveWriter
 from runreel.model.errors import BadInput, BadValue
 from runreel.model.import_report import Problem
-from runreel.sources.archive_lines import CLAUDE_CODE
+from runreel.sources.archives.lines import CLAUDE_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

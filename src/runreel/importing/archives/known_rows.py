@@ -9,7 +9,7 @@ from runreel.model.events import NOTE
 from runreel.projection.projector import RunProjector
 from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.recording.deduplication import fingerprint
-from runreel.sources.archive_lines import identity_of
+from runreel.sources.archives.lines import identity_of
 from runreel.store.events import event_log
 
 if TYPE_CHECKING:

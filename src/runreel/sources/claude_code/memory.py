@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from runreel.codec import token_counts
+from runreel.codec.json_values import as_object
 from runreel.codec.token_counts import Tally  # noqa: TC001 - for msgspec
-from runreel.model.results import FunctionCall, ToolCall, ToolCallList, UsageDetails
+from runreel.model.results import UsageDetails
+from runreel.sources.anthropic import blocks
+from runreel.sources.anthropic.blocks import Calls  # noqa: TC001 - for msgspec
 
 # Messages whose counts are kept: lines of one message may be apart, but not far.
 _RECENT = 16
@@ -22,48 +23,45 @@ class Counted(msgspec.Struct, frozen=True):
     details: UsageDetails | None
 
 
-class Call(msgspec.Struct, frozen=True):
-    """A tool call of the message."""
-
-    id: str
-    name: str
-    arguments: dict[str, Any]
-
-
 class Memory(msgspec.Struct, frozen=True):
-    """The message that the last line is of: its texts and the calls that have no result yet."""
+    """The message that the last line is of: its texts, and its calls that have no result yet."""
 
     key: str | None = None
     texts: tuple[str, ...] = ()
-    calls: tuple[Call, ...] = ()
+    calls: Calls = ()
     counted: tuple[Counted, ...] = ()
 
     def for_message(self, key: str) -> Memory:
         """Return the memory at a line of a message; it is fresh for another message."""
         return self if key == self.key else Memory(key=key, counted=self.counted)
 
+    def with_blocks(self, content: list[dict[str, object]]) -> Memory:
+        """Return the memory after a line with these blocks."""
+        known = {call.id for call in self.calls}
+        start = 1 + max((call.number for call in self.calls), default=-1)
+        new = (blocks.call_in(start + number, block) for number, block in enumerate(content))
+        calls = (call for call in new if call is not None and call.id not in known)
+        return Memory(
+            self.key,
+            (*self.texts, *blocks.texts_of(content)),
+            (*self.calls, *calls),
+            self.counted,
+        )
+
     def answered(self, ids: set[str]) -> Memory:
         """Return the memory without the calls that have results."""
         calls = tuple(call for call in self.calls if call.id not in ids)
         return msgspec.structs.replace(self, calls=calls)
-
-    @property
-    def call_list(self) -> ToolCallList | None:
-        """The calls without a result; None without any."""
-        calls = tuple(
-            ToolCall(one.id or None, FunctionCall(one.name, one.arguments)) for one in self.calls
-        )
-        return ToolCallList(calls) if calls else None
 
     def count(self, usage: object) -> tuple[Memory, Tally | None, UsageDetails | None]:
         """Return the memory with the counts of the message, and what they add to those of the run.
 
         Each line of a message repeats its counts; those that are larger than before replace them.
         """
-        tally = token_counts.read(usage, token_counts.PLAIN)
+        tally = token_counts.read(usage, token_counts.MESSAGES)
         if tally is None or self.key is None:
             return self, None, None
-        details = details_of(usage)
+        details = _details(usage)
         known = next((one for one in self.counted if one.key == self.key), None)
         if known is not None and not _replaces(tally, known.tally):
             return self, None, None
@@ -75,13 +73,9 @@ class Memory(msgspec.Struct, frozen=True):
         return after, tally.minus(known.tally), _difference(details, known.details)
 
 
-def details_of(usage: object) -> UsageDetails | None:
+def _details(usage: object) -> UsageDetails | None:
     """Return the cached tokens of a usage object; None if it reports none."""
-    cached = (
-        token_counts.count(usage.get("cache_read_input_tokens"))
-        if isinstance(usage, dict)
-        else None
-    )
+    cached = token_counts.count(as_object(usage).get("cache_read_input_tokens"))
     return None if cached is None else UsageDetails(cached)
 
 

@@ -13,28 +13,19 @@ from typing import TYPE_CHECKING
 from runreel.codec.json_values import as_object, object_in, text_in
 from runreel.codec.source_protocol import Interpretation, RunMetadata, SourceEvent, TextMode
 from runreel.model.events import CONTEXT, STREAM_EVENT, TOOL_RESULTS
-from runreel.model.messages import Author, Message, PartialMessage
+from runreel.model.messages import PartialMessage
 from runreel.model.results import RunStreamEvent
-from runreel.model.status import MessageStatus, StreamEvent
-from runreel.model.timestamps import from_micros, micros
+from runreel.model.status import RunStatus, StreamEvent
+from runreel.model.timestamps import micros
+from runreel.sources.anthropic.message import outcome, status_of
 from runreel.sources.archive_errors import error_of
-from runreel.sources.claude_code import lines
-from runreel.sources.claude_code.memory import Call, Memory
+from runreel.sources.archives import claude_code as lines
+from runreel.sources.claude_code.memory import Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from runreel.codec.source_protocol import TextSlot
 
 _NONE = Memory()
-# Why a message ended, for those reasons after which the model says no more.
-_ENDS = {
-    "end_turn": MessageStatus.COMPLETED,
-    "stop_sequence": MessageStatus.COMPLETED,
-    "max_tokens": MessageStatus.TRUNCATED,
-    "model_context_window_exceeded": MessageStatus.TRUNCATED,
-    "refusal": MessageStatus.FILTERED_CONTENT,
-}
 
 
 class ClaudeCodeReader:
@@ -83,8 +74,7 @@ class _Answer(SourceEvent):
         line = as_object(self.value)
         message = object_in(line, "message")
         known = memory if isinstance(memory, Memory) else _NONE
-        after = known.for_message(_key(line, message))
-        after = _with_blocks(after, lines.blocks(line))
+        after = known.for_message(_key(line, message)).with_blocks(lines.blocks(line))
         synthetic = message.get("model") == lines.SYNTHETIC
         after, usage, details = after.count(None if synthetic else message.get("usage"))
         return Interpretation(
@@ -127,57 +117,24 @@ def _key(line: dict[str, object], message: dict[str, object]) -> str:
     return id_ if request is None else f"{id_} {request}"
 
 
-def _with_blocks(memory: Memory, blocks: Iterable[dict[str, object]]) -> Memory:
-    texts, calls = list(memory.texts), {call.id: call for call in memory.calls}
-    for block in blocks:
-        text = text_in(block, "text")
-        if block.get("type") == "text" and text is not None:
-            texts.append(text)
-        elif block.get("type") == "tool_use":
-            id_ = text_in(block, "id") or ""
-            arguments = as_object(block.get("input"))
-            calls[id_] = Call(id_, text_in(block, "name") or "", arguments)
-    return Memory(memory.key, tuple(texts), tuple(calls.values()), memory.counted)
-
-
 def _event(line: dict[str, object], message: dict[str, object], memory: Memory) -> RunStreamEvent:
     if line.get("isApiErrorMessage") is True:
         return RunStreamEvent(StreamEvent.ERROR, error="".join(memory.texts))
-    calls, reason = memory.call_list, text_in(message, "stop_reason")
+    reason = text_in(message, "stop_reason")
+    calls, whole = outcome(text_in(message, "id"), memory.texts, memory.calls, (), reason)
+    answer = whole if memory.texts else None
     if calls is not None:
-        return RunStreamEvent(StreamEvent.TOOL_CALLS, None, calls, _message=_partial(memory))
-    ended = reason in _ENDS or (reason is None and _ends_with_text(line))
-    if not ended:
-        return RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=_partial(memory))
-    return RunStreamEvent(StreamEvent.DONE, _message=_message(line, message, memory))
+        return RunStreamEvent(StreamEvent.TOOL_CALLS, None, calls, _message=answer)
+    if status_of(reason) is RunStatus.COMPLETED or (reason is None and _ends_with_text(line)):
+        return RunStreamEvent(StreamEvent.DONE, _message=whole)
+    partial = PartialMessage(memory.texts, _separator="") if memory.texts else None
+    return RunStreamEvent(StreamEvent.PARTIAL_MESSAGE, _message=partial)
 
 
 def _ends_with_text(line: dict[str, object]) -> bool:
     """Return whether the last block is text: without a reason, the message may end there."""
     blocks = lines.blocks(line)
     return bool(blocks) and blocks[-1].get("type") == "text"
-
-
-def _partial(memory: Memory) -> PartialMessage | None:
-    return PartialMessage(memory.texts, _separator="") if memory.texts else None
-
-
-def _message(line: dict[str, object], message: dict[str, object], memory: Memory) -> Message:
-    time = micros(line.get("timestamp"))
-    reason = text_in(message, "stop_reason")
-    return Message(
-        id=text_in(message, "id"),
-        parts=memory.texts,
-        thread_id=text_in(line, "sessionId"),
-        created_by=None,
-        created_at=None if time is None else from_micros(time).replace(tzinfo=None),
-        labels=None,
-        author=Author(id="", role="assistant"),
-        citations=(),
-        status=_ENDS.get(reason or "", MessageStatus.COMPLETED),
-        finish_reason=reason,
-        _separator="",
-    )
 
 
 def _code(line: dict[str, object]) -> int | str | None:

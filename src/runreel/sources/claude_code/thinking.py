@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runreel.codec.json_values import text_in
 from runreel.model.events import STREAM_EVENT
-from runreel.sources.claude_code import lines
+from runreel.sources.archives import claude_code as lines
 from runreel.sources.openai.reasoning import Thought
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runreel.codec.json_text import loads
 from runreel.codec.json_values import as_object, object_in
 from runreel.model.errors import BadValue
-from runreel.sources.claude_code import lines as claude_code_lines
+from runreel.sources.archives import claude_code as claude_code_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

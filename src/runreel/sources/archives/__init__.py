@@ -1,0 +1,1 @@
+"""The lines of archives: what each is, whichever program wrote it."""
