@@ -187,11 +187,10 @@ def test_a_pipe_is_imported_like_a_file(reel, tmp_path):
     assert everything(reel) == at_once(tmp_path, traffic.streamed())
 
 
-@pytest.mark.parametrize("name", ["gone.jsonl", "."])
-def test_a_file_that_cannot_be_read_is_named_before_anything_is_stored(reel, tmp_path, name):
+def test_a_file_that_cannot_be_read_is_named_before_anything_is_stored(reel, tmp_path):
     good = traffic.write(tmp_path / "good.jsonl", traffic.streamed())
-    with pytest.raises(UsageError, match=r"cannot read .*: (No such file|Is a directory)"):
-        import_files(reel.db, [good, str(tmp_path / name)])
+    with pytest.raises(UsageError, match=r"cannot read .*: No such file"):
+        import_files(reel.db, [good, str(tmp_path / "gone.jsonl")])
     assert logs.rows(reel) == []
 
 
