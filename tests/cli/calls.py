@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     import pytest
 
 PROGRAM = (sys.executable, "-m", "runreel")
-CLEAR = ("RUNREEL_DB", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "_RUNREEL_COMPLETE")
+CLEAR = (
+    "RUNREEL_DB",
+    "RUNREEL_PRICES",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "COLUMNS",
+    "LINES",
+    "_RUNREEL_COMPLETE",
+)
 
 _SESSION = """
 import json, os, sys

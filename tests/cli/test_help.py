@@ -64,7 +64,7 @@ def test_the_list_of_commands_says_what_each_command_says_of_itself() -> None:
 
 
 def test_the_commands_of_this_version_are_these() -> None:
-    assert {name for name in NAMES if name not in ("runreel", "db")} == {
+    assert {name for name in NAMES if name not in ("runreel", "db", "prices")} == {
         "demo",
         "record",
         "watch",
@@ -81,6 +81,10 @@ def test_the_commands_of_this_version_are_these() -> None:
         "serve",
         "export",
         "usage",
+        "prices list",
+        "prices show",
+        "prices import",
+        "prices check",
         "rebuild",
         "verify",
         "recover",

@@ -67,6 +67,25 @@ def mask() -> list[str]:
     return list(dict.fromkeys(chain.from_iterable(rules)))
 
 
+def own_price_book() -> Path:
+    """Find your own price book: RUNREEL_PRICES, else ``prices`` in the configuration files.
+
+    A path in a file is relative to it. The default is prices.jsonl next to runreel.toml.
+
+    Raises:
+        UsageError: if the variable is empty or a configuration file is not valid.
+    """
+    from runreel.query import price_books
+
+    found = None if price_books.ENVIRONMENT in os.environ else _find_setting("prices")
+    if found is None:
+        return price_books.own_path()
+    value, file = found
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"{file}: `prices` must be a path")
+    return file.parent / Path(value).expanduser()
+
+
 def _strings(value: object, file: Path, key: str, noun: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise UsageError(f"{file}: `{key}` must be a list of {noun}")

@@ -52,6 +52,7 @@ GROUPS = {
     },
     "Report": {
         "usage": "Count tokens by day, model, assistant and more.",
+        "prices": "List, explain, add and check prices of models.",
     },
     "Audit": {
         "verify": "Verify that the log is intact; change nothing.",

@@ -18,7 +18,6 @@ from runreel.prices.validity import DatedEntry, dated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
 
     from runreel.prices.json_lines import Problem
 
@@ -81,11 +80,6 @@ class PriceBook:
             return digests[0]
         return hashlib.sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
 
-    @property
-    def entered_at(self) -> datetime | None:
-        """When the newest entry was entered; None if no entry says it."""
-        return max((e.entered_at for e in self.entries if e.entered_at is not None), default=None)
-
     def matching(self, model: str) -> Sequence[DatedEntry]:
         """Return the entries of this book about a model, of all tiers and dates, the first first.
 
@@ -133,6 +127,13 @@ def read_book(name: str, data: bytes, *, fallback: PriceBook | None = None) -> P
     if problems:
         raise BadPrices(name, tuple(map(str, problems)))
     return PriceBook(name, entries, hashlib.sha256(data).hexdigest(), fallback=fallback)
+
+
+def newest_day(entries: Sequence[PriceEntry]) -> date | None:
+    """Return the day on which the newest entry was entered; without one, the latest start."""
+    entered = [entry.entered_at.date() for entry in entries if entry.entered_at is not None]
+    starts = (entry.valid_from for entry in entries if entry.valid_from is not None)
+    return max(entered or starts, default=None)
 
 
 @lru_cache(maxsize=65_536)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runreel.cli.render import shapes, shapes_export, shapes_look, shapes_search
+from runreel.cli.render import shapes, shapes_export, shapes_look, shapes_prices, shapes_search
 from runreel.codec import object_shapes
 from runreel.codec.schema_parts import Schema, Shape, closed, described, page, ref
 
@@ -50,6 +50,8 @@ DEFINITIONS: Shape = {
     ),
     "end": closed(shapes_look.END),
     "match": closed(shapes_search.MATCH),
+    "price": closed(shapes_prices.PRICE),
+    "price_problem": closed(shapes_prices.PRICE_PROBLEM),
 }
 # Output of `runreel COMMAND --json`, by command.
 DOCUMENTS: Shape = {
@@ -64,6 +66,10 @@ DOCUMENTS: Shape = {
         "With --build, the state of the index.",
     ),
     "usage": closed(shapes.USAGE),
+    "prices-list": closed(page("price")),
+    "prices-show": closed(shapes_prices.SHOWN_PRICE),
+    "prices-import": closed(shapes_prices.ADDED_PRICES),
+    "prices-check": closed(page("price_problem")),
     "rebuild": closed(page("difference")),
     "verify": closed(shapes.VERIFIED),
     "recover": closed(page("open_recording")),
@@ -93,6 +99,8 @@ ITEMS = (
     "step",
     "end",
     "match",
+    "price",
+    "price_problem",
 )
 
 
