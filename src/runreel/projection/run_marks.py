@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
-from runreel.model.story import ToolCallStep
+from runreel.model.story import TextStep, ToolCallStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from runreel.model.steps import RunSteps
     from runreel.model.story import StoryStep
@@ -36,7 +36,7 @@ class CallBar(TypedDict):
 
 
 def markers(
-    timing: RunSteps, columns: RunColumns, story: Iterable[StoryStep], damaged: Sequence[int]
+    timing: RunSteps, columns: RunColumns, story: Sequence[StoryStep], damaged: Sequence[int]
 ) -> list[Marker]:
     """Return the markers of a run in the order of their rows."""
     found = sorted(_markers(timing, columns, story), key=lambda marker: marker["seq"])
@@ -46,7 +46,7 @@ def markers(
     return [Marker(kind="start", name="start", seq=0), *found, last]
 
 
-def calls(story: Iterable[StoryStep]) -> list[CallBar]:
+def calls(story: Sequence[StoryStep]) -> list[CallBar]:
     """Return the tool calls of a whole story."""
     return [
         CallBar(name=(step.name or "?")[:_LONGEST], seq=step.seq, result_seq=step.result_seq)
@@ -55,10 +55,10 @@ def calls(story: Iterable[StoryStep]) -> list[CallBar]:
     ]
 
 
-def _markers(timing: RunSteps, columns: RunColumns, story: Iterable[StoryStep]) -> Iterator[Marker]:
-    for step in timing.steps:
-        if step.step == "first_text":
-            yield Marker(kind="first_text", name="first text", seq=step.to_seq)
+def _markers(timing: RunSteps, columns: RunColumns, story: Sequence[StoryStep]) -> Iterator[Marker]:
+    for step in story:
+        if isinstance(step, TextStep):
+            yield Marker(kind="first_text", name="first text", seq=step.from_seq)
             break
     for call in calls(story):
         yield Marker(kind="tool", name=f"tool {call['name']}", seq=call["seq"])

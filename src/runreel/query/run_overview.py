@@ -12,6 +12,7 @@ from runreel.model.errors import BadValue
 from runreel.projection.projector import DamagedRow, stored_event
 from runreel.query import run_history, run_reading, seek
 from runreel.store.events import damage, event_log
+from runreel.store.projections import run_queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +35,16 @@ class OverviewRow(NamedTuple):
 
 
 class RunOverview(NamedTuple):
-    """A run as of a row (``summary``), as it is now (``now``), and ``rows`` around that row."""
+    """A run as of a row (``summary``), as it is now (``now``), and ``rows`` around that row.
+
+    ``newer`` and ``older`` are the runs that the list of all runs has before and after it.
+    """
 
     summary: RunSummary
     now: RunSummary
     rows: tuple[OverviewRow, ...]
+    newer: str | None
+    older: str | None
 
 
 def overview(
@@ -54,8 +60,8 @@ def overview(
         shown = _state(connection, run_id, seq)
         now = shown if seq is None else _state(connection, run_id, None)
         here = shown.last_seq
-        rows = _rows(connection, run_id, max(here - around, 0), here + around + 1)
-        return RunOverview(shown, now, tuple(rows))
+        rows = tuple(_rows(connection, run_id, max(here - around, 0), here + around + 1))
+        return RunOverview(shown, now, rows, *run_queries.neighbours(connection, run_id))
 
 
 def _state(connection: Connection, run_id: str, seq: int | None) -> RunSummary:

@@ -48,7 +48,7 @@ _PAGES = {
 # What scripts ask for; the second path is for the IDs "." and "..".
 _DATA = {"/api/run/{id:path}/{what}": "run_data", "/api/{what}": "run_data"}
 _FILES = {
-    "page.css": "text/css",
+    **dict.fromkeys(("page.css", "player.css"), "text/css"),
     **dict.fromkeys(scripts.MODULES, "text/javascript"),
 }
 

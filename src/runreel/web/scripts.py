@@ -1,3 +1,14 @@
-"""The modules of scripts that pages load."""
+"""The modules of scripts that pages load, each after those that it imports."""
 
-MODULES = ("run_page.js", "run_rows.js", "visible.js")
+MODULES = (
+    "visible.js",
+    "dom.js",
+    "run_rows.js",
+    "run_scale.js",
+    "run_drawing.js",
+    "run_timeline.js",
+    "run_place.js",
+    "run_keys.js",
+    "run_player.js",
+    "run_page.js",
+)

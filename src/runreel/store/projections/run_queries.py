@@ -54,6 +54,20 @@ def starts(connection: Connection, run_ids: Sequence[str]) -> list[tuple[int, st
     return [(int(at), str(run_id)) for at, run_id in connection.all(sql, run_ids)]
 
 
+def neighbours(connection: Connection, run_id: str) -> tuple[str | None, str | None]:
+    """Return the runs that the list of all runs has before and after this one."""
+    found: list[str | None] = []
+    for sign, order in ((">", "ASC"), ("<", "DESC")):
+        row = connection.one(
+            f"SELECT run_id FROM runs WHERE (started_at, run_id) {sign}"
+            " (SELECT started_at, run_id FROM runs WHERE run_id = ?) AND recording <> ?"
+            f" ORDER BY started_at {order}, run_id {order} LIMIT 1",
+            (run_id, PRUNED),
+        )
+        found.append(None if row is None else str(row[0]))
+    return found[0], found[1]
+
+
 def some(connection: Connection, run_ids: Sequence[str]) -> list[RunSummary]:
     """Return those of these runs that have a row, in any order."""
     sql = f"SELECT {_COLUMNS} FROM runs AS r WHERE r.run_id IN ({_marks(run_ids)})"

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from runreel.query.run_reading import DamagedSeq
     from runreel.web.query import Query
 
-PARAMETERS = ("id", "seq", "tz", "verify")
+# Scripts show the timeline on the scale.
+PARAMETERS = ("id", "seq", "scale", "tz", "verify")
 # Steps of the story, and of the time, that a page shows.
 _STORY = 60
 _STEPS = 60
@@ -78,7 +79,8 @@ def answer(reel: Reel, query: Query) -> Page | Moved:
     run_id = reel.resolve(asked)
     if run_id != asked:
         return Moved(links.run(run_id, seq, **dict(query.without("id", "seq"))))
-    shown, now, rows = run_overview.overview(reel.db, run_id, seq, around=_AROUND)
+    found = run_overview.overview(reel.db, run_id, seq, around=_AROUND)
+    shown, now, rows = found.summary, found.now, found.rows
     here = shown.last_seq
     current = next(row for row in rows if row.event.seq == here)
     return Page(
@@ -88,6 +90,8 @@ def answer(reel: Reel, query: Query) -> Page | Moved:
             "now": now,
             "seq": here,
             "is_now": seq is None or here == now.last_seq,
+            "newer": found.newer,
+            "older": found.older,
             "rows": rows,
             "current": current,
             "read": partial(_read, reel, run_id, here),

@@ -1,0 +1,306 @@
+// Draws a timeline: each column of pixels once, however many rows are in it.
+
+import { lastUpTo } from "./run_rows.js";
+import { short } from "./run_scale.js";
+import { visible } from "./visible.js";
+
+/** @typedef {import("./run_timeline.js").Timeline} Timeline */
+
+/** Heights in pixels. */
+const AXIS = 20;
+const TEXT_TOP = 26;
+const TEXT_HEIGHT = 64;
+const CALL_TOP = 98;
+const CALL_HEIGHT = 16;
+const FLAG_TOP = 122;
+const MAP_HEIGHT = 30;
+/** Of the texts that are printed where rows are far apart. */
+const FAR = 44;
+/** Shapes of markers: none is told by its colour alone. */
+const SHAPES = { first_text: "▲", tool: "◆", gap: "║", error: "✕", damage: "✕", start: "", end: "" };
+/** @type {Record<string, string>} the colours of markers */
+const COLOURS = { first_text: "first_text", tool: "tool", gap: "faint", error: "bad", damage: "bad" };
+
+/** Draws on two canvases. */
+export class Drawing {
+  /** @param {HTMLCanvasElement} canvas @param {HTMLCanvasElement} map */
+  constructor(canvas, map) {
+    this.canvas = canvas;
+    this.map = map;
+    /** @type {Record<string, string>} */
+    this.colours = {};
+    this.sums = new Float64Array(0);
+    this.others = new Uint8Array(0);
+    /** What the small timeline shows without the window: it is drawn once. */
+    this.whole = document.createElement("canvas");
+    this.wholeKey = "";
+  }
+
+  /** @param {Timeline} timeline */
+  draw(timeline) {
+    const style = getComputedStyle(this.canvas);
+    for (const name of [
+      ...["ground", "raised", "text", "faint", "line", "link", "bad"],
+      ...["stream", "tool", "first_text", "request"],
+    ]) {
+      this.colours[name] = style.getPropertyValue(`--${name}`).trim() || "gray";
+    }
+    this.font = `12px ${style.fontFamily}`;
+    this.#drawMain(timeline);
+    this.#drawMap(timeline);
+  }
+
+  /** @param {Timeline} timeline */
+  #drawMain(timeline) {
+    const { context, width, height } = prepared(this.canvas);
+    const { scale, rows } = timeline;
+    const start = scale.start + timeline.from * scale.length;
+    const perPixel = ((timeline.to - timeline.from) * scale.length) / Math.max(width - 1, 1);
+    /** @type {(seq: number) => number} */
+    const x = (seq) => (scale.positions[seq] - start) / perPixel;
+    context.font = this.font ?? "";
+    context.clearRect(0, 0, width, height);
+    this.#axis(context, timeline, start, perPixel, width);
+    const first = Math.max(scale.rowAt(start) - 1, 0);
+    const last = Math.min(lastUpTo(scale.positions, start + perPixel * width) + 1, rows.count - 1);
+    const now = x(timeline.seq);
+    context.fillStyle = this.colours.raised;
+    context.fillRect(0, TEXT_TOP, width, TEXT_HEIGHT);
+    this.#pauses(context, timeline, x, first, last);
+    this.#texts(context, timeline, x, first, last, width, now);
+    this.#calls(context, timeline, x, width);
+    this.#flags(context, timeline, x, width);
+    context.fillStyle = this.colours.text;
+    context.fillRect(Math.round(now) - 1, AXIS - 2, 2, height - AXIS);
+    context.beginPath();
+    context.moveTo(now - 6, AXIS - 8);
+    context.lineTo(now + 6, AXIS - 8);
+    context.lineTo(now, AXIS + 1);
+    context.fill();
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context @param {Timeline} timeline
+   * @param {number} start @param {number} perPixel @param {number} width
+   */
+  #axis(context, timeline, start, perPixel, width) {
+    const count = Math.max(Math.floor(width / 110), 1);
+    context.textBaseline = "middle";
+    for (let n = 0; n <= count; n++) {
+      const at = Math.round((n * (width - 1)) / count);
+      context.fillStyle = this.colours.line;
+      context.globalAlpha = 0.35;
+      context.fillRect(at, AXIS, 1, FLAG_TOP - AXIS);
+      context.globalAlpha = 1;
+      context.fillStyle = this.colours.faint;
+      context.textAlign = n === 0 ? "left" : n === count ? "right" : "center";
+      context.fillText(timeline.scale.label(start + at * perPixel), at, AXIS / 2 - 1);
+    }
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context @param {Timeline} timeline
+   * @param {(seq: number) => number} x @param {number} first @param {number} last
+   * @param {number} width @param {number} now
+   */
+  #texts(context, timeline, x, first, last, width, now) {
+    const { added } = timeline.rows;
+    const columns = this.#count(timeline, x, first, last, width);
+    const bar = Math.min(Math.max((width / Math.max(last - first, 1)) * 0.6, 1), 4);
+    const bottom = TEXT_TOP + TEXT_HEIGHT;
+    const scale = TEXT_HEIGHT / Math.log1p(columns.most || 1);
+    for (const isPast of [true, false]) {
+      context.globalAlpha = isPast ? 1 : 0.35;
+      const [begin, end] = isPast ? [0, Math.min(now + 1, width)] : [Math.max(now + 1, 0), width];
+      context.fillStyle = this.colours.stream;
+      for (let at = Math.floor(begin); at < end; at++) {
+        const sum = this.sums[at];
+        if (!sum) continue;
+        const high = Math.max(Math.log1p(sum) * scale, 3);
+        context.fillRect(at - bar / 2, bottom - high, bar, high);
+      }
+      context.fillStyle = this.colours.faint;
+      for (let at = Math.floor(begin); at < end; at++) {
+        if (this.others[at]) context.fillRect(at - bar / 2, bottom - 5, bar, 5);
+      }
+    }
+    context.globalAlpha = 1;
+    if (last - first > width / FAR) return;
+    context.fillStyle = this.colours.text;
+    context.textAlign = "left";
+    for (let seq = first; seq < last; seq++) {
+      if (!added[seq] || x(seq + 1) - x(seq) < FAR) continue;
+      const room = Math.floor((x(seq + 1) - x(seq) - 10) / 7);
+      const text = visible(timeline.rows.textAt(seq, added[seq]).slice(0, room));
+      context.fillText(text.replace(/\s+/g, " "), x(seq) + 5, TEXT_TOP + 9);
+    }
+  }
+
+  /**
+   * Count the characters, and the rows without any, in each column of pixels.
+   * @param {Timeline} timeline @param {(seq: number) => number} x
+   * @param {number} first @param {number} last @param {number} width
+   */
+  #count(timeline, x, first, last, width) {
+    const size = Math.ceil(width) + 1;
+    if (this.sums.length !== size) {
+      this.sums = new Float64Array(size);
+      this.others = new Uint8Array(size);
+    }
+    this.sums.fill(0);
+    this.others.fill(0);
+    let most = 0;
+    const { added } = timeline.rows;
+    for (let seq = first; seq <= last; seq++) {
+      const at = Math.round(x(seq));
+      if (at < 0 || at >= size) continue;
+      if (added[seq]) most = Math.max((this.sums[at] += added[seq]), most);
+      else this.others[at] = 1;
+    }
+    return { most };
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context @param {Timeline} timeline
+   * @param {(seq: number) => number} x @param {number} first @param {number} last
+   */
+  #pauses(context, timeline, x, first, last) {
+    const { scale } = timeline;
+    if (!scale.pause) return;
+    context.textAlign = "center";
+    for (let seq = first + 1; seq <= last; seq++) {
+      const pause = scale.collapsed(seq);
+      if (!pause) continue;
+      const [left, right] = [x(seq - 1), x(seq)];
+      context.fillStyle = this.colours.line;
+      context.globalAlpha = 0.25;
+      context.fillRect(left, TEXT_TOP, right - left, TEXT_HEIGHT);
+      context.globalAlpha = 1;
+      const label = `║ ${short(pause)} ║`;
+      if (context.measureText(label).width > right - left - 4) continue;
+      context.fillStyle = this.colours.faint;
+      context.fillText(label, (left + right) / 2, TEXT_TOP + TEXT_HEIGHT / 2);
+    }
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context @param {Timeline} timeline
+   * @param {(seq: number) => number} x @param {number} width
+   */
+  #calls(context, timeline, x, width) {
+    context.textAlign = "left";
+    let free = -Infinity;
+    for (const call of timeline.marks.calls) {
+      const left = x(call.seq);
+      const right = x(call.result_seq ?? call.seq);
+      if (right < -20 || left > width) continue;
+      const long = Math.max(right - left, 4);
+      context.fillStyle = this.colours.tool;
+      context.globalAlpha = call.seq > timeline.seq ? 0.35 : 0.85;
+      context.fillRect(left, CALL_TOP, long, CALL_HEIGHT);
+      context.globalAlpha = 1;
+      if (call.result_seq === null) {
+        context.strokeStyle = this.colours.bad;
+        context.strokeRect(left + 0.5, CALL_TOP + 0.5, long, CALL_HEIGHT - 1);
+      }
+      const name = visible(call.name).slice(0, 40);
+      const room = context.measureText(name).width;
+      if (left < free || left + long + 4 + room > width) continue;
+      context.fillStyle = this.colours.text;
+      context.fillText(name, left + long + 4, CALL_TOP + CALL_HEIGHT / 2 + 1);
+      free = left + long + room + 12;
+    }
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context @param {Timeline} timeline
+   * @param {(seq: number) => number} x @param {number} width
+   */
+  #flags(context, timeline, x, width) {
+    context.textAlign = "left";
+    let free = -Infinity;
+    for (const { kind, name, seq } of timeline.marks.markers) {
+      const shape = /** @type {Record<string, string>} */ (SHAPES)[kind];
+      const at = x(seq);
+      if (!shape || at < -4 || at > width + 4) continue;
+      context.fillStyle = this.colours[COLOURS[kind]];
+      if (at < free - 6) continue;
+      context.fillText(shape, Math.min(Math.max(at - 5, 0), width - 12), FLAG_TOP + 8);
+      free = at + 14;
+      if (kind === "tool") continue;
+      const label = visible(name).slice(0, 40);
+      const room = context.measureText(label).width;
+      if (at + 12 + room > width) continue;
+      context.fillText(label, at + 10, FLAG_TOP + 8);
+      free = at + room + 20;
+    }
+  }
+
+  /** @param {Timeline} timeline */
+  #drawMap(timeline) {
+    const { context, width, ratio } = prepared(this.map);
+    const { scale } = timeline;
+    const key = [scale.name, timeline.rows.count, width, ratio, this.colours.stream].join();
+    if (key !== this.wholeKey) {
+      this.wholeKey = key;
+      this.#drawWhole(timeline, width, ratio);
+    }
+    context.clearRect(0, 0, width, MAP_HEIGHT);
+    context.drawImage(this.whole, 0, 0, width, MAP_HEIGHT);
+    const [left, right] = [timeline.from * width, timeline.to * width];
+    context.fillStyle = this.colours.ground;
+    context.globalAlpha = 0.6;
+    context.fillRect(0, 0, left, MAP_HEIGHT);
+    context.fillRect(right, 0, width - right, MAP_HEIGHT);
+    context.globalAlpha = 1;
+    context.strokeStyle = this.colours.link;
+    context.lineWidth = 2;
+    context.strokeRect(left + 1, 1, Math.max(right - left - 2, 2), MAP_HEIGHT - 2);
+    const now = ((scale.positions[timeline.seq] - scale.start) / scale.length) * width;
+    context.fillStyle = this.colours.text;
+    context.fillRect(now - 1, 0, 2, MAP_HEIGHT);
+  }
+
+  /** @param {Timeline} timeline @param {number} width @param {number} ratio */
+  #drawWhole(timeline, width, ratio) {
+    this.whole.width = Math.max(width * ratio, 1);
+    this.whole.height = MAP_HEIGHT * ratio;
+    const context = /** @type {CanvasRenderingContext2D} */ (this.whole.getContext("2d"));
+    context.scale(ratio, ratio);
+    context.fillStyle = this.colours.raised;
+    context.fillRect(0, 0, width, MAP_HEIGHT);
+    const { scale, rows } = timeline;
+    const x = (/** @type {number} */ seq) =>
+      ((scale.positions[seq] - scale.start) / scale.length) * (width - 1);
+    const { most } = this.#count(timeline, x, 0, rows.count - 1, width);
+    const high = (MAP_HEIGHT - 12) / Math.log1p(most || 1);
+    context.fillStyle = this.colours.stream;
+    for (let at = 0; at < width; at++) {
+      const bar = Math.log1p(this.sums[at]) * high;
+      if (bar) context.fillRect(at, MAP_HEIGHT - 8 - bar, 1, bar);
+    }
+    context.fillStyle = this.colours.tool;
+    for (const call of timeline.marks.calls) {
+      const left = x(call.seq);
+      const long = Math.max(x(call.result_seq ?? call.seq) - left, 2);
+      context.fillRect(left, MAP_HEIGHT - 7, long, 4);
+    }
+  }
+}
+
+/**
+ * Fit the pixels of a canvas to its size on the page.
+ * @param {HTMLCanvasElement} canvas
+ */
+function prepared(canvas) {
+  const ratio = devicePixelRatio || 1;
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== wide || canvas.height !== high) {
+    canvas.width = wide;
+    canvas.height = high;
+  }
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return { context, width, height, ratio };
+}
