@@ -34,6 +34,7 @@ RUN_KEYS = (
     "tool_calls",
     "usage",
     "usage_details",
+    *("calls", "calls_with_usage", "service_tier", "billed_model"),
     "events",
     "last_seq",
 )
@@ -53,7 +54,7 @@ EVENT_KEYS = (
     "is_finished",
 )
 TOKEN_KEYS = ("input_text_tokens", "completion_tokens", "total_tokens")
-COUNT_KEYS = ("runs", "known", "unknown", *TOKEN_KEYS)
+COUNT_KEYS = ("runs", "known", "unknown", *TOKEN_KEYS, "cached", "cache_write", "reasoning")
 
 LISTS = {
     "runs": ("runs",),

@@ -72,6 +72,15 @@ COUNTED = {
     "completion_low": "See `completion_high`.",
     "total_high": "Total tokens, likewise.",
     "total_low": "See `total_high`.",
+    "cached_known": "Number of runs that reported cached tokens.",
+    "cached_high": "Input tokens read from a cache, likewise.",
+    "cached_low": "See `cached_high`.",
+    "cache_write_known": "Number of runs that reported tokens written to a cache.",
+    "cache_write_high": "Input tokens written to a cache, likewise.",
+    "cache_write_low": "See `cache_write_high`.",
+    "reasoning_known": "Number of runs that reported reasoning tokens.",
+    "reasoning_high": "Completion tokens used for reasoning, likewise.",
+    "reasoning_low": "See `reasoning_high`.",
 }
 MEANINGS = {
     "events": {
@@ -119,13 +128,19 @@ MEANINGS = {
         " not zero.",
         "completion_tokens": "Completion tokens, likewise.",
         "total_tokens": "Total tokens, likewise.",
-        "cached_tokens": "Input tokens from a cache. NULL: not reported.",
+        "cached_tokens": "Input tokens read from a cache. NULL: not reported.",
         "reasoning_tokens": "Completion tokens used for reasoning. NULL: not reported.",
         "response_id": "The source's id of the run's last response, if any.",
         "events": "Number of stream events.",
         "result": "The `RunResult`, encoded. Read it with `runreel show` or `reel.result`.",
         "projected_seq": "The last event that this row includes.",
         "requested_at": "Time of the request to the model. NULL: unknown.",
+        "cache_write_tokens": "Input tokens written to a cache. NULL: not reported.",
+        "call_usage": "Of a run with several model calls, for each of them: the model, the service"
+        " tier, the tokens of input and completion, and cached, cache-write and reasoning tokens,"
+        " as a JSON array. NULL: one call, or the source reports totals only.",
+        "service_tier": "Service tier of the last answer, if it names one.",
+        "billed_model": "Model that the last answer names, if it is not `model`.",
     },
     "run_labels": {
         "key": "The label's key.",

@@ -22,7 +22,7 @@ JSON_TEXTS = {"labels", "tool_calls"}
 NESTED = {
     "error": ("message", "code"),
     "usage": ("input_text_tokens", "completion_tokens", "total_tokens"),
-    "usage_details": ("cached_tokens", "reasoning_tokens"),
+    "usage_details": ("cached_tokens", "cache_write_tokens", "reasoning_tokens"),
 }
 
 

@@ -97,7 +97,11 @@ def test_columns_are_typed_and_need_no_quotes(log: Reel, tmp_path: Path) -> None
         **{name: utc for schema in found.values() for name in schema.names if name[-3:] == "_at"},
         **{name: pa.int64() for name in run if name.endswith("_tokens")},
         **dict.fromkeys(
-            ("seq", "source_index", "kept", "elapsed_us", "events", "last_seq"), pa.int64()
+            (
+                *("seq", "source_index", "kept", "elapsed_us", "events", "last_seq"),
+                *("calls", "calls_with_usage"),
+            ),
+            pa.int64(),
         ),
         **dict.fromkeys(("first_text_ms", "duration_ms"), pa.float64()),
         "is_finished": pa.bool_(),

@@ -9,6 +9,8 @@ from runreel.model.errors import UsageError
 from runreel.model.usage import UsageItem, UsageTotals
 from runreel.projection.usage_periods import QUARTER, column_of, period, report, utc_offsets
 
+# Cached, cache-write and reasoning tokens of runs that reported none.
+NO_DETAILS = (None, None, None)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -56,30 +58,30 @@ def test_the_calendar_s_ends_are_days_in_every_time_zone(name):
     seconds = dict(told)
     assert min(seconds) == first
     day = (first * 900 + seconds[first]) // 86_400
-    (item,) = report(("day",), [(day, 1, 1, 1, 1, 2)], tz_name=name).items
+    (item,) = report(("day",), [(day, 1, 1, 1, 1, 2, *NO_DETAILS)], tz_name=name).items
     assert item.key == ("0001-01-01",)
 
 
 def test_groups_are_ordered_added_up_and_those_without_a_value_come_last():
     rows = [
-        ("b", "x", 2, 1, 10, 5, 15),
-        (None, "x", 1, 0, None, None, None),
-        ("a", "y", 1, 1, 1, 1, 2),
-        ("b", "x", 1, 1, 2, 3, 5),
+        ("b", "x", 2, 1, 10, 5, 15, 4, None, None),
+        (None, "x", 1, 0, None, None, None, *NO_DETAILS),
+        ("a", "y", 1, 1, 1, 1, 2, None, 0, None),
+        ("b", "x", 1, 1, 2, 3, 5, 1, None, 2),
     ]
     told = report(("model", "label:env"), rows, tz_name="UTC")
     assert told.by == ("model", "label:env")
     assert told.items == (
-        UsageItem(("a", "y"), UsageTotals(1, 1, 1, 1, 2)),
-        UsageItem(("b", "x"), UsageTotals(3, 2, 12, 8, 20)),
+        UsageItem(("a", "y"), UsageTotals(1, 1, 1, 1, 2, None, 0, None)),
+        UsageItem(("b", "x"), UsageTotals(3, 2, 12, 8, 20, 5, None, 2)),
         UsageItem((None, "x"), UsageTotals(1, 0, None, None, None)),
     )
-    assert told.totals == UsageTotals(5, 3, 13, 9, 22)
+    assert told.totals == UsageTotals(5, 3, 13, 9, 22, 5, 0, 2)
     assert told.totals.unknown == 2
 
 
 def test_a_time_stands_where_it_was_asked_for():
-    rows = [(20_454, "m", 1, 1, 1, 1, 2)]
+    rows = [(20_454, "m", 1, 1, 1, 1, 2, *NO_DETAILS)]
     (item,) = report(("model", "month"), rows, tz_name="UTC").items
     assert item.key == ("m", "2026-01")
 
@@ -90,7 +92,8 @@ def test_nothing_has_no_groups_and_nothing_is_known_of_it():
 
 
 def test_what_none_of_a_group_knows_stays_unknown():
-    unknown, known = ("m", 1, 0, None, None, None), ("m", 1, 1, 0, 0, 0)
+    unknown = ("m", 1, 0, None, None, None, *NO_DETAILS)
+    known = ("m", 1, 1, 0, 0, 0, *NO_DETAILS)
 
     def told(*rows):
         (item,) = report(("model",), rows, tz_name="UTC").items

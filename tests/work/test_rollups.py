@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runreel
-from runreel.model.results import RunResult, RunStreamEvent, Usage
+from runreel.model.results import RunResult, RunStreamEvent, Usage, UsageDetails
 from runreel.model.runs import RunError, RunSummary
 from runreel.model.selection import RunFilter, choose
 from runreel.model.status import RunStatus, StreamEvent
@@ -48,6 +48,9 @@ _STATUSES = st.sampled_from([RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.IN
 _RECORDINGS = st.sampled_from(["open", "closed", "closed", "interrupted", "pruned"])
 _LABELS = st.dictionaries(st.sampled_from(["k", "l"]), st.sampled_from(["v", "w"]))
 _USAGES = st.none() | st.builds(Usage, _WIDE, _WIDE, _WIDE)
+_DETAILS = st.none() | st.builds(UsageDetails, *[st.none() | _WIDE] * 3).filter(
+    lambda found: found != UsageDetails()
+)
 
 
 def summary(number: int, told: dict[str, Any]) -> RunSummary:
@@ -71,6 +74,7 @@ _RUNS = st.builds(
             "started_at": _MOMENTS,
             "error": st.none() | st.just(RunError("it failed", None)),
             "usage": _USAGES,
+            "usage_details": _DETAILS,
             "last_seq": st.integers(0, 5),
         }
     ),
@@ -141,6 +145,8 @@ class Kept:
                 if used is None
                 else (used.input_text_tokens, used.completion_tokens, used.total_tokens)
             )
+            more = run.usage_details or UsageDetails()
+            tokens += (more.cached_tokens, more.cache_write_tokens, more.reasoning_tokens)
             rows.append((*([day] if timed else []), *values, 1, int(used is not None), *tokens))
         return usages.report(by, rows, tz_name=zone)
 
@@ -273,9 +279,12 @@ FALSE = {
     "DELETE FROM usage_by_time WHERE span = 1 AND start = {start}": (
         "usage_by_time quarter 2025-03-29T12:00Z"
     ),
-    "INSERT INTO usage_by_time SELECT span, 7, slot, runs, known, 0, 0, 0, 0, 0, 0"
+    f"INSERT INTO usage_by_time SELECT span, 7, slot, runs, known{', 0' * 15}"
     " FROM usage_by_time WHERE span = 1 AND start = {start}": (
         "usage_by_time quarter 1970-01-01T01:45Z"
+    ),
+    "UPDATE usage_by_time SET cached_known = 1 WHERE span = 4 AND start = {start}": (
+        "usage_by_time hour 2025-03-29T12:00Z"
     ),
     "UPDATE usage_by_value SET known = 0 WHERE dimension = 'model' AND value = 'm0'"
     " AND span = 96 AND start = {day}": "usage_by_value day 2025-03-29T00:00Z model = 'm0'",

@@ -35,7 +35,11 @@ TOKENS: Shape = {
     "completion_tokens": INTEGER,
     "total_tokens": INTEGER,
 }
-DETAILS: Shape = {"cached_tokens": MAYBE_COUNT, "reasoning_tokens": MAYBE_COUNT}
+DETAILS: Shape = {
+    "cached_tokens": MAYBE_COUNT,
+    "cache_write_tokens": MAYBE_COUNT,
+    "reasoning_tokens": MAYBE_COUNT,
+}
 RUN: Shape = {
     "run_id": STRING,
     "source": STRING,
@@ -62,6 +66,10 @@ RUN: Shape = {
     "tool_calls": TOOL_CALLS,
     "usage": maybe(ref("tokens")),
     "usage_details": maybe(closed(DETAILS)),
+    "calls": described(MAYBE_COUNT, "Model calls of the run, if there are several."),
+    "calls_with_usage": described(MAYBE_COUNT, "Those of `calls` that reported usage."),
+    "service_tier": described(TEXT, "Of the last answer."),
+    "billed_model": described(TEXT, "Model that the last answer names, if it is not `model`."),
     "events": COUNT,
     "last_seq": COUNT,
 }

@@ -39,7 +39,8 @@ class RunMetadata(NamedTuple):
     """Metadata of a run, reported by one or all of its events; None if not reported.
 
     Times are µs since the epoch. ``response_id`` is the id by which the source continues the run;
-    ``requested_at`` is the time of the request to the model.
+    ``requested_at`` is the time of the request to the model. ``billed_model`` and ``service_tier``
+    are those that an answer names.
     """
 
     assistant_id: str | None = None
@@ -50,6 +51,8 @@ class RunMetadata(NamedTuple):
     labels: dict[str, str] | None = None
     response_id: str | None = None
     requested_at: int | None = None
+    service_tier: str | None = None
+    billed_model: str | None = None
 
     def merge(self, later: RunMetadata) -> RunMetadata:
         """Return this metadata with that of a later event; the first time of a request stays."""
@@ -70,10 +73,11 @@ class Interpretation(msgspec.Struct, frozen=True):
     ``event`` is the stream event in the terms of the SDK; ``result`` is the state in a snapshot of
     the run. ``memory`` is passed to the next interpretation and must not be mutated. ``usage`` and
     ``details`` are those of one response and are added up (Responses API); ``total``, or else the
-    usage in ``result``, is the total of the run so far. ``time`` is the time reported by the
-    source, in µs. ``starts_response``: a new response continues the run, which clears its outcome.
-    ``unread`` names keys that are not understood, or is ``KEYS`` of ``import_report`` if none is
-    known. ``marker``: the value marks the end of a stream and is not an event of it.
+    usage in ``result``, is the total of the run so far, and so is ``total_details``. ``time`` is
+    the time reported by the source, in µs. ``starts_response``: a new response continues the run,
+    which clears its outcome. ``unread`` names keys that are not understood, or is ``KEYS`` of
+    ``import_report`` if none is known. ``marker``: the value marks the end of a stream and is not
+    an event of it.
     """
 
     event: RunStreamEvent | None = None
@@ -88,6 +92,7 @@ class Interpretation(msgspec.Struct, frozen=True):
     total: Tally | None = None
     unread: tuple[str, ...] = ()
     marker: bool = False
+    total_details: UsageDetails | None = None
 
     def changes_only_text(self) -> bool:
         """Return True for a partial message that changes nothing but the text."""
@@ -99,6 +104,7 @@ class Interpretation(msgspec.Struct, frozen=True):
             and self.result is None
             and self.time is None
             and self.total is None
+            and self.total_details is None
             and not self.starts_response
             and not self.unread
         )

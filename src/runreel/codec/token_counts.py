@@ -67,6 +67,10 @@ class UsageKeys(NamedTuple):
     proto: bool = False
 
 
+# Keys of details in the usage object itself, as several servers send them.
+_CACHED = ("cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens")
+_WRITTEN = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+
 # runreel's own names, OpenAI's of both interfaces, Anthropic's.
 PLAIN = UsageKeys(
     input=("input_text_tokens", "prompt_tokens", "input_tokens"),
@@ -135,6 +139,23 @@ def count(value: object, *, proto: bool = False) -> int | None:
     return value if type(value) is int and 0 <= value <= MAX_COUNT else None
 
 
+def details(value: object, names: UsageKeys) -> UsageDetails | None:
+    """Return the details of a usage object, None if it has none; ``names`` are those of its counts.
+
+    A count that is not valid is left out.
+    """
+    if not isinstance(value, dict):
+        return None
+    given = _inner(value, names.input)
+    made = _inner(value, names.completion)
+    cached = _first(given, ("cached_tokens",)) or _first(value, _CACHED)
+    written = _first(given, _WRITTEN) or _first(value, _WRITTEN)
+    thought = _first(made, ("reasoning_tokens",)) or _first(value, ("reasoning_tokens",))
+    if cached is written is thought is None:
+        return None
+    return UsageDetails(*(found and found[0] for found in (cached, thought, written)))
+
+
 def merge_details(known: UsageDetails | None, more: UsageDetails) -> UsageDetails:
     """Add the details of two usages; a detail that one does not report is taken from the other."""
     if known is None:
@@ -142,6 +163,7 @@ def merge_details(known: UsageDetails | None, more: UsageDetails) -> UsageDetail
     return UsageDetails(
         _add(known.cached_tokens, more.cached_tokens),
         _add(known.reasoning_tokens, more.reasoning_tokens),
+        _add(known.cache_write_tokens, more.cache_write_tokens),
     )
 
 
@@ -171,6 +193,18 @@ def _cached(value: dict[str, object], keys: tuple[str, ...]) -> int | None:
         return 0
     counts = [count(value[key]) for key in keys if value.get(key) is not None]
     return None if None in counts else sum(number for number in counts if number)
+
+
+def _inner(value: dict[str, object], keys: tuple[str, ...]) -> dict[str, object]:
+    """Return the object with the details of the counts under ``keys``, empty without one."""
+    found = (value.get(f"{key}_details") for key in keys)
+    return next((inner for inner in found if isinstance(inner, dict)), {})
+
+
+def _first(value: dict[str, object], keys: tuple[str, ...]) -> tuple[int] | None:
+    """Return the first valid count under ``keys``, in a tuple, as it may be 0; None without one."""
+    counts = (count(value.get(key)) for key in keys)
+    return next(((number,) for number in counts if number is not None), None)
 
 
 def _add(one: int | None, other: int | None) -> int | None:

@@ -238,6 +238,7 @@ def _usage(usage: Usage | None, details: UsageDetails | None) -> JsonObject:
         values["gen_ai.usage.output_tokens"] = usage.completion_tokens
     if details is not None:
         values["gen_ai.usage.cache_read.input_tokens"] = details.cached_tokens
+        values["gen_ai.usage.cache_write.input_tokens"] = details.cache_write_tokens
         values["gen_ai.usage.reasoning.output_tokens"] = details.reasoning_tokens
     return values
 

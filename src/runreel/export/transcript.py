@@ -112,6 +112,8 @@ def _usage(usage: Usage | None, details: UsageDetails | None) -> str:
     more = ""
     if details is not None and details.cached_tokens:
         more += f", {details.cached_tokens:,} cached"
+    if details is not None and details.cache_write_tokens:
+        more += f", {details.cache_write_tokens:,} cache write"
     if details is not None and details.reasoning_tokens:
         more += f", {details.reasoning_tokens:,} reasoning"
     return (

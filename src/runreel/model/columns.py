@@ -6,8 +6,8 @@ Do not edit: ``python -m tests.docs.generate`` writes this file.
 # fmt: off
 
 # Of the schema, oldest first.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
-PROJECTION_VERSION = "4"
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+PROJECTION_VERSION = "5"
 
 TABLES = (
     "events", "runs", "run_labels", "run_keys", "key_frames", "run_text", "usage_by_time",
@@ -28,6 +28,7 @@ RUNS = (
     "labels", "error", "error_code", "tool_calls", "created_at", "started_at", "first_text_at",
     "finished_at", "input_text_tokens", "completion_tokens", "total_tokens", "cached_tokens",
     "reasoning_tokens", "response_id", "events", "result", "projected_seq", "requested_at",
+    "cache_write_tokens", "call_usage", "service_tier", "billed_model",
 )
 
 RUN_LABELS = ("key", "value", "started_at", "run_id")
@@ -40,7 +41,9 @@ RUN_TEXT = ("run_id", "part", "text")
 
 USAGE_BY_TIME = (
     "span", "start", "slot", "runs", "known", "input_high", "input_low", "completion_high",
-    "completion_low", "total_high", "total_low",
+    "completion_low", "total_high", "total_low", "cached_known", "cached_high", "cached_low",
+    "cache_write_known", "cache_write_high", "cache_write_low", "reasoning_known", "reasoning_high",
+    "reasoning_low",
 )
 # In an index of `runs` or its condition.
 INDEXED = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from runreel.model.errors import UsageError
 from runreel.model.messages import Citation, Message, PartialMessage  # noqa: TC001 - for typing.get_type_hints
@@ -77,11 +77,33 @@ def usage(input_tokens: Any, total: Any, completion: Any) -> Usage:
 class UsageDetails:
     """Details of the token usage of a run; None if not reported.
 
-    ``cached_tokens`` are part of the input, ``reasoning_tokens`` part of the completion.
+    ``cached_tokens`` (read from a cache) and ``cache_write_tokens`` (written to it) are part of the
+    input, ``reasoning_tokens`` part of the completion.
     """
 
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class CallUsage(NamedTuple):
+    """What the answer to one model call of a run reported; None where it reported nothing.
+
+    A source that reports totals of the run only has no calls.
+    """
+
+    model: str | None = None
+    service_tier: str | None = None
+    input_text_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the answer reported its usage."""
+        return self.input_text_tokens is not None
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

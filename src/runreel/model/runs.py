@@ -8,6 +8,7 @@ from datetime import datetime  # noqa: TC003 - for typing.get_type_hints
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from runreel.model.results import (  # noqa: TC001 - for typing.get_type_hints
+    CallUsage,
     ToolCallList,
     Usage,
     UsageDetails,
@@ -34,6 +35,10 @@ class RunSummary(NamedTuple):
     recordings of other hosts. ``requested_at`` is the time of the request to the model, and
     ``started_at`` that of the first event. ``first_text_ms`` counts from ``requested_at`` and is
     None without it; ``duration_ms`` counts from ``requested_at`` or else from ``started_at``.
+
+    ``call_usage`` has the usage of each model call of a run with several; ``usage`` is the sum over
+    those that reported it. ``service_tier`` is that of the last answer. ``billed_model`` is the
+    model that the last answer named, if it is not ``model``.
     """
 
     run_id: str
@@ -60,6 +65,19 @@ class RunSummary(NamedTuple):
     stale: bool = False
     requested_at: datetime | None = None
     first_text_at: datetime | None = None
+    call_usage: tuple[CallUsage, ...] = ()
+    service_tier: str | None = None
+    billed_model: str | None = None
+
+    @property
+    def calls(self) -> int | None:
+        """Number of model calls, None if there are not several or they are not known."""
+        return len(self.call_usage) or None
+
+    @property
+    def calls_with_usage(self) -> int | None:
+        """Number of those ``calls`` that reported usage."""
+        return sum(call.is_known for call in self.call_usage) if self.call_usage else None
 
     @property
     def status_name(self) -> str:
@@ -76,7 +94,7 @@ class RunSummary(NamedTuple):
 
 
 # The last fields: columns of ``runs`` that are metadata of the run and are stored as they are.
-PLAIN_COLUMNS = RunSummary._fields[RunSummary._fields.index("first_text_at") + 1 :]
+PLAIN_COLUMNS = RunSummary._fields[RunSummary._fields.index("call_usage") + 1 :]
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

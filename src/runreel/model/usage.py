@@ -7,13 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class UsageTotals:
-    """Token sums over ``runs`` runs, of which ``known`` reported usage; None if none did."""
+    """Token sums over ``runs`` runs, of which ``known`` reported usage; None if none did.
+
+    ``cached`` and ``cache_write`` tokens are part of the input, ``reasoning`` tokens part of the
+    completion; each is None if no run reported it.
+    """
 
     runs: int = 0
     known: int = 0
     input_text_tokens: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
+    cached: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
 
     @property
     def unknown(self) -> int:

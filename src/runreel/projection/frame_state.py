@@ -11,7 +11,7 @@ from runreel.codec.source_protocol import RunMetadata  # noqa: TC001 - for typin
 from runreel.codec.token_counts import Tally  # noqa: TC001 - as above
 from runreel.model.results import UsageDetails  # noqa: TC001 - as above
 from runreel.projection import run_mapper
-from runreel.projection.run_state import RunState
+from runreel.projection.run_state import ModelCall, RunState
 from runreel.sources import reader_of
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class SavedState(msgspec.Struct, array_like=True):
     noted: tuple[str, ...]
     clocked: bool
     continued: bool
+    calls: tuple[ModelCall, ...]
     memory: dict[str, object] | None
 
 

@@ -16,7 +16,7 @@ from runreel.codec.source_protocol import SourceEvent
 from runreel.model.columns import RUNS
 from runreel.model.errors import BadValue, LogError, UsageError
 from runreel.model.events import RUN
-from runreel.model.results import RunResult, UsageDetails
+from runreel.model.results import CallUsage, RunResult, UsageDetails
 from runreel.model.results import usage as usage_of
 from runreel.model.runs import PLAIN_COLUMNS, RunError, RunSummary
 from runreel.model.status import RunStatus
@@ -143,6 +143,8 @@ def _row(projected: RunProjection, result: bytes) -> tuple[object, ...]:
         result,
         summary.last_seq,
         to_micros(summary.requested_at),
+        details and details.cache_write_tokens,
+        json_text.dumps(summary.call_usage) if summary.call_usage else None,
         *[_plain(getattr(summary, name)) for name in PLAIN_COLUMNS],
     )
 
@@ -210,13 +212,16 @@ def row_to_summary(row: Sequence[Any]) -> RunSummary:
         events,
         last_seq,
         requested_at,
+        cache_write,
+        call_usage,
     ) = row[:_PLAIN]
     try:
         labels = {} if labels is None else _labels(labels)
         code = None if error_code is None else json_text.loads(error_code)
         calls = None if calls is None else plain_json.tool_calls(json_text.loads(calls))
         usage = None if total is None else usage_of(input_tokens, total, output_tokens)
-    except (BadValue, UsageError) as bad:
+        each_call = () if call_usage is None else _calls(call_usage)
+    except (BadValue, UsageError, msgspec.MsgspecError) as bad:
         raise _damaged(run_id) from bad
     return _new_tuple(
         RunSummary,
@@ -240,14 +245,21 @@ def row_to_summary(row: Sequence[Any]) -> RunSummary:
             usage,
             events,
             last_seq,
-            None if cached is None and reasoning is None else UsageDetails(cached, reasoning),
+            None
+            if cached is None and reasoning is None and cache_write is None
+            else UsageDetails(cached, reasoning, cache_write),
             response_id,
             False,
             None if requested_at is None else from_micros(requested_at),
             from_micros(text_at),
+            each_call,
             *row[_PLAIN:_END],
         ),
     )
+
+
+def _calls(text: str) -> tuple[CallUsage, ...]:
+    return tuple(msgspec.convert(json_text.loads(text), list[CallUsage]))
 
 
 def _labels(text: str) -> dict[str, str]:

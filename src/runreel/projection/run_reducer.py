@@ -29,7 +29,7 @@ from runreel.model.events import (
 )
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.timestamps import micros
-from runreel.projection.run_state import IMPORT, LINES, PLAIN, RunState
+from runreel.projection.run_state import IMPORT, LINES, PLAIN, ModelCall, RunState
 
 if TYPE_CHECKING:
     from runreel.codec.source_protocol import Interpretation
@@ -65,6 +65,7 @@ def apply(state: RunState, kind: str, at: int, interpretation: Interpretation) -
     if interpretation.result is not None:
         changed |= _apply_run_snapshot(state, interpretation.result, at, interpretation)
     changed |= _apply_usage(state, interpretation)
+    _apply_call(state, interpretation)
     if kind == TOOL_RESULTS and state.status is RunStatus.TOOL_CALLS:
         _set_status(state, RunStatus.IN_PROGRESS, at, None)
         changed = True
@@ -157,7 +158,26 @@ def _apply_usage(state: RunState, interpretation: Interpretation) -> bool:
         _set_usage(state, total)
     if details is not None:
         state.details = token_counts.merge_details(state.details, details)
+    if interpretation.total_details is not None:
+        details = state.details = interpretation.total_details
     return not (usage is None and total is None and details is None)
+
+
+def _apply_call(state: RunState, found: Interpretation) -> None:
+    """Add what an answer reports to its model call: the last one, or the one that it begins."""
+    if found.starts_response:
+        state.calls += (ModelCall(),)
+    metadata, calls = found.metadata, state.calls
+    if not calls or (metadata is None and found.usage is None and found.details is None):
+        return
+    model, tier, tally, details = calls[-1]
+    if metadata is not None:
+        model, tier = metadata.billed_model or model, metadata.service_tier or tier
+    if found.usage is not None:
+        tally = found.usage.plus(tally)
+    if found.details is not None:
+        details = token_counts.merge_details(details, found.details)
+    state.calls = (*calls[:-1], ModelCall(model, tier, tally, details))
 
 
 def _set_usage(state: RunState, tally: Tally) -> None:

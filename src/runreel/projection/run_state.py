@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec.source_protocol import RunMetadata
+from runreel.codec.token_counts import Tally  # noqa: TC001 - for typing.get_type_hints
 from runreel.model.events import OPEN
-from runreel.model.results import RunResult
-from runreel.model.runs import PLAIN_COLUMNS, RunError, RunSummary
+from runreel.model.results import CallUsage, RunResult, UsageDetails
+from runreel.model.runs import RunError, RunSummary
 from runreel.model.status import RunStatus
 from runreel.model.timestamps import duration_ms, first_text_ms, from_micros
 
 if TYPE_CHECKING:
-    from runreel.codec.token_counts import Tally
     from runreel.model.messages import Message, PartialMessage
-    from runreel.model.results import ToolCallList, Usage, UsageDetails
+    from runreel.model.results import ToolCallList, Usage
     from runreel.model.run_keys import RunKey
 
 IMPORT = "import"
 LINES = "lines"
 PLAIN = "plain"
 _UNKNOWN = RunMetadata()
+
+
+class ModelCall(NamedTuple):
+    """What the answer to a model call has reported so far."""
+
+    model: str | None = None
+    service_tier: str | None = None
+    tally: Tally | None = None
+    details: UsageDetails | None = None
 
 
 @dataclass(slots=True)
@@ -38,6 +47,8 @@ class RunState:
     ``tally`` is the sum behind ``usage``, kept even while a part of it is not understood. ``noted``
     are the codes of all notes ``not_understood``. ``clocked``: the first line of the run had a
     time, so its times are those of its lines.
+
+    ``calls`` are the model calls so far, as far as their answers say where one begins.
 
     ``keys`` are the keys by which the run is found. ``continued``: a note says that a request
     continues the run, and nothing has answered it yet.
@@ -68,6 +79,7 @@ class RunState:
     clocked: bool = False
     keys: tuple[RunKey, ...] = ()
     continued: bool = False
+    calls: tuple[ModelCall, ...] = ()
 
     def copy(self) -> RunState:
         """Return an independent copy."""
@@ -116,5 +128,22 @@ def summary(run_id: str, state: RunState) -> RunSummary:
         response_id=metadata.response_id,
         requested_at=from_micros(metadata.requested_at),
         first_text_at=from_micros(state.first_text_at),
-        **{name: getattr(metadata, name) for name in PLAIN_COLUMNS},
+        # The usage of a single call is that of the run.
+        call_usage=tuple(map(_call_usage, state.calls)) if len(state.calls) > 1 else (),
+        service_tier=metadata.service_tier,
+        billed_model=None if metadata.billed_model == metadata.model else metadata.billed_model,
+    )
+
+
+def _call_usage(call: ModelCall) -> CallUsage:
+    usage = None if call.tally is None else call.tally.usage
+    details = call.details or UsageDetails()
+    return CallUsage(
+        call.model,
+        call.service_tier,
+        None if usage is None else usage.input_text_tokens,
+        None if usage is None else usage.completion_tokens,
+        details.cached_tokens,
+        details.cache_write_tokens,
+        details.reasoning_tokens,
     )

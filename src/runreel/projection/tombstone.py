@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from runreel.codec import json_text, plain_json
 from runreel.codec.json_values import as_object
 from runreel.codec.source_protocol import RunMetadata
@@ -14,13 +16,15 @@ from runreel.model.events import NOTE, PRUNED
 from runreel.model.results import UsageDetails
 from runreel.model.status import RunStatus
 from runreel.model.timestamps import from_micros
-from runreel.projection.run_state import RunState
+from runreel.projection.run_state import ModelCall, RunState
 
 if TYPE_CHECKING:
     from runreel.model.events import EventRow
 
 # Metadata that usage reports count and group by, other than labels.
 _KEPT = ("assistant_id", "thread_id", "created_by", "model", "created_at")
+# The same; missing in tombstones of earlier versions.
+_KEPT_LATER = ("requested_at", "service_tier", "billed_model")
 
 
 class Tombstone(NamedTuple):
@@ -86,14 +90,14 @@ def state_from_tombstone(value: Any) -> RunState:
     state.metadata = RunMetadata(
         **{name: kept[name] for name in _KEPT},
         labels=dict(kept["labels"]),
-        # Missing in tombstones of earlier versions.
-        requested_at=kept.get("requested_at"),
+        **{name: kept.get(name) for name in _KEPT_LATER},
     )
     state.started_at, state.finished_at = kept["started_at"], kept["finished_at"]
     state.status = RunStatus.coerce(kept["status"])
     state.usage = plain_json.usage(kept["usage"])
     details = kept["usage_details"]
     state.details = None if details is None else UsageDetails(**details)
+    state.calls = msgspec.convert(kept.get("calls", ()), tuple[ModelCall, ...])
     return state
 
 
@@ -115,13 +119,11 @@ def _kept(state: RunState) -> dict[str, object]:
     details, metadata = state.details, state.metadata
     return {
         "status": state.status.name,
-        **{name: getattr(metadata, name) for name in _KEPT},
+        **{name: getattr(metadata, name) for name in (*_KEPT, *_KEPT_LATER)},
         "started_at": state.started_at,
         "finished_at": state.finished_at,
-        "requested_at": metadata.requested_at,
         "labels": metadata.labels or {},
         "usage": plain_json.usage_value(state.usage),
-        "usage_details": None
-        if details is None
-        else {"cached_tokens": details.cached_tokens, "reasoning_tokens": details.reasoning_tokens},
+        "usage_details": details and msgspec.to_builtins(details),
+        "calls": msgspec.to_builtins(state.calls),
     }

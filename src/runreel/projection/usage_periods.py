@@ -25,8 +25,8 @@ COLUMNS = {
 LABEL = "label:"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _QUARTERS_PER_DAY = 96
-# Runs, known, input, completion, total: the last columns of every row.
-_COUNTS = 5
+# Runs, known, and the sums of tokens: the last columns of every row.
+_COUNTS = 8
 
 
 def column_of(grouping: str) -> str:
@@ -75,34 +75,34 @@ def _seconds(tz: tzinfo | None, quarter: int) -> int:
 
 
 def report(by: Sequence[str], rows: Iterable[Sequence[Any]], *, tz_name: str) -> UsageReport:
-    """Build a report from rows ``(day?, group values…, runs, known, input, completion, total)``.
+    """Build a report from rows ``(day?, group values…, runs, known, sums…)``.
 
-    The day (since the epoch) comes first if ``by`` contains a time. Rows of the same group are
-    summed.
+    The sums are those of ``UsageTotals``. The day (since the epoch) comes first if ``by`` contains
+    a time. Rows of the same group are summed.
     """
     if any(grouping in TIMES for grouping in by):
         rows = ((*_group_key(by, row), *row[-_COUNTS:]) for row in rows)
     groups = _sum_groups(rows)
     groups.sort(key=lambda row: [(v is None, v or "") for v in row[:-_COUNTS]])
     items = tuple(UsageItem(row[:-_COUNTS], _totals(row[-_COUNTS:])) for row in groups)
-    total = _sum_groups(row[-_COUNTS:] for row in groups) or [(0, 0)]
-    return UsageReport(tuple(by), items, _totals(total[0]), tz_name)
+    total = _sum_groups(row[-_COUNTS:] for row in groups)
+    return UsageReport(tuple(by), items, _totals(total[0] if total else (0, 0)), tz_name)
 
 
 def _sum_groups(rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
     """Sum the rows of each group."""
-    groups: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * _COUNTS)
+    groups: defaultdict[tuple[Any, ...], list[int | None]] = defaultdict(lambda: [None] * _COUNTS)
     for row in rows:
         sums = groups[tuple(row[:-_COUNTS])]
         for index, count in enumerate(row[-_COUNTS:]):
-            sums[index] += count or 0
+            if count is not None:
+                sums[index] = count + (sums[index] or 0)
     return [(*key, *sums) for key, sums in groups.items()]
 
 
 def _totals(sums: Sequence[int]) -> UsageTotals:
     """Return totals; tokens are unknown if no run reported them."""
-    runs, known, *tokens = sums
-    return UsageTotals(runs, known, *tokens) if known else UsageTotals(runs)
+    return UsageTotals(*sums)
 
 
 def _group_key(by: Sequence[str], row: Sequence[Any]) -> Iterator[str | None]:

@@ -2,8 +2,9 @@
 
 A stream event is ``{"type": "PARTIAL_MESSAGE", "text": "the whole text so far"}``. ``parts`` or a
 complete ``message`` may replace ``text``. Optional keys are ``source_index``, ``at``, ``error``,
-``error_code``, ``tool_calls``, ``usage`` (the run's total so far) and metadata of the run, such as
-``requested_at``. A run snapshot has the same keys, with a ``RunStatus`` name as its ``type``.
+``error_code``, ``tool_calls``, ``usage`` and ``usage_details`` (the run's totals so far) and
+metadata of the run, such as ``requested_at``. A run snapshot has the same keys, with a
+``RunStatus`` name as its ``type``.
 ``runreel events --json`` prints the same keys.
 """
 
@@ -23,6 +24,7 @@ from runreel.model.timestamps import is_unreadable, micros
 if TYPE_CHECKING:
     from runreel.codec.source_protocol import TextSlot
     from runreel.codec.token_counts import Tally
+    from runreel.model.results import UsageDetails
 
 _TIMES = ("at", "created_at", "requested_at")
 
@@ -115,11 +117,17 @@ def _interpretation(
         time=micros(value.get("at")),
         total=None if in_result else tally,
         unread=_unread(value, tally),
+        total_details=_details(value),
     )
 
 
 def _tally(value: dict[str, object]) -> Tally | None:
     return token_counts.read(value.get("usage"), token_counts.PLAIN)
+
+
+def _details(value: dict[str, object]) -> UsageDetails | None:
+    named = "usage_details" if value.get("usage_details") is not None else "usage"
+    return token_counts.details(value.get(named), token_counts.PLAIN)
 
 
 def _metadata(value: dict[str, object]) -> RunMetadata | None:
@@ -133,6 +141,8 @@ def _metadata(value: dict[str, object]) -> RunMetadata | None:
         created_at=micros(value.get("created_at")),
         labels=as_labels(value.get("labels")) or None,
         requested_at=micros(value.get("requested_at")),
+        service_tier=text_in(value, "service_tier"),
+        billed_model=text_in(value, "billed_model"),
     )
     return None if metadata == _NO_METADATA else metadata
 

@@ -113,10 +113,12 @@ def _usage(usage: Usage | None, details: UsageDetails | None) -> str | None:
     if usage is None:
         return None
     cached = None if details is None else details.cached_tokens
+    written = None if details is None else details.cache_write_tokens
     reasoned = None if details is None else details.reasoning_tokens
     return (
         f"{number(usage.total_tokens)} tokens:"
-        f" {number(usage.input_text_tokens)} in{_share(cached, 'cached')},"
+        f" {number(usage.input_text_tokens)} in{_share(cached, 'cached')}"
+        f"{_share(written, 'cache write')},"
         f" {number(usage.completion_tokens)} out{_share(reasoned, 'reasoning')}"
     )
 

@@ -44,6 +44,9 @@ TOTALS: Shape = {
     "input_text_tokens": MAYBE_INTEGER,
     "completion_tokens": MAYBE_INTEGER,
     "total_tokens": MAYBE_INTEGER,
+    "cached": described(MAYBE_INTEGER, "Input tokens read from a cache."),
+    "cache_write": described(MAYBE_INTEGER, "Input tokens written to a cache."),
+    "reasoning": described(MAYBE_INTEGER, "Completion tokens used for reasoning."),
 }
 GROUP = described(TEXT, "Key of the group, named as in --by.")
 DIFFERENCE: Shape = {"run_id": STRING, "column": STRING, "stored": ANY, "rebuilt": ANY}

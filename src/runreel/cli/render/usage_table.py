@@ -13,7 +13,9 @@ from runreel.projection.usage_periods import LABEL, TIMES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runreel.model.usage import UsageReport
+    from runreel.model.usage import UsageReport, UsageTotals
+
+_DETAILS = ("cached", "reasoning", "cache_write")
 
 
 def print_usage(report: UsageReport) -> None:
@@ -21,12 +23,16 @@ def print_usage(report: UsageReport) -> None:
     if not report.totals.runs:
         return
     total = UsageItem(("TOTAL", *("" for _ in report.by[1:])), report.totals)
-    tables.print_table(list_view(report.by).columns, [*report.items, total])
+    columns = list_view(report.by, report.totals).columns
+    tables.print_table(columns, [*report.items, total])
     terminal.write((_coverage(report), "dim"))
 
 
-def list_view(by: tuple[str, ...]) -> ListView[UsageItem]:
-    """The list view of the items of a report grouped ``by``."""
+def list_view(by: tuple[str, ...], totals: UsageTotals | None = None) -> ListView[UsageItem]:
+    """The list view of the items of a report grouped ``by``.
+
+    With ``totals``, its table has no column for details that no run reported.
+    """
     groups = [
         Column(
             group if group.startswith(LABEL) else group.upper(),
@@ -44,8 +50,21 @@ def list_view(by: tuple[str, ...]) -> ListView[UsageItem]:
         number_column("COMPLETION", lambda item: item.totals.completion_tokens, 2),
         number_column("TOTAL", lambda item: item.totals.total_tokens),
     ]
+    counts += [
+        _detail(name, priority)
+        for priority, name in enumerate(_DETAILS, 5)
+        if totals is None or getattr(totals, name) is not None
+    ]
     shape = dict.fromkeys(by, shapes.GROUP) | shapes.TOTALS
     return ListView("runs", shape, [*groups, *counts], lambda item: json_views.usage_item(by, item))
+
+
+def _detail(name: str, drop_priority: int) -> Column[UsageItem]:
+    def value(item: UsageItem) -> int | None:
+        found: int | None = getattr(item.totals, name)
+        return found
+
+    return number_column(name.replace("_", " ").upper(), value, drop_priority)
 
 
 def _key(index: int) -> Callable[[UsageItem], str | None]:

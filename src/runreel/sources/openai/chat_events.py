@@ -115,6 +115,7 @@ class TextChunk(Chunk):
             memory.calls,
             memory.usage,
             memory.details,
+            tier=memory.tier,
         )
 
 
@@ -178,12 +179,16 @@ class Request(SourceEvent):
     def read(self, _text: str, _memory: object, /) -> Interpretation:
         """Return the meaning: see ``SourceEvent``."""
         is_request = self.kind == CONTEXT
-        return Interpretation(metadata=_metadata(as_object(self.value)) if is_request else None)
+        return Interpretation(metadata=_request(as_object(self.value)) if is_request else None)
 
 
 def _has_news(known: Memory, chunk: dict[str, object]) -> bool:
-    """Whether a chunk has metadata that none before it had: the model, or the id."""
-    return known.model is None or (known.id is None and bool(chunk.get("id")))
+    """Whether a chunk has metadata that none before it had: model, id, or another service tier."""
+    if known.model is None or (known.id is None and bool(chunk.get("id"))):
+        return True
+    # Most chunks name the tier, or none does.
+    tier = chunk.get("service_tier")
+    return tier != known.tier and oj.service_tier(chunk) not in (None, known.tier)
 
 
 def _known(memory: object) -> Memory:
@@ -224,6 +229,10 @@ def _message(memory: Memory, parts: tuple[str, ...], reason: str | None) -> Mess
     )
 
 
+def _request(value: dict[str, object]) -> RunMetadata:
+    return _metadata(value)._replace(service_tier=None, billed_model=None)
+
+
 def _metadata(value: dict[str, object]) -> RunMetadata:
     return RunMetadata(
         created_by=text_in(value, "user"),
@@ -231,6 +240,8 @@ def _metadata(value: dict[str, object]) -> RunMetadata:
         created_at=micros(value.get("created")),
         labels=as_labels(value.get("metadata")) or None,
         response_id=text_in(value, "id"),
+        service_tier=oj.service_tier(value),
+        billed_model=text_in(value, "model"),
     )
 
 

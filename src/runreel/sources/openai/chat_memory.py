@@ -31,6 +31,7 @@ class Memory(msgspec.Struct, frozen=True):
     details: UsageDetails | None = None
     failure: Failure | None = None
     ended: bool = False
+    tier: str | None = None
 
     def after(  # noqa: PLR0913 - what changes
         self,
@@ -44,7 +45,7 @@ class Memory(msgspec.Struct, frozen=True):
     ) -> tuple[Memory, Tally | None]:
         """Return the memory after a chunk or completion, and the token counts of its ``usage``."""
         counts = None if usage is None else token_counts.read(usage, token_counts.CHAT)
-        details = None if usage is None else oj.details(usage, token_counts.CHAT)
+        details = None if usage is None else token_counts.details(usage, token_counts.CHAT)
         after = Memory(
             self.id or text_in(value, "id"),
             self.created or micros(value.get("created")),
@@ -55,6 +56,7 @@ class Memory(msgspec.Struct, frozen=True):
             details or self.details,
             failure,
             ended,
+            oj.service_tier(value) or self.tier,
         )
         return after, counts
 
@@ -84,6 +86,7 @@ def details_increase(
     return UsageDetails(
         _increase(previous.cached_tokens, current.cached_tokens),
         _increase(previous.reasoning_tokens, current.reasoning_tokens),
+        _increase(previous.cache_write_tokens, current.cache_write_tokens),
     )
 
 

@@ -84,6 +84,8 @@ def metadata(response: dict[str, object], *, first: bool) -> RunMetadata:
         created_at=created(response) if first else None,
         labels=as_labels(response.get("metadata")) or None,
         response_id=id_of(response),
+        service_tier=oj.service_tier(response),
+        billed_model=text_in(response, "model"),
     )
 
 

@@ -225,6 +225,7 @@ def _with_usage(
     result: RunResult | None = None,
 ) -> Interpretation:
     """The interpretation of a response, with its usage unless that is counted already."""
+    usage = response.get("usage")
     after, added = memory.for_response(response).count_usage(response)
     counted = responses.id_of(response) in memory.counted
     return Interpretation(
@@ -232,7 +233,7 @@ def _with_usage(
         result,
         after,
         usage=added,
-        details=None if counted else oj.details(response.get("usage"), token_counts.RESPONSES),
+        details=None if counted else token_counts.details(usage, token_counts.RESPONSES),
         error_code=outcome.error_code,
         metadata=responses.metadata(response, first=memory.response is None),
         time=micros(response.get("completed_at")) or responses.created(response),

@@ -1,19 +1,17 @@
-"""JSON values that OpenAI's two interfaces share: calls, usage details, errors, messages."""
+"""JSON values that OpenAI's two interfaces share: calls, errors, messages."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from runreel.codec.json_text import MAX_DEPTH, loads
-from runreel.codec.json_values import as_text, object_in
-from runreel.codec.token_counts import count
+from runreel.codec.json_values import as_text
 from runreel.model.errors import BadValue
 from runreel.model.messages import Author, Citation, Message
-from runreel.model.results import FunctionCall, ToolCall, UsageDetails
+from runreel.model.results import FunctionCall, ToolCall
 from runreel.model.timestamps import from_micros
 
 if TYPE_CHECKING:
-    from runreel.codec.token_counts import UsageKeys
     from runreel.model.status import MessageStatus
 
 # Key of arguments that are not a JSON object; the value is the text of the model.
@@ -36,15 +34,11 @@ def custom_call(id_: object, name: object, text: object) -> ToolCall:
     return ToolCall(as_text(id_) or None, function)
 
 
-def details(value: object, names: UsageKeys) -> UsageDetails | None:
-    """Cached and reasoning tokens of a usage object; ``names`` are the names of its counts."""
-    if not isinstance(value, dict):
-        return None
-    given = object_in(value, f"{names.input[0]}_details")
-    made = object_in(value, f"{names.completion[0]}_details")
-    cached, thought = count(given.get("cached_tokens")), count(made.get("reasoning_tokens"))
-    cached = count(value.get("cached_tokens")) if cached is None else cached
-    return None if cached is thought is None else UsageDetails(cached, thought)
+def service_tier(answer: dict[str, object]) -> str | None:
+    """The service tier that processed a request, None if the answer does not name it."""
+    tier = as_text(answer.get("service_tier"))
+    # "auto" is a request: the tier is not decided yet.
+    return None if tier in ("", "auto") else tier
 
 
 def error(value: object) -> tuple[str | None, int | str | None]:

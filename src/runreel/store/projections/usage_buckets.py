@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.model.columns import USAGE_BY_TIME
 from runreel.model.timestamps import from_micros
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 # Spans in quarters of an hour: the days of every time zone start on a quarter.
 QUARTER, HOUR, DAY = 1, 4, 96
@@ -20,7 +23,10 @@ _NAMES = {QUARTER: "quarter", HOUR: "hour", DAY: "day"}
 # never do.
 TOKEN_LIMB = 1_000_000_000
 TOKENS = ("input_text_tokens", "completion_tokens", "total_tokens")
+DETAILS = ("cached_tokens", "cache_write_tokens", "reasoning_tokens")
 COUNTS = USAGE_BY_TIME[USAGE_BY_TIME.index("slot") + 1 :]
+# Of these, how many there are without details: runs, known, and two parts for each of TOKENS.
+PLAIN = 2 + 2 * len(TOKENS)
 SUMS = ", ".join(f"sum({name})" for name in COUNTS)
 
 
@@ -36,6 +42,9 @@ class UsageContribution(NamedTuple):
     input_text_tokens: int | None
     completion_tokens: int | None
     total_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
 
 
 class RollupBucket(NamedTuple):
@@ -67,6 +76,19 @@ class RollupMismatch(NamedTuple):
     bucket: RollupBucket
     stored: tuple[int, ...]
     expected: tuple[int, ...]
+
+
+def sums_of(counts: Sequence[Any]) -> Iterator[int | None]:
+    """Yield the sum of each of TOKENS, and of each of DETAILS, for values of ``COUNTS``.
+
+    A sum is None if no run reported it.
+    """
+    # Postgres returns sums of integers as another type.
+    numbers = [int(part or 0) for part in counts]
+    for at in range(2, PLAIN, 2):
+        yield numbers[at] * TOKEN_LIMB + numbers[at + 1] if numbers[1] else None
+    for at in range(PLAIN, len(COUNTS), 3):
+        yield numbers[at + 1] * TOKEN_LIMB + numbers[at + 2] if numbers[at] else None
 
 
 # A row of ``runs`` before and after a change; None where there is no row.

@@ -15,12 +15,14 @@ from runreel.store.projections.run_queries import where_clause
 from runreel.store.projections.usage_buckets import (
     COUNTS,
     DAY,
+    DETAILS,
     DIMENSIONS,
     HOUR,
     MICROS,
     QUARTER,
     TOKEN_LIMB,
     TOKENS,
+    sums_of,
 )
 
 if TYPE_CHECKING:
@@ -35,9 +37,17 @@ if TYPE_CHECKING:
     # Starts and the time zone's UTC offset in seconds from then on, in order.
     UtcOffsets = Sequence[tuple[int, int]]
 
-_PARTS = (f"r.{tokens} {operator} {TOKEN_LIMB}" for tokens in TOKENS for operator in ("/", "%"))
+
+def _limbs(tokens: str) -> Iterator[str]:
+    return (f"coalesce(sum(r.{tokens} {operator} {TOKEN_LIMB}), 0)" for operator in ("/", "%"))
+
+
 _OF_RUNS = ", ".join(
-    ("count(*)", "count(r.total_tokens)", *(f"coalesce(sum({part}), 0)" for part in _PARTS))
+    (
+        *("count(*)", "count(r.total_tokens)"),
+        *(limb for tokens in TOKENS for limb in _limbs(tokens)),
+        *(part for name in DETAILS for part in (f"count(r.{name})", *_limbs(name))),
+    )
 )
 _ADDED_UP = ", ".join(f"sum(u.{name})" for name in COUNTS)
 # Integer division rounds to zero, so days are counted from before all of them.
@@ -98,9 +108,9 @@ def usage(
 ) -> list[tuple[Any, ...]]:
     """Return runs, known runs and sums of tokens by ``columns`` of ``runs`` or ``label:K``.
 
-    A row has the values of its group, then runs, known, input, completion, total. With
-    ``utc_offsets`` it begins with the day since the epoch on which its runs started. Sums are exact
-    at any size. A group may come in several rows.
+    A row has the values of its group, then runs, known, input, completion, total, cached,
+    cache_write, reasoning. With ``utc_offsets`` it begins with the day since the epoch on which its
+    runs started. Sums are exact at any size. A group may come in several rows.
     """
     query = _Query(columns, run_filter, plan_filter(connection, run_filter), utc_offsets)
     statements = [*_rollup_statements(query)] or [_runs_statement(query)]
@@ -252,10 +262,5 @@ def _group_by(columns: Sequence[str]) -> str:
 
 def _summed(row: Sequence[Any]) -> tuple[object, ...]:
     width = len(row) - len(COUNTS)
-    runs, known, *parts = row[width:]
-    if not known:
-        return (*row[:width], int(runs), 0, None, None, None)
-    sums = (
-        int(high) * TOKEN_LIMB + int(low) for high, low in zip(parts[::2], parts[1::2], strict=True)
-    )
-    return (*row[:width], int(runs), int(known), *sums)
+    counts = row[width:]
+    return (*row[:width], int(counts[0]), int(counts[1]), *sums_of(counts))

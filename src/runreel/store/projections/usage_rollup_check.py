@@ -12,6 +12,7 @@ from runreel.store.events import damage
 from runreel.store.projections.usage_buckets import (
     COUNTS,
     DAY,
+    DETAILS,
     MICROS,
     SPANS,
     SUMS,
@@ -31,14 +32,20 @@ if TYPE_CHECKING:
 
     Row = tuple[Any, ...]
 
+
+def _reported(name: str) -> str:
+    return f"CASE WHEN {name} IS NULL THEN 0 ELSE 1 END"
+
+
+def _limbs(name: str) -> tuple[str, str]:
+    return f"coalesce({name} / {TOKEN_LIMB}, 0)", f"coalesce({name} % {TOKEN_LIMB}, 0)"
+
+
 _OF_ONE = (
     "1",
-    "CASE WHEN total_tokens IS NULL THEN 0 ELSE 1 END",
-    *(
-        f"coalesce({part}, 0)"
-        for name in TOKENS
-        for part in (f"{name} / {TOKEN_LIMB}", f"{name} % {TOKEN_LIMB}")
-    ),
+    _reported("total_tokens"),
+    *(part for name in TOKENS for part in _limbs(name)),
+    *(part for name in DETAILS for part in (_reported(name), *_limbs(name))),
 )
 _PLACE = "span, start, value, named"
 _ADDED_UP = ", ".join(f"sum({name}) AS {name}" for name in COUNTS)

@@ -15,11 +15,15 @@ from runreel.model.events import OPEN
 from runreel.store.projections.usage_buckets import (
     COUNTS,
     DAY,
+    DETAILS,
     MICROS,
+    PLAIN,
     QUARTER,
     SPANS,
     TOKEN_LIMB,
+    TOKENS,
     RollupBucket,
+    sums_of,
 )
 
 if TYPE_CHECKING:
@@ -65,10 +69,12 @@ def apply_changes(connection: Connection, row_changes: Iterable[ContributionChan
         connection.driver.lock_writes(connection, "usage_by_value")
     # Every transaction uses the same order, to avoid deadlocks.
     rows: dict[str, list[tuple[object, ...]]] = {table: [] for table, _ in _KEYS}
+    # Many sources report no details; without them, the statement takes less time.
+    width = len(COUNTS) if any(any(sums[PLAIN:]) for sums in sums_by_bucket.values()) else PLAIN
     for bucket, sums in sorted(sums_by_bucket.items()):
         table, _, values = table_and_key(bucket)
-        rows[table].append((*values, *sums))
-    connection.driver.add_counts(connection, _KEYS, COUNTS, rows)
+        rows[table].append((*values, *sums[:width]))
+    connection.driver.add_counts(connection, _KEYS, COUNTS[:width], rows)
     # An empty bucket would still reveal the value of a deleted run.
     key = " AND ".join(f"{name} = ?" for name in _VALUE_KEY)
     empty = f"(SELECT sum(runs) FROM usage_by_value WHERE {key}) = 0"
@@ -77,18 +83,12 @@ def apply_changes(connection: Connection, row_changes: Iterable[ContributionChan
         connection.execute(sql, (*bucket, *bucket))
 
 
-def totals(counts: Sequence[int]) -> dict[str, int] | None:
+def totals(counts: Sequence[int]) -> dict[str, int | None] | None:
     """Return the counts of a bucket for display, None if it has none."""
     if not any(counts):
         return None
-    runs, known, given_high, given_low, made_high, made_low, all_high, all_low = counts
-    return {
-        "runs": runs,
-        "known": known,
-        "input_text_tokens": given_high * TOKEN_LIMB + given_low,
-        "completion_tokens": made_high * TOKEN_LIMB + made_low,
-        "total_tokens": all_high * TOKEN_LIMB + all_low,
-    }
+    shown: dict[str, int | None] = {"runs": counts[0], "known": counts[1]}
+    return shown | dict(zip((*TOKENS, *DETAILS), sums_of(counts), strict=True))
 
 
 def days_of(rows: Iterable[UsageContribution]) -> set[int]:
@@ -119,10 +119,15 @@ def _buckets_of(row: UsageContribution) -> Iterator[RollupBucket]:
 def _counts_of(row: UsageContribution) -> list[int]:
     counts = [1, int(row.total_tokens is not None)]
     for reported in (row.input_text_tokens, row.completion_tokens, row.total_tokens):
-        tokens = reported or 0
-        high, low = divmod(abs(tokens), TOKEN_LIMB)
-        counts += (high, low) if tokens >= 0 else (-high, -low)
+        counts += _limbs(reported or 0)
+    for detail in (row.cached_tokens, row.cache_write_tokens, row.reasoning_tokens):
+        counts += (0, 0, 0) if detail is None else (1, *_limbs(detail))
     return counts
+
+
+def _limbs(tokens: int) -> tuple[int, int]:
+    high, low = divmod(abs(tokens), TOKEN_LIMB)
+    return (high, low) if tokens >= 0 else (-high, -low)
 
 
 def table_and_key(bucket: RollupBucket) -> tuple[str, tuple[str, ...], tuple[object, ...]]:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 # Increase it when the projector or the meaning of a projection's column changes.
-PROJECTION_VERSION = "4"
+PROJECTION_VERSION = "5"
 
 metadata = MetaData()
 
@@ -51,12 +51,20 @@ def _page(name: str, *columns: str, where: str | None = None) -> Index:
 
 
 def _counts() -> list[Column[int]]:
-    """Return the columns for runs, runs with known usage, and tokens, in parts of 64-bit sums."""
+    """Return the columns for runs, runs with known usage, and tokens, in parts of 64-bit sums.
+
+    For each detail, ``known`` is the number of runs that reported it.
+    """
     sums = (f"{tokens}_{part}" for tokens in ("input", "completion", "total") for part in _PARTS)
-    return [Column(name, Big, nullable=False) for name in ("runs", "known", *sums)]
+    details = (f"{detail}_{part}" for detail in _DETAILS for part in ("known", *_PARTS))
+    return [
+        *(Column(name, Big, nullable=False) for name in ("runs", "known", *sums)),
+        *(Column(name, Big, nullable=False, server_default=text("0")) for name in details),
+    ]
 
 
 _PARTS = ("high", "low")
+_DETAILS = ("cached", "cache_write", "reasoning")
 
 events = Table(
     "events",
@@ -116,6 +124,10 @@ runs = Table(
     Column("result", LargeBinary, nullable=False),
     Column("projected_seq", Big, nullable=False),
     Column("requested_at", Big),
+    Column("cache_write_tokens", Big),
+    Column("call_usage", Text),
+    Column("service_tier", Text),
+    Column("billed_model", Text),
     PrimaryKeyConstraint("run_id"),
     _page("runs_by_start"),
     _page("runs_by_source", "source"),
