@@ -157,7 +157,7 @@ def test_usage_is_cumulative_and_what_is_not_reported_again_stays():
     ]
     usage = [state.usage for state in states(READER, events)]
     assert usage == [Usage(153, 154, 1), *[Usage(153, 157, 4)] * 2, Usage(165, 174, 9)]
-    assert states(READER, events)[-1].details == UsageDetails(60, None)
+    assert states(READER, events)[-1].details == UsageDetails(60, None, 100)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_message_that_arrives_again_is_counted_once():
     for row in write(READER, [*((STREAM_EVENT, value) for value in stream), (RUN, whole)]):
         fold.apply(row)
     assert fold.state.usage == Usage(162, 177, 15)
-    assert fold.state.details == UsageDetails(50, None)
+    assert fold.state.details == UsageDetails(50, None, 100)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from runreel.cli.render.tables import TableCell
     from runreel.model.messages import Citation, UnknownSource
-    from runreel.model.results import RunResult, Usage, UsageDetails
+    from runreel.model.results import RunResult
     from runreel.model.runs import RunError, RunSummary
     from runreel.model.story import StoryStep
 
@@ -54,6 +54,10 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, str | TableCell | None]]:
     yield "Assistant", run.assistant_id
     yield "Thread", run.thread_id
     yield "Model", run.model
+    if run.billed_model is not None:
+        yield "Billed model", run.billed_model
+    if run.service_tier is not None:
+        yield "Service tier", run.service_tier
     yield "Labels", ", ".join(f"{key}={value}" for key, value in run.labels.items()) or None
     yield "Created by", run.created_by
     yield "Created", time_arguments.local_time(run.created_at)
@@ -64,7 +68,7 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, str | TableCell | None]]:
     yield "Took", duration_text(run.duration_ms)
     yield "Time zone", time_arguments.zone()[1]
     yield "Events", f"{number(run.events)} in the stream, {number(run.last_seq + 1)} rows"
-    yield "Usage", _usage(run.usage, run.usage_details)
+    yield "Usage", _usage(run)
 
 
 def _finish_reason(result: RunResult) -> Iterator[tuple[str, str | TableCell | None]]:
@@ -109,7 +113,8 @@ def _after(milliseconds: float | None) -> str | None:
     return None if milliseconds is None else f"after {duration_text(milliseconds)}"
 
 
-def _usage(usage: Usage | None, details: UsageDetails | None) -> str | None:
+def _usage(run: RunSummary) -> str | None:
+    usage, details = run.usage, run.usage_details
     if usage is None:
         return None
     cached = None if details is None else details.cached_tokens
@@ -119,8 +124,14 @@ def _usage(usage: Usage | None, details: UsageDetails | None) -> str | None:
         f"{number(usage.total_tokens)} tokens:"
         f" {number(usage.input_text_tokens)} in{_share(cached, 'cached')}"
         f"{_share(written, 'cache write')},"
-        f" {number(usage.completion_tokens)} out{_share(reasoned, 'reasoning')}"
+        f" {number(usage.completion_tokens)} out{_share(reasoned, 'reasoning')}{_of_calls(run)}"
     )
+
+
+def _of_calls(run: RunSummary) -> str:
+    if run.calls == run.calls_with_usage:
+        return ""
+    return f"; of {number(run.calls_with_usage)} of {number(run.calls)} model calls"
 
 
 def _share(tokens: int | None, name: str) -> str:

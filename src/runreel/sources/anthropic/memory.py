@@ -83,5 +83,6 @@ def _tally(usage: object) -> Tally | None:
 def _details(usage: object) -> UsageDetails | None:
     value = as_object(usage)
     cached = count(value.get("cache_read_input_tokens"))
+    written = count(value.get("cache_creation_input_tokens"))
     thought = count(object_in(value, "output_tokens_details").get("thinking_tokens"))
-    return None if cached is thought is None else UsageDetails(cached, thought)
+    return None if cached is thought is written is None else UsageDetails(cached, thought, written)

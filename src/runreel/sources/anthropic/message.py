@@ -74,7 +74,12 @@ def is_error(value: dict[str, object]) -> bool:
 
 def metadata(message: dict[str, object]) -> RunMetadata:
     """Metadata of the run in one of its messages."""
-    return RunMetadata(model=text_in(message, "model"), response_id=text_in(message, "id"))
+    return RunMetadata(
+        model=text_in(message, "model"),
+        response_id=text_in(message, "id"),
+        service_tier=oj.service_tier(object_in(message, "usage")),
+        billed_model=text_in(message, "model"),
+    )
 
 
 def request_metadata(request: dict[str, object]) -> RunMetadata:
