@@ -77,7 +77,7 @@ def test_the_columns_in_the_code_are_those_of_the_tables() -> None:
     hint = "run python -m tests.docs.generate"
     assert generate.COLUMNS.read_text("utf-8") == columns_file.render(), hint
     assert EventRow._fields == columns.EVENTS
-    after = columns.RUNS.index("requested_at") + 1
+    after = columns.RUNS.index("call_usage") + 1
     assert columns.RUNS[after:] == PLAIN_COLUMNS
     assert set(PLAIN_COLUMNS) <= set(RunMetadata._fields)
 
