@@ -70,4 +70,4 @@ class Page(HTMLParser):
 
     @property
     def links(self) -> list[str]:
-        return [one.attributes["href"] or "" for one in self.elements if one.tag == "a"]
+        return [one.attributes.get("href") or "" for one in self.elements if one.tag == "a"]

@@ -29,8 +29,9 @@ MARKUP = (
     "javascript:alert(1)",
     "\u202e<b>\u2066",
 )
-# A module of this package, and data.
+# Modules of this package, and data.
 OUR_SCRIPTS = {
+    (("type", "module"), ("src", "/static/runs.js")),
     (("type", "module"), ("src", "/static/run_page.js")),
     (("type", "application/json"), ("id", "run-data")),
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
+from functools import cache, partial
 from importlib import import_module, resources
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from starlette.applications import Starlette
@@ -19,14 +20,15 @@ from runreel.model.errors import (
     UsageError,
 )
 from runreel.model.passwords import mask_passwords
-from runreel.web import scripts
 from runreel.web.guard import Guard
+from runreel.web.live.streams import Streams
 from runreel.web.query import Attachment, Data, Moved, Page, Query
 from runreel.web.rendering import pieces, render
 from runreel.web.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from importlib.resources.abc import Traversable
 
     from starlette.requests import Request
     from starlette.types import ASGIApp
@@ -47,10 +49,8 @@ _PAGES = {
 }
 # What scripts ask for; the second path is for the IDs "." and "..".
 _DATA = {"/api/run/{id:path}/{what}": "run_data", "/api/{what}": "run_data"}
-_FILES = {
-    **dict.fromkeys(("page.css", "player.css"), "text/css"),
-    **dict.fromkeys(scripts.MODULES, "text/javascript"),
-}
+# Types of the files in `static`.
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".txt": "text/plain"}
 
 
 class _PageModule(Protocol):
@@ -67,11 +67,15 @@ def create_app(reel: Reel, access: Access) -> ASGIApp:
     threads = Threads()
     known = {**_PAGES, **_DATA}
     routes = [Route(path, _endpoint(reel, name, threads)) for path, name in known.items()]
-    app = Starlette(
-        routes=[*routes, Route("/static/{name}", _file)],
-        exception_handlers={404: _unknown_page, Exception: _bug},
-    )
-    return Guard(app, access)
+    streams = Streams(reel, threads)
+    routes += [
+        Route("/live/runs", streams.runs),
+        Route("/live/run", streams.run),
+        Route("/live/run/{id:path}", streams.run),
+        Route("/static/{name:path}", _file),
+    ]
+    handlers = {404: _unknown_page, RunreelError: _problem_of, Exception: _bug}
+    return Guard(Starlette(routes=routes, exception_handlers=handlers), access)
 
 
 def _endpoint(reel: Reel, name: str, threads: Threads) -> Callable[[Request], Awaitable[Response]]:
@@ -137,10 +141,29 @@ def _problem(status: int, message: str, hint: str | None = None) -> Response:
 
 async def _file(request: Request) -> Response:
     name = request.path_params["name"]
-    if name not in _FILES:
+    if name not in _files():
         return _problem(404, "There is no such page.")
-    file = resources.files("runreel.web").joinpath("static", name)
-    return Response(file.read_bytes(), media_type=_FILES[name])
+    path = resources.files("runreel.web").joinpath("static", name)
+    return Response(path.read_bytes(), media_type=_TYPES[PurePosixPath(name).suffix])
+
+
+@cache
+def _files() -> frozenset[str]:
+    """Return the names of the files that are served: those that are there, and no other."""
+    return frozenset(_names(resources.files("runreel.web").joinpath("static"), ""))
+
+
+def _names(folder: Traversable, start: str) -> Iterator[str]:
+    for one in folder.iterdir():
+        if one.is_dir():
+            yield from _names(one, f"{start}{one.name}/")
+        elif PurePosixPath(one.name).suffix in _TYPES:
+            yield f"{start}{one.name}"
+
+
+async def _problem_of(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    assert isinstance(error, RunreelError)  # noqa: S101 - it is called for these
+    return _error(error, as_data=True)
 
 
 async def _unknown_page(request: Request, error: Exception) -> Response:  # noqa: ARG001

@@ -10,17 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from runreel.codec import json_objects
-from runreel.codec.durations import duration_text
 from runreel.codec.escaping import escape
-from runreel.web import links
+from runreel.web import links, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime, tzinfo
 
-UNKNOWN = "unknown"
-# Characters of one text that a page shows.
-LONGEST = 20_000
 # No template prints it otherwise: it is not escaped.
 _FLUSH = Markup("<!--flush-->")
 
@@ -59,11 +54,11 @@ def _environment() -> Environment:
         finalize=_visible,
     )
     environment.filters.update(
-        duration=_duration,
-        number=_number,
-        time=_time,
-        clip=_clip,
-        known=_known,
+        duration=words.duration,
+        number=words.number,
+        time=words.time,
+        clip=words.clip,
+        known=words.known,
         json=_json,
         fact=_fact,
     )
@@ -81,39 +76,10 @@ def _visible(value: object) -> object:
     return escape(value) if isinstance(value, str) else escape(str(value))
 
 
-def _known(value: object) -> object:
-    return UNKNOWN if value is None else value
-
-
 def _fact(value: object) -> object:
-    return f"{value:,}" if type(value) is int else _known(value)
-
-
-def _duration(milliseconds: float | None) -> str:
-    return UNKNOWN if milliseconds is None else duration_text(milliseconds)
-
-
-def _number(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:,}"
-
-
-def _time(moment: datetime | None, zone: tzinfo | None) -> str:
-    """Format a time in a zone (None: the local one), with its offset."""
-    if moment is None:
-        return UNKNOWN
-    try:
-        local = moment.astimezone(zone)
-    except (OverflowError, OSError):
-        local = moment
-    return local.isoformat(" ", "seconds")
+    return f"{value:,}" if type(value) is int else words.known(value)
 
 
 def _json(value: object) -> str:
     """Return a text as it is, and any other value as JSON."""
     return value if isinstance(value, str) else json_objects.text(value, indent=2)
-
-
-def _clip(text: str, length: int = LONGEST) -> str:
-    if len(text) <= length:
-        return text
-    return f"{text[:length]} … and {len(text) - length:,} more characters"

@@ -5,12 +5,10 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from runreel.model.errors import UsageError
 from runreel.model.events import RECORDINGS
-from runreel.model.runs import Page as RunPage
 from runreel.model.search import PARTS, SEARCHED
 from runreel.model.selection import STATES
-from runreel.web import filters, links
+from runreel.web import filters, links, run_list
 from runreel.web.query import Page
 
 if TYPE_CHECKING:
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from runreel.web.query import Query
 
 PARAMETERS = (*filters.NAMES, "q", "in", "after", "limit")
-_LIMIT = 50
-_MAX_LIMIT = 100
 # Words of the list that filters select, with the parameters.
 _VIEWS = (
     ("all runs", ()),
@@ -44,11 +40,7 @@ def answer(reel: Reel, query: Query) -> Page:
     Raises:
         UsageError: if a parameter is invalid.
     """
-    selected = filters.read(query)
     zone, zone_name = query.zone()
-    limit = query.number("limit") or _LIMIT
-    if limit > _MAX_LIMIT:
-        raise UsageError(f"invalid limit {limit}: use at most {_MAX_LIMIT}")
     text = query.text("q")
     values: dict[str, object] = {
         "query": query,
@@ -60,27 +52,22 @@ def answer(reel: Reel, query: Query) -> Page:
         "zone": zone,
         "zone_name": zone_name,
     }
-    if text is not None:
-        problems: list[str] = []
-        found = reel.search(
-            text,
-            in_=query.texts("in") or SEARCHED,
-            on_problem=problems.append,
-            **selected,
-        )
-        matches = list(islice(found, limit + 1))
-        values |= {"matches": matches[:limit], "more": len(matches) > limit, "problems": problems}
-        return Page("matches.html", values)
-    page = reel.runs(limit=limit, after=query.text("after"), **selected)
-    assert isinstance(page, RunPage)  # noqa: S101 - with a limit
-    rest = query.without("after")
-    values |= {
-        "runs": page.items,
-        "as_of": page.as_of,
-        "first": links.page("/", rest) if query.text("after") else None,
-        "next": None if page.next is None else links.page("/", [*rest, ("after", page.next)]),
-    }
-    return Page("runs.html", values)
+    if text is None:
+        return Page("runs.html", {**values, "list": run_list.read(reel, query)})
+    return Page("matches.html", {**values, **_matches(reel, query, text)})
+
+
+def _matches(reel: Reel, query: Query, text: str) -> dict[str, object]:
+    most = run_list.limit(query)
+    problems: list[str] = []
+    found = reel.search(
+        text,
+        in_=query.texts("in") or SEARCHED,
+        on_problem=problems.append,
+        **filters.read(query),
+    )
+    matches = list(islice(found, most + 1))
+    return {"matches": matches[:most], "more": len(matches) > most, "problems": problems}
 
 
 def _chips(query: Query) -> list[_Chip]:

@@ -1,0 +1,1 @@
+"""What changes on open pages, as Server-Sent Events."""
