@@ -68,6 +68,7 @@ def test_the_commands_of_this_version_are_these() -> None:
         "demo",
         "record",
         "watch",
+        "proxy",
         "import",
         "runs",
         "show",

@@ -52,7 +52,7 @@ class Serving:
 
 
 @contextmanager
-def running(app: Any) -> Iterator[str]:
+def running(app: Any, **options: Any) -> Iterator[str]:
     """Run an application on a port of this machine; its origin."""
     listener = server.listen("127.0.0.1", 0)
     started: list[server.Server] = []
@@ -63,7 +63,7 @@ def running(app: Any) -> Iterator[str]:
         ready.set()
 
     thread = threading.Thread(
-        target=server.run, args=(app, listener), kwargs={"on_start": on_start}
+        target=server.run, args=(app, listener), kwargs={"on_start": on_start, **options}
     )
     thread.start()
     try:

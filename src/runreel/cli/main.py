@@ -34,6 +34,7 @@ GROUPS = {
         "demo": "Record a scripted run, show it, replay it, count it.",
         "record": "Record a run from JSON lines as they arrive.",
         "watch": "Run a program and record its model calls.",
+        "proxy": "Record the model calls of any program.",
         "import": "Import recorded events.",
         "recover": "Find recordings that a dead process left open and end them.",
     },

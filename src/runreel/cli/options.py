@@ -144,8 +144,8 @@ def reel(*, create: bool = False) -> Callable[[Callable[Concatenate[Reel, P], R]
 
 
 @contextmanager
-def opened(*, create: bool = False) -> Iterator[Reel]:
-    """Open the configured database, which may be a recording file.
+def opened(*, create: bool = False, durability: str = "full") -> Iterator[Reel]:
+    """Open the configured database, which may be a recording file; arguments as for ``open``.
 
     If the configuration of a project chose it, stderr names it.
     """
@@ -159,7 +159,8 @@ def opened(*, create: bool = False) -> Iterator[Reel]:
             yield log
         return
     rules = settings.mask() if create else ()
-    with terminal.show_warnings(), open_reel(choice.name, create=create, mask=rules) as log:
+    found = open_reel(choice.name, create=create, mask=rules, durability=durability)
+    with terminal.show_warnings(), found as log:
         if choice.project is not None:
             terminal.write_notice((f"Log: {log.url_shown}, from {choice.project}.", "dim"))
         yield log
@@ -261,38 +262,3 @@ def _labels(
         if found.setdefault(key, label) != label:
             raise click.BadParameter(f"{key!r} is given twice", param=param)
     return found
-
-
-def timing(command: Command) -> Command:
-    """Add ``--speed``, ``--max-gap`` and ``--instant``."""
-    for option in reversed(_TIMING):
-        command = option(command)
-    return command
-
-
-def _speed(ctx: click.Context, param: click.Parameter, value: float) -> float:  # noqa: ARG001
-    if not 0 < value < float("inf"):
-        raise click.BadParameter("must be above 0", param=param)
-    return value
-
-
-def _gap(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:  # noqa: ARG001
-    if value is not None and not value >= 0:
-        raise click.BadParameter("must be 0 or more", param=param)
-    return value
-
-
-_TIMING = (
-    click.option(
-        "--speed",
-        type=float,
-        callback=_speed,
-        default=1.0,
-        metavar="X",
-        help="Playback speed factor.",
-    ),
-    click.option(
-        "--max-gap", type=float, callback=_gap, metavar="SECONDS", help="Limit pauses to SECONDS."
-    ),
-    click.option("--instant", is_flag=True, help="Replay without pauses."),
-)

@@ -51,7 +51,12 @@ def listening(host: str, port: int, risk: str) -> Iterator[socket.socket]:
 
 
 def serve(
-    app: ASGIApp, host: str, listener: socket.socket, urls: Callable[[str], Sequence[str]]
+    app: ASGIApp,
+    host: str,
+    listener: socket.socket,
+    urls: Callable[[str], Sequence[str]],
+    *,
+    has_lifespan: bool = False,
 ) -> None:
     """Serve ``app`` until a signal; once it listens, print what ``urls`` makes of its origin.
 
@@ -67,7 +72,7 @@ def serve(
         terminal.write("\n".join(urls(origin)), flush=True)
 
     with stop_signals.stop_on_signals():
-        server.run(app, listener, on_start=on_start)
+        server.run(app, listener, on_start=on_start, has_lifespan=has_lifespan)
     # A shell lets programs in the background ignore Ctrl-C; the server ends all the same.
     raise KeyboardInterrupt
 

@@ -37,7 +37,7 @@ def create_app(player: Player, host: str, *, on_problem: Callable[[str], None]) 
     async def create(request: Request) -> TimedResponse:
         path = request.url.path
         try:
-            content = await requests_in.body_of(request)
+            content = await requests_in.body_of(request.scope, request.receive)
         except TooLarge as error:
             return await answered(
                 partial(

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from runreel.serving.sending import ARRIVAL
-
 if TYPE_CHECKING:
-    from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+# Key of a request's scope: when it arrived, on the clock of the event loop.
+ARRIVAL = "runreel.arrival"
 # Bytes of a request's body; more than services take.
 MAX_BODY = 64 * 1024 * 1024
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
@@ -26,21 +25,30 @@ class TooLarge(Exception):
         super().__init__(f"the body is larger than {MAX_BODY // 1024 // 1024} MiB")
 
 
-async def body_of(request: Request) -> bytes:
+async def body_of(scope: Scope, receive: Receive) -> bytes:
     """Return the body of a request.
 
     Raises:
         TooLarge: if it is larger than ``MAX_BODY``; the rest of it is not read.
     """
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > MAX_BODY:
-        raise TooLarge
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY:
+            raise TooLarge
     content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
+    more = True
+    while more:
+        message = await receive()
+        content += message.get("body", b"")
+        more = message.get("more_body", False)
         if len(content) > MAX_BODY:
             raise TooLarge
     return bytes(content)
+
+
+async def gone(receive: Receive) -> None:
+    """Return when the client of a request has gone away; its body was read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def is_loopback(host: str) -> bool:
@@ -57,9 +65,10 @@ def guarded(app: ASGIApp, host: str) -> ASGIApp:
     On this machine alone, requests under another name are refused: the page of a foreign site could
     have its name resolve to this machine.
     """
-    inner = TrustedHostMiddleware(app, [*_LOCAL, host]) if is_loopback(host) else app
+    checked = TrustedHostMiddleware(app, [*_LOCAL, host]) if is_loopback(host) else app
 
     async def timed(scope: Scope, receive: Receive, send: Send) -> None:
+        inner = checked if scope["type"] == "http" else app
         scope[ARRIVAL] = asyncio.get_running_loop().time()
         await inner(scope, receive, send)
 

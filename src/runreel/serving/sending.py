@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from runreel.serving import wire
+from runreel.serving import requests_in, wire
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from runreel.serving.player import Reply
 
-# Key of a request's scope: when it arrived, on the clock of the event loop.
-ARRIVAL = "runreel.arrival"
 # Seconds without an event after which a comment is sent.
 _SILENCE = 15.0
 
@@ -35,7 +33,7 @@ class TimedResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, until its end or until the client goes away."""
-        gone = asyncio.ensure_future(_gone(receive))
+        gone = asyncio.ensure_future(requests_in.gone(receive))
         try:
             await self._send(scope, send, gone)
         finally:
@@ -44,7 +42,7 @@ class TimedResponse(Response):
                 await gone
 
     async def _send(self, scope: Scope, send: Send, gone: asyncio.Future[None]) -> None:
-        started = scope[ARRIVAL]
+        started = scope[requests_in.ARRIVAL]
         begun = False
         for seconds, data in self._reply.chunks:
             while True:
@@ -84,9 +82,3 @@ class TimedResponse(Response):
 async def _part(send: Send, data: bytes) -> None:
     if data:
         await send({"type": "http.response.body", "body": data, "more_body": True})
-
-
-async def _gone(receive: Receive) -> None:
-    """Return when the client has gone away."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

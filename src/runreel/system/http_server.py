@@ -45,17 +45,19 @@ def run(
     listener: socket.socket,
     *,
     on_start: Callable[[Server], None],
+    has_lifespan: bool = False,
 ) -> None:
     """Serve ``app`` until a signal stops it, and raise the signal again at the end.
 
     ``on_start`` is called once the server answers. What is still sent then does not keep it alive.
+    An ``app`` that ``has_lifespan`` is called when the server starts and ends, too.
     """
     config = uvicorn.Config(
         app,
         http="h11",
         loop="asyncio",
         ws="none",
-        lifespan="off",
+        lifespan="on" if has_lifespan else "off",
         log_config=None,
         log_level="critical",
         access_log=False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runreel.capture.calls.recording import MAX_BODY
 from runreel.capture.http.calls import ROUTES
 from runreel.capture.http.content_coding import BodyDecoder, UndecodableBody
+from runreel.capture.http.credentials import without_credentials
 from runreel.capture.openai.response_recording import CUT, DONE
 from runreel.codec import json_values as pj
 from runreel.codec.json_text import loads
@@ -163,9 +164,15 @@ class Refusal(Answer):
     """
 
     def __init__(
-        self, recording: CallRecording, content_encoding: str, status: int, sent_at: int
+        self,
+        recording: CallRecording,
+        content_encoding: str,
+        request: Any,
+        status: int,
+        sent_at: int,
     ) -> None:
         super().__init__(recording, content_encoding)
+        self._request = request
         self._status = status
         self._sent_at = sent_at
         self._body = bytearray()
@@ -189,7 +196,8 @@ class Refusal(Answer):
         self._body += decoded[: max(0, MAX_BODY - len(self._body))]
 
     def _failed(self) -> dict[str, Any]:
-        return {"status": self._status, "body": bytes(self._body), "sent_at": self._sent_at}
+        body = without_credentials(bytes(self._body), self._request)
+        return {"status": self._status, "body": body, "sent_at": self._sent_at}
 
 
 def _is_complete(data: bytes) -> bool:

@@ -111,11 +111,14 @@ class CallHook:
             # The program gets the client's error.
             _log.exception("the failure of a call could not be stored")
 
-    def refused(self, sent: SentCall, recording: CallRecording, response: Any) -> Answer:
+    def refused(
+        self, sent: SentCall, recording: CallRecording, request: Any, response: Any
+    ) -> Answer:
         """Called with a response that has the status of an error; its body is not read yet."""
         self._attempts.failed(self._key(sent, sent.attempt + 1), recording, sent.size)
         encoding = response.headers.get("content-encoding", "")
-        return Refusal(recording, encoding, response.status_code, sent.call.requested_at)
+        status = response.status_code
+        return Refusal(recording, encoding, request, status, sent.call.requested_at)
 
     def answer_in(self, recording: CallRecording, response: Any) -> Answer | None:
         """Return the answer in a response, None if its content is not that of a model."""
@@ -159,7 +162,7 @@ class CallHook:
             return response
         answer: Answer | None
         if response.status_code >= _ERROR:
-            answer = self.refused(sent, recording, response)
+            answer = self.refused(sent, recording, request, response)
         else:
             answer = self.answer_in(recording, response)
         if answer is None:

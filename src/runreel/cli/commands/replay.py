@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runreel.cli import options, selection
+from runreel.cli import options, selection, timing_options
 from runreel.cli.render import terminal
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ runreel replay demo-20251231 --instant --render jsonl
 runreel replay latest -i --paused
 """)
 @options.one_or_more_runs
-@options.timing
+@timing_options.timing
 @options.seqs
 @click.option(
     "--render",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack, cast
 
 import click
 
-from runreel.cli import completions, options, recordings, selection, serving_options
+from runreel.cli import completions, options, recordings, selection, serving_options, timing_options
 from runreel.cli.render import terminal
 from runreel.cli.serving_options import listening
 from runreel.model.errors import UsageError
@@ -36,7 +36,7 @@ runreel serve latest --fail-at 50 --port 8000
     shell_complete=completions.run_ids,
 )
 @serving_options.address
-@options.timing
+@timing_options.timing
 @click.option(
     "--match",
     type=click.Choice(("order", "strict")),

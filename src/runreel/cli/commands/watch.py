@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runreel.cli import options
+from runreel.cli import log_check, options
 from runreel.cli.main import CliContext
 from runreel.cli.render import terminal
 from runreel.model.errors import LogError
@@ -62,7 +62,9 @@ def watch_command(
     126 if it cannot be executed.
     Signals are passed to the program.
     """
-    _check_log(reel, warn_only=on_error == "warn")
+    log_check.check(reel, warn_only=on_error == "warn")
+    # The log is closed while the program runs.
+    reel.close()
     begun = datetime.now(UTC)
     with tempfile.TemporaryDirectory(prefix="runreel-watch-") as folder:
         report = Path(folder) / "report"
@@ -81,19 +83,6 @@ def watch_command(
 
 # Options behind the name of the program are the program's.
 watch_command.allow_interspersed_args = False
-
-
-def _check_log(reel: Reel, *, warn_only: bool) -> None:
-    """Check that the log can be written, and close it while the program runs."""
-    from runreel.store.write_check import check_writable
-
-    try:
-        check_writable(reel.db)
-    except LogError as error:
-        if not warn_only:
-            raise
-        terminal.write_notice(("Warning: ", "yellow"), f"nothing will be recorded: {error}")
-    reel.close()
 
 
 def _log() -> dict[str, object]:
