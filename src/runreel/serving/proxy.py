@@ -36,7 +36,7 @@ _BASE = "/v1"
 # No read limit: a model may think for long, and the program has a limit of its own.
 _LIMITS = httpx.Timeout(None, connect=30.0)
 _NOT_FOUND, _TOO_LARGE, _UNRECORDED, _BAD_GATEWAY = 404, 413, 500, 502
-# Told to clients that would try again at once.
+# For clients that would try again at once.
 _NO_RETRY = ((b"x-should-retry", b"false"),)
 
 _Headers = list[tuple[bytes, bytes]]
