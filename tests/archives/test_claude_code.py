@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import runreel
 from runreel import RunStatus
-from runreel.importing.import_files import import_files
 from tests import logs
 from tests.archives import claude_code as cc
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-def totals(reel: runreel.Reel) -> tuple[int, int]:
-    usage = reel.usage().totals
-    return usage.input_text_tokens, usage.completion_tokens
-
-
-def content(reel: runreel.Reel) -> list[Any]:
-    """Every row of the log without what the import gives it, and what lists show of the runs."""
-    rows = []
-    for run_id in logs.run_ids(reel):
-        for event in reel.events(run_id):
-            raw = event.raw
-            if event.kind == "note":
-                raw = {
-                    key: raw[key]
-                    for key in ("source", "archive", "thread_id", "labels")
-                    if key in raw
-                }
-            rows.append(
-                (run_id, event.seq, event.kind, event.type, json.dumps(raw, sort_keys=True))
-            )
-    return [rows, sorted(map(repr, reel.runs()))]
-
-
-def store(reel: runreel.Reel, *paths: Path) -> Any:
-    return import_files(reel.db, [str(path) for path in paths])
+from tests.archives.contents import content, store, totals
 
 
 def test_a_turn_is_a_run_and_a_session_its_thread(reel, tmp_path):

@@ -216,6 +216,17 @@ def claude_results(index: int, parts: list[str]) -> tuple[str, Any]:
     return TOOL_RESULTS, {"type": "user", "sessionId": "s", "message": message}
 
 
+def codex_answer(index: int, parts: list[str]) -> tuple[str, Any]:
+    content = [{"type": "output_text", "text": part} for part in parts]
+    item = {"type": "message", "role": "assistant", "content": content, "id": f"i{index}"}
+    return STREAM_EVENT, {"type": "response_item", "payload": item}
+
+
+def codex_results(index: int, parts: list[str]) -> tuple[str, Any]:
+    item = {"type": "function_call_output", "call_id": "c", "output": "".join(parts)}
+    return TOOL_RESULTS, {"type": "response_item", "payload": item, "n": index}
+
+
 # An ordinary partial message comes first.
 SHAPES: dict[str, list[Shape]] = {
     "anthropic-messages": [
@@ -226,6 +237,7 @@ SHAPES: dict[str, list[Shape]] = {
         message_whole,
         message_request,
     ],
+    "codex": [codex_answer, codex_results],
     "claude-code": [claude_answer, claude_end, claude_results],
     "plain": [
         plain_partial,

@@ -16,7 +16,7 @@ from runreel.model.status import RunStatus
 from runreel.sources import SOURCES
 from runreel.system.arrivals import Arrival
 from tests import logs, traffic
-from tests.archives import claude_code
+from tests.archives import claude_code, codex
 from tests.live import messages_script
 from tests.live import openai_script as script
 from tests.live.sse_server import sse
@@ -37,7 +37,9 @@ PLAIN = [
 TRAFFIC = [line for line in traffic.with_tools() if line["type"] != "assistant"]
 MESSAGE = messages_script.STREAMS["text"]
 SESSION = [line for line in claude_code.sample().lines if "message" in line]
+ROLLOUT = [line for line in codex.sample().lines if line["type"] == "response_item"]
 STREAMS = {
+    "codex": ROLLOUT,
     MESSAGES: MESSAGE,
     "claude-code": SESSION,
     CHAT: CHUNKS,
@@ -47,6 +49,7 @@ STREAMS = {
 }
 # After how many of its values each stream has said that it is over, or that it waits for results.
 ENDS = {
+    "codex": {4, 6, 7, 8, 9},
     MESSAGES: {len(MESSAGE) - 1, len(MESSAGE)},
     "claude-code": {3, 4, 6, 7, 8},
     CHAT: {len(CHUNKS) - 1, len(CHUNKS)},

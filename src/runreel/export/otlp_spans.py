@@ -29,6 +29,7 @@ _OTHER = "_OTHER"
 _PROVIDERS = {
     "anthropic-messages": "anthropic",
     "claude-code": "anthropic",
+    "codex": "openai",
     "openai-chat": "openai",
     "openai-responses": "openai",
     "yandex-assistants": "yandex",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _ADAPTERS = {
     "anthropic-messages": "runreel.sources.anthropic.messages_reader",
     "claude-code": "runreel.sources.claude_code.reader",
+    "codex": "runreel.sources.codex.reader",
     "openai-chat": "runreel.sources.openai.chat_reader",
     "openai-responses": "runreel.sources.openai.responses_reader",
     "plain": "runreel.sources.plain",
@@ -61,6 +62,10 @@ def thought_reader(source: str) -> ThoughtReader | None:
         from runreel.sources.claude_code import thinking
 
         return thinking.thoughts
+    if source == "codex":
+        from runreel.sources.codex import thinking as codex_thinking
+
+        return codex_thinking.thoughts
     if source not in ("openai-chat", "openai-responses"):
         return None
     from runreel.sources.openai import reasoning as openai_reasoning

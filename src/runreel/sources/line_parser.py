@@ -10,6 +10,7 @@ from runreel.model.errors import BadInput
 from runreel.model.events import CONTEXT, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.sources.archives import claude_code as claude_code_lines
+from runreel.sources.archives import codex as codex_lines
 from runreel.sources.archives import lines as archive_lines
 from runreel.sources.sse import SSEParser, is_field
 from runreel.sources.yandex.proto_json import original, string
@@ -216,6 +217,14 @@ def _claude_code(line: dict[str, object]) -> Line | None:
     return Line(archive_lines.CLAUDE_CODE, kind, line, _run_id(line))
 
 
+def _codex(line: dict[str, object]) -> Line | None:
+    """A line of a session; it names neither the session nor a run."""
+    if not codex_lines.is_line(line):
+        return None
+    kind = codex_lines.KINDS.get(codex_lines.role_of(line), STREAM_EVENT)
+    return Line(archive_lines.CODEX, kind, line, _run_id(line))
+
+
 # By source, in the order in which they try a line of unknown source. Each returns None for an
 # object that is no event of its source.
 _RECOGNIZERS: dict[str, Callable[[dict[str, object]], Line | None]] = {
@@ -224,6 +233,7 @@ _RECOGNIZERS: dict[str, Callable[[dict[str, object]], Line | None]] = {
     CHAT: _chat,
     MESSAGES: _messages,
     archive_lines.CLAUDE_CODE: _claude_code,
+    archive_lines.CODEX: _codex,
     PLAIN: _plain,
 }
 

@@ -141,9 +141,9 @@ def import_command(
     A recording file that `runreel export` has written is stored with its digests and times, or
     refused as a whole if it was changed. Of runs that the log has, only new rows are stored.
 
-    Archives of other programs are recognised by their content: sessions of Claude Code. A folder is
-    one if it has sessions: ~/.claude, or CLAUDE_CONFIG_DIR. Each turn is a run, known by the ids of
-    the archive, so that importing a session that has grown adds only what is new.
+    Archives of other programs are recognised by their content: sessions of Claude Code
+    (~/.claude or CLAUDE_CONFIG_DIR) and of the Codex CLI (~/.codex or CODEX_HOME). Each turn is a
+    run, known by the ids of the archive: importing a session that has grown adds only what is new.
 
     Files compressed with gzip, bzip2 or xz are read directly; zstd needs the extra `zstd`.
     """

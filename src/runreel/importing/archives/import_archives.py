@@ -9,10 +9,11 @@ from runreel.codec.json_text import loads
 from runreel.codec.json_values import as_object, text_in
 from runreel.importing import input_files
 from runreel.importing.archives.claude_code import ClaudeCodeLines
+from runreel.importing.archives.codex import CodexLines
 from runreel.importing.archives.writer import ArchiveWriter
 from runreel.model.errors import BadInput, BadValue
 from runreel.model.import_report import Problem
-from runreel.sources.archives.lines import CLAUDE_CODE
+from runreel.sources.archives.lines import CLAUDE_CODE, CODEX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -47,7 +48,10 @@ class ArchiveImporter:
     def __init__(self, database: Database, report: Report) -> None:
         self._report = report
         self._writer = ArchiveWriter(database, report)
-        self._lines: dict[str, ArchiveLines] = {CLAUDE_CODE: ClaudeCodeLines()}
+        self._lines: dict[str, ArchiveLines] = {
+            CLAUDE_CODE: ClaudeCodeLines(),
+            CODEX: CodexLines(),
+        }
         self._named: set[str] = set()
 
     def store(self, source: Input, progress: Callable[[int, int], None]) -> None:

@@ -50,19 +50,19 @@ _COMMANDS = (
 
 def is_line(value: Mapping[str, object]) -> bool:
     """Return whether an object has the shape of a line of a session."""
-    type_ = value.get("type")
+    type_ = text_in(value, "type")
     if type_ in ("user", "assistant"):
         return "message" in value and ("sessionId" in value or "uuid" in value)
     if type_ == "summary":
         return "leafUuid" in value
     if type_ == "file-history-snapshot":
         return "snapshot" in value
-    return isinstance(type_, str) and "sessionId" in value
+    return type_ is not None and "sessionId" in value
 
 
 def role_of(value: Mapping[str, object]) -> Role:
     """Return what a line is."""
-    type_, message = value.get("type"), value.get("message")
+    type_, message = text_in(value, "type"), value.get("message")
     if type_ == "assistant" and isinstance(message, dict):
         return Role.ANSWER
     if type_ == "user" and isinstance(message, dict):

@@ -8,6 +8,7 @@ from runreel.codec.json_text import loads
 from runreel.codec.json_values import as_object, object_in
 from runreel.model.errors import BadValue
 from runreel.sources.archives import claude_code as claude_code_lines
+from runreel.sources.archives import codex as codex_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 CLAUDE_CODE = "claude-code"
 CODEX = "codex"
 # What `runreel import --from` takes.
-ARCHIVES = (CLAUDE_CODE,)
+ARCHIVES = (CLAUDE_CODE, CODEX)
 
 # Sources whose events have no id: each is known by its place in its turn.
 _BY_PLACE = (CODEX,)
@@ -35,6 +36,8 @@ def message_of(source: str, value: object) -> dict[str, object] | None:
     """Return the message in a line of an archive, in the form of requests; None without one."""
     if source == CLAUDE_CODE:
         return object_in(as_object(value), "message") or None
+    if source == CODEX:
+        return codex_lines.message_of(value)
     return None
 
 
@@ -59,6 +62,7 @@ def _object(raw: bytes) -> dict[str, object] | None:
 
 
 _IS_LINE: dict[str, Callable[[Mapping[str, object]], bool]] = {
+    CODEX: codex_lines.is_line,
     CLAUDE_CODE: claude_code_lines.is_line,
 }
 # Number of lines at the start of a file that are looked at.

@@ -1,0 +1,1 @@
+"""The source adapter for the session files of the Codex CLI."""
