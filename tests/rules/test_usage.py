@@ -7,7 +7,9 @@ import pytest
 
 from runreel.model.errors import UsageError
 from runreel.model.usage import UsageItem, UsageTotals
-from runreel.projection.usage_periods import QUARTER, column_of, period, report, utc_offsets
+from runreel.projection.period_names import QUARTER
+from runreel.projection.period_names import name as period
+from runreel.projection.usage_periods import column_of, report, utc_offsets
 
 # Cached, cache-write and reasoning tokens of runs that reported none.
 NO_DETAILS = (None, None, None)

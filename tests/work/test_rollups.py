@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from runreel.model.results import RunResult, RunStreamEvent, Usage, UsageDetails
 from runreel.model.runs import RunError, RunSummary
 from runreel.model.selection import RunFilter, choose
 from runreel.model.status import RunStatus, StreamEvent
-from runreel.projection import run_mapper
+from runreel.projection import period_names, run_mapper
 from runreel.projection import usage_periods as usages
 from runreel.projection.run_mapper import RunProjection
 from runreel.store.connection import RollbackTransaction
@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
 
 NOON = datetime(2025, 3, 29, 12, tzinfo=UTC)
+AUTUMN = datetime(2025, 10, 25, 23, tzinfo=UTC)
 # Days around the hour when clocks are turned, the calendar's ends, and before the epoch.
 _MOMENTS = st.one_of(
     st.timedeltas(timedelta(days=-1), timedelta(days=2)).map(lambda later: NOON + later),
+    st.timedeltas(timedelta(), timedelta(hours=4)).map(lambda later: AUTUMN + later),
     st.sampled_from(["0001-01-01T00:00", "1969-12-31T23:59", "9999-12-31T23:59"]).map(
         lambda told: datetime.fromisoformat(told).replace(tzinfo=UTC)
     ),
@@ -72,7 +74,9 @@ _RUNS = st.builds(
             "model": _NAMES,
             "labels": _LABELS,
             "started_at": _MOMENTS,
-            "error": st.none() | st.just(RunError("it failed", None)),
+            "created_by": _NAMES,
+            "error": st.none()
+            | st.sampled_from([RunError("it failed", None), RunError(None, "E1")]),
             "usage": _USAGES,
             "usage_details": _DETAILS,
             "last_seq": st.integers(0, 5),
@@ -108,7 +112,15 @@ _GROUPINGS = st.lists(
     st.sampled_from([*usages.TIMES, *usages.COLUMNS, "label:k"]), max_size=3, unique=True
 )
 _ZONES = st.sampled_from(
-    ["UTC", "Europe/Moscow", "Europe/Berlin", "Asia/Kathmandu", "Pacific/Chatham", "Asia/Kolkata"]
+    [
+        "UTC",
+        "Europe/Moscow",
+        "Europe/Berlin",
+        "Asia/Kathmandu",
+        "Pacific/Chatham",
+        "Asia/Kolkata",
+        "Australia/Lord_Howe",
+    ]
 )
 
 
@@ -137,7 +149,8 @@ class Kept:
         for run in self.runs.values():
             if not lets_through(chosen, run):
                 continue
-            day = local_day(run.started_at, zone)
+            time = local_hour(run.started_at, zone) if "hour" in by else None
+            time = time or local_day(run.started_at, zone)
             values = [value_of(run, name) for name in by if name not in usages.TIMES]
             used = run.usage
             tokens = (
@@ -147,7 +160,7 @@ class Kept:
             )
             more = run.usage_details or UsageDetails()
             tokens += (more.cached_tokens, more.cache_write_tokens, more.reasoning_tokens)
-            rows.append((*([day] if timed else []), *values, 1, int(used is not None), *tokens))
+            rows.append((*([time] if timed else []), *values, 1, int(used is not None), *tokens))
         return usages.report(by, rows, tz_name=zone)
 
 
@@ -161,11 +174,31 @@ def local_day(moment: datetime, zone: str) -> int:
     return moment.toordinal() - date(1970, 1, 1).toordinal()
 
 
+def local_hour(moment: datetime, zone: str) -> datetime:
+    """The hour on the clock; with its offset if the clock shows it twice."""
+    # At the calendar's ends there is no other hour.
+    with contextlib.suppress(OverflowError):
+        moment = moment.astimezone(ZoneInfo(zone))
+    hour = moment.replace(minute=0, second=0, microsecond=0, tzinfo=None)
+    for minutes in range(-180, 181, 15):
+        with contextlib.suppress(OverflowError):
+            other = (moment.astimezone(UTC) + timedelta(minutes=minutes)).astimezone(ZoneInfo(zone))
+            if other.utcoffset() != moment.utcoffset() and (
+                other.replace(minute=0, second=0, microsecond=0, tzinfo=None) == hour
+            ):
+                return hour.replace(tzinfo=timezone(moment.utcoffset()))
+    return hour
+
+
 def value_of(run: RunSummary, name: str) -> str | None:
     if name.startswith("label:"):
         return run.labels.get(name.removeprefix("label:"))
     if name == "status":
         return run.status.name
+    if name == "created_by":
+        return run.created_by
+    if name == "error":
+        return run.error and (run.error.message or run.error.code)
     return run_mapper.index_key(getattr(run, usages.COLUMNS[name]))
 
 
@@ -215,7 +248,12 @@ def test_a_report_is_that_of_the_runs_whatever_was_written_and_is_asked(empty, w
             ahead = None
             if any(name in usages.TIMES for name in by):
                 ahead = usages.utc_offsets(ZoneInfo(zone), usage_queries.days(connection, within))
-            rows = usage_queries.usage(connection, columns, within, utc_offsets=ahead)
+            by_hour = "hour" in by
+            rows = usage_queries.usage(
+                connection, columns, within, utc_offsets=ahead, by_hour=by_hour
+            )
+            if by_hour:
+                rows = [(period_names.hour_of(row[0], ZoneInfo(zone)), *row[1:]) for row in rows]
             assert usages.report(by, rows, tz_name=zone) == kept.report(by, within, zone)
         for run_id in list(kept.runs):
             kept.delete(run_id)

@@ -172,10 +172,10 @@ class QueryMixin:
     ) -> UsageReport:
         """Report token totals by groups.
 
-        ``by`` is one or more of day, week, month, assistant, thread, model, source, status and
-        ``label:KEY``. A run counts on the day it started, in the time zone ``tz`` (None: the local
-        zone), with the usage that its source reported last. Filters are those of ``runs``; times
-        without an offset are in the same zone.
+        ``by`` is one or more of hour, day, week, month, quarter, year, assistant, thread, model,
+        source, status, created_by, error and ``label:KEY``. A run counts at the time it started, in
+        the time zone ``tz`` (None: the local zone), with the usage that its source reported last.
+        Filters are those of ``runs``; times without an offset are in the same zone.
 
         Raises:
             UsageError: if a grouping, the time zone or a filter is invalid.

@@ -38,7 +38,7 @@ class UsageItem:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class UsageReport:
-    """Usage by group; ``tz`` is the time zone of days, weeks and months."""
+    """Usage by group; ``tz`` is the time zone of its periods."""
 
     by: tuple[str, ...]
     items: tuple[UsageItem, ...]

@@ -1,29 +1,31 @@
-"""Usage reports: the groupings, and the days, weeks and months of a time zone."""
+"""Usage reports: the groupings, and the periods of a time zone."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from runreel.model.errors import UsageError
 from runreel.model.usage import UsageItem, UsageReport, UsageTotals
+from runreel.projection import period_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import tzinfo
 
-QUARTER = timedelta(minutes=15)
-TIMES = ("day", "week", "month")
+TIMES = period_names.TIMES
 COLUMNS = {
     "assistant": "assistant_id",
     "thread": "thread_id",
     "model": "model",
     "source": "source",
     "status": "status",
+    "created_by": "created_by",
+    "error": "error",
 }
 LABEL = "label:"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _QUARTERS_PER_DAY = 96
 # Runs, known, and the sums of tokens: the last columns of every row.
 _COUNTS = 8
@@ -53,7 +55,7 @@ def utc_offsets(tz: tzinfo | None, days: Iterable[int]) -> list[tuple[int, int]]
     covered; they must be in order.
     """
     found: list[tuple[int, int]] = []
-    offset_at = lru_cache(maxsize=2)(partial(_seconds, tz))
+    offset_at = lru_cache(maxsize=2)(partial(period_names.offset_at, tz))
     for day in days:
         quarters = range(day * _QUARTERS_PER_DAY, (day + 1) * _QUARTERS_PER_DAY)
         if offset_at(quarters.start) == offset_at(quarters.stop):
@@ -65,25 +67,16 @@ def utc_offsets(tz: tzinfo | None, days: Iterable[int]) -> list[tuple[int, int]]
     return found
 
 
-def _seconds(tz: tzinfo | None, quarter: int) -> int:
-    try:
-        offset = (_EPOCH + quarter * QUARTER).astimezone(tz).utcoffset()
-    except (OverflowError, ValueError):
-        # Some programs write year 1 for an unknown time.
-        return 0
-    return (offset or timedelta()) // timedelta(seconds=1)
-
-
 def report(by: Sequence[str], rows: Iterable[Sequence[Any]], *, tz_name: str) -> UsageReport:
-    """Build a report from rows ``(day?, group values…, runs, known, sums…)``.
+    """Build a report from rows ``(time?, group values…, runs, known, sums…)``.
 
     The sums are those of ``UsageTotals``. The day (since the epoch) comes first if ``by`` contains
-    a time. Rows of the same group are summed.
+    a time, and the local hour if it contains the hour. Rows of the same group are summed.
     """
     if any(grouping in TIMES for grouping in by):
         rows = ((*_group_key(by, row), *row[-_COUNTS:]) for row in rows)
     groups = _sum_groups(rows)
-    groups.sort(key=lambda row: [(v is None, v or "") for v in row[:-_COUNTS]])
+    groups.sort(key=lambda row: [*map(period_names.order, row[:-_COUNTS])])
     items = tuple(UsageItem(row[:-_COUNTS], _totals(row[-_COUNTS:])) for row in groups)
     total = _sum_groups(row[-_COUNTS:] for row in groups)
     return UsageReport(tuple(by), items, _totals(total[0] if total else (0, 0)), tz_name)
@@ -106,17 +99,10 @@ def _totals(sums: Sequence[int]) -> UsageTotals:
 
 
 def _group_key(by: Sequence[str], row: Sequence[Any]) -> Iterator[str | None]:
-    """Return the key of a row that begins with a day."""
-    ordinal, values = _EPOCH.toordinal() + row[0], iter(row[1:-_COUNTS])
-    day = datetime.fromordinal(min(max(ordinal, 1), date.max.toordinal()))
+    """Return the key of a row that begins with a day, or with the local time of an hour."""
+    time, values = row[0], iter(row[1:-_COUNTS])
+    if not isinstance(time, datetime):
+        ordinal = period_names.EPOCH.toordinal() + time
+        time = datetime.fromordinal(min(max(ordinal, 1), date.max.toordinal()))
     for grouping in by:
-        yield period(day, grouping) if grouping in TIMES else next(values)
-
-
-def period(time: datetime, grouping: str) -> str:
-    """Return the name of the day, ISO week or month of a time, in its own time zone."""
-    if grouping == "week":
-        year, week, _ = time.isocalendar()
-        return f"{year:04d}-W{week:02d}"
-    day = time.date().isoformat()
-    return day if grouping == "day" else day[:7]
+        yield period_names.name(time, grouping) if grouping in TIMES else next(values)

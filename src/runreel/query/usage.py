@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from runreel.model.run_filter import run_filter
-from runreel.projection import usage_periods
+from runreel.projection import period_names, usage_periods
 from runreel.query.runs import with_stale
 from runreel.store.events import damage
 from runreel.store.projections import usage_queries
@@ -30,7 +30,7 @@ def report(
 ) -> UsageReport:
     """Return the token totals of the selected runs, grouped by ``by``.
 
-    Days, weeks and months are those of the time zone ``tz`` (None: the local zone).
+    Hours, days and longer periods are those of the time zone ``tz`` (None: the local zone).
 
     Raises:
         UsageError: if a grouping, the time zone or a filter is invalid.
@@ -46,5 +46,10 @@ def report(
         if by_time:
             days = usage_queries.days(connection, selected)
             offsets = usage_periods.utc_offsets(time_zone, days)
-        rows = usage_queries.usage(connection, columns, selected, utc_offsets=offsets)
+        by_hour = period_names.HOUR in by
+        rows = usage_queries.usage(
+            connection, columns, selected, utc_offsets=offsets, by_hour=by_hour
+        )
+    if by_hour:
+        rows = [(period_names.hour_of(row[0], time_zone), *row[1:]) for row in rows]
     return usage_periods.report(by, rows, tz_name=zone_name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.model.selection import RunFilter, StatusChoice
 from runreel.model.timestamps import to_micros
+from runreel.projection.period_names import OFFSET_RANGE, OFFSET_SHIFT
 from runreel.projection.run_mapper import index_key
 from runreel.store.projections import usage_rollups
 from runreel.store.projections.filter_planner import plan_filter
@@ -52,6 +53,8 @@ _OF_RUNS = ", ".join(
 _ADDED_UP = ", ".join(f"sum(u.{name})" for name in COUNTS)
 # Integer division rounds to zero, so days are counted from before all of them.
 _EARLIER = 1_000_000_000
+# Of the groups that are no column.
+_EXPRESSIONS = {"error": "coalesce(r.error, r.error_code)"}
 
 # Jumps from day to day in the index on the runs' start.
 _FIRST_DAY = f"SELECT {usage_rollups.start_of('min(started_at)', DAY)} FROM runs"
@@ -70,12 +73,13 @@ _SUMMED: dict[str, Any] = {
 
 
 class _Query(NamedTuple):
-    """What a report groups by, and of which runs; ``utc_offsets`` if it is by day."""
+    """What a report groups by, and of which runs; ``utc_offsets`` if it is by day or hour."""
 
     columns: Sequence[str]
     run_filter: RunFilter
     filter_plan: FilterPlan
     utc_offsets: UtcOffsets | None
+    by_hour: bool = False
 
 
 def days(connection: Connection, run_filter: RunFilter) -> Sequence[int]:
@@ -105,6 +109,7 @@ def usage(
     run_filter: RunFilter,
     *,
     utc_offsets: UtcOffsets | None = None,
+    by_hour: bool = False,
 ) -> list[tuple[Any, ...]]:
     """Return runs, known runs and sums of tokens by ``columns`` of ``runs`` or ``label:K``.
 
@@ -112,7 +117,8 @@ def usage(
     cache_write, reasoning. With ``utc_offsets`` it begins with the day since the epoch on which its
     runs started. Sums are exact at any size. A group may come in several rows.
     """
-    query = _Query(columns, run_filter, plan_filter(connection, run_filter), utc_offsets)
+    filter_plan = plan_filter(connection, run_filter)
+    query = _Query(columns, run_filter, filter_plan, utc_offsets, by_hour)
     statements = [*_rollup_statements(query)] or [_runs_statement(query)]
     # A single statement reads one snapshot.
     sql = " UNION ALL ".join(text for text, _ in statements)
@@ -209,9 +215,7 @@ def _buckets_statement(
     if values:
         where += [f"u.value IN ({', '.join('?' * len(values))})", "u.named = 1"]
         parameters += values
-    columns = (
-        [] if query.utc_offsets is None else [_day_of("u.start", "u.start", 1, query.utc_offsets)]
-    )
+    columns = _period_columns(query, "u.start", "u.start", 1)
     columns += ["CASE u.named WHEN 1 THEN u.value END"] * len(query.columns)
     sql = f"SELECT {', '.join([*columns, _ADDED_UP])} FROM {tables}{where_clause(where)}"
     return sql + _group_by(columns), parameters
@@ -222,10 +226,8 @@ def _runs_statement(query: _Query, *also: str) -> Statement:
     where, parameters = query.filter_plan.where()
     joins = ""
     joined: list[Any] = []
-    columns = []
-    if query.utc_offsets is not None:
-        start = usage_rollups.start_of("r.started_at")
-        columns.append(_day_of(start, "r.started_at", MICROS, query.utc_offsets))
+    start = usage_rollups.start_of("r.started_at")
+    columns = _period_columns(query, start, "r.started_at", MICROS)
     for number, column in enumerate(query.columns):
         if column.startswith("label:"):
             joins += (
@@ -235,17 +237,20 @@ def _runs_statement(query: _Query, *also: str) -> Statement:
             joined.append(index_key(column.removeprefix("label:")))
             columns.append(f"g{number}.value")
         else:
-            columns.append(f"r.{column}")
+            columns.append(_EXPRESSIONS.get(column, f"r.{column}"))
     tables = f"{query.filter_plan.tables}{joins}{where_clause([*where, *also])}"
     sql = f"SELECT {', '.join([*columns, _OF_RUNS])} FROM {tables}"
     return sql + _group_by(columns), [*joined, *parameters]
 
 
-def _day_of(start: str, time: str, length: int, utc_offsets: UtcOffsets) -> str:
-    """Return SQL for the day since the epoch that contains a start in quarters of an hour.
+def _period_columns(query: _Query, start: str, time: str, length: int) -> list[str]:
+    """Return SQL for the local day or hour that contains a start in quarters of an hour, if any.
 
     ``time`` is faster to compare: it counts ``length`` per quarter.
     """
+    utc_offsets = query.utc_offsets
+    if utc_offsets is None:
+        return []
     seconds = str(utc_offsets[-1][1]) if utc_offsets else "0"
     cases = [
         f"WHEN {time} < {stop * length} THEN {offset}"
@@ -253,7 +258,11 @@ def _day_of(start: str, time: str, length: int, utc_offsets: UtcOffsets) -> str:
     ]
     if cases:
         seconds = f"CASE {' '.join(cases)} ELSE {seconds} END"
-    return f"({start} * 900 + {seconds} + {_EARLIER * 86_400}) / 86400 - {_EARLIER}"
+    local = f"({start} * 900 + {seconds} + {_EARLIER * 86_400})"
+    if not query.by_hour:
+        return [f"{local} / 86400 - {_EARLIER}"]
+    hour = f"({local} / 3600 - {_EARLIER * 24})"
+    return [f"{hour} * {OFFSET_RANGE} + {seconds} + {OFFSET_SHIFT}"]
 
 
 def _group_by(columns: Sequence[str]) -> str:
