@@ -109,7 +109,8 @@ def test_what_is_kept_for_usage_is_no_word_of_what_was_said(told: Reel) -> None:
     assert prune(told, keep_usage=True) == {}, "there is nothing left to go"
 
 
-GROUPINGS = [*TIMES, *GROUPS, "label:team", "label:none"]
+# What failed runs said goes with them; what they used stays.
+GROUPINGS = [*TIMES, *(name for name in GROUPS if name != "error"), "label:team", "label:none"]
 
 
 def test_usage_by_every_grouping_is_the_same_when_it_is_kept(told: Reel) -> None:
@@ -123,6 +124,7 @@ def test_usage_by_every_grouping_is_the_same_when_it_is_kept(told: Reel) -> None
     after = [told.usage(by, tz="Asia/Tokyo", **one) for by in groupings for one in filters]
     assert after == before
     assert after[0].totals.runs == 3
+    assert [item.key for item in told.usage(("error",)).items] == [(None,)]
 
 
 def test_without_it_usage_goes_even_of_runs_that_were_pruned_with_it(told: Reel) -> None:

@@ -256,7 +256,7 @@ def test_a_time_zone_that_is_none_is_refused(imported, name):
         imported.usage(tz=name)
 
 
-@pytest.mark.parametrize("by", ["hour", "", "label:", "Day", "run_id", "total_tokens; --"])
+@pytest.mark.parametrize("by", ["minute", "", "label:", "Day", "run_id", "total_tokens; --"])
 def test_a_grouping_that_is_none_is_refused(imported, by):
     with pytest.raises(UsageError, match="invalid grouping"):
         imported.usage((by,))
