@@ -23,7 +23,9 @@ _LOOK = """
   const shape = [], texts = [document.title];
   for (const element of document.body.children) texts.push(element.textContent);
   for (const element of document.querySelectorAll("*")) {
-    shape.push([element.localName, ...element.getAttributeNames().sort()].join(" "));
+    // What is shown of the page changes while it is live.
+    const names = element.getAttributeNames().filter((name) => !["hidden", "rel"].includes(name));
+    shape.push([element.localName, ...names.sort()].join(" "));
     for (const name of element.getAttributeNames()) texts.push(element.getAttribute(name));
     if ("value" in element) texts.push(String(element.value));
   }

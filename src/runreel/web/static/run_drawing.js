@@ -11,7 +11,8 @@ const AXIS = 20;
 const TEXT_TOP = 26;
 const TEXT_HEIGHT = 64;
 const CALL_TOP = 98;
-const CALL_HEIGHT = 16;
+const CALL_HEIGHT = 22;
+const MOST_LANES = 4;
 const FLAG_TOP = 122;
 const MAP_HEIGHT = 30;
 /** Of the texts that are printed where rows are far apart. */
@@ -189,27 +190,33 @@ export class Drawing {
    */
   #calls(context, timeline, x, width) {
     context.textAlign = "left";
-    let free = -Infinity;
-    for (const call of timeline.marks.calls) {
+    const { calls } = timeline.marks;
+    const { lanes, next, count } = lanesOf(calls);
+    const high = CALL_HEIGHT / count;
+    /** @type {number[]} where the last bar or name of each lane ends */
+    const ends = [];
+    calls.forEach((call, n) => {
       const left = x(call.seq);
       const right = x(call.result_seq ?? call.seq);
-      if (right < -20 || left > width) continue;
+      if (right < -20 || left > width) return;
       const long = Math.max(right - left, 4);
+      const top = CALL_TOP + lanes[n] * high;
       context.fillStyle = this.colours.tool;
       context.globalAlpha = call.seq > timeline.seq ? 0.35 : 0.85;
-      context.fillRect(left, CALL_TOP, long, CALL_HEIGHT);
+      context.fillRect(left, top, long, high - 1);
       context.globalAlpha = 1;
       if (call.result_seq === null) {
         context.strokeStyle = this.colours.bad;
-        context.strokeRect(left + 0.5, CALL_TOP + 0.5, long, CALL_HEIGHT - 1);
+        context.strokeRect(left + 0.5, top + 0.5, long, high - 2);
       }
       const name = visible(call.name).slice(0, 40);
-      const room = context.measureText(name).width;
-      if (left < free || left + long + 4 + room > width) continue;
+      const end = left + long + 4 + context.measureText(name).width;
+      const limit = Math.min(next[n] === undefined ? width : x(next[n]), width);
+      if (high < 10 || left < (ends[lanes[n]] ?? -Infinity) || end > limit) return;
       context.fillStyle = this.colours.text;
-      context.fillText(name, left + long + 4, CALL_TOP + CALL_HEIGHT / 2 + 1);
-      free = left + long + room + 12;
-    }
+      context.fillText(name, left + long + 4, top + high / 2 + 1);
+      ends[lanes[n]] = end + 8;
+    });
   }
 
   /**
@@ -286,6 +293,31 @@ export class Drawing {
       context.fillRect(left, MAP_HEIGHT - 7, long, 4);
     }
   }
+}
+
+/**
+ * The lane of each call, from 0, and the row of the next call in it. Calls at the same time are in
+ * different lanes.
+ * @param {import("./run_timeline.js").CallBar[]} calls in order
+ */
+export function lanesOf(calls) {
+  /** @type {number[]} the row in which each lane is free again */
+  const free = [];
+  const lanes = calls.map((call) => {
+    const found = free.findIndex((seq) => seq <= call.seq);
+    const lane = found < 0 ? Math.min(free.length, MOST_LANES - 1) : found;
+    free[lane] = call.result_seq ?? call.seq;
+    return lane;
+  });
+  /** @type {(number | undefined)[]} */
+  const later = [];
+  /** @type {(number | undefined)[]} */
+  const next = [];
+  for (let n = calls.length - 1; n >= 0; n--) {
+    next[n] = later[lanes[n]];
+    later[lanes[n]] = calls[n].seq;
+  }
+  return { lanes, next, count: Math.max(free.length, 1) };
 }
 
 /**

@@ -26,7 +26,7 @@ function show(page) {
   /** @type {Map<string, HTMLTableRowElement>} */
   const rows = new Map();
   for (const row of /** @type {HTMLCollectionOf<HTMLTableRowElement>} */ (table.children)) {
-    rows.setText(link(row).getAttribute("href") ?? "", row);
+    rows.set(link(row).getAttribute("href") ?? "", row);
   }
   let place = /** @type {HTMLTableRowElement | null} */ (table.firstElementChild);
   for (const run of page.runs) {
