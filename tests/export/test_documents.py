@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 
 _is_tag = re.compile(
     "html|head|meta|title|style|body|main|details|summary|h1|h2|h3|small|dl|dt|dd|bdi|"
-    "p|pre|ol|li|table|tr|th|td|svg|rect|span|footer"
+    "p|pre|ol|li|a|div|table|tr|th|td|svg|rect|span|footer|script"
 ).fullmatch
 _is_attribute = re.compile(
     "lang|charset|http-equiv|content|name|class|open|dir|viewbox|preserveaspectratio|"
-    "aria-hidden|x|width|height"
+    "aria-hidden|x|width|height|data-run|data-seq|href|type"
 ).fullmatch
 _EMPTY = {"meta"}
 _is_markdown = re.compile(
@@ -52,7 +53,10 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.texts: list[str] = []
         self.styles: list[str] = []
+        # The contents of scripts by their type.
+        self.scripts: list[tuple[str, str]] = []
         self.policy = ""
+        self._type = ""
         self._open: list[str] = []
         self.feed(path.read_text("utf-8"))
         self.close()
@@ -64,6 +68,9 @@ class Page(HTMLParser):
         values = dict(attrs)
         if values.get("http-equiv") == "Content-Security-Policy":
             self.policy = values["content"] or ""
+        if tag == "script":
+            self._type = values["type"] or ""
+        assert values.get("href", "#").startswith("#")
         self.tags.append(tag)
         if tag not in _EMPTY:
             self._open.append(tag)
@@ -74,6 +81,9 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._open[-1:] == ["style"]:
             self.styles.append(data)
+            return
+        if self._open[-1:] == ["script"]:
+            self.scripts.append((self._type, data))
             return
         assert not [char for char in data if is_harmful(char) and char not in JOINERS]
         self.texts.append(data)
@@ -106,6 +116,13 @@ def test_a_page_holds_the_story(reel: Reel, tmp_path: Path) -> None:
     assert report.runs == page.tags.count("details") == len(logged) + 1
     assert report.rows == sum(run.last_seq + 1 for run in logged)
     assert page.tags.count("li") == sum(len(reel.story(run.run_id)) for run in logged)
+    told = [json.loads(text) for type_, text in page.scripts if type_ == "application/json"]
+    assert {one["columns"]["run_id"] for one in told} == {run.run_id for run in logged}
+    for one in told:
+        events = list(reel.events(one["columns"]["run_id"]))
+        assert one["columns"]["added"] == [event.added for event in events]
+        assert list(one["events"].values()) == [event.raw for event in events]
+        assert one["seq"] == events[-1].seq
     assert page.tags.count("rect") == sum(len(reel.steps(run.run_id)) for run in logged)
     text = "".join(page.texts)
     assert stories.ANSWER in text
@@ -119,16 +136,31 @@ def test_a_page_may_load_nothing(reel: Reel, tmp_path: Path) -> None:
     reel.export(tmp_path / "x.html", ["run-done"])
     page = Page(tmp_path / "x.html")
     (style,) = page.styles
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    ((_, script),) = [one for one in page.scripts if one[0] != "application/json"]
+    hashes = [hashlib.sha256(text.encode()).digest() for text in (style, script)]
+    style_digest, script_digest = (base64.b64encode(one).decode() for one in hashes)
     assert page.policy.split("; ") == [
         "default-src 'none'",
-        f"style-src 'sha256-{digest}'",
+        f"style-src 'sha256-{style_digest}'",
+        f"script-src 'sha256-{script_digest}'",
         "base-uri 'none'",
         "form-action 'none'",
+        "require-trusted-types-for 'script'",
     ]
     assert not re.search(r"url\(|@import|://", style)
+    assert not re.search(r"^(import|export) |fetch\(|://|eval|innerHTML", script, re.MULTILINE)
     assert "prefers-color-scheme: dark" in style
-    assert "<details class=run open>" in (tmp_path / "x.html").read_text()
+    assert '<details class=run data-run="run-done" open>' in (tmp_path / "x.html").read_text()
+
+
+def test_long_events_are_left_out_of_a_page(reel: Reel, tmp_path: Path) -> None:
+    with reel.recording("long") as recording:
+        for number in range(30):
+            recording.append(stories.partial("words " * 1_000 * (number + 1)))
+    reel.export(tmp_path / "x.html", ["long"])
+    ((_, data),) = Page(tmp_path / "x.html").scripts[:1]
+    assert json.loads(data)["events"] is None
+    assert (tmp_path / "x.html").stat().st_size < 600_000
 
 
 def test_a_transcript_holds_the_story(reel: Reel, tmp_path: Path) -> None:

@@ -1,22 +1,22 @@
-"""Writes one HTML file that opens from disk: no scripts, and nothing loaded from elsewhere.
+"""Writes one HTML file that opens from disk; nothing is loaded from elsewhere.
 
-A policy in its head allows the one style sheet in the file and nothing else. All texts of the log
-are escaped as text, with control and invisible characters made visible.
+A policy in its head allows the one style sheet and the one script in the file, and nothing else.
+All texts of the log are escaped as text, with control and invisible characters made visible. The
+script has them as JSON, and shows them in the same way.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import json
 from html import escape as html_escape
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
 from runreel.codec.durations import duration_text
 from runreel.codec.escaping import escape, escape_line
-from runreel.export import logged_runs, transcript
+from runreel.export import html_parts, logged_runs, transcript
 from runreel.export.formats import Written
-from runreel.export.html_style import STYLE
-from runreel.model.selection import PROBLEMS
+from runreel.query import run_history
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,21 +24,26 @@ if TYPE_CHECKING:
     from runreel.export.formats import ExportJob
     from runreel.export.transcript import Block, Entry, Transcript
     from runreel.model.steps import RunSteps
+    from runreel.store.connection import Connection
 
-_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-_POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'"
-_HEAD = f"""\
+_WIDTH = 1_000
+# Characters of the events of a run, as their source sent them, that a file holds.
+_EVENTS = 500_000
+_HEAD = """\
 <!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="referrer" content="no-referrer">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<style>{STYLE}</style>
+<style>{style}</style>
+<title>{title}</title>
+</head>
+<body>
+<main>
 """
-_WIDTH = 1_000
 
 
 def write(job: ExportJob) -> Written:
@@ -53,53 +58,85 @@ def write(job: ExportJob) -> Written:
     is_open = "" if single is None else " open"
     title = "Runs of a log" if single is None else f"Run {single}"
     with job.target.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(f"{_HEAD}<title>{html_escape(escape_line(title))}</title>\n")
-        file.write("</head>\n<body>\n<main>\n")
+        head = {"policy": html_parts.policy(), "style": html_parts.style()}
+        file.write(_HEAD.format(**head, title=html_escape(escape_line(title))))
         for run_id in logged_runs.run_ids(job):
             written.runs += 1
-            file.write(f"<details class=run{is_open}>\n<summary><h1>Run {_line(run_id)}</h1>")
+            name = quote(run_id, safe="")
+            file.write(f'<details class=run data-run="{name}"{is_open}>\n<summary>')
+            file.write(f"<h1>Run {_line(run_id)}</h1>")
             if (message := logged_runs.pruned(job, run_id)) is not None:
                 file.write(f"</summary>\n<p>{_line(message)}</p>\n</details>\n")
                 continue
             document = transcript.of_run(job, run_id)
             file.writelines(_run(document))
+            file.writelines(_data(job.connection, document))
             file.write("</details>\n")
             written.rows += document.summary.last_seq + 1
             job.advance(document.summary.last_seq + 1)
         if not written.runs:
             file.write("<p>The log has no runs.</p>\n")
         file.write(f"</main>\n<footer>{_line(f'Written by runreel {job.version}.')}")
-        file.write(" A page is no proof; a recording file is.</footer>\n</body>\n</html>\n")
+        file.write(" A page is no proof; a recording file is.</footer>\n")
+        file.write(f'<script type="module">{html_parts.script()}</script>\n</body>\n</html>\n')
     return written
 
 
 def _run(document: Transcript) -> Iterator[str]:
-    state = document.summary.state
-    kind = "bad" if state in PROBLEMS else "good"
-    yield f" <span class={kind}>{_line(state)}</span></summary>\n<dl>\n"
+    summary = document.summary
+    yield f" <span class='state {summary.status_name}'>{_line(summary.state)}</span></summary>\n"
+    yield '<dl class="facts">\n'
     for name, value in document.facts:
-        yield f"<dt>{name}</dt><dd>{_line(value)}</dd>\n"
+        yield f"<div><dt>{name}</dt><dd>{_line(value)}</dd></div>\n"
     yield "</dl>\n"
-    if document.timing.steps:
-        yield from _timing(document.timing)
     yield "<h2>What happened</h2>\n<ol class=story>\n"
     for entry in document.entries:
-        yield from _entry(entry)
+        yield from _entry(entry, summary.run_id)
     yield "</ol>\n"
     if document.cited:
         yield "<h2>Citations</h2>\n"
         for block in document.cited:
             yield from _block(block)
+    if document.timing.steps:
+        yield from _timing(document.timing)
 
 
-def _entry(entry: Entry) -> Iterator[str]:
+def _data(connection: Connection, document: Transcript) -> Iterator[str]:
+    """Yield what the script shows."""
+    found = document.reading
+    values = {
+        "columns": found.columns,
+        "markers": found.markers,
+        "calls": found.calls,
+        "seq": document.summary.last_seq,
+        "events": _events(connection, document.summary.run_id),
+    }
+    text = json.dumps(values, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    yield f'<script type="application/json" class="run-data">{text}</script>\n'
+
+
+def _events(connection: Connection, run_id: str) -> dict[int, object] | None:
+    """Return the JSON of all events of a run, None if it is too long."""
+    found: dict[int, object] = {}
+    length = 0
+    for event in run_history.events(connection, run_id):
+        found[event.seq] = event.raw
+        length += len(json.dumps(event.raw))
+        if length > _EVENTS:
+            return None
+    return found
+
+
+def _entry(entry: Entry, run_id: str) -> Iterator[str]:
     subject = "" if entry.subject is None else f" {_line(entry.subject)}"
-    yield f"<li class={entry.kind}>\n<h3>{entry.title}{subject}"
-    yield f" <small>{entry.since}</small></h3>\n"
+    kind = "text_step" if entry.kind == "text" else entry.kind
+    place = html_escape(urlencode({"run": run_id, "seq": entry.seq}))
+    yield f"<li class={kind} data-seq={entry.seq}>\n<h3>{entry.title}{subject}"
+    yield f' <a class=faint href="#{place}">{entry.since}</a></h3>\n'
     for block in entry.blocks:
         yield from _block(block)
     for remark in entry.remarks:
-        yield f"<p>{html_escape(remark)}</p>\n"
+        yield f"<p class=faint>{html_escape(remark)}</p>\n"
     yield "</li>\n"
 
 
@@ -114,18 +151,20 @@ def _timing(timing: RunSteps) -> Iterator[str]:
     """Yield a bar for each step, as SVG: the policy allows no style of an element."""
     begin, total = timing.steps[0].start_ms, timing.total_ms or 1.0
     yield f"<h2>Where the time went <small>{duration_text(timing.total_ms)}</small></h2>\n"
-    yield "<table class=timing>\n<tr><th>Step</th><th>Took</th><th>Share</th><td></td></tr>\n"
+    yield '<div class="wide"><table class=timing>\n'
+    yield "<tr><th>Step</th><th>Took</th><th>Share</th><td></td></tr>\n"
     for step in timing.steps:
         took = step.end_ms - step.start_ms
         name = step.step.replace("_", " ") + ("" if step.name is None else f" {step.name}")
         left, width = _WIDTH * (step.start_ms - begin) / total, _WIDTH * took / total
         yield (
             f"<tr><td>{_line(name)}</td><td>{duration_text(took)}</td><td>{took / total:.1%}</td>"
-            f'<td><svg viewBox="0 0 {_WIDTH} 10" preserveAspectRatio="none" aria-hidden="true">'
+            f'<td><svg class="bar" viewBox="0 0 {_WIDTH} 10" preserveAspectRatio="none"'
+            ' aria-hidden="true">'
             f'<rect class="{step.step}" x="{left:.1f}" width="{max(width, 2):.1f}" height="10">'
             "</rect></svg></td></tr>\n"
         )
-    yield "</table>\n"
+    yield "</table></div>\n"
 
 
 def _line(text: str) -> str:

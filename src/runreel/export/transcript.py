@@ -20,7 +20,7 @@ from runreel.model.story import (
     ToolCallStep,
 )
 from runreel.model.timestamps import rfc3339
-from runreel.query import run_history, run_steps, story
+from runreel.query import run_history, run_reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from runreel.model.runs import RunSummary
     from runreel.model.steps import RunSteps
     from runreel.model.story import StoryStep
+    from runreel.query.run_reading import RunReading
 
 
 class Block(NamedTuple):
@@ -54,16 +55,21 @@ class Entry(NamedTuple):
     since: str
     blocks: tuple[Block, ...]
     remarks: tuple[str, ...]
+    seq: int
 
 
 class Transcript(NamedTuple):
-    """A run: its facts by name, its steps, the sources that it cites, and where the time went."""
+    """A run: its facts by name, its steps, the sources that it cites, and where the time went.
+
+    ``reading`` has its rows.
+    """
 
     summary: RunSummary
     facts: tuple[tuple[str, str], ...]
     entries: tuple[Entry, ...]
     cited: tuple[Block, ...]
     timing: RunSteps
+    reading: RunReading
 
 
 def of_run(job: ExportJob, run_id: str) -> Transcript:
@@ -73,14 +79,17 @@ def of_run(job: ExportJob, run_id: str) -> Transcript:
         LogError: if a row cannot be read.
     """
     shown = run_history.state(job.connection, run_id)
-    found = story.of_run(job.connection, run_id)
+    found = run_reading.of_run(job.connection, run_id)
+    for damaged in found.damaged:
+        raise damaged.error
     cited = () if shown.result.is_failed else shown.result.citations
     return Transcript(
         shown.summary,
         tuple((name, value) for name, value in _facts(shown.summary) if value),
-        tuple(map(_entry, found.steps)),
+        tuple(map(_entry, found.story)),
         tuple(_sources(cited)),
-        run_steps.of_run(job.connection, run_id),
+        found.timing,
+        found,
     )
 
 
@@ -126,7 +135,7 @@ def _entry(step: StoryStep) -> Entry:
     subject, blocks, remarks = _content(step)
     since = f"row {step.seq}" if step.delta_ms is None else f"+{duration_text(step.delta_ms)}"
     title = step.step.replace("_", " ").capitalize()
-    return Entry(step.step, title, subject, since, tuple(blocks), tuple(remarks))
+    return Entry(step.step, title, subject, since, tuple(blocks), tuple(remarks), step.seq)
 
 
 def _content(step: StoryStep) -> tuple[str | None, list[Block], list[str]]:

@@ -80,4 +80,5 @@ def _rows(connection: Connection, run_id: str, start: int, stop: int) -> Iterato
         if row.seq >= start:
             text = projector.transcript.text
             event = stored_event(row, projected.value, projected.interpretation, text)
-            yield OverviewRow(event, why or event_text(event), why)
+            damaged = None if why is None else str(why)
+            yield OverviewRow(event, damaged or event_text(event), damaged)

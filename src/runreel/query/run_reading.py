@@ -37,7 +37,12 @@ class DamagedSeq(NamedTuple):
     """A row that cannot be read, and why."""
 
     seq: int
-    why: str
+    error: DamagedRow
+
+    @property
+    def why(self) -> str:
+        """The reason in a sentence."""
+        return str(self.error)
 
 
 class RunReading(NamedTuple):
@@ -133,16 +138,18 @@ def _tail(connection: Connection, projector: RunProjector, after: int) -> RunCol
     return columns.columns("recorded", tail_times(rows[0], rows[1:]))
 
 
-def _add(columns: ColumnBuilder, row: EventRow, projected: ProjectedRow, why: str | None) -> None:
+def _add(
+    columns: ColumnBuilder, row: EventRow, projected: ProjectedRow, why: DamagedRow | None
+) -> None:
     if why is None:
         columns.add(row, projected)
     else:
-        columns.add_damaged(row, why)
+        columns.add_damaged(row, str(why))
 
 
 def projected_rows(
     projector: RunProjector, rows: Iterable[EventRow]
-) -> Iterator[tuple[EventRow, ProjectedRow, str | None]]:
+) -> Iterator[tuple[EventRow, ProjectedRow, DamagedRow | None]]:
     """Apply rows in order; yield each with what it is, and why it is damaged.
 
     A damaged row counts as a note of which nothing is known.
@@ -158,4 +165,4 @@ def projected_rows(
             # The rows after it keep some of its text: as of an erased row, masks are in its place.
             with suppress(ArithmeticError, TypeError):
                 projector.transcript.skip(row._replace(payload=None))
-            yield row._replace(kind=NOTE, type=_DAMAGED, payload=None), _NOTHING, str(error)
+            yield row._replace(kind=NOTE, type=_DAMAGED, payload=None), _NOTHING, error

@@ -10,5 +10,6 @@ MODULES = (
     "run_place.js",
     "run_keys.js",
     "run_player.js",
+    "run_events.js",
     "run_page.js",
 )

@@ -13,8 +13,8 @@ const KEYS = [
   ["]", "]", "marker after", (player) => player.jump(1)],
   ["-", "-", "show more around the row", (player) => player.timeline.zoom(2)],
   ["+", "+", "show less around the row", (player) => player.timeline.zoom(0.5)],
-  ["j", "j", "next run", () => follow("next-run")],
-  ["k", "k", "run before", () => follow("run-before")],
+  ["j", "j", "next run", (player) => player.onRun?.(1)],
+  ["k", "k", "run before", (player) => player.onRun?.(-1)],
   ["?", "?", "these keys", (player) => keysOf(player).help()],
 ];
 
@@ -79,8 +79,13 @@ class Keys {
   }
 }
 
-/** @param {string} id of a link */
-function follow(id) {
-  const link = document.getElementById(id);
-  if (link instanceof HTMLElement) link.click();
+/**
+ * Let the keyboard control a player.
+ * @param {() => Player | null} current
+ */
+export function listen(current) {
+  document.addEventListener("keydown", (event) => {
+    const player = current();
+    if (player) keysOf(player).press(event);
+  });
 }

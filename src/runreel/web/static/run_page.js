@@ -1,15 +1,12 @@
 // The page of a run on a server: its player, and what follows the row that is shown.
 
 import { make, setText } from "./dom.js";
+import { eventRows, rawText, tellUpTo } from "./run_events.js";
+import { listen } from "./run_keys.js";
 import { Player } from "./run_player.js";
-import { duration, visible } from "./visible.js";
+import { visible } from "./visible.js";
 
 /** @typedef {import("./run_player.js").RunData & {event_url: string}} PageData */
-
-/** Rows of the table of events before and after the one that is shown. */
-const AROUND = 12;
-/** Characters of JSON that are shown. */
-const MOST = 20_000;
 
 /** The parts of the page that follow the row. */
 class Page {
@@ -40,54 +37,15 @@ class Page {
     const now = seq === last ? `Now, after row ${seq}` : `As of row ${seq} of ${last}`;
     if (this.title) setText(this.title, now);
     for (const of of document.querySelectorAll('[data-of="seq"]')) setText(of, String(seq));
-    this.#tell(seq);
+    tellUpTo(document, seq);
+    this.more.hidden = seq <= this.told;
+    this.more.href = rowUrl(seq);
     if (seq !== this.shown || rows.count !== this.count) {
-      this.body?.replaceChildren(...this.#around(seq, rows));
+      this.body?.replaceChildren(...eventRows(rows, seq, rowUrl));
     }
     this.shown = seq;
     this.count = rows.count;
     if (this.raw?.open && this.asked !== seq) void this.#ask(seq, this.raw);
-  }
-
-  /**
-   * Dim the steps of the story that come later.
-   * @param {number} seq
-   */
-  #tell(seq) {
-    for (const step of document.querySelectorAll(".story > li")) {
-      const from = Number(step.getAttribute("data-seq"));
-      step.classList.toggle("later", from > seq);
-    }
-    this.more.hidden = seq <= this.told;
-    const url = new URL(location.href);
-    url.searchParams.set("seq", String(seq));
-    this.more.href = url.href;
-  }
-
-  /**
-   * @param {number} seq
-   * @param {import("./run_rows.js").RunRows} rows
-   */
-  #around(seq, rows) {
-    const made = [];
-    const end = Math.min(seq + AROUND, rows.count - 1);
-    for (let n = Math.max(seq - AROUND, 0); n <= end; n++) {
-      const text = rows.added[n] ? rows.textAt(n, rows.added[n]) : (rows.texts[n] ?? "");
-      const url = new URL(location.href);
-      url.searchParams.set("seq", String(n));
-      const link = make("a", { href: url.pathname + url.search }, String(n));
-      const row = make(
-        "tr",
-        n === seq ? { "aria-current": "true" } : {},
-        make("th", { scope: "row" }, link),
-        make("td", { class: "number" }, `+${duration(rows.times[n] - rows.times[0])}`),
-        make("td", {}, rows.kinds[n]),
-        make("td", {}, visible(rows.types[n] === rows.kinds[n] ? "" : rows.types[n])),
-        make("td", { class: "text" }, visible(text.slice(0, 300))),
-      );
-      made.push(row);
-    }
-    return made;
   }
 
   /** @param {number} seq @param {HTMLElement} raw */
@@ -98,13 +56,22 @@ class Page {
     try {
       const answer = await fetch(`${this.eventUrl}${this.eventUrl.includes("?") ? "&" : "?"}seq=${seq}`);
       const found = await answer.json();
-      if (!answer.ok) text = String(found.error);
-      else text = found.raw === null ? "erased" : JSON.stringify(found.raw, null, 2);
+      text = answer.ok ? rawText(found.raw) : visible(String(found.error));
     } catch (error) {
       text = `The server did not answer: ${error}`;
     }
-    if (shown && this.asked === seq) setText(shown, visible(text.slice(0, MOST)));
+    if (shown && this.asked === seq) setText(shown, text);
   }
+}
+
+/**
+ * The URL of a row, with all else that is in that of the page.
+ * @param {number} seq
+ */
+function rowUrl(seq) {
+  const url = new URL(location.href);
+  url.searchParams.set("seq", String(seq));
+  return url.pathname + url.search;
 }
 
 /**
@@ -131,8 +98,12 @@ function start() {
   if (!host || !element) return null;
   const data = /** @type {PageData} */ (JSON.parse(element.textContent ?? ""));
   const page = new Page(data);
-  const made = new Player(host, data, { onRow: (seq, shown) => page.follow(seq, shown) });
+  const made = new Player(host, data, {
+    onRow: (seq, shown) => page.follow(seq, shown),
+    onRun: (direction) => document.getElementById(direction > 0 ? "next-run" : "run-before")?.click(),
+  });
   takeLinks(made);
+  listen(() => made);
   return made;
 }
 

@@ -10,16 +10,18 @@ const PAUSE = 250;
 
 /** Reads and writes `seq` and `scale`: in the query of a server's page, behind # in a file. */
 export class Place {
-  constructor() {
-    this.isFile = location.protocol === "file:";
+  /** @param {string} [run] the run, in a file */
+  constructor(run) {
+    this.run = run;
     this.due = 0;
     /** @type {number | undefined} the timer of a change that waits */
     this.waiting = undefined;
   }
 
-  /** @returns {{seq: number | null, scale: ScaleName}} */
+  /** @returns {{seq: number | null, scale: ScaleName} | null} null if the URL names another run */
   read() {
     const found = this.#parameters(new URL(location.href));
+    if (this.run !== undefined && (found.get("run") ?? this.run) !== this.run) return null;
     const seq = found.get("seq") ?? "";
     const scale = found.get("scale") ?? "";
     return {
@@ -36,7 +38,7 @@ export class Place {
    */
   set(seq, last, scale, jumps) {
     clearTimeout(this.waiting);
-    const url = this.#url(seq === last ? null : seq, scale);
+    const url = this.url(seq === last ? null : seq, scale);
     if (jumps) {
       this.#change(url, true);
       return;
@@ -59,21 +61,26 @@ export class Place {
     }
   }
 
-  /** @param {number | null} seq @param {ScaleName} scale */
-  #url(seq, scale) {
+  /**
+   * The URL of a row.
+   * @param {number | null} seq
+   * @param {ScaleName} [scale]
+   */
+  url(seq, scale = DEFAULT) {
     const url = new URL(location.href);
     const found = this.#parameters(url);
+    if (this.run !== undefined) found.set("run", this.run);
     if (seq === null) found.delete("seq");
     else found.set("seq", String(seq));
     if (scale === DEFAULT) found.delete("scale");
     else found.set("scale", scale);
-    if (this.isFile) url.hash = found.toString();
+    if (this.run !== undefined) url.hash = found.toString();
     else url.search = found.toString();
     return url;
   }
 
   /** @param {URL} url */
   #parameters(url) {
-    return new URLSearchParams(this.isFile ? url.hash.slice(1) : url.search);
+    return new URLSearchParams(this.run !== undefined ? url.hash.slice(1) : url.search);
   }
 }

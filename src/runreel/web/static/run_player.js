@@ -25,29 +25,34 @@ const CLOCKS = {
   even: "no times are known: 0.1s each",
 };
 
+/** Names are of the whole page. */
+let players = 0;
+
 /** A player in an element of the page. */
 export class Player {
   /**
    * @param {HTMLElement} host
    * @param {RunData} data
-   * @param {{onRow?: (seq: number, player: Player) => void, place?: Place}} [options]
-   *   `onRow` is called soon after another row is shown
+   * @param {{onRow?: (seq: number, player: Player) => void, onRun?: (direction: 1 | -1) => void,
+   *   place?: Place}} [options] `onRow` is called soon after another row is shown, `onRun` to show
+   *   the next run or the one before
    */
-  constructor(host, data, { onRow, place } = {}) {
+  constructor(host, data, { onRow, onRun, place } = {}) {
     this.rows = new RunRows(data.columns);
     this.marks = { markers: data.markers, calls: data.calls };
     this.seq = Math.min(data.seq, this.last);
     this.place = place ?? new Place();
     this.onRow = onRow;
+    this.onRun = onRun;
     this.speed = 1;
     /** @type {{position: number, at: number} | null} where playing began, and when */
     this.playing = null;
     this.isDue = false;
     this.#build(host);
+    this.setScale("idle");
     this.#restore();
     addEventListener("popstate", () => this.#restore());
     addEventListener("hashchange", () => this.#restore());
-    document.addEventListener("keydown", (event) => keysOf(this).press(event));
   }
 
   /** The last row. */
@@ -157,8 +162,10 @@ export class Player {
   /** Show what the URL says. */
   #restore() {
     const found = this.place.read();
-    this.setScale(found.scale);
-    this.seq = Math.min(found.seq ?? this.last, this.last);
+    if (found) {
+      this.setScale(found.scale);
+      this.seq = Math.min(found.seq ?? this.last, this.last);
+    }
     this.#paintSoon();
   }
 
@@ -204,7 +211,8 @@ export class Player {
     const cut = length > text.length ? "… " : "";
     setText(this.before, cut + visible(text.slice(0, text.length - added)));
     setText(this.added, visible(text.slice(text.length - added)));
-    const what = rows.texts[seq];
+    const { error } = rows.stateAt(seq);
+    const what = rows.texts[seq] === error ? undefined : rows.texts[seq];
     const counted = `${length.toLocaleString("en")} characters so far`;
     setText(this.count, what === undefined ? counted : visible(what));
   }
@@ -214,8 +222,9 @@ export class Player {
     const scales = make("fieldset", { class: "scales" }, make("legend", {}, "Scale"));
     /** @type {Record<string, HTMLInputElement>} */
     this.radios = {};
+    players += 1;
     for (const [name, title] of Object.entries(SCALES)) {
-      const radio = make("input", { type: "radio", name: "scale", value: name });
+      const radio = make("input", { type: "radio", name: `scale-${players}`, value: name });
       radio.addEventListener("change", () => {
         this.setScale(/** @type {ScaleName} */ (name));
         this.go(this.seq, { jumps: true });
