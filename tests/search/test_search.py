@@ -50,6 +50,29 @@ def test_a_text_that_was_rewritten_is_searched_as_it_is_now(reel: Reel) -> None:
     assert match.seq == 3
 
 
+@pytest.mark.parametrize(
+    ("source", "context"),
+    [
+        ("plain", {"messages": [{"role": "user", "content": "Where is the hat?"}]}),
+        ("plain", {"question": "Where is the hat?"}),
+        (
+            "yandex-assistants",
+            {"content": {"content": [{"text": {"content": "Where is the hat?"}}]}},
+        ),
+    ],
+    ids=["messages", "question", "assistants"],
+)
+def test_a_question_is_searched_in_every_source(
+    reel: Reel, source: str, context: dict[str, Any]
+) -> None:
+    recorder = Recorder(reel.db, "run", source=source, via="program")
+    recorder.append(CONTEXT, context)
+    for _ in "open", "closed":
+        (match,) = reel.search("the HAT", in_="request")
+        assert (match.seq, match.snippet) == (1, "Where is the hat?")
+        recorder.close()
+
+
 def test_every_answer_of_a_chain_is_searched_and_each_once(reel: Reel) -> None:
     first = script.events([script.output_of(["Снег в Москве"])])
     second = script.events(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runreel.codec import text_delta
 from runreel.model.events import CONTEXT
-from runreel.model.search import ANSWER, ERROR, REASONING, TOOLS
+from runreel.model.search import ANSWER, ERROR, REASONING, REQUEST, TOOLS
 from runreel.model.status import PARTIAL
 from runreel.projection import run_text
 from runreel.projection.projector import RunProjector
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class TextReader:
-    """The texts of one run, all but its request; apply its rows in order, from the first."""
+    """The texts of one run; apply its rows in order, from the first.
+
+    Of its request it has what the rows hold themselves, not what they repeat of earlier requests.
+    """
 
     def __init__(self, run_id: str, rows: Iterable[EventRow]) -> None:
         self._projector = RunProjector(run_id, collects_all=True)
@@ -55,7 +58,7 @@ class TextReader:
             pieces = [*self._ended, self._pieces]
             for text, place in run_text.answers(remarks, self._projector.state):
                 yield PartText(ANSWER, text, pieces[place])
-        for part in (TOOLS, ERROR):
+        for part in (TOOLS, ERROR, REQUEST):
             if part in parts:
                 for remark in remarks:
                     if remark.part == part:

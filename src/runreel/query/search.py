@@ -211,13 +211,14 @@ class _Scan:
 
     def _texts(self, connection: Connection, run_id: str, reader: TextReader) -> Iterator[PartText]:
         for part in self._asked.parts:
-            if part != REQUEST:
+            seq = reader.request_seq if part == REQUEST else None
+            body = None if seq is None else request_of(connection, reader.source, run_id, seq + 1)
+            if seq is None or body is None:
+                # Also the requests of sources that have no items: nothing is repeated in them.
                 yield from reader.texts((part,))
-            elif reader.request_seq is not None:
-                seq = reader.request_seq
-                body = request_of(connection, reader.source, run_id, seq + 1)
-                for text in searchable_text.request_texts(reader.source, body):
-                    yield PartText(REQUEST, text, [(0, seq)])
+                continue
+            for text in searchable_text.request_texts(reader.source, body):
+                yield PartText(REQUEST, text, [(0, seq)])
 
     def _in_text(self, run_id: str, reader: TextReader, text: PartText) -> Iterator[Match]:
         try:

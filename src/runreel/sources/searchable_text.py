@@ -31,10 +31,12 @@ _OPAQUE = frozenset(("arguments", "input", "output", "result"))
 def request_texts(source: str, body: object) -> Iterator[str]:
     """Yield the texts of a request: instructions, messages, calls and results of tools in it.
 
-    Names, ids and content that is not text, such as images in base64, are left out.
+    Names, ids and content that is not text, such as images in base64, are left out. Of a source
+    whose requests have no items it is what the messages ask.
     """
     request = requests.parse(source, body)
     if request is None:
+        yield from (message.text for message in conversation.asked(source, body))
         return
     for name in _INSTRUCTIONS:
         yield from _texts(request.parameters.get(name))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from runreel.cli.render import terminal
 from runreel.cli.render.replay_renderers import DeltaRenderer
+from runreel.model.events import CONTEXT
 from runreel.model.messages import Author, Message, PartialMessage
 from runreel.model.results import (
     FunctionCall,
@@ -54,6 +55,7 @@ def record(reel: Reel, run_id: str, *, pause: float) -> None:
         requested_at=datetime.now(UTC),
     ) as recording:
         terminal.write(("> ", "dim"), (QUESTION, "bold"))
+        recording.offer(CONTEXT, {"messages": [{"role": "user", "content": QUESTION}]})
         recording.result(RunResult(RunStatus.PENDING))
         _stream(recording, LOOKING, seen, pause)
         _append(
