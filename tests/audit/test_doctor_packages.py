@@ -57,8 +57,8 @@ def test_a_loaded_package_counts_without_being_installed(
     empty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert list(empty.iterdir()) == []
-    monkeypatch.setitem(sys.modules, "anthropic", ModuleType("anthropic"))
-    assert "anthropic" in packages.check_packages().found
+    monkeypatch.setitem(sys.modules, "claude_agent_sdk", ModuleType("claude_agent_sdk"))
+    assert "claude-agent-sdk" in packages.check_packages().found
 
 
 def test_packages_of_many_uses_are_no_warning(empty: Path) -> None:

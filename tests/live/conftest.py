@@ -6,12 +6,13 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anthropic
 import grpc
 import openai
 import pytest
 
+from tests.live import messages_script, sse_server
 from tests.live import openai_script as script
-from tests.live import sse_server
 from tests.live.assistants_service import AssistantsService
 from tests.live.told import PAUSED_AFTER
 from tests.logs import verify
@@ -65,6 +66,34 @@ def openai_client() -> Iterator[openai.OpenAI]:
 def client(openai_client: openai.OpenAI, server: sse_server.Script) -> openai.OpenAI:
     """The client at the test's server."""
     return openai_client.with_options(base_url=server.url)
+
+
+@pytest.fixture(scope="session")
+def anthropic_client() -> Iterator[anthropic.Anthropic]:
+    """The client as it is; making one takes long."""
+    with anthropic.Anthropic(api_key="sk-secret", max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture
+def messages(
+    anthropic_client: anthropic.Anthropic, server: sse_server.Script
+) -> anthropic.Anthropic:
+    """The client at the test's server."""
+    return anthropic_client.with_options(base_url=server.url.removesuffix("/v1"))
+
+
+@pytest.fixture(scope="session")
+def finals(anthropic_client: anthropic.Anthropic) -> dict[str, Any]:
+    """The client's own message of each stream of the script, by its name."""
+    found = {}
+    with sse_server.serving() as server:
+        client = anthropic_client.with_options(base_url=server.url.removesuffix("/v1"))
+        for name, events in messages_script.STREAMS.items():
+            server.stream(events)
+            with client.messages.stream(**messages_script.ASKED) as stream:
+                found[name] = stream.get_final_message()
+    return found
 
 
 @pytest.fixture

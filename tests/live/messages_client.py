@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import anthropic
+
 from runreel.model.status import RunStatus
 from runreel.model.story import ToolCallStep
 
@@ -60,3 +62,10 @@ def of_log(reel: Reel, run_id: str) -> dict[str, Any]:
         "thought": None if details is None else details.reasoning_tokens,
         "status": run.status,
     }
+
+
+def async_client(url: str) -> anthropic.AsyncAnthropic:
+    """The asynchronous client of a server."""
+    return anthropic.AsyncAnthropic(
+        base_url=url.removesuffix("/v1"), api_key="sk-secret", max_retries=0
+    )

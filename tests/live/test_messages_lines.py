@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import anthropic
 import pytest
 
 from runreel.importing.record_lines import record_lines
@@ -14,27 +13,6 @@ from tests.live.messages_client import of_client, of_log
 from tests.live.sse_server import sse
 from tests.logs import verify
 from tests.strategies import exact
-
-NAMED = pytest.mark.parametrize("name", script.STREAMS)
-
-
-@pytest.fixture(scope="module")
-def finals():
-    """The client's own message of each stream, by its name."""
-    from tests.live.sse_server import serving
-
-    with (
-        serving() as server,
-        anthropic.Anthropic(
-            base_url=server.url.removesuffix("/v1"), api_key="k", max_retries=0
-        ) as client,
-    ):
-        found = {}
-        for name, events in script.STREAMS.items():
-            server.stream(events)
-            with client.messages.stream(**script.ASKED) as stream:
-                found[name] = stream.get_final_message()
-        return found
 
 
 def json_lines(events, **more):
@@ -49,15 +27,15 @@ def kept(reel, run_id="run-1"):
     return [row.raw for row in reel.events(run_id) if row.kind == STREAM_EVENT]
 
 
-@NAMED
 @pytest.mark.parametrize("lines", [json_lines, sse_lines])
-def test_a_recorded_stream_is_the_clients_message(reel, finals, name, lines):
-    events = script.STREAMS[name]
-    report = record_lines(reel.db, lines(events), run_id="run-1")
-    assert (report.problems, report.cut, report.source) == ([], False, "anthropic-messages")
-    assert exact(kept(reel)) == exact(events)
-    assert of_log(reel, "run-1") == of_client(finals[name])
-    assert reel.run("run-1").recording == "closed"
+def test_recorded_lines_are_the_clients_messages(reel, finals, lines):
+    for name, events in script.STREAMS.items():
+        report = record_lines(reel.db, lines(events), run_id=name)
+        assert (report.problems, report.cut, report.source) == ([], False, "anthropic-messages")
+        assert exact(kept(reel, name)) == exact(events)
+        assert of_log(reel, name) == of_client(finals[name])
+        assert reel.run(name).recording == "closed"
+    assert reel.rebuild(check=True) == []
 
 
 def test_imported_streams_are_the_clients_messages(reel, finals, tmp_path):

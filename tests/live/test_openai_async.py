@@ -9,7 +9,7 @@ import time
 import openai
 import pytest
 
-from runreel.capture.openai import run_resolver
+from runreel.capture.streams import run_resolver
 from runreel.model.errors import RecordingError, UsageError
 from runreel.model.events import INTERRUPTED
 from runreel.model.status import RunStatus

@@ -11,7 +11,7 @@ import anyio
 import openai
 import pytest
 
-from runreel.capture.openai import request
+from runreel.capture.streams import request
 from runreel.model.errors import RecordingError
 from runreel.model.events import INTERRUPTED
 from runreel.recording.group_commit import Committer

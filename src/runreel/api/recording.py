@@ -31,8 +31,9 @@ class RecordingMixin:
         """Record a vendor's stream: returns a wrapper that stores each event before yielding it.
 
         The wrapper yields the vendor's own event objects. ``stream`` is a run of the Yandex SDK,
-        or a stream or response of the openai client, sync or async. It may be a function without
-        arguments that calls the openai client: the call is timed, and stored if it fails.
+        or a stream or response of the openai or anthropic client, sync or async. It may be a
+        function without arguments that calls one of them: the call is timed, and stored if it
+        fails.
         ``request`` has the arguments of the request, to be stored with the run; ``assistant`` is
         the SDK's assistant object.
 

@@ -58,9 +58,10 @@ class WatchMixin:
     def watch(self, *, labels: dict[Any, Any] | None = None, requests: bool = True) -> Watch:
         """Record every model call of this process that goes through httpx or httpx2.
 
-        These are streams and finished answers of the endpoints ``/responses`` and
-        ``/chat/completions``, of clients that exist already and of later ones. All other requests
-        pass untouched and unread. Each event is stored before the program receives its bytes.
+        These are streams and finished answers of the endpoints ``/responses``,
+        ``/chat/completions`` and ``/messages``, of clients that exist already and of later ones.
+        All other requests pass untouched and unread. Each event is stored before the program
+        receives its bytes.
         ``labels`` are set on each new run. ``requests``: also store what was asked.
 
         A call that several ``watch``, ``attach``, ``transport`` and ``record`` of one log would
@@ -74,9 +75,10 @@ class WatchMixin:
         return Watch(cast("runreel.Reel", self), self._hook(labels, requests=requests))
 
     def attach(self, client: T) -> T:
-        """Record the calls of one client of openai and of its copies; return the client.
+        """Record the calls of one client of openai or anthropic and of its copies; return it.
 
-        It may be an ``OpenAI``, ``AsyncOpenAI``, ``AzureOpenAI`` or ``AsyncAzureOpenAI``.
+        It may be an ``OpenAI``, ``AsyncOpenAI``, ``AzureOpenAI``, ``AsyncAzureOpenAI``,
+        ``Anthropic`` or ``AsyncAnthropic``.
 
         Raises:
             UsageError: if it is the client of another vendor.

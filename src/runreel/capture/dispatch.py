@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.capture.marks import log_name
 from runreel.capture.scope import Scope, current
+from runreel.capture.streams.recorded import BaseRecordedStream
+from runreel.capture.streams.vendor import Recordings, recorded_again, recorded_by
+from runreel.capture.vendors import vendor_of
 from runreel.model.errors import UsageError
 
 if TYPE_CHECKING:
     from runreel.store.database import Database
 
 _YANDEX = ("yandex_ai_studio_sdk", "yandex_cloud_ml_sdk")
-_OPENAI = ("openai",)
-# The package of streams that are recorded already.
-_RECORDED = "runreel.capture.openai"
 
 
 def recorded(  # noqa: PLR0913 - options of a recording
@@ -40,11 +40,12 @@ def recorded(  # noqa: PLR0913 - options of a recording
         return yandex.recorded(
             stream, database, assistant=assistant, labels=scope.labels, on_error=on_error
         )
-    again = any(module.startswith(_RECORDED) for module in modules)
-    if again or not packages.isdisjoint(_OPENAI) or _awaits_openai(stream):
-        from runreel.capture.openai import record as openai
-
-        return openai.recorded(stream, database, request=request, scope=scope, on_error=on_error)
+    recordings = Recordings(database, request, on_error, scope)
+    if isinstance(stream, BaseRecordedStream):
+        return recorded_again(recordings, stream)
+    vendor = vendor_of(stream)
+    if vendor is not None:
+        return recorded_by(vendor, recordings, stream)
     if callable(stream):
         from runreel.capture.calls import record_call as calls
 
@@ -53,12 +54,6 @@ def recorded(  # noqa: PLR0913 - options of a recording
         )
     raise UsageError(
         f"cannot record a {type(stream).__name__}",
-        hint="Pass a run of the Yandex SDK, a stream of openai, or a function that calls openai;"
-        " or use reel.recording(...).",
+        hint="Pass a run of the Yandex SDK, a stream of openai or anthropic, or a function that"
+        " calls one of them; or use reel.recording(...).",
     )
-
-
-def _awaits_openai(stream: object) -> bool:
-    """Whether it is a call of the asynchronous client that was not awaited yet."""
-    code = getattr(stream, "cr_code", None)
-    return code is not None and "openai" in code.co_filename

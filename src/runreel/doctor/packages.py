@@ -22,7 +22,6 @@ class _Package(NamedTuple):
 
 # Each calls models, by a way or in a format that `watch` does not record.
 _PACKAGES = (
-    _Package("anthropic", "anthropic", f"calls /messages, which is not recorded yet; {_BY_HAND}"),
     _Package(
         "claude-agent-sdk",
         "claude_agent_sdk",

@@ -32,7 +32,11 @@ OPENAI_CHAT = "openai-chat"
 ANTHROPIC_MESSAGES = "anthropic-messages"
 
 # The source of the answers to a request, by the end of its path.
-ENDPOINTS = {"/responses": OPENAI_RESPONSES, "/chat/completions": OPENAI_CHAT}
+ENDPOINTS = {
+    "/responses": OPENAI_RESPONSES,
+    "/chat/completions": OPENAI_CHAT,
+    "/messages": ANTHROPIC_MESSAGES,
+}
 # The key that holds the items of a request, by source.
 _ITEMS = {
     OPENAI_RESPONSES: "input",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from runreel.codec.json_values import as_object
+from runreel.model.events import CLOSED
 from runreel.model.run_keys import call_ids
+from runreel.model.status import RunStatus
 from runreel.query import requests as stored_requests
 from runreel.query import seek
 from runreel.sources import request_items, requests
@@ -68,6 +71,7 @@ def known(connection: Connection, call: ModelCall, request: Request | None) -> K
         candidates = list(_of_response(connection, call.source, previous))
     elif previous is None:
         candidates = list(_of_calls(rows, call, request))
+        candidates = candidates or list(_paused(connection, call, request, earlier))
     return KnownCall(
         earlier, candidates, named or _thread(connection, request, earlier, candidates, previous)
     )
@@ -150,6 +154,19 @@ def _of_calls(rows: StoredRows, call: ModelCall, request: Request) -> Iterator[C
         waiting = _that_asked(connection, waiting, asked)
     for run in waiting:
         yield Candidate(run, call_id=call_id)
+
+
+def _paused(
+    connection: Connection, call: ModelCall, request: Request, earlier: Sequence[StoredRequest]
+) -> Iterator[Candidate]:
+    """Yield the run whose server has paused, if a request gives it the answer so far back."""
+    shorter = [one for one in earlier if one.reference.items < len(request.items)]
+    if not shorter or as_object(request.items[-1]).get("role") != "assistant":
+        return
+    for run in run_table.summaries(connection, [one.reference.run_id for one in shorter]):
+        paused = run.status is RunStatus.IN_PROGRESS and run.recording == CLOSED
+        if paused and run.source == call.source and run.response_id is not None:
+            yield Candidate(run, response_id=run.response_id)
 
 
 def _that_asked(

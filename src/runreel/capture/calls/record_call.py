@@ -12,21 +12,20 @@ from runreel.capture import marks
 from runreel.capture import scope as scopes
 from runreel.capture.calls.call import model_call
 from runreel.capture.calls.recording import CallRecording
-from runreel.capture.openai import record as openai_results
-from runreel.capture.openai.request import sent_request
-from runreel.model.errors import RunreelError
+from runreel.capture.streams.request import sent_request
+from runreel.capture.streams.vendor import Recordings, recorded_by
+from runreel.capture.vendors import NAMES, vendor_of
+from runreel.model.errors import RunreelError, UsageError
 from runreel.sources import requests
 from runreel.system.sync_bridge import completed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from runreel.capture.openai.request import SentRequest
-    from runreel.capture.openai.response_recording import ResponseRecording
     from runreel.capture.scope import Scope
+    from runreel.capture.streams.request import SentRequest
+    from runreel.capture.streams.response_recording import ResponseRecording
     from runreel.store.database import Database
-
-_VENDOR = "openai"
 
 _log = logging.getLogger("runreel")
 
@@ -57,7 +56,7 @@ def recorded_call(
     return recordings.recorded(result, logs)
 
 
-class _CallRecordings(openai_results.Recordings):
+class _CallRecordings(Recordings):
     """Records the result or the failure of one call, unless a hook below its client does."""
 
     # The time of the call in µs since the epoch.
@@ -73,7 +72,13 @@ class _CallRecordings(openai_results.Recordings):
         """Return the recorded result of the call."""
         if self._is_recorded(logs):
             return result
-        return openai_results.recorded_by(self, result)
+        vendor = vendor_of(result)
+        if vendor is None:
+            raise UsageError(
+                f"cannot record the {type(result).__name__} that the call returned",
+                hint="The function returns what a call of openai or anthropic returns.",
+            )
+        return recorded_by(vendor, self, result)
 
     def _is_recorded(self, logs: list[str]) -> bool:
         """Whether the call has been recorded below; after this one it is for those around it."""
@@ -97,7 +102,7 @@ class _CallRecordings(openai_results.Recordings):
             return
         packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
         request = getattr(error, "request", None)
-        if _VENDOR not in packages or request is None:
+        if packages.isdisjoint(NAMES) or request is None:
             return
         sent = sent_request(request)
         source = requests.source_of_path(sent.path)

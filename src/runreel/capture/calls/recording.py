@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.capture import exit_hooks
 from runreel.capture.calls import run_choice
-from runreel.capture.openai.response_recording import ResponseRecording
 from runreel.capture.scope import NO_SCOPE
+from runreel.capture.streams.response_recording import ResponseRecording
 from runreel.codec import json_text
 from runreel.codec.json_values import as_object
 from runreel.model.errors import BadValue, RunreelError

@@ -12,7 +12,7 @@ import binascii
 import hashlib
 import re
 
-from runreel.capture.openai.request import redacted_request
+from runreel.capture.streams.request import redacted_request
 from runreel.codec.json_values import as_list, as_object
 from runreel.sources.requests import OWN
 

@@ -11,7 +11,7 @@ from runreel.capture.calls.recording import MAX_BODY
 from runreel.capture.http.calls import ROUTES
 from runreel.capture.http.content_coding import BodyDecoder, UndecodableBody
 from runreel.capture.http.credentials import without_credentials
-from runreel.capture.openai.response_recording import CUT, DONE
+from runreel.capture.streams.response_recording import CUT, DONE
 from runreel.codec import json_values as pj
 from runreel.codec.json_text import loads
 from runreel.model.errors import BadValue

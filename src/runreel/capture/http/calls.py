@@ -68,6 +68,10 @@ def _is_response(value: dict[str, Any]) -> bool:
     return value.get("object") == "response" or "output" in value or failed
 
 
+def _is_message(value: dict[str, Any]) -> bool:
+    return value.get("type") == "message" or isinstance(value.get("error"), dict)
+
+
 _ROUTES = (
     Route(
         requests.OPENAI_RESPONSES,
@@ -76,6 +80,7 @@ _ROUTES = (
         _is_response,
     ),
     Route(requests.OPENAI_CHAT, frozenset(("messages",)), _has_choices, _has_choices),
+    Route(requests.ANTHROPIC_MESSAGES, frozenset(("messages",)), _has_type, _is_message),
 )
 # A new source is one more route, and its path in ``requests.ENDPOINTS``.
 ROUTES = {route.source: route for route in _ROUTES}

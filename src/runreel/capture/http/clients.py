@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from runreel.capture.http import patching
+from runreel.capture.streams.sse_tap import OLDEST
 from runreel.model.errors import MissingExtra, UsageError
 
-# Vendors whose endpoints are in `calls.ROUTES`.
-_VENDORS = ("openai",)
+# The classes of clients, without "Async", whose calls go to an endpoint in `calls.ROUTES`.
+_CLIENTS = {"openai": "OpenAI", "anthropic": "Anthropic"}
 
 
 def http_client(client: Any) -> Any:
@@ -18,19 +20,27 @@ def http_client(client: Any) -> Any:
         UsageError: if it is not the client of a supported vendor.
         MissingExtra: if its version has another structure.
     """
-    packages = {kind.__module__.partition(".")[0] for kind in type(client).__mro__}
-    if packages.isdisjoint(_VENDORS) or not hasattr(client, "with_options"):
+    vendor = _vendor_of(client)
+    if vendor is None or not hasattr(client, "with_options"):
         raise UsageError(
             f"cannot attach to a {type(client).__name__}",
-            hint="Pass a client of openai, such as OpenAI() or AsyncOpenAI(); reel.watch() records"
-            " the calls of other programs through httpx.",
+            hint="Pass a client of openai or anthropic, such as OpenAI() or AsyncAnthropic();"
+            " reel.watch() records the calls of other programs through httpx.",
         )
     inner = getattr(client, "_client", None)
     if not any(isinstance(inner, kind) for kind in patching.client_classes()):
-        import openai
-
+        version = getattr(import_module(vendor), "__version__", "")
         raise MissingExtra(
-            f"cannot attach to a client of openai {openai.__version__}: it does not use httpx",
-            hint="pip install 'runreel[openai]': openai 1.66 and later.",
+            f"cannot attach to a client of {vendor} {version}: it does not use httpx",
+            hint=f"pip install 'runreel[{vendor}]': {vendor} {OLDEST[vendor]} and later.",
         )
     return inner
+
+
+def _vendor_of(client: Any) -> str | None:
+    """The package of a client, None if it is no client whose calls are recorded."""
+    for kind in type(client).__mro__:
+        package = kind.__module__.partition(".")[0]
+        if kind.__name__.removeprefix("Async") == _CLIENTS.get(package):
+            return package
+    return None

@@ -7,6 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from runreel.capture import marks, scope
+from runreel.capture.anthropic.errors import pass_through
 from runreel.capture.calls.attempts import Attempts
 from runreel.capture.calls.recording import CallRecording
 from runreel.capture.http import patching
@@ -14,7 +15,7 @@ from runreel.capture.http.answers import FOREIGN, EventAnswer, Refusal, WholeAns
 from runreel.capture.http.calls import call_of
 from runreel.capture.http.late_errors import as_recording_error, raise_at_use
 from runreel.capture.http.streams import recorded_stream
-from runreel.capture.openai.exits import ABANDONED
+from runreel.capture.streams.exits import ABANDONED
 from runreel.model.errors import RecordingError, RunreelError
 from runreel.system import loops
 from runreel.system.sync_bridge import completed, to_end
@@ -88,11 +89,12 @@ class CallHook:
             await to_end(recording.before_send(), blocking=recording.blocking)
         except RecordingError as error:
             cause = error.__cause__ or error
-            raise RecordingError(
+            unasked = RecordingError(
                 f"the model was not asked, because its answer could not be stored: {cause}",
                 event=recording.call.body,
                 hint=error.hint,
-            ) from cause
+            )
+            raise pass_through(unasked) from cause
 
     async def failed(self, sent: SentCall, recording: CallRecording, error: BaseException) -> None:
         """Called when a request got no response, or its task was cancelled."""

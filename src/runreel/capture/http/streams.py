@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.capture.http.late_errors import as_recording_error
 from runreel.capture.http.read_ahead import ReadAhead
-from runreel.capture.openai.exits import ABANDONED
+from runreel.capture.streams.exits import ABANDONED
 from runreel.model.errors import RunreelError
 from runreel.system import loops
 from runreel.system.sync_bridge import completed, to_end

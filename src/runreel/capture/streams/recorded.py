@@ -1,14 +1,14 @@
-"""Streams of the openai client whose events are stored before they are yielded."""
+"""Streams of vendors' clients whose events are stored before they are yielded."""
 
 from __future__ import annotations
 
 import weakref
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
-from runreel.capture.openai.exits import ABANDONED, Exit
-from runreel.capture.openai.response_recording import CUT
+from runreel.capture.streams.exits import ABANDONED, Exit
+from runreel.capture.streams.response_recording import CUT
 from runreel.system import loops
 from runreel.system.sync_bridge import completed
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import TracebackType
 
-    from runreel.capture.openai.response_recording import ResponseRecording
-    from runreel.capture.openai.sse_tap import SseTap
+    from runreel.capture.streams.response_recording import ResponseRecording
+    from runreel.capture.streams.sse_tap import SseTap
 
 R = TypeVar("R", bound="BaseRecordedStream")
 
@@ -25,7 +25,12 @@ _END = object()
 
 
 class BaseRecordedStream:
-    """The common part of recorded streams: the client's stream, its recording and its tap."""
+    """The common part of recorded streams: the client's stream, its recording and its tap.
+
+    ``helped``: the client's stream is a helper around another one, which the tap is in.
+    """
+
+    helped: ClassVar[bool] = False
 
     def __init__(self, stream: object, recording: ResponseRecording, tap: SseTap) -> None:
         self._stream: Any = stream
@@ -92,26 +97,6 @@ class RecordedStream(BaseRecordedStream):
         completed(self._leave())
 
 
-class RecordedHelper(RecordedStream):
-    """A stream of ``client.responses.stream(...)`` or ``client.chat.completions.stream(...)``."""
-
-    def until_done(self) -> Self:
-        """Read the stream to its end."""
-        for _ in self:
-            pass
-        return self
-
-    def get_final_response(self) -> object:
-        """Read to the end and return the response."""
-        self.until_done()
-        return self._stream.get_final_response()
-
-    def get_final_completion(self) -> object:
-        """Read to the end and return the completion."""
-        self.until_done()
-        return self._stream.get_final_completion()
-
-
 class RecordedAsyncStream(BaseRecordedStream):
     """An ``AsyncStream`` whose events are stored before they are yielded."""
 
@@ -139,8 +124,22 @@ class RecordedAsyncStream(BaseRecordedStream):
     aclose = close
 
 
+class RecordedHelper(RecordedStream):
+    """A stream of a helper of the client, around the stream of its events."""
+
+    helped = True
+
+    def until_done(self) -> Self:
+        """Read the stream to its end."""
+        for _ in self:
+            pass
+        return self
+
+
 class RecordedAsyncHelper(RecordedAsyncStream):
     """The asynchronous counterpart of ``RecordedHelper``."""
+
+    helped = True
 
     async def until_done(self) -> Self:
         """Read the stream to its end."""
@@ -148,19 +147,9 @@ class RecordedAsyncHelper(RecordedAsyncStream):
             pass
         return self
 
-    async def get_final_response(self) -> object:
-        """Read to the end and return the response."""
-        await self.until_done()
-        return await self._stream.get_final_response()
-
-    async def get_final_completion(self) -> object:
-        """Read to the end and return the completion."""
-        await self.until_done()
-        return await self._stream.get_final_completion()
-
 
 class RecordedManager:
-    """The manager that ``client.responses.stream(...)`` returns; entering it sends the request."""
+    """The manager that a helper of the client returns; entering it sends the request."""
 
     def __init__(self, manager: object, record: Callable[[object], RecordedHelper]) -> None:
         self._manager: Any = manager

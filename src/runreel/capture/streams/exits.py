@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Coroutine
 
-    from runreel.capture.openai.response_recording import ResponseRecording
+    from runreel.capture.streams.response_recording import ResponseRecording
 
 ABANDONED = "the program stopped reading"
 # Seconds that a blocking program waits for the end of the recording of a dropped stream.

@@ -8,15 +8,16 @@ import threading
 from typing import TYPE_CHECKING
 
 from runreel.capture.marks import log_name
-from runreel.capture.openai import run_resolver
-from runreel.capture.openai.request import capture_request
 from runreel.capture.scope import Scope
+from runreel.capture.streams import run_resolver
+from runreel.capture.streams.request import capture_request
 from runreel.codec import json_values as pj
 from runreel.codec.json_text import loads
 from runreel.model.errors import BadValue, RecordingError
 from runreel.model.events import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.recording.error_policy import GuardedRecorder
 from runreel.sources import reader_of
+from runreel.sources.anthropic import messages_reader
 from runreel.sources.openai import chat_reader, responses_reader
 from runreel.system import loops
 from runreel.system.sync_bridge import completed
@@ -24,14 +25,19 @@ from runreel.system.sync_bridge import completed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from runreel.capture.openai.request import SentRequest
+    from runreel.capture.streams.request import SentRequest
     from runreel.recording.recorder import Recorder
     from runreel.store.database import Database
 
 RESPONSES = responses_reader.reader.name
 CHAT = chat_reader.reader.name
 DONE = chat_reader.DONE
+MESSAGES = messages_reader.reader.name
 CUT = "the stream ended before its last event"
+# The last event of a message, which may end with an error instead.
+_STOPS = (messages_reader.STOP, "error")
+# Keys of events with the response or message that they are about.
+_HOLDERS = ("response", "message")
 
 _log = logging.getLogger("runreel")
 
@@ -179,7 +185,11 @@ class ResponseRecording:
 
     def _is_over(self, values: Sequence[object]) -> bool:
         """Whether nothing can follow these values of a stream."""
-        return self._ended and (self.source == RESPONSES or values[-1:] == [DONE])
+        if not self._ended or self.source == RESPONSES:
+            return self._ended
+        if self.source == MESSAGES:
+            return any(pj.as_object(value).get("type") in _STOPS for value in values[-1:])
+        return values[-1:] == [DONE]
 
     def _decoded(self, texts: Iterable[str], received: object) -> list[object]:
         values = []
@@ -209,7 +219,8 @@ class ResponseRecording:
         yield kind, event
 
     def _identify(self, value: dict[str, object]) -> None:
-        response = pj.as_object(value.get("response") if "response" in value else value)
+        held = (pj.as_object(value[key]) for key in _HOLDERS if key in value)
+        response = next(filter(None, held), value)
         id_ = self._identity.id or pj.as_text(response.get("id"))
         previous = self._identity.previous
         if self.source == RESPONSES:

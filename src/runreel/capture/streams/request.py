@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
-from runreel.capture.openai.run_resolver import ResponseIdentity
+from runreel.capture.streams.run_resolver import ResponseIdentity
 from runreel.codec import json_values as pj
 
 # Options of the client that are not part of the request itself.
@@ -16,8 +16,8 @@ _TRANSPORT = frozenset(
         *("http_client", "idempotency_key", "timeout"),
     )
 )
-# Credentials of an MCP tool.
-_SECRETS = frozenset(("authorization", "headers"))
+# Credentials of an MCP server.
+_SECRETS = frozenset(("authorization", "authorization_token", "headers"))
 _OUTPUT_TYPES = frozenset(("function_call_output", "custom_tool_call_output"))
 
 
@@ -79,7 +79,9 @@ def redacted_request(request: dict[str, object]) -> dict[str, object]:
         if key not in _TRANSPORT and not _is_omitted(value)
     }
     if isinstance(tools := kept.get("tools"), list):
-        kept["tools"] = [_without_secrets(tool) for tool in tools]
+        kept["tools"] = [_without_secrets(tool) if _is_mcp(tool) else tool for tool in tools]
+    if isinstance(servers := kept.get("mcp_servers"), list):
+        kept["mcp_servers"] = [_without_secrets(server) for server in servers]
     return kept
 
 
@@ -110,7 +112,11 @@ def _is_omitted(value: object) -> bool:
     return type(value).__name__ in ("NotGiven", "Omit")
 
 
-def _without_secrets(tool: object) -> object:
-    if not isinstance(tool, dict) or tool.get("type") != "mcp":
-        return tool
-    return {key: item for key, item in tool.items() if key not in _SECRETS}
+def _is_mcp(tool: object) -> bool:
+    return pj.as_object(tool).get("type") == "mcp"
+
+
+def _without_secrets(server: object) -> object:
+    if not isinstance(server, dict):
+        return server
+    return {key: item for key, item in server.items() if key not in _SECRETS}

@@ -1,4 +1,4 @@
-"""A tap for the data of server-sent events inside the openai client.
+"""A tap for the data of server-sent events inside a vendor's client.
 
 The client's own objects are not exact: they convert some integers to floats.
 """
@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runreel.model.errors import MissingExtra, UsageError
@@ -16,6 +17,8 @@ from runreel.model.errors import MissingExtra, UsageError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+# The oldest versions of clients that are recorded.
+OLDEST = {"openai": "1.66", "anthropic": "0.60"}
 # Seconds for the client to notice that its connection is closed.
 _DRAIN_SECONDS = 1.0
 # A cheap check that selects the chunks to parse.
@@ -33,9 +36,10 @@ class SseTap:
 
     The texts are JSON, except for the ``[DONE]`` at the end. Chunks before the first one with the
     completion's id are passed on together with that one, because the id becomes the run's id.
+    ``call`` is a call of the client of this ``vendor`` that returns a stream.
     """
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, vendor: str, call: str) -> None:
         self._texts: list[str] = []
         self._held: list[SseEvent] = []
         self._untouched = True
@@ -44,7 +48,8 @@ class SseTap:
         # The client looks up this method when the stream is first read.
         self._events: Any = getattr(stream, "_iter_events", None)
         if self._events is None:
-            raise unknown_version()
+            raise unknown_version(vendor)
+        self._call = call
         self.asynchronous = hasattr(stream, "__anext__")
         stream._iter_events = self._aiter_events if self.asynchronous else self._iter_events  # noqa: SLF001
 
@@ -57,7 +62,7 @@ class SseTap:
         if self._untouched:
             raise UsageError(
                 "this stream was read before it was recorded",
-                hint="Record it where it is created: reel.record(client.responses.create(...)).",
+                hint=f"Record it where it is created: reel.record({self._call}).",
             )
         texts, self._texts = self._texts, []
         return texts
@@ -121,11 +126,10 @@ def lacks_id(text: str) -> bool:
     return isinstance(value, dict) and value.get("id") == "" and value.get("choices") == []
 
 
-def unknown_version() -> MissingExtra:
-    """The error for an unsupported version of the client."""
-    import openai
-
+def unknown_version(vendor: str) -> MissingExtra:
+    """The error for an unsupported version of a vendor's client."""
+    version = getattr(import_module(vendor), "__version__", "")
     return MissingExtra(
-        f"cannot record streams of openai {openai.__version__}",
-        hint="pip install 'runreel[openai]': openai 1.66 and later.",
+        f"cannot record streams of {vendor} {version}",
+        hint=f"pip install 'runreel[{vendor}]': {vendor} {OLDEST[vendor]} and later.",
     )

@@ -1,0 +1,1 @@
+"""Live recording of the anthropic client."""

@@ -1,0 +1,1 @@
+"""Recording of streams that vendors' clients return, whatever the vendor."""
