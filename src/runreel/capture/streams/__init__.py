@@ -1,1 +1,1 @@
-"""Recording of streams that vendors' clients return, whatever the vendor."""
+"""Live recording of the streams of any vendor's client."""
