@@ -31,7 +31,7 @@ MARKUP = (
 )
 # Modules of this package, and data.
 OUR_SCRIPTS = {
-    (("type", "module"), ("src", "/static/runs.js")),
+    *((("type", "module"), ("src", f"/static/{name}.js")) for name in ("runs", "run_live")),
     (("type", "module"), ("src", "/static/run_page.js")),
     (("type", "application/json"), ("id", "run-data")),
 }

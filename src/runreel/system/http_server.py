@@ -45,12 +45,14 @@ def run(
     listener: socket.socket,
     *,
     on_start: Callable[[Server], None],
+    on_end: Callable[[], None] | None = None,
     has_lifespan: bool = False,
 ) -> None:
     """Serve ``app`` until a signal stops it, and raise the signal again at the end.
 
-    ``on_start`` is called once the server answers. What is still sent then does not keep it alive.
-    An ``app`` that ``has_lifespan`` is called when the server starts and ends, too.
+    ``on_start`` is called once the server answers, and ``on_end`` before it no longer does. What is
+    still sent then does not keep it alive. An ``app`` that ``has_lifespan`` is called when the
+    server starts and ends, too.
     """
     config = uvicorn.Config(
         app,
@@ -65,17 +67,32 @@ def run(
         server_header=False,
         timeout_graceful_shutdown=0,
     )
-    asyncio.run(Server(config, on_start).serve([listener]))
+    asyncio.run(Server(config, on_start, on_end).serve([listener]))
 
 
 class Server(uvicorn.Server):
-    """A server that calls ``on_start`` when it answers; it ends when ``should_exit`` is true."""
+    """A server that calls ``on_start`` when it answers, and ``on_end`` before it no longer does.
 
-    def __init__(self, config: uvicorn.Config, on_start: Callable[[Server], None]) -> None:
+    It ends when ``should_exit`` is true.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_start: Callable[[Server], None],
+        on_end: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__(config)
         self._on_start = on_start
+        self._on_end = on_end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to answer."""
         await super().startup(sockets)
         self._on_start(self)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer no more."""
+        if self._on_end is not None:
+            self._on_end()
+        await super().shutdown(sockets)

@@ -21,10 +21,8 @@ from runreel.model.errors import (
 )
 from runreel.model.passwords import mask_passwords
 from runreel.web.guard import Guard
-from runreel.web.live.streams import Streams
 from runreel.web.query import Attachment, Data, Moved, Page, Query
 from runreel.web.rendering import pieces, render
-from runreel.web.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,6 +33,8 @@ if TYPE_CHECKING:
 
     from runreel.api.reel import Reel
     from runreel.web.access import Access
+    from runreel.web.live.streams import Streams
+    from runreel.web.threads import Threads
 
 Answer: TypeAlias = Page | Moved | Data | Attachment
 
@@ -62,12 +62,10 @@ class _PageModule(Protocol):
         """Return the page for these parameters."""
 
 
-def create_app(reel: Reel, access: Access) -> ASGIApp:
+def create_app(reel: Reel, access: Access, threads: Threads, streams: Streams) -> ASGIApp:
     """Return the application that shows the log of ``reel`` to whom ``access`` admits."""
-    threads = Threads()
     known = {**_PAGES, **_DATA}
     routes = [Route(path, _endpoint(reel, name, threads)) for path, name in known.items()]
-    streams = Streams(reel, threads)
     routes += [
         Route("/live/runs", streams.runs),
         Route("/live/run", streams.run),

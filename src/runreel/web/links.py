@@ -28,6 +28,13 @@ def data(run_id: str, what: str) -> str:
     return f"/api/run/{quote(run_id, safe='')}/{what}"
 
 
+def live(run_id: str) -> str:
+    """The stream of a run."""
+    if run_id in (".", ".."):
+        return page("/live/run", [("id", run_id)])
+    return f"/live/run/{quote(run_id, safe='')}"
+
+
 def diff(a: str, b: str) -> str:
     """The comparison of two runs."""
     return page("/diff", [("a", a), ("b", b)])

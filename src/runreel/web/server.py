@@ -11,6 +11,8 @@ from runreel.store.read_only import ReadOnlyDatabase
 try:
     from runreel.system.http_server import Server, listen, run
     from runreel.web.app import create_app
+    from runreel.web.live.streams import Streams
+    from runreel.web.threads import Threads
 except ImportError as error:
     raise MissingExtra(
         f"the page needs a package that is not installed: {error.name}",
@@ -34,4 +36,7 @@ def serve(
     ``on_start`` is called once the server answers. The signal is raised again at the end.
     """
     with Reel(ReadOnlyDatabase(reel.db)) as readable:
-        run(create_app(readable, access), listener, on_start=on_start)
+        threads = Threads()
+        streams = Streams(readable, threads)
+        app = create_app(readable, access, threads, streams)
+        run(app, listener, on_start=on_start, on_end=streams.end)

@@ -34,6 +34,7 @@ class Changes:
         self._poller: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self.version = 0
+        self.is_over = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -52,9 +53,14 @@ class Changes:
                 self._poller = None
 
     async def after(self, version: int) -> None:
-        """Wait until ``version`` has passed."""
-        while self.version == version:
+        """Wait until ``version`` has passed, or the server ends."""
+        while self.version == version and not self.is_over:
             await self._changed.wait()
+
+    def end(self) -> None:
+        """Let all listeners leave."""
+        self.is_over = True
+        self._count()
 
     async def _poll(self) -> None:
         mark: object = None

@@ -73,6 +73,10 @@ class Streams:
             RunTopic(self._reel, run_id, -1 if position is None else position)
         )
 
+    def end(self) -> None:
+        """End all streams: the server ends."""
+        self._changes.end()
+
     async def _answer(self, topic: Topic) -> Response:
         from sse_starlette import EventSourceResponse, ServerSentEvent
 
@@ -92,7 +96,7 @@ class Streams:
         self._open += 1
         try:
             with self._changes.listening():
-                while True:
+                while not self._changes.is_over:
                     version = self._changes.version
                     try:
                         async for event in topic.events(partial(self._answers.get, version)):
@@ -108,6 +112,7 @@ class Streams:
                             yield _problem("problem", error)
                         problem = str(error)
                     await self._changes.after(version)
+                yield Event("over", "{}")
         finally:
             self._open -= 1
 

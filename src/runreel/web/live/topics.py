@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from runreel.codec import json_objects
 from runreel.codec.escaping import escape
-from runreel.query import changes
-from runreel.web import run_list
+from runreel.query import changes, run_reading
+from runreel.web import run_list, words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
@@ -76,9 +77,10 @@ class RunsTopic:
 
 
 class RunTopic:
-    """A run from a row on.
+    """A run after a row, which the page shows.
 
-    ``state`` says how it is, ``erased`` that rows were redacted that the page may show.
+    ``rows`` has the new rows as columns, and ``state`` the facts that have changed. ``erased`` says
+    that rows were redacted that the page may show.
     """
 
     def __init__(self, reel: Reel, run_id: str, after: int) -> None:
@@ -117,13 +119,23 @@ def _runs(reel: Reel, query: Query) -> News:
 
 def _run(reel: Reel, run_id: str, after: int) -> News:
     summary, is_erased = changes.run_news(reel.db, run_id, after)
-    state = json_objects.text(
+    last = max(summary.last_seq, after)
+    usage = summary.usage
+    facts = json_objects.text(
         {
             "state": summary.state,
             "kind": summary.status_name,
             "recording": summary.recording,
-            "last_seq": summary.last_seq,
+            "took": words.duration(summary.duration_ms),
+            "first_text": words.duration(summary.first_text_ms),
+            "tokens": words.number(usage.total_tokens if usage else None),
         }
     )
-    events = [Event("erased", "{}")] if is_erased else []
-    return News((*events, Event("state", state, str(summary.last_seq))), state)
+    if is_erased and after >= 0:
+        return News((Event("erased", "{}", str(last)),), (last, facts))
+    rows: list[Event] = []
+    if summary.last_seq > after:
+        columns = run_reading.columns_after(reel.db, run_id, after)
+        last = max(after, -1) + len(columns["kind"])
+        rows = [Event("rows", json.dumps(columns), str(last))]
+    return News((*rows, Event("state", facts, str(last))), (last, facts))

@@ -41,6 +41,7 @@ export function follow(url, handlers) {
     };
     opened.addEventListener("ok", () => handlers.status("live"));
     opened.addEventListener("problem", (event) => handlers.status(`not live: ${sentence(event)}`));
+    opened.addEventListener("over", () => end("not live: the server has ended"));
     opened.addEventListener("gone", (event) => end(sentence(event)));
     for (const [name, handle] of Object.entries(handlers.events)) {
       opened.addEventListener(name, (event) => handle(JSON.parse(event.data), event.lastEventId));
@@ -48,8 +49,9 @@ export function follow(url, handlers) {
   }
 
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden") close();
-    else open();
+    if (document.visibilityState !== "hidden") return open();
+    close();
+    if (!over) handlers.status("not live");
   });
   // A page that is kept for the button "back" must hold no connection.
   window.addEventListener("pagehide", close);
