@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import runreel
 from tests.cli import stories
 from tests.web.conftest import serving
@@ -47,16 +49,21 @@ def test_an_erased_text_leaves_open_pages(visit, reel):
         list(reel.redact(["run"], "secret", reason="test", actor="me"))
         page.get_by_text("██████").first.wait_for()
         assert "secret" not in page.content()
+        page.locator("#live").get_by_text("live", exact=True).wait_for()
 
 
 def test_a_list_that_was_empty_shows_its_first_run(visit, reel):
     with serving(reel) as access:
         page = visit(access).goto("/")
         page.get_by_text("The log has no runs yet.").wait_for()
-        page.locator("#live").get_by_text("live", exact=True).wait_for(state="attached")
+        page.locator("#live").get_by_text("live", exact=True).wait_for()
         stories.tell_done(reel, "first")
         page.get_by_role("link", name="first").wait_for()
-        assert not page.locator("#empty").is_visible()
+        assert not page.get_by_text("The log has no runs yet.").is_visible()
+        page.locator("#live").get_by_text("live", exact=True).wait_for()
+        assert len(list(reel.prune(datetime.now(UTC)))) == 1
+        page.get_by_text("The log has no runs yet.").wait_for()
+        page.locator("#live").get_by_text("live", exact=True).wait_for()
 
 
 def test_a_page_that_is_not_seen_holds_no_connection(visit, reel):

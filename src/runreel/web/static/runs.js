@@ -11,18 +11,21 @@ import { follow } from "./stream.js";
  * @property {string} as_of
  */
 
-const table = element("runs");
-const live = element("live");
+const NAMES = { first: "Newest", next: "Older" };
 
-/** @param {string} id */
-function element(id) {
-  const found = document.getElementById(id);
-  if (found === null) throw new Error(`the page has no ${id}`);
-  return found;
-}
+/** The rows; a list that is empty has none. */
+const table = document.getElementById("runs");
+const asOf = document.getElementById("as-of");
+const pages = document.getElementById("pages");
+const live = document.getElementById("live");
 
 /** @param {Page} page */
 function show(page) {
+  // The server knows what to say of an empty list.
+  if (table === null || page.runs.length === 0) {
+    if (table !== null || page.runs.length !== 0) location.reload();
+    return;
+  }
   /** @type {Map<string, HTMLTableRowElement>} */
   const rows = new Map();
   for (const row of /** @type {HTMLCollectionOf<HTMLTableRowElement>} */ (table.children)) {
@@ -39,9 +42,7 @@ function show(page) {
     else table.insertBefore(row, place);
   }
   for (const row of rows.values()) row.remove();
-  element("list").hidden = page.runs.length === 0;
-  element("empty").hidden = page.runs.length !== 0;
-  setText(element("as-of"), page.as_of);
+  if (asOf !== null) setText(asOf, page.as_of);
   point("first", page.first);
   point("next", page.next);
 }
@@ -64,7 +65,7 @@ function newRow() {
  * @param {string[]} run
  */
 function fill(row, [url, kind, id, ...cells]) {
-  link(row).href = url;
+  if (link(row).getAttribute("href") !== url) link(row).href = url;
   setText(link(row), id);
   cells.forEach((text, index) => setText(row.cells[index + 1], text));
   row.cells[1].className = `state ${kind}`;
@@ -75,13 +76,19 @@ function fill(row, [url, kind, id, ...cells]) {
  * @param {string | null} url
  */
 function point(relation, url) {
-  const anchor = /** @type {HTMLAnchorElement} */ (element(relation));
-  anchor.hidden = url === null;
-  anchor.rel = relation;
-  if (url !== null) anchor.href = url;
+  let anchor = pages?.querySelector(`[rel=${relation}]`) ?? null;
+  if (url === null) {
+    anchor?.remove();
+  } else if (anchor === null) {
+    anchor = make("a", { rel: relation, href: url }, NAMES[relation]);
+    if (relation === "first") pages?.prepend(anchor);
+    else pages?.append(anchor);
+  } else if (anchor.getAttribute("href") !== url) {
+    anchor.setAttribute("href", url);
+  }
 }
 
 follow(() => `/live/runs${location.search}`, {
   events: { runs: show },
-  status: (text) => setText(live, text),
+  status: (text) => live !== null && setText(live, text),
 });
