@@ -35,6 +35,8 @@ def of_client(message: Any) -> dict[str, Any]:
         "cited": sum(len(block.citations or ()) for block in content if block.type == "text"),
         "tokens": (given, used.output_tokens, given + used.output_tokens),
         "cached": read,
+        "written": wrote,
+        "tier": used.service_tier,
         "thought": None if thought is None else thought.thinking_tokens,
         "status": RunStatus.IN_PROGRESS if reason == "pause_turn" else state,
     }
@@ -59,6 +61,8 @@ def of_log(reel: Reel, run_id: str) -> dict[str, Any]:
         "cited": len(result.citations),
         "tokens": (usage.input_text_tokens, usage.completion_tokens, usage.total_tokens),
         "cached": None if details is None else details.cached_tokens,
+        "written": None if details is None else details.cache_write_tokens,
+        "tier": run.service_tier,
         "thought": None if details is None else details.reasoning_tokens,
         "status": run.status,
     }

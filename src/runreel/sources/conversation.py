@@ -173,5 +173,5 @@ def _texts(content: object) -> Iterator[str]:
             yield text
         elif isinstance(part, str):
             yield part
-        elif type_ := text_in(value, "type"):
+        elif (type_ := text_in(value, "type")) and type_ != "tool_result":
             yield f"[{type_}]"
