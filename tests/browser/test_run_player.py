@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import runreel
+from runreel import RunStreamEvent, StreamEvent
 from runreel.query import run_reading
 from tests.browser.clock import ticking
 from tests.browser.visits import PHONE
@@ -207,3 +208,17 @@ def test_rows_that_were_recorded_since_are_added(visit, reel):
         page.evaluate(add)
         is_at(page, 2, 5)
         assert page.locator(".said pre").inner_text() == "Once more"
+        recording.append(RunStreamEvent(StreamEvent.TOOL_CALLS, tool_calls=stories.CALLS))
+        recording.tool_results([{"id": "call-1", "content": "black"}])
+        page.evaluate(add)
+        is_at(page, 2, 7)
+        marks = page.evaluate("""async () => {
+          const {player} = await import("/static/run_page.js");
+          return player.marks;
+        }""")
+        found = run_reading.reading(reel.db, "open")
+        assert marks["calls"] == found.calls == [{"name": "weather", "seq": 6, "result_seq": 7}]
+        kinds = ("first_text", "tool", "end")
+        for marker in found.markers:
+            if marker["kind"] in kinds:
+                assert marker in marks["markers"]

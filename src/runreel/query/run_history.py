@@ -115,9 +115,8 @@ def show(
         if not with_content:
             return ShownRun(projected.summary, projected.result, None, None)
         stop = projected.summary.last_seq + 1
-        reasons = reasoning(connection, run_id, stop)
         request = request_of(connection, projected.summary.source, run_id, stop)
-        steps = story.of_run(connection, run_id, stop).steps
+        steps, reasons = _told(connection, run_id, stop)
     return ShownRun(projected.summary, projected.result, reasons, request, steps)
 
 
@@ -214,15 +213,17 @@ def _rows_in_pages(database: Database, run_id: str, start: int, end: int) -> Ite
         start = end_of_page
 
 
-def reasoning(connection: Connection, run_id: str, stop: int) -> str | None:
-    """Return the reasoning of the last answer in the rows before ``stop``; None if it has none.
+def _told(
+    connection: Connection, run_id: str, stop: int
+) -> tuple[tuple[StoryStep, ...], str | None]:
+    """Return the story of the rows before ``stop``, and the reasoning of their last answer.
 
-    Its parts are separated by an empty line.
+    That is None without any; its parts are separated by an empty line.
     """
     projector = RunProjector(run_id, collects_all=True)
-    projector.apply_all(event_log.read(connection, run_id, stop=stop))
+    steps = story.of_rows(projector, event_log.read(connection, run_id, stop=stop)).steps
     collected = projector.collected
-    return None if collected is None else run_text.last_reasoning(collected.remarks)
+    return steps, None if collected is None else run_text.last_reasoning(collected.remarks)
 
 
 def _with_text(connection: Connection, summary: RunSummary, result: bytes) -> RunProjection:

@@ -9,14 +9,21 @@ from runreel.projection.story import StoryBuilder
 from runreel.store.events import event_log
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runreel.model.events import EventRow
     from runreel.projection.story import Story
     from runreel.store.connection import Connection
 
 
 def of_run(connection: Connection, run_id: str, stop: int | None = None) -> Story:
     """Return the story of a run's rows before ``stop``."""
-    projector = RunProjector(run_id)
+    return of_rows(RunProjector(run_id), event_log.read(connection, run_id, stop=stop))
+
+
+def of_rows(projector: RunProjector, rows: Iterable[EventRow]) -> Story:
+    """Return the story of a run's first rows, which the projector applies."""
     builder = StoryBuilder(projector)
-    for row in event_log.read(connection, run_id, stop=stop):
+    for row in rows:
         builder.add(row, projector.apply(row))
     return builder.story()

@@ -7,6 +7,7 @@ MODULES = (
     "run_scale.js",
     "run_drawing.js",
     "run_timeline.js",
+    "run_marks.js",
     "run_place.js",
     "run_keys.js",
     "run_player.js",

@@ -27,7 +27,7 @@ export function eventRows(rows, seq, link) {
       "tr",
       n === seq ? { "aria-current": "true" } : {},
       make("th", { scope: "row" }, make("a", { href: link(n) }, String(n))),
-      make("td", { class: "number" }, `+${duration(rows.times[n] - rows.times[0])}`),
+      make("td", { class: "number" }, `+${duration(rows.times[n])}`),
       make("td", {}, rows.kinds[n]),
       make("td", {}, visible(rows.types[n] === rows.kinds[n] ? "" : rows.types[n])),
       make("td", { class: "text" }, visible(text.slice(0, LONGEST))),

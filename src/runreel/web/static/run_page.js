@@ -16,8 +16,8 @@ class Page {
     /** The row whose story the page has. */
     this.told = data.seq;
     /** The row that the table of events is around, and the number of rows then. */
-    this.shown = data.seq;
-    this.count = data.columns.kind.length;
+    this.shown = -1;
+    this.count = 0;
     /** The row whose JSON is shown, or was asked for. */
     this.asked = data.seq;
     this.title = document.getElementById("rows-title");
@@ -42,6 +42,8 @@ class Page {
     this.more.href = rowUrl(seq);
     if (seq !== this.shown || rows.count !== this.count) {
       this.body?.replaceChildren(...eventRows(rows, seq, rowUrl));
+      const clock = document.querySelector('[data-of="clock"]');
+      if (clock) setText(clock, "the run was asked, or began");
     }
     this.shown = seq;
     this.count = rows.count;

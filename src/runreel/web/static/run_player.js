@@ -2,6 +2,7 @@
 
 import { button, make, setText } from "./dom.js";
 import { keysOf } from "./run_keys.js";
+import { growMarks } from "./run_marks.js";
 import { Place } from "./run_place.js";
 import { RunRows } from "./run_rows.js";
 import { SCALES, Scale } from "./run_scale.js";
@@ -67,8 +68,9 @@ export class Player {
    */
   appendRows(columns) {
     const follows = this.seq === this.last && !this.playing;
+    const before = this.rows.count;
     if (!this.rows.append(columns)) return;
-    for (const marker of this.marks.markers) if (marker.kind === "end") marker.seq = this.last;
+    growMarks(this.marks, this.rows, before);
     this.slider.max = String(this.last);
     this.timeline.grow();
     if (follows) this.go(this.last);
@@ -184,7 +186,7 @@ export class Player {
     this.timeline.show(seq);
     this.slider.value = String(seq);
     const type = rows.types[seq];
-    const since = duration(rows.times[seq] - rows.times[0]);
+    const since = duration(rows.times[seq]);
     this.slider.setAttribute("aria-valuetext", `Row ${seq} of ${this.last}, ${type}, +${since}`);
     setText(this.where, `Row ${seq} of ${this.last}`);
     setText(this.when, `+${since}`);
