@@ -56,7 +56,7 @@ def serving(environment, *arguments):
 def test_the_demo_is_looked_at(visit, environment):
     told(environment, "demo", "--fast")
     log = f"{environment['XDG_DATA_HOME']}/runreel/demo.db"
-    shown = json.loads(told(environment, "--db", log, "show", "latest", "--at", "7", "--json"))
+    shown = json.loads(told(environment, "--db", log, "show", "latest", "--at", "8", "--json"))
     with serving(environment) as url, runreel.open(log) as reel:
         opened = visit("http://" + urlsplit(url).netloc)
         page = opened.page
@@ -65,7 +65,7 @@ def test_the_demo_is_looked_at(visit, environment):
         page.locator("tbody th a").click()
         run = urlsplit(page.url).path
         assert page.locator("h1").inner_text() == shown["run_id"]
-        for seq in (7, 0, 12):
+        for seq in (8, 0, 12):
             opened.goto(f"{run}?seq={seq}")
             summary, result = reel.state(shown["run_id"], at=seq)
             assert page.locator("dd.state").first.inner_text() == summary.state
