@@ -141,7 +141,8 @@ export class Player {
       if (!this.playing || !this.pace) return;
       if (now - shown >= calm) {
         shown = now;
-        const passed = (now - this.playing.at) * 1e3 * this.speed;
+        // The time of a frame may be before that of the key.
+        const passed = Math.max(now - this.playing.at, 0) * 1e3 * this.speed;
         const seq = this.pace.rowAt(this.playing.position + passed);
         if (seq !== this.seq) this.go(seq);
         if (seq >= this.pace.rows.count - 1) this.pause();
