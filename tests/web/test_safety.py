@@ -5,11 +5,14 @@ from __future__ import annotations
 import socket
 
 import httpx
+import psycopg
 import pytest
 
 import runreel
 from runreel import LogError
 from runreel.model.errors import DatabaseReadOnly
+from runreel.store.database import Database
+from runreel.store.database_url import READ_ONLY
 from runreel.store.read_only import ReadOnlyDatabase
 from runreel.web.access import Access
 from tests.cli import stories
@@ -170,8 +173,31 @@ def test_the_connections_only_read(reel):
             pass
         with pytest.raises(DatabaseReadOnly):
             database.upgrade()
-        if database.driver.in_process:
-            with pytest.raises(LogError), database.reading() as connection:
-                connection.execute("UPDATE runs SET model = 'x'")
+        with pytest.raises(LogError), database.reading() as connection:
+            connection.execute("UPDATE runs SET model = 'x'")
     finally:
         database.close()
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_the_options_of_a_server_are_kept_and_a_pooler_may_refuse_ours(reel, monkeypatch):
+    given = f"{reel.db.url.text}{'&' if reel.db.url.query else '?'}options=-c%20work_mem%3D77kB"
+    opened, refused = psycopg.connect, []
+
+    def connect(**arguments):
+        if refused and READ_ONLY in arguments["options"]:
+            refused.append(arguments["options"])
+            raise psycopg.OperationalError("FATAL: unsupported startup parameter: options")
+        return opened(**arguments)
+
+    monkeypatch.setattr(psycopg, "connect", connect)
+    for is_pooled, expected in ((False, "on"), (True, "off")):
+        refused[:] = ["from now on"] * is_pooled
+        database = ReadOnlyDatabase(Database(given))
+        try:
+            with database.reading() as connection:
+                assert connection.one("SHOW work_mem")[0] == "77kB"
+                assert connection.one("SHOW default_transaction_read_only")[0] == expected
+        finally:
+            database.close()
+    assert len(refused) == 2

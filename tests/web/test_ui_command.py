@@ -151,7 +151,9 @@ def test_a_locked_log_is_refused(refused, log, monkeypatch):
         assert (code, "lock" in err) == (3, True)
 
 
-@pytest.mark.parametrize("package", ["uvicorn", "starlette.applications", "jinja2"])
+@pytest.mark.parametrize(
+    "package", ["uvicorn", "starlette.applications", "jinja2", "sse_starlette"]
+)
 def test_a_missing_package_is_named(refused, monkeypatch, package):
     ours = ("runreel.web", "runreel.system.http_server")
     for name in [name for name in sys.modules if name.startswith(ours)]:

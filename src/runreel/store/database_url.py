@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Query = tuple[tuple[str, str], ...]
 
+# The option of libpq that makes a server refuse to write.
+READ_ONLY = "-c default_transaction_read_only=on"
 _YES = ("true", "yes", "on", "1")
 
 # Drivers that a URL may name; runreel always uses its own.

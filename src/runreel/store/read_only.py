@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runreel.model.errors import DatabaseReadOnly
@@ -17,7 +19,8 @@ class ReadOnlyDatabase(Database):
     """The log of another ``Database``, with connections of its own that write nothing.
 
     A SQLite file is opened with ``mode=ro``, which changes not even its permissions. No connection
-    is lent for writing, on Postgres either. A missing log is not created.
+    is lent for writing, and a Postgres server refuses to write, unless a pooler is in between that
+    does not tell it to. A missing log is not created.
     """
 
     def __init__(self, database: Database) -> None:
@@ -44,7 +47,10 @@ class ReadOnlyDatabase(Database):
 def _read_only(url: Url) -> str:
     path = database_url.sqlite_path(url)
     if path is None:
-        return url.text
+        query = dict(url.query)
+        options = query.get("options") or os.environ.get("PGOPTIONS", "")
+        query["options"] = f"{options} {database_url.READ_ONLY}".strip()
+        return replace(url, query=tuple(query.items())).text
     given = {key: value for key, value in url.query if key not in ("mode", "uri")}
     options = "&".join(f"{key}={value}" for key, value in {"mode": "ro", **given}.items())
     return f"sqlite:///{database_url.file_uri(path, f'{options}&uri=true')}"

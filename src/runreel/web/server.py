@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runreel.api.reel import Reel
-from runreel.model.errors import MissingExtra
 from runreel.store.read_only import ReadOnlyDatabase
+from runreel.web import lazy_app
 
 try:
     from runreel.system.http_server import Server, listen, run
-    from runreel.web.app import create_app
-    from runreel.web.live.streams import Streams
-    from runreel.web.threads import Threads
 except ImportError as error:
-    raise MissingExtra(
-        f"the page needs a package that is not installed: {error.name}",
-        hint="pip install 'runreel[ui]'",
-    ) from None
+    raise lazy_app.missing(error.name) from None
 
 if TYPE_CHECKING:
     import socket
@@ -26,6 +20,8 @@ if TYPE_CHECKING:
     from runreel.web.access import Access
 
 __all__ = ["Server", "listen", "serve"]
+
+lazy_app.require_packages()
 
 
 def serve(
@@ -36,7 +32,5 @@ def serve(
     ``on_start`` is called once the server answers. The signal is raised again at the end.
     """
     with Reel(ReadOnlyDatabase(reel.db)) as readable:
-        threads = Threads()
-        streams = Streams(readable, threads)
-        app = create_app(readable, access, threads, streams)
-        run(app, listener, on_start=on_start, on_end=streams.end)
+        app = lazy_app.LazyApp(readable, access)
+        run(app, listener, on_start=on_start, on_end=app.end)

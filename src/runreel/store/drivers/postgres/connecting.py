@@ -6,6 +6,7 @@ import select
 from typing import TYPE_CHECKING, Any
 
 from runreel.model.errors import MissingExtra
+from runreel.store.database_url import READ_ONLY
 
 if TYPE_CHECKING:
     from psycopg import Connection as Raw
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from runreel.store.database_url import Url
 
 CONNECT_SECONDS = 10
+_REFUSED = "unsupported startup parameter"
 
 
 def connect(url: Url, *, autocommit: bool = True) -> Raw:
@@ -30,7 +32,15 @@ def connect(url: Url, *, autocommit: bool = True) -> Raw:
     # The driver's own prepared statements break behind a pooler that shares server connections.
     arguments: dict[str, Any] = {"prepare_threshold": None, "connect_timeout": CONNECT_SECONDS}
     arguments |= url.arguments
-    return psycopg.connect(**arguments | {"client_encoding": "utf8", "autocommit": autocommit})
+    arguments |= {"client_encoding": "utf8", "autocommit": autocommit}
+    try:
+        return psycopg.connect(**arguments)
+    except psycopg.OperationalError as error:
+        options = str(arguments.get("options", ""))
+        if READ_ONLY not in options or _REFUSED not in str(error):
+            raise
+        # A pooler that does not pass options on.
+        return psycopg.connect(**arguments | {"options": options.replace(READ_ONLY, "").strip()})
 
 
 def is_alive(raw: Raw) -> bool:
