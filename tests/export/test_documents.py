@@ -35,7 +35,7 @@ _is_tag = re.compile(
 ).fullmatch
 _is_attribute = re.compile(
     "lang|charset|http-equiv|content|name|class|open|dir|viewbox|preserveaspectratio|"
-    "aria-hidden|x|width|height|data-run|data-seq|href|type"
+    "aria-hidden|aria-label|role|tabindex|x|width|height|data-run|data-seq|href|type"
 ).fullmatch
 _EMPTY = {"meta"}
 _is_markdown = re.compile(

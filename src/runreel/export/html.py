@@ -98,7 +98,7 @@ def _run(document: Transcript) -> Iterator[str]:
         for block in document.cited:
             yield from _block(block)
     if document.timing.steps:
-        yield from _timing(document.timing)
+        yield from _timing(document.timing, document.summary.run_id)
 
 
 def _data(connection: Connection, document: Transcript) -> Iterator[str]:
@@ -147,11 +147,13 @@ def _block(block: Block) -> Iterator[str]:
     yield f'<pre dir="auto">\n{html_escape(escape(block.text))}</pre>\n'
 
 
-def _timing(timing: RunSteps) -> Iterator[str]:
+def _timing(timing: RunSteps, run_id: str) -> Iterator[str]:
     """Yield a bar for each step, as SVG: the policy allows no style of an element."""
     begin, total = timing.steps[0].start_ms, timing.total_ms or 1.0
     yield f"<h2>Where the time went <small>{duration_text(timing.total_ms)}</small></h2>\n"
-    yield '<div class="wide"><table class=timing>\n'
+    label = html_escape(escape_line(f"Steps of {run_id}"))
+    yield f'<div class="wide" role="region" aria-label="{label}" tabindex="0">'
+    yield "<table class=timing>\n"
     yield "<tr><th>Step</th><th>Took</th><th>Share</th><td></td></tr>\n"
     for step in timing.steps:
         took = step.end_ms - step.start_ms
