@@ -227,6 +227,19 @@ def codex_results(index: int, parts: list[str]) -> tuple[str, Any]:
     return TOOL_RESULTS, {"type": "response_item", "payload": item, "n": index}
 
 
+def llm_response(index: int, parts: list[str]) -> tuple[str, Any]:
+    return RUN, {"id": f"r{index}", "part": "response", "text": "".join(parts)}
+
+
+def error_body(index: int, parts: list[str]) -> tuple[str, Any]:
+    return STREAM_EVENT, {"error": {"message": "".join(parts)}, "n": index}
+
+
+def span(index: int, parts: list[str]) -> tuple[str, Any]:
+    attributes = [{"key": "gen_ai.completion.0.content", "value": {"stringValue": "".join(parts)}}]
+    return RUN, {"traceId": "t", "spanId": f"s{index}", "attributes": attributes}
+
+
 # An ordinary partial message comes first.
 SHAPES: dict[str, list[Shape]] = {
     "anthropic-messages": [
@@ -237,6 +250,8 @@ SHAPES: dict[str, list[Shape]] = {
         message_whole,
         message_request,
     ],
+    "llm-log": [llm_response, error_body],
+    "otlp-genai": [span, error_body],
     "codex": [codex_answer, codex_results],
     "claude-code": [claude_answer, claude_end, claude_results],
     "plain": [

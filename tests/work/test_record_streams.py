@@ -38,7 +38,20 @@ TRAFFIC = [line for line in traffic.with_tools() if line["type"] != "assistant"]
 MESSAGE = messages_script.STREAMS["text"]
 SESSION = [line for line in claude_code.sample().lines if "message" in line]
 ROLLOUT = [line for line in codex.sample().lines if line["type"] == "response_item"]
+COMPLETED = [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}]
+TOOL = [{"key": "gen_ai.operation.name", "value": {"stringValue": "execute_tool"}}]
+TRACE = [
+    {"traceId": "t", "spanId": str(number), "attributes": attributes}
+    for number, attributes in enumerate([COMPLETED, TOOL, COMPLETED])
+]
+LOG = [
+    {"id": "r", "part": "request", "messages": [{"role": "user", "content": "Hi"}]},
+    {"id": "r", "part": "results", "tool_results": [{"tool_call_id": "c", "output": "x"}]},
+    {"id": "r", "part": "response", "text": "Hello"},
+]
 STREAMS = {
+    "llm-log": LOG,
+    "otlp-genai": TRACE,
     "codex": ROLLOUT,
     MESSAGES: MESSAGE,
     "claude-code": SESSION,
@@ -49,6 +62,8 @@ STREAMS = {
 }
 # After how many of its values each stream has said that it is over, or that it waits for results.
 ENDS = {
+    "llm-log": {3},
+    "otlp-genai": {1, 2, 3},
     "codex": {4, 6, 7, 8, 9},
     MESSAGES: {len(MESSAGE) - 1, len(MESSAGE)},
     "claude-code": {3, 4, 6, 7, 8},

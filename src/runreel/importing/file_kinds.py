@@ -16,8 +16,9 @@ HEAD = 64 * 1024
 UTF8_BOM = b"\xef\xbb\xbf"
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff", b"{\0", b"\0{", b"[\0", b"\0[")
+SQLITE = b"SQLite format 3\0"
 _MAGIC = (
-    (b"SQLite format 3\0", "is a SQLite database: read it with `runreel --db FILE`"),
+    (SQLITE, "is a SQLite database: read it with `runreel --db FILE`"),
     (b"PK\x03\x04", "is a zip archive: unpack it first"),
     (b"PAR1", "is a Parquet file, which holds no recorded traffic"),
 )

@@ -19,6 +19,7 @@ from runreel.model.errors import BadInput, UsageError
 from runreel.model.events import CONTEXT, NOTE
 from runreel.sources.archives import lines as archive_lines
 from runreel.sources.line_parser import Line, parse, read_object
+from runreel.store import foreign_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,12 +78,24 @@ def _input(path: str, copies: ExitStack, archive: str | None) -> Input:
             refusal = file_kinds.refusal(head)
             if archive is None and not is_recording:
                 archive = archive_lines.recognised(head)
+            if archive is None and copy is None and head.startswith(file_kinds.SQLITE):
+                archive = _archive_in_database(path)
             size = (copy or file).seek(0, SEEK_END)
             return Input(path, size, copy, refusal, is_recording, archive)
     except BadInput as error:
         return Input(path, 0, None, str(error), _is_named_recording(path))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _archive_in_database(path: str) -> str | None:
+    """Return the archive that a SQLite file is; also while another program holds it."""
+    try:
+        with foreign_sqlite.opened(path) as database:
+            is_log = any(map(database.columns, ("conversations", "threads")))
+    except BadInput:
+        is_log = True
+    return archive_lines.LLM_LOG if is_log else None
 
 
 def _is_named_recording(path: str) -> bool:

@@ -21,8 +21,10 @@ _ADAPTERS = {
     "anthropic-messages": "runreel.sources.anthropic.messages_reader",
     "claude-code": "runreel.sources.claude_code.reader",
     "codex": "runreel.sources.codex.reader",
+    "llm-log": "runreel.sources.llm_log.reader",
     "openai-chat": "runreel.sources.openai.chat_reader",
     "openai-responses": "runreel.sources.openai.responses_reader",
+    "otlp-genai": "runreel.sources.otlp_genai.reader",
     "plain": "runreel.sources.plain",
     "yandex-assistants": "runreel.sources.yandex.reader",
 }
@@ -66,6 +68,10 @@ def thought_reader(source: str) -> ThoughtReader | None:
         from runreel.sources.codex import thinking as codex_thinking
 
         return codex_thinking.thoughts
+    if source == "llm-log":
+        from runreel.sources.llm_log import thinking as llm_thinking
+
+        return llm_thinking.thoughts
     if source not in ("openai-chat", "openai-responses"):
         return None
     from runreel.sources.openai import reasoning as openai_reasoning

@@ -9,6 +9,7 @@ from runreel.model.events import TOOL_RESULTS
 from runreel.model.story import AskedMessage
 from runreel.sources import request_items, requests
 from runreel.sources.archives import lines as archive_lines
+from runreel.sources.archives import spans
 from runreel.sources.yandex import messages as yandex_messages
 from runreel.sources.yandex import proto_json
 
@@ -98,6 +99,8 @@ def tool_results(source: str, kind: str, value: object) -> list[ToolResult]:
         message = archive_lines.message_of(source, value)
         if message is not None:
             return [tool_result(output.item) for output in request_items.outputs(message)]
+        if source == archive_lines.OTLP:
+            return [ToolResult(*spans.tool_result(value))]
         return [tool_result(item) for item in as_list(content.get("tool_results"))]
     return [tool_result(output.item) for output in request_items.outputs(content)]
 

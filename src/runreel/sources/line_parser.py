@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec.json_text import loads
-from runreel.codec.json_values import as_object, text_in
+from runreel.codec.json_values import as_object, as_text, text_in
 from runreel.model.errors import BadInput
 from runreel.model.events import CONTEXT, NOTE, RUN, STREAM_EVENT, TOOL_RESULTS
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.sources.archives import claude_code as claude_code_lines
 from runreel.sources.archives import codex as codex_lines
 from runreel.sources.archives import lines as archive_lines
+from runreel.sources.archives import spans
 from runreel.sources.sse import SSEParser, is_field
 from runreel.sources.yandex.proto_json import original, string
 
@@ -27,6 +28,7 @@ MESSAGES = "anthropic-messages"
 _WRAPPED = {"run": RUN, "stream_event": STREAM_EVENT, "tool_results": TOOL_RESULTS}
 _BARE_EVENT = frozenset(("eventType", "streamCursor", "partialMessage", "completedMessage"))
 _ORIGINAL_EVENT = frozenset(map(original, _BARE_EVENT))
+_LLM_PARTS = {"request": CONTEXT, "results": TOOL_RESULTS, "response": RUN}
 _RUN = frozenset(("assistantId", "threadId"))
 _ORIGINAL_RUN = frozenset(map(original, _RUN))
 _RESPONSE = "response"
@@ -225,6 +227,22 @@ def _codex(line: dict[str, object]) -> Line | None:
     return Line(archive_lines.CODEX, kind, line, _run_id(line))
 
 
+def _otlp(line: dict[str, object]) -> Line | None:
+    """A span of a trace."""
+    if "traceId" not in line or "spanId" not in line:
+        return None
+    is_tool = spans.operation(spans.attributes(line)) == "tool"
+    return Line(archive_lines.OTLP, TOOL_RESULTS if is_tool else RUN, line, _run_id(line))
+
+
+def _llm_log(line: dict[str, object]) -> Line | None:
+    """A part of a row of the log of llm."""
+    kind = _LLM_PARTS.get(as_text(line.get("part")) or "")
+    if kind is None or "id" not in line:
+        return None
+    return Line(archive_lines.LLM_LOG, kind, line, _run_id(line))
+
+
 # By source, in the order in which they try a line of unknown source. Each returns None for an
 # object that is no event of its source.
 _RECOGNIZERS: dict[str, Callable[[dict[str, object]], Line | None]] = {
@@ -234,6 +252,8 @@ _RECOGNIZERS: dict[str, Callable[[dict[str, object]], Line | None]] = {
     MESSAGES: _messages,
     archive_lines.CLAUDE_CODE: _claude_code,
     archive_lines.CODEX: _codex,
+    archive_lines.OTLP: _otlp,
+    archive_lines.LLM_LOG: _llm_log,
     PLAIN: _plain,
 }
 

@@ -44,6 +44,7 @@ _ITEMS = {
     ANTHROPIC_MESSAGES: "messages",
     archive_lines.CLAUDE_CODE: "messages",
     archive_lines.CODEX: "input",
+    archive_lines.LLM_LOG: "messages",
 }
 # Added by runreel; no service has a parameter of this name.
 OWN = "$runreel"
@@ -220,7 +221,7 @@ def row_key(source: str, body: object) -> str | None:
 
     None without items, and for an archive: no request is recorded that goes on from it.
     """
-    request = None if source in archive_lines.ARCHIVES else parse(source, body)
+    request = None if source in archive_lines.SOURCES else parse(source, body)
     if request is None or not request.items:
         return None
     return _key(source, number_of_items(source, body), request.items[-1])

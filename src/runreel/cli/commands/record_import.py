@@ -142,8 +142,9 @@ def import_command(
     refused as a whole if it was changed. Of runs that the log has, only new rows are stored.
 
     Archives of other programs are recognised by their content: sessions of Claude Code
-    (~/.claude or CLAUDE_CONFIG_DIR) and of the Codex CLI (~/.codex or CODEX_HOME). Each turn is a
-    run, known by the ids of the archive: importing a session that has grown adds only what is new.
+    (~/.claude or CLAUDE_CONFIG_DIR) and of the Codex CLI (~/.codex or CODEX_HOME), output files of
+    OpenAI batches, logs.db of the tool llm, OTLP JSON with GenAI spans. Each turn is a run, known
+    by the ids of the archive: importing a session that has grown adds only what is new.
 
     Files compressed with gzip, bzip2 or xz are read directly; zstd needs the extra `zstd`.
     """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 # Where programs keep their sessions, in the folder that they own.
 _PLACES = ("projects", "sessions", "archived_sessions")
-_ENDINGS = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+_ENDINGS = (".jsonl", ".jsonl.gz", ".jsonl.zst", "logs.db", ".otlp.json")
 
 
 def files_in(folder: str) -> list[str]:

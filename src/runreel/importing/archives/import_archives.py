@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from runreel.codec.json_text import loads
 from runreel.codec.json_values import as_object, text_in
 from runreel.importing import input_files
+from runreel.importing.archives import llm_log, otlp
 from runreel.importing.archives.claude_code import ClaudeCodeLines
 from runreel.importing.archives.codex import CodexLines
+from runreel.importing.archives.openai_batch import BatchLines
+from runreel.importing.archives.otlp import SpanLines
 from runreel.importing.archives.writer import ArchiveWriter
 from runreel.model.errors import BadInput, BadValue
 from runreel.model.import_report import Problem
-from runreel.sources.archives.lines import CLAUDE_CODE, CODEX
+from runreel.sources.archives.lines import CLAUDE_CODE, CODEX, LLM_LOG, OPENAI_BATCH, OTLP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -51,17 +54,39 @@ class ArchiveImporter:
         self._lines: dict[str, ArchiveLines] = {
             CLAUDE_CODE: ClaudeCodeLines(),
             CODEX: CodexLines(),
+            OPENAI_BATCH: BatchLines(),
+            OTLP: SpanLines(),
         }
         self._named: set[str] = set()
 
     def store(self, source: Input, progress: Callable[[int, int], None]) -> None:
         """Store the events of a file."""
+        if source.archive == LLM_LOG:
+            self._store_database(source)
+            return
         reader = self._lines[source.archive or ""].begin(source.name)
+        if source.archive == OTLP and otlp.NOTICE not in self._report.notices:
+            self._report.notices.append(otlp.NOTICE)
         with source.open() as file:
+            if source.archive == OTLP and _is_one_object(file):
+                self.line(source.name, reader, 1, file.read(input_files.MAX_LINE + 1))
+                return
             for number, _, raw in input_files.lines(file):
                 self.line(source.name, reader, number, raw)
                 if number % _STEP == 0:
                     progress(file.tell(), self._report.lines)
+
+    def _store_database(self, source: Input) -> None:
+        if source.copy is not None:
+            message = "a database is read from its own file: decompress it first"
+            self._problem(source.name, 1, message)
+            return
+        try:
+            for entry in llm_log.entries(source.name):
+                self._report.lines += 1
+                self._writer.add(source.name, entry)
+        except BadInput as error:
+            self._problem(source.name, 1, str(error))
 
     def line(self, name: str, reader: LineReader, number: int, raw: bytes) -> None:
         """Store the events that a line completes; a line that is not understood is a problem."""
@@ -93,6 +118,13 @@ class ArchiveImporter:
 
     def _problem(self, name: str, number: int, message: str) -> None:
         self._report.problems.append(Problem(name, number, message, None))
+
+
+def _is_one_object(file: IO[bytes]) -> bool:
+    """Return whether a file is one JSON object over several lines."""
+    first = file.readline(input_files.MAX_LINE)
+    file.seek(0)
+    return bool(first.strip()) and not _object(first)
 
 
 class _Order(NamedTuple):

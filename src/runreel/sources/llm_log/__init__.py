@@ -1,0 +1,1 @@
+"""The source adapter for the log of the command line tool ``llm``."""

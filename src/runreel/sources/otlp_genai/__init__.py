@@ -1,0 +1,1 @@
+"""The source adapter for spans of GenAI calls in OTLP JSON."""
