@@ -66,12 +66,12 @@ class Messages:
     def _borrowed(self, payload: dict[str, object]) -> str:
         """Return a text that is put together from fragments."""
         texts: list[str] = []
-        for piece in objects_in(payload, "text_ref"):
-            if "fragment" in piece:
-                rows = self._database.rows(_FRAGMENT, (piece["fragment"],))
+        for segment in objects_in(payload, "text_ref"):
+            if "fragment" in segment:
+                rows = self._database.rows(_FRAGMENT, (segment["fragment"],))
                 texts += [str(row["content"]) for row in rows]
             else:
-                texts.append(as_text(piece.get("literal")) or "")
+                texts.append(as_text(segment.get("literal")) or "")
         return "".join(texts)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from runreel.codec.source_protocol import TextSlot
     from runreel.codec.token_counts import Tally
 
-# What Anthropic reports beside the input, which does not include it.
+# What Anthropic reports apart from the input.
 _APART = ("cache_creation_input_tokens", "cache_read_input_tokens")
 
 
