@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         BadDatabaseUrl as BadDatabaseUrl,
         BadInput as BadInput,
         BadKey as BadKey,
+        BadPrices as BadPrices,
         BadRecording as BadRecording,
         BadValue as BadValue,
         DatabaseLocked as DatabaseLocked,
@@ -61,6 +62,9 @@ if TYPE_CHECKING:
         RunSummary as RunSummary,
     )
     from runreel.model.usage import (
+        CurrencyCost as CurrencyCost,
+        PricesUsed as PricesUsed,
+        RunCost as RunCost,
         UsageItem as UsageItem,
         UsageReport as UsageReport,
         UsageTotals as UsageTotals,
@@ -76,6 +80,7 @@ if TYPE_CHECKING:
         UnknownSource as UnknownSource,
     )
     from runreel.model.results import (
+        CallUsage as CallUsage,
         FunctionCall as FunctionCall,
         RunResult as RunResult,
         RunStreamEvent as RunStreamEvent,
@@ -134,8 +139,9 @@ _HOMES = {
     "recording.deduplication": "AppendOutcome",
     "model.finding": "Finding",
     "model.errors": (
-        "AmbiguousRun AuditError BadCheckpoint BadDatabaseUrl BadInput BadKey BadRecording BadValue"
-        " DatabaseLocked DatabaseReadOnly DatabaseUnavailable LogContradicted LogError"
+        "AmbiguousRun AuditError BadCheckpoint BadDatabaseUrl BadInput BadKey BadPrices"
+        " BadRecording BadValue DatabaseLocked DatabaseReadOnly DatabaseUnavailable"
+        " LogContradicted LogError"
         " MissingExtra NotOurDatabase PartNotSearched ProjectionOutdated RecordingError"
         " RunNotFound RunPruned RunreelError SchemaMissing SchemaTooNew SchemaTooOld"
         " SourceConflict SourceError"
@@ -143,12 +149,12 @@ _HOMES = {
     ),
     "model.events": "StoredEvent",
     "model.runs": "Difference Listing OpenRecording Page PrunedRun RunError RunSummary",
-    "model.usage": "UsageItem UsageReport UsageTotals",
+    "model.usage": "CurrencyCost PricesUsed RunCost UsageItem UsageReport UsageTotals",
     "model.messages": (
         "Author Citation File FileChunk Message PartialMessage SearchIndex UnknownSource"
     ),
     "model.results": (
-        "FunctionCall RunResult RunStreamEvent ToolCall ToolCallList Usage UsageDetails"
+        "CallUsage FunctionCall RunResult RunStreamEvent ToolCall ToolCallList Usage UsageDetails"
     ),
     "model.status": "BaseRunStatus MessageStatus RunStatus StreamEvent",
     "model.run_diff": (

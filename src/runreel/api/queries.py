@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Types of signatures are imported at run time because `checked` resolves them.
 # ruff: noqa: TC001, TC003
+import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Unpack
@@ -15,7 +16,7 @@ from runreel.model.run_filter import Filters, event_types, moment
 from runreel.model.runs import Listing, Page, RunSummary
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.timeline import Timeline
-from runreel.model.usage import UsageReport
+from runreel.model.usage import RunCost, UsageReport
 from runreel.store.database import Database
 
 if TYPE_CHECKING:
@@ -163,26 +164,60 @@ class QueryMixin:
         return run_history.paged_events(self.db, run_id, start=start, stop=stop, types=types)
 
     @checked
-    def usage(
+    def usage(  # noqa: PLR0913 - options of the report
         self,
         by: str | Sequence[str] = ("day",),
         *,
         tz: str | None = None,
+        cost: bool = False,
+        prices: str | os.PathLike[str] | None = None,
+        as_of: str = "then",
+        rates: str | os.PathLike[str] | None = None,
+        currency: str | None = None,
         **filters: Unpack[Filters],
     ) -> UsageReport:
-        """Report token totals by groups.
+        """Report token totals by groups, and costs with ``cost``.
 
         ``by`` is one or more of hour, day, week, month, quarter, year, assistant, thread, model,
         source, status, created_by, error and ``label:KEY``. A run counts at the time it started, in
         the time zone ``tz`` (None: the local zone), with the usage that its source reported last.
         Filters are those of ``runs``; times without an offset are in the same zone.
 
+        With ``cost``, a group has an item for each currency, and one for its runs without a price.
+        ``prices`` is the file of a price book; None is your own one, and then the package
+        genai-prices. ``as_of`` is ``"then"`` (the prices of the day on which each run started) or
+        ``"now"`` (those of today). Costs are exact, and converted only with ``rates``, a file of
+        daily exchange rates to ``currency``.
+
         Raises:
-            UsageError: if a grouping, the time zone or a filter is invalid.
+            UsageError: if a grouping, the time zone or a filter is invalid, or a file cannot be
+                read.
+            BadPrices: if a line of a file is not valid, or the exchange rate of a day is missing.
         """
         from runreel.query import usage as reports
 
-        return reports.report(self.db, (by,) if isinstance(by, str) else tuple(by), filters, tz=tz)
+        groups = (by,) if isinstance(by, str) else tuple(by)
+        if not cost:
+            return reports.report(self.db, groups, filters, tz=tz)
+        from runreel.query import costs, price_books
+
+        book = price_books.load(prices)
+        pricing = costs.pricing_of(book, as_of=as_of, rates=rates, currency=currency)
+        return costs.report(self.db, groups, filters, pricing, tz=tz)
+
+    @checked
+    def cost(
+        self, run_id: str, *, prices: str | os.PathLike[str] | None = None, as_of: str = "then"
+    ) -> RunCost:
+        """Return what a run cost, exactly; arguments and errors are those of ``usage``.
+
+        Raises:
+            RunNotFound: if the run is not in the log.
+        """
+        from runreel.query import costs, price_books
+
+        pricing = costs.pricing_of(price_books.load(prices), as_of=as_of)
+        return costs.cost(pricing, self.run(run_id))
 
     @checked
     def timeline(self, run_id: str, *, start: int = 0, stop: int | None = None) -> Timeline:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from runreel.codec import object_shapes, plain_json
@@ -50,6 +51,9 @@ def plain(value: object) -> object:
 # A value of any other type is JSON already.
 _CONVERTERS: dict[type, Callable[[Any], object]] = {
     datetime: rfc3339,
+    date: date.isoformat,
+    # Never with an exponent.
+    Decimal: "{:f}".format,
     bytes: bytes.hex,
     dict: lambda row: {key: plain(value) for key, value in row.items()},
     RunStatus: lambda status: status.name,

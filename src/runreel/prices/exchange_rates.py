@@ -49,6 +49,11 @@ class ExchangeRates:
             (pair, one.day): one.rate for pair, days in self._rates.items() for one in days
         }
 
+    @property
+    def targets(self) -> frozenset[str]:
+        """The currencies to which there are rates."""
+        return frozenset(target for _, target in self._rates)
+
     def rate(self, source: str, target: str, day: date) -> Fraction | None:
         """Return what one unit of ``source`` is in ``target`` on a day; None if it is not given."""
         if source == target:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import date, datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -73,36 +72,37 @@ def report(by: Sequence[str], rows: Iterable[Sequence[Any]], *, tz_name: str) ->
     The sums are those of ``UsageTotals``. The day (since the epoch) comes first if ``by`` contains
     a time, and the local hour if it contains the hour. Rows of the same group are summed.
     """
-    if any(grouping in TIMES for grouping in by):
-        rows = ((*_group_key(by, row), *row[-_COUNTS:]) for row in rows)
-    groups = _sum_groups(rows)
-    groups.sort(key=lambda row: [*map(period_names.order, row[:-_COUNTS])])
-    items = tuple(UsageItem(row[:-_COUNTS], _totals(row[-_COUNTS:])) for row in groups)
-    total = _sum_groups(row[-_COUNTS:] for row in groups)
-    return UsageReport(tuple(by), items, _totals(total[0] if total else (0, 0)), tz_name)
+    groups = sum_groups(by, ((row[:-_COUNTS], row[-_COUNTS:]) for row in rows))
+    items = tuple(UsageItem(key, UsageTotals(*sums)) for key, sums in groups)
+    total = sum_groups((), (((), sums) for _, sums in groups))
+    return UsageReport(tuple(by), items, UsageTotals(*(total[0][1] if total else ())), tz_name)
 
 
-def _sum_groups(rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
-    """Sum the rows of each group."""
-    groups: defaultdict[tuple[Any, ...], list[int | None]] = defaultdict(lambda: [None] * _COUNTS)
-    for row in rows:
-        sums = groups[tuple(row[:-_COUNTS])]
-        for index, count in enumerate(row[-_COUNTS:]):
+def sum_groups(
+    by: Sequence[str], rows: Iterable[tuple[Sequence[Any], Sequence[Any]]]
+) -> list[tuple[tuple[Any, ...], list[Any]]]:
+    """Return the key and the sums of each group, in order; None adds nothing.
+
+    The keys of ``rows`` have the values of a row's groups, after the time if ``by`` contains one,
+    as in ``report``. Values after these are kept.
+    """
+    by_time = any(grouping in TIMES for grouping in by)
+    groups: dict[tuple[Any, ...], list[Any]] = {}
+    for values, added in rows:
+        key = tuple(_group_key(by, values) if by_time else values)
+        sums = groups.setdefault(key, [None] * len(added))
+        for index, count in enumerate(added):
             if count is not None:
                 sums[index] = count + (sums[index] or 0)
-    return [(*key, *sums) for key, sums in groups.items()]
-
-
-def _totals(sums: Sequence[int]) -> UsageTotals:
-    """Return totals; tokens are unknown if no run reported them."""
-    return UsageTotals(*sums)
+    return sorted(groups.items(), key=lambda group: [*map(period_names.order, group[0])])
 
 
 def _group_key(by: Sequence[str], row: Sequence[Any]) -> Iterator[str | None]:
     """Return the key of a row that begins with a day, or with the local time of an hour."""
-    time, values = row[0], iter(row[1:-_COUNTS])
+    time, values = row[0], iter(row[1:])
     if not isinstance(time, datetime):
         ordinal = period_names.EPOCH.toordinal() + time
         time = datetime.fromordinal(min(max(ordinal, 1), date.max.toordinal()))
     for grouping in by:
         yield period_names.name(time, grouping) if grouping in TIMES else next(values)
+    yield from values

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from runreel.cli import options, selection
+from runreel.cli import options, price_options, selection
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
@@ -25,10 +25,18 @@ runreel runs --after CURSOR
 @selection.filters
 @click.option("-n", "--limit", type=options.COUNT, default=20, help="Maximum rows; 0 = all.")
 @click.option("--after", metavar="CURSOR", type=options.TEXT, help="Cursor of the next page.")
+@price_options.prices
 @options.output(empty=True)
 @options.reel()
 def runs_command(
-    reel: Reel, /, *, limit: int, after: str | None, output: Output, **filters: Unpack[Filters]
+    reel: Reel,
+    /,
+    *,
+    limit: int,
+    after: str | None,
+    prices: str | None,
+    output: Output,
+    **filters: Unpack[Filters],
 ) -> None:
     """List runs, newest first.
 
@@ -36,8 +44,11 @@ def runs_command(
     match. Times without an offset are in the zone of --tz. A period such as yesterday means its
     start in --since and --until, and the whole period in --on. --until is exclusive. If there are
     more runs than the limit, stderr (and `next` in JSON) gives the cursor of the next page.
+    JSON and CSV have what each run cost; --prices names the price book.
     """
-    from runreel.cli.render.list_views import RUNS
+    from runreel.cli.cost_options import LazyPricing
+    from runreel.cli.render import priced_runs
 
     page = reel.runs(limit=limit, after=after, **filters)
-    output.items(RUNS, page, as_of=page.as_of, next_=page.next)
+    view = priced_runs.list_view(priced_runs.RunPrices(LazyPricing(prices)))
+    output.items(view, page, as_of=page.as_of, next_=page.next)

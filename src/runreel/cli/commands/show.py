@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runreel.cli import options, selection
+from runreel.cli import options, price_options, selection
 from runreel.cli.render import terminal
 
 if TYPE_CHECKING:
@@ -35,11 +35,18 @@ runreel show latest --at 2025-12-31T18:30
     metavar="SEQ|TIME",
     help="State after row SEQ, or at TIME.",
 )
+@price_options.prices
 @selection.tz
 @options.output()
 @options.reel()
-def show_command(
-    reel: Reel, runs: tuple[str, ...], at: int | datetime | None, *, content: bool, output: Output
+def show_command(  # noqa: PLR0913 - options of the command
+    reel: Reel,
+    runs: tuple[str, ...],
+    at: int | datetime | None,
+    *,
+    content: bool,
+    prices: str | None,
+    output: Output,
 ) -> None:
     """Show runs: their result, usage and timing.
 
@@ -48,8 +55,10 @@ def show_command(
 
     With --content, each step of the story has the time since the run was asked, or began. JSON also
     has the text of the last answer, its parts, citations and reasoning, and the last request.
+    JSON always has what the run cost; --prices names the price book.
     """
-    from runreel.cli.render import run_detail, shown_views
+    from runreel.cli.cost_options import LazyPricing
+    from runreel.cli.render import priced_runs, run_detail, shown_views
     from runreel.query import run_history
 
     shown = (run_history.show(reel.db, run, at, with_content=content) for run in runs)
@@ -59,7 +68,7 @@ def show_command(
                 terminal.write("")
             run_detail.print_run(one.summary, one.result, one.story if content else None)
         return
-    view = shown_views.WITH_CONTENT if content else shown_views.BARE
+    view = shown_views.view(priced_runs.RunPrices(LazyPricing(prices)), content=content)
     if len(runs) == 1:
         output.object(view.value(next(shown)))
     else:

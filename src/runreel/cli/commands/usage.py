@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from runreel.cli import options, selection
+from runreel.cli import cost_options, options, selection
 from runreel.projection.usage_periods import COLUMNS, TIMES
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
+    from runreel.cli.cost_options import LazyPricing
     from runreel.cli.render.output import Output
     from runreel.model.run_filter import Filters
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 runreel usage
 runreel usage --by model --by month --since 2025-01-01
 runreel usage --by label:team --tz Europe/Moscow --json
+runreel usage --cost --by label:team --on last-month
+runreel usage --cost --prices prices.jsonl --rates rates.jsonl --by month
 """)
 @click.option(
     "--by",
@@ -28,26 +31,44 @@ runreel usage --by label:team --tz Europe/Moscow --json
     type=options.TEXT,
     help=f"{', '.join((*TIMES, *COLUMNS))} or label:K (repeatable).",
 )
+@cost_options.costs
 @selection.filters
 @options.output(empty=True)
 @options.reel()
 def usage_command(
-    reel: Reel, /, by: tuple[str, ...], *, output: Output, **filters: Unpack[Filters]
+    reel: Reel,
+    /,
+    by: tuple[str, ...],
+    *,
+    pricing: LazyPricing | None,
+    output: Output,
+    **filters: Unpack[Filters],
 ) -> None:
-    """Count tokens by day, model, assistant and more.
+    """Count tokens by day, model, assistant and more, and what they cost.
 
     A run counts at the time it started. Its usage is the last one that its source reported; runs
     without usage are counted as unknown, not as zero. Of several model calls in a run, those that
     reported usage are summed. Filters work as in `runreel runs`.
+
+    With --cost, a group has a line for each currency, and one for its runs without a price or
+    usage. Each run costs its usage at the prices of the day on which it started, or of today with
+    --as-of now. Costs are exact, and never converted without --rates.
     """
     from runreel.cli import time_arguments
     from runreel.cli.render import usage_table
 
-    report = reel.usage(tuple(dict.fromkeys(by)), tz=time_arguments.requested_zone(), **filters)
+    groups, tz = tuple(dict.fromkeys(by)), time_arguments.requested_zone()
+    if pricing is None:
+        report = reel.usage(groups, tz=tz, **filters)
+    else:
+        from runreel.query import costs
+
+        report = costs.report(reel.db, groups, filters, pricing(), tz=tz)
     if output.format == "json":
         output.object(usage_table.totals_row(report))
     elif output.is_table:
         usage_table.print_usage(report)
     else:
-        output.lines(usage_table.list_view(report.by), report.items)
+        costs_too = report.prices is not None
+        output.lines(usage_table.list_view(report.by, costs=costs_too), report.items)
     output.found("runs", report.totals.runs)

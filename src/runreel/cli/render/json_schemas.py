@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from runreel.cli.render import shapes, shapes_export, shapes_look, shapes_prices, shapes_search
+from runreel.cli.render import (
+    shapes,
+    shapes_cost,
+    shapes_export,
+    shapes_look,
+    shapes_prices,
+    shapes_search,
+)
 from runreel.codec import object_shapes
-from runreel.codec.schema_parts import Schema, Shape, closed, described, page, ref
+from runreel.codec.schema_parts import STRING, Schema, Shape, array, closed, described, page, ref
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -17,14 +24,18 @@ DEFINITIONS: Shape = {
     },
     "tokens": closed(object_shapes.TOKENS),
     "tool_call": closed(object_shapes.TOOL_CALL),
-    "run": closed(object_shapes.RUN),
+    "run": closed({**object_shapes.RUN, **shapes_cost.RUN_COST}),
     "event": closed(object_shapes.RAW_EVENT, "raw", "text"),
     "message": described(
         closed(shapes.MESSAGE, *shapes.MESSAGE.keys() - {"parts"}),
         "A partial message has only `parts`.",
     ),
     "citation": closed(shapes.CITATION),
-    "usage_item": {**closed(shapes.TOTALS), "additionalProperties": shapes.GROUP},
+    "usage_item": {
+        **closed(shapes_cost.PRICED_TOTALS, *shapes_cost.ADDED),
+        "additionalProperties": shapes.GROUP,
+        "description": "The last keys only with --cost: an item for each group and currency.",
+    },
     "difference": closed(shapes.DIFFERENCE),
     "open_recording": described(
         closed(shapes.RECOVERED, "action", "reason"),
@@ -40,7 +51,8 @@ DEFINITIONS: Shape = {
     ),
     "problem": closed(shapes.PROBLEM),
     "shown_run": described(
-        closed({**object_shapes.RUN, **_CONTENT}, *_CONTENT), "The last keys only with --content."
+        closed({**object_shapes.RUN, **shapes_cost.RUN_COST, **_CONTENT}, *_CONTENT),
+        "The last keys only with --content.",
     ),
     "story_step": shapes_look.STORY_STEP,
     **shapes_look.STORY_STEPS,
@@ -65,7 +77,15 @@ DOCUMENTS: Shape = {
         {"anyOf": [closed(page("match")), closed(shapes_search.INDEX)]},
         "With --build, the state of the index.",
     ),
-    "usage": closed(shapes.USAGE),
+    "usage": closed(
+        {
+            "items": array(ref("usage_item")),
+            "totals": closed(shapes_cost.PRICED_TOTALS, *shapes_cost.ADDED),
+            "tz": STRING,
+            **shapes_cost.COSTS,
+        },
+        *shapes_cost.COSTS,
+    ),
     "prices-list": closed(page("price")),
     "prices-show": closed(shapes_prices.SHOWN_PRICE),
     "prices-import": closed(shapes_prices.ADDED_PRICES),

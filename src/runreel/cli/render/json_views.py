@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runreel.cli.render import shapes
 from runreel.codec import plain_json
 from runreel.codec.json_objects import JsonObject, event, fill, plain, run, text
 from runreel.model.messages import UnknownSource
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from runreel.model.messages import Citation, FileChunk
     from runreel.model.usage import UsageItem
     from runreel.query.run_history import ShownRun
@@ -32,9 +33,9 @@ def content(shown: ShownRun) -> JsonObject:
     }
 
 
-def usage_item(by: tuple[str, ...], item: UsageItem) -> JsonObject:
-    """Convert the counts of one group; its keys are named as in ``--by``."""
-    return {**dict(zip(by, item.key, strict=True)), **fill(shapes.TOTALS, item.totals)}
+def usage_item(by: tuple[str, ...], item: UsageItem, fields: Iterable[str]) -> JsonObject:
+    """Convert these counts of one group; its keys are named as in ``--by``."""
+    return {**dict(zip(by, item.key, strict=True)), **fill(fields, item.totals)}
 
 
 def _citation(citation: Citation) -> JsonObject:

@@ -143,7 +143,6 @@ MESSAGE: Shape = {
     "finish_reason": described(STRING, "As the server sent it."),
 }
 CITATION: Shape = {"sources": array(closed(SOURCE, "text"))}
-USAGE: Shape = {"items": array(ref("usage_item")), "totals": closed(TOTALS), "tz": STRING}
 VERIFIED: Shape = {
     "findings": array(ref("finding")),
     "intact": FLAG,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runreel.cli.render import json_views, shapes, tables, terminal
+from runreel.cli.render import json_views, shapes, shapes_cost, tables, terminal
 from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column, number, number_column
+from runreel.codec.escaping import escape_line
 from runreel.model.usage import UsageItem
 from runreel.projection.usage_periods import LABEL, TIMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from decimal import Decimal
 
     from runreel.model.usage import UsageReport, UsageTotals
 
@@ -23,13 +25,18 @@ def print_usage(report: UsageReport) -> None:
     if not report.totals.runs:
         return
     total = UsageItem(("TOTAL", *("" for _ in report.by[1:])), report.totals)
-    columns = list_view(report.by, report.totals).columns
+    costs = report.prices is not None
+    columns = list_view(report.by, report.totals, costs=costs).columns
     tables.print_table(columns, [*report.items, total])
     terminal.write((_coverage(report), "dim"))
+    for line in _costs(report):
+        terminal.write((line, "dim"))
 
 
-def list_view(by: tuple[str, ...], totals: UsageTotals | None = None) -> ListView[UsageItem]:
-    """The list view of the items of a report grouped ``by``.
+def list_view(
+    by: tuple[str, ...], totals: UsageTotals | None = None, *, costs: bool = False
+) -> ListView[UsageItem]:
+    """The list view of the items of a report grouped ``by``, with or without ``costs``.
 
     With ``totals``, its table has no column for details that no run reported.
     """
@@ -55,8 +62,17 @@ def list_view(by: tuple[str, ...], totals: UsageTotals | None = None) -> ListVie
         for priority, name in enumerate(_DETAILS, 5)
         if totals is None or getattr(totals, name) is not None
     ]
-    shape = dict.fromkeys(by, shapes.GROUP) | shapes.TOTALS
-    return ListView("runs", shape, [*groups, *counts], lambda item: json_views.usage_item(by, item))
+    if costs:
+        counts += [
+            Column("COST", lambda item: _amount(item.totals.cost), right=True),
+            Column("CURRENCY", lambda item: item.totals.currency),
+            number_column("UNPRICED", lambda item: item.totals.unpriced),
+        ]
+    fields = shapes_cost.PRICED_TOTALS if costs else shapes.TOTALS
+    shape = dict.fromkeys(by, shapes.GROUP) | fields
+    return ListView(
+        "runs", shape, [*groups, *counts], lambda item: json_views.usage_item(by, item, fields)
+    )
 
 
 def _detail(name: str, drop_priority: int) -> Column[UsageItem]:
@@ -73,11 +89,35 @@ def _key(index: int) -> Callable[[UsageItem], str | None]:
 
 def totals_row(report: UsageReport) -> dict[str, Any]:
     """Convert a report to one JSON object."""
-    return {
-        "items": [json_views.usage_item(report.by, item) for item in report.items],
-        "totals": json_views.fill(shapes.TOTALS, report.totals),
+    fields = shapes.TOTALS if report.prices is None else shapes_cost.PRICED_TOTALS
+    found: dict[str, Any] = {
+        "items": [json_views.usage_item(report.by, item, fields) for item in report.items],
+        "totals": json_views.fill(fields, report.totals),
         "tz": report.tz,
     }
+    if report.prices is not None:
+        found["costs"] = [json_views.fill(shapes_cost.CURRENCY_COST, c) for c in report.costs]
+        found["prices"] = json_views.fill(shapes_cost.PRICES, report.prices)
+    return found
+
+
+def _amount(cost: Decimal | None) -> str | None:
+    return None if cost is None else f"{cost:,f}"
+
+
+def _costs(report: UsageReport) -> Iterator[str]:
+    """Yield what costs sum up to by currency, and what they come from."""
+    prices, totals = report.prices, report.totals
+    if prices is None:
+        return
+    sums = ", ".join(f"{_amount(one.cost)} {one.currency}" for one in report.costs)
+    of_runs = f"{number(totals.priced)} of {number(totals.runs)} runs"
+    yield f"Cost known for {of_runs}: {sums or tables.UNKNOWN}."
+    when = "the start of each run" if prices.as_of == "then" else "today"
+    yield f"Prices of {when}: {escape_line(prices.book)} ({prices.digest[:12]})."
+    if prices.rates is not None:
+        days = f" of {prices.rates_from} to {prices.rates_until}" if prices.rates_from else ""
+        yield f"Converted to {prices.currency} with the rates{days} in {escape_line(prices.rates)}."
 
 
 def _coverage(report: UsageReport) -> str:

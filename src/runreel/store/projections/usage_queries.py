@@ -65,6 +65,7 @@ _DAYS = (
     f" SELECT day / {DAY} FROM found WHERE day IS NOT NULL"
 )
 _MANY_DAYS = 10_000
+_AT_ONCE = 1_000
 # The conditions that the rollups can answer, as in a filter without them.
 _SUMMED: dict[str, Any] = {
     name: getattr(RunFilter(), name)
@@ -124,6 +125,28 @@ def usage(
     sql = " UNION ALL ".join(text for text, _ in statements)
     parameters = [value for _, values in statements for value in values]
     return [_summed(row) for row in connection.all(sql, parameters) if row[-len(COUNTS)]]
+
+
+def each_run(
+    connection: Connection,
+    selected: Sequence[str],
+    columns: Sequence[str],
+    run_filter: RunFilter,
+    *,
+    utc_offsets: UtcOffsets | None = None,
+    by_hour: bool = False,
+) -> Iterator[tuple[Any, ...]]:
+    """Yield for each run the values of its groups, as ``usage``, and its ``selected`` columns.
+
+    Call it inside a snapshot.
+    """
+    query = _Query(columns, run_filter, plan_filter(connection, run_filter), utc_offsets, by_hour)
+    groups, tables, parameters = _each_run(query)
+    asked = ", ".join([*groups, *(f"r.{column}" for column in selected)])
+    sql = f"SELECT {asked} FROM {tables}"
+    fetch = connection.driver.stream(connection, sql, parameters, name="each_run")
+    while rows := fetch(_AT_ONCE):
+        yield from rows
 
 
 def _rollup_statements(query: _Query) -> Iterator[Statement]:
@@ -223,6 +246,13 @@ def _buckets_statement(
 
 def _runs_statement(query: _Query, *also: str) -> Statement:
     """Return a statement on the runs themselves; ``also`` are further conditions."""
+    columns, tables, parameters = _each_run(query, *also)
+    sql = f"SELECT {', '.join([*columns, _OF_RUNS])} FROM {tables}"
+    return sql + _group_by(columns), parameters
+
+
+def _each_run(query: _Query, *also: str) -> tuple[list[str], str, list[Any]]:
+    """Return SQL for the values of a run's groups, its tables with the filter, and parameters."""
     where, parameters = query.filter_plan.where()
     joins = ""
     joined: list[Any] = []
@@ -239,8 +269,7 @@ def _runs_statement(query: _Query, *also: str) -> Statement:
         else:
             columns.append(_EXPRESSIONS.get(column, f"r.{column}"))
     tables = f"{query.filter_plan.tables}{joins}{where_clause([*where, *also])}"
-    sql = f"SELECT {', '.join([*columns, _OF_RUNS])} FROM {tables}"
-    return sql + _group_by(columns), [*joined, *parameters]
+    return columns, tables, [*joined, *parameters]
 
 
 def _period_columns(query: _Query, start: str, time: str, length: int) -> list[str]:
