@@ -37,6 +37,8 @@ RUN_KEYS = (
     *("calls", "calls_with_usage", "service_tier", "billed_model"),
     "events",
     "last_seq",
+    "cost",
+    "currency",
 )
 EVENT_KEYS = (
     "run_id",
@@ -62,6 +64,7 @@ LISTS = {
     "events": ("events", "run-done"),
     "events --raw": ("events", "run-done", "--raw"),
     "usage": ("usage", "--by", "model", "--by", "label:team", "--by", "day"),
+    "usage --cost": ("usage", "--by", "model", "--by", "label:team", "--cost"),
     "rebuild": ("rebuild", "--check"),
     "recover": ("recover", "--list"),
     "recover, doing it": ("recover",),

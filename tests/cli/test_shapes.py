@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import runreel
-from runreel.cli.render import list_views, usage_table
+from runreel.cli.render import list_views, priced_runs, usage_table
+from runreel.codec import flat_columns
 from tests.cli.shapes import COUNT_KEYS, EVENT_KEYS, RUN_KEYS, TOKEN_KEYS
 from tests.cli.stories import ANSWER
 
@@ -144,6 +145,6 @@ def test_usage_has_exactly_the_keys_of_the_contract(told: Caller) -> None:
 
 def test_what_is_named_twice_is_the_same() -> None:
     assert list(usage_table.list_view(("day",)).fields) == ["day", *COUNT_KEYS]
-    spread = {field.partition(".")[0] for field in list_views.RUNS.fields}
+    spread = {field.partition(".")[0] for field in flat_columns.flat(priced_runs.SHAPE)}
     assert spread == set(RUN_KEYS)
     assert list(list_views.EVENTS.fields) == list(EVENT_KEYS)

@@ -76,6 +76,9 @@ MISFITS: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("limit", "min_tokens", "start", "stop", "jobs", "batch"), NO_COUNT),
     **dict.fromkeys(("strict", "has_error", "no_usage", "problems", "instant", "create"), NO_FLAG),
     **dict.fromkeys(("check", "dry_run", "keep_usage", "purge", "regex", "case", "force"), NO_FLAG),
+    "cost": NO_FLAG,
+    **dict.fromkeys(("as_of", "currency"), NO_TEXT),
+    **dict.fromkeys(("prices", "rates"), (7, ["book.jsonl"], b"book.jsonl")),
     **dict.fromkeys(("since", "until", "before", "requested_at"), (*NO_TIME, True)),
     **dict.fromkeys(("at", "on", "slower_than"), ({}, object(), [[]])),
     **dict.fromkeys(

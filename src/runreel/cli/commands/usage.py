@@ -44,7 +44,7 @@ def usage_command(
     output: Output,
     **filters: Unpack[Filters],
 ) -> None:
-    """Count tokens by day, model, assistant and more, and what they cost.
+    """Count tokens by day, model, assistant and more.
 
     A run counts at the time it started. Its usage is the last one that its source reported; runs
     without usage are counted as unknown, not as zero. Of several model calls in a run, those that

@@ -127,7 +127,7 @@ def usage(
     return [_summed(row) for row in connection.all(sql, parameters) if row[-len(COUNTS)]]
 
 
-def each_run(
+def each_run(  # noqa: PLR0913 - parts of the query
     connection: Connection,
     selected: Sequence[str],
     columns: Sequence[str],
