@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         RunError as RunError,
         RunSummary as RunSummary,
     )
+    from runreel.model.budget import Budget as Budget, BudgetItem as BudgetItem
     from runreel.model.usage import (
         CurrencyCost as CurrencyCost,
         PricesUsed as PricesUsed,
@@ -149,6 +150,7 @@ _HOMES = {
     ),
     "model.events": "StoredEvent",
     "model.runs": "Difference Listing OpenRecording Page PrunedRun RunError RunSummary",
+    "model.budget": "Budget BudgetItem",
     "model.usage": "CurrencyCost PricesUsed RunCost UsageItem UsageReport UsageTotals",
     "model.messages": (
         "Author Citation File FileChunk Message PartialMessage SearchIndex UnknownSource"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -127,3 +128,11 @@ def test_a_bad_book_is_named_by_line(priced, tmp_path):
     failed = priced("usage", "--prices", str(book))
     assert failed.code == 1
     assert "line 2: `input` is negative" in failed.err
+
+
+def test_an_old_book_is_a_notice(priced, tmp_path):
+    book = tmp_path / "old.jsonl"
+    for entered, found in (("2026-01-02T00:00:00Z", True), (datetime.now(UTC).isoformat(), False)):
+        book.write_bytes(data(line(entered_at=entered)))
+        called = priced.good("usage", "--prices", str(book))
+        assert ("days old" in called.err) is found

@@ -82,6 +82,7 @@ def test_the_commands_of_this_version_are_these() -> None:
         "serve",
         "export",
         "usage",
+        "budget",
         "prices list",
         "prices show",
         "prices import",

@@ -77,7 +77,8 @@ MISFITS: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("strict", "has_error", "no_usage", "problems", "instant", "create"), NO_FLAG),
     **dict.fromkeys(("check", "dry_run", "keep_usage", "purge", "regex", "case", "force"), NO_FLAG),
     "cost": NO_FLAG,
-    **dict.fromkeys(("as_of", "currency"), NO_TEXT),
+    **dict.fromkeys(("as_of", "currency", "warn"), NO_TEXT),
+    **dict.fromkeys(("amount", "tolerate"), (None, [], 1.5)),
     **dict.fromkeys(("prices", "rates"), (7, ["book.jsonl"], b"book.jsonl")),
     **dict.fromkeys(("since", "until", "before", "requested_at"), (*NO_TIME, True)),
     **dict.fromkeys(("at", "on", "slower_than"), ({}, object(), [[]])),
@@ -105,6 +106,7 @@ MISFITS: dict[str, tuple[Any, ...]] = {
 }
 TAKE_ANYTHING = {"stream", "assistant", "value"}
 NEEDED = {"stream": None, "run_id": "run", "text": "run", "reason": "r", "actor": "a", "value": {}}
+NEEDED |= {"amount": "1", "currency": "USD"}
 NEEDED |= {"run_ids": None, "before": "7d", "kind": "run", "path": "run.csv", "a": "r", "b": "r"}
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from runreel.api.budgeting import BudgetMixin
 from runreel.api.files import FilesMixin
 from runreel.api.following import FollowMixin
 from runreel.api.looking import LookMixin
@@ -118,6 +119,7 @@ class Reel(
     QueryMixin,
     FollowMixin,
     SearchMixin,
+    BudgetMixin,
     LookMixin,
     FilesMixin,
     MaintenanceMixin,

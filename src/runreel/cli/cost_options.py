@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from runreel.cli import price_options
+from runreel.codec.escaping import escape_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
+    from runreel.model.usage import PricesUsed
     from runreel.query.costs import Pricing
 
+_OLD = timedelta(days=30)
 _FILE = click.Path(exists=True, dir_okay=False)
 
 
@@ -53,6 +58,18 @@ rates = click.option(
     metavar="FILE",
     help="Daily exchange rates, to convert all costs to one currency.",
 )
+
+
+def warn_of_old_prices(used: PricesUsed, today: date) -> None:
+    """Print a notice if the newest entry of the price book is old."""
+    if used.newest is not None and today - used.newest > _OLD:
+        from runreel.cli.render import terminal
+
+        days = (today - used.newest).days
+        terminal.write_notice(
+            f"The newest entry of {escape_line(used.book)} is {days} days old."
+            " `runreel prices import` adds newer ones."
+        )
 
 
 def costs(command: Callable[..., object]) -> Callable[..., object]:

@@ -54,6 +54,7 @@ GROUPS = {
     "Report": {
         "usage": "Count tokens by day, model, assistant and more.",
         "prices": "List, explain, add and check prices of models.",
+        "budget": "Compare what runs cost with a budget; by default this month's.",
     },
     "Audit": {
         "verify": "Verify that the log is intact; change nothing.",

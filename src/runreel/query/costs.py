@@ -30,6 +30,7 @@ from runreel.system.zones import zone
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
+    from fractions import Fraction
 
     from runreel.model.run_filter import Filters
     from runreel.model.runs import RunSummary
@@ -153,8 +154,13 @@ def pricing_of(
 def cost(pricing: Pricing, run: RunSummary) -> RunCost:
     """Return the cost of one run, not converted."""
     found = pricing.cost(usage_of(run))
-    amount = None if found.amount is None else Decimal(decimal_text(found.amount))
+    amount = None if found.amount is None else decimal(found.amount)
     return RunCost(amount, found.currency, found.reason)
+
+
+def decimal(amount: Fraction) -> Decimal:
+    """Return an exact amount as an exact decimal."""
+    return Decimal(decimal_text(amount))
 
 
 def _usage(row: Sequence[Any]) -> tuple[RunUsage, int | None]:

@@ -71,4 +71,6 @@ def usage_command(
     else:
         costs_too = report.prices is not None
         output.lines(usage_table.list_view(report.by, costs=costs_too), report.items)
+    if report.prices is not None:
+        cost_options.warn_of_old_prices(report.prices, output.as_of.date())
     output.found("runs", report.totals.runs)

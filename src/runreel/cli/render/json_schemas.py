@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runreel.cli.render import (
     shapes,
+    shapes_budget,
     shapes_cost,
     shapes_export,
     shapes_look,
@@ -62,6 +63,7 @@ DEFINITIONS: Shape = {
     ),
     "end": closed(shapes_look.END),
     "match": closed(shapes_search.MATCH),
+    "budget_item": shapes_budget.BUDGET_ITEM,
     "price": closed(shapes_prices.PRICE),
     "price_problem": closed(shapes_prices.PRICE_PROBLEM),
 }
@@ -90,6 +92,7 @@ DOCUMENTS: Shape = {
     "prices-show": closed(shapes_prices.SHOWN_PRICE),
     "prices-import": closed(shapes_prices.ADDED_PRICES),
     "prices-check": closed(page("price_problem")),
+    "budget": closed(shapes_budget.BUDGET),
     "rebuild": closed(page("difference")),
     "verify": closed(shapes.VERIFIED),
     "recover": closed(page("open_recording")),
@@ -110,6 +113,7 @@ ITEMS = (
     "run",
     "event",
     "usage_item",
+    "budget_item",
     "difference",
     "open_recording",
     "pruned_run",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runreel.cli.render import shapes_cost
 from runreel.codec import plain_json
 from runreel.codec.json_objects import JsonObject, event, fill, plain, run, text
 from runreel.model.messages import UnknownSource
@@ -12,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from runreel.model.messages import Citation, FileChunk
-    from runreel.model.usage import UsageItem
+    from runreel.model.usage import PricesUsed, UsageItem
     from runreel.query.run_history import ShownRun
 
-__all__ = ["JsonObject", "content", "event", "fill", "plain", "run", "text", "usage_item"]
+__all__ = ["JsonObject", "content", "event", "fill", "plain", "prices", "run", "text", "usage_item"]
 
 
 def content(shown: ShownRun) -> JsonObject:
@@ -36,6 +37,11 @@ def content(shown: ShownRun) -> JsonObject:
 def usage_item(by: tuple[str, ...], item: UsageItem, fields: Iterable[str]) -> JsonObject:
     """Convert these counts of one group; its keys are named as in ``--by``."""
     return {**dict(zip(by, item.key, strict=True)), **fill(fields, item.totals)}
+
+
+def prices(used: PricesUsed) -> JsonObject:
+    """Convert what costs come from."""
+    return fill(shapes_cost.PRICES, used)
 
 
 def _citation(citation: Citation) -> JsonObject:

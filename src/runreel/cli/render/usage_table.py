@@ -64,7 +64,7 @@ def list_view(
     ]
     if costs:
         counts += [
-            Column("COST", lambda item: _amount(item.totals.cost), right=True),
+            Column("COST", lambda item: amount(item.totals.cost), right=True),
             Column("CURRENCY", lambda item: item.totals.currency),
             number_column("UNPRICED", lambda item: item.totals.unpriced),
         ]
@@ -97,11 +97,12 @@ def totals_row(report: UsageReport) -> dict[str, Any]:
     }
     if report.prices is not None:
         found["costs"] = [json_views.fill(shapes_cost.CURRENCY_COST, c) for c in report.costs]
-        found["prices"] = json_views.fill(shapes_cost.PRICES, report.prices)
+        found["prices"] = json_views.prices(report.prices)
     return found
 
 
-def _amount(cost: Decimal | None) -> str | None:
+def amount(cost: Decimal | None) -> str | None:
+    """Return an exact amount with thousands separators, None for None."""
     return None if cost is None else f"{cost:,f}"
 
 
@@ -110,7 +111,7 @@ def _costs(report: UsageReport) -> Iterator[str]:
     prices, totals = report.prices, report.totals
     if prices is None:
         return
-    sums = ", ".join(f"{_amount(one.cost)} {one.currency}" for one in report.costs)
+    sums = ", ".join(f"{amount(one.cost)} {one.currency}" for one in report.costs)
     of_runs = f"{number(totals.priced)} of {number(totals.runs)} runs"
     yield f"Cost known for {of_runs}: {sums or tables.UNKNOWN}."
     when = "the start of each run" if prices.as_of == "then" else "today"
