@@ -41,6 +41,7 @@ CHAPTERS = {
     "runreel.model.events": "Stored events",
     "runreel.model.runs": "Runs and lists",
     "runreel.model.usage": "Usage",
+    "runreel.model.budget": "Budgets",
     "runreel.model.search": "Searches",
     "runreel.export.export": "Exports",
     "runreel.model.finding": "Audit reports",
