@@ -116,7 +116,7 @@ def show(
             return ShownRun(projected.summary, projected.result, None, None)
         stop = projected.summary.last_seq + 1
         request = request_of(connection, projected.summary.source, run_id, stop)
-        steps, reasons = _told(connection, run_id, stop)
+        steps, reasons = _story_and_reasoning(connection, run_id, stop)
     return ShownRun(projected.summary, projected.result, reasons, request, steps)
 
 
@@ -213,7 +213,7 @@ def _rows_in_pages(database: Database, run_id: str, start: int, end: int) -> Ite
         start = end_of_page
 
 
-def _told(
+def _story_and_reasoning(
     connection: Connection, run_id: str, stop: int
 ) -> tuple[tuple[StoryStep, ...], str | None]:
     """Return the story of the rows before ``stop``, and the reasoning of their last answer.

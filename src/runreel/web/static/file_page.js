@@ -1,7 +1,7 @@
 // A file of runs: each run has a player once it is open.
 
 import { make, setText } from "./dom.js";
-import { eventRows, eventTable, rawText, tellUpTo } from "./run_events.js";
+import { eventRows, eventTable, rawText, dimAfter } from "./run_events.js";
 import { listen } from "./run_keys.js";
 import { Place } from "./run_place.js";
 import { Player } from "./run_player.js";
@@ -34,7 +34,7 @@ function started(run) {
   run.details.querySelector(".facts")?.after(host, events);
   const place = new Place(run.id);
   const onRow = (/** @type {number} */ seq, /** @type {Player} */ player) => {
-    tellUpTo(run.details, seq);
+    dimAfter(run.details, seq);
     body.replaceChildren(...eventRows(player.rows, seq, (row) => place.url(row).href));
     setText(title, `Row ${seq} as its source sent it`);
     setText(raw, data.events ? rawText(data.events[seq]) : "It is not in this file.");

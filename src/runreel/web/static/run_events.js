@@ -58,7 +58,7 @@ export function eventTable() {
  * @param {ParentNode} root
  * @param {number} seq
  */
-export function tellUpTo(root, seq) {
+export function dimAfter(root, seq) {
   for (const step of root.querySelectorAll(".story > li")) {
     step.classList.toggle("later", Number(step.getAttribute("data-seq")) > seq);
   }

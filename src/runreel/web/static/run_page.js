@@ -1,7 +1,7 @@
 // The page of a run on a server: its player, and what follows the row that is shown.
 
 import { make, setText } from "./dom.js";
-import { eventRows, rawText, tellUpTo } from "./run_events.js";
+import { eventRows, rawText, dimAfter } from "./run_events.js";
 import { listen } from "./run_keys.js";
 import { Player } from "./run_player.js";
 import { visible } from "./visible.js";
@@ -14,7 +14,7 @@ class Page {
   constructor(data) {
     this.eventUrl = data.event_url;
     /** The row whose story the page has. */
-    this.told = data.seq;
+    this.storyOf = data.seq;
     /** The row that the table of events is around, and the number of rows then. */
     this.shown = -1;
     this.count = 0;
@@ -37,8 +37,8 @@ class Page {
     const now = seq === last ? `Now, after row ${seq}` : `As of row ${seq} of ${last}`;
     if (this.title) setText(this.title, now);
     for (const of of document.querySelectorAll('[data-of="seq"]')) setText(of, String(seq));
-    tellUpTo(document, seq);
-    this.more.hidden = seq <= this.told;
+    dimAfter(document, seq);
+    this.more.hidden = seq <= this.storyOf;
     this.more.href = rowUrl(seq);
     if (seq !== this.shown || rows.count !== this.count) {
       this.body?.replaceChildren(...eventRows(rows, seq, rowUrl));
