@@ -29,9 +29,15 @@ MARKUP = (
     "javascript:alert(1)",
     "\u202e<b>\u2066",
 )
-# Modules of this package, and data.
+UPLOT = "uplot/uPlot.iife.min.js"
+# Modules of this package, its library, and data.
 OUR_SCRIPTS = {
-    *((("type", "module"), ("src", f"/static/{name}.js")) for name in ("runs", "run_live")),
+    *(
+        (("type", "module"), ("src", f"/static/{name}.js"))
+        for name in ("runs", "run_live", "usage")
+    ),
+    (("defer", None), ("src", "/static/vendor/uplot/uPlot.iife.min.js")),
+    (("type", "application/json"), ("data-chart", "chart-1")),
     (("type", "module"), ("src", "/static/run_page.js")),
     (("type", "application/json"), ("id", "run-data")),
 }

@@ -19,8 +19,8 @@ class ReadOnlyDatabase(Database):
     """The log of another ``Database``, with connections of its own that write nothing.
 
     A SQLite file is opened with ``mode=ro``, which changes not even its permissions. No connection
-    is lent for writing, and a Postgres server refuses to write, unless a pooler is in between that
-    does not tell it to. A missing log is not created.
+    is lent for writing, and a Postgres server refuses to write, except behind a pooler that does
+    not pass options on. A missing log is not created.
     """
 
     def __init__(self, database: Database) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.projection.usage_periods import COLUMNS, TIMES
-from runreel.web import filters, links
+from runreel.web import filters, links, usage_chart
 from runreel.web.query import Page
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.model.usage import UsageItem, UsageReport
     from runreel.web.query import Query
+    from runreel.web.usage_chart import Chart
 
 PARAMETERS = (*filters.NAMES, "by")
 # Groups of one table.
@@ -27,11 +28,12 @@ class _Group(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """A report; ``left_out`` groups are not in ``groups``."""
+    """A report; ``left_out`` groups are not in ``groups``. A report by time has a chart."""
 
     report: UsageReport
     groups: list[_Group]
     left_out: int
+    chart: Chart | None
 
 
 def answer(reel: Reel, query: Query) -> Page:
@@ -54,12 +56,19 @@ def answer(reel: Reel, query: Query) -> Page:
             "query": query,
             "tables": list(map(_table, reports)),
             "totals": reports[0].totals,
+            "period": _period(reports[0]),
             "zone_name": reports[0].tz,
             "filters": rest,
             "views": [(name, links.page("/usage", [*rest, ("by", name)])) for name in groupings],
             "runs": links.page("/", rest),
         },
     )
+
+
+def _period(report: UsageReport) -> tuple[str, str] | None:
+    """Return the first and the last period of a report by time."""
+    names = [item.key[0] for item in report.items if item.key[0] is not None]
+    return (names[0], names[-1]) if names and report.by[0] in TIMES else None
 
 
 def _table(report: UsageReport) -> _Table:
@@ -72,7 +81,7 @@ def _table(report: UsageReport) -> _Table:
             items = sorted(items, key=_total, reverse=True)[:_MOST]
     most = max(map(_total, items), default=0) or 1
     groups = [_Group(item, round(_total(item) / most * _WIDTH, 2)) for item in items]
-    return _Table(report, groups, len(report.items) - len(items))
+    return _Table(report, groups, len(report.items) - len(items), usage_chart.chart(report))
 
 
 def _total(item: UsageItem) -> int:
