@@ -36,7 +36,11 @@ OUR_SCRIPTS = {
         (("type", "module"), ("src", f"/static/{name}.js"))
         for name in ("runs", "run_live", "usage")
     ),
-    (("defer", None), ("src", "/static/vendor/uplot/uPlot.iife.min.js")),
+    (
+        ("type", "text/javascript"),
+        ("defer", None),
+        ("src", "/static/vendor/uplot/uPlot.iife.min.js"),
+    ),
     (("type", "application/json"), ("data-chart", "chart-1")),
     (("type", "module"), ("src", "/static/run_page.js")),
     (("type", "application/json"), ("id", "run-data")),
