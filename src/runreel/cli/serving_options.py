@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from starlette.types import ASGIApp
+
+# How long one thread may compute while others wait; Python's default is 5 ms.
+_SWITCH_SECONDS = 0.0005
 
 
 def address(command: options.Command) -> options.Command:
@@ -71,6 +75,8 @@ def serve(
     def on_start(_server: object) -> None:
         terminal.write("\n".join(urls(origin)), flush=True)
 
+    # A thread that reads the log must not keep the answers of other programs waiting.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with stop_signals.stop_on_signals():
         server.run(app, listener, on_start=on_start, has_lifespan=has_lifespan)
     # A shell lets programs in the background ignore Ctrl-C; the server ends all the same.

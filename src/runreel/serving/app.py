@@ -26,10 +26,13 @@ _TOO_LARGE = 413
 
 def create_app(player: Player, host: str, *, on_problem: Callable[[str], None]) -> ASGIApp:
     """Return the application; ``on_problem`` receives why a request was refused."""
+    # Threads that compute at once delay the answers that are being sent.
+    one_by_one = asyncio.Semaphore(1)
 
     async def answered(make: Callable[[], Reply]) -> TimedResponse:
         # Reading a log blocks; other answers go on meanwhile.
-        reply = await asyncio.to_thread(make)
+        async with one_by_one:
+            reply = await asyncio.to_thread(make)
         if reply.problem is not None:
             on_problem(reply.problem)
         return TimedResponse(reply)

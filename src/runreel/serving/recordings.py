@@ -13,7 +13,7 @@ from runreel.projection.model_calls import CallBuilder
 from runreel.projection.projector import RunProjector
 from runreel.projection.row_times import RowClock
 from runreel.query import requests as stored_requests
-from runreel.query import run_history
+from runreel.query import run_history, seek
 from runreel.serving.exchange import Exchange, Refusal
 from runreel.sources import reader_of, requests
 from runreel.store.events import damage, event_log
@@ -72,11 +72,23 @@ def values(database: Database, exchange: Exchange) -> list[object]:
     """
     if not exchange.seqs:
         return []
+    first, last = exchange.seqs[0], exchange.seqs[-1]
     wanted = frozenset(exchange.seqs)
-    events = run_history.paged_events(
-        database, exchange.run_id, start=exchange.seqs[0], stop=exchange.seqs[-1] + 1
-    )
-    return [event.raw for event in events if event.seq in wanted]
+    with database.reading() as connection:
+        run_history.require_logged(connection, exchange.run_id)
+        projector = seek.nearest(connection, exchange.run_id, first)
+        start = projector.state.last_seq + 1
+        if not start:
+            projector.use(exchange.source)
+        # The values depend on the text before them, and on nothing else of the state.
+        codec = projector.transcript
+        found: list[object] = []
+        for row in event_log.read(connection, exchange.run_id, start=start, stop=last + 1):
+            if row.seq in wanted:
+                found.append(codec.decode(row))
+            elif row.kind != NOTE:
+                codec.skip(row)
+    return found
 
 
 def _read(connection: Connection, run_id: str) -> _Run:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from runreel.system.http_server import ARRIVED
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-# Key of a request's scope: when it arrived, on the clock of the event loop.
-ARRIVAL = "runreel.arrival"
 # Bytes of a request's body; more than services take.
 MAX_BODY = 64 * 1024 * 1024
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
@@ -59,17 +59,22 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def arrival(scope: Scope) -> float:
+    """Return when a request arrived, on the clock of the event loop."""
+    arrived: float | None = scope.get("state", {}).get(ARRIVED)
+    return asyncio.get_running_loop().time() if arrived is None else arrived
+
+
 def guarded(app: ASGIApp, host: str) -> ASGIApp:
-    """Return the application with the time at which each request came in its scope.
+    """Return the application; it answers to the names of this machine alone if ``host`` is local.
 
-    On this machine alone, requests under another name are refused: the page of a foreign site could
-    have its name resolve to this machine.
+    The page of a foreign site could have its name resolve to this machine.
     """
-    checked = TrustedHostMiddleware(app, [*_LOCAL, host]) if is_loopback(host) else app
+    if not is_loopback(host):
+        return app
+    checked = TrustedHostMiddleware(app, [*_LOCAL, host])
 
-    async def timed(scope: Scope, receive: Receive, send: Send) -> None:
-        inner = checked if scope["type"] == "http" else app
-        scope[ARRIVAL] = asyncio.get_running_loop().time()
-        await inner(scope, receive, send)
+    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
+        await (checked if scope["type"] == "http" else app)(scope, receive, send)
 
-    return timed
+    return guard

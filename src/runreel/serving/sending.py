@@ -42,7 +42,7 @@ class TimedResponse(Response):
                 await gone
 
     async def _send(self, scope: Scope, send: Send, gone: asyncio.Future[None]) -> None:
-        started = scope[requests_in.ARRIVAL]
+        started = requests_in.arrival(scope)
         begun = False
         for seconds, data in self._reply.chunks:
             while True:

@@ -7,11 +7,15 @@ import socket
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runreel.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+# Key of the state of a request's scope: when it arrived, on the clock of the event loop.
+ARRIVED = "runreel.arrived"
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -56,7 +60,7 @@ def run(
     """
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=_TimedProtocol,
         loop="asyncio",
         ws="none",
         lifespan="on" if has_lifespan else "off",
@@ -96,3 +100,11 @@ class Server(uvicorn.Server):
         if self._on_end is not None:
             self._on_end()
         await super().shutdown(sockets)
+
+
+class _TimedProtocol(H11Protocol):
+    """Notes when a request arrives; others may be parsed before it is answered."""
+
+    def data_received(self, data: bytes) -> None:
+        self.app_state = {**self.app_state, ARRIVED: self.loop.time()}
+        super().data_received(data)
