@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 RUN = "trip-1042"
 OTHER = "trip-1038"
 _START = datetime(2025, 11, 5, 9, 30, tzinfo=UTC)
+# How long before its recording a run was requested.
+_ASKED = timedelta(milliseconds=140)
 _QUESTION = "I have a free day in Oslo tomorrow. What should I do, and when is the train back?"
 _LOOKING = "Let me look at the weather and at the trains first."
 _ANSWER = (
@@ -25,6 +27,11 @@ _ANSWER = (
     "2. At noon, take the ferry to Bygdoy: the ship museums are worth two hours.\n"
     "3. Be back at the station by 17:10. The last direct train leaves at 17:32.\n\n"
     "Take a warm jacket: it is windy on the water."
+)
+_EARLIER = (
+    _ANSWER.replace("four in the afternoon", "noon")
+    .replace("17:10", "22:30")
+    .replace("The last direct train leaves at 17:32.", "The night train leaves at 23:03.")
 )
 _TOOLS = (
     ("weather", {"city": "Oslo", "day": "2025-11-06"}, "dry until 16:00, 6 degrees", 640),
@@ -55,8 +62,9 @@ def record(log: Path) -> None:
         for minutes, name, model, tokens in _OTHERS:
             clock = _Clock(_START - timedelta(minutes=minutes))
             recorder = _recorder(database, name, clock, model=model, team=minutes % 2)
-            for pause, kind, value in _lines(tokens, brief=name != RUN):
-                clock.now += timedelta(milliseconds=pause)
+            answer = _ANSWER if name == RUN else _EARLIER
+            for pause, kind, value in _lines(tokens, answer, brief=name != RUN):
+                clock.now += timedelta(milliseconds=pause * (10 + minutes % 7) / 10)
                 recorder.append(kind, value)
             recorder.close()
     finally:
@@ -68,6 +76,7 @@ def _recorder(database: Database, name: str, clock: _Clock, *, model: str, team:
         "assistant_id": "planner",
         "thread_id": f"thread-{name[-2:]}",
         "model": model,
+        "requested_at": f"{clock.now - _ASKED:%Y-%m-%dT%H:%M:%S.%f}Z",
         "labels": {"app": "trips", "team": ("mobile", "web")[team]},
     }
     kinds = {"source": "plain", "via": "program"}
@@ -75,7 +84,7 @@ def _recorder(database: Database, name: str, clock: _Clock, *, model: str, team:
 
 
 def _lines(
-    tokens: tuple[int, int] | None, *, brief: bool
+    tokens: tuple[int, int] | None, answer: str, *, brief: bool
 ) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """Events after pauses of so many milliseconds."""
     messages = [
@@ -95,7 +104,7 @@ def _lines(
     for number, (*_, result, took) in enumerate(tools):
         results = [{"id": f"call-{number}", "content": result}]
         yield took, TOOL_RESULTS, {"tool_results": results}
-    said = list(_pieces(_ANSWER))[: 9 if tokens is None else None]
+    said = list(_pieces(answer))[: 9 if tokens is None else None]
     for number, text in enumerate(said):
         pause = 430 if number == 0 else 1240 if number == 31 and not brief else 30 + number % 5 * 9
         yield pause, STREAM_EVENT, {"type": "PARTIAL_MESSAGE", "text": text}
@@ -104,8 +113,8 @@ def _lines(
         yield 2100, STREAM_EVENT, {"type": "ERROR", "error": error}
         return
     usage = {"input_text_tokens": tokens[0], "completion_tokens": tokens[1]}
-    yield 20, STREAM_EVENT, {"type": "DONE", "text": _ANSWER}
-    yield 15, RUN_EVENT, {"type": "COMPLETED", "text": _ANSWER, "usage": usage}
+    yield 20, STREAM_EVENT, {"type": "DONE", "text": answer}
+    yield 15, RUN_EVENT, {"type": "COMPLETED", "text": answer, "usage": usage}
 
 
 def _pieces(text: str) -> Iterator[str]:
