@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 # The oldest versions of clients that are recorded.
-OLDEST = {"openai": "1.66", "anthropic": "0.60"}
+OLDEST = {"openai": "1.66", "anthropic": "0.40"}
 # Seconds for the client to notice that its connection is closed.
 _DRAIN_SECONDS = 1.0
 # A cheap check that selects the chunks to parse.
