@@ -10,6 +10,10 @@ import { make } from "./dom.js";
 const HEIGHT = 220;
 /** Names of colours of the page, for the series from the lowest on. */
 const COLOURS = ["request", "stream", "first_text", "tool", "idle", "link", "faint"];
+/** Of runs whose usage is known, and of the others: what is not known stands back. */
+const KNOWN = ["request", "line"];
+/** Distances of marks: there are no half runs and tokens. */
+const WHOLE = Array.from({ length: 15 }, (_, n) => [1, 2, 5].map((one) => one * 10 ** n)).flat();
 const DAY = 86_400;
 const SECONDS = { hour: 3_600, day: DAY, week: 7 * DAY, month: 30 * DAY, quarter: 91 * DAY, year: 365 * DAY };
 const count = new Intl.NumberFormat("en");
@@ -59,8 +63,9 @@ function shortened(_, marks) {
  * @param {string} title
  * @param {Chart} chart
  * @param {Series[]} series
+ * @param {string[]} colours
  */
-function draw(host, title, chart, series) {
+function draw(host, title, chart, series, colours) {
   const step = SECONDS[/** @type {keyof typeof SECONDS} */ (chart.by)];
   const text = colour("faint");
   const axis = {
@@ -74,7 +79,7 @@ function draw(host, title, chart, series) {
       values,
       options: {
         label: series[n].name,
-        fill: colour(COLOURS[n % COLOURS.length]),
+        fill: colour(colours[n % colours.length]),
         width: 0,
         paths: bars,
         points: { show: false },
@@ -98,8 +103,8 @@ function draw(host, title, chart, series) {
       y: { range: upTo },
     },
     axes: [
-      axis,
-      { ...axis, size: 60, values: shortened },
+      { ...axis, space: 100, values: step < DAY ? "{MM}-{DD} {HH}:{mm}" : "{YYYY}-{MM}-{DD}" },
+      { ...axis, size: 60, values: shortened, incrs: WHOLE },
     ],
     series: [
       { label: chart.by, value: pointed((at) => chart.names[at]) },
@@ -116,10 +121,10 @@ function show(element) {
   const host = document.getElementById(element.getAttribute("data-chart") ?? "");
   if (host === null) return;
   const chart = /** @type {Chart} */ (JSON.parse(element.textContent ?? ""));
-  /** @type {[string, Series[]][]} */
+  /** @type {[string, Series[], string[]][]} */
   const parts = [
-    ["Tokens", chart.series],
-    ["Runs", chart.runs],
+    ["Tokens", chart.series, COLOURS],
+    ["Runs", chart.runs, KNOWN],
   ];
   const places = parts.map(([title]) => {
     const label = `${title} by ${chart.by}; the table below has the numbers`;
@@ -130,7 +135,7 @@ function show(element) {
   let drawn = [];
   const redraw = () => {
     for (const one of drawn) one.destroy();
-    drawn = parts.map(([title, series], n) => draw(places[n], title, chart, series));
+    drawn = parts.map(([title, series, colours], n) => draw(places[n], title, chart, series, colours));
   };
   redraw();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
