@@ -25,7 +25,14 @@ def test_a_turn_is_a_run_and_a_session_its_thread(reel, tmp_path):
         assert (run.first_text_ms, run.first_text_at, run.requested_at) == (None, None, None)
         assert run.labels == {"project": "/home/me/project"}
     assert first.duration_ms == 6 * 60_000
-    assert first.usage_details.cached_tokens == 110
+    details = first.usage_details
+    assert (details.cached_tokens, details.cache_write_tokens) == (110, 100)
+    assert [
+        (call.model, call.service_tier, call.input_text_tokens) for call in first.call_usage
+    ] == [
+        (cc.MODEL, "standard", 110),
+        (cc.MODEL, "standard", 115),
+    ]
     assert reel.result(first.run_id).text == "Two files."
     assert reel.rebuild(check=True) == []
 

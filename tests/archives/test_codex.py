@@ -25,6 +25,8 @@ def test_a_turn_is_a_run_and_a_session_its_thread(reel, tmp_path, ids):
     assert (second.usage.input_text_tokens, second.usage.completion_tokens) == codex.SECOND
     details = first.usage_details
     assert (details.cached_tokens, details.reasoning_tokens) == (14, 3)
+    calls = [(call.model, call.input_text_tokens) for call in first.call_usage]
+    assert calls == [(codex.MODEL, 10), (codex.MODEL, 20)]
     for run in (first, second):
         assert (run.thread_id, run.model, run.source) == ("c1", codex.MODEL, "codex")
         assert (run.status, run.recording) == (RunStatus.COMPLETED, "closed")

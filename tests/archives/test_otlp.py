@@ -65,6 +65,7 @@ NOW = {
     "gen_ai.usage.output_tokens": 10,
     "gen_ai.usage.cache_read.input_tokens": 40,
     "gen_ai.usage.reasoning.output_tokens": 4,
+    "gen_ai.usage.cache_write.input_tokens": 7,
     "gen_ai.conversation.id": "talk",
     "gen_ai.response.finish_reasons": ["stop"],
     "gen_ai.output.messages": json.dumps(
@@ -79,6 +80,7 @@ BEFORE = {
     "gen_ai.usage.completion_tokens": 10,
     "gen_ai.usage.cache_read_input_tokens": 40,
     "gen_ai.usage.reasoning_tokens": 4,
+    "gen_ai.usage.cache_creation.input_tokens": 7,
     "gen_ai.conversation.id": "talk",
     "gen_ai.output.messages": [
         {"role": "assistant", "parts": [{"type": "text", "content": "Paris"}]}
@@ -93,6 +95,7 @@ TRACELOOP = {
     "llm.usage.total_tokens": 110,
     "gen_ai.usage.cache_read_input_tokens": 40,
     "gen_ai.usage.reasoning_tokens": 4,
+    "gen_ai.usage.cache_creation_input_tokens": 7,
     "gen_ai.completion.0.content": "Paris",
     "gen_ai.completion.0.finish_reason": "stop",
     "traceloop.association.properties.session_id": "talk",
@@ -105,6 +108,7 @@ OPENINFERENCE = {
     "llm.token_count.total": 110,
     "llm.token_count.prompt_details.cache_read": 40,
     "llm.token_count.completion_details.reasoning": 4,
+    "llm.token_count.prompt_details.cache_write": 7,
     "llm.output_messages.0.message.role": "assistant",
     "llm.output_messages.0.message.content": "Paris",
     "session.id": "talk",
@@ -123,6 +127,7 @@ def test_a_call_is_a_run_with_one_final_state(reel, tmp_path, attributes, indent
     assert (run.usage.input_text_tokens, run.usage.completion_tokens) == (100, 10)
     details = run.usage_details
     assert (details.cached_tokens, details.reasoning_tokens) == (40, 4)
+    assert details.cache_write_tokens == 7
     assert (run.first_text_ms, run.duration_ms, run.events) == (None, 2_000, 0)
     assert reel.result("t1").text == "Paris"
     assert reel.rebuild(check=True) == []

@@ -225,6 +225,8 @@ def test_verbose_tells_the_causes(capfd: pytest.CaptureFixture[str]) -> None:
         ("import",),
         ("import", "nowhere.jsonl"),
         ("import", "-", "-"),
+        ("import", "--watch", "-"),
+        ("import", "--from", "nothing", "x"),
         ("schema", "nope"),
         ("completion", "powershell"),
         ("completion",),

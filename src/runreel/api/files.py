@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import runreel
 from runreel.model.arguments import checked
+from runreel.model.errors import UsageError
 from runreel.model.import_report import Report
 from runreel.model.run_filter import Filters
 from runreel.store.database import Database
@@ -85,9 +86,14 @@ class FilesMixin:
         self,
         path: str | os.PathLike[str],
         *,
+        archive: str | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Report:
-        """Import a recording, or recorded traffic, and return what was stored.
+        """Import a recording, recorded traffic or an archive, and return what was stored.
+
+        Archives are files of other programs, or folders of them, such as ``~/.claude``. They are
+        recognised by their content, unless ``archive`` names what they are: ``"claude-code"``,
+        ``"codex"``, ``"llm-log"``, ``"openai-batch"`` or ``"otlp-genai"``.
 
         The rows of a recording keep their digests, salts and times. Runs that the log has with the
         same rows are known, those of which it has the first rows are extended, and any other is a
@@ -95,9 +101,14 @@ class FilesMixin:
 
         Raises:
             BadRecording: if it is a recording that was changed or cut off; nothing is stored.
-            UsageError: if the file cannot be read.
+            UsageError: if the file cannot be read, or no archive has this name.
             LogError: if the database fails; runs stored before remain.
         """
         from runreel.importing.import_files import import_file
+        from runreel.sources.archives.lines import ARCHIVES
 
-        return import_file(self.db, os.fspath(path), progress=progress)
+        if archive is not None and archive not in ARCHIVES:
+            raise UsageError(
+                f"unknown archive {archive!r}", hint=f"Choose from {', '.join(ARCHIVES)}."
+            )
+        return import_file(self.db, os.fspath(path), archive=archive, progress=progress)

@@ -50,7 +50,7 @@ def import_files(
     paths = _files(paths, report)
     with input_files.opened(paths, archive) as files:
         recordings = [source for source in files if source.is_recording]
-        archives = [source for source in files if source.archive is not None]
+        archives = [source for source in files if source.archive and not source.is_recording]
         others = (*recordings, *archives)
         traffic = [source for source in files if source not in others]
         done = sum(source.size for source in files)
@@ -91,29 +91,36 @@ def _files(paths: Sequence[str], report: Report) -> list[str]:
 
 
 def import_file(
-    database: Database, path: str, *, progress: Callable[[int, int], None] | None = None
+    database: Database,
+    path: str,
+    *,
+    archive: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Import one file, as ``import_files`` does; ``progress`` receives bytes read and the total.
+
+    ``path`` may be the folder of an archive.
 
     Raises:
         BadRecording: if it is a recording that was changed or cut off.
         UsageError: if it cannot be opened.
         LogError: if the database fails; runs stored before remain.
     """
-    with input_files.opened([path]) as (source,):
-        if source.is_recording:
-            report = Report()
-            step = None
-            if progress is not None:
-                step = partial(_of_total, progress, 2 * source.size)
-            import_recording(database, source, report, step)
-            return report
+    if not Path(path).is_dir():
+        with input_files.opened([path], archive) as (source,):
+            if source.is_recording:
+                report = Report()
+                step = None
+                if progress is not None:
+                    step = partial(_of_total, progress, 2 * source.size)
+                import_recording(database, source, report, step)
+                return report
 
     def counted(done: int, total: int | None, _: int) -> None:
         if progress is not None:
             progress(done, total or done)
 
-    return import_files(database, [path], progress=counted)
+    return import_files(database, [path], archive=archive, progress=counted)
 
 
 def _of_total(progress: Callable[[int, int], None], total: int, done: int) -> None:

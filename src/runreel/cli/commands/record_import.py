@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 STDIN = "-"
+# Seconds between two looks at the files of an archive.
+_PAUSE = 1.0
 # Maximum problems printed per file.
 SHOWN_PROBLEMS = 20
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
@@ -113,6 +115,7 @@ runreel import traffic.jsonl
 runreel import recordings/*.jsonl
 runreel import traffic.jsonl.gz run.reel.jsonl
 runreel import ~/.claude
+runreel import --watch ~/.claude ~/.codex
 my-program | runreel import -
 """)
 @click.argument("files", nargs=-1, required=True, type=_INPUT, metavar="FILE|FOLDER...|-")
@@ -122,10 +125,16 @@ my-program | runreel import -
     type=click.Choice(archive_lines.ARCHIVES),
     help="What the files are an archive of. Default: recognised by their content.",
 )
+@click.option(
+    "--watch",
+    "watches",
+    is_flag=True,
+    help="Go on with archives: add what is written to them, until Ctrl-C.",
+)
 @options.output()
 @options.reel(create=True)
 def import_command(
-    reel: Reel, files: tuple[str, ...], *, archive: str | None, output: Output
+    reel: Reel, files: tuple[str, ...], *, archive: str | None, watches: bool, output: Output
 ) -> None:
     """Import recorded events.
 
@@ -153,6 +162,8 @@ def import_command(
 
     if files.count(STDIN) > 1:
         raise click.UsageError("Standard input can only be read once.")
+    if watches:
+        _watch(reel, files, archive, output)
     with progress.bar("Importing", in_bytes=True) as step:
         report = import_files(
             reel.db,
@@ -160,10 +171,39 @@ def import_command(
             archive=archive,
             progress=step and (lambda done, total, _: step(done, total)),
         )
+    _print_report(report, output, _summary(report))
+
+
+def _watch(reel: Reel, files: tuple[str, ...], archive: str | None, output: Output) -> NoReturn:
+    """Import archives, then what is added to them; Ctrl-C ends it, with the report of all."""
+    from runreel.cli.render import progress
+    from runreel.importing.archives.following import ArchiveFollower
+    from runreel.model.import_report import Report
+
+    if STDIN in files:
+        raise click.UsageError("Standard input cannot be watched.")
+    report = Report()
+    follower = ArchiveFollower(reel.db, files, report, archive)
+    with stop_on_signals():
+        try:
+            with progress.bar("Importing", in_bytes=True) as step:
+                follower.read(step and (lambda done, total, _: step(done, total)))
+            terminal.write_notice(f"{_summary(report)} Watching; press Ctrl-C to end.")
+            while True:
+                terminal.wait(_PAUSE)
+                if new := follower.read():
+                    terminal.write_notice(f"{terminal.counted(new, 'event')} added")
+        finally:
+            follower.finish()
+            with suppress(click.exceptions.Exit):
+                _print_report(report, output, _summary(report))
+
+
+def _summary(report: Report) -> str:
     # A new run whose events were pruned is not among those touched.
     updated = max(0, report.runs_touched - report.runs_new)
     runs = f"{terminal.counted(report.runs_new, 'run')} added, {updated:,} updated"
-    _print_report(report, output, f"{runs}; {_events(report)}.")
+    return f"{runs}; {_events(report)}."
 
 
 @contextmanager

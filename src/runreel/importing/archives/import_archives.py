@@ -38,11 +38,16 @@ def import_archives(
 ) -> None:
     """Store the events of archives; ``done`` is the number of bytes read before."""
     importer = ArchiveImporter(database, report)
-    for source in sorted(files, key=_order):
+    for source in in_order(files):
         importer.store(source, partial(step, done))
         done += source.size
         step(done, 0, report.lines)
     importer.finish()
+
+
+def in_order(files: Sequence[Input]) -> list[Input]:
+    """Return files in the order in which they are read: copies after what they are copies of."""
+    return sorted(files, key=_order)
 
 
 class ArchiveImporter:
@@ -64,9 +69,10 @@ class ArchiveImporter:
         if source.archive == LLM_LOG:
             self._store_database(source)
             return
-        reader = self._lines[source.archive or ""].begin(source.name)
-        if source.archive == OTLP and otlp.NOTICE not in self._report.notices:
-            self._report.notices.append(otlp.NOTICE)
+        if source.refusal is not None and source.archive != OTLP:
+            self._problem(source.name, 1, source.refusal)
+            return
+        reader = self.reader(source)
         with source.open() as file:
             if source.archive == OTLP and _is_one_object(file):
                 self.line(source.name, reader, 1, file.read(input_files.MAX_LINE + 1))
@@ -75,6 +81,12 @@ class ArchiveImporter:
                 self.line(source.name, reader, number, raw)
                 if number % _STEP == 0:
                     progress(file.tell(), self._report.lines)
+
+    def reader(self, source: Input) -> LineReader:
+        """Return a reader for the lines of a file."""
+        if source.archive == OTLP and otlp.NOTICE not in self._report.notices:
+            self._report.notices.append(otlp.NOTICE)
+        return self._lines[source.archive or ""].begin(source.name)
 
     def _store_database(self, source: Input) -> None:
         if source.copy is not None:

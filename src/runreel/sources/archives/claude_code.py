@@ -57,7 +57,7 @@ def is_line(value: Mapping[str, object]) -> bool:
         return "leafUuid" in value
     if type_ == "file-history-snapshot":
         return "snapshot" in value
-    return type_ is not None and "sessionId" in value
+    return type_ in _SIDE and "sessionId" in value
 
 
 def role_of(value: Mapping[str, object]) -> Role:

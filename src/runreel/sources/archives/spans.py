@@ -48,6 +48,7 @@ THREAD = (
     *("gen_ai.conversation.id", "session.id"),
     "traceloop.association.properties.session_id",
 )
+TIER = ("openai.response.service_tier", "gen_ai.openai.response.service_tier")
 AGENT = ("gen_ai.agent.id", "gen_ai.agent.name")
 CALL_ID = ("gen_ai.tool.call.id", "tool.id")
 _INFERENCE, _TOOL, _AGENT = "inference", "tool", "agent"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from runreel.codec import token_counts
-from runreel.codec.json_values import as_object
 from runreel.codec.token_counts import Tally  # noqa: TC001 - for msgspec
-from runreel.model.results import UsageDetails
+from runreel.model.results import UsageDetails  # noqa: TC001 - for msgspec
 from runreel.sources.anthropic import blocks
 from runreel.sources.anthropic.blocks import Calls  # noqa: TC001 - for msgspec
+from runreel.sources.openai.chat_memory import details_increase
 
 # Messages whose counts are kept: lines of one message may be apart, but not far.
 _RECENT = 16
@@ -61,7 +61,7 @@ class Memory(msgspec.Struct, frozen=True):
         tally = token_counts.read(usage, token_counts.MESSAGES)
         if tally is None or self.key is None:
             return self, None, None
-        details = _details(usage)
+        details = token_counts.details(usage, token_counts.MESSAGES)
         known = next((one for one in self.counted if one.key == self.key), None)
         if known is not None and not _replaces(tally, known.tally):
             return self, None, None
@@ -70,13 +70,7 @@ class Memory(msgspec.Struct, frozen=True):
         after = msgspec.structs.replace(self, counted=tuple(counted[-_RECENT:]))
         if known is None:
             return after, tally, details
-        return after, tally.minus(known.tally), _difference(details, known.details)
-
-
-def _details(usage: object) -> UsageDetails | None:
-    """Return the cached tokens of a usage object; None if it reports none."""
-    cached = token_counts.count(as_object(usage).get("cache_read_input_tokens"))
-    return None if cached is None else UsageDetails(cached)
+        return after, tally.minus(known.tally), details_increase(known.details, details)
 
 
 def _replaces(new: Tally, old: Tally) -> bool:
@@ -84,9 +78,3 @@ def _replaces(new: Tally, old: Tally) -> bool:
     if new.unread:
         return False
     return bool(old.unread) or (new.total_tokens >= old.total_tokens and new != old)
-
-
-def _difference(new: UsageDetails | None, old: UsageDetails | None) -> UsageDetails | None:
-    if new is None or old is None or new.cached_tokens is None:
-        return new
-    return UsageDetails(new.cached_tokens - (old.cached_tokens or 0))

@@ -17,6 +17,7 @@ from runreel.model.messages import PartialMessage
 from runreel.model.results import RunStreamEvent
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.timestamps import micros
+from runreel.sources.anthropic.message import metadata as message_metadata
 from runreel.sources.anthropic.message import outcome, status_of
 from runreel.sources.archive_errors import error_of
 from runreel.sources.archives import claude_code as lines
@@ -83,12 +84,9 @@ class _Answer(SourceEvent):
             usage=usage,
             details=details,
             error_code=_code(line),
-            metadata=RunMetadata(
-                model=None if synthetic else text_in(message, "model"),
-                response_id=text_in(message, "id"),
-            ),
+            metadata=None if synthetic else message_metadata(message),
             time=micros(line.get("timestamp")),
-            starts_response=known.key not in (None, after.key),
+            starts_response=known.key != after.key,
             unread=("usage",) if usage is not None and usage.unread > 0 else (),
         )
 

@@ -30,10 +30,15 @@ if TYPE_CHECKING:
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """The calls that have no result yet, as items, and the token counts of the session so far."""
+    """The calls that have no result yet, as items, and the token counts of the session so far.
+
+    ``counted``: the last response of the model was counted, so that another one is next.
+    """
 
     calls: tuple[dict[str, Any], ...] = ()
     total: Tally | None = None
+    model: str | None = None
+    counted: bool = True
 
 
 _NONE = Memory()
@@ -51,8 +56,8 @@ class CodexReader:
             role = lines.role_of(as_object(value))
             if role is Role.ANSWER:
                 return _Answer(kind, value, mode=TextMode.DELTA, slots=self.slots(value))
-            if role is Role.TOKENS:
-                return _Tokens(kind, value)
+            if role in (Role.TOKENS, Role.SETTINGS):
+                return (_Tokens if role is Role.TOKENS else _Settings)(kind, value)
             return SourceEvent(kind, value, meaning=_MEANINGS.get(role, error_of))
         if kind == TOOL_RESULTS:
             return _Results(kind, value, mode=TextMode.RESTART)
@@ -94,8 +99,8 @@ class _Answer(SourceEvent):
             calls = (*calls, item)
             found = openai_items.calls(list(calls))
             event = RunStreamEvent(StreamEvent.TOOL_CALLS, None, found)
-        after = msgspec.structs.replace(known, calls=calls)
-        return Interpretation(event, memory=after, time=_time(line))
+        after = msgspec.structs.replace(known, calls=calls, counted=False)
+        return Interpretation(event, memory=after, time=_time(line), starts_response=known.counted)
 
 
 class _Results(SourceEvent):
@@ -109,13 +114,23 @@ class _Results(SourceEvent):
         return Interpretation(memory=memory, time=_time(as_object(self.value)))
 
 
+class _Settings(SourceEvent):
+    """The model and the settings of a turn."""
+
+    def read(self, _text: str, memory: object, /) -> Interpretation:
+        line = as_object(self.value)
+        model = text_in(lines.payload_of(line), "model")
+        after = msgspec.structs.replace(_known(memory), model=model)
+        return Interpretation(metadata=RunMetadata(model=model), time=_time(line), memory=after)
+
+
 class _Tokens(SourceEvent):
     """Token counts: of the last request, and of the session so far."""
 
     def read(self, _text: str, memory: object, /) -> Interpretation:
         info, known = object_in(lines.payload_of(self.value), "info"), _known(memory)
         last, total = info.get("last_token_usage"), _counts(info.get("total_token_usage"))
-        after = msgspec.structs.replace(known, total=total or known.total)
+        after = msgspec.structs.replace(known, total=total or known.total, counted=True)
         if total is not None and total == known.total:
             # The program repeats the counts, with new limits.
             return Interpretation(memory=after)
@@ -128,6 +143,7 @@ class _Tokens(SourceEvent):
             memory=after,
             usage=usage,
             details=_details(as_object(last)),
+            metadata=None if known.model is None else RunMetadata(billed_model=known.model),
             unread=("usage",) if usage is not None and usage.unread > 0 else (),
         )
 
@@ -135,11 +151,6 @@ class _Tokens(SourceEvent):
 def _asked(line: dict[str, object]) -> Interpretation:
     time = _time(line)
     return Interpretation(metadata=RunMetadata(created_at=time), time=time)
-
-
-def _settings(line: dict[str, object]) -> Interpretation:
-    model = text_in(lines.payload_of(line), "model")
-    return Interpretation(metadata=RunMetadata(model=model), time=_time(line))
 
 
 def _input(line: dict[str, object]) -> Interpretation:
@@ -156,7 +167,7 @@ def _ended(line: dict[str, object]) -> Interpretation:
     return Interpretation(event, error_code=None, time=_time(line))
 
 
-_MEANINGS = {Role.SETTINGS: _settings, Role.INPUT: _input, Role.ENDED: _ended}
+_MEANINGS = {Role.INPUT: _input, Role.ENDED: _ended}
 
 
 def _known(memory: object) -> Memory:

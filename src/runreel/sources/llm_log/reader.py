@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from runreel.codec import token_counts
 from runreel.codec.json_text import loads
-from runreel.codec.json_values import as_object, as_text, object_in, objects_in, text_in
+from runreel.codec.json_values import as_object, as_text, objects_in, text_in
 from runreel.codec.source_protocol import Interpretation, RunMetadata, SourceEvent, TextMode
 from runreel.model.errors import BadValue
 from runreel.model.events import CONTEXT, RUN, STREAM_EVENT, TOOL_RESULTS
-from runreel.model.results import RunResult, ToolCallList, UsageDetails
+from runreel.model.results import RunResult, ToolCallList
 from runreel.model.status import MessageStatus, RunStatus
 from runreel.model.timestamps import micros
 from runreel.sources.archive_errors import error_of
@@ -76,10 +76,11 @@ def _response(value: dict[str, object]) -> Interpretation:
     return Interpretation(
         result=_result(value, end),
         usage=usage,
-        details=_details(value),
+        details=token_counts.details(_token_details(value), token_counts.PLAIN),
         metadata=RunMetadata(
             model=text_in(value, "resolved_model") or text_in(value, "model"),
             response_id=text_in(value, "id"),
+            billed_model=text_in(value, "resolved_model") or text_in(value, "model"),
         ),
         time=end,
         starts_response=True,
@@ -114,17 +115,6 @@ def _usage(value: dict[str, object]) -> Tally | None:
     details = _token_details(value)
     counts |= {name: details[name] for name in _APART if details.get(name) is not None}
     return token_counts.read(counts, token_counts.PLAIN) if len(counts) > 1 else None
-
-
-def _details(value: dict[str, object]) -> UsageDetails | None:
-    details = _token_details(value)
-    holders = (*(object_in(details, f"{name}_tokens_details") for name in ("prompt", "input")),)
-    made = [object_in(details, f"{name}_tokens_details") for name in ("completion", "output")]
-    cached = [token_counts.count(holder.get("cached_tokens")) for holder in holders]
-    cached.append(token_counts.count(details.get("cache_read_input_tokens")))
-    thought = [token_counts.count(holder.get("reasoning_tokens")) for holder in made]
-    found = [next((one for one in counts if one is not None), None) for counts in (cached, thought)]
-    return None if found == [None, None] else UsageDetails(*found)
 
 
 def _token_details(value: dict[str, object]) -> dict[str, object]:

@@ -79,6 +79,8 @@ def _span(span: dict[str, object]) -> Interpretation:
         created_at=start,
         response_id=spans.text(found, "gen_ai.response.id"),
         requested_at=start,
+        service_tier=as_text(spans.first(found, spans.TIER)),
+        billed_model=spans.text(found, "gen_ai.response.model"),
     )
     return Interpretation(
         result=_result(span, answer, end),
@@ -131,6 +133,6 @@ def _usage(found: Attributes) -> Tally | None:
 
 
 def _details(found: Attributes) -> UsageDetails | None:
-    cached = token_counts.count(spans.first(found, spans.CACHED))
-    reasoning = token_counts.count(spans.first(found, spans.REASONING))
-    return None if cached is reasoning is None else UsageDetails(cached, reasoning)
+    names = (spans.CACHED, spans.REASONING, spans.CACHE_WRITE)
+    counts = [token_counts.count(spans.first(found, one)) for one in names]
+    return None if counts == [None] * 3 else UsageDetails(*counts)
