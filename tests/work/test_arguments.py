@@ -72,7 +72,7 @@ NO_TEXT, NO_COUNT, NO_FLAG, NO_TIME = (7, b"r", ["r"]), ("1", 1.5, True), (1, "n
 MISFITS: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("run_id", "text", "durability", "on_error", "reason"), NO_TEXT),
     **dict.fromkeys(("assistant_id", "thread_id", "tz", "after", "actor", "kind"), NO_TEXT),
-    **dict.fromkeys(("a", "b", "format", "partition", "table"), NO_TEXT),
+    **dict.fromkeys(("a", "b", "format", "partition", "table", "archive"), NO_TEXT),
     **dict.fromkeys(("limit", "min_tokens", "start", "stop", "jobs", "batch"), NO_COUNT),
     **dict.fromkeys(("strict", "has_error", "no_usage", "problems", "instant", "create"), NO_FLAG),
     **dict.fromkeys(("check", "dry_run", "keep_usage", "purge", "regex", "case", "force"), NO_FLAG),
