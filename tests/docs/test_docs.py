@@ -112,9 +112,15 @@ def test_the_snippets_of_a_page_run(
 
 
 @pytest.mark.parametrize("name", _pages())
-def test_the_commands_on_a_page_are_commands(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The files of the examples need not be there.
+def test_the_commands_on_a_page_are_commands(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The files of the examples need not be there, but a configuration may name reports.
     monkeypatch.setattr(click.Path, "convert", lambda *arguments: arguments[1])
+    monkeypatch.chdir(tmp_path)
+    saved = [block.text for block in blocks(_pages()[name]) if block.file == "pyproject.toml"]
+    saved.append("[tool.runreel.reports.monthly]\n")
+    (tmp_path / "pyproject.toml").write_text("\n".join(saved), "utf-8")
     for line in _shell_lines(_pages()[name]):
         for words in _called(line):
             _parse(words)

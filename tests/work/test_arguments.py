@@ -80,6 +80,7 @@ MISFITS: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("as_of", "currency", "warn"), NO_TEXT),
     **dict.fromkeys(("amount", "tolerate"), (None, [], 1.5)),
     **dict.fromkeys(("prices", "rates"), (7, ["book.jsonl"], b"book.jsonl")),
+    "fill": NO_FLAG,
     **dict.fromkeys(("since", "until", "before", "requested_at"), (*NO_TIME, True)),
     **dict.fromkeys(("at", "on", "slower_than"), ({}, object(), [[]])),
     **dict.fromkeys(

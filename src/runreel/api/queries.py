@@ -174,6 +174,7 @@ class QueryMixin:
         as_of: str = "then",
         rates: str | os.PathLike[str] | None = None,
         currency: str | None = None,
+        fill: bool = False,
         **filters: Unpack[Filters],
     ) -> UsageReport:
         """Report token totals by groups, and costs with ``cost``.
@@ -181,7 +182,9 @@ class QueryMixin:
         ``by`` is one or more of hour, day, week, month, quarter, year, assistant, thread, model,
         source, status, created_by, error and ``label:KEY``. A run counts at the time it started, in
         the time zone ``tz`` (None: the local zone), with the usage that its source reported last.
-        Filters are those of ``runs``; times without an offset are in the same zone.
+        Filters are those of ``runs``; times without an offset are in the same zone. ``fill`` adds
+        the periods without runs, with 0 tokens: from ``since`` or the first one with runs to
+        ``until``, or now if that is earlier, or the last one with runs.
 
         With ``cost``, a group has an item for each currency, and one for its runs without a price.
         ``prices`` is the file of a price book; None is your own one, and then the package
@@ -190,20 +193,23 @@ class QueryMixin:
         daily exchange rates to ``currency``.
 
         Raises:
-            UsageError: if a grouping, the time zone or a filter is invalid, or a file cannot be
-                read.
+            UsageError: if a grouping, the time zone or a filter is invalid, if a file cannot be
+                read, or if ``fill`` would add more than 100,000 periods.
             BadPrices: if a line of a file is not valid, or the exchange rate of a day is missing.
         """
         from runreel.query import usage as reports
+        from runreel.query.usage_filled import filled
 
         groups = (by,) if isinstance(by, str) else tuple(by)
-        if not cost:
-            return reports.report(self.db, groups, filters, tz=tz)
-        from runreel.query import costs, price_books
+        if cost:
+            from runreel.query import costs, price_books
 
-        book = price_books.load(prices)
-        pricing = costs.pricing_of(book, as_of=as_of, rates=rates, currency=currency)
-        return costs.report(self.db, groups, filters, pricing, tz=tz)
+            book = price_books.load(prices)
+            pricing = costs.pricing_of(book, as_of=as_of, rates=rates, currency=currency)
+            report = costs.report(self.db, groups, filters, pricing, tz=tz)
+        else:
+            report = reports.report(self.db, groups, filters, tz=tz)
+        return filled(report, filters, tz=tz) if fill else report
 
     @checked
     def cost(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from runreel.model.identifiers import LATEST
@@ -98,12 +99,23 @@ def _sources(ctx: click.Context, incomplete: str) -> list[str]:  # noqa: ARG001 
     return [source for source in SOURCES if source.startswith(incomplete)]
 
 
+def _reports(ctx: click.Context, incomplete: str) -> list[str]:  # noqa: ARG001 - as above
+    from runreel.cli import saved_reports
+    from runreel.model.errors import RunreelError
+
+    with suppress(RunreelError):
+        return [name for name in saved_reports.names() if name.startswith(incomplete)]
+    return []
+
+
 _COMPLETERS: dict[str, Callable[[click.Context, str], list[str]]] = {
     "--by": _groupings,
     "--model": _models,
     "--label": _labels,
     "--tz": _zones,
     "--source": _sources,
+    "--pivot": _groupings,
+    "--report": _reports,
 }
 
 

@@ -86,6 +86,23 @@ def own_price_book() -> Path:
     return file.parent / Path(value).expanduser()
 
 
+def sections(key: str) -> dict[str, tuple[object, Path]]:
+    """Read the sections ``[KEY.NAME]`` by name, each with its file.
+
+    They are those of the user's file and of the nearest pyproject.toml that has any, which win.
+
+    Raises:
+        UsageError: if a configuration file is not valid.
+    """
+    file, table = _user_settings()
+    found: dict[str, tuple[object, Path]] = {}
+    for value, source in ((table.get(key, {}), file), _find_setting(key) or ({}, file)):
+        if not isinstance(value, dict):
+            raise UsageError(f"{source}: `{key}` must be a table")
+        found |= {name: (section, source) for name, section in value.items()}
+    return found
+
+
 def _strings(value: object, file: Path, key: str, noun: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise UsageError(f"{file}: `{key}` must be a list of {noun}")

@@ -24,8 +24,8 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
 def header(fields: Iterable[str]) -> str:
-    """Return the header line."""
-    return _line(fields)
+    """Return the header line; a field may be a text from a run, such as the name of a model."""
+    return _line(map(escape_formula, fields))
 
 
 def row(value: JsonObject, fields: Iterable[str]) -> str:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from runreel.cli import cost_options, options, selection
+from runreel.cli import cost_options, options, report_options, saved_reports, selection
 from runreel.projection.usage_periods import COLUMNS, TIMES
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.cli.cost_options import LazyPricing
     from runreel.cli.render.output import Output
+    from runreel.cli.report_options import ReportLayout
     from runreel.model.run_filter import Filters
 
 
@@ -22,6 +23,9 @@ runreel usage --by model --by month --since 2025-01-01
 runreel usage --by label:team --tz Europe/Moscow --json
 runreel usage --cost --by label:team --on last-month
 runreel usage --cost --prices prices.jsonl --rates rates.jsonl --by month
+runreel usage --by week --pivot model --fill -o csv
+runreel usage --by hour --on yesterday --chart
+runreel usage --report monthly
 """)
 @click.option(
     "--by",
@@ -32,6 +36,8 @@ runreel usage --cost --prices prices.jsonl --rates rates.jsonl --by month
     help=f"{', '.join((*TIMES, *COLUMNS))} or label:K (repeatable).",
 )
 @cost_options.costs
+@report_options.layout
+@saved_reports.report
 @selection.filters
 @options.output(empty=True)
 @options.reel()
@@ -41,6 +47,7 @@ def usage_command(
     by: tuple[str, ...],
     *,
     pricing: LazyPricing | None,
+    layout: ReportLayout,
     output: Output,
     **filters: Unpack[Filters],
 ) -> None:
@@ -55,22 +62,20 @@ def usage_command(
     --as-of now. Costs are exact, and never converted without --rates.
     """
     from runreel.cli import time_arguments
-    from runreel.cli.render import usage_table
+    from runreel.cli.render import usage_layout
 
-    groups, tz = tuple(dict.fromkeys(by)), time_arguments.requested_zone()
+    usage_layout.check(layout, output, costs=pricing is not None)
+    groups = usage_layout.groupings(tuple(dict.fromkeys(by)), layout)
+    tz = time_arguments.requested_zone()
     if pricing is None:
-        report = reel.usage(groups, tz=tz, **filters)
+        report = reel.usage(groups, tz=tz, fill=layout.fill, **filters)
     else:
         from runreel.query import costs
+        from runreel.query.usage_filled import filled
 
         report = costs.report(reel.db, groups, filters, pricing(), tz=tz)
-    if output.format == "json":
-        output.object(usage_table.totals_row(report))
-    elif output.is_table:
-        usage_table.print_usage(report)
-    else:
-        costs_too = report.prices is not None
-        output.lines(usage_table.list_view(report.by, costs=costs_too), report.items)
+        report = filled(report, filters, tz=tz) if layout.fill else report
+    usage_layout.print_report(report, layout, output)
     if report.prices is not None:
         cost_options.warn_of_old_prices(report.prices, output.as_of.date())
     output.found("runs", report.totals.runs)

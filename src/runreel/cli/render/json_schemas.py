@@ -9,6 +9,7 @@ from runreel.cli.render import (
     shapes_export,
     shapes_look,
     shapes_prices,
+    shapes_report,
     shapes_search,
 )
 from runreel.codec import object_shapes
@@ -67,6 +68,15 @@ DEFINITIONS: Shape = {
     "price": closed(shapes_prices.PRICE),
     "price_problem": closed(shapes_prices.PRICE_PROBLEM),
 }
+_USAGE = closed(
+    {
+        "items": array(ref("usage_item")),
+        "totals": closed(shapes_cost.PRICED_TOTALS, *shapes_cost.ADDED),
+        "tz": STRING,
+        **shapes_cost.COSTS,
+    },
+    *shapes_cost.COSTS,
+)
 # Output of `runreel COMMAND --json`, by command.
 DOCUMENTS: Shape = {
     "runs": closed(page("run")),
@@ -79,14 +89,8 @@ DOCUMENTS: Shape = {
         {"anyOf": [closed(page("match")), closed(shapes_search.INDEX)]},
         "With --build, the state of the index.",
     ),
-    "usage": closed(
-        {
-            "items": array(ref("usage_item")),
-            "totals": closed(shapes_cost.PRICED_TOTALS, *shapes_cost.ADDED),
-            "tz": STRING,
-            **shapes_cost.COSTS,
-        },
-        *shapes_cost.COSTS,
+    "usage": described(
+        {"anyOf": [_USAGE, closed(shapes_report.PIVOT)]}, "The second one with --pivot."
     ),
     "prices-list": closed(page("price")),
     "prices-show": closed(shapes_prices.SHOWN_PRICE),

@@ -28,9 +28,13 @@ def print_usage(report: UsageReport) -> None:
     costs = report.prices is not None
     columns = list_view(report.by, report.totals, costs=costs).columns
     tables.print_table(columns, [*report.items, total])
-    terminal.write((_coverage(report), "dim"))
-    for line in _costs(report):
+    for line in footer(report):
         terminal.write((line, "dim"))
+
+
+def footer(report: UsageReport) -> list[str]:
+    """The lines below a report: for how many runs usage and costs are known, and from what."""
+    return [_coverage(report), *_costs(report)]
 
 
 def list_view(
