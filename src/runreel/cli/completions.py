@@ -100,11 +100,11 @@ def _sources(ctx: click.Context, incomplete: str) -> list[str]:  # noqa: ARG001 
 
 
 def _reports(ctx: click.Context, incomplete: str) -> list[str]:  # noqa: ARG001 - as above
-    from runreel.cli import saved_reports
+    from runreel.cli import configuration
     from runreel.model.errors import RunreelError
 
     with suppress(RunreelError):
-        return [name for name in saved_reports.names() if name.startswith(incomplete)]
+        return [name for name in configuration.sections("reports") if name.startswith(incomplete)]
     return []
 
 

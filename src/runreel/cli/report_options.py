@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
 from runreel.cli import options
+from runreel.cli.render.report_layout import MEASURES, ReportLayout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-MEASURES = ("runs", "total", "cost")
-
-
-@dataclass(frozen=True, slots=True)
-class ReportLayout:
-    """What to print of a report, and how.
-
-    ``limit`` 0 is all groups, ``sort`` is a column, ``pivot`` the grouping whose values are
-    columns, and ``measure`` what the cells of a pivot and the bars of a chart show.
-    """
-
-    fill: bool = False
-    sort: str | None = None
-    limit: int = 0
-    pivot: str | None = None
-    measure: str | None = None
-    chart: bool = False
-    bom: bool = False
-
 
 _OPTIONS = (
     click.option(

@@ -48,13 +48,6 @@ def _use_report(ctx: click.Context, param: click.Parameter, value: str | None) -
     ctx.default_map = {**(ctx.default_map or {}), **_defaults(ctx, table, where, file)}
 
 
-def names() -> list[str]:
-    """Return the names of all saved reports."""
-    from runreel.cli import configuration
-
-    return sorted(configuration.sections(_SECTION))
-
-
 def _defaults(
     ctx: click.Context, table: dict[str, object], where: str, file: Path
 ) -> dict[str, object]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.cli.cost_options import LazyPricing
     from runreel.cli.render.output import Output
-    from runreel.cli.report_options import ReportLayout
+    from runreel.cli.render.report_layout import ReportLayout
     from runreel.model.run_filter import Filters
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runreel.cli.report_options import MEASURES
+from runreel.cli.render.report_layout import MEASURES
 from runreel.codec.schema_parts import STRING, Schema, Shape, array, described, enum
 
 _CELLS: Schema = {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from runreel.cli.render.output import Output
-    from runreel.cli.report_options import ReportLayout
+    from runreel.cli.render.report_layout import ReportLayout
     from runreel.model.usage import UsageItem, UsageReport
 
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"

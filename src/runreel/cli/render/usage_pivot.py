@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from runreel.cli.render.json_views import JsonObject
     from runreel.cli.render.output import Output
-    from runreel.cli.report_options import ReportLayout
+    from runreel.cli.render.report_layout import ReportLayout
     from runreel.model.usage import UsageReport
 
     Cells = dict[str, Fraction | None]
