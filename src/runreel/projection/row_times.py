@@ -40,6 +40,8 @@ class RowClock:
         self._requested: dict[int, int] = {}
         self._first_time: int | None = None
         self._session = 0
+        # The times that were computed last, and from what.
+        self._known: tuple[tuple[int, int | None], RowTimes] | None = None
 
     def add(self, row: EventRow, projected: ProjectedRow, state: RunState) -> None:
         """Note the times of the next row; ``state`` is that after it."""
@@ -60,9 +62,11 @@ class RowClock:
 
     def times(self, requested_at: int | None) -> RowTimes:
         """Return the times; ``requested_at`` is when the run was asked, in µs since the epoch."""
-        if all(timing.elapsed is not None for timing in self._timings):
-            return self._recorded()
-        return self._imported(requested_at)
+        key = len(self._timings), requested_at
+        if self._known is None or self._known[0] != key:
+            is_recorded = all(timing.elapsed is not None for timing in self._timings)
+            self._known = key, self._recorded() if is_recorded else self._imported(requested_at)
+        return self._known[1]
 
     def _recorded(self) -> RowTimes:
         times, clock = event_times.event_times(self._timings)
@@ -82,7 +86,7 @@ class RowClock:
     def _imported(self, requested_at: int | None) -> RowTimes:
         """Only events have times; requests and notes have that of the event before them."""
         numbers = self._numbers(RUN, STREAM_EVENT, TOOL_RESULTS)
-        timings = [replace(self._timings[n], elapsed=None) for n in numbers]
+        timings = [_imported(self._timings[n]) for n in numbers]
         if timings and timings[0].source is None:
             # As a replay does: the first event has the time of the run's creation.
             timings[0] = replace(timings[0], source=self._first_time)
@@ -114,3 +118,7 @@ class RowClock:
             time = known.get(number, time)
             rows.append(time)
         return rows
+
+
+def _imported(timing: EventTiming) -> EventTiming:
+    return EventTiming(None, timing.session, timing.at, timing.source)

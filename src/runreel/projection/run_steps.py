@@ -58,19 +58,19 @@ class StepBuilder:
 
     def __init__(self, projector: RunProjector) -> None:
         self._projector = projector
-        self._clock = RowClock()
+        self.clock = RowClock()
         self._marks: list[_Mark] = []
 
     def add(self, row: EventRow, projected: ProjectedRow) -> None:
         """Add the next row, which the projector has just applied."""
-        self._clock.add(row, projected, self._projector.state)
+        self.clock.add(row, projected, self._projector.state)
         mark = self._mark(row, projected)
         if mark is not None:
             self._marks.append(mark)
 
     def times(self) -> RowTimes:
         """Return the times of the rows so far."""
-        return self._clock.times(self._projector.state.metadata.requested_at)
+        return self.clock.times(self._projector.state.metadata.requested_at)
 
     def steps(self, run_id: str, *, idle: int) -> RunSteps:
         """Return the steps of the rows so far; ``idle`` is the longest pause of a stream, in µs."""

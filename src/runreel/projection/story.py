@@ -58,11 +58,15 @@ class Story(NamedTuple):
 
 
 class StoryBuilder:
-    """Collects the steps of a run from its rows, from the first."""
+    """Collects the steps of a run from its rows, from the first.
 
-    def __init__(self, projector: RunProjector) -> None:
+    A ``clock`` that is given has each row before it is added here.
+    """
+
+    def __init__(self, projector: RunProjector, clock: RowClock | None = None) -> None:
         self._projector = projector
-        self._clock = RowClock()
+        self._clock = RowClock() if clock is None else clock
+        self._is_own = clock is None
         self._texts = Texts()
         self._calls = Calls()
         self._requests = Requests()
@@ -77,7 +81,8 @@ class StoryBuilder:
     def add(self, row: EventRow, projected: ProjectedRow) -> None:
         """Add the next row, which the projector has just applied."""
         value, interpretation = projected.value, projected.interpretation
-        self._clock.add(row, projected, self._projector.state)
+        if self._is_own:
+            self._clock.add(row, projected, self._projector.state)
         if row.kind == NOTE:
             self._add_note(row, value)
             return
