@@ -7,6 +7,7 @@ import pytest
 import runreel
 from runreel import FunctionCall, RunStreamEvent, StreamEvent, ToolCall, ToolCallList
 from runreel.doctor import check_health
+from runreel.store.connection import Connection
 from tests.cli import stories
 from tests.web.conftest import browsing
 from tests.web.pages import Page
@@ -122,6 +123,38 @@ def test_the_log_shows_its_checks_and_sizes(reel):
         assert facts["rows: events"] == f"{status['rows']['events']:,}"
         assert facts["revision"] == str(status["revision"])
         assert client.get("/log?x=1").status_code == 400
+        assert "Not checked now" in page.text
+        assert "Intact" in Page(client.get("/log?verify=1").text).text
+
+
+def test_the_log_shows_what_contradicts_it(reel):
+    stories.tell_done(reel, "a/<b>")
+    with browsing(reel) as client:
+        with reel.db.writing() as connection:
+            connection.execute("DELETE FROM runs")
+        page = Page(client.get("/log?verify=1").text)
+        assert "Contradicted" in page.text
+        assert "/run/a%2F%3Cb%3E" in page.links
+
+
+def test_a_large_log_is_not_counted_to_its_end(reel, monkeypatch):
+    stories.tell_all(reel)
+    monkeypatch.setattr("runreel.web.pages.log._COUNTED", 10)
+    read = []
+    run = Connection.execute
+
+    def execute(connection, sql, parameters=()):
+        if "count(*)" in sql:
+            read.append(sql)
+        return run(connection, sql, parameters)
+
+    with browsing(reel) as client:
+        monkeypatch.setattr(Connection, "execute", execute)
+        facts = {row[0]: row[1] for row in Page(client.get("/log").text).rows if len(row) == 2}
+        assert facts["rows: events"] == "more than 10"
+        assert facts["rows: runs"] == "4"
+        assert [sql for sql in read if "FROM events" in sql and "LIMIT" not in sql] == []
+        assert any("FROM events LIMIT 11" in sql for sql in read)
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from runreel.codec.secret_masking import SecretFilter
     from runreel.model.maintenance import Space
+    from runreel.store.connection import Connection
     from runreel.store.pool import Pool
 
 T = TypeVar("T")
@@ -115,11 +116,14 @@ class Database(Connections):
             self.driver.catalogue.check_partitions(partitions)
         return migrations.ddl(self.url, partitions=partitions)
 
-    def status(self) -> dict[str, object]:
-        """Return sizes in bytes, row counts, settings and revision."""
+    def status(self, *, count_up_to: int | None = None) -> dict[str, object]:
+        """Return sizes in bytes, row counts, settings and revision.
+
+        No table is counted further than ``count_up_to`` rows, since that reads them.
+        """
         admin = self.driver.admin
         with self.reading() as connection:
-            rows = {name: connection.one(f"SELECT count(*) FROM {name}")[0] for name in _COUNTED}
+            rows = {name: _count(connection, name, count_up_to) for name in _COUNTED}
             return {
                 "backend": self.driver.backend,
                 "revision": migrations.current(connection),
@@ -144,6 +148,11 @@ class Database(Connections):
         """Free the space of erased and deleted rows; ``purge`` rewrites the tables without them."""
         with self.writing() as connection:
             return self.driver.admin.release(connection, purge=purge)
+
+
+def _count(connection: Connection, table: str, most: int | None) -> int:
+    limit = "" if most is None else f" LIMIT {most:d}"
+    return int(connection.one(f"SELECT count(*) FROM (SELECT 1 FROM {table}{limit}) AS t")[0])
 
 
 def _prepare(pool: Pool, *, create: bool) -> None:

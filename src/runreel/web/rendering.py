@@ -60,7 +60,6 @@ def _environment() -> Environment:
         clip=words.clip,
         known=words.known,
         json=_json,
-        fact=_fact,
     )
     environment.globals.update(links=links, flush=_FLUSH, data=data)
     return environment
@@ -74,10 +73,6 @@ def _visible(value: object) -> object:
     if isinstance(value, Markup):
         return value
     return escape(value) if isinstance(value, str) else escape(str(value))
-
-
-def _fact(value: object) -> object:
-    return f"{value:,}" if type(value) is int else words.known(value)
 
 
 def _json(value: object) -> str:
