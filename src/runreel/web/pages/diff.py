@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PARAMETERS = ("a", "b", "from", "text")
 # Characters of unchanged text around a change.
 _AROUND = 200
-# Elements of the requests and calls of one page; one of them is shown whatever it needs.
+# Elements of the requests and calls of one page; at least one of them is shown.
 _ELEMENTS = 500
 # Values of a call, and words of a value that changed.
 _VALUES, _WORDS = 20, 20
