@@ -7,9 +7,13 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from playwright.sync_api import Page
 
-_RUN = "() => axe.run(document, {resultTypes: ['violations']})"
+_RUN = "(rules) => axe.run(document, {resultTypes: ['violations'], ...rules})"
+# What depends on the theme and on the size of the window.
+LOOKS = ("color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size")
 
 
 @cache
@@ -18,10 +22,12 @@ def _source() -> str:
     return file.read_text(encoding="utf-8")
 
 
-def findings(page: Page) -> list[str]:
-    """Return what is wrong on an open page: impact, rule and elements, for each."""
-    page.evaluate(_source())
-    found = page.evaluate(_RUN)
+def findings(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """Return what is wrong on an open page by some rules, by default all: impact, rule, element."""
+    if not page.evaluate('() => "axe" in window'):
+        page.evaluate(_source())
+    only = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
+    found = page.evaluate(_RUN, only)
     return [
         f"{one['impact']} {one['id']}: {node['target']} {node['failureSummary']}"
         for one in found["violations"]
