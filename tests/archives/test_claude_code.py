@@ -98,11 +98,61 @@ def test_lines_that_a_fork_repeats_count_once(reel, tmp_path, renames, turned):
     assert sorted(run.thread_id for run in reel.runs()) == ["s1", "s1", "s2"]
 
 
-def test_a_resumed_session_may_begin_in_the_middle_of_a_turn(reel, tmp_path):
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_fork_may_give_its_copies_other_ids(reel, tmp_path, turned, apart):
+    session = cc.sample()
+    fork = session.fork("s2", 9)
+    fork.lines = [
+        line | {name: f"x-{line[name]}" for name in ("uuid", "parentUuid") if line.get(name)}
+        for line in fork.lines
+    ]
+    fork.prompt("Otherwise")
+    fork.answer("m9", cc.text("Yes."), cc.usage(1, 1), "end_turn")
+    paths = [session.write(tmp_path), fork.write(tmp_path)]
+    if turned:
+        paths.reverse()
+    for some in [[path] for path in paths] if apart else [paths]:
+        store(reel, *some)
+    assert totals(reel) == (cc.FIRST[0] + cc.SECOND[0] + 1, cc.FIRST[1] + cc.SECOND[1] + 1)
+    assert len(reel.runs()) == 3
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_fork_that_names_its_origin_has_the_lines_of_the_origin(reel, tmp_path, turned):
+    session = cc.sample()
+    fork = session.fork("s2", 9)
+    for line in fork.lines:
+        if "uuid" in line:
+            line["forkedFrom"] = {"sessionId": "s1", "messageUuid": line["uuid"]}
+    fork.prompt("Otherwise")
+    fork.answer("m9", cc.text("Yes."), cc.usage(1, 1), "end_turn")
+    paths = [session.write(tmp_path), fork.write(tmp_path)]
+    with runreel.open(tmp_path / "at-once.db") as at_once:
+        store(at_once, *paths)
+        for path in reversed(paths) if turned else paths:
+            store(reel, path)
+        assert content(reel) == content(at_once)
+
+
+def test_gateways_may_repeat_the_ids_of_messages(reel, tmp_path):
+    session = cc.Session()
+    for number in range(3):
+        session.prompt(str(number))
+        session.answer("msg_0", cc.text("x"), cc.usage(1, 1), requestId=...)
+    store(reel, session.write(tmp_path))
+    store(reel, session.write(tmp_path))
+    assert (len(reel.runs()), totals(reel)) == (3, (3, 3))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_resumed_session_may_begin_in_the_middle_of_a_turn(reel, tmp_path, apart):
     session = cc.sample()
     resumed = cc.Session("s2", None, [line | {"sessionId": "s2"} for line in session.lines[3:8]])
     resumed.prompt("More")
     resumed.answer("m9", cc.text("Yes."), cc.usage(1, 1), "end_turn")
+    if apart:
+        store(reel, session.write(tmp_path))
     store(reel, resumed.write(tmp_path), session.write(tmp_path))
     assert totals(reel) == (cc.FIRST[0] + cc.SECOND[0] + 1, cc.FIRST[1] + cc.SECOND[1] + 1)
 
@@ -139,7 +189,8 @@ def test_commands_that_no_model_sees_are_no_turns(reel, tmp_path):
     session.answer("m1", cc.text("Fine."), cc.usage(1, 1), "end_turn")
     session.prompt("unanswered")
     store(reel, session.write(tmp_path))
-    assert sorted(run.status.name for run in reel.runs()) == ["COMPLETED", "RUN_STATUS_UNSPECIFIED"]
+    (run,) = reel.runs()
+    assert run.status is RunStatus.COMPLETED
     assert totals(reel) == (1, 1)
 
 

@@ -35,7 +35,7 @@ def test_each_line_is_added_as_it_is_complete(reel, tmp_path):
             assert follower.read() == 0
             file.write(line[20:])
             added.append(follower.read())
-    assert added == [0, 1, 1, 1, 1, 1, 0, 1, 0, 1, 1]
+    assert added == [0, 0, 2, 1, 1, 1, 0, 1, 0, 0, 2]
     assert follower.read() == 0
     follower.finish()
     assert (report.problems, report.runs_new, totals(reel)) == ([], 2, COUNTED)

@@ -13,6 +13,7 @@ from runreel.importing.archives.claude_code import ClaudeCodeLines
 from runreel.importing.archives.codex import CodexLines
 from runreel.importing.archives.openai_batch import BatchLines
 from runreel.importing.archives.otlp import SpanLines
+from runreel.importing.archives.stored_messages import StoredMessages
 from runreel.importing.archives.writer import ArchiveWriter
 from runreel.model.errors import BadInput, BadValue
 from runreel.model.import_report import Problem
@@ -57,7 +58,7 @@ class ArchiveImporter:
         self._report = report
         self._writer = ArchiveWriter(database, report)
         self._lines: dict[str, ArchiveLines] = {
-            CLAUDE_CODE: ClaudeCodeLines(),
+            CLAUDE_CODE: ClaudeCodeLines(StoredMessages(database)),
             CODEX: CodexLines(),
             OPENAI_BATCH: BatchLines(),
             OTLP: SpanLines(),

@@ -41,11 +41,6 @@ _SIDE = frozenset((
 ))  # fmt: skip
 _ADDED = ("isMeta", "isCompactSummary", "isVisibleInTranscriptOnly")
 _INTERRUPTED = "[Request interrupted by user"
-# How the texts begin that commands of the program leave in a session; no model sees some of them.
-_COMMANDS = (
-    *("<command-name>", "<command-message>", "<local-command-stdout>", "<local-command-stderr>"),
-    *("<local-command-caveat>", "<bash-input>", "<bash-stdout>", "<bash-stderr>"),
-)
 
 
 def is_line(value: Mapping[str, object]) -> bool:
@@ -70,15 +65,38 @@ def role_of(value: Mapping[str, object]) -> Role:
     return Role.SIDE if type_ in _SIDE else Role.UNKNOWN
 
 
-def is_command(value: Mapping[str, object]) -> bool:
-    """Return whether a line holds a command of the program, or what it printed."""
-    return next(_texts(object_in(value, "message")), "").lstrip().startswith(_COMMANDS)
+def original(value: dict[str, object]) -> dict[str, object]:
+    """Return a line as the session has it from which a fork says that it copied it."""
+    origin = object_in(value, "forkedFrom")
+    session, uuid = text_in(origin, "sessionId"), text_in(origin, "messageUuid")
+    if session is None or uuid is None:
+        return value
+    own = {key: item for key, item in value.items() if key != "forkedFrom"}
+    return own | {"sessionId": session, "uuid": uuid}
 
 
 def identity(value: object) -> str | None:
     """Return by what a line is known in every file that repeats it; None if it has no id."""
-    line = as_object(value)
-    return text_in(object_in(line, "forkedFrom"), "messageUuid") or text_in(line, "uuid")
+    return text_in(as_object(value), "uuid")
+
+
+def message_key(value: Mapping[str, object]) -> str | None:
+    """Return by what the message in a line is known; None if it has no id."""
+    id_, request = text_in(object_in(value, "message"), "id"), text_in(value, "requestId")
+    return id_ if request is None or id_ is None else f"{id_} {request}"
+
+
+def copy_key(value: Mapping[str, object]) -> str | None:
+    """Return what a line of a message has in common with its copies; None if that is not known.
+
+    Some gateways repeat the ids of messages, so the time and the block are part of it.
+    """
+    key, time = message_key(value), text_in(value, "timestamp")
+    if key is None or time is None:
+        return None
+    block = next(iter(blocks(value)), {})
+    text = text_in(block, "text") or text_in(block, "thinking") or ""
+    return f"{key} {time} {block.get('type')} {block.get('id')} {len(text)}"
 
 
 def blocks(value: object) -> list[dict[str, object]]:

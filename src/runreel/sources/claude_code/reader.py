@@ -75,7 +75,7 @@ class _Answer(SourceEvent):
         line = as_object(self.value)
         message = object_in(line, "message")
         known = memory if isinstance(memory, Memory) else _NONE
-        after = known.for_message(_key(line, message)).with_blocks(lines.blocks(line))
+        after = known.for_message(_key(line)).with_blocks(lines.blocks(line))
         synthetic = message.get("model") == lines.SYNTHETIC
         after, usage, details = after.count(None if synthetic else message.get("usage"))
         return Interpretation(
@@ -107,12 +107,9 @@ def _asked(line: dict[str, object]) -> Interpretation:
     return Interpretation(metadata=RunMetadata(created_at=time), time=time)
 
 
-def _key(line: dict[str, object], message: dict[str, object]) -> str:
+def _key(line: dict[str, object]) -> str:
     """Return by what a message is known; a message without an id has one line."""
-    id_, request = text_in(message, "id"), text_in(line, "requestId")
-    if id_ is None:
-        return f"{request or ''} {lines.identity(line) or ''}"
-    return id_ if request is None else f"{id_} {request}"
+    return lines.message_key(line) or f" {lines.identity(line) or ''}"
 
 
 def _event(line: dict[str, object], message: dict[str, object], memory: Memory) -> RunStreamEvent:

@@ -60,6 +60,11 @@ def runs_with_response(connection: Connection, response_id: str, limit: int) -> 
     return _run_ids(connection.all(sql, (index_key(response_id),)))
 
 
+def has_responses(connection: Connection) -> bool:
+    """Return whether any run has a response with an id."""
+    return bool(connection.all(f"SELECT 1 FROM run_keys WHERE kind = '{RESPONSE}' LIMIT 1"))
+
+
 def runs_with_call(connection: Connection, call_id: str) -> list[str]:
     """Return the newest runs whose model made a tool call with this id, the newest call first."""
     return _run_ids(connection.all(_CALL, (index_key(call_id),)))
