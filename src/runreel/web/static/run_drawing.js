@@ -1,7 +1,9 @@
 // Draws a timeline: each column of pixels once, however many rows are in it.
 
+import { Pixels, prepared } from "./run_pixels.js";
 import { lastUpTo } from "./run_rows.js";
 import { short } from "./run_scale.js";
+import { SmallDrawing } from "./run_small.js";
 import { visible } from "./visible.js";
 
 /** @typedef {import("./run_timeline.js").Timeline} Timeline */
@@ -14,7 +16,6 @@ const CALL_TOP = 98;
 const CALL_HEIGHT = 22;
 const MOST_LANES = 4;
 const FLAG_TOP = 122;
-const MAP_HEIGHT = 30;
 /** Of the texts that are printed where rows are far apart. */
 const FAR = 44;
 /** Shapes of markers: none is told by its colour alone. */
@@ -27,14 +28,10 @@ export class Drawing {
   /** @param {HTMLCanvasElement} canvas @param {HTMLCanvasElement} map */
   constructor(canvas, map) {
     this.canvas = canvas;
-    this.map = map;
     /** @type {Record<string, string>} */
     this.colours = {};
-    this.sums = new Float64Array(0);
-    this.others = new Uint8Array(0);
-    /** What the small timeline shows without the window: it is drawn once. */
-    this.whole = document.createElement("canvas");
-    this.wholeKey = "";
+    this.pixels = new Pixels();
+    this.small = new SmallDrawing(map);
   }
 
   /** @param {Timeline} timeline */
@@ -48,7 +45,7 @@ export class Drawing {
     }
     this.font = `12px ${style.fontFamily}`;
     this.#drawMain(timeline);
-    this.#drawMap(timeline);
+    this.small.draw(timeline, this.colours);
   }
 
   /** @param {Timeline} timeline */
@@ -106,23 +103,24 @@ export class Drawing {
    */
   #texts(context, timeline, x, first, last, width, now) {
     const { added } = timeline.rows;
-    const columns = this.#count(timeline, x, first, last, width);
+    const { sums, others } = this.pixels;
+    const most = this.pixels.count(timeline.rows, x, first, last, width);
     const bar = Math.min(Math.max((width / Math.max(last - first, 1)) * 0.6, 1), 4);
     const bottom = TEXT_TOP + TEXT_HEIGHT;
-    const scale = TEXT_HEIGHT / Math.log1p(columns.most || 1);
+    const scale = TEXT_HEIGHT / Math.log1p(most || 1);
     for (const isPast of [true, false]) {
       context.globalAlpha = isPast ? 1 : 0.35;
       const [begin, end] = isPast ? [0, Math.min(now + 1, width)] : [Math.max(now + 1, 0), width];
       context.fillStyle = this.colours.stream;
       for (let at = Math.floor(begin); at < end; at++) {
-        const sum = this.sums[at];
+        const sum = sums[at];
         if (!sum) continue;
         const high = Math.max(Math.log1p(sum) * scale, 3);
         context.fillRect(at - bar / 2, bottom - high, bar, high);
       }
       context.fillStyle = this.colours.faint;
       for (let at = Math.floor(begin); at < end; at++) {
-        if (this.others[at]) context.fillRect(at - bar / 2, bottom - 5, bar, 5);
+        if (others[at]) context.fillRect(at - bar / 2, bottom - 5, bar, 5);
       }
     }
     context.globalAlpha = 1;
@@ -135,30 +133,6 @@ export class Drawing {
       const text = visible(timeline.rows.textAt(seq, added[seq]).slice(0, room));
       context.fillText(text.replace(/\s+/g, " "), x(seq) + 5, TEXT_TOP + 9);
     }
-  }
-
-  /**
-   * Count the characters, and the rows without any, in each column of pixels.
-   * @param {Timeline} timeline @param {(seq: number) => number} x
-   * @param {number} first @param {number} last @param {number} width
-   */
-  #count(timeline, x, first, last, width) {
-    const size = Math.ceil(width) + 1;
-    if (this.sums.length !== size) {
-      this.sums = new Float64Array(size);
-      this.others = new Uint8Array(size);
-    }
-    this.sums.fill(0);
-    this.others.fill(0);
-    let most = 0;
-    const { added } = timeline.rows;
-    for (let seq = first; seq <= last; seq++) {
-      const at = Math.round(x(seq));
-      if (at < 0 || at >= size) continue;
-      if (added[seq]) most = Math.max((this.sums[at] += added[seq]), most);
-      else this.others[at] = 1;
-    }
-    return { most };
   }
 
   /**
@@ -242,57 +216,6 @@ export class Drawing {
       free = at + room + 20;
     }
   }
-
-  /** @param {Timeline} timeline */
-  #drawMap(timeline) {
-    const { context, width, ratio } = prepared(this.map);
-    const { scale } = timeline;
-    const key = [scale.name, timeline.rows.count, width, ratio, this.colours.stream].join();
-    if (key !== this.wholeKey) {
-      this.wholeKey = key;
-      this.#drawWhole(timeline, width, ratio);
-    }
-    context.clearRect(0, 0, width, MAP_HEIGHT);
-    context.drawImage(this.whole, 0, 0, width, MAP_HEIGHT);
-    const [left, right] = [timeline.from * width, timeline.to * width];
-    context.fillStyle = this.colours.ground;
-    context.globalAlpha = 0.6;
-    context.fillRect(0, 0, left, MAP_HEIGHT);
-    context.fillRect(right, 0, width - right, MAP_HEIGHT);
-    context.globalAlpha = 1;
-    context.strokeStyle = this.colours.link;
-    context.lineWidth = 2;
-    context.strokeRect(left + 1, 1, Math.max(right - left - 2, 2), MAP_HEIGHT - 2);
-    const now = ((scale.positions[timeline.seq] - scale.start) / scale.length) * width;
-    context.fillStyle = this.colours.text;
-    context.fillRect(now - 1, 0, 2, MAP_HEIGHT);
-  }
-
-  /** @param {Timeline} timeline @param {number} width @param {number} ratio */
-  #drawWhole(timeline, width, ratio) {
-    this.whole.width = Math.max(width * ratio, 1);
-    this.whole.height = MAP_HEIGHT * ratio;
-    const context = /** @type {CanvasRenderingContext2D} */ (this.whole.getContext("2d"));
-    context.scale(ratio, ratio);
-    context.fillStyle = this.colours.raised;
-    context.fillRect(0, 0, width, MAP_HEIGHT);
-    const { scale, rows } = timeline;
-    const x = (/** @type {number} */ seq) =>
-      ((scale.positions[seq] - scale.start) / scale.length) * (width - 1);
-    const { most } = this.#count(timeline, x, 0, rows.count - 1, width);
-    const high = (MAP_HEIGHT - 12) / Math.log1p(most || 1);
-    context.fillStyle = this.colours.stream;
-    for (let at = 0; at < width; at++) {
-      const bar = Math.log1p(this.sums[at]) * high;
-      if (bar) context.fillRect(at, MAP_HEIGHT - 8 - bar, 1, bar);
-    }
-    context.fillStyle = this.colours.tool;
-    for (const call of timeline.marks.calls) {
-      const left = x(call.seq);
-      const long = Math.max(x(call.result_seq ?? call.seq) - left, 2);
-      context.fillRect(left, MAP_HEIGHT - 7, long, 4);
-    }
-  }
 }
 
 /**
@@ -318,21 +241,4 @@ export function lanesOf(calls) {
     later[lanes[n]] = calls[n].seq;
   }
   return { lanes, next, count: Math.max(free.length, 1) };
-}
-
-/**
- * Fit the pixels of a canvas to its size on the page.
- * @param {HTMLCanvasElement} canvas
- */
-function prepared(canvas) {
-  const ratio = devicePixelRatio || 1;
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== wide || canvas.height !== high) {
-    canvas.width = wide;
-    canvas.height = high;
-  }
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  return { context, width, height, ratio };
 }

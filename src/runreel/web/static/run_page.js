@@ -97,6 +97,7 @@ function takeLinks(shown) {
 function start() {
   const host = document.getElementById("player");
   const element = document.getElementById("run-data");
+  if (host) host.hidden = !element;
   if (!host || !element) return null;
   const data = /** @type {PageData} */ (JSON.parse(element.textContent ?? ""));
   const page = new Page(data);

@@ -6,8 +6,8 @@ import { growMarks } from "./run_marks.js";
 import { Place } from "./run_place.js";
 import { RunRows } from "./run_rows.js";
 import { SCALES, Scale } from "./run_scale.js";
+import { Shown } from "./run_shown.js";
 import { Timeline } from "./run_timeline.js";
-import { duration, visible } from "./visible.js";
 
 /**
  * @typedef {import("./run_rows.js").Columns} Columns
@@ -17,8 +17,6 @@ import { duration, visible } from "./visible.js";
  * @typedef {{columns: Columns, markers: Marker[], calls: CallBar[], seq: number}} RunData
  */
 
-/** Characters of the text so far that are shown: its end. */
-const MOST = 2_000;
 const SPEEDS = [0.25, 0.5, 1, 2, 4, 10, 100];
 const CLOCKS = {
   recorded: "times of the recorder",
@@ -183,41 +181,16 @@ export class Player {
 
   #paint() {
     const { rows, seq } = this;
-    const state = rows.stateAt(seq);
     this.timeline.show(seq);
     this.slider.value = String(seq);
-    const type = rows.types[seq];
-    const since = duration(rows.times[seq]);
-    this.slider.setAttribute("aria-valuetext", `Row ${seq} of ${this.last}, ${type}, +${since}`);
-    setText(this.where, `Row ${seq} of ${this.last}`);
-    setText(this.when, `+${since}`);
-    setText(this.what, visible(type));
-    setText(this.state, state.state);
-    this.state.className = `state ${statusOf(state.state)}`;
-    const used = state.tokens ? `${state.tokens[2].toLocaleString("en")} tokens` : "";
-    setText(this.tokens, used);
-    setText(this.error, state.error === null ? "" : visible(state.error));
-    this.#paintText();
+    const said = this.shown.show(rows, seq);
+    this.slider.setAttribute("aria-valuetext", said);
     const label = this.playing ? "Pause" : "Play";
     setText(this.playButton, this.playing ? "❚❚" : "▶");
     this.playButton.setAttribute("aria-label", `${label} (space)`);
     this.playButton.title = `${label} (space)`;
     clearTimeout(this.later);
     this.later = setTimeout(() => this.onRow?.(this.seq, this), 80);
-  }
-
-  #paintText() {
-    const { rows, seq } = this;
-    const length = rows.lengths[seq];
-    const added = Math.min(rows.added[seq], MOST);
-    const text = rows.textAt(seq, MOST);
-    const cut = length > text.length ? "… " : "";
-    setText(this.before, cut + visible(text.slice(0, text.length - added)));
-    setText(this.added, visible(text.slice(text.length - added)));
-    const { error } = rows.stateAt(seq);
-    const what = rows.texts[seq] === error ? undefined : rows.texts[seq];
-    const counted = `${length.toLocaleString("en")} characters so far`;
-    setText(this.count, what === undefined ? counted : visible(what));
   }
 
   /** @param {HTMLElement} host */
@@ -235,6 +208,7 @@ export class Player {
       this.radios[name] = radio;
       scales.append(make("label", {}, radio, title));
     }
+    this.shown = new Shown();
     const canvases = make("div", { class: "canvases" });
     this.slider = make("input", {
       ...{ type: "range", min: "0", max: String(this.last), step: "1", "aria-label": "Row" },
@@ -245,7 +219,7 @@ export class Player {
       this.go(Number(this.slider.value));
     });
     host.append(make("div", { class: "head" }, scales, this.#zooms()), canvases, this.slider);
-    host.append(this.#controls(), this.#now());
+    host.append(this.#controls(), this.shown.now);
     this.timeline = new Timeline(canvases, this.rows, this.marks, (seq, isFinal) => {
       this.pause();
       this.go(seq, { jumps: isFinal });
@@ -279,9 +253,6 @@ export class Player {
     }
     speeds.value = "1";
     speeds.addEventListener("change", () => this.#setSpeed(Number(speeds.value)));
-    this.where = make("strong");
-    this.when = make("span", { class: "when" });
-    this.what = make("span", { class: "what faint" });
     return make(
       "div",
       { class: "controls" },
@@ -291,32 +262,8 @@ export class Player {
       button("▶|", "Row after (.)", () => this.step(1)),
       button("⇥", "Marker after (])", () => this.jump(1)),
       speeds,
-      make("span", { class: "place" }, this.where, " ", this.when, " ", this.what),
+      this.shown.place,
       button("?", "All keys (?)", () => keysOf(this).help()),
     );
   }
-
-  #now() {
-    this.state = make("span", { class: "state" });
-    this.tokens = make("span", { class: "faint" });
-    this.error = make("span", { class: "problem" });
-    this.count = make("span", { class: "holds faint" });
-    this.before = make("span");
-    this.added = make("mark");
-    return make(
-      "div",
-      { class: "now" },
-      make("p", {}, this.state, " ", this.tokens, " ", this.error, " ", this.count),
-      make("div", { class: "said", tabindex: "0", role: "region", "aria-label": "Text so far" },
-        make("pre", { dir: "auto" }, this.before, this.added),
-      ),
-    );
-  }
-}
-
-/** @param {string} state */
-function statusOf(state) {
-  if (state === "completed") return "success";
-  if (["in_progress", "pending", "tool_calls"].includes(state)) return "running";
-  return "failed";
 }
