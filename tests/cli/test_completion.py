@@ -129,9 +129,19 @@ def test_values_of_options_are_completed(
     assert of("runs", "--label", "team=t11") == [f"team=t11{n}" for n in range(10)]
     assert of("runs", "--label", "nope") == of("runs", "--label", "nope=") == []
     assert {"day", "week", "month", "model", "label:"} <= set(of("usage", "--by", ""))
-    assert of("usage", "--by", "mo") == ["month", "model"]
+    assert of("usage", "--by", "mo") == of("usage", "--pivot", "mo") == ["month", "model"]
     assert of("usage", "--by", "label:te") == ["label:team"]
     assert of("runs", "--source", "openai-") == ["openai-chat", "openai-responses"]
+
+
+def test_saved_reports_are_completed(complete: Callable[..., list[str]]) -> None:
+    assert complete("usage", "--report", "") == []
+    text = "[tool.runreel.reports.monthly]\n[tool.runreel.reports.by-team]\n"
+    Path("pyproject.toml").write_text(text, encoding="utf-8")
+    assert complete("usage", "--report", "") == ["monthly", "by-team"]
+    assert complete("usage", "--report", "mo") == ["monthly"]
+    Path("pyproject.toml").write_text("[tool.runreel]\nreports = 3", encoding="utf-8")
+    assert complete("usage", "--report", "") == []
 
 
 def test_time_zones_are_completed_without_a_log(complete: Callable[..., list[str]]) -> None:

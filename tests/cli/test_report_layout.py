@@ -170,6 +170,9 @@ def test_a_pivot_is_filled_sorted_and_cut(log: Caller) -> None:
     assert len(log.good(*pivot, "--fill").json["items"]) == 6
     found = log.good(*pivot, "--sort", "search", "-n", "1").json
     assert found["items"] == [{"day": "2026-03-01", "maps": 110, "search": 20, "-": 0}]
+    assert found["totals"] == [{"maps": 110, "search": 25, "-": 7}]
+    cut = log.good("usage", "--pivot", "model", "-n", "1")
+    assert "2 more groups; -n 0 prints all." in cut.err
     assert log(*pivot, "--sort", "nothing").code == 2
 
 

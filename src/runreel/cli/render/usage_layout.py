@@ -67,7 +67,9 @@ def print_report(report: UsageReport, layout: ReportLayout, output: Output) -> N
     if layout.bom:
         terminal.write_raw(_BOM)
     if layout.pivot is not None:
-        usage_pivot.print_pivot(usage_pivot.pivot(report, layout), output)
+        pivot = usage_pivot.pivot(report, layout)
+        usage_pivot.print_pivot(pivot, output)
+        _notice_left_out(pivot.left_out)
         return
     count = len(report.items)
     report = _arranged(report, layout)
@@ -80,10 +82,10 @@ def print_report(report: UsageReport, layout: ReportLayout, output: Output) -> N
     else:
         costs = report.prices is not None
         output.lines(usage_table.list_view(report.by, costs=costs), report.items)
-    notice_left_out(count - len(report.items))
+    _notice_left_out(count - len(report.items))
 
 
-def notice_left_out(count: int) -> None:
+def _notice_left_out(count: int) -> None:
     """Say how many groups ``-n`` leaves out, if any."""
     if count:
         terminal.write_notice((f"{terminal.counted(count, 'more group')}; -n 0 prints all.", "dim"))

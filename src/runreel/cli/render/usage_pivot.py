@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,12 @@ class Pivot:
     measure: str
     columns: tuple[str, ...]
     rows: tuple[PivotRow, ...]
-    left_out: int
+    every_row: tuple[PivotRow, ...]
+
+    @property
+    def left_out(self) -> int:
+        """Number of rows that are not printed."""
+        return len(self.every_row) - len(self.rows)
 
     @property
     def with_currency(self) -> bool:
@@ -81,8 +86,10 @@ def pivot(report: UsageReport, layout: ReportLayout) -> Pivot:
     with_runs = {row.key for row in rows.values() if row.cells}
     kept = [row for row in rows.values() if row.cells or row.key not in with_runs]
     kept.sort(key=lambda row: [*map(period_names.order, (*row.key, row.currency))])
-    found = Pivot(report, by, name, measure, tuple(columns.values()), tuple(kept), 0)
-    return _arranged(found, layout)
+    found = Pivot(report, by, name, measure, tuple(columns.values()), tuple(kept), tuple(kept))
+    if layout.sort is not None:
+        kept.sort(key=_order(found, layout.sort))
+    return replace(found, rows=tuple(kept[: layout.limit or None]))
 
 
 def _plus(one: Fraction | None, other: Fraction | None) -> Fraction | None:
@@ -100,22 +107,6 @@ def _names(values: Sequence[str | None], taken: tuple[str, ...], pivot: str) -> 
             name = f"{pivot}={name}"
         found.append(name)
     return found
-
-
-def _arranged(found: Pivot, layout: ReportLayout) -> Pivot:
-    rows = list(found.rows)
-    if layout.sort is not None:
-        rows.sort(key=_order(found, layout.sort))
-    kept = tuple(rows[: layout.limit or None])
-    return Pivot(
-        found.report,
-        found.by,
-        found.pivot,
-        found.measure,
-        found.columns,
-        kept,
-        len(rows) - len(kept),
-    )
 
 
 def _order(found: Pivot, column: str) -> Callable[[PivotRow], tuple[bool, object]]:
@@ -154,9 +145,9 @@ def _cell(row: PivotRow, column: str, found: Pivot) -> Fraction | None:
 
 
 def _totals(found: Pivot) -> list[PivotRow]:
-    """A row with the sums of all printed rows, for each currency."""
+    """A row with the sums of all rows, also of those that are not printed, for each currency."""
     sums: dict[str | None, Cells] = {}
-    for row in found.rows:
+    for row in found.every_row:
         cells = sums.setdefault(row.currency, {})
         for column in found.columns:
             cells[column] = _plus(cells.get(column), _cell(row, column, found))
