@@ -128,7 +128,10 @@ class CallBuilder:
 
     def _is_another(self, call: ModelCall, found: Interpretation) -> bool:
         reported = None if found.metadata is None else found.metadata.response_id
-        return call.first is not None and (reported is None or reported != call.response_id)
+        if call.first is None:
+            return False
+        # A ping may come before the response.
+        return reported is None or call.response_id not in (None, reported)
 
     def _add_reported(self, call: ModelCall, found: Interpretation | None) -> None:
         """Add what an event reports of its call."""

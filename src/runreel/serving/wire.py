@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from runreel.codec import json_text
 from runreel.codec.json_values import as_object, as_text
 from runreel.serving.whole_chat import whole_completion
+from runreel.serving.whole_message import whole_message
 from runreel.sources import requests
 from runreel.sources.openai.chat_reader import DONE
 
@@ -45,6 +46,8 @@ def whole(source: str, values: Sequence[object]) -> object | None:
     """
     if source == requests.OPENAI_CHAT:
         return whole_completion(values)
+    if source == requests.ANTHROPIC_MESSAGES:
+        return whole_message(values)
     if source == requests.OPENAI_RESPONSES:
         for value in reversed(values):
             response = as_object(as_object(value).get("response"))
