@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
+import httpx
+import pytest
+
 import runreel
+from runreel.query import changes as queries
+from runreel.web import run_list
+from runreel.web.live import streams
 from tests.cli import stories
-from tests.web.conftest import browsing
+from tests.web.conftest import browsing, serving
 
 LONG = 30
 
@@ -138,3 +146,148 @@ def test_a_pruned_run_is_gone(reel):
         _, problem, _ = stream.until(lambda event: event[0] == "gone")
         assert "pruned" in problem["message"]
         assert stream.event() is None
+
+
+def counted(monkeypatch, name):
+    """Calls of a function of the log, as they come."""
+    found, real = [], getattr(queries, name)
+
+    def call(*given):
+        found.append(given[1:])
+        return real(*given)
+
+    monkeypatch.setattr(queries, name, call)
+    return found
+
+
+def within(condition):
+    """Wait until it holds."""
+    end = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_the_log_is_read_once_for_all_pages_and_not_at_all_for_none(reel, monkeypatch):
+    stories.tell_done(reel, "first")
+    looks = counted(monkeypatch, "change_mark")
+    read = counted(monkeypatch, "run_news")
+    with browsing(reel) as client, ExitStack() as stack:
+        assert client.get("/").status_code == 200
+        assert looks == []
+        path = f"/live/run/first?after={reel.run('first').last_seq}"
+        several = [stack.enter_context(streaming(client, path)) for _ in range(20)]
+        for stream in several:
+            assert stream.event()[0] == "state"
+        # Each is checked once when it is opened.
+        before = len(read)
+        list(reel.redact(["first"], "Привет", reason="test", actor="me"))
+        for stream in several:
+            assert stream.event()[0] == "erased"
+        assert len(read) - before <= 4
+        stack.close()
+        within(lambda: (len(looks), time.sleep(0.4))[0] == len(looks))
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_many_streams_do_no_harm(reel):
+    stories.tell_done(reel, "first")
+    limits = httpx.Limits(max_connections=None)
+    with serving(reel) as access, httpx.Client(base_url=access.origin, limits=limits) as client:
+        client.get("/", params={"token": access.token})
+        with ExitStack() as stack:
+            several = [stack.enter_context(streaming(client, "/live/runs")) for _ in range(200)]
+            assert client.get("/").status_code == 200
+            for stream in several:
+                assert ids(stream.event()) == ["first"]
+            stories.tell_done(reel, "second")
+            for stream in several:
+                stream.until(lambda event: ids(event) == ["second", "first"])
+        assert client.get("/run/second").status_code == 200
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_more_streams_than_a_server_has_are_refused(reel, monkeypatch):
+    monkeypatch.setattr(streams, "_MOST", 2)
+    with browsing(reel) as client, streaming(client, "/live/runs") as one:
+        one.event()
+        with streaming(client, "/live/runs") as other:
+            other.event()
+            assert client.get("/live/runs").status_code == 400
+        within(lambda: client.head("/live/runs").status_code == 200)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_browser_that_reads_nothing_costs_a_bounded_part(reel, monkeypatch):
+    """One event is sent, the next one waits, and the stream is ended after a while."""
+    monkeypatch.setattr(streams, "_PATIENCE", 0.3)
+    made = []
+    real = run_list.read
+
+    def read(*given):
+        found = real(*given)
+        made.append(len(made))
+        # A page that fills the buffers of the connection, and is another one each time.
+        row = found.rows[0]._replace(labels=f"{len(made)} " + "x" * 8_000_000)
+        return found._replace(rows=[row])
+
+    monkeypatch.setattr(run_list, "read", read)
+    stories.tell_done(reel, "first")
+    with serving(reel) as access:
+        with httpx.Client(base_url=access.origin) as client:
+            client.get("/", params={"token": access.token})
+            cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        with socket.create_connection((access.host, access.port)) as silent:
+            silent.sendall(
+                f"GET /live/runs HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n".encode()
+            )
+            # It is read to be checked, and for the first event.
+            within(lambda: len(made) == 2)
+            stories.tell_done(reel, "second")
+            within(lambda: len(made) == 3)
+            time.sleep(0.6)
+            stories.tell_done(reel, "third")
+            time.sleep(0.4)
+            assert len(made) == 3
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_log_that_is_gone_and_comes_back_is_said(reel, tmp_path):
+    stories.tell_done(reel, "first")
+    file = tmp_path / "log.db"
+    with browsing(reel) as client, streaming(client, "/live/runs") as stream:
+        assert ids(stream.event()) == ["first"]
+        reel.db.close()
+        moved = {path: path.with_name(f"moved-{path.name}") for path in tmp_path.glob("log.db*")}
+        for path, target in moved.items():
+            path.rename(target)
+        name, problem, _ = stream.event()
+        assert (name, file.name in problem["message"]) == ("problem", True)
+        for path, target in moved.items():
+            target.rename(path)
+        assert stream.event()[0] == "ok"
+        stories.tell_done(reel, "second")
+        assert ids(stream.event()) == ["second", "first"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_open_streams_end_before_the_server(reel):
+    stories.tell_done(reel, "first")
+    ended = []
+
+    def read():
+        with streaming(client, "/live/runs") as stream:
+            while (event := stream.event()) is not None:
+                ended.append(event[0])
+
+    with ExitStack() as stack:
+        access = stack.enter_context(serving(reel))
+        with httpx.Client(base_url=access.origin) as client:
+            client.get("/", params={"token": access.token})
+            thread = threading.Thread(target=read)
+            thread.start()
+            within(lambda: ended == ["runs"])
+            stack.close()
+            thread.join(LONG)
+    # The stream has an end, and was not cut.
+    assert ended == ["runs", "over"]

@@ -113,7 +113,7 @@ def answer(reel: Reel, query: Query) -> Page | Moved:
     shown = list(_shown(changes[start:]))
     text = found.text.changes
     if start > len(changes) or text_start > len(text):
-        raise UsageError("there are not so many differences")
+        raise UsageError("there are fewer differences")
     return Page(
         "diff.html",
         {
