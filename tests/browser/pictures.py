@@ -21,7 +21,7 @@ import httpx
 
 import runreel
 from tests.browser import chromium, picture_log
-from tests.browser.visits import PHONE, Visits
+from tests.browser.visits import Visits
 from tests.docs.checkout import CHECKOUT
 from tests.web.conftest import serving
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 FOLDER = CHECKOUT / "docs/pictures"
 MANIFEST = FOLDER / "pages.json"
-# Of a picture, in bytes; of all, so that the README stays quick.
+# Bytes of all pictures together.
 MOST = 200_000
-_QUALITY = 80
+_QUALITY = 60
 # Times of today, and what differs from one process to the next.
 _OWN = re.compile(
     r"(?!2025-)20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(?:Z|[+-]\d\d:\d\d)?"
@@ -49,7 +49,7 @@ class Picture(NamedTuple):
 
     path: str
     theme: str = "light"
-    size: tuple[int, int] = (1100, 760)
+    size: tuple[int, int] = (1100, 800)
 
 
 PICTURES = {
@@ -58,7 +58,6 @@ PICTURES = {
     "runs": Picture("/"),
     "usage": Picture("/usage"),
     "diff": Picture(f"/diff?a={picture_log.OTHER}&b={picture_log.RUN}", "dark"),
-    "phone": Picture(f"/run/{picture_log.RUN}?seq=40", "light", PHONE),
 }
 
 

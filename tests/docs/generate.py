@@ -6,6 +6,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from tests.browser import chromium
+from tests.browser import pictures as page_pictures
 from tests.docs import (
     cli_page,
     columns_file,
@@ -48,6 +50,11 @@ def main() -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(render(), encoding="utf-8")
         print(path.relative_to(CHECKOUT))
+    browser = chromium.find()
+    if browser is None:
+        print(f"The pictures of pages stay as they are: {chromium.ADVICE}")
+    else:
+        page_pictures.write(browser)
 
 
 if __name__ == "__main__":

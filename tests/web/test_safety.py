@@ -124,6 +124,42 @@ def test_no_answer_lets_a_browser_run_or_keep_anything(log):
             assert "server" not in answer.headers
 
 
+# A URL of every route, and one of none.
+ROUTES = (
+    "/",
+    "/?q=x",
+    "/run?id=run-done",
+    "/run/run-done",
+    "/diff?a=run-done&b=run-done",
+    "/usage",
+    "/log",
+    "/api/run/run-done/rows?after=0",
+    "/api/run/run-done/event?seq=1",
+    "/api/run/run-done/recording",
+    "/api/rows?id=run-done&after=0",
+    "/live/runs",
+    "/live/run?id=run-done",
+    "/live/run/run-done",
+    "/static/page.css",
+    "/static/run_page.js",
+    "/static/vendor/uplot/uPlot.min.css",
+    "/none",
+)
+
+
+def test_no_route_answers_whom_it_does_not_know(access):
+    cookie = access.set_cookie.partition(";")[0]
+    for path in ROUTES:
+        assert get(access, path).status_code == 401, path
+        assert get(access, path, cookie=cookie, host="evil.example").status_code == 400, path
+        for site in ("cross-site", "same-site"):
+            refused = get(access, path, cookie=cookie, sec_fetch_site=site)
+            assert refused.status_code == 403, path
+            assert "run-done" not in refused.text
+        known = httpx.head(access.origin + path, headers={"cookie": cookie})
+        assert known.status_code == (404 if path == "/none" else 200), path
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "X"])
 def test_nothing_but_reading_is_possible(log, method):
     with browsing(log) as client:
@@ -142,6 +178,13 @@ def test_nothing_but_reading_is_possible(log, method):
         "/static//etc/passwd",
         "/../../etc/passwd",
         "/static/",
+        "/static/vendor/../../app.py",
+        "/static/vendor/..%2f..%2fapp.py",
+        "/static/vendor/uplot/..%2f..%2f..%2f..%2f..%2fetc%2fpasswd",
+        "/static/%2fetc%2fpasswd",
+        "/static/vendor/manifest.json",
+        "/api/run/..%2f..%2fetc%2fpasswd/rows",
+        "/live/run/..%2f..%2fetc%2fpasswd",
     ],
 )
 def test_no_path_leaves_the_folder(log, path):
