@@ -10,6 +10,7 @@ import pytest
 from runreel.cli import configuration
 from runreel.model.errors import UsageError
 from runreel.prices.entry_lines import KEYS
+from runreel.query import price_snapshot
 from tests.cli.calls import on_terminal
 from tests.cli.shapes import validate
 from tests.cli.test_settings import own, project
@@ -113,6 +114,9 @@ def test_show_says_why_the_snapshot_has_no_price(call_sqlite: Caller) -> None:
     called = call_sqlite("prices", "show", "deepseek-chat")
     assert called.code == 1
     assert "none: its price depends on the time of day" in called.out
+    several = call_sqlite("prices", "show", next(iter(price_snapshot.snapshot().sellers)))
+    assert several.code == 1
+    assert "none: its prices differ by provider (" in several.out
 
 
 def test_import_adds_once_and_changes_nothing(call_sqlite: Caller) -> None:
@@ -202,8 +206,15 @@ def test_the_own_book_is_found_in_the_environment_then_the_configuration(
     assert configuration.own_price_book() == file.parent / "prices.jsonl"
     file.write_text('prices = "mine.jsonl"')
     assert configuration.own_price_book() == file.parent / "mine.jsonl"
-    project(Path.cwd(), '[tool.runreel]\nprices = "~/ours.jsonl"\n')
-    assert configuration.own_price_book() == Path.home() / "ours.jsonl"
+    project(Path.cwd(), '[tool.runreel]\nprices = "money/ours.jsonl"\n')
+    assert configuration.own_price_book() == Path.cwd() / "money" / "ours.jsonl"
+    for elsewhere in ("~/ours.jsonl", "../ours.jsonl", "/etc/ours.jsonl"):
+        file.write_text("")
+        project(Path.cwd(), f'[tool.runreel]\nprices = "{elsewhere}"\n')
+        with pytest.raises(UsageError, match="names a price book elsewhere, but"):
+            configuration.own_price_book()
+        file.write_text(f'trusted_projects = ["{Path.cwd()}"]')
+        assert configuration.own_price_book().name == "ours.jsonl"
     project(Path.cwd(), "[tool.runreel]\nprices = 3\n")
     with pytest.raises(UsageError, match="`prices` must be a path"):
         configuration.own_price_book()

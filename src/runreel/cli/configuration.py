@@ -73,7 +73,8 @@ def own_price_book() -> Path:
     A path in a file is relative to it. The default is prices.jsonl next to runreel.toml.
 
     Raises:
-        UsageError: if the variable is empty or a configuration file is not valid.
+        UsageError: if the variable is empty, a configuration file is not valid, or an untrusted
+            project names a file outside of its folder, which an import would write.
     """
     from runreel.query import price_books
 
@@ -83,7 +84,10 @@ def own_price_book() -> Path:
     value, file = found
     if not isinstance(value, str) or not value:
         raise UsageError(f"{file}: `prices` must be a path")
-    return file.parent / Path(value).expanduser()
+    path = file.parent / Path(value).expanduser()
+    if file.name == _PROJECT and not path.resolve().is_relative_to(file.parent.resolve()):
+        _require_trusted(file, "a price book elsewhere", price_books.ENVIRONMENT)
+    return path
 
 
 def sections(key: str) -> dict[str, tuple[object, Path]]:
@@ -163,12 +167,12 @@ def _resolve_database(value: object, file: Path, *, project: Path | None) -> str
     if path is not None:
         return str(file.parent / path)
     if project is not None and not text.lower().startswith("sqlite"):
-        _require_trusted(project)
+        _require_trusted(project, "a database server", f"--db or {ENVIRONMENT}")
     return text
 
 
-def _require_trusted(project: Path) -> None:
-    """Refuse a server chosen by an untrusted project: it would receive the user's events.
+def _require_trusted(project: Path, what: str, instead: str) -> None:
+    """Refuse what an untrusted project names: a server would receive the user's events.
 
     Raises:
         UsageError: if the user's configuration does not trust the project.
@@ -178,7 +182,7 @@ def _require_trusted(project: Path) -> None:
     folders = (Path(folder).expanduser().resolve() for folder in trusted)
     if not any(project.resolve().is_relative_to(folder) for folder in folders):
         raise UsageError(
-            f"{project} names a database server, but the project is not trusted",
-            hint=f"Set --db or {ENVIRONMENT}, or list the folder in {file}:"
+            f"{project} names {what}, but the project is not trusted",
+            hint=f"Set {instead}, or list the folder in {file}:"
             f" {_TRUSTED} = [{json.dumps(str(project.parent))}]",
         )

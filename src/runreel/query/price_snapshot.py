@@ -27,9 +27,14 @@ PACKAGE = "genai-prices"
 
 
 class Snapshot(PriceBook):
-    """The price book of an installed version; ``left_out`` has the reason by name of the model."""
+    """The price book of an installed version.
+
+    ``left_out`` has the names of models whose prices a price book cannot have, with the reason, and
+    ``sellers`` the names that several providers sell at different prices, with these providers.
+    """
 
     left_out: dict[str, str]
+    sellers: dict[str, list[str]]
 
 
 @lru_cache(maxsize=1)
@@ -52,12 +57,13 @@ def snapshot() -> Snapshot:
             hint="pip install 'runreel[prices]', or name a price book with --prices.",
         ) from None
     left_out: dict[str, str] = {}
-    found = [*_own_names(providers, left_out), *_other_names(providers)]
+    sellers: dict[str, list[str]] = {}
+    found = [*_own_names(providers, left_out), *_other_names(providers, sellers)]
     unique = {(*entry.subject[1:], entry.valid_from): entry for entry in reversed(found)}
     entries = [entry._replace(line=n) for n, entry in enumerate(reversed(unique.values()), 1)]
     digest = hashlib.sha256(entry_lines(entries)).hexdigest()
     book = Snapshot(f"{PACKAGE} {version}", entries, digest)
-    book.left_out = left_out
+    book.left_out, book.sellers = left_out, sellers
     return book
 
 
@@ -68,6 +74,9 @@ def left_out_reason(book: PriceBook, model: str) -> str | None:
             for pattern, why in one.left_out.items():
                 if fnmatchcase(model, pattern):
                     return why
+            for pattern, sellers in one.sellers.items():
+                if fnmatchcase(model, pattern):
+                    return f"its prices differ by provider ({', '.join(sellers)}); add yours"
     return None
 
 
@@ -88,7 +97,9 @@ def _own_names(providers: Sequence[Provider], left_out: dict[str, str]) -> Itera
                     left_out[name.pattern] = why
 
 
-def _other_names(providers: Sequence[Provider]) -> Iterator[PriceEntry]:
+def _other_names(
+    providers: Sequence[Provider], sellers: dict[str, list[str]]
+) -> Iterator[PriceEntry]:
     """Yield the entries of exact names that only one provider sells, or all at the same prices."""
     sold: defaultdict[str, list[list[PriceEntry]]] = defaultdict(list)
     for provider in providers:
@@ -96,9 +107,12 @@ def _other_names(providers: Sequence[Provider]) -> Iterator[PriceEntry]:
             for name in snapshot_names.names(model, None):
                 if _owner(providers, name.example) is None and why_left_out(model) is None:
                     sold[name.pattern].append([*_entries(model, name.pattern, provider)])
-    for offers in sold.values():
+    for pattern, offers in sold.items():
         if all(_same(offer, offers[0]) for offer in offers):
             yield from offers[0]
+        else:
+            providers_of = (str(entry.provider) for offer in offers for entry in offer)
+            sellers[pattern] = list(dict.fromkeys(providers_of))
 
 
 def _owner(providers: Sequence[Provider], name: str) -> Provider | None:
