@@ -7,12 +7,13 @@ from urllib.parse import quote
 
 import pytest
 
-from runreel.query import run_reading
+from runreel.query import price_books, run_reading
 from runreel.web import rendering
 from runreel.web.pages import run
 from runreel.web.query import Query
 from tests import logs
 from tests.cli import stories
+from tests.prices.lines import data, line
 from tests.web.conftest import browsing
 from tests.web.pages import Page
 
@@ -68,6 +69,29 @@ def test_the_story_the_time_and_the_markers(reel, browser):
     early = Page(browser.get("/run/run-done?seq=2").text)
     assert stories.ANSWER not in early.text
     assert "As of row 2 of" in early.text
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_the_cost_is_that_of_the_price_book(reel, browser, tmp_path, monkeypatch):
+    stories.tell_done(reel)
+    stories.tell_failed(reel)
+    book = tmp_path / "prices.csv"
+    monkeypatch.setenv(price_books.ENVIRONMENT, str(book))
+    assert (
+        "unpriced: no price of its model is known" in Page(browser.get("/run/run-done").text).text
+    )
+    book.write_bytes(data(line(model="model-a", currency="RUB", input="61.00")))
+    found = reel.cost("run-done")
+    assert found.cost
+    assert found.currency == "RUB"
+    text = Page(browser.get("/run/run-done").text).text
+    assert f"{found.cost:,f} {found.currency}" in text
+    assert "unpriced: no usage was reported" in Page(browser.get("/run/run-failed").text).text
+    assert "unpriced: no usage was reported" in Page(browser.get("/run/run-done?seq=4").text).text
+    book.write_text("nonsense\n", "utf-8")
+    answer = browser.get("/run/run-done")
+    assert (answer.status_code, "unpriced: " in answer.text) == (200, True)
+    assert stories.ANSWER in answer.text
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])

@@ -10,6 +10,7 @@ from runreel.model.errors import RunreelError, UsageError
 from runreel.model.passwords import mask_passwords
 from runreel.query import run_overview, run_reading
 from runreel.web import links
+from runreel.web.pages.run_cost import cost_text
 from runreel.web.query import Moved, Page
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class _Rest(NamedTuple):
     bars: Sequence[_Bar] = ()
     markers: Sequence[Marker] = ()
     damaged: Sequence[DamagedSeq] = ()
+    cost: str = ""
     data: Mapping[str, object] | None = None
 
 
@@ -109,6 +111,7 @@ def _read(reel: Reel, run_id: str, seq: int) -> _Rest:
         found = run_reading.reading(reel.db, run_id, seq)
     except RunreelError as error:
         return _Rest(mask_passwords(str(error)))
+    cost = cost_text(found.summary)
     return _Rest(
         None,
         found.story[-_STORY:],
@@ -117,11 +120,13 @@ def _read(reel: Reel, run_id: str, seq: int) -> _Rest:
         _bars(found.timing),
         _shown_markers(found.markers),
         found.damaged[:_FINDINGS],
+        cost,
         {
             "columns": found.columns,
             "markers": found.markers,
             "calls": found.calls,
             "seq": seq,
+            "cost": cost,
             "rows_url": links.data(run_id, "rows"),
             "event_url": links.data(run_id, "event"),
         },

@@ -6,7 +6,7 @@ import { listen } from "./run_keys.js";
 import { Player } from "./run_player.js";
 import { visible } from "./visible.js";
 
-/** @typedef {import("./run_player.js").RunData & {event_url: string}} PageData */
+/** @typedef {import("./run_player.js").RunData & {event_url: string, cost: string}} PageData */
 
 /** The parts of the page that follow the row. */
 class Page {
@@ -27,6 +27,8 @@ class Page {
     this.more = make("a", { id: "more", href: "" }, "The story goes on: show it as of this row");
     this.more.hidden = true;
     document.querySelector(".story")?.after(this.more);
+    const cost = document.querySelector('[data-of="cost"]');
+    if (cost) setText(cost, visible(data.cost.replace(/:.*/s, "")));
     const steps = document.getElementById("steps");
     if (steps) steps.hidden = true;
   }
