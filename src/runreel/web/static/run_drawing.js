@@ -2,7 +2,7 @@
 
 import { Pixels, prepared } from "./run_pixels.js";
 import { lastUpTo } from "./run_rows.js";
-import { short } from "./run_scale.js";
+import { brief } from "./run_scale.js";
 import { SmallDrawing } from "./run_small.js";
 import { visible } from "./visible.js";
 
@@ -84,15 +84,18 @@ export class Drawing {
   #axis(context, timeline, start, perPixel, width) {
     const count = Math.max(Math.floor(width / 110), 1);
     context.textBaseline = "middle";
+    const room = width - context.measureText(timeline.scale.label(start + width * perPixel)).width;
     for (let n = 0; n <= count; n++) {
       const at = Math.round((n * (width - 1)) / count);
+      const label = timeline.scale.label(start + at * perPixel);
       context.fillStyle = this.colours.line;
       context.globalAlpha = 0.35;
       context.fillRect(at, AXIS, 1, FLAG_TOP - AXIS);
       context.globalAlpha = 1;
       context.fillStyle = this.colours.faint;
       context.textAlign = n === 0 ? "left" : n === count ? "right" : "center";
-      context.fillText(timeline.scale.label(start + at * perPixel), at, AXIS / 2 - 1);
+      const end = at + context.measureText(label).width / 2 + 6;
+      if (n === 0 || n === count || end < room) context.fillText(label, at, AXIS / 2 - 1);
     }
   }
 
@@ -151,7 +154,7 @@ export class Drawing {
       context.globalAlpha = 0.25;
       context.fillRect(left, TEXT_TOP, right - left, TEXT_HEIGHT);
       context.globalAlpha = 1;
-      const label = `║ ${short(pause)} ║`;
+      const label = `║ ${brief(pause)} ║`;
       if (context.measureText(label).width > right - left - 4) continue;
       context.fillStyle = this.colours.faint;
       context.fillText(label, (left + right) / 2, TEXT_TOP + TEXT_HEIGHT / 2);
@@ -199,21 +202,28 @@ export class Drawing {
    */
   #flags(context, timeline, x, width) {
     context.textAlign = "left";
-    let free = -Infinity;
-    for (const { kind, name, seq } of timeline.marks.markers) {
+    /** @type {[number, number][]} where something is written */
+    const taken = [];
+    const isFree = (/** @type {number} */ from, /** @type {number} */ to) =>
+      to <= width && !taken.some(([left, right]) => from < right && left < to);
+    const { markers } = timeline.marks;
+    const isTool = (/** @type {import("./run_timeline.js").Marker} */ one) => one.kind === "tool";
+    // Tool calls have bars above: the others come first.
+    for (const { kind, name, seq } of [...markers.filter((m) => !isTool(m)), ...markers.filter(isTool)]) {
       const shape = /** @type {Record<string, string>} */ (SHAPES)[kind];
       const at = x(seq);
       if (!shape || at < -4 || at > width + 4) continue;
+      const left = Math.min(Math.max(at - 5, 0), width - 12);
+      if (!isFree(left, left + 12)) continue;
       context.fillStyle = this.colours[COLOURS[kind]];
-      if (at < free - 6) continue;
-      context.fillText(shape, Math.min(Math.max(at - 5, 0), width - 12), FLAG_TOP + 8);
-      free = at + 14;
-      if (kind === "tool") continue;
-      const label = visible(name).slice(0, 40);
+      context.fillText(shape, left, FLAG_TOP + 8);
+      taken.push([left, left + 12]);
+      const label = kind === "tool" ? "" : visible(name).slice(0, 40);
       const room = context.measureText(label).width;
-      if (at + 12 + room > width) continue;
-      context.fillText(label, at + 10, FLAG_TOP + 8);
-      free = at + room + 20;
+      const start = left + 15 + room <= width ? left + 15 : left - 4 - room;
+      if (!label || !isFree(start, start + room)) continue;
+      context.fillText(label, start, FLAG_TOP + 8);
+      taken.push([start - 2, start + room + 6]);
     }
   }
 }

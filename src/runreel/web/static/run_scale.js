@@ -10,8 +10,9 @@ import { lastUpTo } from "./run_rows.js";
 export const SCALES = { idle: "Idle collapsed", real: "Real time", event: "By event" };
 /** Longer pauses are collapsed, in µs. */
 const IDLE = 1e6;
-/** A collapsed pause is as long as this share of the time without pauses. */
-const SHARE = 0.04;
+/** Collapsed pauses are together up to this share of the time without pauses, each to SHARE. */
+const SHARES = 0.5;
+const SHARE = 0.1;
 
 /** Where rows are on one scale. */
 export class Scale {
@@ -80,18 +81,27 @@ export class Scale {
 
   #collapse() {
     const { times } = this.rows;
-    let busy = 0;
+    let [busy, pauses] = [0, 0];
     for (let seq = 1; seq < times.length; seq++) {
       const pause = times[seq] - times[seq - 1];
       if (pause <= IDLE) busy += pause;
+      else pauses += 1;
     }
-    this.pause = Math.max(busy * SHARE, 2e5);
+    this.pause = Math.max(busy * Math.min(SHARE, SHARES / Math.max(pauses, 1)), 2e5);
     this.positions[0] = times[0];
     for (let seq = 1; seq < times.length; seq++) {
       const pause = this.collapsed(seq) ? this.pause : times[seq] - times[seq - 1];
       this.positions[seq] = this.positions[seq - 1] + pause;
     }
   }
+}
+
+/**
+ * A duration in few characters: 20ms, 1.5s, 2h 03m.
+ * @param {number} us
+ */
+export function brief(us) {
+  return us < 36e8 ? short(us) : duration(us).replace(/ \d\ds$/, "");
 }
 
 /** @param {number} us */
