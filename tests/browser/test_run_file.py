@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import runreel
+from tests.browser import axe
 from tests.browser.clock import ticking
 from tests.browser.visits import PHONE
 from tests.cli import hostile, stories
@@ -61,6 +62,17 @@ def test_one_run_is_shown_at_any_row(visit, log):
     is_at(page, 8)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     assert is_at(opened(visit, path, "#run=run-done&seq=3&scale=real"), 3) is None
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_file_is_accessible(visit, log, theme):
+    reel, folder = log
+    path = folder / f"{theme}.html"
+    reel.export(path)
+    page = opened(visit, path, "#run=run-done&seq=5", theme=theme)
+    is_at(page, 5)
+    page.get_by_text("Events around this row").click()
+    assert axe.findings(page) == []
 
 
 def test_several_runs_are_walked_with_keys(visit, log):

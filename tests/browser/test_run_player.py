@@ -9,6 +9,7 @@ import pytest
 import runreel
 from runreel import RunStreamEvent, StreamEvent
 from runreel.query import run_reading
+from tests.browser import axe
 from tests.browser.clock import ticking
 from tests.browser.visits import PHONE
 from tests.cli import stories
@@ -122,6 +123,28 @@ def test_it_plays_from_the_start_to_the_end(visit, server):
     assert seen == sorted(seen)
     assert seen[-1] == 301
     page.wait_for_url("**/run-long")
+
+
+def test_who_prefers_calm_sees_few_changes(visit, server):
+    page = opened(visit, server, "/run/run-long?seq=0", reduced_motion="reduce")
+    page.evaluate("""() => {
+      window.seen = 0;
+      new MutationObserver(() => (window.seen += 1))
+        .observe(document.querySelector(".place strong"), {childList: true});
+    }""")
+    page.get_by_label("Speed").select_option("100")
+    assert page.evaluate("window.seen") == 0
+    page.get_by_role("button", name="Play (space)").click()
+    is_at(page, 301, 301)
+    page.get_by_role("button", name="Play (space)").wait_for()
+    assert page.evaluate("window.seen") < 5
+
+
+def test_the_dialog_of_keys_is_accessible(visit, server):
+    page = opened(visit, server, theme="dark", size=PHONE)
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keys").wait_for()
+    assert axe.findings(page) == []
 
 
 def test_back_and_forward_lead_through_the_jumps(visit, server):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from urllib.parse import quote
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -186,3 +187,15 @@ def test_a_damaged_row_is_named_in_the_columns(reel):
     assert found.columns["added"][4] == "Привет"
     assert [one["seq"] for one in found.markers if one["kind"] == "damage"] == [5]
     assert found.timing.steps and found.calls[0]["result_seq"] == 3
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_only_the_right_browser_reads_data(reel, access, browser):
+    stories.tell_done(reel)
+    for what in ("rows", "state", "event?seq=1", "recording"):
+        url = f"{access.origin}/api/run/run-done/{what}"
+        assert httpx.get(url).status_code == 401
+        assert httpx.get(url, headers={"Host": "evil.example"}).status_code == 400
+        cross = browser.get(f"/api/run/run-done/{what}", headers={"Sec-Fetch-Site": "cross-site"})
+        assert cross.status_code == 403
+        assert browser.post(f"/api/run/run-done/{what}").status_code == 405
