@@ -12,8 +12,12 @@ import pytest
 from rich.cells import cell_len
 
 import runreel
+from runreel.cli.render.report_layout import ReportLayout
+from runreel.cli.render.usage_pivot import pivot
+from runreel.model.errors import UsageError
 from runreel.model.results import RunResult, Usage
 from runreel.model.status import RunStatus
+from runreel.model.usage import UsageItem, UsageReport, UsageTotals
 from tests import logs
 from tests.cli.calls import Caller, on_terminal
 from tests.cli.shapes import validate
@@ -166,14 +170,14 @@ def test_a_pivot_has_a_column_for_each_value(log: Caller) -> None:
 
 
 def test_a_pivot_is_filled_sorted_and_cut(log: Caller) -> None:
-    pivot = ("usage", "--tz", "UTC", "--pivot", "label:team", "--json")
-    assert len(log.good(*pivot, "--fill").json["items"]) == 6
-    found = log.good(*pivot, "--sort", "search", "-n", "1").json
+    by_team = ("usage", "--tz", "UTC", "--pivot", "label:team", "--json")
+    assert len(log.good(*by_team, "--fill").json["items"]) == 6
+    found = log.good(*by_team, "--sort", "search", "-n", "1").json
     assert found["items"] == [{"day": "2026-03-01", "maps": 110, "search": 20, "-": 0}]
     assert found["totals"] == [{"maps": 110, "search": 25, "-": 7}]
     cut = log.good("usage", "--pivot", "model", "-n", "1")
     assert "2 more groups; -n 0 prints all." in cut.err
-    assert log(*pivot, "--sort", "nothing").code == 2
+    assert log(*by_team, "--sort", "nothing").code == 2
 
 
 def test_a_column_is_never_named_like_another(call_sqlite: Caller) -> None:
@@ -186,6 +190,26 @@ def test_a_column_is_never_named_like_another(call_sqlite: Caller) -> None:
     assert found["items"] == [
         {"day": "2026-03-01", **dict.fromkeys(found["columns"])}
         | {"-": 1, "model=day": 0, "model=-": 3, "model=model=-": 2}
+    ]
+
+
+def test_a_pivot_of_too_many_values_is_refused() -> None:
+    items = (UsageItem((str(n),), UsageTotals(1)) for n in range(1001))
+    report = UsageReport(("thread",), tuple(items), UsageTotals(1001), "UTC")
+    with pytest.raises(UsageError, match="thread has 1,001 values"):
+        pivot(report, ReportLayout(pivot="thread"))
+
+
+def test_layouts_on_both_databases(call: Caller) -> None:
+    record(call.url)
+    zone = ("usage", "--tz", "Europe/Berlin")
+    hours = call.good(*zone, "--by", "hour", "--fill", "--on", "2026-03-29", "--json").json
+    assert len(hours["items"]) == 23
+    pivot_ = call.good(*zone, "--by", "quarter", "--pivot", "label:team", "-o", "jsonl").lines
+    assert pivot_ == [{"quarter": "2026-Q1", "maps": 110, "search": 25, "-": 7}]
+    top = call.good(*zone, "--by", "created_by", "--by", "error", "--by", "year", "--json").json
+    assert [(one["created_by"], one["error"], one["year"]) for one in top["items"]] == [
+        (None, None, "2026")
     ]
 
 
@@ -292,6 +316,15 @@ def test_a_saved_report_gives_the_options(log: Caller, tmp_path: Path) -> None:
     file.write_text("[reports.other]\nfill = true\nfail_empty = true\nchart = true\n")
     assert log.good("usage", "--report", "other").out.startswith("TOTAL TOKENS by day")
     assert log("usage", "--report", "other", "--model", "none", "--since", "1h").code == 1
+
+
+def test_the_format_of_a_saved_report_is_replaced_too(log: Caller, tmp_path: Path) -> None:
+    own(tmp_path, '[reports.a]\noutput = "csv"\n[reports.b]\njson = true\n')
+    assert log.good("usage", "--report", "a", "--json").json["items"]
+    assert log.good("usage", "--json", "--report", "a").json["items"]
+    assert log.good("usage", "--report", "a", "-o", "jsonl").lines
+    assert log.good("usage", "--report", "b").json["items"]
+    assert log("usage", "--report", "a", "-o", "csv", "--json").code == 2
 
 
 def test_the_reports_of_a_project_win(log: Caller, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from runreel.cli import completions, recordings
 from runreel.cli.main import CliContext
@@ -195,12 +196,14 @@ def _flag(option: str, text: str) -> Callable[[Command], Command]:
     )
 
 
-def _output(ctx: click.Context, param: click.Parameter, value: str | None) -> Output | None:  # noqa: ARG001
+def _output(ctx: click.Context, param: click.Parameter, value: str | None) -> Output | None:
     if ctx.resilient_parsing:
         return None
     from runreel.cli.render.output import Output
 
-    if ctx.meta["--json"] and value not in (None, "json"):
+    # A saved report may have a format; what is on the command line replaces it.
+    saved = ctx.get_parameter_source(str(param.name)) is ParameterSource.DEFAULT_MAP
+    if ctx.meta["--json"] and value not in (None, "json") and not saved:
         raise click.UsageError(f"--json and --output {value} exclude each other.")
     format_ = "json" if ctx.meta["--json"] else value or "table"
     return Output(format_, fail_empty=ctx.meta.get("--fail-empty", False))

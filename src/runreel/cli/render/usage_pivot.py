@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _CURRENCY = "currency"
 _COST = "cost"
+_MOST = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,15 @@ def pivot(report: UsageReport, layout: ReportLayout) -> Pivot:
     """Turn the last grouping of a report into columns.
 
     Raises:
-        UsageError: if the column to sort by does not exist.
+        UsageError: if there are too many columns, or the one to sort by does not exist.
     """
     by, name, measure = report.by[:-1], report.by[-1], layout.measure or "total"
     values = sorted({item.key[-1] for item in report.items}, key=period_names.order)
+    if len(values) > _MOST:
+        raise UsageError(
+            f"--pivot: {name} has {len(values):,} values, and a report at most {_MOST:,} columns",
+            hint="Select runs, or use --by.",
+        )
     columns = dict(zip(values, _names(values, (*by, _CURRENCY), name), strict=True))
     rows: dict[tuple[object, ...], PivotRow] = {}
     for item in report.items:
@@ -100,13 +106,13 @@ def _plus(one: Fraction | None, other: Fraction | None) -> Fraction | None:
 
 def _names(values: Sequence[str | None], taken: tuple[str, ...], pivot: str) -> list[str]:
     """Return the names of the columns, each once."""
-    found: list[str] = []
+    found: dict[str, None] = dict.fromkeys(taken)
     for value in values:
         name = tables.UNKNOWN if value is None else value
-        while name in taken or name in found:
+        while name in found:
             name = f"{pivot}={name}"
-        found.append(name)
-    return found
+        found[name] = None
+    return list(found)[len(taken) :]
 
 
 def _order(found: Pivot, column: str) -> Callable[[PivotRow], tuple[bool, object]]:
