@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,6 +108,25 @@ def test_fill_of_too_many_periods_is_refused(log: Caller) -> None:
     called = log("usage", "--fill", "--since", "0001-01-02", "--by", "hour")
     assert called.code == 2
     assert "hours to fill" in called.err
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_a_run_of_year_1_is_too_far_to_fill(
+    zone: str, call_sqlite: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with runreel.open(call_sqlite.url) as reel:
+        for start in (datetime(1, 1, 1, tzinfo=UTC), FIRST):
+            with logs.recording_at(reel, f"run-{start.year}", start) as one:
+                one.result(RunResult(RunStatus.COMPLETED, usage=Usage(1, 1, 0)))
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    for arguments in (("--tz", zone), ()):
+        for by in ("hour", "day", "month"):
+            called = call_sqlite("usage", "--fill", "--by", by, *arguments)
+            assert (called.code, "to fill" in called.err) == (2, True), called.err
+            assert call_sqlite("usage", "--fill", "--since", "2026-01-01", *arguments).code == 0
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.parametrize(

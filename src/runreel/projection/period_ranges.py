@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.errors import UsageError
@@ -86,7 +86,8 @@ def _days(within: TimeRange, tz: tzinfo | None) -> Iterator[datetime]:
 
 
 def _hours(within: TimeRange, tz: tzinfo | None) -> Iterator[datetime]:
-    first, last = ((moment.astimezone(UTC) - EPOCH) // QUARTER for moment in within)
+    # Aware times are subtracted without a conversion, which fails at the ends of the calendar.
+    first, last = ((moment - EPOCH) // QUARTER for moment in within)
     _refuse_many((last - first) // 4, "hours")
     for quarter in range(first, last + 1):
         offset = period_names.offset_at(tz, quarter)

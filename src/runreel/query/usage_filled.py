@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from runreel.model.errors import UsageError
 from runreel.model.run_filter import run_filter
 from runreel.model.usage import UsageItem, UsageTotals
 from runreel.projection import period_names
@@ -13,7 +14,7 @@ from runreel.projection.period_ranges import TimeRange, keys_between, range_of, 
 from runreel.system.zones import zone
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from runreel.model.run_filter import Filters
     from runreel.model.selection import RunFilter
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _EMPTY = UsageTotals(input_text_tokens=0, completion_tokens=0, total_tokens=0)
 _MICROSECOND = timedelta(microseconds=1)
+# Items of a report with the filled ones.
+_MOST = 1_000_000
 
 
 def filled(report: UsageReport, filters: Filters, *, tz: str | None) -> UsageReport:
@@ -30,12 +33,14 @@ def filled(report: UsageReport, filters: Filters, *, tz: str | None) -> UsageRep
     ``until`` of the filters, but not later than now. Other groups get all periods, each.
 
     Raises:
-        UsageError: if there are more than 100,000 periods.
+        UsageError: if there are more than 100,000 periods, or 1,000,000 items.
     """
     positions = time_groupings(report.by)
     if not positions:
         return report
-    time_zone, _ = zone(tz)
+    time_zone, name = zone(tz)
+    # The local zone by its name: at the ends of the calendar it has no offset otherwise.
+    time_zone = time_zone or zone(name)[0]
     now = datetime.now(UTC)
     by = [report.by[position] for position in positions]
     known = [[str(item.key[position]) for position in positions] for item in report.items]
@@ -43,16 +48,38 @@ def filled(report: UsageReport, filters: Filters, *, tz: str | None) -> UsageRep
     within = _range(run_filter(filters, now=now, zone=time_zone), seen, now)
     if within is None:
         return report
-    others = dict.fromkeys(_others(item.key, positions) for item in report.items)
-    if len(by) == len(report.by):
-        others = {(): None}
     periods = keys_between(by, within, time_zone)
-    keys = {item.key for item in report.items}
-    empty = _EMPTY if report.prices is None else replace(_EMPTY, priced=0, unpriced=0)
-    wanted = (_merged(positions, period, other) for period in periods for other in others)
-    items = [*report.items, *(UsageItem(key, empty) for key in wanted if key not in keys)]
+    items = [*report.items, *_missing(report, positions, periods)]
     items.sort(key=lambda item: [*map(period_names.order, item.key)])
     return replace(report, items=tuple(items))
+
+
+def _missing(
+    report: UsageReport, positions: Sequence[int], periods: Collection[tuple[str, ...]]
+) -> list[UsageItem]:
+    """Return an item of 0 tokens for each period and other group that the report lacks."""
+    others = _other_groups(report, positions)
+    if len(periods) * len(others) > _MOST:
+        raise UsageError(
+            f"there are {len(periods):,} periods to fill for each of {len(others):,} other groups",
+            hint="Select runs, or leave out a grouping.",
+        )
+    empty = _EMPTY if report.prices is None else replace(_EMPTY, priced=0, unpriced=0)
+    known = {item.key for item in report.items}
+    wanted = (_merged(positions, period, other) for period in periods for other in others)
+    return [UsageItem(key, empty) for key in wanted if key not in known]
+
+
+def _other_groups(
+    report: UsageReport, positions: Sequence[int]
+) -> dict[tuple[str | None, ...], None]:
+    """Return the values of the groups that are no periods; a single empty one without any."""
+    if len(positions) == len(report.by):
+        return {(): None}
+    return dict.fromkeys(
+        tuple(value for index, value in enumerate(item.key) if index not in positions)
+        for item in report.items
+    )
 
 
 def _range(selected: RunFilter, seen: TimeRange | None, now: datetime) -> TimeRange | None:
@@ -77,10 +104,6 @@ def _bounds(selected: RunFilter) -> tuple[datetime | None, datetime | None]:
         max((start for start in starts if start is not None), default=None),
         None if until is None else until - _MICROSECOND,
     )
-
-
-def _others(key: Sequence[str | None], positions: Sequence[int]) -> tuple[str | None, ...]:
-    return tuple(value for index, value in enumerate(key) if index not in positions)
 
 
 def _merged(

@@ -80,6 +80,15 @@ def pivot(report: UsageReport, layout: ReportLayout) -> Pivot:
             hint="Select runs, or use --by.",
         )
     columns = dict(zip(values, _names(values, (*by, _CURRENCY), name), strict=True))
+    rows = _rows(report, columns, measure)
+    found = Pivot(report, by, name, measure, tuple(columns.values()), tuple(rows), tuple(rows))
+    if layout.sort is not None:
+        rows.sort(key=_order(found, layout.sort))
+    return replace(found, rows=tuple(rows[: layout.limit or None]))
+
+
+def _rows(report: UsageReport, columns: dict[str | None, str], measure: str) -> list[PivotRow]:
+    """Return the rows in the order of their groups; ``columns`` has the names by value."""
     rows: dict[tuple[object, ...], PivotRow] = {}
     for item in report.items:
         one = measured(item, measure)
@@ -92,10 +101,7 @@ def pivot(report: UsageReport, layout: ReportLayout) -> Pivot:
     with_runs = {row.key for row in rows.values() if row.cells}
     kept = [row for row in rows.values() if row.cells or row.key not in with_runs]
     kept.sort(key=lambda row: [*map(period_names.order, (*row.key, row.currency))])
-    found = Pivot(report, by, name, measure, tuple(columns.values()), tuple(kept), tuple(kept))
-    if layout.sort is not None:
-        kept.sort(key=_order(found, layout.sort))
-    return replace(found, rows=tuple(kept[: layout.limit or None]))
+    return kept
 
 
 def _plus(one: Fraction | None, other: Fraction | None) -> Fraction | None:
