@@ -36,6 +36,7 @@ class Serving:
         self.problems: list[str] = []
         self.url = ""
         self.notices: list[str] = []
+        self.others: list[str] = []
 
         self._client: openai.OpenAI | None = None
 
@@ -91,7 +92,7 @@ def serving_of(
         matcher = Matcher(found.exchanges, strict=strict)
         player = Player(database, found.exchanges, matcher, as_timed=timing, fail_at=fail_at)
         serving = Serving(player, matcher)
-        serving.notices = found.notices
+        serving.notices, serving.others = found.notices, found.others
         app = server.create_app(player, "127.0.0.1", on_problem=serving.problems.append)
         with running(app) as origin:
             serving.url = f"{origin}/v1"

@@ -256,7 +256,7 @@ def test_runs_of_other_sources_are_left_out(serve, reel):
     with reel.recording("plain-run") as recording:
         recording.append(runreel.RunStreamEvent(runreel.StreamEvent.DONE))
     with serve("plain-run") as serving:
-        assert "plain-run" in serving.notices[0]
+        assert serving.others == ["plain-run"]
 
 
 def test_bad_requests_are_refused(record, serve, reel, monkeypatch):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
+from yandex_ai_studio_sdk import AIStudio
 
 import runreel
 from runreel.cli.main import main
@@ -17,7 +18,11 @@ from tests.cli import stories
 from tests.cli.calls import PROGRAM, clean_environment
 from tests.live import openai_script as script
 from tests.live import sse_server
+from tests.live.assistants_service import AssistantsService
 from tests.live.callers import TOLD, ask, client_of
+from tests.live.yandex import sdk
+from tests.live.yandex_programs import STREAMED
+from tests.live.yandex_programs import ask as ask_assistant
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +43,9 @@ def log(tmp_path_factory):
         with reel.watch(labels={"suite": "hello"}), client_of(server.url) as client:
             ask(client, stream=True)
         stories.tell_all(reel)
+        with AssistantsService() as service:
+            service.scripts.append(STREAMED)
+            list(reel.record(ask_assistant(sdk(service), stream=True)))
     return str(file)
 
 
@@ -80,6 +88,11 @@ def test_files_are_served_and_sigterm_ends_it(log, tmp_path):
     with runreel.open(log) as reel:
         reel.export(file)
     with running("serve", file, "--instant") as (program, (url, _)):
+        # The file has a run of the Assistants service, too.
+        endpoint = program.stdout.readline().strip().removeprefix("grpc://")
+        studio = AIStudio(folder_id="folder", endpoint=endpoint, auth="key", verify=False)
+        run = ask_assistant(studio, stream=True)
+        assert [event.text for event in run][-1] == run.wait().text
         with client_of(url) as client:
             assert len(ask(client, stream=True)) == len(TOLD)
         program.send_signal(signal.SIGTERM)
@@ -139,3 +152,10 @@ def test_a_missing_package_is_named(refused, monkeypatch, package):
     code, err = refused()
     assert (code, package.split(".")[0] in err) == (4, True)
     assert "pip install 'runreel[serve]'" in err
+
+
+def test_runs_of_assistants_need_the_extra_of_their_sdk(refused, monkeypatch):
+    monkeypatch.setattr("runreel.cli.commands.serve._has_grpc", lambda: False)
+    code, err = refused("--source", "yandex-assistants")
+    assert (code, "pip install 'runreel[yandex]'" in err) == (2, True)
+    assert "nothing to serve" in err

@@ -17,10 +17,14 @@ _NAMED = 3
 
 
 class Collection(NamedTuple):
-    """Exchanges to serve, in their order; ``notices`` are sentences about them."""
+    """Exchanges to serve, in their order; ``notices`` are sentences about them.
+
+    ``others`` are the ids of runs without any.
+    """
 
     exchanges: list[Exchange]
     notices: list[str]
+    others: list[str]
 
 
 def collect(
@@ -51,15 +55,11 @@ def collect(
     unknown = [one for one in found if one.request is None]
     if not named:
         found = [one for one in found if one.request is not None]
-    return Collection(found, list(_notices(found, unknown, list(others), named=named)))
+    return Collection(found, _notices(found, unknown, named=named), list(others))
 
 
-def _notices(
-    found: Sequence[Exchange], unknown: Sequence[Exchange], others: Sequence[str], *, named: bool
-) -> list[str]:
+def _notices(found: Sequence[Exchange], unknown: Sequence[Exchange], *, named: bool) -> list[str]:
     sentences = []
-    if named and others:
-        sentences.append(f"No calls over HTTP to serve: {_names(others)}.")
     if unknown and named:
         sentences.append(
             "The log does not have what was asked, so any request to their endpoint gets the"
@@ -78,9 +78,10 @@ def _notices(
 
 
 def _runs(exchanges: Sequence[Exchange]) -> str:
-    return _names(list(dict.fromkeys(one.run_id for one in exchanges)))
+    return names(list(dict.fromkeys(one.run_id for one in exchanges)))
 
 
-def _names(run_ids: Sequence[str]) -> str:
+def names(run_ids: Sequence[str]) -> str:
+    """Return the first of these ids, and the number of the others."""
     more = f" and {len(run_ids) - _NAMED:,} more" if len(run_ids) > _NAMED else ""
     return ", ".join(run_ids[:_NAMED]) + more

@@ -49,7 +49,7 @@ def first_difference(recorded: Canonical, sent: Canonical, body: Body) -> Differ
     ``body`` is the request as it was sent, which the pointer leads into.
     """
     for change in _changes(recorded, sent):
-        return Difference(_pointer(change.pointer, body), *_words(change))
+        return Difference(_pointer(change.pointer, body), *words_of(change))
     return None
 
 
@@ -74,7 +74,8 @@ def _pointer(pointer: str, body: Body) -> str:
     return f"/{name}" if isinstance(body.get(name), str) else pointer
 
 
-def _words(change: ValueChange) -> tuple[str | None, str | None]:
+def words_of(change: ValueChange) -> tuple[str | None, str | None]:
+    """Return what differs on both sides, as in a ``Difference``."""
     if isinstance(change.a, str) and isinstance(change.b, str):
         for one in text_changes(change.a, change.b):
             return _around(change.a, *one.a), _around(change.b, *one.b)

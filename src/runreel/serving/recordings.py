@@ -65,6 +65,27 @@ def of_run(database: Database, run_id: str) -> list[Exchange]:
         return list(_Reader(connection, run_id, run).exchanges())
 
 
+class TimedRow(NamedTuple):
+    """A row of a run: its kind, its value, and its time in µs after the request."""
+
+    kind: str
+    value: object
+    time: int
+
+
+def timed_rows(database: Database, run_id: str) -> tuple[str, list[TimedRow]]:
+    """Return the source of a run, and its rows with their times.
+
+    Raises:
+        RunNotFound: if the log has no such run.
+    """
+    with database.reading() as connection, damage.snapshot(connection):
+        run_history.require_logged(connection, run_id)
+        run = _read(connection, run_id)
+    times = run.times.rows
+    return run.source, [TimedRow(one.row.kind, one.value, times[one.row.seq]) for one in run.rows]
+
+
 def values(database: Database, exchange: Exchange) -> list[object]:
     """Return the JSON values of an answer, as they are in the log now.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from google.protobuf.json_format import MessageToDict, ParseDict, SerializeToJsonError
 from yandex.cloud.ai.assistants.v1.runs.run_pb2 import RunState
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
     from yandex.cloud.ai.assistants.v1.runs.run_pb2 import Run
+
+M = TypeVar("M", bound="Message")
 
 # Key of the serialised message in base64, added where JSON cannot represent all of it.
 ENCODED = "@proto"
@@ -36,14 +38,19 @@ def to_json(proto: Message) -> dict[str, object]:
     return {**value, ENCODED: base64.b64encode(encoded).decode()}
 
 
-def stream_event(value: Mapping[str, str]) -> StreamEvent:
+def stream_event(value: Mapping[str, object]) -> StreamEvent:
     """Restore the ``StreamEvent`` that was stored as ``value``."""
-    event = StreamEvent()
-    if ENCODED in value:
-        event.ParseFromString(base64.b64decode(value[ENCODED]))
+    return restored(value, StreamEvent())
+
+
+def restored(value: Mapping[str, object], message: M) -> M:
+    """Restore the message that was stored as ``value`` in a new ``message`` of its type."""
+    encoded = value.get(ENCODED)
+    if isinstance(encoded, str):
+        message.ParseFromString(base64.b64decode(encoded))
     else:
-        ParseDict(value, event, ignore_unknown_fields=True)
-    return event
+        ParseDict(value, message, ignore_unknown_fields=True)
+    return message
 
 
 def index_of(event: StreamEvent) -> int | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.importing.recording_log import RecordingLog
     from runreel.model.run_filter import Filters
+    from runreel.serving.assistant_runs import AssistantRun
     from runreel.serving.collection import Collection
     from runreel.store.database import Database
 
@@ -64,10 +65,11 @@ def serve_command(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Serve recorded runs to unmodified programs.
 
-    Answers the requests of vendors' clients with the recorded events, byte for byte what the log
-    has and with the recorded timing, counted from the request. Serves the given runs or files, the
-    runs that match the filters of `runreel runs`, or the whole log. The first line is the value for
-    OPENAI_BASE_URL, the next one that for ANTHROPIC_BASE_URL.
+    Answers the requests of vendors' clients with the recorded events and the recorded timing,
+    counted from the request. Serves the given runs or files, the runs that match the filters of
+    `runreel runs`, or the whole log. The first line is the value for OPENAI_BASE_URL, the next one
+    that for ANTHROPIC_BASE_URL. If there are runs of the Yandex Assistants service, the third line
+    is the endpoint for its SDK.
 
     A request is answered by the recording of the same request; who asks (user, metadata) does not
     count. Equal requests get equal recordings in order. A request that was not recorded gets an
@@ -83,19 +85,66 @@ def serve_command(  # noqa: PLR0913 - one for each option
     from runreel.serving.timing import Timing
 
     risk = "read what was recorded"
-    with _found(runs, filters) as (database, found), listening(host, port, risk) as listener:
+    with (
+        _found(runs, filters) as (database, found),
+        listening(host, port, risk) as listener,
+        ExitStack() as stack,
+    ):
+        as_timed = Timing(speed, max_gap, instant)
         matcher = Matcher(found.exchanges, strict=match == "strict", mask=configuration.mask())
-        player = Player(
-            database,
-            found.exchanges,
-            matcher,
-            as_timed=Timing(speed, max_gap, instant),
-            fail_at=fail_at,
-        )
-        for notice in found.notices:
-            terminal.write_notice(notice)
+        player = Player(database, found.exchanges, matcher, as_timed=as_timed, fail_at=fail_at)
+        assistants = _assistants(database, found, named=bool(runs))
+        if not found.exchanges and not assistants:
+            raise UsageError(
+                "nothing to serve: no recorded call of a model over HTTP",
+                hint="`runreel watch` and `runreel proxy` record calls with their requests.",
+            )
+        addresses: list[str] = []
+        if assistants:
+            from runreel.serving.assistants import AssistantsServer
+
+            service = AssistantsServer(
+                assistants,
+                host,
+                listener.getsockname()[1] + 1,
+                as_timed=as_timed,
+                strict=match == "strict",
+                fail_at=fail_at,
+                on_problem=serving_options.print_problem,
+            )
+            stack.callback(service.stop)
+            addresses.append(f"grpc://{service.address}")
         app = server.create_app(player, host, on_problem=serving_options.print_problem)
-        serving_options.serve(app, host, listener, lambda origin: [f"{origin}/v1", origin])
+        serving_options.serve(
+            app, host, listener, lambda origin: [f"{origin}/v1", origin, *addresses]
+        )
+
+
+def _assistants(database: Database, found: Collection, *, named: bool) -> list[AssistantRun]:
+    """Return the runs of the Assistants service, and print what is said about the others."""
+    from runreel.serving import assistant_runs, collection
+
+    read = {run_id: assistant_runs.of_run(database, run_id) for run_id in found.others}
+    runs = [run for run in read.values() if run is not None]
+    notices = [*found.notices]
+    if runs and not _has_grpc():
+        notices.append(
+            "Runs of the Assistants service are not served without the extra yandex"
+            f" (pip install 'runreel[yandex]'): {collection.names([one.run_id for one in runs])}."
+        )
+        runs = []
+    others = [run_id for run_id, run in read.items() if run is None]
+    if named and others:
+        notices.append(f"No calls to serve: {collection.names(others)}.")
+    for notice in notices:
+        terminal.write_notice(notice)
+    return runs
+
+
+def _has_grpc() -> bool:
+    from importlib.util import find_spec
+
+    return all(map(find_spec, ("grpc", "yandex")))
 
 
 @contextmanager
@@ -103,7 +152,7 @@ def _found(runs: tuple[str, ...], filters: Filters) -> Iterator[tuple[Database, 
     """Open the log or the recordings, and yield it with the calls to serve.
 
     Raises:
-        UsageError: if there is nothing to serve, or runs and files or filters are mixed.
+        UsageError: if runs and files or filters are mixed.
         RunNotFound: if one of the runs is not in the log.
     """
     from runreel.cli.render import progress
@@ -120,13 +169,6 @@ def _found(runs: tuple[str, ...], filters: Filters) -> Iterator[tuple[Database, 
         run_ids = named or [run.run_id for run in reel.runs(**filters)][::-1]
         with progress.bar("Reading") as step:
             found = collect(database, run_ids, named=bool(runs), progress=step)
-        if not found.exchanges:
-            for notice in found.notices:
-                terminal.write_notice(notice)
-            raise UsageError(
-                "nothing to serve: no recorded call of a model over HTTP",
-                hint="`runreel watch` and `runreel proxy` record calls with their requests.",
-            )
         yield database, found
 
 
