@@ -10,7 +10,9 @@ from runreel.model.errors import RunreelError, UsageError
 from runreel.model.passwords import mask_passwords
 from runreel.query import run_overview, run_reading
 from runreel.web import links
+from runreel.web.pages import run_story
 from runreel.web.pages.run_cost import cost_text
+from runreel.web.pages.run_story import ShownStory
 from runreel.web.query import Moved, Page
 
 if TYPE_CHECKING:
@@ -19,16 +21,14 @@ if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.model.finding import Finding
     from runreel.model.steps import RunSteps, Step
-    from runreel.model.story import StoryStep
     from runreel.projection.run_marks import Marker
     from runreel.query.run_reading import DamagedSeq
     from runreel.web.query import Query
 
 # Scripts show the timeline on the scale.
 PARAMETERS = ("id", "seq", "scale", "tz", "verify")
-# Steps of the story, and of the time, that a page shows.
-_STORY = 60
-_STEPS = 60
+# Steps of the time that a page shows.
+_STEPS = 40
 # Rows before and after the one that is shown.
 _AROUND = 12
 _MARKED_TOOLS = 8
@@ -55,8 +55,7 @@ class _Rest(NamedTuple):
     """
 
     problem: str | None
-    story: tuple[StoryStep, ...] = ()
-    left_out: int = 0
+    story: ShownStory = ShownStory()
     timing: RunSteps | None = None
     bars: Sequence[_Bar] = ()
     markers: Sequence[Marker] = ()
@@ -114,8 +113,7 @@ def _read(reel: Reel, run_id: str, seq: int) -> _Rest:
     cost = cost_text(found.summary)
     return _Rest(
         None,
-        found.story[-_STORY:],
-        max(len(found.story) - _STORY, 0),
+        run_story.shown(found.story),
         found.timing,
         _bars(found.timing),
         _shown_markers(found.markers),
