@@ -52,6 +52,15 @@ def test_a_list_has_the_keys_of_the_contract_and_pages(call_sqlite: Caller) -> N
     assert nothing.code == 1
 
 
+def test_what_is_listed_can_be_imported(call_sqlite: Caller) -> None:
+    listed = call_sqlite.good("prices", "list", "--model", "gpt-5-mini", "-n", "0", "-o", "jsonl")
+    Path("listed.jsonl").write_text(listed.out, encoding="utf-8")
+    added = call_sqlite.good("prices", "import", "listed.jsonl", "--json").json
+    assert added["added"] == len(listed.lines) > 0
+    shown = call_sqlite.good("prices", "show", "gpt-5-mini", "--json").json
+    assert shown["price"]["book"] == "own.jsonl"
+
+
 def test_the_own_book_comes_before_the_snapshot(call_sqlite: Caller) -> None:
     call_sqlite.good("prices", "import", book_file(line()))
     books = [one["book"] for one in call_sqlite.good("prices", "list", "--json").json["items"]]

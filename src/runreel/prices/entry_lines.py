@@ -32,6 +32,8 @@ KEYS = (
     "source",
     "entered_at",
 )
+# What `runreel prices list` adds; ignored, so that its lines are lines of a price book.
+_PLACE = ("book", "line")
 _ABOVE = "above"
 _ZERO = Decimal(0)
 
@@ -42,7 +44,7 @@ def read_entry(value: dict[str, object], line: int) -> PriceEntry:
     Raises:
         BadFields: if it is not valid.
     """
-    found = Fields(value, KEYS)
+    found = Fields(value, (*KEYS, *_PLACE))
     # Without a date, today's prices would become those of all earlier runs.
     found.given("valid_from")
     entry = PriceEntry(
