@@ -10,9 +10,9 @@ import pytest
 
 import runreel
 from tests.browser import chromium as browsers
+from tests.browser.pictures import clean
 from tests.browser.visits import Visits
 from tests.cli import stories
-from tests.cli.calls import clean_environment
 from tests.web.conftest import serving
 
 if TYPE_CHECKING:
@@ -35,12 +35,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        for name, value in clean_environment(tmp_path_factory.mktemp("home")).items():
-            if value is None:
-                monkeypatch.delenv(name, raising=False)
-            else:
-                monkeypatch.setenv(name, value)
+    with clean(tmp_path_factory.mktemp("home")):
         yield
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
 import tempfile
 from contextlib import contextmanager
@@ -18,10 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
 import runreel
 from tests.browser import chromium, picture_log
 from tests.browser.visits import Visits
+from tests.cli.calls import clean_environment
 from tests.docs.checkout import CHECKOUT
 from tests.web.conftest import serving
 
@@ -63,20 +64,24 @@ PICTURES = {
 
 @contextmanager
 def served() -> Iterator[Access]:
-    """Serve the log of the pictures."""
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = "UTC"
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            log = Path(folder) / "log.db"
-            picture_log.record(log)
-            with runreel.open(log) as reel, serving(reel) as access:
-                yield access
-    finally:
-        if before is None:
-            del os.environ["TZ"]
-        else:
-            os.environ["TZ"] = before
+    """Serve the log of the pictures, to someone without settings."""
+    with tempfile.TemporaryDirectory() as folder, clean(Path(folder)):
+        log = Path(folder) / "log.db"
+        picture_log.record(log)
+        with runreel.open(log) as reel, serving(reel) as access:
+            yield access
+
+
+@contextmanager
+def clean(home: Path) -> Iterator[None]:
+    """Use a home directory without files, and UTC."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in clean_environment(home).items():
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+        yield
 
 
 def digest(access: Access, paths: list[str]) -> str:
