@@ -1,4 +1,4 @@
-"""The programs of the page on the anthropic client run, and print what the page says."""
+"""The programs of the pages on the clients of Anthropic and Google print what the pages say."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import pytest
 
 from tests.docs.checkout import CHECKOUT
 from tests.docs.snippets import agree, blocks
+from tests.live import gemini_script as gemini
 from tests.live import messages_script as script
 from tests.live.sse_server import Answer
 
 MODEL = {"model": "claude-opus-4-5"}
+PAGES = {"gemini.py": "record-gemini.md"}
 CACHED = {"input_tokens": 20, "output_tokens": 1, **script.CACHED}
 ANSWERS = {
     "weather.py": [
@@ -37,6 +39,15 @@ ANSWERS = {
     "answer.py": [
         Answer(events=[script.start(**MODEL), *script.text("Paris, ", "of course."), *script.end()])
     ],
+    "gemini.py": [
+        Answer(events=[gemini.chunk(gemini.call(city="Berlin"), reason="STOP", **gemini.END)]),
+        Answer(
+            events=[
+                gemini.chunk(gemini.text("It is sunny "), id_="resp-2"),
+                gemini.chunk(gemini.text("in Berlin."), reason="STOP", id_="resp-2", **gemini.END),
+            ]
+        ),
+    ],
 }
 
 
@@ -51,6 +62,8 @@ def run(command, folder, server):
             "TZ": "UTC",
             "ANTHROPIC_BASE_URL": server.url.removesuffix("/v1"),
             "ANTHROPIC_API_KEY": "k",
+            "GOOGLE_GEMINI_BASE_URL": server.url.removesuffix("/v1"),
+            "GEMINI_API_KEY": "k",
             # The client warns of models that are about to end.
             "PYTHONWARNINGS": "ignore",
         },
@@ -65,7 +78,8 @@ def run(command, folder, server):
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_program_of_the_page_prints_what_it_says(server, tmp_path, name):
-    found = blocks((CHECKOUT / "docs" / "how-to" / "record-anthropic.md").read_text("utf-8"))
+    page = PAGES.get(name, "record-anthropic.md")
+    found = blocks((CHECKOUT / "docs" / "how-to" / page).read_text("utf-8"))
     place = next(place for place, block in enumerate(found) if block.file == name)
     (tmp_path / name).write_text(found[place].text, "utf-8")
     commands = found[place + 1]

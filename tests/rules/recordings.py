@@ -240,6 +240,26 @@ def span(index: int, parts: list[str]) -> tuple[str, Any]:
     return RUN, {"traceId": "t", "spanId": f"s{index}", "attributes": attributes}
 
 
+def gemini_chunk(index: int, parts: list[str]) -> tuple[str, Any]:
+    candidate = {"content": {"parts": [{"text": "".join(parts)}], "role": "model"}}
+    return STREAM_EVENT, {"candidates": [candidate], "usageMetadata": {"promptTokenCount": index}}
+
+
+def gemini_parts(index: int, parts: list[str]) -> tuple[str, Any]:
+    told = [*({"text": part} for part in parts), {"text": "hm", "thought": True}]
+    candidate = {"index": 0, "content": {"parts": told, "role": "model"}, "finishReason": "STOP"}
+    return STREAM_EVENT, {"candidates": [candidate], "responseId": f"r{index}"}
+
+
+def gemini_whole(index: int, parts: list[str]) -> tuple[str, Any]:
+    return RUN, gemini_parts(index, parts)[1]
+
+
+def gemini_request(index: int, parts: list[str]) -> tuple[str, Any]:
+    asked = [{"role": "user", "parts": [{"text": part} for part in parts]}]
+    return CONTEXT, {"model": "m", "contents": asked}
+
+
 # An ordinary partial message comes first.
 SHAPES: dict[str, list[Shape]] = {
     "anthropic-messages": [
@@ -269,6 +289,7 @@ SHAPES: dict[str, list[Shape]] = {
         yandex_run,
         yandex_results,
     ],
+    "google-gemini": [gemini_chunk, gemini_parts, gemini_whole, gemini_request],
     "openai-chat": [chat_chunk, chat_refusal, chat_completion],
     "openai-responses": [
         response_delta,

@@ -17,13 +17,13 @@ from runreel.sources import SOURCES
 from runreel.system.arrivals import Arrival
 from tests import logs, traffic
 from tests.archives import claude_code, codex
-from tests.live import messages_script
+from tests.live import gemini_script, messages_script
 from tests.live import openai_script as script
 from tests.live.sse_server import sse
 from tests.strategies import SOME, exact, objects
 
 RESPONSES, CHAT = "openai-responses", "openai-chat"
-MESSAGES = "anthropic-messages"
+MESSAGES, GEMINI = "anthropic-messages", "google-gemini"
 CHUNKS = script.chunks("Hello, world", used=script.chat_usage(9, 12))
 EVENTS = script.events([script.output_of(["Hello, ", "world"])])
 PLAIN = [
@@ -35,6 +35,7 @@ PLAIN = [
     {"type": "DONE", "text": "Hello"},
 ]
 TRAFFIC = [line for line in traffic.with_tools() if line["type"] != "assistant"]
+ANSWER = gemini_script.STREAMS["thinking"]
 MESSAGE = messages_script.STREAMS["text"]
 SESSION = [line for line in claude_code.sample().lines if "message" in line]
 ROLLOUT = [line for line in codex.sample().lines if line["type"] == "response_item"]
@@ -54,6 +55,7 @@ STREAMS = {
     "otlp-genai": TRACE,
     "codex": ROLLOUT,
     MESSAGES: MESSAGE,
+    GEMINI: ANSWER,
     "claude-code": SESSION,
     CHAT: CHUNKS,
     RESPONSES: EVENTS,
@@ -65,6 +67,7 @@ ENDS = {
     "llm-log": {3},
     "otlp-genai": {1, 2, 3},
     "codex": {4, 6, 7, 8, 9},
+    GEMINI: {len(ANSWER)},
     MESSAGES: {len(MESSAGE) - 1, len(MESSAGE)},
     "claude-code": {3, 4, 6, 7, 8},
     CHAT: {len(CHUNKS) - 1, len(CHUNKS)},

@@ -9,15 +9,18 @@ from typing import NamedTuple
 from runreel.doctor.checks import OK, WARN, Check
 
 _NAME = "unwatched packages"
-_BY_HAND = "write its answers with reel.recording"
 
 
 class _Package(NamedTuple):
-    """A package by the name that is installed, the name that is imported, and what to do."""
+    """A package by the name that is installed, the name that is imported, and what to do.
+
+    It counts only if the package ``through`` is there too.
+    """
 
     name: str
     module: str
     advice: str
+    through: str = ""
 
 
 # Each calls models, by a way or in a format that `watch` does not record.
@@ -30,8 +33,9 @@ _PACKAGES = (
     _Package(
         "google-genai",
         "google.genai",
-        "its format is not recorded yet, and its async calls go through aiohttp; call Gemini"
-        f" through the openai package, or {_BY_HAND}",
+        "its async calls go through aiohttp; give its client"
+        " http_options=HttpOptions(httpx_async_client=httpx.AsyncClient())",
+        through="aiohttp",
     ),
     _Package(
         "yandex-ai-studio-sdk",
@@ -68,8 +72,13 @@ def _present(packages: tuple[_Package, ...]) -> list[_Package]:
     return [
         package
         for package in packages
-        if package.module in sys.modules or _is_installed(package.name)
+        if _is_there(package.name, package.module)
+        and (not package.through or _is_there(package.through, package.through))
     ]
+
+
+def _is_there(name: str, module: str) -> bool:
+    return module in sys.modules or _is_installed(name)
 
 
 def _is_installed(name: str) -> bool:

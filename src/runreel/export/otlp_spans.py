@@ -28,6 +28,7 @@ _INTERNAL, _CLIENT, _ERROR = 1, 3, 2
 _OTHER = "_OTHER"
 _PROVIDERS = {
     "anthropic-messages": "anthropic",
+    "google-gemini": "gcp.gemini",
     "claude-code": "anthropic",
     "codex": "openai",
     "openai-chat": "openai",

@@ -21,12 +21,22 @@ _ADAPTERS = {
     "anthropic-messages": "runreel.sources.anthropic.messages_reader",
     "claude-code": "runreel.sources.claude_code.reader",
     "codex": "runreel.sources.codex.reader",
+    "google-gemini": "runreel.sources.google.gemini_reader",
     "llm-log": "runreel.sources.llm_log.reader",
     "openai-chat": "runreel.sources.openai.chat_reader",
     "openai-responses": "runreel.sources.openai.responses_reader",
     "otlp-genai": "runreel.sources.otlp_genai.reader",
     "plain": "runreel.sources.plain",
     "yandex-assistants": "runreel.sources.yandex.reader",
+}
+
+# Modules with a function `thoughts`.
+_THINKING = {
+    "anthropic-messages": "runreel.sources.anthropic.reasoning",
+    "claude-code": "runreel.sources.claude_code.thinking",
+    "codex": "runreel.sources.codex.thinking",
+    "google-gemini": "runreel.sources.google.reasoning",
+    "llm-log": "runreel.sources.llm_log.thinking",
 }
 
 SOURCES = tuple(sorted(_ADAPTERS))
@@ -56,22 +66,8 @@ def thoughts(source: str, kind: str, value: Any) -> Iterable[Thought]:
 @cache
 def thought_reader(source: str) -> ThoughtReader | None:
     """What returns the reasoning in a value of a kind; None for a source that has none."""
-    if source == "anthropic-messages":
-        from runreel.sources.anthropic import reasoning
-
-        return reasoning.thoughts
-    if source == "claude-code":
-        from runreel.sources.claude_code import thinking
-
-        return thinking.thoughts
-    if source == "codex":
-        from runreel.sources.codex import thinking as codex_thinking
-
-        return codex_thinking.thoughts
-    if source == "llm-log":
-        from runreel.sources.llm_log import thinking as llm_thinking
-
-        return llm_thinking.thoughts
+    if source in _THINKING:
+        return cast("ThoughtReader", import_module(_THINKING[source]).thoughts)
     if source not in ("openai-chat", "openai-responses"):
         return None
     from runreel.sources.openai import reasoning as openai_reasoning

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.codec.json_values import as_list, as_object, as_text, text_in
+from runreel.codec.json_values import as_list, as_object, as_text, object_in, text_in
 from runreel.model.events import TOOL_RESULTS
 from runreel.model.story import AskedMessage
 from runreel.sources import request_items, requests
@@ -23,7 +23,7 @@ YANDEX = "yandex-assistants"
 _ANSWERING = frozenset(("assistant", "model"))
 _TOOL_ROLES = frozenset(("tool", "function"))
 # Keys under which a result of a tool stands, in the order in which they are looked for.
-_CONTENTS = ("output", "content", "result", "approve")
+_CONTENTS = ("output", "content", "result", "approve", "response")
 # Keys of the messages of a whole request, of a source that has requests of any shape.
 _LISTS = ("messages", "input")
 _IDS = ("call_id", "tool_call_id", "tool_use_id", "approval_request_id", "id")
@@ -73,7 +73,7 @@ def asked(source: str, item: object) -> Iterator[AskedMessage]:
 
 
 def _contents(value: dict[str, object]) -> Iterator[Iterator[str]]:
-    for key in ("content", "text", "input", "prompt", "question"):
+    for key in ("content", "text", "input", "prompt", "question", "parts"):
         content = value.get(key)
         if not (key in _LISTS and isinstance(content, list)):
             yield _texts(content)
@@ -117,6 +117,12 @@ def unfinished_calls(source: str, memory: object) -> ToolCallList | None:
 
         if isinstance(memory, responses_memory.Memory):
             return items.calls([memory.items[index] for index in sorted(memory.items)])
+    elif source == requests.GOOGLE_GEMINI:
+        from runreel.sources.google import content
+        from runreel.sources.google import memory as gemini_memory
+
+        if isinstance(memory, gemini_memory.Memory):
+            return content.call_list(memory.calls)
     elif source == requests.ANTHROPIC_MESSAGES:
         from runreel.sources.anthropic import blocks
         from runreel.sources.anthropic import memory as messages_memory
@@ -160,6 +166,8 @@ def _assistant_result(item: dict[str, object]) -> ToolResult:
 def tool_result(item: object) -> ToolResult:
     """Return the result of a tool in an item of a request, or in a block of one."""
     value = as_object(item)
+    # The Gemini API has the result in a part of a message.
+    value = object_in(value, "functionResponse") or value
     call_id = next((id_ for key in _IDS if (id_ := as_text(value.get(key)))), None)
     key = next((key for key in _CONTENTS if key in value), None)
     content = item if key is None else value[key]

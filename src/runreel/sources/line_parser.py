@@ -24,6 +24,7 @@ PLAIN = "plain"
 RESPONSES = "openai-responses"
 CHAT = "openai-chat"
 MESSAGES = "anthropic-messages"
+GEMINI = "google-gemini"
 
 _WRAPPED = {"run": RUN, "stream_event": STREAM_EVENT, "tool_results": TOOL_RESULTS}
 _BARE_EVENT = frozenset(("eventType", "streamCursor", "partialMessage", "completedMessage"))
@@ -33,6 +34,7 @@ _RUN = frozenset(("assistantId", "threadId"))
 _ORIGINAL_RUN = frozenset(map(original, _RUN))
 _RESPONSE = "response"
 _COMPLETION = "chat.completion"
+_CANDIDATE = frozenset(("content", "finishReason"))
 _MESSAGE_EVENTS = ("message_", "content_block_")
 _NAMES = {*StreamEvent.__members__, *RunStatus.__members__}
 # The text that ends a stream of chat completions; it is not JSON.
@@ -187,6 +189,17 @@ def _messages(line: dict[str, object]) -> Line | None:
     return None
 
 
+def _gemini(line: dict[str, object]) -> Line | None:
+    """A chunk or a response, which look alike; it names a run only if ``run_id`` was added."""
+    candidates, blocked = line.get("candidates"), line.get("promptFeedback")
+    is_response = isinstance(candidates, list) and all(
+        isinstance(one, dict) and not _CANDIDATE.isdisjoint(one) for one in candidates
+    )
+    if is_response or (isinstance(blocked, dict) and "usageMetadata" in line):
+        return Line(GEMINI, STREAM_EVENT, line, _run_id(line))
+    return None
+
+
 def _error(line: dict[str, object]) -> Line | None:
     """A body that holds only an error; several interfaces use this shape."""
     error = line.get("error")
@@ -250,6 +263,7 @@ _RECOGNIZERS: dict[str, Callable[[dict[str, object]], Line | None]] = {
     RESPONSES: _responses,
     CHAT: _chat,
     MESSAGES: _messages,
+    GEMINI: _gemini,
     archive_lines.CLAUDE_CODE: _claude_code,
     archive_lines.CODEX: _codex,
     archive_lines.OTLP: _otlp,

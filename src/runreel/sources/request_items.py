@@ -20,7 +20,10 @@ _CALLS = ("function_call", "custom_tool_call")
 
 
 class ToolOutput(NamedTuple):
-    """The result of a tool call in a request, with the item that holds it."""
+    """The result of a tool call in a request, with the item that holds it.
+
+    ``call_id`` is empty if the source gives calls no ids.
+    """
 
     call_id: str
     item: object
@@ -33,7 +36,8 @@ def tool_outputs(request: Request) -> list[ToolOutput]:
         in_item = list(outputs(as_object(item)))
         if in_item:
             found += in_item
-        elif as_object(item).get("role") == "user":
+        elif as_object(item).get("role") in ("user", "model"):
+            # The results before an answer of the Gemini API are of earlier calls, and have no ids.
             found.clear()
     return found
 
@@ -61,6 +65,10 @@ def outputs(item: Mapping[str, object]) -> Iterator[ToolOutput]:
             block_id = as_object(block).get("tool_use_id")
             if as_object(block).get("type") == "tool_result" and isinstance(block_id, str):
                 yield ToolOutput(block_id, block)
+    for part in as_list(item.get("parts")):
+        response = as_object(part).get("functionResponse")
+        if isinstance(response, dict):
+            yield ToolOutput(as_text(response.get("id")) or "", part)
     if isinstance(id_, str) and id_:
         yield ToolOutput(id_, item)
 
@@ -107,7 +115,8 @@ def answer_after(request: Request, number: int) -> str | None:
     answers = [item for item in items if item and not _is_asked(item)]
     if not answers:
         return None
-    return "".join(text for item in answers for text in _texts(item.get("content")))
+    contents = (item.get("content", item.get("parts")) for item in answers)
+    return "".join(text for content in contents for text in _texts(content))
 
 
 def _is_asked(item: Mapping[str, object]) -> bool:

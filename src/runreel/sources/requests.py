@@ -30,18 +30,22 @@ from runreel.sources.archives import lines as archive_lines
 OPENAI_RESPONSES = "openai-responses"
 OPENAI_CHAT = "openai-chat"
 ANTHROPIC_MESSAGES = "anthropic-messages"
+GOOGLE_GEMINI = "google-gemini"
 
 # The source of the answers to a request, by the end of its path.
 ENDPOINTS = {
     "/responses": OPENAI_RESPONSES,
     "/chat/completions": OPENAI_CHAT,
     "/messages": ANTHROPIC_MESSAGES,
+    ":generateContent": GOOGLE_GEMINI,
+    ":streamGenerateContent": GOOGLE_GEMINI,
 }
 # The key that holds the items of a request, by source.
 _ITEMS = {
     OPENAI_RESPONSES: "input",
     OPENAI_CHAT: "messages",
     ANTHROPIC_MESSAGES: "messages",
+    GOOGLE_GEMINI: "contents",
     archive_lines.CLAUDE_CODE: "messages",
     archive_lines.CODEX: "input",
     archive_lines.LLM_LOG: "messages",
@@ -120,6 +124,12 @@ def source_of_path(path: str) -> str | None:
 def source_in_path(path: str) -> str | None:
     """Like ``source_of_path``, also for the path of one answer: the endpoint and an id."""
     return next((source for end, source in ENDPOINTS.items() if end in path), None)
+
+
+def model_in_path(path: str) -> str | None:
+    """Return the model that the path of a request names, as those of the Gemini API do."""
+    model = path.rpartition("/")[2].rpartition(":")[0]
+    return model or None
 
 
 def parse(source: str, body: object) -> Request | None:

@@ -71,7 +71,7 @@ def known(connection: Connection, call: ModelCall, request: Request | None) -> K
         candidates = list(_of_response(connection, call.source, previous))
     elif previous is None:
         candidates = list(_of_calls(rows, call, request))
-        candidates = candidates or list(_paused(connection, call, request, earlier))
+        candidates = candidates or list(_gone_on(connection, call, request, earlier))
     return KnownCall(
         earlier, candidates, named or _thread(connection, request, earlier, candidates, previous)
     )
@@ -134,7 +134,7 @@ def _of_calls(rows: StoredRows, call: ModelCall, request: Request) -> Iterator[C
     is right whose last request the new one repeats.
     """
     outputs = request_items.tool_outputs(request)
-    if not outputs:
+    if not outputs or not outputs[-1].call_id:
         return
     connection, call_id = rows.connection, outputs[-1].call_id
     repeated = request_items.repeated_calls(request).get(call_id)
@@ -156,16 +156,23 @@ def _of_calls(rows: StoredRows, call: ModelCall, request: Request) -> Iterator[C
         yield Candidate(run, call_id=call_id)
 
 
-def _paused(
+def _gone_on(
     connection: Connection, call: ModelCall, request: Request, earlier: Sequence[StoredRequest]
 ) -> Iterator[Candidate]:
-    """Yield the run whose server has paused, if a request gives it the answer so far back."""
+    """Yield the run that a request goes on with, if no id of a tool call says so.
+
+    Its server has paused, and the request gives it the answer so far back; or it waits for results
+    of calls that have no ids.
+    """
     shorter = [one for one in earlier if one.reference.items < len(request.items)]
-    if not shorter or as_object(request.items[-1]).get("role") != "assistant":
+    outputs = request_items.tool_outputs(request)
+    is_answer = as_object(request.items[-1]).get("role") == "assistant" if shorter else False
+    if not shorter or not (is_answer or (outputs and not outputs[-1].call_id)):
         return
+    awaited = RunStatus.IN_PROGRESS if is_answer else RunStatus.TOOL_CALLS
     for run in run_table.summaries(connection, [one.reference.run_id for one in shorter]):
-        paused = run.status is RunStatus.IN_PROGRESS and run.recording == CLOSED
-        if paused and run.source == call.source and run.response_id is not None:
+        waits = run.status is awaited and run.recording == CLOSED and run.source == call.source
+        if waits and run.response_id is not None:
             yield Candidate(run, response_id=run.response_id)
 
 

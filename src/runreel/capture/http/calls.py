@@ -27,6 +27,8 @@ _IDEMPOTENCY = "idempotency-key"
 # A stored request is at most this deep: the log has further levels around it.
 _DEPTH = MAX_DEPTH - 8
 
+_OF_GEMINI = frozenset(("candidates", "promptFeedback", "usageMetadata", "error"))
+
 _log = logging.getLogger("runreel")
 
 
@@ -72,6 +74,10 @@ def _is_message(value: dict[str, Any]) -> bool:
     return value.get("type") == "message" or isinstance(value.get("error"), dict)
 
 
+def _has_candidates(value: dict[str, Any]) -> bool:
+    return not _OF_GEMINI.isdisjoint(value)
+
+
 _ROUTES = (
     Route(
         requests.OPENAI_RESPONSES,
@@ -81,6 +87,7 @@ _ROUTES = (
     ),
     Route(requests.OPENAI_CHAT, frozenset(("messages",)), _has_choices, _has_choices),
     Route(requests.ANTHROPIC_MESSAGES, frozenset(("messages",)), _has_type, _is_message),
+    Route(requests.GOOGLE_GEMINI, frozenset(("contents",)), _has_candidates, _has_candidates),
 )
 # A new source is one more route, and its path in ``requests.ENDPOINTS``.
 ROUTES = {route.source: route for route in _ROUTES}
@@ -96,6 +103,9 @@ def call_of(request: Any, scope: Scope) -> SentCall | None:
         return None
     content = _content(request)
     body, left_out, reason = _body(content)
+    if route.source == requests.GOOGLE_GEMINI and body:
+        # Its requests name the model in the path only.
+        body = {"model": requests.model_in_path(request.url.path), **body}
     if not isinstance(body.get("model"), str) or route.asks.isdisjoint(body.keys() | left_out):
         return None
     if left_out:

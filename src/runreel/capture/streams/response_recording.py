@@ -189,7 +189,10 @@ class ResponseRecording:
             return self._ended
         if self.source == MESSAGES:
             return any(pj.as_object(value).get("type") in _STOPS for value in values[-1:])
-        return values[-1:] == [DONE]
+        if self.source == CHAT:
+            return values[-1:] == [DONE]
+        # The Gemini API marks no end but an error: token counts may follow the last text.
+        return any("error" in pj.as_object(value) for value in values[-1:])
 
     def _decoded(self, texts: Iterable[str], received: object) -> list[object]:
         values = []

@@ -1,0 +1,1 @@
+"""Source adapter of the Gemini API."""
