@@ -10,6 +10,7 @@ PAGES = {
     "verified": "/run/run-done?verify=1",
     "failed": "/run/run-failed",
     "open": "/run/open-run",
+    "compare": "/diff",
     "diff": "/diff?a=run-done&b=run-failed",
     "usage": "/usage",
     "log": "/log",
