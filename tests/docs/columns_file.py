@@ -32,6 +32,8 @@ _READ = (
     tables.key_frames,
     tables.run_text,
     tables.usage_by_time,
+    tables.run_costs,
+    tables.cost_sums,
 )
 
 

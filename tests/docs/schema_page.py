@@ -49,6 +49,12 @@ ABOUT = {
     " start. It excludes runs that are still being recorded and includes pruned ones with kept"
     " usage. Reports use it where possible: in every time zone, days begin on a quarter of an"
     " hour.",
+    "cost_books": "A projection: the price books whose costs are stored.",
+    "run_costs": "A projection: what each run whose recording has ended cost, by price book. It is"
+    " written when costs are asked of a log with many runs, or by `runreel rebuild --costs`.",
+    "cost_hours": "A projection: the hours whose runs have stored costs.",
+    "cost_sums": "A projection: the costs of `run_costs` summed by hour, for all runs and for each"
+    " value of source, status, assistant and model.",
     "usage_by_value": "A projection: a usage rollup for each single value of source, status,"
     " assistant and model, by quarter of an hour, hour and UTC day. Threads are not included,"
     " because each has few runs.",
@@ -172,6 +178,32 @@ MEANINGS = {
         " a run whose texts have more than a million characters.",
         "text": "The texts of the part, one a line, with case folded; on SQLite compressed with"
         " zlib.",
+    },
+    "cost_books": {
+        "book": "Number of the price book.",
+        "digest": "SHA-256 of the price book.",
+    },
+    "run_costs": {
+        "run_id": "Id of the run.",
+        "book": "Number of the price book, as in `cost_books`.",
+        "currency": "Currency of the cost. NULL: the run has none.",
+        "cost": "The exact cost as a decimal number, at the prices of the run's start.",
+        "reason": "Why the run has no cost: `no_model`, `no_tier`, `no_date`, `no_usage`,"
+        " `bad_usage` or `several_currencies`.",
+    },
+    "cost_hours": {
+        "book": "Number of the price book, as in `cost_books`.",
+        "start": "The first quarter of the hour, counted since 1970-01-01 UTC.",
+        "runs": "Number of runs that started in the hour and have a row in `run_costs`.",
+    },
+    "cost_sums": {
+        "book": "Number of the price book, as in `cost_books`.",
+        "dimension": "A column of `runs`; empty: all runs.",
+        "start": "The first quarter of the hour, counted since 1970-01-01 UTC.",
+        "sums": "A JSON array with an array for each value of the column and currency: the value"
+        " or null, the currency or null, the runs, the known runs, the tokens of input, completion,"
+        " total, cached, cache-write and reasoning, and the cost as two integers `n` and `d`: it"
+        " is `n` / 10 to the power of `d`.",
     },
     "usage_by_time": COUNTED,
     "usage_by_value": COUNTED

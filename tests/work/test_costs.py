@@ -14,6 +14,7 @@ import pytest
 
 import runreel
 from runreel.model.errors import BadPrices, UsageError
+from tests import logs
 from tests.prices.lines import data, line
 
 if TYPE_CHECKING:
@@ -294,13 +295,10 @@ GROUPS = {
 }
 
 
-def test_a_thousand_runs_cost_what_a_calculation_by_hand_says(reel, tmp_path):
-    runs = random_runs(1_000)
-    imported(reel, tmp_path, *runs)
-    prices = book(tmp_path, *BOOK)
+def compare(reel: Reel, prices: Path, runs: list[dict[str, Any]], groups: list[Any]) -> None:
+    """Compare reports with the calculation by hand, to the last digit."""
     priced = [(one, *by_hand(one)) for one in runs]
-    assert {currency for _, currency, _ in priced} == {"USD", "RUB", None}
-    for by in [*GROUPS, ("model", "month"), ("label:team", "day", "status")]:
+    for by in groups:
         names = (by,) if isinstance(by, str) else by
         expected: dict[Any, Fraction] = {}
         for one, currency, cost in priced:
@@ -309,3 +307,120 @@ def test_a_thousand_runs_cost_what_a_calculation_by_hand_says(reel, tmp_path):
         report = reel.usage(names, tz="UTC", cost=True, prices=prices)
         found = {(*i.key, i.totals.currency): Fraction(i.totals.cost or 0) for i in report.items}
         assert found == expected, names
+
+
+def test_a_thousand_runs_cost_what_a_calculation_by_hand_says(reel, tmp_path):
+    runs = random_runs(1_000)
+    assert {currency for currency, _ in map(by_hand, runs)} == {"USD", "RUB", None}
+    imported(reel, tmp_path, *runs)
+    prices = book(tmp_path, *BOOK)
+    groups = [*GROUPS, ("model", "month"), ("label:team", "day", "status")]
+    compare(reel, prices, runs, groups)
+    before = [reel.usage(by, tz="UTC", cost=True, prices=prices) for by in groups]
+    assert reel.rebuild_costs(prices=prices) == []
+    assert [reel.usage(by, tz="UTC", cost=True, prices=prices) for by in groups] == before
+    assert reel.rebuild_costs(prices=prices, check=True) == []
+
+
+# -- Stored ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stored(reel, tmp_path):
+    """A log with stored costs, its price book and its runs."""
+    runs = random_runs(60)
+    imported(reel, tmp_path, *runs)
+    prices = book(tmp_path, *BOOK)
+    assert reel.rebuild_costs(prices=prices) == []
+    assert logs.execute(reel, "SELECT count(*) FROM run_costs") == [(60,)]
+    return reel, prices, runs
+
+
+def in_memory(reel: Reel, prices: Path, by: Any, **filters: Any) -> Any:
+    """The report as it is without stored costs: those of another book with the same prices."""
+    other = prices.with_name("again.jsonl")
+    other.write_bytes(prices.read_bytes() + b"\n")
+    report = reel.usage(by, tz="UTC", cost=True, prices=other, **filters)
+    return report.items, report.totals, report.costs
+
+
+def agree(reel: Reel, prices: Path, **filters: Any) -> None:
+    for by in ("day", "hour", "model", "source", "status", ("assistant", "month"), "label:team"):
+        report = reel.usage(by, tz="UTC", cost=True, prices=prices, **filters)
+        found = report.items, report.totals, report.costs
+        assert found == in_memory(reel, prices, by, **filters)
+    assert reel.rebuild_costs(prices=prices, check=True) == []
+
+
+def test_stored_costs_are_read_and_not_computed_again(stored):
+    reel, prices, _ = stored
+    false = json.dumps([[None, "USD", *[1] * 8, 7, 0]])
+    logs.execute(reel, "UPDATE cost_sums SET sums = ? WHERE dimension = ''", [false])
+    report = reel.usage("month", cost=True, prices=prices)
+    assert all(one.cost % 7 == 0 for one in report.costs)
+    (wrong, *_) = reel.rebuild_costs(prices=prices, check=True)
+    assert (wrong.run_id, wrong.column.split()[0]) == ("*", "cost_sums")
+    assert reel.rebuild_costs(prices=prices) != []
+    agree(reel, prices)
+
+
+def test_a_falsified_cost_is_named_and_mended(stored):
+    reel, prices, runs = stored
+    number = next(n for n, one in enumerate(runs) if by_hand(one)[0] == "USD")
+    logs.execute(reel, f"UPDATE run_costs SET cost = '1' WHERE run_id = 'run-{number}'")
+    assert [d.run_id for d in reel.rebuild_costs(prices=prices, check=True)] == [f"run-{number}"]
+    assert [d.run_id for d in reel.rebuild_costs(prices=prices)] == [f"run-{number}"]
+    agree(reel, prices)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"since": "2026-03-01T10:20:30Z", "until": "2026-09-01T00:10:00Z"},
+        {"since": "2026-03-01T10:20:30Z", "until": "2026-03-01T10:40:00Z"},
+        {"model": ["tin-1", "unknown"]},
+        {"status": "FAILED", "since": "2026-05-01"},
+        {"labels": {"team": "maps"}},
+    ],
+    ids=["times", "an hour", "models", "status", "label"],
+)
+def test_stored_costs_are_filtered_as_others(stored, filters):
+    reel, prices, _ = stored
+    agree(reel, prices, **filters)
+
+
+def test_what_changes_after_costs_were_stored_is_priced_anew(stored, tmp_path):
+    reel, prices, runs = stored
+    more = run("tin-1", 500, 5, runs[3]["at"])
+    (tmp_path / "more.jsonl").write_text(
+        json.dumps({"type": "COMPLETED", "run_id": "new", **more}) + "\n"
+    )
+    reel.import_file(tmp_path / "more.jsonl")
+    agree(reel, prices)
+    # An open run has no stored cost, and counts all the same.
+    with reel.recording("open", source="plain", model="tin-1") as recording:
+        recording.offer("stream_event", {"type": "DONE", "text": "", "usage": more["usage"]})
+        agree(reel, prices)
+    agree(reel, prices)
+    # A closed run that is recorded again: its tier changes, its usage does not.
+    with reel.recording("new", source="plain") as recording:
+        recording.offer("run", {"type": "COMPLETED", "service_tier": "batch"})
+    agree(reel, prices)
+    assert reel.cost("new", prices=prices).reason == "no_tier"
+    list(reel.prune("2026-06-01", keep_usage=True))
+    agree(reel, prices)
+    list(reel.prune("2026-09-01"))
+    agree(reel, prices)
+    logs.execute(reel, "UPDATE runs SET model = 'ru-1' WHERE model = 'tin-1'")
+    reel.rebuild()
+    agree(reel, prices)
+
+
+def test_of_many_books_the_last_ones_are_kept(stored, tmp_path):
+    reel, prices, _ = stored
+    for number in range(3):
+        newer = book(tmp_path, *BOOK, line(model=f"m{number}"), name=f"{number}.jsonl")
+        assert reel.rebuild_costs(prices=newer) == []
+    assert logs.execute(reel, "SELECT count(*) FROM cost_books") == [(2,)]
+    assert logs.execute(reel, "SELECT count(DISTINCT book) FROM run_costs") == [(2,)]
+    agree(reel, prices)

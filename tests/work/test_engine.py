@@ -16,6 +16,7 @@ from runreel.model.events import RUN
 from runreel.projection import key_frames
 from runreel.recording.recorder import Recorder
 from runreel.store.schema.tables import metadata
+from tests.prices.lines import data, line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,8 +50,10 @@ def test_the_tables_can_be_queried(reel: Reel) -> None:
     assert rows == len(list(reel.events("run-1"))) + len(list(reel.events("run-2")))
 
 
-def test_every_table_and_column_can_be_read(reel: Reel) -> None:
+def test_every_table_and_column_can_be_read(reel: Reel, tmp_path: Path) -> None:
     record(reel, "run-1")
+    (tmp_path / "book.jsonl").write_bytes(data(line()))
+    reel.rebuild_costs(prices=tmp_path / "book.jsonl")
     response = {"id": "resp_1", "object": "response", "status": "completed", "output": []}
     # Its id is a key of the run.
     Recorder(reel.db, "resp_1", source="openai-responses", via="live").offer(RUN, response)

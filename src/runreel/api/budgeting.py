@@ -5,13 +5,14 @@ from __future__ import annotations
 # Types of signatures are imported at run time because `checked` resolves them.
 # ruff: noqa: TC001, TC003
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Unpack
 
 from runreel.model.arguments import checked
 from runreel.model.budget import Budget
 from runreel.model.run_filter import Filters
+from runreel.model.runs import Difference
 from runreel.store.database import Database
 
 
@@ -46,9 +47,33 @@ class BudgetMixin:
             UsageError: if an argument is invalid, or a file cannot be read.
             BadPrices: if a line of a file is not valid, or the exchange rate of a day is missing.
         """
-        from runreel.query import budgets, costs, price_books
+        from runreel.query import budgets, price_books, run_pricing
 
         limits = budgets.limits(amount, currency, warn, tolerate)
-        pricing = costs.pricing_of(price_books.load(prices), as_of=as_of, rates=rates)
+        pricing = run_pricing.pricing_of(price_books.load(prices), as_of=as_of, rates=rates)
         groups = (by,) if isinstance(by, str) else tuple(by)
         return budgets.check(self.db, limits, groups, filters, pricing, tz=tz)
+
+    @checked
+    def rebuild_costs(
+        self,
+        *,
+        prices: str | os.PathLike[str] | None = None,
+        check: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Difference]:
+        """Store what all runs cost at the prices of a book; return what was stored wrongly before.
+
+        Reports on many runs then take little time, and add the costs of new runs by themselves.
+        With ``check`` nothing is changed. ``progress`` receives the runs done and the total.
+
+        Raises:
+            UsageError: if the price book cannot be read.
+            BadPrices: if a line of it is not valid.
+            LogError: if the log cannot be written.
+        """
+        from runreel.query import price_books, run_pricing, stored_costs
+
+        pricing = run_pricing.pricing_of(price_books.load(prices))
+        found = stored_costs.rebuilt(self.db, pricing, check_only=check, progress=progress)
+        return list(found)

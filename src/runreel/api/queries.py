@@ -202,10 +202,10 @@ class QueryMixin:
 
         groups = (by,) if isinstance(by, str) else tuple(by)
         if cost:
-            from runreel.query import costs, price_books
+            from runreel.query import costs, price_books, run_pricing
 
             book = price_books.load(prices)
-            pricing = costs.pricing_of(book, as_of=as_of, rates=rates, currency=currency)
+            pricing = run_pricing.pricing_of(book, as_of=as_of, rates=rates, currency=currency)
             report = costs.report(self.db, groups, filters, pricing, tz=tz)
         else:
             report = reports.report(self.db, groups, filters, tz=tz)
@@ -220,10 +220,10 @@ class QueryMixin:
         Raises:
             RunNotFound: if the run is not in the log.
         """
-        from runreel.query import costs, price_books
+        from runreel.query import price_books, run_pricing
 
-        pricing = costs.pricing_of(price_books.load(prices), as_of=as_of)
-        return costs.cost(pricing, self.run(run_id))
+        pricing = run_pricing.pricing_of(price_books.load(prices), as_of=as_of)
+        return run_pricing.cost(pricing, self.run(run_id))
 
     @checked
     def timeline(self, run_id: str, *, start: int = 0, stop: int | None = None) -> Timeline:

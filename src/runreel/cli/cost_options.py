@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from runreel.model.usage import PricesUsed
-    from runreel.query.costs import Pricing
+    from runreel.query.run_pricing import Pricing
 
 _OLD = timedelta(days=30)
 _FILE = click.Path(exists=True, dir_okay=False)
@@ -39,10 +39,10 @@ class LazyPricing:
             UsageError: if a file cannot be read.
             BadPrices: if a line of a file is not valid.
         """
-        from runreel.query import costs
+        from runreel.query.run_pricing import pricing_of
 
         book = price_options.price_book(self.prices)
-        return costs.pricing_of(book, as_of=self.as_of, rates=self.rates, currency=self.currency)
+        return pricing_of(book, as_of=self.as_of, rates=self.rates, currency=self.currency)
 
 
 _NAMES = tuple(field.name for field in fields(LazyPricing))

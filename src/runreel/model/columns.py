@@ -6,16 +6,17 @@ Do not edit: ``python -m tests.docs.generate`` writes this file.
 # fmt: off
 
 # Of the schema, oldest first.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 PROJECTION_VERSION = "5"
 
 TABLES = (
     "events", "runs", "run_labels", "run_keys", "key_frames", "run_text", "usage_by_time",
-    "usage_by_value", "runreel_meta",
+    "usage_by_value", "cost_books", "run_costs", "cost_hours", "cost_sums", "runreel_meta",
 )
 # Computed from the log.
 PROJECTIONS = (
     "runs", "run_labels", "run_keys", "key_frames", "run_text", "usage_by_time", "usage_by_value",
+    "cost_books", "run_costs", "cost_hours", "cost_sums",
 )
 
 EVENTS = (
@@ -45,6 +46,10 @@ USAGE_BY_TIME = (
     "cache_write_known", "cache_write_high", "cache_write_low", "reasoning_known", "reasoning_high",
     "reasoning_low",
 )
+
+RUN_COSTS = ("run_id", "book", "currency", "cost", "reason")
+
+COST_SUMS = ("book", "dimension", "start", "sums")
 # In an index of `runs` or its condition.
 INDEXED = (
     "source", "status", "recording", "assistant_id", "thread_id", "model", "error", "error_code",

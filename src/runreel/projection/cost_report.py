@@ -54,9 +54,29 @@ class CostSums:
         if run.counts is None:
             return
         given, made, *details = run.counts
-        for index, count in enumerate((1, given, made, total, *details), 1):
-            if count is not None:
-                counts[index] = (counts[index] or 0) + count
+        _add(counts, (0, 1, given, made, total, *details))
+
+    def add_group(self, group: GroupCost) -> None:
+        """Add the sums of a group."""
+        key = (*group.key, group.currency)
+        counts = self._counts.setdefault(key, [0, 0, *[None] * 6])
+        _add(counts, group.counts)
+        if group.amount is not None:
+            self._amounts[key][group.amount.denominator] += group.amount.numerator
+
+    def add_decimal(
+        self,
+        key: tuple[Any, ...],
+        currency: str | None,
+        counts: Iterable[int | None],
+        number: int | None,
+        digits: int,
+    ) -> None:
+        """Add the sums of a group, whose amount is ``number`` with so many decimal places."""
+        group = (*key, currency)
+        _add(self._counts.setdefault(group, [0, 0, *[None] * 6]), counts)
+        if number is not None:
+            self._amounts[group][10**digits] += number
 
     def groups(self) -> Iterator[GroupCost]:
         """Yield the groups so far."""
@@ -65,6 +85,12 @@ class CostSums:
             parts = (Fraction(*reversed(part)) for part in (amounts or {}).items())
             amount = None if currency is None else sum(parts, Fraction())
             yield GroupCost(tuple(key), currency, counts, amount)
+
+
+def _add(sums: list[int | None], counts: Iterable[int | None]) -> None:
+    for index, count in enumerate(counts):
+        if count is not None:
+            sums[index] = (sums[index] or 0) + count
 
 
 def report(

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -52,6 +58,17 @@ def order(value: str | None) -> tuple[bool, str]:
 def hour_code(hour: int, offset: int) -> int:
     """Return one number for a local hour since the epoch and its UTC offset in seconds."""
     return hour * OFFSET_RANGE + offset + OFFSET_SHIFT
+
+
+def local_hour(start: int, utc_offsets: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return the code of the local hour that begins with a quarter since the epoch, and its day.
+
+    ``utc_offsets`` are pairs of a quarter and the UTC offset in seconds from then on.
+    """
+    at = bisect(utc_offsets, start, key=itemgetter(0)) - 1
+    seconds = utc_offsets[max(at, 0)][1] if utc_offsets else 0
+    hour = (start * 900 + seconds) // _SECONDS_PER_HOUR
+    return hour_code(hour, seconds), hour // 24
 
 
 def hour_of(code: int, tz: tzinfo | None) -> datetime:

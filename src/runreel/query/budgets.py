@@ -14,14 +14,14 @@ from runreel.model.budget import OVER, STATES, UNKNOWN, WARN, WITHIN, Budget, Bu
 from runreel.model.errors import UsageError
 from runreel.model.run_filter import run_filter
 from runreel.prices.currencies import CURRENCIES
-from runreel.query import costs
+from runreel.query import costs, run_pricing
 from runreel.system.zones import zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runreel.model.run_filter import Filters
-    from runreel.query.costs import Pricing
+    from runreel.query.run_pricing import Pricing
     from runreel.store.database import Database
 
 _CENT = Decimal("0.01")
@@ -118,7 +118,7 @@ def check(  # noqa: PLR0913 - parts of the report
         tuple(by),
         items,
         worst,
-        costs.decimal(limits_.max),
+        run_pricing.decimal(limits_.max),
         limits_.currency,
         within.since,
         within.until,
@@ -160,7 +160,7 @@ def _item(
     return BudgetItem(
         key,
         state,
-        costs.decimal(group.cost),
+        run_pricing.decimal(group.cost),
         _rounded(share, Decimal("0.0001")),
         None if factor is None else _rounded(group.cost * factor, _CENT),
         group.runs,

@@ -1,91 +1,54 @@
-"""What runs cost: by group, and each of them."""
+"""What runs cost, by group."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
-from runreel.codec import json_text
-from runreel.model.errors import BadPrices, UsageError
-from runreel.model.results import CallUsage
+from runreel.model.errors import BadPrices
 from runreel.model.run_filter import run_filter
 from runreel.model.timestamps import from_micros
-from runreel.model.usage import PricesUsed, RunCost
+from runreel.model.usage import PricesUsed
 from runreel.prices.price_book import newest_day
-from runreel.prices.pricing import TokenCounts, decimal_text
 from runreel.projection import cost_report, period_names, usage_periods
 from runreel.projection.cost_report import CostSums, GroupCost
-from runreel.projection.run_costs import RunUsage, cost_of, usage_of
-from runreel.query import price_books
+from runreel.query import stored_costs
+from runreel.query.run_pricing import COLUMNS, usage_of_row
 from runreel.query.runs import with_stale
 from runreel.store.events import damage
-from runreel.store.projections import usage_queries
+from runreel.store.projections import cost_table, usage_queries
 from runreel.store.schema import migrations
 from runreel.system.zones import zone
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Sequence
-    from fractions import Fraction
+    from datetime import tzinfo
 
     from runreel.model.run_filter import Filters
-    from runreel.model.runs import RunSummary
+    from runreel.model.selection import RunFilter
     from runreel.model.usage import UsageReport
-    from runreel.prices.exchange_rates import ExchangeRates
-    from runreel.prices.price_book import PriceBook
-    from runreel.projection.run_costs import PricedRun
+    from runreel.query.run_pricing import Pricing
+    from runreel.store.connection import Connection
     from runreel.store.database import Database
+    from runreel.store.projections.usage_queries import UtcOffsets
 
-THEN, NOW = "then", "now"
-# The columns of ``runs`` that decide its cost.
-_COLUMNS = (
-    *("started_at", "model", "billed_model", "service_tier", "call_usage", "total_tokens"),
-    *("input_text_tokens", "completion_tokens"),
-    *("cached_tokens", "cache_write_tokens", "reasoning_tokens"),
-)
-_WIDTH = len(_COLUMNS)
+_WIDTH = len(COLUMNS)
 
 
-class Pricing(NamedTuple):
-    """How to price runs: at the prices of their start (``then``) or of today (``now``).
+class _Report(NamedTuple):
+    """What is asked: ``columns`` are the groups but for the times, as in ``usage_queries``.
 
-    With ``rates``, costs are converted to ``currency`` (None: the only one that it converts to).
+    ``by_day`` if keys are to end with the UTC day, for exchange rates.
     """
 
-    book: PriceBook
-    as_of: str = THEN
-    rates: ExchangeRates | None = None
-    currency: str | None = None
-
-    def day(self, started_at: int) -> date:
-        """Return the UTC day whose prices a run has that started at this time, in µs."""
-        moment = datetime.now(UTC) if self.as_of == NOW else from_micros(started_at)
-        return moment.date()
-
-    def cost(self, run: RunUsage) -> PricedRun:
-        """Return the cost of a run, not converted."""
-        return cost_of(self.book, run, self.day(run.started_at))
-
-    @property
-    def target(self) -> str | None:
-        """The currency to convert to, None without rates.
-
-        Raises:
-            UsageError: if the rates convert to several, and none is named.
-        """
-        if self.rates is None:
-            return None
-        targets = sorted(self.rates.targets)
-        if self.currency is None and len(targets) != 1:
-            raise UsageError(
-                f"{self.rates.name} converts to {', '.join(targets) or 'no currency'}",
-                hint="Name one of them as the currency.",
-            )
-        return self.currency or targets[0]
+    pricing: Pricing
+    columns: Sequence[str]
+    run_filter: RunFilter
+    utc_offsets: UtcOffsets | None
+    by_hour: bool
+    time_zone: tzinfo | None
+    by_day: bool
 
 
 def report(
@@ -98,6 +61,8 @@ def report(
 ) -> UsageReport:
     """Return usage and exact costs of the selected runs, by group and currency.
 
+    Costs that are stored are read; those that are to be stored, are first.
+
     Raises:
         UsageError: if a grouping, the time zone or a filter is invalid.
         BadPrices: if the exchange rate of a day is missing.
@@ -105,8 +70,12 @@ def report(
     time_zone, zone_name = zone(tz)
     selected = run_filter(filters, now=datetime.now(UTC), zone=time_zone)
     columns = [usage_periods.column_of(item) for item in by if item not in usage_periods.TIMES]
-    sums, offsets = CostSums(), None
-    target = pricing.target
+    sums, offsets, target = CostSums(), None, pricing.target
+    with database.reading() as connection:
+        migrations.require_projections(connection)
+        is_stored = stored_costs.is_worthwhile(connection, pricing)
+    if is_stored:
+        stored_costs.build(database, pricing)
     with database.reading() as connection, damage.snapshot(connection):
         migrations.require_projections(connection)
         selected = with_stale(connection, selected)
@@ -114,17 +83,9 @@ def report(
             days = usage_queries.days(connection, selected)
             offsets = usage_periods.utc_offsets(time_zone, days)
         by_hour = period_names.HOUR in by
-        for row in usage_queries.each_run(
-            connection, _COLUMNS, columns, selected, utc_offsets=offsets, by_hour=by_hour
-        ):
-            run, total = _usage(row[-_WIDTH:])
-            key = row[:-_WIDTH]
-            if by_hour:
-                key = (period_names.hour_of(key[0], time_zone), *key[1:])
-            if target is not None:
-                # Each day has a rate of its own.
-                key = (*key, from_micros(run.started_at).date())
-            sums.add(key, run, total, pricing.cost(run))
+        asked = _Report(pricing, columns, selected, offsets, by_hour, time_zone, target is not None)
+        if not (is_stored and _add_stored(connection, sums, asked)):
+            _add_runs(connection, sums, asked)
     groups: Iterable[GroupCost] = sums.groups()
     prices = _prices(pricing)
     if target is not None:
@@ -132,43 +93,62 @@ def report(
     return cost_report.report(by, groups, tz_name=zone_name, prices=prices)
 
 
-def pricing_of(
-    book: PriceBook,
-    *,
-    as_of: str = THEN,
-    rates: str | os.PathLike[str] | None = None,
-    currency: str | None = None,
-) -> Pricing:
-    """Return how to price runs; ``rates`` is a file of exchange rates.
-
-    Raises:
-        UsageError: if the file cannot be read, or ``as_of`` is invalid.
-        BadPrices: if a line of it is not valid.
-    """
-    if as_of not in (THEN, NOW):
-        raise UsageError(f"invalid as_of {as_of!r}", hint="Choose from then, now.")
-    found = None if rates is None else price_books.rates(rates)
-    return Pricing(book, as_of, found, currency)
-
-
-def cost(pricing: Pricing, run: RunSummary) -> RunCost:
-    """Return the cost of one run, not converted."""
-    found = pricing.cost(usage_of(run))
-    amount = None if found.amount is None else decimal(found.amount)
-    return RunCost(amount, found.currency, found.reason)
-
-
-def decimal(amount: Fraction) -> Decimal:
-    """Return an exact amount as an exact decimal."""
-    return Decimal(decimal_text(amount))
+def _add_stored(connection: Connection, sums: CostSums, asked: _Report) -> bool:
+    """Add stored costs, and those of the runs that they lack; False if they do not fit."""
+    book = cost_table.book_of(connection, asked.pricing.book.digest)
+    plan = usage_queries.hour_plan(asked.columns, asked.run_filter, asked.utc_offsets)
+    if book is None or plan is None:
+        return False
+    valid, stale = cost_table.stored_hours(connection, book)
+    for start, groups in stored_costs.hours(connection, plan, book, valid):
+        head, tail = _hour_key(start, asked), []
+        if asked.by_day:
+            tail.append((period_names.EPOCH + start * period_names.QUARTER).date())
+        for value, currency, *counts, number, digits in groups:
+            key = (*head, *[value] * len(asked.columns), *tail)
+            sums.add_decimal(key, currency, counts, number, digits)
+    for conditions in plan.left:
+        _add_runs(connection, sums, asked, conditions)
+    for start in stale:
+        within = [cost_table.condition(start)]
+        within += [
+            f"r.started_at {operator} {usage_queries.micros_of(border)}"
+            for operator, border in ((">=", plan.first), ("<", plan.last))
+            if border is not None
+        ]
+        _add_runs(connection, sums, asked, within)
+    return True
 
 
-def _usage(row: Sequence[Any]) -> tuple[RunUsage, int | None]:
-    """Return what decides the cost of a run, and its total tokens, of a row of ``_COLUMNS``."""
-    started_at, model, billed, tier, calls, total, *counts = row
-    each = () if calls is None else msgspec.convert(json_text.loads(calls), tuple[CallUsage, ...])
-    known = None if total is None else TokenCounts(*counts)
-    return RunUsage(started_at, billed or model, tier, known, each), total
+def _hour_key(start: int, asked: _Report) -> list[Any]:
+    if asked.utc_offsets is None:
+        return []
+    hour, day = period_names.local_hour(start, asked.utc_offsets)
+    return [period_names.hour_of(hour, asked.time_zone) if asked.by_hour else day]
+
+
+def _add_runs(
+    connection: Connection, sums: CostSums, asked: _Report, also: Sequence[str] = ()
+) -> None:
+    """Add the costs of the selected runs for which these conditions hold."""
+    rows = usage_queries.each_run(
+        connection,
+        COLUMNS,
+        asked.columns,
+        asked.run_filter,
+        utc_offsets=asked.utc_offsets,
+        by_hour=asked.by_hour,
+        also=also,
+    )
+    for row in rows:
+        run, total = usage_of_row(row[-_WIDTH:])
+        key = row[:-_WIDTH]
+        if asked.by_hour:
+            key = (period_names.hour_of(key[0], asked.time_zone), *key[1:])
+        if asked.by_day:
+            # Each day has a rate of its own.
+            key = (*key, from_micros(run.started_at).date())
+        sums.add(key, run, total, asked.pricing.cost(run))
 
 
 def _prices(pricing: Pricing) -> PricesUsed:

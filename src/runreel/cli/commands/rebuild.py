@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runreel.cli import options
+from runreel.cli import options, price_options
 from runreel.cli.render import terminal
 from runreel.model.errors import RunNotFound
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 runreel rebuild
 runreel rebuild --check
 runreel rebuild -j 4
+runreel rebuild --costs
 runreel rebuild latest demo-20251231 --check --json
 """)
 @options.runs_argument
@@ -37,10 +38,21 @@ runreel rebuild latest demo-20251231 --check --json
     metavar="N",
     help="Number of worker processes.",
 )
+@click.option(
+    "--costs", is_flag=True, help="Store what runs cost, or with --check compare it with the runs."
+)
+@price_options.prices
 @options.output()
 @options.reel()
-def rebuild_command(
-    reel: Reel, runs: tuple[str, ...], *, check: bool, jobs: int, output: Output
+def rebuild_command(  # noqa: PLR0913 - options of the command
+    reel: Reel,
+    runs: tuple[str, ...],
+    *,
+    check: bool,
+    jobs: int,
+    costs: bool,
+    prices: str | None,
+    output: Output,
 ) -> None:
     """Rebuild derived tables from the event log.
 
@@ -48,7 +60,13 @@ def rebuild_command(
     The column `*` stands for a missing or surplus row, the run `*` for the usage totals of all
     runs. A run with damaged events is reported and skipped, the others are rebuilt, and the exit
     code is 1.
+
+    With --costs, the costs of all runs are stored at the prices of one book, so that reports on
+    many runs take little time; `runreel usage --cost` then adds those of new runs.
     """
+    if costs or prices is not None:
+        _rebuild_costs(reel, runs, prices, check=check, output=output)
+        return
     from runreel.rebuild import worker_pool
 
     damaged: list[Finding] = []
@@ -77,6 +95,26 @@ def rebuild_command(
     if count and not check:
         terminal.write_notice("Derived tables repaired.")
     if damaged or (count and check):
+        raise click.exceptions.Exit(1)
+
+
+def _rebuild_costs(
+    reel: Reel, runs: tuple[str, ...], prices: str | None, *, check: bool, output: Output
+) -> None:
+    from runreel.cli.cost_options import LazyPricing
+    from runreel.cli.render import progress
+    from runreel.cli.render.list_views import DIFFERENCES
+    from runreel.query import stored_costs
+
+    if runs:
+        raise click.UsageError("--costs is about all runs.")
+    pricing = LazyPricing(prices)()
+    title = "Checking costs" if check else "Storing costs"
+    found = progress.prefetched(
+        title, lambda step: stored_costs.rebuilt(reel.db, pricing, check_only=check, progress=step)
+    )
+    count = output.items(DIFFERENCES, found)
+    if count and check:
         raise click.exceptions.Exit(1)
 
 

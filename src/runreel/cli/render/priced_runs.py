@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from runreel.cli.render.json_views import JsonObject
     from runreel.model.runs import RunSummary
-    from runreel.query.costs import Pricing
+    from runreel.query.run_pricing import Pricing
 
 SHAPE = {**object_shapes.RUN, **shapes_cost.RUN_COST}
 
@@ -33,9 +33,9 @@ class RunPrices:
         """The JSON object of a run."""
         cost = currency = None
         if run.usage is not None:
-            from runreel.query import costs
+            from runreel.query import run_pricing
 
-            found = costs.cost(self._pricing, run)
+            found = run_pricing.cost(self._pricing, run)
             cost, currency = found.cost, found.currency
         return {
             **json_views.run(run),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runreel.model.columns import INDEXED, RUN_KEYS, RUN_LABELS, RUNS
 from runreel.model.events import OPEN
 from runreel.projection.run_mapper import SUMMARY, label_rows, row_to_summary, to_dict
-from runreel.store.projections import key_frame_table, text_table, usage_rollups
+from runreel.store.projections import cost_table, key_frame_table, text_table, usage_rollups
 from runreel.store.projections.usage_buckets import UsageContribution
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def save(connection: Connection, *projected: RunProjection, force: bool = False)
     latest = {one.summary.run_id: one for one in projected}
     current = _current_rows(connection, sorted(latest))
     row_changes: list[ContributionChange] = []
+    changed: list[tuple[str, int]] = []
     writes: defaultdict[str, list[Sequence[Any]]] = defaultdict(list)
     for run_id, one in latest.items():
         row, before = to_dict(one), current.get(run_id)
@@ -63,8 +64,11 @@ def save(connection: Connection, *projected: RunProjection, force: bool = False)
         if one.keys or force:
             _save_keys(connection, one, before, writes, force=force)
         row_changes.append((counted(before) if before else None, counted(row)))
+        if before is not None and before["recording"] != OPEN:
+            changed += ((run_id, started) for started in {before["started_at"], row["started_at"]})
     for sql, rows in writes.items():
         _execute(connection, sql, rows)
+    cost_table.forget(connection, changed)
     usage_rollups.apply_changes(connection, row_changes)
 
 
@@ -76,6 +80,7 @@ def delete(connection: Connection, run_id: str) -> None:
     connection.execute("DELETE FROM run_keys WHERE run_id = ?", (run_id,))
     text_table.remove(connection, run_id)
     key_frame_table.delete(connection, run_id)
+    cost_table.forget(connection, [(run_id, row["started_at"]) for row in current.values()])
     usage_rollups.apply_changes(connection, [(counted(row), None) for row in current.values()])
 
 

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from runreel.model.columns import KEY_FRAMES, RUN_KEYS, RUN_LABELS, RUN_TEXT, RUNS
-from runreel.store.projections import usage_rollup_check, usage_rollups
+from runreel.store.projections import cost_table, usage_rollup_check, usage_rollups
 from runreel.store.projections.usage_buckets import UsageContribution
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def _replace(connection: Connection) -> None:
         " FROM staged_runs AS s WHERE s.run_id = key_frames.run_id) AND EXISTS (SELECT 1"
         " FROM events AS e WHERE e.run_id = key_frames.run_id AND e.seq = key_frames.seq))"
     )
+    cost_table.forget_staged(connection, _IS_STAGED)
     for table in ("runs", "run_labels", "run_keys", "run_text"):
         connection.execute(f"DELETE FROM {table} WHERE {_IS_STAGED}")
     staged_tables = ("staged_runs", "staged_labels", "staged_keys", "staged_texts", "staged_frames")

@@ -135,18 +135,58 @@ def each_run(  # noqa: PLR0913 - parts of the query
     *,
     utc_offsets: UtcOffsets | None = None,
     by_hour: bool = False,
+    also: Sequence[str] = (),
 ) -> Iterator[tuple[Any, ...]]:
     """Yield for each run the values of its groups, as ``usage``, and its ``selected`` columns.
 
-    Call it inside a snapshot.
+    ``also`` are further conditions on the runs ``r``. Call it inside a snapshot.
     """
     query = _Query(columns, run_filter, plan_filter(connection, run_filter), utc_offsets, by_hour)
-    groups, tables, parameters = _each_run(query)
+    groups, tables, parameters = _each_run(query, *also)
     asked = ", ".join([*groups, *(f"r.{column}" for column in selected)])
     sql = f"SELECT {asked} FROM {tables}"
     fetch = connection.driver.stream(connection, sql, parameters, name="each_run")
     while rows := fetch(_AT_ONCE):
         yield from rows
+
+
+class HourPlan(NamedTuple):
+    """The sums by hour that answer a report: those of a dimension and values of it.
+
+    ``first`` and ``last`` are the first hour and the one after the last, None is unbounded.
+    ``left`` has the conditions of the runs that they lack: open ones, and parts of hours.
+    """
+
+    dimension: str
+    values: tuple[str | None, ...]
+    first: int | None
+    last: int | None
+    left: tuple[tuple[str, ...], ...]
+
+
+def hour_plan(
+    columns: Sequence[str], run_filter: RunFilter, utc_offsets: UtcOffsets | None
+) -> HourPlan | None:
+    """Return how to answer a report from sums by hour, None if these do not fit."""
+    dimension = _dimension(columns, run_filter)
+    if dimension is None or _longest("", utc_offsets) != HOUR:
+        return None
+    length = HOUR * MICROS
+    since, until = to_micros(run_filter.since), to_micros(run_filter.until)
+    first = None if since is None else -(-since // length) * HOUR
+    last = None if until is None else until // length * HOUR
+    if first is not None and last is not None and first >= last:
+        return None
+    left = [("r.recording = 'open'", "r.recording <> 'closed'")]
+    for end, border in (("<", first), (">=", last)):
+        if border is not None:
+            left.append(("r.recording <> 'open'", f"r.started_at {end} {border * MICROS}"))
+    return HourPlan(*dimension, first, last, tuple(left))
+
+
+def micros_of(start: int) -> int:
+    """Return the time of a start in quarters of an hour, in µs."""
+    return start * MICROS
 
 
 def _rollup_statements(query: _Query) -> Iterator[Statement]:
@@ -155,7 +195,7 @@ def _rollup_statements(query: _Query) -> Iterator[Statement]:
     The rollups lack open runs, and those in the quarters in which the filter's times begin and end.
     """
     run_filter = query.run_filter
-    dimension = _dimension(query)
+    dimension = _dimension(query.columns, run_filter)
     since, until = to_micros(run_filter.since), to_micros(run_filter.until)
     first = None if since is None else -(-since // MICROS)
     last = None if until is None else until // MICROS
@@ -170,12 +210,13 @@ def _rollup_statements(query: _Query) -> Iterator[Statement]:
             yield _runs_statement(query, "r.recording <> 'open'", cut)
 
 
-def _dimension(query: _Query) -> tuple[str, tuple[str | None, ...]] | None:
+def _dimension(
+    columns: Sequence[str], run_filter: RunFilter
+) -> tuple[str, tuple[str | None, ...]] | None:
     """Return the one dimension that is grouped by or filtered, and its values; ``""`` is all runs.
 
     None if there are several dimensions, or any other column or filter.
     """
-    run_filter, columns = query.run_filter, query.columns
     statuses = () if run_filter.status is None else run_filter.status.whole
     values = {
         "source": run_filter.source,

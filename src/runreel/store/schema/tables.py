@@ -216,7 +216,52 @@ usage_by_value = Table(
     **_compact,
 )
 
-PROJECTIONS = (runs, run_labels, run_keys, key_frames, run_text, usage_by_time, usage_by_value)
+cost_books = Table(
+    "cost_books",
+    metadata,
+    Column("book", Big, nullable=False, autoincrement=False),
+    Column("digest", Key, nullable=False),
+    PrimaryKeyConstraint("book"),
+    sqlite_strict=True,
+)
+
+run_costs = Table(
+    "run_costs",
+    metadata,
+    Column("run_id", Key, nullable=False),
+    Column("book", Big, nullable=False),
+    Column("currency", Key),
+    Column("cost", Key),
+    Column("reason", Key),
+    PrimaryKeyConstraint("run_id", "book"),
+    **_compact,
+)
+
+cost_hours = Table(
+    "cost_hours",
+    metadata,
+    Column("book", Big, nullable=False),
+    Column("start", Big, nullable=False),
+    Column("runs", Big, nullable=False),
+    PrimaryKeyConstraint("book", "start"),
+    **_compact,
+)
+
+cost_sums = Table(
+    "cost_sums",
+    metadata,
+    Column("book", Big, nullable=False),
+    Column("dimension", Key, nullable=False),
+    Column("start", Big, nullable=False),
+    Column("sums", Key, nullable=False),
+    PrimaryKeyConstraint("book", "dimension", "start"),
+    **_compact,
+)
+
+PROJECTIONS = (
+    *(runs, run_labels, run_keys, key_frames, run_text, usage_by_time, usage_by_value),
+    *(cost_books, run_costs, cost_hours, cost_sums),
+)
 
 meta = Table(
     "runreel_meta",
