@@ -72,7 +72,7 @@ class CostSums:
         number: int | None,
         digits: int,
     ) -> None:
-        """Add the sums of a group, whose amount is ``number`` with so many decimal places."""
+        """Add the sums of a group, whose amount is ``number`` / 10 ** ``digits``."""
         group = (*key, currency)
         _add(self._counts.setdefault(group, [0, 0, *[None] * 6]), counts)
         if number is not None:

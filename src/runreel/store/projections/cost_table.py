@@ -49,7 +49,7 @@ class HourSums(NamedTuple):
 
 
 def has_runs(connection: Connection, number: int) -> bool:
-    """Return whether there are at least so many runs."""
+    """Return whether there is at least this ``number`` of runs."""
     sql = f"SELECT count(*) FROM (SELECT 1 FROM runs LIMIT {number}) AS counted"
     return int(connection.one(sql)[0]) >= number
 

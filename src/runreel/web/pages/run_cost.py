@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runreel.model.errors import RunreelError
-from runreel.query import costs, price_books
+from runreel.query import price_books, run_pricing
 
 if TYPE_CHECKING:
     from runreel.model.runs import RunSummary
@@ -28,7 +28,7 @@ def cost_text(run: RunSummary) -> str:
     if run.usage is None:
         return f"unpriced: {_REASONS['no_usage']}"
     try:
-        found = costs.cost(costs.pricing_of(price_books.load()), run)
+        found = run_pricing.cost(run_pricing.pricing_of(price_books.load()), run)
     except RunreelError as error:
         return f"unpriced: {error}"
     if found.cost is None:
