@@ -9,6 +9,7 @@ import grpc
 import pytest
 from yandex_ai_studio_sdk import AIStudio
 
+import runreel
 from runreel.serving import assistant_runs
 from runreel.serving.assistant_runs import AssistantRun, PlayedRun, Step
 from runreel.serving.assistants import AssistantsServer
@@ -38,6 +39,13 @@ PROGRAMS = [
     (waits_and_answers, Script(TOOL_ROUND)),
 ]
 NAMES = [f"{program.__name__}-{number}" for number, (program, _) in enumerate(PROGRAMS)]
+
+
+@pytest.fixture
+def reel(tmp_path):
+    """A log in a file: the database does not matter here."""
+    with runreel.open(tmp_path / "log.db") as found:
+        yield found
 
 
 @pytest.fixture

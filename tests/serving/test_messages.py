@@ -5,12 +5,20 @@ from __future__ import annotations
 import anthropic
 import pytest
 
+import runreel
 from runreel.capture.http.hook import CallHook
 from runreel.serving import proxy as proxies
 from runreel.serving.whole_message import whole_message
 from tests.live import messages_script as script
 from tests.live.sse_server import Answer
 from tests.serving.conftest import running
+
+
+@pytest.fixture
+def reel(tmp_path):
+    """A log in a file: the database does not matter here."""
+    with runreel.open(tmp_path / "log.db") as found:
+        yield found
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import runreel
 from runreel.capture.http.hook import CallHook
 from runreel.serving import proxy as proxies
 from tests.docs.checkout import CHECKOUT
@@ -26,6 +27,13 @@ pytestmark = pytest.mark.skipif(
     shutil.which("node") is None or not (MODULES / "openai").is_dir(),
     reason="needs node and RUNREEL_TEST_NODE, a directory with the npm package openai",
 )
+
+
+@pytest.fixture
+def reel(tmp_path):
+    """A log in a file: the database does not matter here."""
+    with runreel.open(tmp_path / "log.db") as found:
+        yield found
 
 
 @pytest.fixture

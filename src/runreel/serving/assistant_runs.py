@@ -13,6 +13,7 @@ from runreel.sources.yandex.proto_json import get, mapping
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from runreel.serving.recordings import TimedRow
     from runreel.serving.timing import Timing
     from runreel.sources.requests import Body
     from runreel.store.database import Database
@@ -60,31 +61,35 @@ def of_run(database: Database, run_id: str) -> AssistantRun | None:
     if source != SOURCE:
         return None
     streamed = any(one.kind == STREAM_EVENT for one in rows)
-    kind = STREAM_EVENT if streamed else RUN
-    states = [as_object(one.value) for one in rows if one.kind == RUN and one.value]
-    assistants = [as_object(one.value) for one in rows if one.kind == CONTEXT and one.value]
-    steps: list[Step] = []
-    lag = 0
-    for one in rows:
-        if one.kind == TOOL_RESULTS and steps and steps[-1].calls:
-            # The program took this long to answer; it takes its own time now.
-            lag += max(0, one.time - lag - steps[-1].time)
-        elif one.kind == kind and one.value is not None:
-            value = as_object(one.value)
-            steps.append(Step(max(0, one.time - lag), value, _type_of(value) == TOOL_CALLS))
-    if not streamed:
-        steps = _changes(steps)
+    steps = _steps(rows, STREAM_EVENT) if streamed else _changes(_steps(rows, RUN))
     if not steps:
         return None
     ends = _ENDS if streamed else (COMPLETED, FAILED)
     return AssistantRun(
         run_id,
-        assistants[0] if assistants else None,
+        next(iter(_values(rows, CONTEXT)), None),
         tuple(steps),
-        tuple(states),
+        tuple(_values(rows, RUN)),
         streamed,
         cut=_type_of(steps[-1].value) not in ends,
     )
+
+
+def _values(rows: Sequence[TimedRow], kind: str) -> list[Body]:
+    return [as_object(one.value) for one in rows if one.kind == kind and one.value]
+
+
+def _steps(rows: Sequence[TimedRow], kind: str) -> list[Step]:
+    """Return the rows of a kind, without the time that the program took for its tools."""
+    steps: list[Step] = []
+    lag = 0
+    for one in rows:
+        if one.kind == TOOL_RESULTS and steps and steps[-1].calls:
+            lag += max(0, one.time - lag - steps[-1].time)
+        elif one.kind == kind and one.value is not None:
+            value = as_object(one.value)
+            steps.append(Step(max(0, one.time - lag), value, _type_of(value) == TOOL_CALLS))
+    return steps
 
 
 def assistant_of(value: Body) -> Body:

@@ -18,7 +18,7 @@ from runreel.serving.canonical import Canonicalizer
 from runreel.serving.difference import first_difference, number_of_differences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from runreel.codec.secret_masking import SecretPattern
     from runreel.serving.canonical import Canonical
@@ -69,7 +69,8 @@ class Matcher:
         self._strict = strict
         self._canonicalizer = Canonicalizer(mask)
         self._exchanges = list(exchanges)
-        self._unknown = [one for one in self._exchanges if one.request is None]
+        unknown = [one for one in self._exchanges if one.request is None]
+        self._unknown = [] if strict else unknown
         self._recorded = [
             _Recorded(one, self._canonicalizer.canonical(one.source, one.request))
             for one in self._exchanges
@@ -111,19 +112,18 @@ class Matcher:
 
     def _ways(self, sent: Canonical) -> Iterator[list[Exchange]]:
         """Yield the exchanges that fit, the best first; those of another form come last."""
-        ways: list[Callable[[], Iterable[_Recorded]]] = [
-            lambda: self._exact.get(sent.exact, ()),
-            lambda: filter(lambda one: self._has_ids(one, sent), self._loose.get(sent.loose, ())),
-            lambda: filter(lambda one: _fits_blocks(one.request, sent), self._blocked),
-        ]
-        for way in ways:
-            found = [one.exchange for one in way() if one.request.source == sent.source]
-            yield [one for one in found if one.streamed == sent.streamed or one.refusal]
-            if not sent.streamed:
-                # A stream has what a whole answer has.
-                yield [one for one in found if one.streamed and not one.refusal]
-        if not self._strict:
-            yield [one for one in self._unknown if one.source == sent.source]
+        for fitting in self._fitting(sent):
+            found = [one.exchange for one in fitting if one.request.source == sent.source]
+            yield [one for one in found if one.refusal or one.streamed == sent.streamed]
+            # A stream has what a whole answer has.
+            yield [] if sent.streamed else [one for one in found if one.streamed]
+        yield [one for one in self._unknown if one.source == sent.source]
+
+    def _fitting(self, sent: Canonical) -> Iterator[list[_Recorded]]:
+        """Yield the recordings of a request: equal, with other ids, with parts that were erased."""
+        yield self._exact.get(sent.exact, [])
+        yield [one for one in self._loose.get(sent.loose, ()) if self._has_ids(one, sent)]
+        yield [one for one in self._blocked if _fits_blocks(one.request, sent)]
 
     def _has_ids(self, recorded: _Recorded, sent: Canonical) -> bool:
         """Whether each id that was sent is that of the recording, or unknown to all of them."""

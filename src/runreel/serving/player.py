@@ -131,11 +131,7 @@ class Player:
         return self._whole_answer(exchange, values, last=last)
 
     def _stream(self, exchange: Exchange, values: list[object], after: int | None) -> Reply:
-        begin = 0
-        if after is not None:
-            begin = next(
-                (n for n, value in enumerate(values) if _number_of(value) > after), len(values)
-            )
+        begin = 0 if after is None else _place_after(values, after)
         # A stream that is continued has sent its earlier events.
         start = exchange.times[begin - 1] if begin else 0
         times = timing.plan([time - start for time in exchange.times[begin:]], self._timing)
@@ -223,6 +219,11 @@ def _reply(
         (name, value) for name, value in headers if value.isascii() and value.isprintable()
     )
     return Reply(status, media, chunks, cut, printable)
+
+
+def _place_after(values: Sequence[object], number: int) -> int:
+    """Return the place of the first event with a greater number."""
+    return next((n for n, value in enumerate(values) if _number_of(value) > number), len(values))
 
 
 def _number_of(value: object) -> int:

@@ -144,27 +144,31 @@ class _Reader:
 
     def _of_call(self, call: ModelCall, part: Sequence[_Applied]) -> Iterator[Exchange]:
         request, known = self._request(part)
-        blocked = not known or any(one.row.redacted is not None for one in part)
         asked = self._asked(call, part)
         for one in part:
             if one.row.kind == NOTE and one.row.type == ATTEMPT:
                 yield self._refused(one, request)
                 asked = self._run.times.rows[one.row.seq]
-        answer = [one for one in part if one.row.kind in (STREAM_EVENT, RUN)]
-        streamed = [one for one in answer if one.row.kind == STREAM_EVENT]
-        rows = streamed or answer
-        if not rows and call.failure is not None:
-            return
-        at = self._run.times.rows
-        start = asked if asked is not None or not rows else at[rows[0].row.seq]
-        yield replace(
+        rows = _answer_in(part)
+        if rows or call.failure is None:
+            found = self._answered(call, request, rows, asked)
+            blocked = not known or any(one.row.redacted is not None for one in part)
+            yield replace(found, blocked=blocked)
+
+    def _answered(
+        self, call: ModelCall, request: Body | None, rows: Sequence[_Applied], asked: int | None
+    ) -> Exchange:
+        """Return the exchange of a call, whose request was ``asked`` at a time if that is known."""
+        at = [self._run.times.rows[one.row.seq] for one in rows]
+        start = asked if asked is not None else next(iter(at), 0)
+        is_stream = any(one.row.kind == STREAM_EVENT for one in rows)
+        return replace(
             self._next(request),
             seqs=tuple(one.row.seq for one in rows),
-            times=tuple(max(0, at[one.row.seq] - (start or 0)) for one in rows),
+            times=tuple(max(0, time - start) for time in at),
             clock=self._run.times.clock,
-            streamed=bool(streamed) or _is_streamed(request),
-            cut=not rows or (bool(streamed) and not self._has_end(streamed)),
-            blocked=blocked,
+            streamed=is_stream or _is_streamed(request),
+            cut=not rows or (is_stream and not self._has_end(rows)),
             response_id=call.response_id,
             model=call.model,
         )
@@ -217,6 +221,15 @@ class _Reader:
     def _has_end(self, streamed: Sequence[_Applied]) -> bool:
         read = reader_of(self._run.source).interpret
         return any(read(STREAM_EVENT, one.value).is_last for one in streamed[-_LAST:])
+
+
+def _answer_in(part: Sequence[_Applied]) -> list[_Applied]:
+    """Return the rows of an answer: those of its stream, else those of whole answers."""
+    for kind in (STREAM_EVENT, RUN):
+        found = [one for one in part if one.row.kind == kind]
+        if found:
+            return found
+    return []
 
 
 def _is_streamed(request: Body | None) -> bool:

@@ -19,44 +19,58 @@ _CONTINUED = {"text_delta": "text", "thinking_delta": "thinking"}
 
 def whole_message(values: Iterable[object]) -> Body | None:
     """Return the message of a stream; None if its end is missing or it has failed."""
-    message: Body = {}
-    blocks: dict[int, Body] = {}
-    inputs: dict[int, str] = {}
+    message = _Message()
     for event in map(as_object, values):
-        type_ = event.get("type")
-        if type_ == "message_start":
-            message = {**object_in(event, "message")}
-        elif type_ == "content_block_start":
-            blocks[number_in(event, "index")] = {**object_in(event, "content_block")}
-        elif type_ == "content_block_delta":
-            index = number_in(event, "index")
-            delta = object_in(event, "delta")
-            if delta.get("type") == "input_json_delta":
-                inputs[index] = inputs.get(index, "") + (as_text(delta.get("partial_json")) or "")
-            else:
-                _add(blocks.setdefault(index, {}), delta)
-        elif type_ == "message_delta":
-            message |= object_in(event, "delta")
-            used = {key: n for key, n in object_in(event, "usage").items() if n is not None}
-            message["usage"] = {**object_in(message, "usage"), **used}
-        elif type_ == "error":
+        if event.get("type") == "error":
             return None
-        elif type_ == "message_stop":
-            content = [_with_input(blocks[n], inputs.get(n)) for n in sorted(blocks)]
-            return {**message, "content": content}
+        if event.get("type") == "message_stop":
+            return message.whole()
+        message.add(event)
     return None
 
 
-def _add(block: Body, delta: Body) -> None:
-    """Add a delta to a content block; the client ignores types that it does not know."""
-    type_ = as_text(delta.get("type")) or ""
-    if type_ in _CONTINUED:
-        key = _CONTINUED[type_]
-        block[key] = (as_text(block.get(key)) or "") + (as_text(delta.get(key)) or "")
-    elif type_ == "citations_delta":
-        block["citations"] = [*as_list(block.get("citations")), delta.get("citation")]
-    elif type_ == "signature_delta":
-        block["signature"] = delta.get("signature")
+class _Message:
+    """A message, its content blocks by their numbers, and the inputs of tools as their text."""
+
+    def __init__(self) -> None:
+        self._message: Body = {}
+        self._blocks: dict[int, Body] = {}
+        self._inputs: dict[int, str] = {}
+
+    def add(self, event: Body) -> None:
+        """Add the next event."""
+        type_, index = event.get("type"), number_in(event, "index")
+        if type_ == "message_start":
+            self._message = {**object_in(event, "message")}
+        elif type_ == "content_block_start":
+            self._blocks[index] = {**object_in(event, "content_block")}
+        elif type_ == "content_block_delta":
+            self._add_delta(index, object_in(event, "delta"))
+        elif type_ == "message_delta":
+            used = {key: n for key, n in object_in(event, "usage").items() if n is not None}
+            used = {**object_in(self._message, "usage"), **used}
+            self._message = {**self._message, **object_in(event, "delta"), "usage": used}
+
+    def whole(self) -> Body:
+        """Return the message."""
+        blocks = sorted(self._blocks.items())
+        content = [_with_input(block, self._inputs.get(index)) for index, block in blocks]
+        return {**self._message, "content": content}
+
+    def _add_delta(self, index: int, delta: Body) -> None:
+        """Add to a content block; the client ignores types of deltas that it does not know."""
+        block = self._blocks.setdefault(index, {})
+        type_ = as_text(delta.get("type")) or ""
+        if type_ == "input_json_delta":
+            text = as_text(delta.get("partial_json")) or ""
+            self._inputs[index] = self._inputs.get(index, "") + text
+        elif type_ in _CONTINUED:
+            key = _CONTINUED[type_]
+            block[key] = (as_text(block.get(key)) or "") + (as_text(delta.get(key)) or "")
+        elif type_ == "citations_delta":
+            block["citations"] = [*as_list(block.get("citations")), delta.get("citation")]
+        elif type_ == "signature_delta":
+            block["signature"] = delta.get("signature")
 
 
 def _with_input(block: Body, text: str | None) -> Body:

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from runreel.serving.collection import Collection
     from runreel.store.database import Database
 
+_NO_GRPC = (
+    "Runs of the Assistants service are not served without the extra yandex"
+    " (pip install 'runreel[yandex]')"
+)
+
 
 @options.command("""
 runreel serve latest
@@ -84,23 +89,16 @@ def serve_command(  # noqa: PLR0913 - one for each option
     from runreel.serving.player import Player
     from runreel.serving.timing import Timing
 
-    risk = "read what was recorded"
+    as_timed, strict = Timing(speed, max_gap, instant), match == "strict"
     with (
         _found(runs, filters) as (database, found),
-        listening(host, port, risk) as listener,
+        listening(host, port, "read what was recorded") as listener,
         ExitStack() as stack,
     ):
-        as_timed = Timing(speed, max_gap, instant)
-        matcher = Matcher(found.exchanges, strict=match == "strict", mask=configuration.mask())
+        matcher = Matcher(found.exchanges, strict=strict, mask=configuration.mask())
         player = Player(database, found.exchanges, matcher, as_timed=as_timed, fail_at=fail_at)
-        assistants = _assistants(database, found, named=bool(runs))
-        if not found.exchanges and not assistants:
-            raise UsageError(
-                "nothing to serve: no recorded call of a model over HTTP",
-                hint="`runreel watch` and `runreel proxy` record calls with their requests.",
-            )
-        addresses: list[str] = []
-        if assistants:
+        urls: list[str] = []
+        if assistants := _assistants(database, found, named=bool(runs)):
             from runreel.serving.assistants import AssistantsServer
 
             service = AssistantsServer(
@@ -108,36 +106,40 @@ def serve_command(  # noqa: PLR0913 - one for each option
                 host,
                 listener.getsockname()[1] + 1,
                 as_timed=as_timed,
-                strict=match == "strict",
+                strict=strict,
                 fail_at=fail_at,
                 on_problem=serving_options.print_problem,
             )
             stack.callback(service.stop)
-            addresses.append(f"grpc://{service.address}")
+            urls.append(f"grpc://{service.address}")
         app = server.create_app(player, host, on_problem=serving_options.print_problem)
-        serving_options.serve(
-            app, host, listener, lambda origin: [f"{origin}/v1", origin, *addresses]
-        )
+        serving_options.serve(app, host, listener, lambda origin: [f"{origin}/v1", origin, *urls])
 
 
 def _assistants(database: Database, found: Collection, *, named: bool) -> list[AssistantRun]:
-    """Return the runs of the Assistants service, and print what is said about the others."""
+    """Return the runs of the Assistants service, and print what is to say about the others.
+
+    Raises:
+        UsageError: if there is nothing to serve.
+    """
     from runreel.serving import assistant_runs, collection
 
     read = {run_id: assistant_runs.of_run(database, run_id) for run_id in found.others}
     runs = [run for run in read.values() if run is not None]
-    notices = [*found.notices]
-    if runs and not _has_grpc():
-        notices.append(
-            "Runs of the Assistants service are not served without the extra yandex"
-            f" (pip install 'runreel[yandex]'): {collection.names([one.run_id for one in runs])}."
-        )
-        runs = []
-    others = [run_id for run_id, run in read.items() if run is None]
-    if named and others:
-        notices.append(f"No calls to serve: {collection.names(others)}.")
-    for notice in notices:
+    for notice in found.notices:
         terminal.write_notice(notice)
+    if runs and not _has_grpc():
+        names = collection.names([run.run_id for run in runs])
+        terminal.write_notice(f"{_NO_GRPC}: {names}.")
+        runs = []
+    if not found.exchanges and not runs:
+        raise UsageError(
+            "nothing to serve: no recorded call of a model over HTTP",
+            hint="`runreel watch` and `runreel proxy` record calls with their requests.",
+        )
+    others = [run_id for run_id in found.others if named and read[run_id] is None]
+    if others:
+        terminal.write_notice(f"No calls to serve: {collection.names(others)}.")
     return runs
 
 
