@@ -87,6 +87,13 @@ def test_usage_is_that_of_the_report(reel):
         report = reel.usage(("model", "label:team"), tz="UTC", status="completed", since="7d")
         assert groups(by, 0) == expected(report)
         assert "5 runs" not in by.text
+        fields = [
+            one.attributes.get("value") for one in Page(by.text).elements if one.tag == "input"
+        ]
+        assert [value for value in fields if value in ("model", "label:team")] == [
+            "model",
+            "label:team",
+        ]
         empty = client.get("/usage?model=none")
         assert (groups(empty, 0), groups(empty, 1)) == ([], [])
         for query in ("by=none", "status=none", "colour=red", "by=label:"):

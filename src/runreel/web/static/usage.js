@@ -45,7 +45,10 @@ function colour(name) {
  * @param {(at: number) => string} text
  */
 function pointed(text) {
-  return (...[, , , at]) => (typeof at === "number" ? text(at) : "");
+  return (/** @type {unknown[]} */ ...given) => {
+    const at = given[3];
+    return typeof at === "number" ? text(at) : "";
+  };
 }
 
 /** @param {unknown} _ @param {number} __ @param {number} most */
