@@ -102,7 +102,9 @@ def _answer(
         case Moved():
             return RedirectResponse(found.location, 303)
         case Data():
-            return Response(json.dumps(found.value), media_type="application/json")
+            return Response(
+                json.dumps(found.value, separators=(",", ":")), media_type="application/json"
+            )
         case Attachment():
             headers = {"Content-Disposition": f'attachment; filename="{found.name}"'}
             return Response(found.content, 200, headers, "application/octet-stream")
