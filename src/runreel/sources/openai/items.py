@@ -75,12 +75,14 @@ def output(items: Items, parts: TextParts, text: str) -> list[dict[str, object]]
 def calls(items: list[dict[str, object]]) -> ToolCallList | None:
     """The calls and approval requests that wait for the program, in order; None without any."""
     answered = {
-        item.get("call_id") for item in items if (text_in(item, "type") or "").endswith("_output")
+        as_text(item.get("call_id"))
+        for item in items
+        if (text_in(item, "type") or "").endswith("_output")
     }
     found = [
         call
         for item in items
-        if item.get("call_id") is None or item["call_id"] not in answered
+        if (id_ := as_text(item.get("call_id"))) is None or id_ not in answered
         if (call := _call(item)) is not None
     ]
     return ToolCallList(tuple(found)) if found else None
