@@ -308,3 +308,22 @@ def test_a_folder_is_imported(reel, tmp_path):
     (tmp_path / "empty").mkdir()
     (problem,) = store(reel, tmp_path / "empty").problems
     assert "no archive" in problem.message
+
+
+def test_other_files_in_a_folder_are_named_and_the_rest_imported(reel, tmp_path):
+    folder = tmp_path / "sessions"
+    cc.sample().write(folder)
+    (folder / "older.jsonl").write_text('{"id": "x", "instructions": null}\n{"type": "message"}\n')
+    (folder / "empty.jsonl").write_text("")
+    (folder / "link.jsonl").symlink_to(tmp_path / "gone")
+    seen = []
+    report = store(reel, tmp_path, progress=lambda *counts: seen.append(counts))
+    (problem,) = report.problems
+    assert (problem.file, problem.line) == (str(folder / "older.jsonl"), 1)
+    assert totals(reel) == (cc.FIRST[0] + cc.SECOND[0], cc.FIRST[1] + cc.SECOND[1])
+    assert seen == sorted(seen)
+    assert seen[-1][0] == seen[-1][1]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "x.jsonl").write_text('{"a": 1}\n')
+    (problem,) = store(reel, tmp_path / "other").problems
+    assert problem.file == str(tmp_path / "other")

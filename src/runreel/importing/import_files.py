@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runreel.importing import input_files
-from runreel.importing.archives.folders import files_in
+from runreel.importing.archives import folders
 from runreel.importing.archives.import_archives import import_archives
 from runreel.importing.importer import Importer
 from runreel.importing.prescan import ImportPrescan, LastLineIndex
@@ -39,22 +39,24 @@ def import_files(
     Runs with an unreadable line and pruned runs are skipped; all others are stored. A recording is
     stored with its digests, or refused as a whole if it was changed: see ``recording_import``.
     Compressed files are decompressed. A file that is not JSON Lines is reported as one problem.
-    Each file is read twice; all are checked before anything is stored. ``progress`` receives the
-    bytes read so far, the total of bytes to read and the lines stored.
+    Each file is read twice, but those of archives; all are checked before anything is stored.
+    ``progress`` receives the bytes read so far, the total of bytes to read and the lines stored.
 
     Raises:
         UsageError: if a file cannot be opened.
         LogError: if the database fails; runs stored before remain.
     """
     report, last_lines = Report(), LastLineIndex()
-    paths = _files(paths, report)
-    with input_files.opened(paths, archive) as files:
+    found = folders.expanded(paths, report)
+    with input_files.opened(found.paths, archive) as given:
+        files = folders.without_others(given, found.folders, report)
         recordings = [source for source in files if source.is_recording]
         archives = [source for source in files if source.archive and not source.is_recording]
-        others = (*recordings, *archives)
-        traffic = [source for source in files if source not in others]
-        done = sum(source.size for source in files)
-        step = _step(progress, done * 2)
+        traffic = [source for source in files if not source.archive and not source.is_recording]
+        # All others are read twice.
+        once = sum(source.size for source in archives)
+        done = sum(source.size for source in files) - once
+        step = _step(progress, done * 2 + once)
         prescans = [_prescan(source, last_lines) for source in traffic]
         checked = [_checked(source, report) for source in recordings]
         importer = Importer(database, report, last_lines)
@@ -69,25 +71,10 @@ def import_files(
             step(done, 0, report.lines)
         importer.finish()
         import_archives(database, archives, report, step, done)
-        done += sum(source.size for source in archives)
+        done += once
         _store_recordings(database, zip(recordings, checked, strict=True), report, step, done)
     report.notices += _empty_notice([prescan for prescan in prescans if prescan])
     return report
-
-
-def _files(paths: Sequence[str], report: Report) -> list[str]:
-    """Return the files at these paths; a folder without any is a problem of the report."""
-    found: list[str] = []
-    for path in paths:
-        if path == "-" or not Path(path).is_dir():
-            found.append(path)
-            continue
-        inside = files_in(path)
-        if not inside:
-            message = "the folder is no archive: there are no sessions in it"
-            report.problems.append(Problem(path, 1, message, None))
-        found += inside
-    return found
 
 
 def import_file(
