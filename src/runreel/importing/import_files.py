@@ -18,6 +18,7 @@ from runreel.model.import_report import Problem, Report
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from runreel.importing.input_files import Input
     from runreel.importing.recording_reader import Checked
     from runreel.store.database import Database
 
@@ -50,9 +51,7 @@ def import_files(
     found = folders.expanded(paths, report)
     with input_files.opened(found.paths, archive) as given:
         files = folders.without_others(given, found.folders, report)
-        recordings = [source for source in files if source.is_recording]
-        archives = [source for source in files if source.archive and not source.is_recording]
-        traffic = [source for source in files if not source.archive and not source.is_recording]
+        recordings, archives, traffic = _by_kind(files)
         # All others are read twice.
         once = sum(source.size for source in archives)
         done = sum(source.size for source in files) - once
@@ -60,21 +59,44 @@ def import_files(
         prescans = [_prescan(source, last_lines) for source in traffic]
         checked = [_checked(source, report) for source in recordings]
         importer = Importer(database, report, last_lines)
-        for source, prescan in zip(traffic, prescans, strict=True):
-            if prescan is None:
-                report.problems.append(Problem(source.name, 1, str(source.refusal), None))
-                continue
-            report.problems += prescan.problems
-            with source.open() as file:
-                importer.store(file, prescan, partial(step, done))
-            done += source.size
-            step(done, 0, report.lines)
-        importer.finish()
+        done = _store_traffic(importer, zip(traffic, prescans, strict=True), report, step, done)
         import_archives(database, archives, report, step, done)
         done += once
         _store_recordings(database, zip(recordings, checked, strict=True), report, step, done)
     report.notices += _empty_notice([prescan for prescan in prescans if prescan])
     return report
+
+
+def _by_kind(files: Iterable[Input]) -> tuple[list[Input], list[Input], list[Input]]:
+    """Return the recordings, the archives, and the files of recorded traffic."""
+    recordings: list[Input] = []
+    archives: list[Input] = []
+    traffic: list[Input] = []
+    for source in files:
+        kind = archives if source.archive else traffic
+        (recordings if source.is_recording else kind).append(source)
+    return recordings, archives, traffic
+
+
+def _store_traffic(
+    importer: Importer,
+    traffic: Iterable[tuple[Input, ImportPrescan | None]],
+    report: Report,
+    step: Callable[[int, int, int], None],
+    done: int,
+) -> int:
+    """Store recorded traffic; ``done`` is the number of bytes read before, returned with it."""
+    for source, prescan in traffic:
+        if prescan is None:
+            report.problems.append(Problem(source.name, 1, str(source.refusal), None))
+            continue
+        report.problems += prescan.problems
+        with source.open() as file:
+            importer.store(file, prescan, partial(step, done))
+        done += source.size
+        step(done, 0, report.lines)
+    importer.finish()
+    return done
 
 
 def import_file(
@@ -120,7 +142,7 @@ def _advance(step: Callable[[int, int, int], None], done: int, read: int) -> Non
 
 def _store_recordings(
     database: Database,
-    recordings: Iterable[tuple[input_files.Input, Checked | None]],
+    recordings: Iterable[tuple[Input, Checked | None]],
     report: Report,
     step: Callable[[int, int, int], None],
     done: int,
@@ -134,7 +156,7 @@ def _store_recordings(
         step(done, 0, report.lines)
 
 
-def _checked(source: input_files.Input, report: Report) -> Checked | None:
+def _checked(source: Input, report: Report) -> Checked | None:
     """Verify a recording; None if it is refused, which is a problem of the report."""
     try:
         return check_recording(source)
@@ -143,7 +165,7 @@ def _checked(source: input_files.Input, report: Report) -> Checked | None:
         return None
 
 
-def _prescan(source: input_files.Input, last_lines: LastLineIndex) -> ImportPrescan | None:
+def _prescan(source: Input, last_lines: LastLineIndex) -> ImportPrescan | None:
     if source.refusal is not None:
         return None
     with source.open() as file:

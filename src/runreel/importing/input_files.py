@@ -74,18 +74,29 @@ def _input(path: str, copies: ExitStack, archive: str | None) -> Input:
                 with compression.decompressed(copy or file, name) as content:
                     copy = _copy_to_disk(content, copies)
             head = _head(copy or file, file_kinds.HEAD)
-            is_recording = head.startswith(recording_format.START) or _is_named_recording(path)
-            refusal = file_kinds.refusal(head)
-            if archive is None and not is_recording:
-                archive = archive_lines.recognised(head)
-            if archive is None and copy is None and head.startswith(file_kinds.SQLITE):
-                archive = _archive_in_database(path)
             size = (copy or file).seek(0, SEEK_END)
-            return Input(path, size, copy, refusal, is_recording, archive)
+            return _classified(Input(path, size, copy, archive=archive), head)
     except BadInput as error:
         return Input(path, 0, None, str(error), _is_named_recording(path))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _classified(source: Input, head: bytes) -> Input:
+    """Return a file with what its first bytes say that it is."""
+    is_recording = head.startswith(recording_format.START) or _is_named_recording(source.name)
+    archive = source.archive
+    if archive is None and not is_recording:
+        archive = _archive_of(source.name, head, is_copy=source.copy is not None)
+    refusal = file_kinds.refusal(head)
+    return source._replace(refusal=refusal, is_recording=is_recording, archive=archive)
+
+
+def _archive_of(path: str, head: bytes, *, is_copy: bool) -> str | None:
+    """Return the archive that a file with these first bytes is, None if it is none."""
+    if head.startswith(file_kinds.SQLITE):
+        return None if is_copy else _archive_in_database(path)
+    return archive_lines.recognised(head)
 
 
 def _archive_in_database(path: str) -> str | None:

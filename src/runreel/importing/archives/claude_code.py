@@ -79,14 +79,18 @@ class ClaudeCodeLines:
         """Note the turn of a message; find out whether another run has the message already."""
         key = lines.copy_key(line)
         known = self._messages.get(key or "")
-        run_id = None if known is None else known.run_id
-        if run_id is None and self._stored is not None and (turn.held is not None or turn.is_copy):
-            run_id = self._stored.run_of(line, turn.run_id)
+        run_id = self._stored_run(line, turn) if known is None else known.run_id
         turn.repeats = run_id is not None and (turn.is_copy or run_id != turn.run_id)
-        if turn.repeats and turn.held is not None and run_id is not None:
+        if run_id is not None and turn.repeats and turn.held is not None:
             turn.is_copy, turn.run_id = True, run_id
         elif key is not None and known is None:
             _remember(self._messages, key, turn)
+
+    def _stored_run(self, line: dict[str, object], turn: _Turn) -> str | None:
+        """Return the run in the log that has a message; only a turn that may be a copy is asked."""
+        if self._stored is None or (turn.held is None and not turn.is_copy):
+            return None
+        return self._stored.run_of(line, turn.run_id)
 
 
 class SessionLines:

@@ -141,19 +141,24 @@ class _Newer:
         results = [part for message in given for part in objects_in(message, "tool_results")]
         asked = [message for message in given if message.get("content")]
         parts: list[Record] = []
+        if any(message["role"] == "user" for message in asked) or not results:
+            parts.append(_request(row, asked, row.get("options_json")))
         if results:
             parts.append({"part": "results", "tool_results": results})
-        if any(message["role"] == "user" for message in asked) or not results:
-            parts.insert(0, _request(row, asked, row.get("options_json")))
-        texts = [str(message["content"]) for message in made if message.get("content")]
-        calls = [call for message in made for call in objects_in(message, "tool_calls")]
-        thoughts = [str(one["reasoning"]) for one in made if one.get("reasoning")]
-        response: Record = {"part": "response", "text": "".join(texts), **_kept(row)}
-        if calls:
-            response["tool_calls"] = calls
-        if thoughts:
-            response["reasoning"] = "".join(thoughts)
-        return [*parts, response]
+        return [*parts, _response(row, made)]
+
+
+def _response(row: Record, messages: list[Record]) -> Record:
+    response = {"part": "response", "text": _joined(messages, "content"), **_kept(row)}
+    if calls := [call for message in messages for call in objects_in(message, "tool_calls")]:
+        response["tool_calls"] = calls
+    if thoughts := _joined(messages, "reasoning"):
+        response["reasoning"] = thoughts
+    return response
+
+
+def _joined(messages: list[Record], key: str) -> str:
+    return "".join(as_text(message.get(key)) or "" for message in messages)
 
 
 def _request(row: Record, messages: list[Record], options: object) -> Record:
