@@ -104,8 +104,10 @@ def _archive_in_database(path: str) -> str | None:
     try:
         with foreign_sqlite.opened(path) as database:
             is_log = any(map(database.columns, ("conversations", "threads")))
-    except BadInput:
+    except foreign_sqlite.DatabaseHeld:
         is_log = True
+    except BadInput:
+        is_log = False
     return archive_lines.LLM_LOG if is_log else None
 
 

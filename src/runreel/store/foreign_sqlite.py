@@ -18,6 +18,10 @@ _PATIENCE = 2.0
 Record = dict[str, object]
 
 
+class DatabaseHeld(BadInput):
+    """Another program holds the database."""
+
+
 class ForeignDatabase:
     """A database of another program, open for reading in one snapshot."""
 
@@ -79,5 +83,7 @@ def _text(raw: bytes) -> str:
 def _refuse(error: sqlite3.Error) -> NoReturn:
     text = str(error)
     if "locked" in text or "busy" in text:
-        text = "another program holds the database; import it again when that has ended"
+        raise DatabaseHeld(
+            "another program holds the database: import it again when that has ended"
+        ) from None
     raise BadInput(f"cannot read the database: {text}") from None
