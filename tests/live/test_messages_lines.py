@@ -55,3 +55,12 @@ def test_imported_streams_are_the_clients_messages(reel, finals, tmp_path):
     assert again.events_new == 0
     assert reel.rebuild(check=True) == []
     verify(reel)
+
+
+def test_reasoning_is_found_and_shown(reel):
+    for name in ("thinking twice", "redacted thinking"):
+        record_lines(reel.db, json_lines(script.STREAMS[name]), run_id=name)
+    (match,) = reel.search("second.", in_=("reasoning",))
+    assert match.run_id == "thinking twice"
+    assert [step.step for step in reel.story("thinking twice")] == ["reasoning", "text"] * 2
+    assert reel.reasoning("redacted thinking") is None
