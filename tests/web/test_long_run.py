@@ -8,7 +8,7 @@ import pytest
 
 from runreel import FunctionCall, RunStreamEvent, StreamEvent, ToolCall, ToolCallList
 from runreel.model.story import AskedMessage, RequestStep, TextStep
-from runreel.web.pages import run_story
+from runreel.web.pages import run, run_story
 from tests.browser.clock import ticking
 from tests.cli import stories
 from tests.web.pages import Page
@@ -32,6 +32,19 @@ def test_a_long_run_is_a_page_of_limited_size(reel, browser):
     left_out = len(reel.story("long")) - 60
     assert f"{left_out:,} earlier steps are left out" in page.text
     assert "40 longest of" in page.text
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_run_of_too_many_rows_is_shown_row_by_row(reel, browser, monkeypatch):
+    stories.tell_done(reel)
+    monkeypatch.setattr(run, "MOST_ROWS", 8)
+    page = Page(browser.get("/run/run-done?seq=5").text)
+    assert "The run has 9 rows" in page.text
+    assert "As of row 5 of 8" in page.text
+    assert "A second line." in page.text
+    assert page.scripts == []
+    monkeypatch.setattr(run, "MOST_ROWS", 9)
+    assert "The run has" not in Page(browser.get("/run/run-done?seq=5").text).text
 
 
 def test_the_last_messages_are_shown():

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Scripts show the timeline on the scale.
 PARAMETERS = ("id", "seq", "scale", "tz", "verify")
+# Of a run that is read as a whole: scripts get all of its rows.
+MOST_ROWS = 300_000
 # Steps of the time that a page shows.
 _STEPS = 40
 # Rows before and after the one that is shown.
@@ -95,7 +97,7 @@ def answer(reel: Reel, query: Query) -> Page | Moved:
             "older": found.older,
             "rows": rows,
             "current": current,
-            "read": partial(_read, reel, run_id, here),
+            "read": partial(_read, reel, run_id, here, now.last_seq + 1),
             "findings": _findings(reel, run_id) if query.flag("verify") else None,
             "zone": zone,
             "zone_name": zone_name,
@@ -104,8 +106,13 @@ def answer(reel: Reel, query: Query) -> Page | Moved:
     )
 
 
-def _read(reel: Reel, run_id: str, seq: int) -> _Rest:
+def _read(reel: Reel, run_id: str, seq: int, count: int) -> _Rest:
     """Read the whole run, when the first piece of the page was sent."""
+    if count > MOST_ROWS:
+        return _Rest(
+            f"The run has {count:,} rows; a page has the timeline and the story of up to"
+            f" {MOST_ROWS:,}. `runreel show --content` and `runreel timeline` have them all."
+        )
     try:
         found = run_reading.reading(reel.db, run_id, seq)
     except RunreelError as error:
