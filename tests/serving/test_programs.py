@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import openai
@@ -16,7 +17,7 @@ from runreel.serving import requests_in
 from runreel.serving.timing import Timing
 from tests.live import openai_script as script
 from tests.live.callers import WAYS, ask, client_of
-from tests.live.sse_server import Answer
+from tests.live.sse_server import Answer, Pause
 
 CALL = script.call("weather", {"city": "Berlin"})
 HELLO = script.events([script.output_of(["Hello, ", "world"])], id_="resp_h")
@@ -145,6 +146,63 @@ def iterated(client, got):
     for event in client.responses.create(model=script.MODEL, input="Hello?", stream=True):
         got.append(event)
     return []
+
+
+def test_a_whole_answer_breaks_before_its_only_event(record, serve, reel):
+    whole = script.response("resp_1", output=[script.output_of(["ok"])])
+    record(lambda client: ask(client, stream=False), Answer(body=whole))
+    with serve(fail_at=0) as serving, pytest.raises(openai.APIConnectionError):
+        ask(serving.client(), stream=False)
+    with serve(fail_at=1) as serving:
+        assert ask(serving.client(), stream=False).output_text == "ok"
+
+
+def test_conversations_with_the_same_next_question_are_told_apart(record, serve, reel):
+    """Each goes on from its own response, in any order."""
+
+    def program(client, cities):
+        first = {c: client.responses.create(model="m", input=f"Weather in {c}?") for c in cities}
+        more = {}
+        for city in reversed(cities):
+            previous = first[city].id
+            asked = {"input": "And tomorrow?", "previous_response_id": previous}
+            more[city] = client.responses.create(model="m", **asked).output_text
+        return more
+
+    def answer(asked):
+        previous, said = asked.body.get("previous_response_id"), asked.body["input"]
+        id_ = f"{previous}_more" if previous else f"resp_{said[11:-1]}"
+        return Answer(body=script.response(id_, output=[script.output_of([id_])]))
+
+    first = record(lambda client: program(client, ["Bonn", "Rome"]), *[answer] * 4)
+    assert first == {"Bonn": "resp_Bonn_more", "Rome": "resp_Rome_more"}
+    with serve(strict=True) as serving:
+        assert program(serving.client(), ["Rome", "Bonn"]) == first
+
+
+def test_a_silent_stream_is_kept_alive_by_comments(record, serve, reel, monkeypatch):
+    record(
+        lambda client: ask(client, stream=True), Answer(events=[*HELLO[:3], Pause(0.3), *HELLO[3:]])
+    )
+    monkeypatch.setattr("runreel.serving.sending._SILENCE", 0.05)
+    with serve(timing=Timing()) as serving:
+        body = {"model": script.MODEL, "input": "Hello?", "stream": True}
+        sent = httpx.post(f"{serving.url}/responses", json=body).text
+        assert ": keep-alive\n\n" in sent.partition(HELLO[3]["type"])[0]
+        assert len(ask(serving.client(), stream=True)) == len(HELLO)
+
+
+def test_what_is_erased_while_it_is_served_is_gone(record, serve, reel):
+    told = script.events([script.output_of(["Hello ", "Bob Stone", "!"])])
+    record(lambda client: ask(client, stream=True), Answer(events=told))
+    with serve() as serving:
+        assert ask(serving.client(), stream=True)[-1].response.output_text == "Hello Bob Stone!"
+        (run,) = reel.runs()
+        assert list(reel.redact([run.run_id], "Bob Stone", reason="test", actor="me"))
+        assert ask(serving.client(), stream=True)[-1].response.output_text == "Hello █████████!"
+        assert list(reel.prune(datetime.now(UTC) + timedelta(days=1), reason="test"))
+        with pytest.raises(openai.NotFoundError, match="cannot be read"):
+            ask(serving.client(), stream=True)
 
 
 def test_what_was_cut_is_cut_again(record, serve, reel):

@@ -75,6 +75,17 @@ def of_run(database: Database, run_id: str) -> AssistantRun | None:
     )
 
 
+def of_runs(database: Database, run_ids: Sequence[str]) -> tuple[list[AssistantRun], list[str]]:
+    """Return the recorded runs among these, and the ids of the others.
+
+    Raises:
+        RunNotFound: if the log does not have one of them.
+    """
+    read = {run_id: of_run(database, run_id) for run_id in run_ids}
+    others = [run_id for run_id, run in read.items() if run is None]
+    return [run for run in read.values() if run is not None], others
+
+
 def _values(rows: Sequence[TimedRow], kind: str) -> list[Body]:
     return [as_object(one.value) for one in rows if one.kind == kind and one.value]
 

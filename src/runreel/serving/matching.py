@@ -71,11 +71,7 @@ class Matcher:
         self._exchanges = list(exchanges)
         unknown = [one for one in self._exchanges if one.request is None]
         self._unknown = [] if strict else unknown
-        self._recorded = [
-            _Recorded(one, self._canonicalizer.canonical(one.source, one.request))
-            for one in self._exchanges
-            if one.request is not None
-        ]
+        self._recorded = list(self._canonical())
         self._exact: dict[bytes, list[_Recorded]] = defaultdict(list)
         self._loose: dict[bytes, list[_Recorded]] = defaultdict(list)
         for recorded in self._recorded:
@@ -86,6 +82,12 @@ class Matcher:
         self._ids |= {one.response_id for one in self._exchanges if one.response_id is not None}
         self._used: set[Exchange] = set()
         self._lock = threading.Lock()
+
+    def _canonical(self) -> Iterator[_Recorded]:
+        canonical = self._canonicalizer.canonical
+        for one in self._exchanges:
+            if one.request is not None:
+                yield _Recorded(one, canonical(one.source, one.request))
 
     def unused(self) -> list[Exchange]:
         """Return the exchanges that were not served, in order."""

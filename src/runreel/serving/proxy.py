@@ -32,6 +32,8 @@ _HOP_BY_HOP = frozenset(
         *(b"trailer", b"transfer-encoding", b"upgrade"),
     )
 )
+# Codings that are read without another package.
+_CODINGS = (b"gzip", b"deflate", b"identity")
 _BASE = "/v1"
 # No read limit: a model may think for long, and the program has a limit of its own.
 _LIMITS = httpx.Timeout(None, connect=30.0)
@@ -110,9 +112,8 @@ class _Proxy:
         except TooLarge as error:
             await self._refuse(send, path, _Problem(_TOO_LARGE, str(error), "too_large"))
             return
-        request = httpx.Request(
-            scope["method"], target, headers=_passed_on(scope["headers"]), content=content
-        )
+        headers = [_readable(*header) for header in _passed_on(scope["headers"])]
+        request = httpx.Request(scope["method"], target, headers=headers, content=content)
         answering = asyncio.ensure_future(self._answer(request, path, send))
         gone = asyncio.ensure_future(requests_in.gone(receive))
         try:
@@ -190,6 +191,14 @@ async def _pass_on(chunks: AsyncIterable[bytes], send: Send, *, at_once: bool) -
 
 def _start(status: int, headers: _Headers) -> dict[str, object]:
     return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+def _readable(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """Return a header of a request that asks for no coding of the answer that cannot be read."""
+    if name != b"accept-encoding":
+        return name, value
+    kept = [one for one in value.split(b",") if one.partition(b";")[0].strip() in _CODINGS]
+    return name, b",".join(kept).strip() or b"identity"
 
 
 def _passed_on(headers: Iterable[tuple[bytes, bytes]]) -> _Headers:

@@ -124,8 +124,7 @@ def _assistants(database: Database, found: Collection, *, named: bool) -> list[A
     """
     from runreel.serving import assistant_runs, collection
 
-    read = {run_id: assistant_runs.of_run(database, run_id) for run_id in found.others}
-    runs = [run for run in read.values() if run is not None]
+    runs, others = assistant_runs.of_runs(database, found.others)
     for notice in found.notices:
         terminal.write_notice(notice)
     if runs and not _has_grpc():
@@ -137,8 +136,7 @@ def _assistants(database: Database, found: Collection, *, named: bool) -> list[A
             "nothing to serve: no recorded call of a model over HTTP",
             hint="`runreel watch` and `runreel proxy` record calls with their requests.",
         )
-    others = [run_id for run_id in found.others if named and read[run_id] is None]
-    if others:
+    if named and others:
         terminal.write_notice(f"No calls to serve: {collection.names(others)}.")
     return runs
 
