@@ -13,7 +13,9 @@ import httpx
 import pytest
 
 import runreel
+from runreel import LogError
 from runreel.query import changes as queries
+from runreel.store.drivers.postgres import driver
 from runreel.web import run_list
 from runreel.web.live import streams
 from tests.cli import stories
@@ -170,7 +172,7 @@ def within(condition):
 
 def test_the_log_is_read_once_for_all_pages_and_not_at_all_for_none(reel, monkeypatch):
     stories.tell_done(reel, "first")
-    looks = counted(monkeypatch, "change_mark")
+    looks = counted(monkeypatch, "change_hint")
     read = counted(monkeypatch, "run_news")
     with browsing(reel) as client, ExitStack() as stack:
         assert client.get("/").status_code == 200
@@ -291,3 +293,15 @@ def test_open_streams_end_before_the_server(reel):
             thread.join(LONG)
     # The stream has an end, and was not cut.
     assert ended == ["runs", "over"]
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_a_server_without_snapshots_by_name_is_always_read(reel, monkeypatch):
+    stories.tell_done(reel)
+    # Other databases of the server may be written to meanwhile.
+    within(lambda: queries.change_hint(reel.db) == queries.change_hint(reel.db))
+    monkeypatch.setattr(driver, "_SNAPSHOT", "SELECT no_such_function()")
+    assert queries.change_hint(reel.db) != queries.change_hint(reel.db)
+    monkeypatch.setattr(driver, "_SNAPSHOT", "SELECT no_such_column")
+    with pytest.raises(LogError):
+        queries.change_hint(reel.db)

@@ -20,10 +20,13 @@ class RunNews(NamedTuple):
     is_erased: bool
 
 
-def change_mark(database: Database) -> object:
-    """Return a value that is equal later only if nothing was committed in between."""
+def change_hint(database: Database) -> object:
+    """Return a value that is another one later if something was committed in between.
+
+    A server of several nodes may have committed something all the same.
+    """
     with database.reading() as connection:
-        return connection.driver.change_mark(connection)
+        return connection.driver.change_hint(connection)
 
 
 def run_news(database: Database, run_id: str, after: int) -> RunNews:

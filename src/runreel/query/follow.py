@@ -1,8 +1,8 @@
 """Follows runs: the events that the log has, then new ones as they are committed.
 
 No connection is held between two looks at the log, so nothing that must wait for readers waits for
-a follow. The log is only read where something was committed, which the driver knows; a server is
-asked less often.
+a follow. A SQLite file is only read where its counter of commits has changed; a server is asked for
+the last row of a run, less often while nothing comes.
 """
 
 from __future__ import annotations

@@ -183,6 +183,12 @@ class Driver(Protocol):
         A database without such a counter returns a value that is equal to no other.
         """
 
+    def change_hint(self, connection: Connection) -> object:
+        """Return a value that is another one later if something was committed in between.
+
+        Unlike the mark, it may miss what other nodes of a server have committed.
+        """
+
     # -- Statements -------------------------------------------------------------------------------
 
     def append(self, connection: Connection, rows: Sequence[EventRow], *, durable: bool) -> bool:

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 # Seconds between two looks; they grow while nothing is committed.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 0.25
-# Seconds after which pages are made again although nothing was committed: processes end, and
-# `since=1h` moves on.
+# Seconds after which pages are made again although the hint is the same: processes end, `since=1h`
+# moves on, and other nodes of a server commit.
 _REFRESH = 5.0
 
 
 class Changes:
     """Counts the changes of a log while a page listens; otherwise the log is not read.
 
-    ``look`` returns the change mark of the log. It is called in a thread.
+    ``look`` returns a hint: a value that is another one after a commit. It is called in a thread.
     """
 
     def __init__(self, look: Callable[[], object], threads: Threads) -> None:

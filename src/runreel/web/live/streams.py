@@ -43,7 +43,7 @@ class Streams:
     def __init__(self, reel: Reel, threads: Threads) -> None:
         self._reel = reel
         self._threads = threads
-        self._changes = Changes(partial(changes.change_mark, reel.db), threads)
+        self._changes = Changes(partial(changes.change_hint, reel.db), threads)
         self._answers = SharedAnswers[News](threads)
         self._open = 0
 

@@ -132,6 +132,9 @@ class SqliteDriver(Driver):
         # The number is one of this connection: another one counts in its own way.
         return connection.raw, connection.one("PRAGMA data_version")[0]
 
+    def change_hint(self, connection: Connection) -> object:
+        return self.change_mark(connection)
+
     def insert(
         self, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Parameters]
     ) -> None:
