@@ -237,6 +237,13 @@ def test_a_failure_is_served_and_the_retry_after_it(record, serve, reel):
         with pytest.raises(openai.RateLimitError, match="Too many"):
             program(serving.client(max_retries=0))
         assert program(serving.client(max_retries=0)) == "ok"
+    with serve() as serving:
+        assert program(serving.client(max_retries=1)) == "ok"
+        refused = httpx.post(f"{serving.url}/responses", json={"model": "m", "input": "x"})
+        assert refused.status_code == 200
+    with serve(strict=True) as serving:
+        refused = httpx.post(f"{serving.url}/responses", json={"model": "m", "input": "x"})
+        assert (refused.status_code, refused.headers["retry-after-ms"]) == (429, "1")
 
 
 def test_a_call_without_an_answer_fails_again(record, serve, reel):

@@ -170,17 +170,19 @@ class Player:
         time = timing.plan(exchange.times, self._timing)[-1]
         if refused is None or refused.status is None:
             return _reply(exchange, wire.JSON, [(time, b"")], cut=True)
-        content = refused.body
+        media, content = wire.JSON, refused.body
         if isinstance(content, str):
-            return _reply(
-                exchange,
-                "text/plain; charset=utf-8",
-                [(time, content.encode())],
-                status=refused.status,
-            )
-        if content is None:
-            content = wire.error(exchange.source, refused.message or "", code="recorded")
-        return _reply(exchange, wire.JSON, [(time, wire.body(content))], status=refused.status)
+            media, sent = "text/plain; charset=utf-8", content.encode()
+        elif content is None:
+            error = wire.error(exchange.source, refused.message or "", code="recorded")
+            sent = wire.body(error)
+        else:
+            sent = wire.body(content)
+        reply = _reply(exchange, media, [(time, sent)], status=refused.status)
+        if self._timing.instant:
+            # The client need not wait either before it tries again.
+            return reply._replace(headers=(*reply.headers, ("retry-after-ms", "1")))
+        return reply
 
 
 def refusal(
