@@ -135,7 +135,7 @@ def test_a_folder_with_copies_is_imported(reel, tmp_path):
     assert totals(reel) == SUM
 
 
-SOME = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def forked(*, ids: bool) -> list[codex.Rollout]:

@@ -61,10 +61,10 @@ class Memory(msgspec.Struct, frozen=True):
         tally = token_counts.read(usage, token_counts.MESSAGES)
         if tally is None or self.key is None:
             return self, None, None
-        details = token_counts.details(usage, token_counts.MESSAGES)
         known = next((one for one in self.counted if one.key == self.key), None)
         if known is not None and not _replaces(tally, known.tally):
             return self, None, None
+        details = token_counts.details(usage, token_counts.MESSAGES)
         counted = [one for one in self.counted if one is not known]
         counted.append(Counted(self.key, tally, details))
         after = msgspec.structs.replace(self, counted=tuple(counted[-_RECENT:]))
