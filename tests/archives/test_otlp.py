@@ -167,6 +167,8 @@ def test_a_trace_is_one_run_whose_agent_counts_nothing_again(reel, tmp_path):
     assert (run.usage.total_tokens, run.assistant_id, run.last_seq) == (220, "helper", 4)
     (call,) = [step for step in reel.story("t1") if type(step).__name__ == "ToolCallStep"]
     assert (call.name, call.result) == ("ls", "etc")
+    (text,) = [step for step in reel.story("t1") if type(step).__name__ == "TextStep"]
+    assert text.text == "Paris"
 
 
 def test_parts_of_a_trace_before_the_whole_change_nothing(reel, tmp_path):

@@ -170,7 +170,7 @@ class StoryBuilder:
         self._texts.changed(row.seq, row.keep, text)
         whole = "".join(part for part in content.parts_so_far if isinstance(part, str))
         if whole and (row.keep is None or content.is_finished):
-            self._texts.ended(row.seq, whole)
+            self._texts.ended(row.seq, whole, apart=row.keep is None)
         if content.tool_calls is not None and self._calls.asked(row.seq, content.tool_calls):
             self._texts.interrupt()
         self._add_failure(row.seq, (content.error, interpretation.error_code))

@@ -76,12 +76,15 @@ class Texts:
         self.interrupt()
         self._text, self._base, self._is_repeated = text, len(text), True
 
-    def ended(self, seq: int, whole: str) -> None:
-        """The answer is complete; ``whole`` is its text, or ends with it."""
+    def ended(self, seq: int, whole: str, *, apart: bool = False) -> None:
+        """The answer is complete; ``whole`` is its text, or ends with it.
+
+        ``apart``: the text is in the row alone, not in the text of the run.
+        """
         self.interrupt()
         stretches = [stretch for stretch in self._stretches if self._is_of_answer(stretch)]
         streamed = _joined(stretches)
-        if whole.endswith(streamed) and (streamed or not self._is_repeated):
+        if whole.endswith(streamed) and (streamed or not (self._is_repeated or apart)):
             return
         if not stretches:
             self._stretches.append(_Text(seq, seq, self._answer, text=whole))
