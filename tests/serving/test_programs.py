@@ -338,6 +338,8 @@ def test_bad_requests_are_refused(record, serve, reel, monkeypatch):
         assert client.post("/messages", json={"model": "m", "messages": []}).status_code == 404
         assert client.get("/models", headers={"host": "evil.example"}).status_code == 400
         assert client.get("/models", headers={"host": "localhost"}).status_code == 200
+        assert client.get("/models", headers={"sec-fetch-site": "cross-site"}).status_code == 403
+        assert client.get("/models", headers={"sec-fetch-site": "same-site"}).status_code == 200
 
 
 def test_a_client_that_goes_away_disturbs_no_other(record, serve, reel):

@@ -192,6 +192,8 @@ def test_what_cannot_be_forwarded_is_refused(proxy, reel, server_of_models, monk
     assert httpx.post(f"{proxy.url}/responses", content=b"x" * 1001).status_code == 413
     assert httpx.get(f"{origin}/metrics").status_code == 404
     assert httpx.get(f"{proxy.url}/models", headers={"host": "evil.example"}).status_code == 400
+    site = {"sec-fetch-site": "cross-site"}
+    assert httpx.post(f"{proxy.url}/responses", json={}, headers=site).status_code == 403
     assert server_of_models.asked == []
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from contextlib import closing, contextmanager
 
@@ -115,3 +116,15 @@ def test_what_it_cannot_begin_with_is_refused(tmp_path, capfd):
         assert (code, "Address already in use" in err) == (2, True)
     (tmp_path / "other.db").write_text("not a log " * 100)
     assert refused(*good, log="other.db")[0] == 3
+
+
+@pytest.mark.parametrize("package", ["httpx", "uvicorn", "starlette.middleware.trustedhost"])
+def test_a_missing_package_is_named(tmp_path, capfd, monkeypatch, package):
+    ours = ("runreel.serving", "runreel.system.http_server")
+    for name in [name for name in sys.modules if name.startswith(ours)]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    code = main(["--db", str(tmp_path / "log.db"), "proxy", "--upstream", "http://127.0.0.1:1/v1"])
+    err = capfd.readouterr().err
+    assert (code, package.split(".")[0] in err) == (4, True)
+    assert "pip install 'runreel[serve]'" in err

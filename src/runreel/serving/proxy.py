@@ -10,13 +10,21 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-import httpx
-
 from runreel.capture.http import patching
-from runreel.model.errors import RunreelError, UsageError
-from runreel.serving import requests_in, wire
-from runreel.serving.requests_in import TooLarge
+from runreel.model.errors import MissingExtra, RunreelError, UsageError
+from runreel.serving import wire
 from runreel.sources import requests
+
+try:
+    import httpx
+
+    from runreel.serving import requests_in
+    from runreel.serving.requests_in import TooLarge
+except ImportError as error:
+    raise MissingExtra(
+        f"the proxy needs a package that is not installed: {error.name}",
+        hint="pip install 'runreel[serve]'",
+    ) from None
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable

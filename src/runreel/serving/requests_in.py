@@ -7,6 +7,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
 
 from runreel.system.http_server import ARRIVED
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # Bytes of a request's body; more than services take.
 MAX_BODY = 64 * 1024 * 1024
+_FORBIDDEN = 403
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -66,15 +68,20 @@ def arrival(scope: Scope) -> float:
 
 
 def guarded(app: ASGIApp, host: str) -> ASGIApp:
-    """Return the application; it answers to the names of this machine alone if ``host`` is local.
+    """Return the application without requests of pages of other sites.
 
-    The page of a foreign site could have its name resolve to this machine.
+    On this machine alone, it answers to no other names: the page of a foreign site could have its
+    name resolve to this machine.
     """
-    if not is_loopback(host):
-        return app
-    checked = TrustedHostMiddleware(app, [*_LOCAL, host])
+    checked = TrustedHostMiddleware(app, [*_LOCAL, host]) if is_loopback(host) else app
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
-        await (checked if scope["type"] == "http" else app)(scope, receive, send)
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+        elif (b"sec-fetch-site", b"cross-site") in scope["headers"]:
+            refused = PlainTextResponse("Requests from other sites are refused.\n", _FORBIDDEN)
+            await refused(scope, receive, send)
+        else:
+            await checked(scope, receive, send)
 
     return guard

@@ -1,11 +1,10 @@
-"""The servers of ``runreel serve`` and ``runreel proxy``, if their packages are installed."""
+"""What ``runreel serve`` and ``runreel proxy`` run on, if its packages are installed."""
 
 from __future__ import annotations
 
 from runreel.model.errors import MissingExtra
 
 try:
-    from runreel.serving import proxy
     from runreel.serving.app import create_app
     from runreel.serving.requests_in import is_loopback
     from runreel.system.http_server import Server, listen, run
@@ -15,4 +14,4 @@ except ImportError as error:
         hint="pip install 'runreel[serve]'",
     ) from None
 
-__all__ = ["Server", "create_app", "is_loopback", "listen", "proxy", "run"]
+__all__ = ["Server", "create_app", "is_loopback", "listen", "run"]

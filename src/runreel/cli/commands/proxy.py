@@ -66,16 +66,16 @@ def proxy_command(  # noqa: PLR0913 - one for each option
     --on-error raise, a call that cannot be recorded is refused.
     """
     from runreel.capture.http.hook import CallHook
-    from runreel.serving import server
+    from runreel.serving import proxy
 
-    url = server.proxy.upstream_url(upstream)
+    url = proxy.upstream_url(upstream)
     with (
         options.opened(create=True, durability=durability) as reel,
         listening(host, port, "use the service through it") as listener,
     ):
         log_check.check(reel, warn_only=on_error == "warn")
         hook = CallHook(reel.db, labels=dict(labels), requests=requests, on_error=on_error)
-        app = server.proxy.create_app(url, hook, host, on_problem=serving_options.print_problem)
+        app = proxy.create_app(url, hook, host, on_problem=serving_options.print_problem)
         serving_options.serve(
             app, host, listener, lambda origin: [f"{origin}/v1", origin], has_lifespan=True
         )
