@@ -9,6 +9,7 @@ from runreel import FunctionCall, RunStreamEvent, StreamEvent, ToolCall, ToolCal
 from runreel.doctor import check_health
 from runreel.store.connection import Connection
 from tests.cli import stories
+from tests.prices.lines import data, line
 from tests.web.conftest import browsing
 from tests.web.pages import Page
 
@@ -173,3 +174,32 @@ def test_every_page_says_that_the_log_is_gone(reel, browser, tmp_path):
         answer = browser.get(path)
         assert (answer.status_code, "log.db" in answer.text) == (503, True), path
     assert browser.get("/diff").status_code == 200
+
+
+def test_usage_is_priced_on_request(reel, tmp_path, monkeypatch):
+    own = tmp_path / "prices.jsonl"
+    own.write_bytes(data(line()))
+    monkeypatch.setenv("RUNREEL_PRICES", str(own))
+    for run_id, model in (("priced", line()["model"]), ("other", "<model>")):
+        with reel.recording(run_id, model=model) as recording:
+            usage = runreel.Usage(1_000_000, 1_000_000, 2_000_000)
+            recording.result(runreel.RunResult(runreel.RunStatus.COMPLETED, usage=usage))
+    with browsing(reel) as client:
+        plain = Page(client.get("/usage?model=x&by=model").text)
+        assert "unpriced" in plain.text
+        assert "/usage?model=x&by=model&cost=1" in plain.links
+        answer = client.get("/usage?by=model&cost=1")
+        report = reel.usage("model", cost=True)
+        costs = {
+            item.key[0]: "unpriced"
+            if item.totals.cost is None
+            else f"{item.totals.cost:,f} {item.totals.currency}"
+            for item in report.items
+        }
+        assert {row[0]: row[-2] for row in Page(answer.text).rows[1:-1]} == costs
+        assert costs["<model>"] == "unpriced" != costs[line()["model"]]
+        assert "/?cost=1" not in Page(answer.text).links
+        assert f"{report.costs[0].cost:,f} {report.costs[0].currency}" in Page(answer.text).text
+        own.write_text("{")
+        assert client.get("/usage?cost=1").status_code == 500
+        assert client.get("/usage").status_code == 200

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from runreel.web.query import Query
     from runreel.web.usage_chart import Chart
 
-PARAMETERS = (*filters.NAMES, "by")
+PARAMETERS = (*filters.NAMES, "by", "cost")
 # Groups of one table.
 _MOST = 60
 _WIDTH = 1000.0
@@ -39,14 +39,18 @@ class _Table(NamedTuple):
 def answer(reel: Reel, query: Query) -> Page:
     """Return the report by day and by model, or by the groups that ``by`` names.
 
+    With ``cost``, runs are priced, which takes a while if there are many.
+
     Raises:
         UsageError: if a parameter is invalid.
+        BadPrices: if a line of the price book is not valid.
     """
     selected = filters.read(query)
     asked = tuple(dict.fromkeys(query.texts("by")))
     tz = query.text("tz")
     reports = [
-        reel.usage(by, tz=tz, **selected) for by in ([asked] if asked else [("day",), ("model",)])
+        reel.usage(by, tz=tz, cost=query.flag("cost"), **selected)
+        for by in ([asked] if asked else [("day",), ("model",)])
     ]
     rest = query.without("by")
     groupings = (*TIMES, *COLUMNS)
@@ -60,7 +64,11 @@ def answer(reel: Reel, query: Query) -> Page:
             "zone_name": reports[0].tz,
             "filters": rest,
             "views": [(name, links.page("/usage", [*rest, ("by", name)])) for name in groupings],
-            "runs": links.page("/", rest),
+            "default": links.page("/usage", rest),
+            "runs": links.page("/", query.without("by", "cost")),
+            "priced": links.page("/usage", [*query.pairs, ("cost", "1")]),
+            "costs": [f"{one.cost:,f} {one.currency}" for one in reports[0].costs],
+            "prices": reports[0].prices,
         },
     )
 
