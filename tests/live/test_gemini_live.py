@@ -183,3 +183,26 @@ def test_other_calls_pass_untouched(watch, gemini, server):
     server.say(Answer(body={"totalTokens": 3}))
     gemini.models.count_tokens(model=script.MODEL, contents="Hello?")
     assert list(watch.reel.runs()) == []
+
+
+@pytest.mark.parametrize("key", ["functionResponse", "function_response"])
+@pytest.mark.parametrize("id_", [None, "of the client"])
+def test_results_join_by_the_request_that_is_repeated(watch, server, key, id_):
+    asked = [{"role": "user", "parts": [{"text": "Weather?"}]}]
+    brief = {"parts": [{"text": "Be brief"}]}
+    given = {"name": "weather", "response": {"result": "sun"}}
+    called = {"role": "model", "parts": [script.call(city="Berlin")]}
+    brought = {"role": "user", "parts": [{key: given if id_ is None else {**given, "id": id_}}]}
+    path = f"{server.url}beta/models/{script.MODEL}:streamGenerateContent?alt=sse"
+    for name, contents in (("a call", asked), ("text", [*asked, called, brought])):
+        server.stream(script.STREAMS[name])
+        httpx.post(path, json={"contents": contents, "systemInstruction": brief})
+    (run,) = watch.reel.runs()
+    assert (run.status, run.response_id) == (RunStatus.COMPLETED, script.ID)
+    (call,) = [one for one in watch.reel.story(run.run_id) if isinstance(one, ToolCallStep)]
+    assert call.result == {"result": "sun"}
+    assert [match.run_id for match in watch.reel.search("be brief", in_=("request",))]
+    # Another program that asks the same is not joined.
+    server.stream(script.STREAMS["text"])
+    httpx.post(path, json={"contents": [*asked, called, brought]})
+    assert len(list(watch.reel.runs())) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runreel.codec.json_values import as_list, as_object, as_text, object_in, text_in
+from runreel.codec.json_values import as_list, as_object, as_text, text_in
 from runreel.model.events import TOOL_RESULTS
 from runreel.model.story import AskedMessage
 from runreel.sources import request_items, requests
@@ -167,7 +167,7 @@ def tool_result(item: object) -> ToolResult:
     """Return the result of a tool in an item of a request, or in a block of one."""
     value = as_object(item)
     # The Gemini API has the result in a part of a message.
-    value = object_in(value, "functionResponse") or value
+    value = request_items.function_response(value) or value
     call_id = next((id_ for key in _IDS if (id_ := as_text(value.get(key)))), None)
     key = next((key for key in _CONTENTS if key in value), None)
     content = item if key is None else value[key]

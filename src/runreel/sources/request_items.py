@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _OUTPUT = "_output"
 _APPROVAL = "mcp_approval_response"
 _ASKING_ROLES = ("user", "system", "developer", "tool", "function")
+# Proto JSON takes both spellings.
+_RESPONSES = ("functionResponse", "function_response")
 _CALLS = ("function_call", "custom_tool_call")
 
 
@@ -66,11 +68,16 @@ def outputs(item: Mapping[str, object]) -> Iterator[ToolOutput]:
             if as_object(block).get("type") == "tool_result" and isinstance(block_id, str):
                 yield ToolOutput(block_id, block)
     for part in as_list(item.get("parts")):
-        response = as_object(part).get("functionResponse")
-        if isinstance(response, dict):
+        response = function_response(as_object(part))
+        if response:
             yield ToolOutput(as_text(response.get("id")) or "", part)
     if isinstance(id_, str) and id_:
         yield ToolOutput(id_, item)
+
+
+def function_response(part: Mapping[str, object]) -> dict[str, object]:
+    """Return the result of a function in a part of the Gemini API, empty without one."""
+    return next((found for key in _RESPONSES if (found := as_object(part.get(key)))), {})
 
 
 def repeated_calls(request: Request) -> dict[str, tuple[str, object]]:

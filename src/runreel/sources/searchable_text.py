@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from runreel.sources.conversation import ToolResult
 
 # Parameters of a request with instructions to the model, which are not among its items.
-_INSTRUCTIONS = ("instructions", "system", "prompt")
+_INSTRUCTIONS = (
+    *("instructions", "system", "prompt"),
+    *("systemInstruction", "system_instruction"),
+)
 # Values of these keys are names, ids and content that is not text.
 _NOT_TEXT = frozenset((
     *("type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "approval_request_id"),

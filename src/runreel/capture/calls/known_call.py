@@ -162,17 +162,20 @@ def _gone_on(
     """Yield the run that a request goes on with, if no id of a tool call says so.
 
     Its server has paused, and the request gives it the answer so far back; or it waits for results
-    of calls that have no ids.
+    of calls to which the server gave no ids. Clients may give them ids of their own.
     """
     shorter = [one for one in earlier if one.reference.items < len(request.items)]
-    outputs = request_items.tool_outputs(request)
-    is_answer = as_object(request.items[-1]).get("role") == "assistant" if shorter else False
-    if not shorter or not (is_answer or (outputs and not outputs[-1].call_id)):
+    if not shorter:
         return
-    awaited = RunStatus.IN_PROGRESS if is_answer else RunStatus.TOOL_CALLS
+    is_answer = as_object(request.items[-1]).get("role") == "assistant"
+    if not is_answer and not request_items.tool_outputs(request):
+        return
     for run in run_table.summaries(connection, [one.reference.run_id for one in shorter]):
-        waits = run.status is awaited and run.recording == CLOSED and run.source == call.source
-        if waits and run.response_id is not None:
+        if run.source != call.source or run.recording != CLOSED or run.response_id is None:
+            continue
+        is_paused = is_answer and run.status is RunStatus.IN_PROGRESS
+        waits = not is_answer and run.status is RunStatus.TOOL_CALLS
+        if is_paused or (waits and not call_ids(run.tool_calls)):
             yield Candidate(run, response_id=run.response_id)
 
 
