@@ -223,6 +223,19 @@ def test_an_error_of_the_service_fails_the_run(reel, tmp_path):
     assert (run.usage, run.model) == (None, None)
 
 
+def test_counts_that_are_not_understood_are_noted(reel, tmp_path):
+    session = cc.Session()
+    session.prompt("a")
+    session.answer("m", cc.text("b"), {"input_tokens": "many", "output_tokens": 1})
+    path = session.write(tmp_path)
+    report = store(reel, path)
+    assert report.notices == [
+        f"usage not understood, counted as unknown, in 1 run; first in {path}:2"
+    ]
+    (run,) = reel.runs()
+    assert run.usage is None
+
+
 def test_bad_lines_are_named_once_and_the_rest_is_imported(reel, tmp_path):
     session = cc.sample()
     session.side("from-the-future", x=1)

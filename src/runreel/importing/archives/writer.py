@@ -76,7 +76,7 @@ class ArchiveWriter:
             if entry.run_id in self._failed or entry.run_id in self._batch.pruned:
                 continue
             try:
-                self._offer(entry)
+                self._offer(name, entry)
             except RunPruned:
                 self._batch.pruned.add(entry.run_id)
                 self._open.pop(entry.run_id, None)
@@ -89,7 +89,7 @@ class ArchiveWriter:
             if self._batch.is_full:
                 self._batch.flush()
 
-    def _offer(self, entry: Entry) -> None:
+    def _offer(self, name: str, entry: Entry) -> None:
         run, report = self._run(entry.run_id, entry.origin), self._report
         if run.known.has(entry.identity, entry.kind, entry.value):
             report.events_known += 1
@@ -101,7 +101,7 @@ class ArchiveWriter:
         run.known.add(entry.identity, entry.kind, entry.value)
         report.count(new=outcome.new, conflict=outcome.conflict)
         if outcome.unread:
-            report.note_unread(outcome.unread, entry.run_id, f"line {entry.number}")
+            report.note_unread(outcome.unread, entry.run_id, f"{name}:{entry.number}")
         if outcome.new:
             self._touched.add(entry.run_id)
 
