@@ -55,6 +55,7 @@ class Query:
     def __init__(self, pairs: Iterable[tuple[str, str]], known: Iterable[str]) -> None:
         names = frozenset(known)
         self.pairs: list[tuple[str, str]] = []
+        self._zone: tuple[tzinfo | None, str] | None = None
         for name, value in pairs:
             if name not in names:
                 raise UsageError(
@@ -103,7 +104,9 @@ class Query:
         Raises:
             UsageError: if the zone is unknown.
         """
-        return zones.zone(self.text("tz"))
+        if self._zone is None:
+            self._zone = zones.zone(self.text("tz"))
+        return self._zone
 
     def without(self, *names: str) -> list[tuple[str, str]]:
         """The other parameters."""
