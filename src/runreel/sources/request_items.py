@@ -62,17 +62,22 @@ def outputs(item: Mapping[str, object]) -> Iterator[ToolOutput]:
         id_ = item.get("approval_request_id")
     elif role == "tool":
         id_ = item.get("tool_call_id")
-    elif role == "user":
-        for block in as_list(item.get("content")):
-            block_id = as_object(block).get("tool_use_id")
-            if as_object(block).get("type") == "tool_result" and isinstance(block_id, str):
-                yield ToolOutput(block_id, block)
-    for part in as_list(item.get("parts")):
-        response = function_response(as_object(part))
-        if response:
-            yield ToolOutput(as_text(response.get("id")) or "", part)
+    else:
+        yield from _in_parts(item)
     if isinstance(id_, str) and id_:
         yield ToolOutput(id_, item)
+
+
+def _in_parts(item: Mapping[str, object]) -> Iterator[ToolOutput]:
+    """Yield the tool results in the parts of a message, which are those of the user."""
+    blocks = as_list(item.get("content")) if item.get("role") == "user" else []
+    for block in map(as_object, blocks):
+        id_ = block.get("tool_use_id")
+        if block.get("type") == "tool_result" and isinstance(id_, str):
+            yield ToolOutput(id_, block)
+    for part in map(as_object, as_list(item.get("parts"))):
+        if response := function_response(part):
+            yield ToolOutput(as_text(response.get("id")) or "", part)
 
 
 def function_response(part: Mapping[str, object]) -> dict[str, object]:

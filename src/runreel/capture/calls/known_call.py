@@ -164,19 +164,27 @@ def _gone_on(
     Its server has paused, and the request gives it the answer so far back; or it waits for results
     of calls to which the server gave no ids. Clients may give them ids of their own.
     """
-    shorter = [one for one in earlier if one.reference.items < len(request.items)]
-    if not shorter:
+    number = len(request.items)
+    run_ids = [one.reference.run_id for one in earlier if one.reference.items < number]
+    if not run_ids:
         return
-    is_answer = as_object(request.items[-1]).get("role") == "assistant"
-    if not is_answer and not request_items.tool_outputs(request):
+    if as_object(request.items[-1]).get("role") == "assistant":
+        goes_on = _is_paused
+    elif request_items.tool_outputs(request):
+        goes_on = _waits_without_ids
+    else:
         return
-    for run in run_table.summaries(connection, [one.reference.run_id for one in shorter]):
-        if run.source != call.source or run.recording != CLOSED or run.response_id is None:
-            continue
-        is_paused = is_answer and run.status is RunStatus.IN_PROGRESS
-        waits = not is_answer and run.status is RunStatus.TOOL_CALLS
-        if is_paused or (waits and not call_ids(run.tool_calls)):
+    for run in run_table.summaries(connection, run_ids):
+        if run.source == call.source and run.response_id is not None and goes_on(run):
             yield Candidate(run, response_id=run.response_id)
+
+
+def _is_paused(run: RunSummary) -> bool:
+    return run.status is RunStatus.IN_PROGRESS and run.recording == CLOSED
+
+
+def _waits_without_ids(run: RunSummary) -> bool:
+    return run.status is RunStatus.TOOL_CALLS and not call_ids(run.tool_calls)
 
 
 def _that_asked(

@@ -54,13 +54,7 @@ class _Response(SourceEvent):
         value, known = as_object(self.value), memory if isinstance(memory, Memory) else NO_MEMORY
         whole = self.kind == RUN
         if (error := _error_of(value)) is not None:
-            message, code = error
-            return Interpretation(
-                None if whole else RunStreamEvent(StreamEvent.ERROR, error=message),
-                RunResult(RunStatus.FAILED, message) if whole else None,
-                known,
-                error_code=code,
-            )
+            return _failed(*error, known, whole=whole)
         is_new = memory is None or _is_other(value, known)
         before = NO_MEMORY if is_new else known
         after = _after(value, before, whole=whole)
@@ -135,6 +129,14 @@ class GeminiReader:
 
 
 reader = GeminiReader()
+
+
+def _failed(
+    message: str | None, code: int | str | None, memory: Memory, *, whole: bool
+) -> Interpretation:
+    event = None if whole else RunStreamEvent(StreamEvent.ERROR, error=message)
+    result = RunResult(RunStatus.FAILED, message) if whole else None
+    return Interpretation(event, result, memory, error_code=code)
 
 
 def _after(value: dict[str, object], before: Memory, *, whole: bool) -> Memory:
