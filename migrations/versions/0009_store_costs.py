@@ -1,4 +1,4 @@
-"""Store what runs cost, with sums by hour."""
+"""Store what runs cost, with sums by hour and by day."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ branch_labels = None
 depends_on = None
 
 Big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Small = sa.SmallInteger().with_variant(sa.Integer(), "sqlite")
 Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 COMPACT = {"sqlite_with_rowid": False, "sqlite_strict": True}
 
@@ -46,9 +47,10 @@ def upgrade() -> None:
         "cost_sums",
         sa.Column("book", Big, nullable=False),
         sa.Column("dimension", Key, nullable=False),
+        sa.Column("span", Small, nullable=False),
         sa.Column("start", Big, nullable=False),
         sa.Column("sums", Key, nullable=False),
-        sa.PrimaryKeyConstraint("book", "dimension", "start"),
+        sa.PrimaryKeyConstraint("book", "dimension", "span", "start"),
         **COMPACT,
     )
 

@@ -53,8 +53,8 @@ ABOUT = {
     "run_costs": "A projection: what each run whose recording has ended cost, by price book. It is"
     " written when costs are asked of a log with many runs, or by `runreel rebuild --costs`.",
     "cost_hours": "A projection: the hours whose runs have stored costs.",
-    "cost_sums": "A projection: the costs of `run_costs` summed by hour, for all runs and for each"
-    " value of source, status, assistant and model.",
+    "cost_sums": "A projection: the costs of `run_costs` summed by hour and by UTC day, for all"
+    " runs and for each value of source, status, assistant and model.",
     "usage_by_value": "A projection: a usage rollup for each single value of source, status,"
     " assistant and model, by quarter of an hour, hour and UTC day. Threads are not included,"
     " because each has few runs.",
@@ -199,7 +199,8 @@ MEANINGS = {
     "cost_sums": {
         "book": "Number of the price book, as in `cost_books`.",
         "dimension": "A column of `runs`; empty: all runs.",
-        "start": "The first quarter of the hour, counted since 1970-01-01 UTC.",
+        "span": "Length in quarters of an hour: 4, or 96 for a UTC day.",
+        "start": "The first quarter, counted since 1970-01-01 UTC.",
         "sums": "A JSON array with an array for each value of the column and currency: the value"
         " or null, the currency or null, the runs, the known runs, the tokens of input, completion,"
         " total, cached, cache-write and reasoning, and the cost as two integers `n` and `d`: it"

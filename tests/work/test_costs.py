@@ -336,19 +336,21 @@ def stored(reel, tmp_path):
     return reel, prices, runs
 
 
-def in_memory(reel: Reel, prices: Path, by: Any, **filters: Any) -> Any:
+def in_memory(reel: Reel, prices: Path, by: Any, **options: Any) -> Any:
     """The report as it is without stored costs: those of another book with the same prices."""
     other = prices.with_name("again.jsonl")
     other.write_bytes(prices.read_bytes() + b"\n")
-    report = reel.usage(by, tz="UTC", cost=True, prices=other, **filters)
+    report = reel.usage(by, cost=True, prices=other, **options)
     return report.items, report.totals, report.costs
 
 
 def agree(reel: Reel, prices: Path, **filters: Any) -> None:
-    for by in ("day", "hour", "model", "source", "status", ("assistant", "month"), "label:team"):
-        report = reel.usage(by, tz="UTC", cost=True, prices=prices, **filters)
+    reports = [("day", zone) for zone in ("UTC", "Europe/Moscow", "Asia/Kolkata")]
+    groups = ("hour", "month", "model", "source", "status", ("assistant", "month"), "label:team")
+    for by, zone in [*reports, *((by, "UTC") for by in groups)]:
+        report = reel.usage(by, tz=zone, cost=True, prices=prices, **filters)
         found = report.items, report.totals, report.costs
-        assert found == in_memory(reel, prices, by, **filters)
+        assert found == in_memory(reel, prices, by, tz=zone, **filters)
     assert reel.rebuild_costs(prices=prices, check=True) == []
 
 

@@ -49,7 +49,7 @@ USAGE_BY_TIME = (
 
 RUN_COSTS = ("run_id", "book", "currency", "cost", "reason")
 
-COST_SUMS = ("book", "dimension", "start", "sums")
+COST_SUMS = ("book", "dimension", "span", "start", "sums")
 # In an index of `runs` or its condition.
 INDEXED = (
     "source", "status", "recording", "assistant_id", "thread_id", "model", "error", "error_code",

@@ -99,8 +99,10 @@ def _add_stored(connection: Connection, sums: CostSums, asked: _Report) -> bool:
     plan = usage_queries.hour_plan(asked.columns, asked.run_filter, asked.utc_offsets)
     if book is None or plan is None:
         return False
-    valid, stale = cost_table.stored_hours(connection, book)
-    for start, groups in stored_costs.hours(connection, plan, book, valid):
+    stale = cost_table.stale_hours(connection, book)
+    offsets = asked.utc_offsets
+    by_day = not asked.by_hour and not (offsets and any(seconds for _, seconds in offsets))
+    for start, groups in stored_costs.sums(connection, plan, book, stale, by_day=by_day):
         head, tail = _hour_key(start, asked), []
         if asked.by_day:
             tail.append((period_names.EPOCH + start * period_names.QUARTER).date())

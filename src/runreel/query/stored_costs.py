@@ -14,8 +14,8 @@ from runreel.query.run_pricing import COLUMNS, THEN, usage_of_row
 from runreel.store import write_check
 from runreel.store.events import damage
 from runreel.store.projections import cost_table
-from runreel.store.projections.cost_table import HourSums
-from runreel.store.projections.usage_buckets import DIMENSIONS
+from runreel.store.projections.cost_table import PeriodSums
+from runreel.store.projections.usage_buckets import DAY, DIMENSIONS, HOUR
 from runreel.store.schema import migrations
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runreel.query.run_pricing import Pricing
     from runreel.store.connection import Connection
     from runreel.store.database import Database
+    from runreel.store.projections.cost_table import Starts
     from runreel.store.projections.usage_queries import HourPlan
 
     Progress = Callable[[int, int], None]
@@ -50,18 +51,18 @@ def is_worthwhile(connection: Connection, pricing: Pricing) -> bool:
 
 def build(database: Database, pricing: Pricing, progress: Progress | None = None) -> bool:
     """Store the costs of the hours that lack them; return False if the log cannot be written."""
+    with database.reading() as connection:
+        book = cost_table.book_of(connection, pricing.book.digest)
+        if book is not None and not cost_table.stale_hours(connection, book):
+            return True
     try:
         write_check.check_writable(database)
     except LogError:
         return False
-    with database.reading() as connection:
-        book = cost_table.book_of(connection, pricing.book.digest)
-        if book is not None and not cost_table.stored_hours(connection, book)[1]:
-            return True
     with database.writing() as connection:
         with connection.transaction():
             book = cost_table.add_book(connection, pricing.book.digest)
-        _, stale = cost_table.stored_hours(connection, book)
+        stale = cost_table.stale_hours(connection, book)
         total, done = sum(stale.values()), 0
         for hours in _batches(stale):
             with connection.transaction():
@@ -73,15 +74,43 @@ def build(database: Database, pricing: Pricing, progress: Progress | None = None
     return True
 
 
-def hours(
-    connection: Connection, plan: HourPlan, book: int, valid: Container[int]
+def sums(
+    connection: Connection, plan: HourPlan, book: int, stale: Container[int], *, by_day: bool
 ) -> Iterator[tuple[int, list[HourGroup]]]:
-    """Yield the stored sums that a plan asks for, of each of the ``valid`` hours."""
-    wanted = frozenset(plan.values)
-    for start, text in cost_table.sums(connection, book, plan):
-        if start in valid:
-            sums: list[HourGroup] = json.loads(text)
-            yield start, [one for one in sums if one[0] in wanted] if wanted else sums
+    """Yield the stored sums that a plan asks for, by start, without stale hours.
+
+    ``by_day``: those of whole UTC days will do.
+    """
+    for span, starts in _spans(plan, by_day=by_day):
+        found = cost_table.sums(connection, book, plan.dimension, span, starts)
+        stale_days: set[int] = set()
+        for start, text in found:
+            if span == DAY and any(hour in stale for hour in range(start, start + DAY, HOUR)):
+                stale_days.add(start)
+            elif start not in stale:
+                yield start, _groups(text, plan)
+        for day in stale_days:
+            hours = cost_table.sums(connection, book, plan.dimension, HOUR, (day, day + DAY))
+            yield from ((start, _groups(text, plan)) for start, text in hours if start not in stale)
+
+
+def _groups(text: str, plan: HourPlan) -> list[HourGroup]:
+    groups: list[HourGroup] = json.loads(text)
+    return [one for one in groups if one[0] in plan.values] if plan.values else groups
+
+
+def _spans(plan: HourPlan, *, by_day: bool) -> Iterator[tuple[int, Starts]]:
+    first, last = plan.first, plan.last
+    begin = None if first is None else -(-first // DAY) * DAY
+    end = None if last is None else last // DAY * DAY
+    if not by_day or (begin is not None and end is not None and begin >= end):
+        yield HOUR, (first, last)
+        return
+    yield DAY, (begin, end)
+    if first != begin:
+        yield HOUR, (first, begin)
+    if last != end:
+        yield HOUR, (end, last)
 
 
 def rebuilt(
@@ -118,9 +147,14 @@ def differences(database: Database, pricing: Pricing) -> Iterator[Difference]:
         book = cost_table.book_of(connection, pricing.book.digest)
         if book is None:
             return
-        valid, _ = cost_table.stored_hours(connection, book)
-        for start in sorted(valid):
+        stale = cost_table.stale_hours(connection, book)
+        fresh = [one for one in cost_table.stored_hours(connection, book) if one not in stale]
+        for start in fresh:
             yield from _hour_differences(connection, book, start, pricing)
+        for day in sorted({start // DAY * DAY for start in fresh}):
+            if stale.keys().isdisjoint(range(day, day + DAY)):
+                stored = cost_table.sums_within(connection, book, DAY, day, day + DAY)
+                yield from _sum_differences(stored, _day_sums(connection, book, day))
         yield from (
             Difference(run_id, "run_costs", "*", None)
             for run_id in cost_table.orphans(connection, book)
@@ -135,11 +169,16 @@ def _hour_differences(
     for run_id, *found in runs:
         if stored.get(run_id) != tuple(found):
             yield Difference(run_id, "run_costs", stored.get(run_id), tuple(found))
-    kept = {one.dimension: one.sums for one in cost_table.sums_of_hour(connection, book, start)}
-    for dimension, _, expected in sums:
-        if kept.get(dimension) != expected:
-            name = f"cost_sums {dimension or 'all'} {start}"
-            yield Difference("*", name, kept.get(dimension), expected)
+    kept = cost_table.sums_within(connection, book, HOUR, start, start + HOUR)
+    yield from _sum_differences(kept, sums)
+
+
+def _sum_differences(stored: list[PeriodSums], expected: list[PeriodSums]) -> Iterator[Difference]:
+    kept = {one.dimension: one.sums for one in stored}
+    for one in expected:
+        if kept.get(one.dimension) != one.sums:
+            name = f"cost_sums {one.dimension or 'all'} {one.span} {one.start}"
+            yield Difference("*", name, kept.get(one.dimension), one.sums)
 
 
 def _batches(stale: dict[int, int]) -> Iterator[list[int]]:
@@ -161,12 +200,27 @@ def _build(connection: Connection, book: int, starts: Sequence[int], pricing: Pr
         runs, sums = _priced(connection, start, pricing)
         cost_table.replace(connection, book, start, runs, sums)
         done += len(runs)
+    for day in sorted({start // DAY * DAY for start in starts}):
+        cost_table.add_sums(connection, book, _day_sums(connection, book, day))
     return done
+
+
+def _day_sums(connection: Connection, book: int, day: int) -> list[PeriodSums]:
+    """Return the sums of the hours of a UTC day."""
+    by_dimension: dict[str, CostSums] = {}
+    for one in cost_table.sums_within(connection, book, HOUR, day, day + DAY):
+        sums = by_dimension.setdefault(one.dimension, CostSums())
+        for value, currency, *counts, number, digits in json.loads(one.sums):
+            sums.add_decimal((value,), currency, counts, number, digits)
+    return [
+        PeriodSums(dimension, DAY, day, json_text.dumps(_listed(sums)))
+        for dimension, sums in by_dimension.items()
+    ]
 
 
 def _priced(
     connection: Connection, start: int, pricing: Pricing
-) -> tuple[list[CostRow], list[HourSums]]:
+) -> tuple[list[CostRow], list[PeriodSums]]:
     """Return what the runs of an hour cost, and the sums."""
     asked = ("run_id", *DIMENSIONS, *COLUMNS)
     by_all = CostSums()
@@ -179,7 +233,7 @@ def _priced(
         found.append((run_id, cost.currency, text, cost.reason))
     groups = list(by_all.groups())
     return found, [
-        HourSums(dimension, start, json_text.dumps(_by(dimension, groups)))
+        PeriodSums(dimension, HOUR, start, json_text.dumps(_by(dimension, groups)))
         for dimension in ("", *DIMENSIONS)
     ]
 
@@ -190,6 +244,10 @@ def _by(dimension: str, groups: list[GroupCost]) -> list[HourGroup]:
     for one in groups:
         value = one.key[DIMENSIONS.index(dimension)] if dimension else None
         sums.add_group(one._replace(key=(value,)))
+    return _listed(sums)
+
+
+def _listed(sums: CostSums) -> list[HourGroup]:
     found = [(one.key[0], one.currency, *one.counts, *_scaled(one.amount)) for one in sums.groups()]
     return sorted(found, key=lambda one: (one[0] or "", one[0] is None, one[1] or ""))
 

@@ -1,8 +1,9 @@
-"""The projections of costs: ``run_costs``, their sums by hour, and the hours that these cover.
+"""The projections of costs: ``run_costs``, their sums, and the hours that these cover.
 
 Costs are stored per price book, by its digest, at the prices of the start of each run. They are
-not written while a run is recorded: ``stale_hours`` are those whose runs have no stored costs yet,
-or are others since. Open runs have none, as in the usage rollups.
+not written while a run is recorded: hours are stale whose runs have no stored costs yet, or are
+others since. Open runs have none, as in the usage rollups. The sums by UTC day are those of its
+hours; they count only while none of these is stale.
 """
 
 from __future__ import annotations
@@ -10,20 +11,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.model.columns import COST_SUMS, RUN_COSTS
-from runreel.store.projections.usage_buckets import DIMENSIONS, HOUR, MICROS
+from runreel.store.projections.usage_buckets import DAY, DIMENSIONS, HOUR, MICROS
 from runreel.store.projections.usage_rollups import start_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from runreel.store.connection import Connection
-    from runreel.store.projections.usage_queries import HourPlan
+
+    # The first start and the one after the last; None is unbounded.
+    Starts = tuple[int | None, int | None]
 
 # Books whose costs are kept; of others they are deleted.
 _KEPT_BOOKS = 2
 _HOUR = HOUR * MICROS
-_HOUR_OF = start_of("started_at", HOUR)
-_EXPECTED = f"SELECT start, sum(runs) FROM usage_by_time WHERE span = {HOUR} GROUP BY start"
+_HOUR_OF, _DAY_OF = start_of("started_at", HOUR), start_of("started_at", DAY)
+_EXPECTED = f"SELECT start, sum(runs) AS runs FROM usage_by_time WHERE span = {HOUR} GROUP BY start"
 _INSERT_RUN = (
     f"INSERT INTO run_costs ({', '.join(RUN_COSTS)}) VALUES ({', '.join('?' * len(RUN_COSTS))})"
     " ON CONFLICT (run_id, book) DO UPDATE"
@@ -32,18 +35,21 @@ _INSERT_RUN = (
 _INSERT_SUM = (
     f"INSERT INTO cost_sums ({', '.join(COST_SUMS)}) VALUES ({', '.join('?' * len(COST_SUMS))})"
 )
-_OF_HOUR = f"dimension IN ({', '.join(repr(name) for name in ('', *DIMENSIONS))}) AND start = ?"
+_OF_ALL = f"dimension IN ({', '.join(repr(name) for name in ('', *DIMENSIONS))})"
+_OF_HOUR = f"{_OF_ALL} AND span = {HOUR} AND start = ?"
+_OF_DAY = f"{_OF_ALL} AND span = {DAY} AND start = ?"
 _TABLES = ("run_costs", "cost_sums", "cost_hours", "cost_books")
 
 
-class HourSums(NamedTuple):
-    """The usage and cost of the runs that started in an hour, by value of a dimension.
+class PeriodSums(NamedTuple):
+    """The usage and cost of the runs that started in a period, by value of a dimension.
 
-    ``start`` is in quarters of an hour since 1970; dimension ``""`` is all runs. ``sums`` is JSON,
-    which this module does not interpret.
+    ``span`` (``HOUR`` or ``DAY``) and ``start`` are in quarters of an hour since 1970; dimension
+    ``""`` is all runs. ``sums`` is JSON, which this module does not interpret.
     """
 
     dimension: str
+    span: int
     start: int
     sums: str
 
@@ -84,17 +90,27 @@ def clear(connection: Connection, book: int) -> None:
         connection.execute(f"DELETE FROM {table} WHERE book = ?", (book,))
 
 
-def stored_hours(connection: Connection, book: int) -> tuple[set[int], dict[int, int]]:
-    """Return the hours whose stored costs are those of their runs, and the others.
+def stale_hours(connection: Connection, book: int) -> dict[int, int]:
+    """Return the hours whose runs have no stored costs yet, or are others since, in order.
 
-    These are given with their number of runs: they have no stored costs yet, or other runs since.
+    They are given with their number of runs.
     """
-    expected = {int(start): int(runs) for start, runs in connection.all(_EXPECTED) if runs}
-    stored = dict(connection.all("SELECT start, runs FROM cost_hours WHERE book = ?", (book,)))
-    valid = {start for start, runs in stored.items() if expected.get(start) == runs}
-    gone = dict.fromkeys(stored.keys() - expected.keys(), 0)
-    stale = {start: runs for start, runs in (expected | gone).items() if start not in valid}
-    return valid, dict(sorted(stale.items()))
+    new = (
+        f"SELECT u.start, u.runs FROM ({_EXPECTED}) AS u LEFT JOIN cost_hours AS c ON c.book = ?"
+        " AND c.start = u.start WHERE u.runs <> coalesce(c.runs, 0)"
+    )
+    gone = (
+        "SELECT c.start, 0 FROM cost_hours AS c WHERE c.book = ? AND NOT EXISTS"
+        f" (SELECT 1 FROM usage_by_time AS u WHERE u.span = {HOUR} AND u.start = c.start)"
+    )
+    found = connection.all(f"{new} UNION ALL {gone}", (book, book))
+    return {int(start): int(runs) for start, runs in sorted(found)}
+
+
+def stored_hours(connection: Connection, book: int) -> list[int]:
+    """Return the hours whose costs are stored, in order."""
+    sql = "SELECT start FROM cost_hours WHERE book = ? ORDER BY start"
+    return [int(start) for (start,) in connection.all(sql, (book,))]
 
 
 def runs_of_hour(connection: Connection, start: int, columns: Sequence[str]) -> list[Sequence[Any]]:
@@ -115,13 +131,15 @@ def replace(
     book: int,
     start: int,
     runs: Sequence[tuple[str, str | None, str | None, str | None]],
-    sums: Iterable[HourSums],
+    sums: Iterable[PeriodSums],
 ) -> None:
     """Replace the stored costs of an hour; ``runs`` are ids with currency, cost and reason.
 
     Call it in the transaction that has locked ``cost_hours`` and then read the runs.
     """
     connection.execute(f"DELETE FROM cost_sums WHERE book = ? AND {_OF_HOUR}", (book, start))
+    day = start // DAY * DAY
+    connection.execute(f"DELETE FROM cost_sums WHERE book = ? AND {_OF_DAY}", (book, day))
     connection.execute("DELETE FROM cost_hours WHERE book = ? AND start = ?", (book, start))
     if not runs:
         return
@@ -129,6 +147,11 @@ def replace(
         "INSERT INTO cost_hours (book, start, runs) VALUES (?, ?, ?)", (book, start, len(runs))
     )
     connection.executemany(_INSERT_RUN, [(run_id, book, *priced) for run_id, *priced in runs])
+    add_sums(connection, book, sums)
+
+
+def add_sums(connection: Connection, book: int, sums: Iterable[PeriodSums]) -> None:
+    """Add sums of periods that have none."""
     connection.executemany(_INSERT_SUM, [(book, *one) for one in sums])
 
 
@@ -141,11 +164,16 @@ def costs_of_hour(connection: Connection, book: int, start: int) -> dict[str, tu
     return {run_id: tuple(found) for run_id, *found in connection.all(sql, (book,))}
 
 
-def sums_of_hour(connection: Connection, book: int, start: int) -> list[HourSums]:
-    """Return the stored sums of an hour."""
-    names = ", ".join(HourSums._fields)
-    sql = f"SELECT {names} FROM cost_sums WHERE book = ? AND {_OF_HOUR}"
-    return list(map(HourSums._make, connection.all(sql, (book, start))))
+def sums_within(
+    connection: Connection, book: int, span: int, first: int, last: int
+) -> list[PeriodSums]:
+    """Return the stored sums of the periods of a span from ``first`` to before ``last``."""
+    names = ", ".join(PeriodSums._fields)
+    sql = (
+        f"SELECT {names} FROM cost_sums WHERE book = ? AND {_OF_ALL} AND span = ?"
+        " AND start >= ? AND start < ? ORDER BY dimension, start"
+    )
+    return list(map(PeriodSums._make, connection.all(sql, (book, span, first, last))))
 
 
 def orphans(connection: Connection, book: int) -> list[str]:
@@ -154,11 +182,12 @@ def orphans(connection: Connection, book: int) -> list[str]:
     return [str(run_id) for (run_id,) in connection.all(sql, (book,))]
 
 
-def sums(connection: Connection, book: int, plan: HourPlan) -> list[tuple[int, str]]:
-    """Return the sums that a plan asks for, by hour, also of stale hours and of other values."""
-    where = ["book = ?", "dimension = ?"]
-    parameters: list[object] = [book, plan.dimension]
-    for bound, operator in ((plan.first, ">="), (plan.last, "<")):
+def sums(
+    connection: Connection, book: int, dimension: str, span: int, starts: Starts
+) -> list[tuple[int, str]]:
+    """Return the stored sums of a dimension by start, from the first to before the last."""
+    where, parameters = ["book = ?", "dimension = ?", "span = ?"], [book, dimension, span]
+    for bound, operator in zip(starts, (">=", "<"), strict=True):
         if bound is not None:
             where.append(f"start {operator} ?")
             parameters.append(bound)
@@ -175,6 +204,8 @@ def forget(connection: Connection, changed: Iterable[tuple[str, int]]) -> None:
         # A sum would reveal the value of a run that was deleted.
         books = "book IN (SELECT book FROM cost_books)"
         connection.execute(f"DELETE FROM cost_sums WHERE {books} AND {_OF_HOUR}", (hour,))
+        day = hour // DAY * DAY
+        connection.execute(f"DELETE FROM cost_sums WHERE {books} AND {_OF_DAY}", (day,))
 
 
 def forget_staged(connection: Connection, staged: str) -> None:
@@ -182,5 +213,7 @@ def forget_staged(connection: Connection, staged: str) -> None:
     connection.execute(f"DELETE FROM run_costs WHERE {staged}")
     for table in ("runs", "staged_runs"):
         hours = f"start IN (SELECT {_HOUR_OF} FROM {table} WHERE {staged})"
+        days = f"start IN (SELECT {_DAY_OF} FROM {table} WHERE {staged})"
         connection.execute(f"DELETE FROM cost_hours WHERE {hours}")
-        connection.execute(f"DELETE FROM cost_sums WHERE {hours}")
+        connection.execute(f"DELETE FROM cost_sums WHERE span = {HOUR} AND {hours}")
+        connection.execute(f"DELETE FROM cost_sums WHERE span = {DAY} AND {days}")

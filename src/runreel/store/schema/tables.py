@@ -252,9 +252,10 @@ cost_sums = Table(
     metadata,
     Column("book", Big, nullable=False),
     Column("dimension", Key, nullable=False),
+    Column("span", Small, nullable=False),
     Column("start", Big, nullable=False),
     Column("sums", Key, nullable=False),
-    PrimaryKeyConstraint("book", "dimension", "start"),
+    PrimaryKeyConstraint("book", "dimension", "span", "start"),
     **_compact,
 )
 
