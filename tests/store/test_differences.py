@@ -153,7 +153,8 @@ POSTGRES |= {
     ],
     "CREATE OR REPLACE VIEW run_list AS SELECT run_id, model AS started, source, status, recording,"
     " assistant_id, thread_id, model, error, input_text_tokens, completion_tokens, total_tokens,"
-    " events, model AS requested FROM runs": ["run_list is not as runreel made it"],
+    " events, model AS requested, cached_tokens, cache_write_tokens, reasoning_tokens,"
+    " service_tier FROM runs": ["run_list is not as runreel made it"],
     "ALTER TABLE events ENABLE ROW LEVEL SECURITY": [
         "events is a table with row security, not a table"
     ],
