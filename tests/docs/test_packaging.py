@@ -43,7 +43,8 @@ IMPORT_EVERYTHING = """
 import importlib, json, pkgutil, sys, runreel
 for module in pkgutil.walk_packages(runreel.__path__, "runreel."):
     servers = ("web", "serving", "system.http_server")
-    parts = ("capture", *servers, "migrations", "__main__", "cli.interactive")
+    others = ("migrations", "__main__", "cli.interactive", "pytest_plugin")
+    parts = ("capture", *servers, *others)
     if not module.name.startswith(tuple(f"runreel.{part}" for part in parts)):
         importlib.import_module(module.name)
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))

@@ -52,8 +52,11 @@ _hooks: tuple[Hook, ...] = ()
 _patches: list[_Patch] = []
 
 
-def add(hook: Hook) -> None:
+def add(hook: Hook, *, innermost: bool = False) -> None:
     """Call ``hook`` for the requests of all clients, until ``remove``.
+
+    It is called before the hooks that were added earlier or, if ``innermost``, after all others:
+    a hook that answers requests itself then keeps nothing from them.
 
     Raises:
         MissingExtra: if a loaded package has another structure than the known versions.
@@ -67,7 +70,7 @@ def add(hook: Hook) -> None:
             for module in modules:
                 _patch(module)
             _imports.install()
-        _hooks += (hook,)
+        _hooks = (hook, *_hooks) if innermost else (*_hooks, hook)
 
 
 def remove(hook: Hook) -> None:
@@ -104,11 +107,16 @@ def attach(client: Any, hook: Hook) -> None:
         if isinstance(client, tuple(getattr(module, name) for name in _CLIENTS)):
             _check(module)
     asynchronous = hasattr(client, "aclose")
-    original = getattr(client, METHOD)
+    # Looked up at each call: the class may be patched later.
+    original = vars(client).get(METHOD) or functools.partial(_send_as_class, client)
     if hook not in getattr(original, "runreel_hooks", ()):
         wrapper = _wrapper(original, lambda: (hook,), asynchronous=asynchronous)
         wrapper.runreel_hooks = (hook, *getattr(original, "runreel_hooks", ()))
         setattr(client, METHOD, wrapper)
+
+
+def _send_as_class(client: Any, request: Any) -> Any:
+    return getattr(type(client), METHOD)(client, request)
 
 
 def _loaded() -> list[ModuleType]:
