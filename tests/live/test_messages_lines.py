@@ -8,11 +8,14 @@ import pytest
 
 from runreel.importing.record_lines import record_lines
 from runreel.model.events import STREAM_EVENT
+from tests.live import gemini_script, openai_script
 from tests.live import messages_script as script
 from tests.live.messages_client import of_client, of_log
 from tests.live.sse_server import sse
 from tests.logs import verify
 from tests.strategies import exact
+
+SUMMED = ("input_text_tokens", "completion_tokens", "cached", "cache_write", "reasoning")
 
 
 def json_lines(events, **more):
@@ -64,3 +67,26 @@ def test_reasoning_is_found_and_shown(reel):
     assert match.run_id == "thinking twice"
     assert [step.step for step in reel.story("thinking twice")] == ["reasoning", "text"] * 2
     assert reel.reasoning("redacted thinking") is None
+
+
+def test_usage_of_several_sources_is_the_sum_by_hand(reel):
+    told = {
+        "cached input": script.STREAMS["cached input"],
+        "counted again": script.STREAMS["cached input counted again"],
+        "gemini": gemini_script.STREAMS["cached input"],
+        "gemini thinking": gemini_script.STREAMS["thinking"],
+        "chat": openai_script.chunks("Hello", used=openai_script.chat_usage(9, 12)),
+        "responses": openai_script.events([openai_script.output_of(["Hello"])]),
+    }
+    for run_id, events in told.items():
+        assert record_lines(reel.db, json_lines(events), run_id=run_id).problems == []
+    found = {item.key[0]: item.totals for item in reel.usage(by="model").items}
+    sums = {
+        model: (totals.runs, *(getattr(totals, name) for name in SUMMED))
+        for model, totals in found.items()
+    }
+    # The input of a message is what was new, written to the cache and read from it.
+    assert sums[script.MODEL] == (2, (12 + 100 + 50) + (30 + 100 + 60), 30, 110, 200, None)
+    assert sums[gemini_script.MODEL] == (2, 18, 12 + (12 + 7), 4, None, 7)
+    assert sums[openai_script.MODEL][:3] == (2, 109, 26)
+    assert reel.rebuild(check=True) == []
