@@ -212,7 +212,7 @@ def test_verbose_tells_the_causes(capfd: pytest.CaptureFixture[str]) -> None:
         ("replay", "latest", "--max-gap", "-1"),
         ("replay", "latest", "--max-gap", "nan"),
         ("replay", "latest", "--render", "html"),
-        ("usage", "--by", "hour"),
+        ("usage", "--by", "minute"),
         ("usage", "--by", "label:"),
         ("usage", "--by", ""),
         ("usage", "--tz", "Mars/Phobos"),
