@@ -57,31 +57,42 @@ def chart(report: UsageReport) -> Chart | None:
     if by not in TIMES or len(others) > 1 or not report.items:
         return None
     largest = _largest(report) if others else []
-    points: dict[int, _Point] = {}
-    for item in report.items:
-        name = item.key[0]
-        start = None if name is None else _start(name, by)
-        if name is not None and start is not None:
-            point = points.get(start, _Point(name, Counter(), 0, 0))
-            points[start] = _added(point, item, largest)
+    points = _points(report, largest)
     times = sorted(points)[-_MOST:]
     chosen = [points[time] for time in times]
-    names = [_name(key) for key in largest] + [_OTHERS] if others else ["Input", "Output"]
-    if others and not any(point.tokens[_OTHERS] for point in chosen):
-        names.remove(_OTHERS)
+    names = _series_names(chosen, largest) if others else ["Input", "Output"]
     return Chart(
         by=by,
         times=times,
         names=[point.name for point in chosen],
         series=[
-            Series(name=name, values=[point.tokens.get(name) for point in chosen])
-            for name in dict.fromkeys(names)
+            Series(name=name, values=[point.tokens.get(name) for point in chosen]) for name in names
         ],
         runs=[
             Series(name="Usage known", values=[point.known for point in chosen]),
             Series(name="Usage unknown", values=[point.unknown for point in chosen]),
         ],
     )
+
+
+def _series_names(points: list[_Point], largest: list[str | None]) -> list[str]:
+    """Return the names of the largest groups, and that of all others if there are some."""
+    names = [*map(_name, largest)]
+    if any(point.tokens[_OTHERS] for point in points):
+        names.append(_OTHERS)
+    return list(dict.fromkeys(names))
+
+
+def _points(report: UsageReport, largest: list[str | None]) -> dict[int, _Point]:
+    """Return the numbers of the periods of a report by their starts."""
+    points: dict[int, _Point] = {}
+    for item in report.items:
+        name = item.key[0]
+        start = None if name is None else _start(name, report.by[0])
+        if name is not None and start is not None:
+            point = points.get(start, _Point(name, Counter(), 0, 0))
+            points[start] = _added(point, item, largest)
+    return points
 
 
 def _largest(report: UsageReport) -> list[str | None]:

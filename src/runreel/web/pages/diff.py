@@ -11,13 +11,14 @@ from runreel.web import links
 from runreel.web.query import Moved, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from runreel.api.reel import Reel
     from runreel.model.run_diff import (
         NumbersDiff,
         RequestChange,
         TextChange,
+        TextDiff,
         ValueChange,
     )
     from runreel.web.query import Query
@@ -108,29 +109,53 @@ def answer(reel: Reel, query: Query) -> Page | Moved:
     found = reel.diff(a, b)
     assert found.request and found.tools and found.text  # noqa: S101 - all parts are compared
     assert found.usage and found.timing  # noqa: S101
-    start, text_start = query.number("from") or 0, query.number("text") or 0
-    changes: list[RequestChange | CallChange] = [*found.request.changes, *found.tools.calls]
-    shown = list(_shown(changes[start:]))
-    text = found.text.changes
-    if start > len(changes) or text_start > len(text):
-        raise UsageError("there are fewer differences")
     return Page(
         "diff.html",
         {
             "a": a,
             "b": b,
             "found": found,
-            "requests": [one for one in shown if isinstance(one, _Value)],
-            "calls": [one for one in shown if isinstance(one, _Call)],
-            "window": _window(query, "from", start, len(shown), len(changes)),
-            "text": list(_parts(found.text.a, text, text_start, _CHANGES)),
-            "text_window": _window(
-                query, "text", text_start, min(len(text) - text_start, _CHANGES), len(text)
-            ),
+            **_differences(query, [*found.request.changes, *found.tools.calls]),
+            **_text(query, found.text),
             "usage": _numbers(found.usage),
             "timing": _numbers(found.timing),
         },
     )
+
+
+def _differences(
+    query: Query, changes: Sequence[RequestChange | CallChange]
+) -> Mapping[str, object]:
+    """Return the values of the template for requests and calls."""
+    start = _first(query, "from", len(changes))
+    shown = list(_shown(changes[start:]))
+    return {
+        "requests": [one for one in shown if isinstance(one, _Value)],
+        "calls": [one for one in shown if isinstance(one, _Call)],
+        "window": _window(query, "from", start, len(shown), len(changes)),
+    }
+
+
+def _text(query: Query, found: TextDiff) -> Mapping[str, object]:
+    """Return the values of the template for the text."""
+    total = len(found.changes)
+    start = _first(query, "text", total)
+    return {
+        "text": list(_parts(found.a, found.changes, start, _CHANGES)),
+        "text_window": _window(query, "text", start, min(total - start, _CHANGES), total),
+    }
+
+
+def _first(query: Query, name: str, total: int) -> int:
+    """Return the first difference to show, from 0.
+
+    Raises:
+        UsageError: if there are fewer.
+    """
+    start = query.number(name) or 0
+    if start > total:
+        raise UsageError(f"invalid {name} {start}: there are {total} differences")
+    return start
 
 
 def _shown(changes: Iterable[RequestChange | CallChange]) -> Iterator[_Value | _Call]:
