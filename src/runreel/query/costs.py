@@ -100,8 +100,7 @@ def _add_stored(connection: Connection, sums: CostSums, asked: _Report) -> bool:
     if book is None or plan is None:
         return False
     stale = cost_table.stale_hours(connection, book)
-    offsets = asked.utc_offsets
-    by_day = not asked.by_hour and not (offsets and any(seconds for _, seconds in offsets))
+    by_day = _takes_utc_days(asked)
     for start, groups in stored_costs.sums(connection, plan, book, stale, by_day=by_day):
         head, tail = _hour_key(start, asked), []
         if asked.by_day:
@@ -109,17 +108,20 @@ def _add_stored(connection: Connection, sums: CostSums, asked: _Report) -> bool:
         for value, currency, *counts, number, digits in groups:
             key = (*head, *[value] * len(asked.columns), *tail)
             sums.add_decimal(key, currency, counts, number, digits)
-    for conditions in plan.left:
+    within = [
+        f"r.started_at {operator} {usage_queries.micros_of(border)}"
+        for operator, border in ((">=", plan.first), ("<", plan.last))
+        if border is not None
+    ]
+    lacking = [(cost_table.condition(start), *within) for start in stale]
+    for conditions in (*plan.left, *lacking):
         _add_runs(connection, sums, asked, conditions)
-    for start in stale:
-        within = [cost_table.condition(start)]
-        within += [
-            f"r.started_at {operator} {usage_queries.micros_of(border)}"
-            for operator, border in ((">=", plan.first), ("<", plan.last))
-            if border is not None
-        ]
-        _add_runs(connection, sums, asked, within)
     return True
+
+
+def _takes_utc_days(asked: _Report) -> bool:
+    """Return whether the days of the report, if it has any, are those of UTC."""
+    return not asked.by_hour and not any(seconds for _, seconds in asked.utc_offsets or ())
 
 
 def _hour_key(start: int, asked: _Report) -> list[Any]:

@@ -64,12 +64,18 @@ def save(connection: Connection, *projected: RunProjection, force: bool = False)
         if one.keys or force:
             _save_keys(connection, one, before, writes, force=force)
         row_changes.append((counted(before) if before else None, counted(row)))
-        if before is not None and before["recording"] != OPEN:
-            changed += ((run_id, started) for started in {before["started_at"], row["started_at"]})
+        changed += _priced(before, row)
     for sql, rows in writes.items():
         _execute(connection, sql, rows)
     cost_table.forget(connection, changed)
     usage_rollups.apply_changes(connection, row_changes)
+
+
+def _priced(before: dict[str, Any] | None, row: dict[str, Any]) -> list[tuple[str, int]]:
+    """Return the id and the starts of a changed run whose cost may be stored."""
+    if before is None or before["recording"] == OPEN:
+        return []
+    return [(row["run_id"], started) for started in {before["started_at"], row["started_at"]}]
 
 
 def delete(connection: Connection, run_id: str) -> None:
