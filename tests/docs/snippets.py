@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,6 +66,14 @@ def agree(expected: str, got: str) -> bool:
     return re.fullmatch(pattern, _plain(got), re.DOTALL) is not None
 
 
+def load_plugin() -> list[str]:
+    """The options with which pytest loads the plugin; none where it does so by itself."""
+    installed = entry_points(group="pytest11")
+    if any(one.value == "runreel.pytest_plugin" for one in installed):
+        return []
+    return ["-p", "runreel.pytest_plugin"]
+
+
 class Runner:
     """Runs the blocks of one page in its own folder."""
 
@@ -81,6 +90,8 @@ class Runner:
             "TZ": "UTC",
             "LANG": "C.UTF-8",
             "PYTHONWARNINGS": "error",
+            # Pages show the plugin where runreel is installed; here it may be a checkout.
+            "PYTEST_ADDOPTS": " ".join(load_plugin()),
         }
 
     def run(self, page: str) -> None:

@@ -7,12 +7,12 @@ import io
 import subprocess
 import sys
 import textwrap
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import runreel
+from tests.docs.snippets import load_plugin
 from tests.live import openai_script as script
 from tests.live import sse_server
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "hat.reel.jsonl"
-# In an installed package it is loaded by itself.
-_LOADED = any(one.value == "runreel.pytest_plugin" for one in entry_points(group="pytest11"))
-LOAD = [] if _LOADED else ["-p", "runreel.pytest_plugin"]
 _QUIET = ["-p", "no:randomly", "-p", "no:cacheprovider", "--import-mode=importlib"]
 _VARIABLES = (
     "PYTEST_ADDOPTS",
@@ -87,7 +84,7 @@ class Suite:
 
     def run(self, *options: str, apart: bool = False) -> pytest.RunResult:
         """Run the suite, ``apart`` in a process of its own, which takes a second longer."""
-        given = [*LOAD, *_QUIET, *options]
+        given = [*load_plugin(), *_QUIET, *options]
         if apart:
             done = subprocess.run(
                 [sys.executable, "-m", "pytest", *given],

@@ -77,12 +77,10 @@ class RecordedCalls:
     @contextmanager
     def _proxy(self, upstream: str) -> Iterator[str]:
         from runreel.pytest_plugin import served
-        from runreel.serving import server
+        from runreel.serving import proxy
 
-        url = server.proxy.upstream_url(upstream)
-        app = server.proxy.create_app(
-            url, self._hook.inner, served.HOST, on_problem=lambda _problem: None
-        )
+        url = proxy.upstream_url(upstream)
+        app = proxy.create_app(url, self._hook.inner, served.HOST, on_problem=lambda _: None)
         with served.running(app, has_lifespan=True) as origin:
             self._hook.own.append(origin)
             yield origin

@@ -157,8 +157,8 @@ class ReplayedCalls:
         )
 
     def _explained(self, problem: str) -> str:
-        lines = [f"{self._opened.path.name}: {problem}"]
         difference = self._matcher.differences.get(problem)
+        lines = [f"{self._opened.path.name}: {problem.removesuffix(f': {difference}')}"]
         if difference is not None:
             lines += [
                 f"  at {difference.pointer}",
