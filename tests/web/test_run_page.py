@@ -186,11 +186,22 @@ def test_a_damaged_row_is_named_and_the_others_are_shown(reel):
             assert "row 5 of run run-done is damaged" in page.text
             assert url("run-done", 5) in page.links
             assert "black" in page.text
-        with logs.unguarded(reel):
-            logs.execute(reel, "UPDATE events SET payload = '{' WHERE run_id = 'run-done'")
-        answer = client.get("/run/run-done")
-        assert "row 0 of run run-done is damaged" in Page(answer.text).text
-        assert client.get("/run/run-done?seq=4").status_code == 500
+
+
+def test_a_run_is_shown_whose_first_row_is_damaged(reel):
+    stories.tell_done(reel)
+    change = "UPDATE events SET payload = '{' WHERE run_id = 'run-done'"
+    with browsing(reel) as client:
+        for rows, shown in (" AND seq = 0", "black"), ("", "row 5 of run run-done is damaged"):
+            with logs.unguarded(reel):
+                logs.execute(reel, change + rows)
+            for seq in (None, 0, 4, 8):
+                answer = client.get(url("run-done", seq))
+                page = Page(answer.text)
+                assert answer.status_code == 200
+                assert "row 0 of run run-done is damaged" in page.text
+                assert shown in page.text
+            assert client.get("/api/run/run-done/rows").status_code == 200
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])

@@ -76,7 +76,7 @@ def _rows(connection: Connection, run_id: str, start: int, stop: int) -> Iterato
     projector.frames = None
     after = projector.state.last_seq + 1
     rows = event_log.read(connection, run_id, start=after, stop=stop)
-    for row, projected, why in run_reading.projected_rows(projector, rows):
+    for row, projected, why in run_reading.projected_rows(connection, projector, rows):
         if row.seq >= start:
             text = projector.transcript.text
             event = stored_event(row, projected.value, projected.interpretation, text)

@@ -14,6 +14,7 @@ from runreel.projection.story import StoryBuilder
 from runreel.query import run_history, seek
 from runreel.query.run_steps import IDLE
 from runreel.store.events import damage, event_log
+from runreel.store.projections import run_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,7 +83,9 @@ def of_run(connection: Connection, run_id: str, seq: int | None = None) -> RunRe
     summary: RunSummary | None = None
     then: tuple[StoryStep, ...] = ()
     damaged: list[DamagedSeq] = []
-    for row, projected, why in projected_rows(projector, event_log.read(connection, run_id)):
+    for row, projected, why in projected_rows(
+        connection, projector, event_log.read(connection, run_id)
+    ):
         steps.add(row, projected)
         story.add(row, projected)
         _add(columns, row, projected, why)
@@ -118,7 +121,9 @@ def columns_after(database: Database, run_id: str, after: int) -> RunColumns:
                 return _tail(connection, projector, min(after, head))
         projector = RunProjector(run_id)
         steps, columns = StepBuilder(projector), ColumnBuilder(projector, after)
-        for row, projected, why in projected_rows(projector, event_log.read(connection, run_id)):
+        for row, projected, why in projected_rows(
+            connection, projector, event_log.read(connection, run_id)
+        ):
             steps.add(row, projected)
             _add(columns, row, projected, why)
         times = steps.times()
@@ -132,7 +137,7 @@ def _tail(connection: Connection, projector: RunProjector, after: int) -> RunCol
     columns = ColumnBuilder(projector, after)
     rows: list[EventRow] = list(event_log.read_at(connection, [(projector.run_id, after)]))
     read = event_log.read(connection, projector.run_id, start=start)
-    for row, projected, why in projected_rows(projector, read):
+    for row, projected, why in projected_rows(connection, projector, read):
         _add(columns, row, projected, why)
         if row.seq > after:
             rows.append(row)
@@ -149,7 +154,7 @@ def _add(
 
 
 def projected_rows(
-    projector: RunProjector, rows: Iterable[EventRow]
+    connection: Connection, projector: RunProjector, rows: Iterable[EventRow]
 ) -> Iterator[tuple[EventRow, ProjectedRow, DamagedRow | None]]:
     """Apply rows in order; yield each with what it is, and why it is damaged.
 
@@ -159,11 +164,20 @@ def projected_rows(
         try:
             yield row, projector.apply(row), None
         except DamagedRow as error:
-            if row.seq == 0:
-                # It names the source of the run.
+            if row.seq == 0 and not _use_stored_source(connection, projector):
                 raise
             projector.state.last_seq = row.seq
             # The rows after it keep some of its text: as of an erased row, masks are in its place.
             with suppress(ArithmeticError, TypeError):
                 projector.transcript.skip(row._replace(payload=None))
             yield row._replace(kind=NOTE, type=_DAMAGED, payload=None), _NOTHING, error
+
+
+def _use_stored_source(connection: Connection, projector: RunProjector) -> bool:
+    """Take the source, which the first row names, from the list of runs; False if it has none."""
+    stored = run_table.load(connection, projector.run_id)
+    if stored is None:
+        return False
+    projector.use(stored[0].source)
+    projector.state.source = stored[0].source
+    return True
