@@ -74,6 +74,24 @@ def test_what_has_no_price_cannot_be_told_unless_it_is_tolerated(priced, tmp_pat
     assert budget(priced, "--max", "0.03", "--currency", "USD")[0] == 1, "over in any case"
 
 
+def test_a_group_without_a_known_cost_has_none(priced, tmp_path):
+    teams = [run("other", "none", 10), run("other", "part", 10), run("tin-1", "part", 10)]
+    filled(priced, tmp_path, *teams, run("ru-1", "roubles", 10), run("tin-1", "silent", None))
+    usd = ("--max", "10", "--currency", "USD", "--by", "label:team", "--tolerate", "1")
+    code, found = budget(priced, *usd)
+    values = {i["label:team"]: (i["state"], i["cost"], i["share"]) for i in found["items"]}
+    assert values == {
+        "none": ("within", None, None),
+        "part": ("within", "0.005", "0.0005"),
+        "roubles": ("within", "0", "0.0000"),
+        "silent": ("within", None, None),
+    }
+    assert code == 0
+    assert {i["label:team"] for i in found["items"] if i["forecast"] is None} == {"none", "silent"}
+    lines = priced.good("budget", *usd).out.splitlines()
+    assert lines[1].split()[:5] == ["none", "within", "-", "-", "-"]
+
+
 def test_currencies_have_budgets_side_by_side(priced, tmp_path):
     filled(priced, tmp_path, run("tin-1", None, 1_000), run("ru-1", None, 1_000))
     code, found = budget(priced, "--max", "79", "--currency", "RUB")

@@ -394,14 +394,14 @@ def test_costs_are_measured_by_currency(log: Caller) -> None:
     assert found["items"] == [
         {"day": "2026-03-01", "currency": "RUB", "=1+1": "0", "large": "0", "small": "7.5"},
         {"day": "2026-03-01", "currency": "USD", "=1+1": "0", "large": "50", "small": "0"},
-        {"day": "2026-03-03", "currency": "RUB", "=1+1": "0", "large": "0", "small": "1.25"},
+        {"day": "2026-03-03", "currency": "RUB", "=1+1": "0", "large": None, "small": "1.25"},
         {"day": "2026-03-03", "currency": None, "=1+1": None, "large": None, "small": None},
         {"day": "2026-03-06", "currency": None, "=1+1": None, "large": None, "small": None},
     ]
     assert found["totals"] == [
-        {"currency": "RUB", "=1+1": "0", "large": "0", "small": "8.75"},
-        {"currency": "USD", "=1+1": "0", "large": "50", "small": "0"},
-    ]
+        {"currency": "RUB", "=1+1": None, "large": None, "small": "8.75"},
+        {"currency": "USD", "=1+1": None, "large": "50", "small": "0"},
+    ], "what has no price may cost something in any currency"
     filled = log.good(*cost, "--pivot", "model", "--measure", "cost", "--fill", "-o", "jsonl").lines
     empty = [one for one in filled if one["day"] == "2026-03-02"]
     assert [one["small"] for one in empty] == ["0"]

@@ -17,17 +17,18 @@ STATES = (WITHIN, WARN, UNKNOWN, OVER)
 class BudgetItem:
     """A group of runs and its ``cost`` in the currency of the budget.
 
-    ``share`` is the part of the budget that is used, 1 being all of it. ``forecast`` is the cost at
-    the end of the period if it goes on so, None without an end that is still to come. ``unpriced``
-    runs have no known cost, ``other`` ones a cost in another currency. ``state`` is ``within``,
-    ``warn`` (within, but close to the budget), ``over``, or ``unknown``: more runs are unpriced
-    than tolerated, and the known cost is not over.
+    ``cost`` is of the runs whose cost is known; if there are only others, ``cost``, ``share`` and
+    ``forecast`` are None. ``share`` is the part of the budget that is used, 1 being all of it.
+    ``forecast`` is the cost at the end of the period if it goes on so, None without an end that is
+    still to come. ``unpriced`` runs have no known cost, ``other`` ones a cost in another currency.
+    ``state`` is ``within``, ``warn`` (within, but close to the budget), ``over``, or ``unknown``:
+    more runs are unpriced than tolerated, and the known cost is not over.
     """
 
     key: tuple[str | None, ...]
     state: str
-    cost: Decimal
-    share: Decimal
+    cost: Decimal | None
+    share: Decimal | None
     forecast: Decimal | None
     runs: int
     priced: int

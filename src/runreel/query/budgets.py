@@ -157,12 +157,13 @@ def _item(
         state = WARN
     else:
         state = WITHIN
+    known = group.priced > 0 or group.unpriced == 0
     return BudgetItem(
         key,
         state,
-        run_pricing.decimal(group.cost),
-        _rounded(share, Decimal("0.0001")),
-        None if factor is None else _rounded(group.cost * factor, _CENT),
+        run_pricing.decimal(group.cost) if known else None,
+        _rounded(share, Decimal("0.0001")) if known else None,
+        _rounded(group.cost * factor, _CENT) if known and factor is not None else None,
         group.runs,
         group.priced,
         group.unpriced,

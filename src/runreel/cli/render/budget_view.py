@@ -78,5 +78,5 @@ def _key(index: int) -> Callable[[BudgetItem], str | None]:
     return lambda item: item.key[index]
 
 
-def _percent(share: Decimal) -> str:
-    return f"{share * 100:.1f}%"
+def _percent(share: Decimal | None) -> str | None:
+    return None if share is None else f"{share * 100:.1f}%"

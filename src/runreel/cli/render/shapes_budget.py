@@ -20,10 +20,12 @@ from runreel.model.budget import STATES
 _STATE = enum(*STATES)
 ITEM: Shape = {
     "state": described(_STATE, "`unknown`: too many runs have no known cost."),
-    "cost": described(STRING, "Exact decimal number."),
-    "share": described(STRING, "Used part of the budget; 1 is all of it."),
+    "cost": described(TEXT, "Exact decimal number; null if no cost is known."),
+    "share": described(TEXT, "Used part of the budget, 1 being all of it; null as the cost."),
     "forecast": described(
-        TEXT, "Cost at the end of the period if it goes on so; null if that is not to come."
+        TEXT,
+        "Cost at the end of the period if it goes on so; null if that is not to come, or as the"
+        " cost.",
     ),
     "runs": COUNT,
     "priced": described(COUNT, "Runs with a cost in the currency."),

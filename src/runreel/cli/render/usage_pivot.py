@@ -17,7 +17,7 @@ from runreel.projection import period_names
 from runreel.projection.usage_periods import LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from runreel.cli.render.json_views import JsonObject
     from runreel.cli.render.output import Output
@@ -97,11 +97,20 @@ def _rows(report: UsageReport, columns: dict[str | None, str], measure: str) -> 
         if item.totals.runs:
             column = columns[item.key[-1]]
             row.cells[column] = _plus(row.cells.get(column), one.value)
+    unpriced = {row.key: row.cells for row in rows.values() if row.currency is None}
+    for row in rows.values():
+        _mark_unknown(row.cells, unpriced.get(row.key, {}))
     # A period without runs has no currency; it is left out where the group has another row.
     with_runs = {row.key for row in rows.values() if row.cells}
     kept = [row for row in rows.values() if row.cells or row.key not in with_runs]
     kept.sort(key=lambda row: [*map(period_names.order, (*row.key, row.currency))])
     return kept
+
+
+def _mark_unknown(cells: Cells, unpriced: Iterable[str]) -> None:
+    # Runs without a known cost may have one in any currency.
+    for column in unpriced if cells else ():
+        cells.setdefault(column, None)
 
 
 def _plus(one: Fraction | None, other: Fraction | None) -> Fraction | None:
@@ -161,10 +170,11 @@ def _totals(found: Pivot) -> list[PivotRow]:
     sums: dict[str | None, Cells] = {}
     for row in found.every_row:
         cells = sums.setdefault(row.currency, {})
-        for column in found.columns:
-            cells[column] = _plus(cells.get(column), _cell(row, column, found))
-    if len(sums) > 1:
-        sums.pop(None, None)
+        for column, cell in row.cells.items():
+            cells[column] = _plus(cells.get(column), cell)
+    unpriced = sums.pop(None, {}) if len(sums) > 1 else {}
+    for cells in sums.values():
+        _mark_unknown(cells, unpriced)
     key = ("TOTAL", *("" for _ in found.by[1:])) if found.by else ()
     return [PivotRow(key, currency, cells) for currency, cells in sums.items()]
 
