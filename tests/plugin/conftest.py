@@ -36,15 +36,19 @@ import openai
 import pytest
 
 
-def ask(city, **more):
-    client = openai.OpenAI(max_retries=0)
+def asked(client, city, **more):
     return client.chat.completions.create(
         model="m", messages=[{"role": "user", "content": f"Do I need a hat in {city}?"}], **more
     )
 
 
+def ask(city):
+    with openai.OpenAI(max_retries=0) as client:
+        return asked(client, city)
+
+
 def text(city):
-    with ask(city, stream=True) as stream:
+    with openai.OpenAI(max_retries=0) as client, asked(client, city, stream=True) as stream:
         return "".join(chunk.choices[0].delta.content or "" for chunk in stream)
 
 """
@@ -97,8 +101,10 @@ class Suite:
         printed = io.StringIO()
         # The modules that the suite imports stay: parts of SQLAlchemy cannot be loaded twice.
         with contextlib.chdir(self.path), contextlib.redirect_stdout(printed):
-            code = pytest.main(["-p", "no:xdist", "-p", "no:faulthandler", *given])
-        sys.modules.pop("test_hat", None)
+            try:
+                code = pytest.main(["-p", "no:xdist", "-p", "no:faulthandler", *given])
+            finally:
+                sys.modules.pop("test_hat", None)
         print(printed.getvalue())
         return pytest.RunResult(code, printed.getvalue().splitlines(), [], 0.0)
 

@@ -6,7 +6,7 @@ import os
 import re
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from runreel.api.reel import Reel
 from runreel.capture.http import patching
@@ -26,6 +26,7 @@ from runreel.sources import requests
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from urllib.parse import SplitResult
 
     from runreel.serving.difference import Difference
     from runreel.serving.exchange import Exchange
@@ -121,38 +122,43 @@ class ReplayedCalls:
     def _reply(self, method: str, url: str, content: bytes) -> Reply | None:
         """Return the answer to a request; None if it does not ask a model."""
         parts = urlsplit(url)
-        is_vendor = self._is_vendor(parts.hostname or "", parts.netloc)
-        answer = _ANSWER.search(parts.path)
-        if method == "POST" and requests.source_of_path(parts.path) is not None:
-            if not is_vendor and not _asks(parts.path, content):
-                return None
-            reply = self._player.create(parts.path, content)
-        elif method == "GET" and answer is not None:
-            query = dict(one.partition("=")[::2] for one in parts.query.split("&"))
-            after = query.get("starting_after", "")
-            reply = self._player.retrieve(
-                answer[1],
-                streamed=query.get("stream") == "true",
-                after=int(after) if after.isdecimal() else None,
-            )
-            if reply.problem is not None and not is_vendor:
-                return None
-        elif not is_vendor:
-            return None
-        elif method == "GET" and parts.path.endswith("/models"):
-            return self._player.models()
-        else:
+        reply = self._recorded(method, parts, content)
+        if reply is None and self._is_vendor(parts):
             message = f"nothing is recorded of {method} {parts.path}"
             reply = refusal(None, message, code="not_recorded")
-        if reply.problem is not None:
+        if reply is not None and reply.problem is not None:
             self._note(reply.problem)
         return reply
+
+    def _recorded(self, method: str, url: SplitResult, content: bytes) -> Reply | None:
+        """Return what the recording has, or why it has nothing; None if it cannot have any."""
+        if method == "POST" and requests.source_of_path(url.path) is not None:
+            asks = self._is_vendor(url) or _asks(url.path, content)
+            return self._player.create(url.path, content) if asks else None
+        if method != "GET":
+            return None
+        if (answer := _ANSWER.search(url.path)) is not None:
+            reply = self._retrieved(answer[1], url.query)
+            return reply if reply.problem is None or self._is_vendor(url) else None
+        if self._is_vendor(url) and url.path.endswith("/models"):
+            return self._player.models()
+        return None
+
+    def _retrieved(self, response_id: str, query: str) -> Reply:
+        given = dict(parse_qsl(query))
+        after = given.get("starting_after", "")
+        return self._player.retrieve(
+            response_id,
+            streamed=given.get("stream") == "true",
+            after=int(after) if after.isdecimal() else None,
+        )
 
     def _note(self, problem: str) -> None:
         self._problems.append(problem)
 
-    def _is_vendor(self, host: str, netloc: str) -> bool:
-        return netloc in self._vendors or any(
+    def _is_vendor(self, url: SplitResult) -> bool:
+        host = url.hostname or ""
+        return url.netloc in self._vendors or any(
             host == one or host.endswith(f".{one}") for one in _VENDORS
         )
 
