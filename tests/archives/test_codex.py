@@ -63,6 +63,23 @@ def test_the_turns_that_a_fork_repeats_count_once(reel, tmp_path, ids):
     assert sorted(run.thread_id for run in reel.runs()) == ["c1", "c1", "c2"]
 
 
+@IDS
+@pytest.mark.parametrize("left_out", [4, 5, 7, 8])
+def test_a_fork_from_the_beginning_of_a_turn_keeps_its_own_first_turn(
+    reel, tmp_path, ids, left_out
+):
+    session = codex.sample(ids=ids)
+    fork = session.fork("c2", "2026-11-01T05:00:00.000Z")
+    del fork.lines[-left_out:]
+    fork.begin("Otherwise")
+    fork.answer("Yes.")
+    fork.tokens(7, 1)
+    assert store(reel, fork.write(tmp_path), session.write(tmp_path)).problems == []
+    assert totals(reel) == (SUM[0] + 7, SUM[1] + 1)
+    assert [run.thread_id for run in reel.runs()] == ["c2", "c1", "c1"]
+    assert [match.in_ for match in reel.search("Otherwise")] == ["request"]
+
+
 def test_a_message_in_the_middle_of_a_turn_belongs_to_it(reel, tmp_path):
     rollout = codex.Rollout().meta()
     rollout.begin("a")

@@ -129,21 +129,33 @@ class RolloutLines:
 
     def _name(self, turn: _Turn, line: Numbered) -> None:
         """Give a turn its run: the id is its own, or else its place in the session."""
-        first = (turn.lines or [line])[0]
-        turn.passed = self._is_fork and self._is_old(turn, micros(first[2].get("timestamp")))
+        if self._is_fork:
+            turn.passed = self._is_old(turn, line[2])
+            if not turn.passed:
+                turn.lines = self._own(turn)
         self._turns += not turn.passed
         if turn.id is not None and len(turn.id) >= _SHORTEST_ID:
             turn.run_id = turn.id
         else:
             turn.run_id = f"{self._session}:{self._turns}"
 
-    def _is_old(self, turn: _Turn, time: int | None) -> bool:
-        """Return whether a turn of a fork began before the fork."""
+    def _own(self, turn: _Turn) -> list[Numbered]:
+        """Return the lines of a turn after those of a turn that the fork repeats without answer."""
+        for index in reversed(range(len(turn.lines))):
+            value = turn.lines[index][2]
+            turn_id = text_in(lines.payload_of(value), "turn_id")
+            if turn_id not in (None, turn.id) or self._is_old(turn, value):
+                return turn.lines[index + 1 :]
+        return turn.lines
+
+    def _is_old(self, turn: _Turn, value: dict[str, object]) -> bool:
+        """Return whether a turn of a fork, or a line of it, was before the fork."""
         if self._begun is None:
             return False
         made = _time_of_id(turn.id)
         if made is not None:
             return made < self._begun // 1_000
+        time = micros(value.get("timestamp"))
         return time is not None and time < self._begun + _REPEATING
 
     def _flush(self) -> Iterator[Entry]:
