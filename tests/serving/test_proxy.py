@@ -80,6 +80,7 @@ def test_bytes_and_headers_pass_unchanged_and_the_key_is_not_stored(
         answer = client.send(request, stream=True)
         assert b"".join(answer.iter_raw()) == packed
         assert answer.headers["x-own"] == "1"
+        assert len(answer.headers.get_list("date")) == 1
     (asked,) = server_of_models.asked
     found = {name.lower(): value for name, value in asked.headers.items()}
     assert (asked.path, asked.body) == ("/v1/responses?a=b%20c", json.loads(sent))
@@ -123,12 +124,14 @@ def test_a_service_that_is_gone_fails_the_run(reel):
     with (
         running(app, has_lifespan=True) as origin,
         client_of(f"{origin}/v1") as client,
-        pytest.raises(openai.InternalServerError, match="does not answer"),
     ):
-        ask(client, stream=True)
-    (run,) = reel.runs()
-    assert run.status.name == "FAILED"
-    assert len(problems) == 1
+        with pytest.raises(openai.InternalServerError, match="does not answer") as raised:
+            ask(client, stream=True)
+        assert raised.value.type == "server_error"
+        answer = httpx.post(f"{origin}/v1/messages", json={"model": "m", "messages": []})
+        assert (answer.status_code, answer.json()["error"]["type"]) == (502, "api_error")
+    assert [run.status.name for run in reel.runs()] == ["FAILED", "FAILED"]
+    assert len(problems) == 2
 
 
 def test_a_stream_that_breaks_breaks_for_the_program_too(proxy, reel, server_of_models):

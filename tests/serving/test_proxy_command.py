@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from contextlib import closing, contextmanager
 
@@ -16,6 +15,7 @@ import pytest
 import runreel
 from runreel.cli.main import main
 from runreel.model.events import STREAM_EVENT
+from tests import missing_packages
 from tests.cli.calls import PROGRAM, clean_environment
 from tests.live.callers import ASKED, TOLD, ask, client_of
 from tests.live.sse_server import Pause
@@ -120,10 +120,7 @@ def test_what_it_cannot_begin_with_is_refused(tmp_path, capfd):
 
 @pytest.mark.parametrize("package", ["httpx", "uvicorn", "starlette.middleware.trustedhost"])
 def test_a_missing_package_is_named(tmp_path, capfd, monkeypatch, package):
-    ours = ("runreel.serving", "runreel.system.http_server")
-    for name in [name for name in sys.modules if name.startswith(ours)]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, package, None)
+    missing_packages.hide(monkeypatch, package, "runreel.serving", "runreel.system.http_server")
     code = main(["--db", str(tmp_path / "log.db"), "proxy", "--upstream", "http://127.0.0.1:1/v1"])
     err = capfd.readouterr().err
     assert (code, package.split(".")[0] in err) == (4, True)

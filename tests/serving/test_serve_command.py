@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
-import sys
 from contextlib import contextmanager
 
 import httpx
@@ -14,6 +13,7 @@ from yandex_ai_studio_sdk import AIStudio
 
 import runreel
 from runreel.cli.main import main
+from tests import missing_packages
 from tests.cli import stories
 from tests.cli.calls import PROGRAM, clean_environment
 from tests.live import openai_script as script
@@ -145,10 +145,7 @@ def test_another_host_is_warned_of(refused, monkeypatch):
 
 @pytest.mark.parametrize("package", ["uvicorn", "starlette.applications"])
 def test_a_missing_package_is_named(refused, monkeypatch, package):
-    ours = ("runreel.serving", "runreel.system.http_server")
-    for name in [name for name in sys.modules if name.startswith(ours)]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, package, None)
+    missing_packages.hide(monkeypatch, package, "runreel.serving", "runreel.system.http_server")
     code, err = refused()
     assert (code, package.split(".")[0] in err) == (4, True)
     assert "pip install 'runreel[serve]'" in err

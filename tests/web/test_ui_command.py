@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ import runreel
 from runreel.cli.commands import ui
 from runreel.cli.main import main
 from runreel.system.default_location import demo_file
+from tests import missing_packages
 from tests.cli import stories
 from tests.cli.calls import PROGRAM
 
@@ -156,14 +156,7 @@ def test_a_locked_log_is_refused(refused, log, monkeypatch):
     "package", ["uvicorn", "starlette.applications", "jinja2", "sse_starlette"]
 )
 def test_a_missing_package_is_named(refused, monkeypatch, package):
-    ours = ("runreel.web", "runreel.system.http_server")
-    # Packages have their modules as attributes: those come back for the tests that follow.
-    for name in ours:
-        parent, _, child = name.rpartition(".")
-        monkeypatch.setattr(importlib.import_module(parent), child, importlib.import_module(name))
-    for name in [name for name in sys.modules if name.startswith(ours)]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, package, None)
+    missing_packages.hide(monkeypatch, package, "runreel.web", "runreel.system.http_server")
     code, err = refused()
     assert (code, package.split(".")[0] in err) == (4, True)
     assert "pip install 'runreel[ui]'" in err

@@ -174,7 +174,9 @@ class Player:
         if isinstance(content, str):
             media, sent = "text/plain; charset=utf-8", content.encode()
         elif content is None:
-            error = wire.error(exchange.source, refused.message or "", code="recorded")
+            error = wire.error(
+                exchange.source, refused.message or "", code="recorded", status=refused.status
+            )
             sent = wire.body(error)
         else:
             sent = wire.body(content)
@@ -194,7 +196,7 @@ def refusal(
     pointer: str | None = None,
 ) -> Reply:
     """Return the answer to a request that no recording answers."""
-    value = wire.error(source, message, code=code, pointer=pointer)
+    value = wire.error(source, message, code=code, status=status, pointer=pointer)
     return _whole(status, value)._replace(problem=message)
 
 

@@ -162,7 +162,10 @@ class _Proxy:
             await self._refuse(send, path, _Problem(_BAD_GATEWAY, message, "bad_gateway"))
             return
         try:
-            await send(_start(response.status_code, _passed_on(response.headers.raw)))
+            headers = _passed_on(response.headers.raw)
+            # The server adds the date.
+            headers = [(name, value) for name, value in headers if name != b"date"]
+            await send(_start(response.status_code, headers))
             is_stream = "event-stream" in response.headers.get("content-type", "").lower()
             await _pass_on(response.aiter_raw(), send, at_once=is_stream)
         except (RunreelError, httpx.HTTPError) as error:
@@ -174,7 +177,9 @@ class _Proxy:
     async def _refuse(self, send: Send, path: str, problem: _Problem) -> None:
         self._on_problem(f"{path}: {problem.message}")
         source = requests.source_of_path(path)
-        content = wire.body(wire.error(source, problem.message, code=problem.code))
+        content = wire.body(
+            wire.error(source, problem.message, code=problem.code, status=problem.status)
+        )
         headers = [
             (b"content-type", wire.JSON.encode()),
             (b"content-length", str(len(content)).encode()),

@@ -22,6 +22,9 @@ EVENTS, JSON = "text/event-stream; charset=utf-8", "application/json"
 KEEP_ALIVE = b": keep-alive\n\n"
 
 _INVALID = "invalid_request_error"
+# Of errors that the request is not the cause of, by service.
+_SERVER = 500
+_SERVER_ERRORS = {requests.ANTHROPIC_MESSAGES: "api_error"}
 
 
 def event(source: str, value: object) -> bytes:
@@ -62,9 +65,10 @@ def body(value: object) -> bytes:
 
 
 def error(
-    source: str | None, message: str, *, code: str, pointer: str | None = None
+    source: str | None, message: str, *, code: str, status: int, pointer: str | None = None
 ) -> dict[str, object]:
     """Return the body of an error; ``pointer`` is the place in the request that it is about."""
+    type_ = _INVALID if status < _SERVER else _SERVER_ERRORS.get(source or "", "server_error")
     if source == requests.ANTHROPIC_MESSAGES:
-        return {"type": "error", "error": {"type": _INVALID, "message": message}}
-    return {"error": {"message": message, "type": _INVALID, "param": pointer, "code": code}}
+        return {"type": "error", "error": {"type": type_, "message": message}}
+    return {"error": {"message": message, "type": type_, "param": pointer, "code": code}}
