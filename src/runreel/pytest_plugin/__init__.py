@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runreel.pytest_plugin.plugin import CALLS, Plugin
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,6 +16,9 @@ if TYPE_CHECKING:
 
 
 _HOOKS = "runreel-tests"
+_MARKER = "runreel"
+# Older versions of pytest have no hooks of this kind; sessions without the marker need none.
+_IS_KNOWN = pytest.version_tuple >= (8,)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,14 +51,20 @@ def pytest_configure(config: pytest.Config) -> None:
         "runreel(FILE, match='strict'): answer the model calls of the test from a recording; FILE"
         " is relative to the test file. With match='order', equal calls get the last one again.",
     )
-    config.pluginmanager.register(Plugin(config), _HOOKS)
+    if _IS_KNOWN:
+        from runreel.pytest_plugin.plugin import Plugin
+
+        config.pluginmanager.register(Plugin(config), _HOOKS)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Begin to replay or to record, unless the test is skipped, before its fixtures are made."""
+    if item.get_closest_marker(_MARKER) is None:
+        return
     plugin = item.config.pluginmanager.get_plugin(_HOOKS)
-    if isinstance(plugin, Plugin):
-        plugin.begin(item)
+    if plugin is None:
+        pytest.fail(f"the marker {_MARKER} needs pytest 8 or newer", pytrace=False)
+    plugin.begin(item)
 
 
 @pytest.fixture
@@ -68,6 +75,8 @@ def runreel_server(request: pytest.FixtureRequest) -> Iterator[Urls]:
     ``ANTHROPIC_BASE_URL`` are set to it. With ``--runreel-record`` it forwards them to the URLs
     that were set before, and records them.
     """
+    from runreel.pytest_plugin.plugin import CALLS
+
     calls = request.node.stash.get(CALLS, None)
     if calls is None:
         pytest.fail(

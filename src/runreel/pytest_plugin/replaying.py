@@ -90,9 +90,9 @@ class ReplayedCalls:
         set_ = (os.environ.get(name) for name in environment.URLS)
         self._vendors = {urlsplit(url).netloc for url in set_ if url}
         self._hook = AnsweringHook(self._reply)
+        patching.add(self._hook, innermost=True)
         self._keys = ExitStack()
         self._keys.enter_context(environment.with_keys())
-        patching.add(self._hook, innermost=True)
 
     def problems(self) -> list[str]:
         """Return why calls were not answered, since the last time."""
