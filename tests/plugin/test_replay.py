@@ -169,8 +169,8 @@ def test_watch_records_what_is_replayed_whichever_began_first(recorded):
         import runreel
 
         EARLIER = runreel.open("earlier.db")
-        WATCH = EARLIER.watch()
         CLIENT = EARLIER.attach(openai.OpenAI(api_key="k", max_retries=0))
+        WATCH = EARLIER.watch()
 
         @pytest.mark.runreel("hat.reel.jsonl")
         def test_both(tmp_path):
