@@ -16,6 +16,13 @@ const KNOWN = ["request", "line"];
 const WHOLE = Array.from({ length: 15 }, (_, n) => [1, 2, 5].map((one) => one * 10 ** n)).flat();
 const DAY = 86_400;
 const SECONDS = { hour: 3_600, day: DAY, week: 7 * DAY, month: 30 * DAY, quarter: 91 * DAY, year: 365 * DAY };
+/** Months of the periods that are not equally long. */
+const MONTHS = { month: 1, quarter: 3, year: 12 };
+/** Hours between two labels. */
+const HOURS = [1, 2, 3, 6, 12, 24, 48, 168, 336, 720];
+/** Width of a label with the space beside it, and what its half needs at the end, in pixels. */
+const LABEL = 100;
+const END = 40;
 const count = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { notation: "compact" });
 
@@ -35,20 +42,81 @@ export function stacked(series) {
   );
 }
 
+/**
+ * Whole periods to put labels at, from the first to the last period of a chart.
+ * @param {Pick<Chart, "by" | "times">} chart
+ * @param {number} most at most as many
+ * @returns {number[]}
+ */
+export function marks({ by, times }, most) {
+  const first = times[0];
+  const last = times[times.length - 1];
+  const step = SECONDS[/** @type {keyof typeof SECONDS} */ (by)];
+  const least = Math.ceil(((last - first) / step + 1) / Math.max(most, 1));
+  const every = (by === "hour" && HOURS.find((one) => one >= least)) || least;
+  const months = MONTHS[/** @type {keyof typeof MONTHS} */ (by)];
+  // Of hours, those that a clock shows after midnight: 06:00, 12:00.
+  const round = Math.ceil(first / (every * step)) * every * step;
+  const start = by === "hour" && round <= last ? round : first;
+  const found = [];
+  for (let n = 0, at = start; at <= last; at = months ? later(start, n * months) : start + n * step) {
+    found.push(at);
+    n += every;
+  }
+  return found;
+}
+
+/** @param {number} seconds @param {number} months */
+function later(seconds, months) {
+  const date = new Date(seconds * 1000);
+  return date.setUTCMonth(date.getUTCMonth() + months) / 1000;
+}
+
+/**
+ * The name of a period that starts then.
+ * @param {string} by @param {number} seconds
+ */
+export function named(by, seconds) {
+  const [day, time] = new Date(seconds * 1000).toISOString().split("T");
+  const [year, month] = day.split("-");
+  switch (by) {
+    case "hour":
+      return `${day.slice(5)} ${time.slice(0, 5)}`;
+    case "month":
+      return `${year}-${month}`;
+    case "quarter":
+      return `${year}-Q${Math.ceil(Number(month) / 3)}`;
+    case "year":
+      return year;
+  }
+  return day;
+}
+
 /** @param {string} name */
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
 /**
- * What the legend says of the period that is pointed at.
- * @param {(at: number) => string} text
+ * What the legend says of the period that is pointed at, and of all of them.
+ * @param {(at: number) => string} text @param {string} whole
  */
-function pointed(text) {
+function pointed(text, whole) {
   return (/** @type {unknown[]} */ ...given) => {
     const at = given[3];
-    return typeof at === "number" ? text(at) : "";
+    return typeof at === "number" ? text(at) : whole;
   };
+}
+
+/** @param {number | null} value */
+function counted(value) {
+  return value === null ? "unknown" : count.format(value);
+}
+
+/** @param {(number | null)[]} values */
+function sum(values) {
+  const known = values.filter((value) => value !== null);
+  return known.length ? known.reduce((one, other) => one + other) : null;
 }
 
 /** @param {unknown} _ @param {number} __ @param {number} most */
@@ -76,7 +144,7 @@ function draw(host, title, chart, series, colours) {
     grid: { stroke: colour("line"), width: 0.5 },
     ticks: { stroke: colour("line"), width: 0.5 },
   };
-  const bars = uPlot.paths.bars({ size: [0.8, 60], align: chart.times.length > 1 ? 1 : 0 });
+  const bars = uPlot.paths.bars({ size: [0.8, 60] });
   const shown = stacked(series)
     .map((values, n) => ({
       values,
@@ -86,31 +154,34 @@ function draw(host, title, chart, series, colours) {
         width: 0,
         paths: bars,
         points: { show: false },
-        value: pointed((at) => {
-          const value = series[n].values[at];
-          return value === null ? "unknown" : count.format(value);
-        }),
+        value: pointed((at) => counted(series[n].values[at]), counted(sum(series[n].values))),
       },
     }))
     .reverse();
-  const last = chart.times[chart.times.length - 1];
+  const { by, times, names } = chart;
+  const last = times.length - 1;
   const options = {
     width: host.clientWidth,
     height: HEIGHT,
     title,
-    // The times are those that a clock of the zone shows.
-    /** @param {number} seconds */
-    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+    padding: [null, END, null, null],
     scales: {
-      x: { range: () => [chart.times[0] - step / 2, last + step * 1.5] },
+      x: { time: false, range: () => [times[0] - step * 0.6, times[last] + step * 0.6] },
       y: { range: upTo },
     },
     axes: [
-      { ...axis, space: 100, values: step < DAY ? "{MM}-{DD} {HH}:{mm}" : "{YYYY}-{MM}-{DD}" },
+      {
+        ...axis,
+        splits: (/** @type {uPlot} */ plot) => marks(chart, Math.floor(plot.width / LABEL)),
+        values: (/** @type {unknown} */ _, /** @type {number[]} */ at) => at.map((one) => named(by, one)),
+      },
       { ...axis, size: 60, values: shortened, incrs: WHOLE },
     ],
     series: [
-      { label: chart.by, value: pointed((at) => chart.names[at]) },
+      {
+        label: by.charAt(0).toUpperCase() + by.slice(1),
+        value: pointed((at) => names[at], last ? `${names[0]} to ${names[last]}` : names[0]),
+      },
       ...shown.map(({ options: one }) => one),
     ],
     cursor: { y: false, drag: { x: false, y: false } },
