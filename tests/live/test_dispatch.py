@@ -55,27 +55,40 @@ class Completion:
 DOORS = [lambda reel: reel.record(Completion()), lambda reel: reel.interceptors()]
 
 
+@pytest.fixture
+def without_completions(without_assistants: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """As if it had no completions either."""
+    without_assistants.setitem(sys.modules, "yandex_ai_studio_sdk._models.completions", None)
+    return without_assistants
+
+
 @pytest.mark.parametrize("door", DOORS)
-def test_an_sdk_that_is_too_new_is_named(
-    reel: Reel, without_assistants: pytest.MonkeyPatch, door: Any
+def test_an_sdk_that_has_neither_is_named(
+    reel: Reel, without_completions: pytest.MonkeyPatch, door: Any
 ) -> None:
-    without_assistants.setattr(metadata, "version", lambda _: "0.22.1")
-    with pytest.raises(
-        MissingExtra, match=r"0\.22\.1 has no assistants.*0\.19\.0 to 0\.22\.0"
-    ) as e:
+    without_completions.setattr(metadata, "version", lambda _: "0.30")
+    with pytest.raises(MissingExtra, match=r"0\.30 has n.*0\.19\.0 to 0\.22\.0 have") as e:
         door(reel)
     assert "pip install 'runreel[yandex]'" in str(e.value.hint)
     assert e.value.exit_code == 4
 
 
+@pytest.mark.usefixtures("without_assistants")
+def test_an_sdk_without_assistants_has_completions(reel: Reel) -> None:
+    assert [type(one).__name__ for one in reel.interceptors()] == ["Completions"]
+    with pytest.raises(UsageError, match="not a run of the Yandex SDK: Completion") as caught:
+        reel.record(Completion())
+    assert "interceptors=reel.interceptors()" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("door", DOORS)
 def test_an_sdk_that_is_missing_is_named(
-    reel: Reel, without_assistants: pytest.MonkeyPatch, door: Any
+    reel: Reel, without_completions: pytest.MonkeyPatch, door: Any
 ) -> None:
     def missing(_: str) -> str:
         raise metadata.PackageNotFoundError
 
-    without_assistants.setattr(metadata, "version", missing)
+    without_completions.setattr(metadata, "version", missing)
     with pytest.raises(MissingExtra, match=r"is not installed.*0\.19\.0 to 0\.22\.0") as caught:
         door(reel)
     assert "pip install 'runreel[yandex]'" in str(caught.value.hint)

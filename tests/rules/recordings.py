@@ -260,6 +260,28 @@ def gemini_request(index: int, parts: list[str]) -> tuple[str, Any]:
     return CONTEXT, {"model": "m", "contents": asked}
 
 
+def completion_partial(index: int, parts: list[str]) -> tuple[str, Any]:
+    message = {"role": "assistant", "text": "".join(parts)}
+    alternative = {"message": message, "status": "ALTERNATIVE_STATUS_PARTIAL"}
+    usage = {"inputTextTokens": "9", "completionTokens": str(index), "totalTokens": str(9 + index)}
+    return STREAM_EVENT, {"alternatives": [alternative], "usage": usage, "modelVersion": "1"}
+
+
+def completion_final(index: int, parts: list[str]) -> tuple[str, Any]:
+    message = {"role": "assistant", "text": "".join(parts), "n": index}
+    alternative = {"message": message, "status": "ALTERNATIVE_STATUS_FINAL"}
+    return STREAM_EVENT, {"result": {"alternatives": [alternative, alternative]}}
+
+
+def completion_whole(index: int, parts: list[str]) -> tuple[str, Any]:
+    return RUN, completion_final(index, parts)[1]
+
+
+def completion_request(index: int, parts: list[str]) -> tuple[str, Any]:
+    asked = [{"role": "user", "text": part} for part in parts]
+    return CONTEXT, {"modelUri": "gpt://m", "messages": asked, "n": index}
+
+
 # An ordinary partial message comes first.
 SHAPES: dict[str, list[Shape]] = {
     "anthropic-messages": [
@@ -288,6 +310,12 @@ SHAPES: dict[str, list[Shape]] = {
         yandex_done,
         yandex_run,
         yandex_results,
+    ],
+    "yandex-completions": [
+        completion_partial,
+        completion_final,
+        completion_whole,
+        completion_request,
     ],
     "google-gemini": [gemini_chunk, gemini_parts, gemini_whole, gemini_request],
     "openai-chat": [chat_chunk, chat_refusal, chat_completion],

@@ -50,7 +50,21 @@ LOG = [
     {"id": "r", "part": "results", "tool_results": [{"tool_call_id": "c", "output": "x"}]},
     {"id": "r", "part": "response", "text": "Hello"},
 ]
+COMPLETION = [
+    {
+        "alternatives": [
+            {
+                "message": {"role": "assistant", "text": text},
+                "status": f"ALTERNATIVE_STATUS_{status}",
+            }
+        ],
+        "usage": {"inputTextTokens": "9", "completionTokens": "3", "totalTokens": "12"},
+        "modelVersion": "1",
+    }
+    for text, status in (("Hel", "PARTIAL"), ("Hello", "PARTIAL"), ("Hello", "FINAL"))
+]
 STREAMS = {
+    "yandex-completions": COMPLETION,
     "llm-log": LOG,
     "otlp-genai": TRACE,
     "codex": ROLLOUT,
@@ -64,6 +78,7 @@ STREAMS = {
 }
 # After how many of its values each stream has said that it is over, or that it waits for results.
 ENDS = {
+    "yandex-completions": {len(COMPLETION)},
     "llm-log": {3},
     "otlp-genai": {1, 2, 3},
     "codex": {4, 6, 7, 8, 9},

@@ -55,10 +55,12 @@ class RecordingMixin:
         )
 
     def interceptors(self) -> list[Any]:
-        """Return gRPC interceptors for ``AIStudio(interceptors=…)`` that record all of its runs.
+        """Return gRPC interceptors for ``AIStudio(interceptors=…)`` that record its calls.
+
+        They record `sdk.models.completions` and, in versions 0.19.0 to 0.22.0, assistants.
 
         Raises:
-            MissingExtra: if the SDK is not installed, or its version has no assistants.
+            MissingExtra: if the SDK is not installed, or its version has neither.
         """
         from runreel.capture.yandex.record import interceptors
 

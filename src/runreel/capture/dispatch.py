@@ -34,7 +34,7 @@ def recorded(  # noqa: PLR0913 - options of a recording
     scope = Scope(labels=labels).within(current(log_name(database)))
     modules = {kind.__module__ for kind in type(stream).__mro__}
     packages = {module.partition(".")[0] for module in modules}
-    if not packages.isdisjoint(_YANDEX):
+    if not packages.isdisjoint(_YANDEX) or _is_made_by_yandex(stream):
         from runreel.capture.yandex import record as yandex
 
         return yandex.recorded(
@@ -57,3 +57,10 @@ def recorded(  # noqa: PLR0913 - options of a recording
         hint="Pass a run of the Yandex SDK, a stream of openai or anthropic, or a function that"
         " calls one of them; or use reel.recording(...).",
     )
+
+
+def _is_made_by_yandex(stream: object) -> bool:
+    """Whether a generator or a coroutine runs code of the Yandex SDK."""
+    codes = (getattr(stream, name, None) for name in ("gi_code", "ag_code", "cr_code"))
+    files = [code.co_filename for code in codes if code is not None]
+    return any(package in file for file in files for package in _YANDEX)

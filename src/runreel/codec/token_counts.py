@@ -87,6 +87,13 @@ YANDEX = UsageKeys(
     proto=True,
 )
 
+YANDEX_COMPLETIONS = UsageKeys(
+    input=("inputTextTokens", "input_text_tokens"),
+    completion=YANDEX.completion,
+    total=YANDEX.total,
+    proto=True,
+)
+
 
 def tally(usage: Usage | None) -> Tally | None:
     """Convert a usage to a tally."""

@@ -41,7 +41,7 @@ _PACKAGES = (
         "yandex-ai-studio-sdk",
         "yandex_ai_studio_sdk",
         "sdk.chat is recorded, calls through gRPC are not; pass reel.interceptors() to AIStudio"
-        " for assistants, and use sdk.chat.completions instead of sdk.models.completions",
+        " for assistants and sdk.models.completions",
     ),
 )
 # Installed for many other reasons, so that it is no warning; what their model calls would be.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from yandex.cloud.ai.assistants.v1.runs.run_pb2 import Run, RunState
 from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import StreamEvent
 
-from runreel.capture.yandex import proto_json
+from runreel.capture.yandex import lossless_json, proto_json
 
 if TYPE_CHECKING:
     from runreel.serving.assistant_runs import PlayedRun
@@ -49,7 +49,7 @@ class ServedRun:
 
 
 def _run_of(value: Body) -> Run:
-    return proto_json.restored(value, Run())
+    return lossless_json.restored(value, Run())
 
 
 def _state_of(value: Body) -> RunState:

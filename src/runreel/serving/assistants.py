@@ -25,7 +25,7 @@ from yandex.cloud.ai.common.common_pb2 import ExpirationConfig
 from yandex.cloud.endpoint import api_endpoint_pb2
 from yandex.cloud.endpoint import api_endpoint_service_pb2 as endpoints
 
-from runreel.capture.yandex import proto_json
+from runreel.capture.yandex import lossless_json, proto_json
 from runreel.model.errors import UsageError
 from runreel.projection.json_diff import value_changes
 from runreel.serving import assistant_runs
@@ -135,7 +135,7 @@ class AssistantsServer:
         assistant = self._assistants.get(request.assistant_id)
         if assistant is None:
             self._missing(context, "assistant")
-        sent = assistant_runs.assistant_of(proto_json.to_json(assistant))
+        sent = assistant_runs.assistant_of(lossless_json.to_json(assistant))
         with self._lock:
             found = self._next(sent)
         if found is None:
@@ -145,7 +145,7 @@ class AssistantsServer:
             raise AssertionError
         number = next(self._numbers)
         id_ = found.run_id if found.run_id not in self._runs else f"{found.run_id}-{number}"
-        base = proto_json.restored(found.states[0] if found.states else {}, run_pb2.Run())
+        base = lossless_json.restored(found.states[0] if found.states else {}, run_pb2.Run())
         base.ClearField("usage")
         base.id, base.assistant_id, base.thread_id = id_, request.assistant_id, request.thread_id
         self._runs[id_] = ServedRun(base, PlayedRun(found, self._timing, time.monotonic))

@@ -28,6 +28,7 @@ _ADAPTERS = {
     "otlp-genai": "runreel.sources.otlp_genai.reader",
     "plain": "runreel.sources.plain",
     "yandex-assistants": "runreel.sources.yandex.reader",
+    "yandex-completions": "runreel.sources.yandex.completions_reader",
 }
 
 # Modules with a function `thoughts`.

@@ -14,6 +14,7 @@ from runreel.sources.archives import codex as codex_lines
 from runreel.sources.archives import lines as archive_lines
 from runreel.sources.archives import spans
 from runreel.sources.sse import SSEParser, is_field
+from runreel.sources.yandex import completion_lines
 from runreel.sources.yandex.proto_json import original, string
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ RESPONSES = "openai-responses"
 CHAT = "openai-chat"
 MESSAGES = "anthropic-messages"
 GEMINI = "google-gemini"
+COMPLETIONS = "yandex-completions"
 
 _WRAPPED = {"run": RUN, "stream_event": STREAM_EVENT, "tool_results": TOOL_RESULTS}
 _BARE_EVENT = frozenset(("eventType", "streamCursor", "partialMessage", "completedMessage"))
@@ -200,6 +202,13 @@ def _gemini(line: dict[str, object]) -> Line | None:
     return None
 
 
+def _completions(line: dict[str, object]) -> Line | None:
+    """A message of an answer; it names a run only if ``run_id`` was added."""
+    if not completion_lines.is_answer(line):
+        return None
+    return Line(COMPLETIONS, STREAM_EVENT, line, _run_id(line))
+
+
 def _error(line: dict[str, object]) -> Line | None:
     """A body that holds only an error; several interfaces use this shape."""
     error = line.get("error")
@@ -264,6 +273,7 @@ _RECOGNIZERS: dict[str, Callable[[dict[str, object]], Line | None]] = {
     CHAT: _chat,
     MESSAGES: _messages,
     GEMINI: _gemini,
+    COMPLETIONS: _completions,
     archive_lines.CLAUDE_CODE: _claude_code,
     archive_lines.CODEX: _codex,
     archive_lines.OTLP: _otlp,

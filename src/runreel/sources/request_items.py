@@ -17,8 +17,10 @@ _OUTPUT = "_output"
 _APPROVAL = "mcp_approval_response"
 _ASKING_ROLES = ("user", "system", "developer", "tool", "function")
 # Proto JSON takes both spellings.
-_RESPONSES = ("functionResponse", "function_response")
+_RESPONSES = ("functionResponse", "function_response", "functionResult", "function_result")
 _CALLS = ("function_call", "custom_tool_call")
+# Keys that hold the content of a message, by interface.
+_CONTENTS = ("content", "parts", "text")
 
 
 class ToolOutput(NamedTuple):
@@ -75,13 +77,14 @@ def _in_parts(item: Mapping[str, object]) -> Iterator[ToolOutput]:
         id_ = block.get("tool_use_id")
         if block.get("type") == "tool_result" and isinstance(id_, str):
             yield ToolOutput(id_, block)
-    for part in map(as_object, as_list(item.get("parts"))):
+    listed = as_object(item.get("toolResultList")).get("toolResults")
+    for part in map(as_object, as_list(item.get("parts", listed))):
         if response := function_response(part):
             yield ToolOutput(as_text(response.get("id")) or "", part)
 
 
 def function_response(part: Mapping[str, object]) -> dict[str, object]:
-    """Return the result of a function in a part of the Gemini API, empty without one."""
+    """Return the result of a function in a part that names no call; empty without one."""
     return next((found for key in _RESPONSES if (found := as_object(part.get(key)))), {})
 
 
@@ -127,7 +130,7 @@ def answer_after(request: Request, number: int) -> str | None:
     answers = [item for item in items if item and not _is_asked(item)]
     if not answers:
         return None
-    contents = (item.get("content", item.get("parts")) for item in answers)
+    contents = (next((item[key] for key in _CONTENTS if key in item), None) for item in answers)
     return "".join(text for content in contents for text in _texts(content))
 
 

@@ -31,6 +31,7 @@ OPENAI_RESPONSES = "openai-responses"
 OPENAI_CHAT = "openai-chat"
 ANTHROPIC_MESSAGES = "anthropic-messages"
 GOOGLE_GEMINI = "google-gemini"
+YANDEX_COMPLETIONS = "yandex-completions"
 
 # The source of the answers to a request, by the end of its path.
 ENDPOINTS = {
@@ -46,6 +47,7 @@ _ITEMS = {
     OPENAI_CHAT: "messages",
     ANTHROPIC_MESSAGES: "messages",
     GOOGLE_GEMINI: "contents",
+    YANDEX_COMPLETIONS: "messages",
     archive_lines.CLAUDE_CODE: "messages",
     archive_lines.CODEX: "input",
     archive_lines.LLM_LOG: "messages",

@@ -31,7 +31,8 @@ _UNPARSED, _TEXT = "_unparsed", "input"
 class Candidate(NamedTuple):
     """A run that a call may join: it ends with the response, or with the tool call, that is named.
 
-    Exactly one of ``response_id`` and ``call_id`` is set.
+    At most one of ``response_id`` and ``call_id`` is set: neither for a source without ids, whose
+    run waits for results of tools.
     """
 
     run: RunSummary
@@ -43,7 +44,7 @@ class Candidate(NamedTuple):
         state = recorder.state
         if state.continued:
             return False
-        if self.response_id is not None:
+        if self.call_id is None:
             return state.metadata.response_id == self.response_id
         return self.call_id in call_ids(state.tool_calls)
 
@@ -175,7 +176,8 @@ def _gone_on(
     else:
         return
     for run in run_table.summaries(connection, run_ids):
-        if run.source == call.source and run.response_id is not None and goes_on(run):
+        is_named = run.response_id is not None or run.source == requests.YANDEX_COMPLETIONS
+        if run.source == call.source and is_named and goes_on(run):
             yield Candidate(run, response_id=run.response_id)
 
 

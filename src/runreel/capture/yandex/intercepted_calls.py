@@ -1,10 +1,8 @@
-"""Calls that a program makes through interceptors, and further calls over the same route."""
+"""The routes of calls that a program makes, and further calls over the same route."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 import grpc
 
@@ -12,18 +10,13 @@ from runreel.capture.yandex.retry import Backoff
 from runreel.capture.yandex.run_service import require_message
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator
 
     from google.protobuf.message import Message
     from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import ListenRunRequest, StreamEvent
 
+    from runreel.capture.yandex.recorded_call import CallDetails, Continuation
     from runreel.capture.yandex.session import EventIntake, Session
-
-# What an interceptor calls to make the call: a message, or an iterator of them, is sent.
-Continuation: TypeAlias = (
-    "Callable[[CallDetails, Message | AsyncIterator[Message]], Awaitable[grpc.aio.Call]]"
-)
-CallDetails: TypeAlias = "grpc.aio.ClientCallDetails"
 
 # Metadata key by which the SDK configures its own retry interceptor.
 _RETRY = "yc-ml-sdk-retry"
@@ -97,39 +90,6 @@ class ResumedStream:
         request.CopyFrom(self._request)
         request.events_start_idx.value = max(start, request.events_start_idx.value)
         return request
-
-
-class RecordedCall:
-    """The call as the program sees it, with recorded events; ``cancel`` ends the recording."""
-
-    def __init__(self, stream: ResumedStream, events: AsyncGenerator[StreamEvent, None]) -> None:
-        self._stream = stream
-        self._events = events
-        self._closing: asyncio.Task[None] | None = None
-
-    def __aiter__(self) -> AsyncIterator[StreamEvent]:
-        return self._events
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream.call, name)
-
-    def cancel(self) -> bool:
-        """Cancel the call and close the recording."""
-        # A generator that waits for an event is ended by the call, a finished one needs nothing.
-        events: Any = self._events  # the interface lacks these attributes
-        halted = events.ag_frame is not None and not events.ag_running
-        # Without a loop, at the end of the program, the exit hooks write to the log.
-        with contextlib.suppress(RuntimeError):
-            if halted and self._closing is None:
-                self._closing = asyncio.get_running_loop().create_task(self._close())
-        return bool(self._stream.call.cancel())
-
-    async def _close(self) -> None:
-        await self._events.aclose()
-
-
-# grpcio checks whether an interceptor returned a call or only an iterator.
-grpc.aio.UnaryStreamCall.register(RecordedCall)
 
 
 async def _should_resume(error: grpc.RpcError, session: Session, backoff: Backoff) -> bool:

@@ -10,7 +10,8 @@ import grpc
 
 from runreel.capture import exit_hooks
 from runreel.capture.yandex import proto_json as protos
-from runreel.capture.yandex.intercepted_calls import CallRoute, RecordedCall, ResumedStream
+from runreel.capture.yandex.intercepted_calls import CallRoute, ResumedStream
+from runreel.capture.yandex.recorded_call import RecordedCall, method_of
 from runreel.capture.yandex.recording_adapter import RecordingAdapter
 from runreel.capture.yandex.retry import RetryPolicy
 from runreel.capture.yandex.run_service import RunService, T
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from yandex.cloud.ai.assistants.v1.runs.run_pb2 import Run
     from yandex.cloud.ai.assistants.v1.runs.run_service_pb2 import AttachRunRequest, StreamEvent
 
-    from runreel.capture.yandex.intercepted_calls import CallDetails, Continuation
+    from runreel.capture.yandex.recorded_call import CallDetails, Continuation
     from runreel.store.database import Database
 
 _RUNS = "/yandex.cloud.ai.assistants.v1.runs.RunService/"
@@ -143,7 +144,7 @@ class _UnaryCalls(_Interceptor, grpc.aio.UnaryUnaryClientInterceptor):  # type: 
         self, continuation: Continuation, client_call_details: CallDetails, request: Message
     ) -> grpc.aio.Call:
         """Store a run before the program receives it."""
-        method = _method(client_call_details)
+        method = method_of(client_call_details)
         route = CallRoute.from_call(continuation, client_call_details)
         call = await continuation(client_call_details, request)
         if method in _RUN:
@@ -163,7 +164,7 @@ class _Streams(_Interceptor, grpc.aio.UnaryStreamClientInterceptor):  # type: ig
         """Store each event before the program receives it."""
         route = CallRoute.from_call(continuation, client_call_details)
         call = await continuation(client_call_details, request)
-        if _method(client_call_details) != _RUNS + "Listen":
+        if method_of(client_call_details) != _RUNS + "Listen":
             return call
         stream = ResumedStream(route, request, call)
         return RecordedCall(stream, self._recordings.on_listen(stream, request.run_id))
@@ -179,7 +180,7 @@ class _ToolResults(_Interceptor, grpc.aio.StreamStreamClientInterceptor):  # typ
         request_iterator: AsyncIterator[AttachRunRequest],
     ) -> grpc.aio.StreamStreamCall | AsyncIterator[StreamEvent]:
         """Store tool results before they are sent, and a note once they have arrived."""
-        if _method(client_call_details) != _RUNS + "Attach":
+        if method_of(client_call_details) != _RUNS + "Attach":
             return await continuation(client_call_details, request_iterator)
         unsent: list[tuple[Session, int]] = []
 
@@ -210,8 +211,3 @@ async def _marked(
         for session, _ in unsent:
             await session.on_refused()
         raise
-
-
-def _method(details: CallDetails) -> str:
-    method = details.method
-    return method.decode() if isinstance(method, bytes) else str(method)

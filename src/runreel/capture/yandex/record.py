@@ -1,4 +1,4 @@
-"""Records runs of the Yandex Assistants service; loads the SDK only when it is needed."""
+"""Records runs and completions of the Yandex SDK, which it loads only when it is needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runreel.sources.yandex.reader import reader
 from runreel.system import loops
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from yandex_ai_studio_sdk._assistants.assistant import BaseAssistant
     from yandex_ai_studio_sdk._runs.run import BaseRun
@@ -26,8 +26,18 @@ SOURCE = reader.name
 # Modules that recording by id needs, and those that recording SDK objects needs.
 PROTO_MODULES = ("grpc", "yandex.cloud.ai.assistants.v1.runs.run_service_pb2_grpc")
 _SDK_MODULES = ("yandex_ai_studio_sdk._runs.run",)
+# Modules that recording completions needs; unlike assistants, newer versions have them.
+_COMPLETIONS = (
+    "yandex_ai_studio_sdk._models.completions",
+    "yandex.cloud.ai.foundation_models.v1.text_generation.text_generation_service_pb2",
+)
+_HINT = (
+    "Calls of sdk.models.completions are recorded by AIStudio(interceptors=reel.interceptors()),"
+    " those of sdk.chat.completions by runreel.watch(...)."
+)
 _PACKAGE = "yandex-ai-studio-sdk"
 _VERSIONS = "0.19.0 to 0.22.0"
+_INSTALL = "pip install 'runreel[yandex]' installs a version that has all of them."
 
 
 def interceptors(
@@ -35,13 +45,27 @@ def interceptors(
 ) -> list[Interceptor]:
     """Interceptors for ``AIStudio(interceptors=…)`` or ``AsyncAIStudio``: one list per object.
 
-    Raises:
-        MissingExtra: if the SDK is not installed, or its version has no assistants.
-    """
-    require()
-    from runreel.capture.yandex.interceptors import create
+    They record completions and, in versions that have them, assistants.
 
-    return create(database, on_error, patience)
+    Raises:
+        MissingExtra: if the SDK is not installed, or its version has neither.
+    """
+    found: list[Interceptor] = []
+    if _missing(_SDK_MODULES) is None:
+        from runreel.capture.yandex.interceptors import create
+
+        found += create(database, on_error, patience)
+    if _missing(_COMPLETIONS) is None:
+        from runreel.capture.yandex.completions import Completions
+
+        found.append(Completions(database, on_error))
+    if not found:
+        raise MissingExtra(
+            f"{_installed('neither assistants nor completions')}; versions 0.19.0 and later have"
+            f" completions, {_VERSIONS} have assistants too",
+            hint=_INSTALL,
+        )
+    return found
 
 
 def recorded(  # noqa: PLR0913 - options of a recording
@@ -63,13 +87,16 @@ def recorded(  # noqa: PLR0913 - options of a recording
         SourceMismatch: if the log has the run from another source; for an ``AsyncRun``, the first
             awaited call raises it.
     """
+    if _missing(_SDK_MODULES) is not None and _missing(_COMPLETIONS) is None:
+        # No object of this version is a run.
+        raise _not_a_run(run)
     require()
     from yandex_ai_studio_sdk._runs.run import AsyncRun, Run
 
     from runreel.capture.yandex import recorded_runs
 
     if not isinstance(run, AsyncRun | Run):
-        raise UsageError(f"not a run of the Yandex SDK: {type(run).__name__}")
+        raise _not_a_run(run)
     if isinstance(run, AsyncRun):
         loops.require_asyncio()
     context = None if assistant is None else _context(assistant)
@@ -123,18 +150,33 @@ def require(*modules: str) -> None:
     Raises:
         MissingExtra: if it is missing or of an unsupported version.
     """
-    try:
-        for module in modules or _SDK_MODULES:
-            import_module(module)
-    except ImportError:
-        try:
-            found = f"{_PACKAGE} {metadata.version(_PACKAGE)} has no assistants"
-        except metadata.PackageNotFoundError:
-            found = f"{_PACKAGE} is not installed"
+    error = _missing(modules or _SDK_MODULES)
+    if error is not None:
         raise MissingExtra(
-            f"{found}; versions {_VERSIONS} are supported",
-            hint="pip install 'runreel[yandex]' installs a supported version.",
-        ) from None
+            f"{_installed('no assistants')}; versions {_VERSIONS} have them", hint=_INSTALL
+        )
+
+
+def _missing(modules: Sequence[str]) -> ImportError | None:
+    """Why these modules cannot be imported, None if they can."""
+    try:
+        for module in modules:
+            import_module(module)
+    except ImportError as error:
+        return error
+    return None
+
+
+def _installed(lack: str) -> str:
+    """Which version is installed, and what it lacks."""
+    try:
+        return f"{_PACKAGE} {metadata.version(_PACKAGE)} has {lack}"
+    except metadata.PackageNotFoundError:
+        return f"{_PACKAGE} is not installed"
+
+
+def _not_a_run(value: object) -> UsageError:
+    return UsageError(f"not a run of the Yandex SDK: {type(value).__name__}", hint=_HINT)
 
 
 def _context(assistant: BaseAssistant) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import grpc
 
 from runreel.capture.yandex import proto_json as protos
+from runreel.capture.yandex.lossless_json import to_json
 from runreel.capture.yandex.retry import PATIENCE, Backoff, RetryPolicy
 from runreel.capture.yandex.run_service import is_transient
 from runreel.model.errors import RunreelError, SourceError
@@ -135,7 +136,7 @@ class Session:
         """Store a run snapshot, unless it equals the previous one."""
         await self._prepare()
         self.run = run
-        value = protos.to_json(run)
+        value = to_json(run)
         if value != self._stored_run:
             await self.store.offer(RUN, value)
             self._stored_run = value
@@ -150,9 +151,7 @@ class Session:
 
     async def store_event(self, event: StreamEvent, make_event: MakeEvent[object]) -> None:
         """Store an event; on failure the error carries what ``make_event`` makes of it."""
-        outcome = await self.store.offer(
-            STREAM_EVENT, protos.to_json(event), lambda: make_event(event)
-        )
+        outcome = await self.store.offer(STREAM_EVENT, to_json(event), lambda: make_event(event))
         if outcome is not None and outcome.conflict and outcome.new:
             _log.warning(
                 "event %s of run %s arrived again with different content; both are kept",
@@ -162,7 +161,7 @@ class Session:
 
     async def store_tool_results(self, request: AttachRunRequest) -> int | None:
         """Store tool results before they are sent; returns their position, None if lost."""
-        return await self.store.append(TOOL_RESULTS, protos.to_json(request))
+        return await self.store.append(TOOL_RESULTS, to_json(request))
 
     async def mark_sent(self, seq: int | None) -> None:
         """Note that the tool results at a position have arrived."""
@@ -217,7 +216,7 @@ class Session:
             except (grpc.RpcError, SourceError):
                 # The assistant may have been deleted; it is optional.
                 return
-            self._context = protos.to_json(assistant)
+            self._context = to_json(assistant)
         if self._context is not None:
             await self.store.offer(CONTEXT, self._context)
 

@@ -152,7 +152,7 @@ def stream_event(value: dict[str, object]) -> RunStreamEvent:
     return RunStreamEvent(
         status=_event_type(value),
         error=_error(value),
-        tool_calls=_tool_calls(value),
+        tool_calls=tool_calls(value),
         _message=message,
     )
 
@@ -162,7 +162,7 @@ def _result(state: dict[str, object], total: Tally | None) -> RunResult:
     return RunResult(
         status=_status(state),
         error=_error(state),
-        tool_calls=_tool_calls(state),
+        tool_calls=tool_calls(state),
         _message=None if message is None else completed_message(as_object(message)),
         usage=None if total is None else total.usage,
     )
@@ -178,7 +178,8 @@ def _run_metadata(value: dict[str, object]) -> RunMetadata:
     )
 
 
-def _tool_calls(holder: dict[str, object]) -> ToolCallList | None:
+def tool_calls(holder: dict[str, object]) -> ToolCallList | None:
+    """The calls in the ``toolCallList`` of a message; None without any."""
     calls = repeated(mapping(holder, "toolCallList"), "toolCalls")
     if not calls:
         return None
