@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from runreel import RunStatus
 from tests.archives.contents import content, store, totals
+from tests.prices.lines import data
+from tests.prices.lines import line as entry
 
 CHAT: dict[str, Any] = {
     "id": "chatcmpl-1",
@@ -51,6 +54,18 @@ def write(tmp_path, lines):
     path = tmp_path / "batch_output.jsonl"
     path.write_text("".join(json.dumps(one) + "\n" for one in lines), "utf-8")
     return path
+
+
+def test_the_answers_have_the_service_tier_and_the_price_of_batches(reel, tmp_path):
+    own = {"id": "resp_2", "service_tier": "default"}
+    store(reel, write(tmp_path, [line(1, CHAT), line(2, RESPONSE | own)]))
+    assert [run.service_tier for run in reel.runs()] == ["batch", "batch"]
+    book = tmp_path / "prices.jsonl"
+    price = {"model": CHAT["model"], "unit": 1, "valid_from": None, "input": "2", "output": "4"}
+    book.write_bytes(data(entry(**price), entry(**price | {"input": "1", "tier": "batch"})))
+    costs = reel.usage((), cost=True, prices=book).costs
+    assert [(cost.cost, cost.currency) for cost in costs] == [(Decimal(23 + 9 * 4), "USD")]
+    assert reel.rebuild(check=True) == []
 
 
 def test_each_answer_is_a_run_with_its_custom_id_as_a_label(reel, tmp_path):

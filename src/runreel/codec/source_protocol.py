@@ -35,12 +35,16 @@ class TextMode(Enum):
     RESTART = "a new, empty text"
 
 
+# The service tier of answers in a batch.
+BATCH = "batch"
+
+
 class RunMetadata(NamedTuple):
     """Metadata of a run, reported by one or all of its events; None if not reported.
 
     Times are µs since the epoch. ``response_id`` is the id by which the source continues the run;
     ``requested_at`` is the time of the request to the model. ``billed_model`` and ``service_tier``
-    are those that an answer names.
+    are those that an answer names; ``BATCH`` is never replaced.
     """
 
     assistant_id: str | None = None
@@ -61,10 +65,14 @@ class RunMetadata(NamedTuple):
             merged[_REQUESTED_AT] = self.requested_at
         if self.labels or later.labels is not None:
             merged[_LABELS] = {**(self.labels or {}), **(later.labels or {})} or None
+        if self.service_tier == BATCH:
+            merged[_TIER] = BATCH
         return RunMetadata._make(merged)
 
 
-_LABELS, _REQUESTED_AT = map(RunMetadata._fields.index, ("labels", "requested_at"))
+_LABELS, _REQUESTED_AT, _TIER = map(
+    RunMetadata._fields.index, ("labels", "requested_at", "service_tier")
+)
 
 
 class Interpretation(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from runreel.codec import token_counts
 from runreel.codec.json_values import as_list, as_object, text_in
-from runreel.codec.source_protocol import RunMetadata
+from runreel.codec.source_protocol import BATCH, RunMetadata
 from runreel.model.events import (
     ATTEMPT,
     CLOSED,
@@ -30,6 +30,7 @@ from runreel.model.events import (
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.timestamps import micros
 from runreel.projection.run_state import IMPORT, LINES, PLAIN, ModelCall, RunState
+from runreel.sources.archives.lines import OPENAI_BATCH
 
 if TYPE_CHECKING:
     from runreel.codec.source_protocol import Interpretation
@@ -117,6 +118,8 @@ def _metadata_of_note(type_: str, value: dict[str, Any]) -> RunMetadata:
         **texts,
         labels=labels if isinstance(labels, dict) else None,
         requested_at=micros(value.get("requested_at")) if type_ == OPENED else None,
+        # The answers themselves do not say that they were part of a batch.
+        service_tier=BATCH if value.get("archive") == OPENAI_BATCH else None,
     )
 
 
