@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import runreel
@@ -61,6 +61,18 @@ def summary(number: int, told: dict[str, Any]) -> RunSummary:
     return RunSummary(**(nothing | {"run_id": f"run-{number}", "events": 0} | told))
 
 
+FAILED = summary(
+    0,
+    {
+        "source": "plain",
+        "status": RunStatus.FAILED,
+        "recording": "closed",
+        "labels": {},
+        "started_at": NOON,
+        "error": RunError(None, "E1"),
+        "last_seq": 1,
+    },
+)
 _RUNS = st.builds(
     summary,
     st.integers(0, 9),
@@ -229,6 +241,7 @@ def empty(shared_url: str) -> Iterator[Reel]:
 
 
 @SOME
+@example(written=[[FAILED]], asked=[(("error",), RunFilter(), None, None, "UTC")])
 @given(
     written=st.lists(st.lists(_RUNS, max_size=4) | st.integers(0, 9), max_size=8),
     asked=st.lists(st.tuples(_GROUPINGS, _FILTERS, _TIMES, _TIMES, _ZONES), min_size=1, max_size=6),

@@ -53,8 +53,8 @@ _OF_RUNS = ", ".join(
 _ADDED_UP = ", ".join(f"sum(u.{name})" for name in COUNTS)
 # Integer division rounds to zero, so days are counted from before all of them.
 _EARLIER = 1_000_000_000
-# Of the groups that are no column.
-_EXPRESSIONS = {"error": "coalesce(r.error, r.error_code)"}
+# Of the groups that are no column. A code is stored as JSON.
+_EXPRESSIONS = {"error": "coalesce(r.error, trim(r.error_code, '\"'))"}
 
 # Jumps from day to day in the index on the runs' start.
 _FIRST_DAY = f"SELECT {usage_rollups.start_of('min(started_at)', DAY)} FROM runs"
