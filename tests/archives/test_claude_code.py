@@ -54,6 +54,20 @@ def test_the_story_has_prompt_reasoning_calls_and_results(reel, tmp_path):
         assert match.run_id == run.run_id
 
 
+def test_what_the_user_says_next_to_results_is_found(reel, tmp_path):
+    session = cc.sample()
+    for line in session.lines:
+        content = line.get("message", {}).get("content")
+        if isinstance(content, list) and content[0]["type"] == "tool_result":
+            content.append(cc.text("Prefer short names"))
+    store(reel, session.write(tmp_path))
+    for build in (False, True):
+        if build:
+            reel.build_search_index()
+        assert [match.in_ for match in reel.search("short names")] == ["request"]
+        assert [match.in_ for match in reel.search("Count the")] == ["request"]
+
+
 def test_importing_again_adds_nothing(reel, tmp_path):
     path = cc.sample().write(tmp_path)
     store(reel, path)

@@ -92,6 +92,17 @@ def test_a_message_in_the_middle_of_a_turn_belongs_to_it(reel, tmp_path):
     assert run.usage.total_tokens == 14
 
 
+@IDS
+def test_all_messages_of_a_turn_are_found(reel, tmp_path, ids):
+    rollout = codex.Rollout(ids=ids).meta()
+    rollout.begin("count the files")
+    rollout.event("user_message", message="and the folders")
+    rollout.answer("done")
+    store(reel, rollout.write(tmp_path))
+    for said in ("count the files", "and the folders"):
+        assert [match.in_ for match in reel.search(said)] == ["request"]
+
+
 def test_an_agent_has_its_name_as_a_label(reel, tmp_path):
     rollout = codex.Rollout().meta(source={"subagent": {"thread_spawn": {"depth": 1}}})
     rollout.begin("a")

@@ -133,9 +133,10 @@ def _with_asked(collected: CollectedTexts, state: RunState, event: SourceEvent) 
     seq = state.last_seq
     for text in searchable_text.result_texts(state.source, event.kind, event.value):
         collected = collected.then(Remark(TOOLS, seq, text))
-    if event.kind == CONTEXT:
-        for text in searchable_text.request_texts(state.source, event.value):
-            collected = collected.then(Remark(REQUEST, seq, text))
+    is_request = event.kind == CONTEXT
+    texts = searchable_text.request_texts if is_request else searchable_text.texts_near_results
+    for text in texts(state.source, event.value):
+        collected = collected.then(Remark(REQUEST, seq, text))
     return collected
 
 

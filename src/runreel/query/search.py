@@ -23,6 +23,7 @@ from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.query.requests import request_of
 from runreel.query.runs import with_stale
 from runreel.sources import searchable_text
+from runreel.sources.archives import lines as archive_lines
 from runreel.store.events import event_log, stream_heads
 from runreel.store.projections import text_queries
 from runreel.store.schema import migrations
@@ -211,10 +212,12 @@ class _Scan:
 
     def _texts(self, connection: Connection, run_id: str, reader: TextReader) -> Iterator[PartText]:
         for part in self._asked.parts:
-            seq = reader.request_seq if part == REQUEST else None
+            is_whole = part == REQUEST and reader.source not in archive_lines.BY_MESSAGE
+            seq = reader.request_seq if is_whole else None
             body = None if seq is None else request_of(connection, reader.source, run_id, seq + 1)
             if seq is None or body is None:
-                # Also the requests of sources that have no items: nothing is repeated in them.
+                # Also the requests of sources that have no items, or a row for each message:
+                # nothing is repeated in them.
                 yield from reader.texts((part,))
                 continue
             for text in searchable_text.request_texts(reader.source, body):

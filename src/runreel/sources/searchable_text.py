@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from runreel.codec.json_values import as_list, as_object, as_text
 from runreel.model.events import CONTEXT, TOOL_RESULTS
 from runreel.sources import conversation, request_items, requests
+from runreel.sources.archives import lines as archive_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,14 @@ def request_texts(source: str, body: object) -> Iterator[str]:
         yield from _texts(request.parameters.get(name))
     for item in request.items:
         yield from _texts(item)
+
+
+def texts_near_results(source: str, value: object) -> Iterator[str]:
+    """Yield what the user said in a row of tool results, next to the results."""
+    message = archive_lines.message_of(source, value) or {}
+    for block in as_list(message.get("content")):
+        if as_object(block).get("type") != "tool_result":
+            yield from _texts(block)
 
 
 def _texts(value: object) -> Iterator[str]:

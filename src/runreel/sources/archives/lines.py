@@ -21,6 +21,8 @@ OPENAI_BATCH = "openai-batch"
 OTLP = "otlp-genai"
 # The sources of archives. The answers in a batch have the sources of their bodies.
 SOURCES = (CLAUDE_CODE, CODEX, LLM_LOG, OTLP)
+# Those whose rows of requests are one message each.
+BY_MESSAGE = (CLAUDE_CODE, CODEX)
 # What `runreel import --from` takes.
 ARCHIVES = (CLAUDE_CODE, CODEX, LLM_LOG, OPENAI_BATCH, OTLP)
 
