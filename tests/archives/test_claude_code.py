@@ -61,11 +61,9 @@ def test_what_the_user_says_next_to_results_is_found(reel, tmp_path):
         if isinstance(content, list) and content[0]["type"] == "tool_result":
             content.append(cc.text("Prefer short names"))
     store(reel, session.write(tmp_path))
-    for build in (False, True):
-        if build:
-            reel.build_search_index()
-        assert [match.in_ for match in reel.search("short names")] == ["request"]
-        assert [match.in_ for match in reel.search("Count the")] == ["request"]
+    for said in ("short names", "Count the"):
+        assert [match.in_ for match in reel.search(said)] == ["request"]
+        assert [match.in_ for match in reel.search(said, regex=True)] == ["request"]
 
 
 def test_importing_again_adds_nothing(reel, tmp_path):
