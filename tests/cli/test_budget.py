@@ -119,6 +119,14 @@ def test_by_default_it_is_about_this_month_and_says_where_it_leads(priced, tmp_p
     assert (item["cost"], item["forecast"], found["until"]) == ("1", None, None)
 
 
+def test_the_forecast_of_little_is_not_rounded_to_nothing(priced, tmp_path):
+    filled(priced, tmp_path, run("tin-1", None, 2))
+    _, found = budget(priced, "--max", "100", "--currency", "USD")
+    (item,) = found["items"]
+    assert item["cost"] == "0.001"
+    assert Decimal(item["forecast"]) >= Decimal("0.001")
+
+
 def test_a_log_without_runs_is_within_any_budget(priced):
     code, found = budget(priced, "--max", "0", "--currency", "USD")
     assert (code, found["items"][0]["state"], found["items"][0]["cost"]) == (0, "within", "0")

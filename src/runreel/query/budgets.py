@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from runreel.query.run_pricing import Pricing
     from runreel.store.database import Database
 
-_CENT = Decimal("0.01")
+# What forecasts are rounded to, from 1 on and below.
+_CENT, _SMALL = Decimal("0.01"), Decimal("0.000001")
 _TIMES = ("since", "until", "on")
 _limit = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(%?)").fullmatch
 
@@ -163,12 +164,16 @@ def _item(
         state,
         run_pricing.decimal(group.cost) if known else None,
         _rounded(share, Decimal("0.0001")) if known else None,
-        _rounded(group.cost * factor, _CENT) if known and factor is not None else None,
+        _forecast(group.cost * factor) if known and factor is not None else None,
         group.runs,
         group.priced,
         group.unpriced,
         group.other,
     )
+
+
+def _forecast(cost: Fraction) -> Decimal:
+    return _rounded(cost, _SMALL if 0 < cost < 1 else _CENT)
 
 
 def _rounded(number: Fraction, unit: Decimal) -> Decimal:
