@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -13,7 +14,7 @@ import runreel
 from runreel.serving import assistant_runs
 from runreel.serving.assistant_runs import AssistantRun, PlayedRun, Step
 from runreel.serving.assistants import AssistantsServer
-from runreel.serving.timing import Timing
+from runreel.serving.timing import AS_RECORDED, Timing
 from tests.live.assistants_script import TOOL_ROUND, Done, Fail, Partial, Pause, Script
 from tests.live.assistants_service import AssistantsService
 from tests.live.yandex import sdk
@@ -143,3 +144,14 @@ def test_nothing_follows_a_call_of_tools_before_their_results():
     assert (run.due, run.waits, run.due_in(2)) == (2, False, 0.5)
     clock[0] = 101.0
     assert (run.due, run.is_over, run.submit()) == (3, True, False)
+
+
+def test_a_port_that_is_in_use_is_passed_over_quietly(capfd):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        server = AssistantsServer([], "127.0.0.1", port, as_timed=AS_RECORDED, on_problem=print)
+        try:
+            assert server.address not in ("127.0.0.1:0", f"127.0.0.1:{port}")
+        finally:
+            server.stop()
+    assert capfd.readouterr() == ("", "")

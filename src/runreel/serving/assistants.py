@@ -11,6 +11,7 @@ import threading
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
@@ -32,6 +33,7 @@ from runreel.serving import assistant_runs
 from runreel.serving.assistant_runs import PlayedRun
 from runreel.serving.assistant_states import ServedRun
 from runreel.serving.difference import words_of
+from runreel.system import http_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -274,8 +276,8 @@ def _expiration(request: Any) -> Any:
 def _bound(server: Any, host: str, port: int) -> int:
     """Listen on a port, or on any free one, and return it."""
     for one in (port, 0):
-        try:
+        with suppress(UsageError, RuntimeError):
+            # gRPC prints an error of its own about a port that is in use.
+            http_server.listen(host.strip("[]"), one).close()
             return int(server.add_insecure_port(f"{host}:{one}"))
-        except RuntimeError:
-            continue
     raise UsageError(f"cannot listen on host {host!r} for gRPC")
