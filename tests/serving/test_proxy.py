@@ -221,7 +221,7 @@ def test_a_log_that_fails_follows_on_error(reel, server_of_models, monkeypatch, 
 
 
 def test_bad_upstreams_are_named():
-    for text in ("", "api.openai.com/v1", "ftp://x/v1", "http://", "http://[::1"):
+    for text in ("", "api.openai.com/v1", "ftp://x/v1", "http://", "http://[::1", "http://x/?a=1"):
         with pytest.raises(proxies.UsageError, match="invalid URL"):
             proxies.upstream_url(text)
 

@@ -75,6 +75,11 @@ def upstream_url(text: str) -> httpx.URL:
         raise UsageError(
             f"invalid URL {text!r}", hint="Use the base URL of a service: https://HOST/v1"
         )
+    if url.query or url.fragment:
+        raise UsageError(
+            f"invalid URL {text!r}: a base URL has no query and no fragment",
+            hint="The program sends its own query, which is forwarded.",
+        )
     return url
 
 
