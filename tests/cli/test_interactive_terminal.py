@@ -172,7 +172,7 @@ def test_in_tmux_it_steps_and_leaves_everything_as_it_was(
     program = " ".join([*PROGRAM, "--db", call_sqlite.url, "replay", "r", "-i", "--paused"])
     script = tmp_path / "script"
     lines = ("set -m", "stty -a >before", program, "stty -a >stopped", "echo stopped", "read -r x")
-    lines += ("fg", "echo code=$?", "stty -a >after", "read -r x")
+    lines += ("fg; code=$?", "stty -a >after", "echo code=$code", "read -r x")
     script.write_text("\n".join(lines))
 
     def tmux(*words: str) -> str:

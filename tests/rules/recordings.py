@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -270,7 +271,7 @@ def completion_partial(index: int, parts: list[str]) -> tuple[str, Any]:
 def completion_final(index: int, parts: list[str]) -> tuple[str, Any]:
     message = {"role": "assistant", "text": "".join(parts), "n": index}
     alternative = {"message": message, "status": "ALTERNATIVE_STATUS_FINAL"}
-    return STREAM_EVENT, {"result": {"alternatives": [alternative, alternative]}}
+    return STREAM_EVENT, {"result": {"alternatives": [alternative, copy.deepcopy(alternative)]}}
 
 
 def completion_whole(index: int, parts: list[str]) -> tuple[str, Any]:
