@@ -34,8 +34,10 @@ _SERVED = ("postgresql", PARTITIONED)
 # The fixtures that make a log for a module, of the kind that is their parameter.
 _SHARED = ("shared_url", "second_url")
 
-# However slow the machine is just now.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# However slow the machine is just now. Every run draws others, so few for each are enough.
+settings.register_profile(
+    "patient", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("patient")
 
 # How many bytes must be free in a file system in memory.
