@@ -36,7 +36,7 @@ _SHARED = ("shared_url", "second_url")
 
 # However slow the machine is just now. Every run draws others, so few for each are enough.
 settings.register_profile(
-    "patient", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+    "patient", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("patient")
 

@@ -31,8 +31,8 @@ from runreel.model.status import MessageStatus, RunStatus, StreamEvent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MANY = settings(max_examples=75)
-SOME = settings(max_examples=30)
+MANY = settings(max_examples=50)
+SOME = settings(max_examples=20)
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
