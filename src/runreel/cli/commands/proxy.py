@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runreel.cli import log_check, options, serving_options
+from runreel.cli import capture_options, log_check, options, serving_options
 from runreel.cli.serving_options import listening
 
 if TYPE_CHECKING:
@@ -26,19 +26,7 @@ runreel --db calls.db proxy --upstream http://localhost:11434/v1 --port 8000
     help="Base URL of the service, with /v1.",
 )
 @serving_options.address
-@options.labels("Label of each run (repeatable).")
-@click.option(
-    "--log-requests/--no-log-requests",
-    "requests",
-    default=True,
-    help="Also store what the model was asked.",
-)
-@click.option(
-    "--on-error",
-    type=click.Choice(("raise", "warn")),
-    default="raise",
-    help="What happens to a call that cannot be recorded: an error, or only a warning.",
-)
+@capture_options.capture
 @click.option(
     "--durability",
     type=click.Choice(("full", "normal")),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runreel.cli import log_check, options
+from runreel.cli import capture_options, log_check, options
 from runreel.cli.main import CliContext
 from runreel.cli.render import terminal
 from runreel.model.errors import LogError
@@ -29,19 +29,7 @@ runreel watch -- python agent.py --verbose
 runreel watch --label team=search -- uvicorn app:app
 runreel --db calls.db watch -- pytest tests/
 """)
-@options.labels("Label of each run (repeatable).")
-@click.option(
-    "--log-requests/--no-log-requests",
-    "requests",
-    default=True,
-    help="Also store what the model was asked.",
-)
-@click.option(
-    "--on-error",
-    type=click.Choice(("raise", "warn")),
-    default="raise",
-    help="What happens to a call that cannot be recorded: an error, or only a warning.",
-)
+@capture_options.capture
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
 @options.reel(create=True)
 def watch_command(
