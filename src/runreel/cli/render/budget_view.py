@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 from runreel.cli import time_arguments
 from runreel.cli.render import json_views, shapes, shapes_budget, tables, terminal, usage_table
+from runreel.cli.render.group_columns import group_columns
 from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column, number_column
 from runreel.codec.escaping import escape_line
-from runreel.model.budget import OVER, UNKNOWN, WARN, WITHIN
-from runreel.projection.usage_periods import LABEL
+from runreel.model.budget import OVER, UNKNOWN, WARN, WITHIN, BudgetItem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from decimal import Decimal
 
     from runreel.cli.render.json_views import JsonObject
-    from runreel.model.budget import Budget, BudgetItem
+    from runreel.model.budget import Budget
 
 _STYLES = {WITHIN: "green", WARN: "yellow", UNKNOWN: "yellow", OVER: "red"}
 
@@ -47,15 +46,7 @@ def value(budget: Budget) -> JsonObject:
 
 def list_view(by: tuple[str, ...]) -> ListView[BudgetItem]:
     """The list view of the groups of a budget."""
-    columns: list[Column[BudgetItem]] = [
-        Column(
-            group if group.startswith(LABEL) else group.upper(),
-            _key(index),
-            min_width=10,
-            cut_middle=True,
-        )
-        for index, group in enumerate(by)
-    ]
+    columns = group_columns(by, BudgetItem)
     columns += [
         Column("STATE", lambda item: (item.state, _STYLES[item.state])),
         Column("COST", lambda item: usage_table.amount(item.cost), right=True),
@@ -72,10 +63,6 @@ def list_view(by: tuple[str, ...]) -> ListView[BudgetItem]:
         return {**keys, **json_views.fill(shapes_budget.ITEM, item)}
 
     return ListView("groups", shape, columns, convert)
-
-
-def _key(index: int) -> Callable[[BudgetItem], str | None]:
-    return lambda item: item.key[index]
 
 
 def _percent(share: Decimal | None) -> str | None:

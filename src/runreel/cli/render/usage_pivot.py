@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from runreel.cli.render import shapes, tables, terminal, usage_table
+from runreel.cli.render.group_columns import group_columns
 from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column
 from runreel.cli.render.usage_measures import Measured, amount, measured
@@ -14,7 +15,6 @@ from runreel.codec.schema_parts import TEXT
 from runreel.model.errors import UsageError
 from runreel.prices.pricing import decimal_text
 from runreel.projection import period_names
-from runreel.projection.usage_periods import LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -180,15 +180,7 @@ def _totals(found: Pivot) -> list[PivotRow]:
 
 
 def _view(found: Pivot) -> ListView[PivotRow]:
-    columns: list[Column[PivotRow]] = [
-        Column(
-            name if name.startswith(LABEL) else name.upper(),
-            _key(index),
-            min_width=10,
-            cut_middle=True,
-        )
-        for index, name in enumerate(found.by)
-    ]
+    columns = group_columns(found.by, PivotRow)
     if found.with_currency:
         columns.append(Column("CURRENCY", lambda row: row.currency))
     columns += [
@@ -198,10 +190,6 @@ def _view(found: Pivot) -> ListView[PivotRow]:
     currency = {_CURRENCY: TEXT} if found.with_currency else {}
     shape = dict.fromkeys(found.by, shapes.GROUP) | currency | dict.fromkeys(found.columns, TEXT)
     return ListView("runs", shape, columns, lambda row: _row_object(row, found))
-
-
-def _key(index: int) -> Callable[[PivotRow], str | None]:
-    return lambda row: row.key[index]
 
 
 def _shown(column: str, found: Pivot) -> Callable[[PivotRow], str]:

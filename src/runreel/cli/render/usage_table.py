@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runreel.cli.render import json_views, shapes, shapes_cost, tables, terminal
+from runreel.cli.render.group_columns import group_columns
 from runreel.cli.render.output import ListView
 from runreel.cli.render.tables import Column, number, number_column
 from runreel.codec.escaping import escape_line
 from runreel.model.usage import UsageItem
-from runreel.projection.usage_periods import LABEL, TIMES
+from runreel.projection.usage_periods import TIMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from decimal import Decimal
 
     from runreel.model.usage import UsageReport, UsageTotals
@@ -44,15 +45,7 @@ def list_view(
 
     With ``totals``, its table has no column for details that no run reported.
     """
-    groups = [
-        Column(
-            group if group.startswith(LABEL) else group.upper(),
-            _key(index),
-            min_width=10,
-            cut_middle=True,
-        )
-        for index, group in enumerate(by)
-    ]
+    groups = group_columns(by, UsageItem)
     counts: list[Column[UsageItem]] = [
         number_column("RUNS", lambda item: item.totals.runs),
         number_column("KNOWN", lambda item: item.totals.known, 4),
@@ -85,10 +78,6 @@ def _detail(name: str, drop_priority: int) -> Column[UsageItem]:
         return found
 
     return number_column(name.replace("_", " ").upper(), value, drop_priority)
-
-
-def _key(index: int) -> Callable[[UsageItem], str | None]:
-    return lambda item: item.key[index]
 
 
 def totals_row(report: UsageReport) -> dict[str, Any]:
