@@ -24,6 +24,9 @@ FILE = "hat.reel.jsonl"
 _QUIET = ["-p", "no:randomly", "-p", "no:cacheprovider", "--import-mode=importlib"]
 _VARIABLES = (
     "PYTEST_ADDOPTS",
+    # Where one of these is set, pytest prints its summary in full.
+    "CI",
+    "BUILD_NUMBER",
     "OPENAI_BASE_URL",
     "OPENAI_API_KEY",
     "ANTHROPIC_BASE_URL",
