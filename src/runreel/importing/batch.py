@@ -47,16 +47,17 @@ class Batch:
         self._count = self._weight = 0
         self._pending: dict[str, PendingRun] = {}
 
-    def add_run(self, run: PendingRun, row: EventRow) -> None:
-        """Add a run with pending rows; call it for each row, with the row last added to it."""
+    def add_run(self, run: PendingRun, *rows: EventRow) -> None:
+        """Add a run with pending rows; call it for all of them, with the rows last added to it."""
         pending = self._pending.get(run.run_id)
         if pending is not run:
             if pending is not None:
                 # Rows of the same run from another writer must be committed first.
                 self.flush()
             self._pending[run.run_id] = run
-        self._count += 1
-        self._weight += len(row.payload or "")
+        self._count += len(rows)
+        for row in rows:
+            self._weight += len(row.payload or "")
 
     def add(
         self, recorder: AppendSteps, unit: AppendUnit, retry: Callable[[], object] | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +50,7 @@ def import_files(
     """
     report, last_lines = Report(), LastLineIndex()
     found = folders.expanded(paths, report)
-    with input_files.opened(found.paths, archive) as given:
+    with closing(last_lines.stretches), input_files.opened(found.paths, archive) as given:
         files = folders.without_others(given, found.folders, report)
         recordings, archives, traffic = _by_kind(files)
         # All others are read twice.

@@ -13,6 +13,7 @@ from runreel.model.errors import BadInput, RunPruned, RunreelError
 from runreel.model.events import NOTE, RUN
 from runreel.model.import_report import Problem, Report
 from runreel.sources.line_cursor import LineCursor
+from runreel.sources.line_parser import YANDEX
 from runreel.sources.shared_contexts import Contexts
 from runreel.store.events import stream_ids
 
@@ -66,13 +67,15 @@ class Importer:
         self._file, self._name, self._bad = file, prescan.name, prescan.bad
         self._cursor, self._contexts = LineCursor(), Contexts()
         cursor = self._cursor
-        for number, offset, raw in input_files.lines(file):
+        lines = input_files.Lines(file)
+        for number, offset, raw in lines:
             self._lines += 1
             event = cursor.cumulative(raw)
             if event is None or not self._append_text(event.run_id or cursor.run_id, event):
                 self._store_line(number, offset, raw)
             elif event.run_id is not None:
                 cursor.run_id = event.run_id
+            self._append_stretches(lines)
             if self._batch.is_full:
                 self._flush()
                 progress(file.tell(), self._report.lines)
@@ -112,6 +115,21 @@ class Importer:
         self._report.runs_touched += sum(run.changed for run in self._suspended.values())
         if pruned := len(self._batch.pruned):
             self._notice(f"{pruned:,} run{'s' * (pruned != 1)} skipped: pruned earlier")
+
+    def _append_stretches(self, lines: input_files.Lines) -> None:
+        """Store the next lines as far as they only continue a text, which the prescan has kept."""
+        while (stretch := self._last_lines.stretches.next_at(self._lines + 1)) is not None:
+            run_id = stretch.run_id
+            run = None if run_id in self._bad else self._open.get(run_id)
+            if run is None or run.source != YANDEX or not run.append_stretch(stretch):
+                return
+            count = len(stretch.added)
+            lines.skip(count, stretch.end)
+            self._cursor.run_id = run_id
+            self._lines += count
+            self._report.lines += count
+            self._report.events_new += count
+            self._end_if_over(run_id)
 
     def _append_text(self, run_id: str | None, line: CumulativeLine) -> bool:
         """Store a line that only continues the text; False if it needs full parsing."""

@@ -161,22 +161,43 @@ def is_of_one_run(line: Line) -> bool:
     return line.kind != NOTE and (line.kind != CONTEXT or line.run_id is not None)
 
 
-def lines(file: IO[bytes]) -> Iterator[tuple[int, int, bytes]]:
-    """Yield line number, byte offset and bytes of each line, without a byte order mark.
+class Lines:
+    """The lines of a file; ``number`` is that of the last line."""
 
-    Lines longer than ``MAX_LINE`` are cut to ``MAX_LINE + 1`` bytes.
-    """
-    number = offset = 0
-    if file.read(len(UTF8_BOM)) == UTF8_BOM:
-        offset = len(UTF8_BOM)
-    file.seek(offset)
-    while raw := file.readline(MAX_LINE + 1):
-        number += 1
-        yield number, offset, raw
-        offset += len(raw)
-        while len(raw) > MAX_LINE and not raw.endswith(b"\n"):
-            raw = file.readline(MAX_LINE + 1)
-            offset += len(raw)
+    def __init__(self, file: IO[bytes]) -> None:
+        self.number = 0
+        self._file = file
+        # Of the next line.
+        self._offset = 0
+
+    def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
+        """Yield line number, byte offset and bytes of each line, without a byte order mark.
+
+        Lines longer than ``MAX_LINE`` are cut to ``MAX_LINE + 1`` bytes.
+        """
+        file = self._file
+        if file.read(len(UTF8_BOM)) == UTF8_BOM:
+            self._offset = len(UTF8_BOM)
+        file.seek(self._offset)
+        while raw := file.readline(MAX_LINE + 1):
+            self.number += 1
+            offset = self._offset
+            self._offset += len(raw)
+            yield self.number, offset, raw
+            while len(raw) > MAX_LINE and not raw.endswith(b"\n"):
+                raw = file.readline(MAX_LINE + 1)
+                self._offset += len(raw)
+
+    def skip(self, count: int, offset: int) -> None:
+        """Go on after the next ``count`` lines, at ``offset``."""
+        self._file.seek(offset)
+        self.number += count
+        self._offset = offset
+
+
+def lines(file: IO[bytes]) -> Iterator[tuple[int, int, bytes]]:
+    """Yield the lines of a file: see ``Lines``."""
+    return iter(Lines(file))
 
 
 def reread(file: IO[bytes], offsets: list[int]) -> Iterator[Line]:

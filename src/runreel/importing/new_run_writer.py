@@ -7,12 +7,13 @@ from json.encoder import encode_basestring
 from typing import TYPE_CHECKING
 
 from runreel.integrity import digest_chain
+from runreel.integrity.digest_chain import SharedColumns
 from runreel.model.events import CLOSED, STREAM_EVENT, EventRow
 from runreel.model.status import PARTIAL
 from runreel.projection.key_frames import KeyFrames
 from runreel.projection.projector import RunProjector
 from runreel.projection.run_state import IMPORT
-from runreel.recording import event_builder
+from runreel.recording import event_builder, text_rows
 from runreel.recording.append_unit import AppendUnit
 from runreel.recording.deduplication import AppendOutcome
 from runreel.sources.cumulative_lines import CumulativeText
@@ -93,6 +94,23 @@ class NewRunWriter:
             self._build([reader.interpret(STREAM_EVENT, value)])
         return True
 
+    def append_texts(self, number: int, added: list[str]) -> bool:
+        """Build the rows of events from ``number`` on that each add to the text.
+
+        False, and nothing is built, unless they directly continue the text that was appended last.
+        """
+        cumulative_text = self._cumulative_text
+        if number != self._index + 1 or cumulative_text.text != self._pending_text:
+            return False
+        frames, start = self._projector.frames, 0
+        while start < len(added):
+            # A key-frame is taken of the text after its row.
+            due = len(added) if frames is None else max(1, frames.due - self.seq)
+            part = added[start : start + due]
+            self._text_rows(number + start, part)
+            start += len(part)
+        return True
+
     def close(self) -> None:
         """Build the note ``closed``, if there are rows."""
         if self.seq >= 0:
@@ -130,6 +148,23 @@ class NewRunWriter:
         self._digest = row.digest
         self.rows.append(row)
         if self._projector.frames is not None and seq >= self._projector.frames.due:
+            self._apply_pending_text()
+
+    def _text_rows(self, number: int, added: list[str]) -> None:
+        """Build rows as ``_text_delta`` does, with equal times."""
+        text = self._cumulative_text
+        columns, keep = [], len(text.text)
+        for index, delta in enumerate(added, number):
+            columns.append((index, keep, len(delta), encode_basestring(delta)))
+            keep += len(delta)
+        run_id, frames = self._projector.run_id, self._projector.frames
+        shared = SharedColumns(run_id, self.seq + 1, STREAM_EVENT, PARTIAL, *self._timestamps())
+        self.rows += text_rows.chained(self._digest, shared, columns)
+        self._digest, self.seq = self.rows[-1].digest, self.rows[-1].seq
+        self._index = number + len(added) - 1
+        text.append("".join(added))
+        self._pending_text, self._pending_deltas = text.text, self._pending_deltas + len(added)
+        if frames is not None and self.seq >= frames.due:
             self._apply_pending_text()
 
     def _apply_pending_text(self) -> None:

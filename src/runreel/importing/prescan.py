@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING
 from runreel.importing import input_files
 from runreel.importing.attribution import Attribution, RunLine, attribute
 from runreel.importing.file_kinds import refuse_output
+from runreel.importing.text_stretches import TextStretches
 from runreel.model.errors import BadInput
 from runreel.model.events import CONTEXT
 from runreel.model.identifiers import check_new_id
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
 
 
 class LastLineIndex:
-    """The last line of each run; lines are counted over all files."""
+    """The last line of each run; lines are counted over all files.
+
+    ``stretches`` has what the lines that only continue a text add to it.
+    """
 
     def __init__(self) -> None:
         self.lines = 0
+        self.stretches = TextStretches()
         self._runs: dict[str, int] = {}
         self._contexts: dict[tuple[str | None, str | None], int] = {}
 
@@ -81,18 +86,24 @@ class ImportPrescan:
         return self._cursor.run_id is None and not self.problems
 
     def _scan(self, file: IO[bytes]) -> None:
-        cursor, cumulative_text = self._cursor, CumulativeText()
-        for number, _, raw in input_files.lines(file):
-            self._last_lines.lines += 1
+        cursor, text, last_lines = self._cursor, CumulativeText(), self._last_lines
+        for number, offset, raw in input_files.lines(file):
+            last_lines.lines += 1
             event = cursor.cumulative(raw)
-            if event is None or not cumulative_text.update(event.text):
+            added = None if event is None else text.append_from(event.text)
+            if event is None or (added is None and not text.restart(event.text)):
                 self._check_line(number, raw, None)
                 continue
             run_id = self._continuing_run
             if run_id and run_id == cursor.run_id and event.run_id in (None, run_id):
-                self._last_lines.mark(run_id)
+                last_lines.mark(run_id)
+                if added is not None:
+                    end = offset + len(raw)
+                    last_lines.stretches.add(last_lines.lines, end, run_id, event, added)
+                    continue
             else:
                 self._check_line(number, raw, event)
+            last_lines.stretches.begin(last_lines.lines, event)
 
     def _check_line(self, number: int, raw: bytes, event: CumulativeLine | None) -> None:
         """Check a line, which is parsed unless it is ``event``, and report what is wrong."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runreel.importing.batch import Batch
+    from runreel.importing.text_stretches import TextStretch
     from runreel.model.events import EventRow
     from runreel.recording.deduplication import AppendOutcome
     from runreel.sources.cumulative_lines import CumulativeLine
@@ -78,6 +79,15 @@ class ImportedRun:
             return False
         self.changed = True
         self._batch.add_run(self, self._new_run_writer.rows[-1])
+        return True
+
+    def append_stretch(self, stretch: TextStretch) -> bool:
+        """Like ``append_text`` for each line of a stretch; False if that is not possible."""
+        writer = self._new_run_writer
+        if writer is None or not writer.append_texts(stretch.number, stretch.added):
+            return False
+        self.changed = True
+        self._batch.add_run(self, *writer.rows[-len(stretch.added) :])
         return True
 
     def close(self) -> None:

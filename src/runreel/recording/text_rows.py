@@ -12,7 +12,7 @@ from runreel.model.events import STREAM_EVENT, EventRow
 from runreel.model.status import PARTIAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from runreel.codec.source_protocol import Interpretation, SourceEvent
     from runreel.projection.projector import RunProjector
@@ -59,16 +59,20 @@ def build(
         return None
     shared = SharedColumns(projector.run_id, state.last_seq + 1, STREAM_EVENT, PARTIAL, at, elapsed)
     interpretation = None if last is None else last.read(text, before)
-    return TextRows(_chained(digest, shared, encoded), text, interpretation)
+    return TextRows(chained(digest, shared, encoded), text, interpretation)
 
 
 def _memory_after(projector: RunProjector, event: SourceEvent, text: str, memory: object) -> object:
     return MORE_THAN_TEXT if projector.thinks(event) else event.text_memory(text, memory)
 
 
-def _chained(
-    digest: bytes, shared: SharedColumns, encoded: list[tuple[int | None, int, int, str]]
+def chained(
+    digest: bytes, shared: SharedColumns, encoded: Sequence[tuple[int | None, int, int, str]]
 ) -> list[EventRow]:
+    """Build consecutive rows after a row with this ``digest``, each with a new salt.
+
+    Each has its ``source_index``, ``keep``, ``added`` and payload.
+    """
     salts = os.urandom(SALT_BYTES * len(encoded))
     digests = text_digests(digest, shared, encoded, salts)
     run_id, seq, kind, type_, at, elapsed = shared

@@ -61,6 +61,11 @@ class CumulativeText:
         """Append from ``encoded``, or restart with it; False if it is not a JSON string."""
         return self.append_from(encoded) is not None or self.restart(encoded)
 
+    def append(self, text: str) -> None:
+        """Append to the text; the next line restarts it, since the JSON of the text is unknown."""
+        self.text += text
+        self._raw = _UNKNOWN
+
 
 def parse_cumulative(raw: bytes) -> CumulativeLine | None:
     """The line as a cumulative text event, None for any other line."""
@@ -148,6 +153,8 @@ class _Line(msgspec.Struct, gc=False):
 
 _MAX_DIGITS = 18
 _PREFIX = 24
+# Begins no JSON string.
+_UNKNOWN = b"\n"
 Frame = tuple[bytes, bytes, bytes, str | None]
 # Matches no line: a line has its line break at its end only.
 NO_FRAME: Frame = (b"\n\n", b"\n", b"", None)
