@@ -22,9 +22,11 @@ import psycopg
 from tests.benchmarks import (
     concurrency,
     files,
+    great,
     growth,
     imports,
     live,
+    pacing,
     reading,
     rebuild,
     recording,
@@ -45,6 +47,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 SUBJECTS: dict[str, Callable[[Bench], Section]] = {
     "recording": recording.run,
     "concurrency": concurrency.run,
+    "pacing": pacing.run,
     "live": live.run,
     "storage": storage.run,
     "reading": reading.run,
@@ -54,6 +57,7 @@ SUBJECTS: dict[str, Callable[[Bench], Section]] = {
     "rebuild": rebuild.run,
     "verifying": verifying.run,
     "growth": growth.run,
+    "great": great.run,
     "seeking": seeking.run,
     "startup": startup.run,
 }
@@ -66,7 +70,7 @@ def main() -> None:
     sizes = replace(sizes, **{name: count for name, count in given.items() if count})
     start = time.perf_counter()
     sections = []
-    with Bench(sizes) as bench:
+    with Bench(sizes, arguments.kept) as bench:
         for name in arguments.only or SUBJECTS:
             bench.say(name)
             sections.append(SUBJECTS[name](bench))
@@ -91,6 +95,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, help=f"in long lists and reports ({Sizes.runs:,})")
     parser.add_argument("--events", type=int, help=f"in the great log ({Sizes.events:,})")
     parser.add_argument("--rounds", type=int, help=f"how many rounds ({Sizes.rounds})")
+    parser.add_argument(
+        "--kept", type=Path, metavar="FOLDER", help="of great logs on SQLite, which are kept there"
+    )
     return parser.parse_args()
 
 

@@ -72,8 +72,10 @@ QUICK = Sizes(
 class Bench:
     """A folder and a Postgres server that are gone afterwards. A context manager."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: Sizes, kept: Path | None = None) -> None:
         self.sizes = sizes
+        # The folder of great logs that are kept.
+        self.kept = kept
         # What was found of each peer when it was tried.
         self.tried: dict[str, str | None] = {}
         self._stack = ExitStack()

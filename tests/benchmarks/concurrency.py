@@ -13,14 +13,15 @@ from runreel.model.events import STREAM_EVENT
 from tests.benchmarks import measure, workload
 from tests.benchmarks.bench import DATABASES, DURABILITIES, POSTGRES, SQLITE
 from tests.benchmarks.measure import Sample
-from tests.benchmarks.page import Goal, Row, Section, faster, latency
+from tests.benchmarks.page import Goal, Section, faster
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from runreel.api.reel import Reel
     from runreel.recording.recorder import Recorder
     from tests.benchmarks.bench import Bench
+    from tests.benchmarks.page import Row
 
 _GOALS = {
     ("tasks", SQLITE, "normal"): Goal(at_least=2),
@@ -30,18 +31,16 @@ _GOALS = {
     ("threads", POSTGRES, "normal"): Goal(at_least=4),
     ("threads", POSTGRES, "full"): Goal(at_least=4),
 }
-_PACE = 0.05
 
 
 def run(bench: Bench) -> Section:
-    """Rates of many streams as fast as they can, and latencies at the pace of real ones."""
+    """Rates of many streams, as fast as they can."""
     sizes = bench.sizes
     section = Section("Many streams at once")
     for database in DATABASES:
         for durability in DURABILITIES:
             with bench.log(database, durability) as reel:
                 section.rows += _unpaced(bench, reel, database, durability)
-                section.rows += _paced(bench, reel, database, durability)
     section.note(
         f"**{sizes.streams} tasks** of one event loop, and **{sizes.streams} threads**: at full"
         f" speed, {sizes.of_each} partial messages each. The baseline is one thread that commits"
@@ -53,12 +52,6 @@ def run(bench: Bench) -> Section:
         " itself is only 1.6 times as fast when it stores 64 rows of 64 runs in one"
         " transaction, because each run has its own page, and the Python work per event is the"
         " same. Threads share one interpreter."
-    )
-    section.note(
-        f"**At pace**: {sizes.paced_streams} tasks with an event every {_PACE * 1000:.0f} ms, a"
-        f" demand of {sizes.paced_streams / _PACE:,.0f} events per second. In the baseline each"
-        " task commits its own events. Latency is measured from the scheduled time of an event"
-        " to its commit; the ratio compares the 99th percentiles."
     )
     return section
 
@@ -78,26 +71,6 @@ def _unpaced(bench: Bench, reel: Reel, database: str, durability: str) -> Iterat
         work = f"{bench.sizes.streams} {kind}, {database} `{durability}`"
         goal = _GOALS.get((kind, database, durability))
         yield faster(work, found[kind], "one commit per event", found["alone"], goal)
-
-
-def _paced(bench: Bench, reel: Reel, database: str, durability: str) -> Iterator[Row]:
-    values = workload.partials(0, bench.sizes.paced)
-    arguments = reel, bench.sizes.paced_streams, values
-    found = measure.interleaved(
-        1,
-        {
-            "grouped": partial(_tasks, *arguments, pace=_PACE),
-            "alone": partial(_tasks, *arguments, pace=_PACE, append=_alone),
-        },
-    )
-    grouped, alone = found["grouped"], found["alone"]
-    yield Row(
-        f"{bench.sizes.paced_streams} tasks at pace, {database} `{durability}`",
-        latency(grouped),
-        "one commit per event",
-        latency(alone),
-        measure.wait(alone, 0.99) / measure.wait(grouped, 0.99),
-    )
 
 
 def _recorders(reel: Reel, count: int, value: Any) -> list[Recorder]:
@@ -137,36 +110,21 @@ def _threads(reel: Reel, streams: int, values: list[Any]) -> Sample:
     return Sample(seconds, len(waits), waits)
 
 
-async def _shared(recording: Recorder, value: Any) -> None:
-    await recording.aoffer(STREAM_EVENT, value)
-
-
-async def _alone(recording: Recorder, value: Any) -> None:
-    recording.offer(STREAM_EVENT, value)
-
-
-def _tasks(
-    reel: Reel,
-    streams: int,
-    values: list[Any],
-    *,
-    pace: float = 0.0,
-    append: Callable[[Recorder, Any], Any] = _shared,
-) -> Sample:
+def _tasks(reel: Reel, streams: int, values: list[Any]) -> Sample:
     recorders = _recorders(reel, streams, values[0])
     waits: list[float] = []
 
-    async def stream(place: int, recording: Recorder, begin: float) -> None:
-        for n, value in enumerate(values[1:]):
-            due = begin + pace * (n + place / streams) if pace else time.perf_counter()
-            # Where it is late already, others get their turn all the same.
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            await append(recording, value)
-            waits.append(time.perf_counter() - due)
+    async def stream(recording: Recorder) -> None:
+        for value in values[1:]:
+            start = time.perf_counter()
+            # Others get their turn.
+            await asyncio.sleep(0)
+            await recording.aoffer(STREAM_EVENT, value)
+            waits.append(time.perf_counter() - start)
 
     async def together() -> float:
         start = time.perf_counter()
-        await asyncio.gather(*(stream(n, one, start) for n, one in enumerate(recorders)))
+        await asyncio.gather(*map(stream, recorders))
         return time.perf_counter() - start
 
     return Sample(asyncio.run(together()), len(waits), waits)

@@ -45,14 +45,14 @@ def streams(reel: Reel, events: int, *, projected: bool = True) -> int:
 
     Without ``projected`` nothing but the log itself is filled.
     """
-    made = [_drafted(workload.run_data(number)) for number in range(_TEXTS)]
+    made = [drafted(workload.run_data(number)) for number in range(_TEXTS)]
     of_each = len(made[0])
     runs = -(-events // of_each)
     rows = itertools.chain.from_iterable(
-        _chained(workload.run_id(number), _began(number, runs), made[number % _TEXTS])
+        chained(workload.run_id(number), began(number, runs), made[number % _TEXTS])
         for number in range(runs)
     )
-    _fill(reel, rows)
+    store(reel, rows)
     if projected:
         reel.rebuild()
     return runs * of_each
@@ -68,7 +68,7 @@ def long_run(reel: Reel, events: int) -> str:
         for number, value in enumerate(itertools.islice(itertools.cycle(values), events))
     )
     entries = itertools.chain([opened], messages)
-    _fill(reel, _chained(run_id, _began(0, 1), _drafts(run_id, entries)))
+    store(reel, chained(run_id, began(0, 1), _drafts(run_id, entries)))
     reel.rebuild()
     return run_id
 
@@ -79,10 +79,10 @@ def lists(reel: Reel, runs: int) -> int:
     One in a thousand waits for its tools, one is of another source, one has no usage and one was
     interrupted. The number of rows is answered.
     """
-    _fill(
+    store(
         reel,
         itertools.chain.from_iterable(
-            _chained(workload.run_id(number), _began(number, runs), _short(number, runs))
+            chained(workload.run_id(number), began(number, runs), _short(number, runs))
             for number in range(runs)
         ),
     )
@@ -93,7 +93,7 @@ def lists(reel: Reel, runs: int) -> int:
     return runs * _SHORT
 
 
-def _fill(reel: Reel, rows: Iterable[EventRow]) -> None:
+def store(reel: Reel, rows: Iterable[EventRow]) -> None:
     """Store rows past the recorders."""
     with raw.connected(raw.url_of(reel), "normal") as connection:
         if reel.db.url.postgres:
@@ -110,11 +110,11 @@ def _fill(reel: Reel, rows: Iterable[EventRow]) -> None:
                 connection.execute("COMMIT")
 
 
-def _began(number: int, runs: int) -> int:
+def began(number: int, runs: int) -> int:
     return to_micros(NOW - _EVERY * ((runs - number) / runs))
 
 
-def _drafted(run: workload.RunData) -> list[EventRow]:
+def drafted(run: workload.RunData) -> list[EventRow]:
     """The rows of a run, at the time 0."""
     reader = reader_of(workload.SOURCE)
     entries = [
@@ -171,7 +171,7 @@ def _row(seq: int, kind: str, type_: str, value: dict[str, Any]) -> EventRow:
 _SALT = os.urandom(digest_chain.SALT_BYTES)
 
 
-def _chained(run_id: str, began: int, rows: Iterable[EventRow]) -> Iterator[EventRow]:
+def chained(run_id: str, began: int, rows: Iterable[EventRow]) -> Iterator[EventRow]:
     """The rows of a run as those of another, which began then."""
     digest = digest_chain.genesis(run_id)
     for row in rows:

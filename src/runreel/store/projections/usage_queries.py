@@ -169,7 +169,7 @@ def hour_plan(
 ) -> HourPlan | None:
     """Return how to answer a report from sums by hour, None if these do not fit."""
     dimension = _dimension(columns, run_filter)
-    if dimension is None or _longest("", utc_offsets) != HOUR:
+    if dimension is None or _longest(utc_offsets) == QUARTER:
         return None
     length = HOUR * MICROS
     since, until = to_micros(run_filter.since), to_micros(run_filter.until)
@@ -201,8 +201,16 @@ def _rollup_statements(query: _Query) -> Iterator[Statement]:
     last = None if until is None else until // MICROS
     if dimension is None or (first is not None and last is not None and first >= last):
         return
-    for span, starts in _spans((first, last), _longest(dimension[0], query.utc_offsets)):
-        yield _buckets_statement(query, *dimension, span, starts)
+    name, values = dimension
+    longest = _longest(query.utc_offsets, by_hour=query.by_hour)
+    if longest == DAY and values and query.utc_offsets is not None:
+        # The values of a filter are looked up at times of which there are no days.
+        longest = HOUR
+    if longest == DAY and not name:
+        # Days are only summed up by value, and there are few sources.
+        name = "source"
+    for span, starts in _spans((first, last), longest):
+        yield _buckets_statement(query, name, values, span, starts)
     yield _runs_statement(query, "r.recording = 'open'", "r.recording <> 'closed'")
     for end, time, border in (("<", since, first), (">=", until, last)):
         if time is not None and border is not None and time != border * MICROS:
@@ -234,11 +242,12 @@ def _dimension(
     return dimension, tuple(dict.fromkeys(map(index_key, values.get(dimension, ()))))
 
 
-def _longest(dimension: str, utc_offsets: UtcOffsets | None) -> int:
+def _longest(utc_offsets: UtcOffsets | None, *, by_hour: bool = False) -> int:
     """Return the longest span whose buckets can answer the query."""
-    if utc_offsets is None:
-        return DAY if dimension else HOUR
-    hourly = all(start % HOUR == 0 and seconds % 3_600 == 0 for start, seconds in utc_offsets)
+    if not by_hour and not any(seconds for _, seconds in utc_offsets or ()):
+        return DAY
+    offsets = utc_offsets or ()
+    hourly = all(start % HOUR == 0 and seconds % 3_600 == 0 for start, seconds in offsets)
     return HOUR if hourly else QUARTER
 
 
