@@ -27,6 +27,7 @@ _LAGGING = (
     f" AND r.recording = 'closed' AND {_HEAD} > r.projected_seq"
 )
 _IDS = 500
+_FEW = 1_000
 
 
 class Position(NamedTuple):
@@ -49,7 +50,9 @@ def page(
     where, values = selected(plan, plan.where(), after)
     if among is not None:
         one_of, _, ids = connection.driver.id_list([*among])
-        where.append(f"{connection.driver.dialect.no_index if values else ''}r.run_id {one_of}")
+        # A few runs are looked up by their ids, of many the newest are read first.
+        no_index = connection.driver.dialect.no_index if values and len(among) > _FEW else ""
+        where.append(f"{no_index}r.run_id {one_of}")
         values.append(ids)
     start, run_id = plan.order_columns
     rows = connection.all(

@@ -201,21 +201,27 @@ def _rollup_statements(query: _Query) -> Iterator[Statement]:
     last = None if until is None else until // MICROS
     if dimension is None or (first is not None and last is not None and first >= last):
         return
-    name, values = dimension
-    longest = _longest(query.utc_offsets, by_hour=query.by_hour)
-    if longest == DAY and values and query.utc_offsets is not None:
-        # The values of a filter are looked up at times of which there are no days.
-        longest = HOUR
-    if longest == DAY and not name:
-        # Days are only summed up by value, and there are few sources.
-        name = "source"
-    for span, starts in _spans((first, last), longest):
-        yield _buckets_statement(query, name, values, span, starts)
+    yield from _bucket_statements(query, *dimension, (first, last))
     yield _runs_statement(query, "r.recording = 'open'", "r.recording <> 'closed'")
     for end, time, border in (("<", since, first), (">=", until, last)):
         if time is not None and border is not None and time != border * MICROS:
             cut = f"r.started_at {end} {border * MICROS}"
             yield _runs_statement(query, "r.recording <> 'open'", cut)
+
+
+def _bucket_statements(
+    query: _Query, dimension: str, values: tuple[str | None, ...], starts: Starts
+) -> Iterator[Statement]:
+    """Yield statements on the rollups of a dimension, ``""`` for all runs, from the longest on."""
+    longest = _longest(query.utc_offsets, by_hour=query.by_hour)
+    if longest == DAY and values and query.utc_offsets is not None:
+        # The values of a filter are looked up at times of which there are no days.
+        longest = HOUR
+    if longest == DAY and not dimension:
+        # Days are only summed up by value, and there are few sources.
+        dimension = "source"
+    for span, part in _spans(starts, longest):
+        yield _buckets_statement(query, dimension, values, span, part)
 
 
 def _dimension(

@@ -165,7 +165,7 @@ SELECT name, 'index ' || i.relname,
        CASE WHEN indisvalid AND indisready AND indislive THEN '' ELSE 'invalid: ' END
        || replace(replace(pg_get_indexdef(indexrelid), home, ''), 'pg_temp.', '')
   FROM ours JOIN pg_index ON indrelid = ours.oid JOIN pg_class AS i ON i.oid = indexrelid
- WHERE i.relname <> 'run_text_trigrams'
+ WHERE i.relname NOT IN ('run_text_trigrams', 'run_text_long')
 UNION ALL
 SELECT name, 'rule ' || rulename, E'a rule\\n' || pg_get_ruledef(r.oid)
   FROM ours JOIN pg_rewrite AS r ON ev_class = ours.oid AND rulename <> '_RETURN'

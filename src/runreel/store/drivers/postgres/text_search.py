@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from runreel.store.drivers.interface import Connection
 
-INDEX = "run_text_trigrams"
+INDEX, LONG_INDEX = "run_text_trigrams", "run_text_long"
 _TRIGRAM = 3
 _EXTENSION = "SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'"
 # Without an extension, the function is not even parsed.
@@ -81,6 +81,9 @@ def build(connection: Connection, progress: Callable[[int, int], None] | None) -
     before = _exists(connection)
     connection.execute(
         f"CREATE INDEX IF NOT EXISTS {INDEX} ON run_text USING gin (text gin_trgm_ops)"
+    )
+    connection.execute(
+        f"CREATE INDEX IF NOT EXISTS {LONG_INDEX} ON run_text (run_id) WHERE part = '{LONG}'"
     )
     (indexed,) = connection.one("SELECT count(*) FROM run_text")
     made = report(connection, added=0 if before else int(indexed))

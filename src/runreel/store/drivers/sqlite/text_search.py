@@ -2,6 +2,12 @@
 
 The index is made on demand, in tables of its own. It has no copy of the texts: an entry is removed
 with the text that it was made of, so an entry goes before its text does.
+
+A new text gets a higher rowid than all others have, and so does one that takes the place of
+another. When all texts are in the index, the last one and its rowid are noted in
+``run_text_indexed_end``: until that text goes, only those after it are looked up in the index.
+Rowids are not part of the schema, and VACUUM may number anew, in their order: the text that now has
+the rowid is compared.
 """
 
 from __future__ import annotations
@@ -28,11 +34,23 @@ _MAKE_INDEXED = (
     f"CREATE TABLE IF NOT EXISTS {INDEXED} (id INTEGER PRIMARY KEY, run_id TEXT NOT NULL,"
     " part TEXT NOT NULL, checksum INTEGER NOT NULL, UNIQUE (run_id, part)) STRICT"
 )
+_MAKE_END = (
+    "CREATE TABLE IF NOT EXISTS run_text_indexed_end"
+    " (place INTEGER NOT NULL, run_id TEXT NOT NULL, part TEXT NOT NULL) STRICT"
+)
+_MAKE_LONG = (
+    f"CREATE INDEX IF NOT EXISTS run_text_indexed_long ON {INDEXED} (run_id) WHERE part = '{LONG}'"
+)
 _MISSING = (
     "SELECT t.run_id, t.part FROM run_text AS t"
     f" WHERE NOT EXISTS (SELECT 1 FROM {INDEXED} AS i"
     " WHERE i.run_id = t.run_id AND i.part = t.part)"
 )
+_END = (
+    "(SELECT e.place FROM run_text_indexed_end AS e JOIN run_text AS t ON t.rowid = e.place"
+    " WHERE t.run_id = e.run_id AND t.part = e.part)"
+)
+_MISSING_AFTER_END = f"{_MISSING} AND t.rowid > coalesce({_END}, {-(2**63)})"
 # Of zlib: higher ones take three times as long, and save 6 % of a text of 20 KiB.
 _LEVEL = 3
 # Bytes from which zlib's usual window and tables are worth clearing.
@@ -99,8 +117,18 @@ def candidates(connection: Connection, folded: str, parts: Sequence[str]) -> set
         (query, *parts),
     )
     found = {str(run_id) for (run_id,) in rows}
-    others = connection.all(f"{_MISSING} OR t.part = '{LONG}'")
-    return found | {str(run_id) for run_id, part in others if part in (LONG, *parts)}
+    long = connection.all(f"SELECT run_id FROM {INDEXED} WHERE part = '{LONG}'")
+    found |= {str(run_id) for (run_id,) in long}
+    return found | {
+        str(run_id)
+        for run_id, part in connection.all(_missing(connection))
+        if part in (LONG, *parts)
+    }
+
+
+def _missing(connection: Connection) -> str:
+    """Return a statement on the run and the part of each text that is not in the index."""
+    return _MISSING_AFTER_END if _has_table(connection, "run_text_indexed_end") else _MISSING
 
 
 def build(connection: Connection, progress: Callable[[int, int], None] | None) -> IndexReport:
@@ -112,7 +140,8 @@ def build(connection: Connection, progress: Callable[[int, int], None] | None) -
     try:
         with connection.transaction():
             connection.execute(_MAKE_INDEX)
-            connection.execute(_MAKE_INDEXED)
+            for statement in (_MAKE_INDEXED, _MAKE_LONG, _MAKE_END):
+                connection.execute(statement)
     except sqlite3.OperationalError as error:
         if "fts5" not in str(error) and "tokenizer" not in str(error):
             raise
@@ -120,8 +149,7 @@ def build(connection: Connection, progress: Callable[[int, int], None] | None) -
             f"this SQLite ({sqlite3.sqlite_version}) has no trigram index: {error}",
             hint="Searches work without one. SQLite has it from 3.34, where FTS5 is built in.",
         ) from None
-    total = connection.one(f"SELECT count(*) FROM ({_MISSING})")[0]
-    added = 0
+    total, added = missing(connection), 0
     while batch := _add_batch(connection):
         added += batch
         if progress is not None:
@@ -133,10 +161,9 @@ def build(connection: Connection, progress: Callable[[int, int], None] | None) -
 
 
 def _add_batch(connection: Connection) -> int:
-    sql = (
-        f"SELECT m.run_id, m.part, t.text FROM ({_MISSING} LIMIT {_BATCH}) AS m JOIN run_text AS t"
-    )
     with connection.transaction():
+        chosen = f"{_missing(connection)} LIMIT {_BATCH}"
+        sql = f"SELECT m.run_id, m.part, t.text FROM ({chosen}) AS m JOIN run_text AS t"
         rows = connection.all(f"{sql} ON t.run_id = m.run_id AND t.part = m.part")
         for run_id, part, stored in rows:
             text = _readable(run_id, stored)
@@ -145,7 +172,18 @@ def _add_batch(connection: Connection) -> int:
                 (run_id, part, _checksum(text)),
             )[0]
             connection.execute(f"INSERT INTO {INDEX} (rowid, text) VALUES (?, ?)", (id_, text))
+        if not rows:
+            _set_end(connection)
     return len(rows)
+
+
+def _set_end(connection: Connection) -> None:
+    """Remember that all texts are in the index."""
+    connection.execute("DELETE FROM run_text_indexed_end")
+    connection.execute(
+        "INSERT INTO run_text_indexed_end SELECT rowid, run_id, part FROM run_text"
+        " ORDER BY rowid DESC LIMIT 1"
+    )
 
 
 def _readable(run_id: str, stored: object) -> str:
@@ -165,6 +203,10 @@ def forget(connection: Connection, run_ids: Sequence[str]) -> None:
     """Remove the texts of runs from the index; call it before they change."""
     if not run_ids or not _exists(connection):
         return
+    if _has_table(connection, "run_text_indexed_end"):
+        connection.execute(
+            f"DELETE FROM run_text_indexed_end WHERE run_id IN ({_marks(run_ids)})", run_ids
+        )
     rows = connection.all(
         f"SELECT i.id, i.checksum, t.text FROM {INDEXED} AS i LEFT JOIN run_text AS t"
         f" ON t.run_id = i.run_id AND t.part = i.part WHERE i.run_id IN ({_marks(run_ids)})",
@@ -188,6 +230,8 @@ def _clear(connection: Connection) -> None:
     """Empty the index: it has an entry whose text is not known any more."""
     connection.execute(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('delete-all')")
     connection.execute(f"DELETE FROM {INDEXED}")
+    if _has_table(connection, "run_text_indexed_end"):
+        connection.execute("DELETE FROM run_text_indexed_end")
 
 
 def optimize(connection: Connection) -> None:
@@ -207,7 +251,7 @@ def report(connection: Connection, *, added: int = 0) -> IndexReport | None:
 
 def missing(connection: Connection) -> int:
     """Return the number of texts that are not in the index."""
-    return int(connection.one(f"SELECT count(*) FROM ({_MISSING})")[0])
+    return int(connection.one(f"SELECT count(*) FROM ({_missing(connection)})")[0])
 
 
 def obstacle(connection: Connection) -> str | None:
@@ -219,8 +263,12 @@ def obstacle(connection: Connection) -> str | None:
 
 
 def _exists(connection: Connection) -> bool:
+    return _has_table(connection, INDEXED)
+
+
+def _has_table(connection: Connection, name: str) -> bool:
     sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
-    return connection.one(sql, (INDEXED,)) is not None
+    return connection.one(sql, (name,)) is not None
 
 
 def _marks(values: Sequence[object]) -> str:
