@@ -6,8 +6,8 @@ with the text that it was made of, so an entry goes before its text does.
 A new text gets a higher rowid than all others have, and so does one that takes the place of
 another. When all texts are in the index, the last one and its rowid are noted in
 ``run_text_indexed_end``: until that text goes, only those after it are looked up in the index.
-Rowids are not part of the schema, and VACUUM may number anew, in their order: the text that now has
-the rowid is compared.
+Rowids are not part of the schema, and VACUUM may change them, though not their order: the text that
+has the rowid is compared.
 """
 
 from __future__ import annotations

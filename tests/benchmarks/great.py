@@ -1,0 +1,135 @@
+"""What a great log costs: the same works in a log of 100,000 events and in one of many more.
+
+With ``--kept FOLDER`` the logs on SQLite are kept there, and used again: to fill one takes long.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from functools import partial
+from typing import TYPE_CHECKING, Unpack
+
+import runreel
+from runreel.model.errors import LogError
+from runreel.model.events import STREAM_EVENT
+from tests.benchmarks import growing, measure, workload
+from tests.benchmarks.bench import DATABASES, SQLITE
+from tests.benchmarks.page import Goal, Row, Section, duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from runreel.api.reel import Reel
+    from runreel.model.run_filter import Filters
+    from tests.benchmarks.bench import Bench
+
+    Works = dict[str, Callable[[], object]]
+
+SMALL = 100_000
+_APPENDS = 40
+_LISTED = 50
+_GOAL = Goal(at_most=1.3)
+
+
+def run(bench: Bench) -> Section:
+    """Appends, lists, reports and searches, in a small log and in a great one."""
+    events = bench.sizes.events
+    small = min(SMALL, events // 10)
+    section = Section(f"A log of {events:,} events")
+    for database in DATABASES if bench.kept is None else (SQLITE,):
+        with _log(bench, database, small) as less, _log(bench, database, events) as more:
+            section.rows += _rows(bench, database, small, {"small": less, "great": more})
+    section.note(
+        f"The same works in a log of {small:,} events, in turn; the ratio is the time in the great"
+        " log over that in the small one. Runs have 45 rows and 2,000 characters of text, and both"
+        " logs span 180 days, so a report by day has as many lines in both. Median of 20 tries,"
+        " each with another run, word or value."
+    )
+    section.note(
+        f"**Lists** are the newest {_LISTED} runs. **Searches** have the index of trigrams, and"
+        " look for a word that one run says, or none; all of the log is searched (not on Postgres"
+        " if the server has no extension `pg_trgm`). **A recorded"
+        f" run** has {_APPENDS} partial messages, and is opened and closed, durability `normal`."
+    )
+    return section
+
+
+@contextlib.contextmanager
+def _log(bench: Bench, database: str, events: int) -> Iterator[Reel]:
+    path = None if bench.kept is None else bench.kept / f"{events}.db"
+    if path is not None and path.exists():
+        with runreel.open(path, durability="normal") as reel:
+            yield reel
+        return
+    bench.say(f"  fills a log on {database} with {events:,} events")
+    if path is None:
+        with bench.log(database, "normal") as reel:
+            growing.fill(reel, events)
+            yield reel
+        return
+    growing.make(path, events)
+    with runreel.open(path, durability="normal") as reel:
+        yield reel
+
+
+def _rows(bench: Bench, database: str, small: int, logs: dict[str, Reel]) -> Iterator[Row]:
+    works = {name: _works(reel) for name, reel in logs.items()}
+    for what in works["small"]:
+        both = {name: works[name][what] for name in works}
+        for work in both.values():
+            # What is read once is in memory afterwards.
+            work()
+        found = measure.alternating(bench.sizes.rounds, both)
+        yield Row(
+            f"{what}, {database}",
+            duration(measure.seconds(found["great"])),
+            f"at {small:,} events",
+            duration(measure.seconds(found["small"])),
+            1 / measure.ratio(found["great"], found["small"]),
+            _GOAL,
+        )
+
+
+def _works(reel: Reel) -> Works:
+    runs = reel.usage().totals.runs
+    numbers = itertools.cycle(range(7, runs, max(1, runs // 97)))
+    values = workload.partials(0, _APPENDS)
+
+    def record() -> None:
+        recorder = workload.recorder(reel, workload.fresh_id())
+        for value in values:
+            recorder.offer(STREAM_EVENT, value)
+        recorder.close()
+
+    def listed(limit: int = _LISTED, **filters: Unpack[Filters]) -> None:
+        if len(reel.runs(limit=limit, **filters)) > limit:
+            raise SystemExit("a page has too many runs")
+
+    def searched(script: int, end: str = "") -> None:
+        number = next(numbers)
+        found = list(reel.search(growing.word(number, script) + end))
+        if len(found) != (not end):
+            raise SystemExit(f"a search of a log of {runs:,} runs finds {len(found)} matches")
+
+    works: Works = {
+        "list, no filter": listed,
+        "list of a label": partial(listed, labels={"env": "prod"}),
+        "list of a model": partial(listed, model="model-3"),
+        "list of a thread": lambda: listed(thread=f"thread-{next(numbers) // 20}"),
+        "list of interrupted, 2 runs": partial(listed, recording="interrupted", limit=2),
+        "usage by day": partial(reel.usage, ("day",)),
+        "usage by model": partial(reel.usage, ("model",)),
+        "usage by day and model": partial(reel.usage, ("day", "model")),
+        "search, one match, Latin": partial(searched, 0),
+        "search, one match, Cyrillic": partial(searched, 1),
+        "search, none": partial(searched, 0, "xyx"),
+        # Last, as the index of texts does not have these runs.
+        "a recorded run": record,
+    }
+    try:
+        # It has the texts of runs that were recorded here before.
+        reel.build_search_index()
+    except LogError:
+        works = {what: work for what, work in works.items() if not what.startswith("search")}
+    return works
