@@ -1,51 +1,111 @@
-"""The result in a row of ``runs`` is packed once as long as it stays the same, and not longer."""
+"""The result in a row of ``runs``: of ended recordings, the log has that of open ones."""
 
 from __future__ import annotations
 
-from typing import Any
+import uuid
+from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import runreel
+from runreel.model.events import CLOSED, OPEN
 from runreel.model.messages import PartialMessage
-from runreel.model.results import FunctionCall, RunResult, ToolCall, ToolCallList, Usage
+from runreel.model.results import RunResult, Usage
 from runreel.model.status import RunStatus
 from runreel.projection import run_state
-from runreel.projection.run_mapper import RunProjection, compress_result, encode_result, to_row
-from runreel.projection.run_state import RunState
-
-TEXT = "Hello, world"
-TOLD = RunResult(RunStatus.COMPLETED, _message=PartialMessage((TEXT,)), usage=Usage(1, 3, 2))
-
-
-def projected(result: RunResult, text: str = TEXT, *, seq: int = 0) -> RunProjection:
-    return RunProjection(run_state.summary("run", RunState(last_seq=seq)), result, text)
-
-
-def calls(argument: Any) -> RunResult:
-    call = ToolCall(None, FunctionCall("add", {"n": argument}))
-    return RunResult(RunStatus.TOOL_CALLS, tool_calls=ToolCallList((call,)))
-
-
-def test_a_result_that_is_the_same_still_is_not_packed_again():
-    before = compress_result(projected(TOLD))
-    state = RunState(status=TOLD.status, message=TOLD.message, usage=TOLD.usage)
-    now = compress_result(projected(state.result, seq=1), before)
-    assert now.compressed_result is before.compressed_result
-    assert now.summary.last_seq == 1
-    assert to_row(now) == to_row(projected(TOLD, seq=1))
-
-
-@pytest.mark.parametrize(
-    ("before", "now"),
-    [
-        (projected(TOLD), projected(TOLD, "Hello")),
-        (projected(TOLD), projected(RunResult(RunStatus.COMPLETED, _message=TOLD.message))),
-        (projected(calls(1)), projected(calls(1.0))),
-        (projected(calls(1)), projected(calls(True))),
-    ],
-    ids=["text", "usage", "float", "bool"],
+from runreel.projection.run_mapper import (
+    NO_RESULT,
+    RunProjection,
+    as_dict,
+    decode_result,
+    differing_columns,
+    encode_result,
+    to_row,
 )
-def test_a_result_that_is_another_is_packed_anew(before, now):
-    before = compress_result(before)
-    assert before.compressed_result != encode_result(now)
-    assert compress_result(now, before).compressed_result == encode_result(now)
+from runreel.projection.run_state import RunState
+from runreel.recording.recorder import Recorder
+from tests import traffic
+
+SOURCE = "yandex-assistants"
+TEXT = "Hello, world"
+RESULT = RunResult(RunStatus.COMPLETED, _message=PartialMessage((TEXT,)), usage=Usage(1, 3, 2))
+
+
+def projected(recording: str = OPEN, text: str = TEXT) -> RunProjection:
+    state = RunState(last_seq=0, recording=recording)
+    return RunProjection(run_state.summary("run", state), RESULT, text)
+
+
+def test_the_result_of_an_open_recording_is_not_stored():
+    assert as_dict(to_row(projected()))["result"] == NO_RESULT
+
+
+def test_the_result_of_an_ended_recording_is_stored_without_its_text():
+    ended = projected(CLOSED)
+    stored = as_dict(to_row(ended))["result"]
+    assert stored == encode_result(ended)
+    assert decode_result("run", stored, TEXT) == RESULT
+    assert TEXT not in str(decode_result("run", stored, "another text")._message)
+
+
+@pytest.mark.parametrize("recording", [OPEN, CLOSED])
+def test_a_stored_result_is_right_or_is_found_wrong(recording):
+    expected = projected(recording)
+    stored = as_dict(to_row(expected))
+    # As earlier versions stored it.
+    early = stored | {"result": encode_result(expected)}
+    wrong = early | {"result": encode_result(replace(expected, text="Hello"))}
+    none = stored | {"result": NO_RESULT}
+    assert not list(differing_columns(stored, expected))
+    assert not list(differing_columns(early, expected))
+    assert [name for name, *_ in differing_columns(wrong, expected)] == ["result"]
+    assert bool(list(differing_columns(none, expected))) is (recording == CLOSED)
+
+
+def recorder(reel, run_id):
+    return Recorder(reel.db, run_id, source=SOURCE, via="test")
+
+
+def test_open_and_ended_runs_show_their_results(reel):
+    run = traffic.Run("run-1")
+    recording = recorder(reel, run.id)
+    for line, text in ((run.partial("Hello"), "Hello"), (run.done("Hello, world"), "Hello, world")):
+        recording.offer(line["type"], line["data"])
+        assert reel.result(run.id).message.text == text
+    line = run.completed("Hello, world")
+    recording.offer(line["type"], line["data"])
+    result = reel.result(run.id)
+    assert result.usage is not None
+    assert reel.rebuild(check=True) == []
+    recording.close()
+    assert reel.result(run.id) == result
+    assert reel.rebuild(check=True) == []
+
+
+RUN = traffic.Run("run-1", labels={"team": "search"})
+LINES = [RUN.pending(), RUN.partial("Hello"), RUN.done("Hello, world"), RUN.completed("Hello, all")]
+STEPS = st.lists(
+    st.tuples(st.integers(0, 1), st.sampled_from([*range(len(LINES)), "close", "all", "rebuild"])),
+    max_size=12,
+)
+
+
+@settings(max_examples=15)
+@given(steps=STEPS)
+def test_recorders_that_take_turns_store_the_same_row_as_a_rebuild(shared_url, steps):
+    with runreel.open(shared_url) as reel:
+        run_id = uuid.uuid4().hex
+        recorders = [recorder(reel, run_id), recorder(reel, run_id)]
+        recorders[0].offer(LINES[0]["type"], LINES[0]["data"])
+        for which, step in steps:
+            if step == "close":
+                recorders[which].close()
+            elif step == "rebuild":
+                reel.rebuild([run_id])
+            elif step == "all":
+                recorders[which].offer_all([(line["type"], line["data"]) for line in LINES])
+            else:
+                recorders[which].append(LINES[step]["type"], LINES[step]["data"])
+        assert reel.rebuild([run_id], check=True) == []

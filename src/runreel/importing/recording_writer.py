@@ -59,7 +59,7 @@ class RecordingWriter:
 
     def add(self, unit: AppendUnit) -> None:
         """Add rows of a new run, with what is projected of them."""
-        rows, projected, frames = unit
+        rows, projected, frames = unit.rows, unit.projected, unit.frames
         first, *rest = rows
         if is_tombstone(first) and first.seq:
             self._tombstones.append((first, None if rest else projected))
@@ -144,8 +144,9 @@ def _append_after(
         if new and not (follows and event_log.append(connection, new)):
             return False
         erased += [row for row in rows[: len(rows) - len(new)] if row.redacted is not None]
-        _, projected, taken = run.add(rows)
-        frames += taken
+        unit = run.add(rows)
+        projected = unit.projected
+        frames += unit.frames
     _erase(connection, erased)
     if projected is not None:
         key_frame_table.replace(connection, projected.summary.run_id, frames)

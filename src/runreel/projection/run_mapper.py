@@ -6,7 +6,7 @@ import hashlib
 import re
 import zlib
 from dataclasses import dataclass
-from operator import attrgetter, is_
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +15,7 @@ from runreel.codec import json_text, plain_json, text_delta
 from runreel.codec.source_protocol import SourceEvent
 from runreel.model.columns import RUNS
 from runreel.model.errors import BadValue, LogError, UsageError
-from runreel.model.events import RUN
+from runreel.model.events import OPEN, RUN
 from runreel.model.results import CallUsage, RunResult, UsageDetails
 from runreel.model.results import usage as usage_of
 from runreel.model.runs import PLAIN_COLUMNS, RunError, RunSummary
@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 Label = tuple[str, str, int]
 # The texts of a run by part, folded: the rows of ``run_text``.
 Texts = tuple[tuple[str, str], ...]
+# The values of a row in the order of its columns.
+StoredRow = tuple[object, ...]
 
+NO_ROW: StoredRow = ()
+# Stored while the recording is open: the log has the result, and each commit would encode it anew.
+NO_RESULT = b""
 # Without the result, which can be long.
 SUMMARY = tuple(column for column in RUNS if column != "result")
 _END = len(SUMMARY)
@@ -42,7 +47,6 @@ _new_tuple = tuple.__new__
 _SHAPE = reader_of("plain")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _STATUSES = dict(RunStatus.__members__)
-_result_fields = attrgetter(*RunResult.__dataclass_fields__)
 _plain_labels = msgspec.json.Decoder(dict[str, str]).decode
 # zlib's wbits and memLevel: a window of 4 KiB.
 WINDOW, MEMORY = 12, 4
@@ -54,17 +58,20 @@ _KEPT = 200
 class RunProjection:
     """One row of ``runs`` before encoding; ``text`` is the run's text at the same event.
 
-    ``compressed_result`` is the output of ``encode_result`` if it is already known. ``keys`` are
-    the rows of ``run_keys``, ``texts`` those of ``run_text``: none while the recording is open, and
-    None if they can be had from the rows of the log only.
+    ``keys`` are the rows of ``run_keys``, ``texts`` those of ``run_text``: none while the recording
+    is open, and None if they can be had from the rows of the log only.
+
+    ``row`` is the output of ``to_row`` if it is already known. ``replaces`` is the stored row that
+    it replaces, of an open recording; ``NO_ROW`` if there is none, None if that is unknown.
     """
 
     summary: RunSummary
     result: RunResult
     text: str
-    compressed_result: bytes | None = None
     keys: tuple[RunKey, ...] = ()
     texts: Texts | None = ()
+    row: StoredRow | None = None
+    replaces: StoredRow | None = None
 
 
 def sort_labels(labels: Iterable[Label]) -> list[Label]:
@@ -80,8 +87,10 @@ def differing_columns(
     Results are compared uncompressed: equal results may be compressed differently.
     """
     compressed = stored["result"]
-    same = _same_result(compressed, _payload(projected))
-    expected_row = _row(projected, compressed if same else encode_result(projected))
+    # Earlier versions stored the results of open recordings too.
+    known = compressed == NO_RESULT and projected.summary.recording == OPEN
+    same = known or _same_result(compressed, _payload(projected))
+    expected_row = _row(projected, compressed if same else stored_result(projected))
     for column, value, expected in zip(RUNS, stored.values(), expected_row, strict=True):
         # SQLite may hold a number of another type that Python calls equal.
         if type(value) is not type(expected) or value != expected:
@@ -95,9 +104,9 @@ def label_rows(summary: RunSummary) -> list[Label]:
     return sort_labels((name, value, started_at) for name, value in stored.items())
 
 
-def to_row(projected: RunProjection) -> tuple[object, ...]:
+def to_row(projected: RunProjection) -> StoredRow:
     """Return the values of a row in the order of its columns."""
-    return _row(projected, projected.compressed_result or encode_result(projected))
+    return projected.row or _row(projected, stored_result(projected))
 
 
 def to_dict(projected: RunProjection) -> dict[str, Any]:
@@ -110,7 +119,7 @@ def as_dict(row: Sequence[object]) -> dict[str, Any]:
     return dict(zip(RUNS, row, strict=True))
 
 
-def _row(projected: RunProjection, result: bytes) -> tuple[object, ...]:
+def _row(projected: RunProjection, result: bytes) -> StoredRow:
     summary = projected.summary
     usage, details = summary.usage, summary.usage_details
     calls = plain_json.tool_calls_value(summary.tool_calls)
@@ -171,9 +180,18 @@ def _is_storable(text: str) -> bool:
 
 def index_key(text: str | None) -> str | None:
     """Shorten ``text`` to what an index accepts; a digest keeps long values distinct."""
-    text = clean_text(text)
-    if text is None or len(text) <= _KEPT:
-        return text
+    if text is None:
+        return None
+    return _short_key(text) if len(text) <= _KEPT else _long_key(text)
+
+
+@lru_cache(maxsize=1024)
+def _short_key(text: str) -> str | None:
+    return clean_text(text)
+
+
+def _long_key(text: str) -> str:
+    text = clean_text(text) or ""
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     return f"{text[: _KEPT - 17]}\N{HORIZONTAL ELLIPSIS}{digest}"
 
@@ -278,18 +296,9 @@ def encode_result(projected: RunProjection) -> bytes:
     return compressor.compress(_payload(projected)) + compressor.flush()
 
 
-def compress_result(now: RunProjection, before: RunProjection | None = None) -> RunProjection:
-    """Compress the result of ``now``; reuse the bytes of ``before`` if it is unchanged."""
-    if before is None or now.text is not before.text or not _same(now.result, before.result):
-        compressed: bytes | None = encode_result(now)
-    else:
-        compressed = before.compressed_result
-    return RunProjection(now.summary, now.result, now.text, compressed, now.keys, now.texts)
-
-
-def _same(one: RunResult, other: RunResult) -> bool:
-    # Equality is not enough: 1, 1.0 and true are equal but are encoded differently.
-    return all(map(is_, _result_fields(one), _result_fields(other)))
+def stored_result(projected: RunProjection) -> bytes:
+    """Return what is stored as the result: ``encode_result``, or ``NO_RESULT``."""
+    return NO_RESULT if projected.summary.recording == OPEN else encode_result(projected)
 
 
 def decode_result(run_id: str, data: bytes, text: str) -> RunResult:

@@ -14,7 +14,7 @@ from runreel.model.selection import UNFINISHED
 from runreel.model.timestamps import to_micros
 from runreel.projection import run_mapper, run_text
 from runreel.projection.projector import RunProjector, stored_event
-from runreel.projection.run_mapper import RunProjection
+from runreel.projection.run_mapper import NO_RESULT, RunProjection
 from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.query import seek, story
 from runreel.query.open_recordings import is_abandoned
@@ -132,7 +132,7 @@ def state(connection: Connection, run_id: str, at: int | datetime | None = None)
     if at is None:
         migrations.require_projections(connection)
         stored = run_table.load(connection, run_id)
-        if stored is not None and stored[0].last_seq == head:
+        if stored is not None and stored[0].last_seq == head and stored[1] != NO_RESULT:
             return _with_stale(connection, _with_text(connection, *stored))
     elif isinstance(at, datetime):
         stop = seek.rows_until(connection, run_id, to_micros(at))

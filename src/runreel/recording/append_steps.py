@@ -96,7 +96,8 @@ class AppendSteps:
         self._lock, self._task_lock = threading.RLock(), asyncio.Lock()
         self._first_row: EventRow | None = None
         self._match_from = 0
-        self._head, self._stale = self._new_head(), True
+        self._head: StreamHead
+        self._stale = True
         self._identity = identity or {}
         if self._masker is not None:
             self._identity = self._masker.apply(self._identity)
@@ -106,6 +107,7 @@ class AppendSteps:
         except LogError:
             if not defer_open_errors:
                 raise
+            self._head = self._new_head()
 
     def reload(self) -> None:
         """Discard the cached state and read the run from the log again.

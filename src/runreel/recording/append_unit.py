@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from runreel.projection.run_mapper import RunProjection
 
 
-class AppendUnit(NamedTuple):
+class AppendUnit(msgspec.Struct):
     """Rows of one run to append atomically, and the projection after them if they change it.
 
     ``frames`` are the key-frames at some of the rows.

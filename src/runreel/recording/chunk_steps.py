@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -92,9 +93,7 @@ class ChunkSteps(AppendSteps):
                 result: T = end.value
                 return result
             if isinstance(step, AppendUnit):
-                chunk.rows += step.rows
-                chunk.projection = step.projected or chunk.projection
-                chunk.frames += step.frames
+                chunk.add(step)
                 stored = True
             elif (yield from self._commit_steps(chunk)):
                 # What reads the log finds the rows before it.
@@ -134,6 +133,14 @@ class _Chunk:
         self.rows += rows
         self.offered += events
         self.outcomes += [AppendOutcome(row.seq, new=True) for row in rows]
+
+    def add(self, unit: AppendUnit) -> None:
+        """Add what another unit would store; only its projection is stored of several."""
+        self.rows += unit.rows
+        self.frames += unit.frames
+        if unit.projected is not None:
+            replaced = unit.projected if self.projection is None else self.projection
+            self.projection = replace(unit.projected, replaces=replaced.replaces)
 
     def settle(self, *, opened: bool) -> None:
         """Note that the rows are in the log."""

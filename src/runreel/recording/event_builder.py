@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,7 +20,7 @@ from runreel.model.events import (
     EventRow,
 )
 from runreel.model.status import PARTIAL
-from runreel.system import process_identity
+from runreel.system import process_identity, salts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,6 +32,10 @@ if TYPE_CHECKING:
 DigestedColumns = tuple[
     str, int, str, "str | None", "int | None", int, int, "int | None", "int | None"
 ]
+
+
+# ``_make`` is a function of Python around this one.
+_new_tuple = tuple.__new__
 
 
 class NewEvent(msgspec.Struct):
@@ -117,9 +120,9 @@ def apply_events(projector: RunProjector, new_events: Iterable[NewEvent]) -> boo
 
 def chain_row(digest: bytes, columns: DigestedColumns, payload: str) -> EventRow:
     """Build the row of these columns, with a new salt, after a row with this ``digest``."""
-    salt = os.urandom(digest_chain.SALT_BYTES)
+    salt = salts.salt()
     row_digest = digest_chain.digest(digest, *columns, digest_chain.commitment(salt, payload))
-    return EventRow._make((*columns, payload, salt, None, row_digest))
+    return _new_tuple(EventRow, (*columns, payload, salt, None, row_digest))
 
 
 def note(type_: str, value: Mapping[str, object]) -> SourceEvent:

@@ -12,7 +12,7 @@ from runreel.model.events import NOTE, REDACTED, RUN, STREAM_EVENT
 from runreel.model.status import PARTIAL
 from runreel.projection.key_frames import KeyFrames
 from runreel.projection.projector import RunProjector
-from runreel.projection.run_mapper import compress_result
+from runreel.projection.run_mapper import NO_ROW, RunProjection, to_row
 from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.recording import event_builder, text_rows
 from runreel.recording.deduplication import Deduplicator, fingerprint
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runreel.model.events import EventRow
     from runreel.projection.key_frames import KeyFrame
     from runreel.projection.projector import ProjectedRow
-    from runreel.projection.run_mapper import RunProjection
+    from runreel.projection.run_mapper import StoredRow
     from runreel.projection.run_state import RunState
     from runreel.recording.deduplication import ReadRows
     from runreel.recording.event_builder import NewEvent
@@ -55,7 +55,9 @@ class StreamHead:
         self._timestamps = timestamps
         self._projector = RunProjector(run_id, frames=KeyFrames())
         self._digest = digest_chain.genesis(run_id)
-        self._projection: RunProjection | None = None
+        # The run's row in the projections as far as this head stored it, and the next one.
+        self._stored_row: StoredRow | None = None
+        self._next_row: StoredRow | None = None
 
     @property
     def state(self) -> RunState:
@@ -63,9 +65,12 @@ class StreamHead:
         return self._projector.state
 
     def projected(self) -> RunProjection:
-        """Return the projection; its result is compressed here, outside of the transaction."""
-        self._projection = compress_result(self._projector.projection(), self._projection)
-        return self._projection
+        """Return the projection; its row is encoded here, outside of the transaction."""
+        now = self._projector.projection()
+        row = self._next_row = to_row(now)
+        return RunProjection(
+            now.summary, now.result, now.text, now.keys, now.texts, row, self._stored_row
+        )
 
     def catch_up(self, rows: Iterable[EventRow], projector: RunProjector | None = None) -> bool:
         """Apply rows that others appended; False if earlier rows were redacted.
@@ -106,6 +111,7 @@ class StreamHead:
         if state.last_seq < 0:
             self._projector.use(self.source)
             self.deduplicator.assume_empty()
+            self._stored_row = NO_ROW
         elif state.source != self.source:
             raise SourceMismatch(
                 f"run {self._projector.run_id} is recorded from {state.source}, "
@@ -215,7 +221,7 @@ class StreamHead:
         """
         projector = self._projector
         state, transcript_state = projector.state.copy(), projector.transcript.position
-        collected = projector.collected
+        collected, self._next_row = projector.collected, None
         self._settle_frames()
         frames = projector.frames
         frames_then = None if frames is None else frames.position
@@ -237,6 +243,8 @@ class StreamHead:
     def mark_stored(self, new_events: list[NewEvent]) -> None:
         """Move the digest and the deduplicator over applied rows, now that they are stored."""
         self._digest = new_events[-1].row.digest
+        if self._next_row is not None:
+            self._stored_row, self._next_row = self._next_row, None
         for new in new_events:
             self.deduplicator.add(new.row, new.event.value)
 

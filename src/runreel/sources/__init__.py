@@ -43,6 +43,7 @@ _THINKING = {
 SOURCES = tuple(sorted(_ADAPTERS))
 
 
+@cache
 def reader_of(source: str) -> SourceAdapter:
     """The source adapter of this name.
 

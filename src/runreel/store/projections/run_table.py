@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import lru_cache
+from itertools import compress
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from runreel.model.columns import INDEXED, RUN_KEYS, RUN_LABELS, RUNS
 from runreel.model.events import OPEN
-from runreel.projection.run_mapper import SUMMARY, label_rows, row_to_summary, to_dict
+from runreel.projection.run_mapper import SUMMARY, as_dict, label_rows, row_to_summary, to_dict
 from runreel.store.projections import cost_table, key_frame_table, text_table, usage_rollups
 from runreel.store.projections.usage_buckets import UsageContribution
 
@@ -30,6 +31,10 @@ _KNOWN = tuple(
 _CURRENT = f"SELECT {', '.join(_KNOWN)} FROM runs"
 _counted = itemgetter(*UsageContribution._fields)
 _INSERT = f"INSERT INTO runs ({', '.join(RUNS)}) VALUES ({', '.join('?' * len(RUNS))})"
+_INSERT_NEW = f"{_INSERT} ON CONFLICT DO NOTHING"
+_RUN_ID, _SEQ, _RECORDING = map(RUNS.index, ("run_id", "projected_seq", "recording"))
+_free = itemgetter(*map(RUNS.index, _FREE))
+_indexed = itemgetter(*map(RUNS.index, INDEXED))
 _INSERT_LABEL = (
     f"INSERT INTO run_labels ({', '.join(RUN_LABELS)}) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
@@ -46,29 +51,81 @@ def save(connection: Connection, *projected: RunProjection, force: bool = False)
     """
     if not projected:
         return
-    latest = {one.summary.run_id: one for one in projected}
-    current = _current_rows(connection, sorted(latest))
-    row_changes: list[ContributionChange] = []
-    changed: list[tuple[str, int]] = []
-    writes: defaultdict[str, list[Sequence[Any]]] = defaultdict(list)
-    for run_id, one in latest.items():
-        row, before = to_dict(one), current.get(run_id)
-        # Recorders project their runs themselves; the one that has read more rows is right.
-        if before and not force and before["projected_seq"] > row["projected_seq"]:
-            continue
-        sql, values = _write_statement(before, row)
-        writes[sql].append(values)
+    changes = _Changes()
+    if len(projected) == 1 and not force and _replace_known(connection, projected[0]):
+        one = projected[0]
+        before = as_dict(one.replaces) if one.replaces else None
+        changes.add(connection, one, to_dict(one), before, force=force)
+    else:
+        latest = {one.summary.run_id: one for one in projected}
+        current = _current_rows(connection, sorted(latest))
+        for run_id, one in latest.items():
+            row, before = to_dict(one), current.get(run_id)
+            # Recorders project their runs themselves; the one that has read more rows is right.
+            if before and not force and before["projected_seq"] > row["projected_seq"]:
+                continue
+            sql, values = _write_statement(before, row)
+            changes.writes[sql].append(values)
+            changes.add(connection, one, row, before, force=force)
+    changes.apply(connection)
+
+
+class _Changes:
+    """What remains to be written of saved rows: other tables, and the rollups at the end."""
+
+    def __init__(self) -> None:
+        self.writes: defaultdict[str, list[Sequence[Any]]] = defaultdict(list)
+        self._contributions: list[ContributionChange] = []
+        self._priced: list[tuple[str, int]] = []
+
+    def add(
+        self,
+        connection: Connection,
+        one: RunProjection,
+        row: dict[str, Any],
+        before: dict[str, Any] | None,
+        *,
+        force: bool,
+    ) -> None:
+        """Add what belongs to a row of a run besides itself."""
         if before is None or any(before[name] != row[name] for name in ("labels", "started_at")):
-            _save_labels(connection, label_rows(one.summary), run_id, is_new=before is None)
-        _save_texts(connection, one, before, writes, force=force)
+            _save_labels(connection, label_rows(one.summary), row["run_id"], is_new=before is None)
+        _save_texts(connection, one, before, self.writes, force=force)
         if one.keys or force:
-            _save_keys(connection, one, before, writes, force=force)
-        row_changes.append((counted(before) if before else None, counted(row)))
-        changed += _priced(before, row)
-    for sql, rows in writes.items():
-        _execute(connection, sql, rows)
-    cost_table.forget(connection, changed)
-    usage_rollups.apply_changes(connection, row_changes)
+            _save_keys(connection, one, before, self.writes, force=force)
+        if row["recording"] != OPEN or (before is not None and before["recording"] != OPEN):
+            self._contributions.append((counted(before) if before else None, counted(row)))
+        self._priced += _priced(before, row)
+
+    def apply(self, connection: Connection) -> None:
+        """Write it, the rollups last."""
+        for sql, rows in self.writes.items():
+            _execute(connection, sql, rows)
+        cost_table.forget(connection, self._priced)
+        usage_rollups.apply_changes(connection, self._contributions)
+
+
+def _replace_known(connection: Connection, one: RunProjection) -> bool:
+    """Write the row of a run whose stored row its recorder knows; False if that is another one.
+
+    A recording that is open has the row that its recorder stored, unless others append to the run.
+    """
+    before, row = one.replaces, one.row
+    if before is None or row is None or (before and before[_RECORDING] != OPEN):
+        return False
+    if not before:
+        return connection.execute(_INSERT_NEW, row).rowcount == 1
+    old, new = _indexed(before), _indexed(row)
+    moved = tuple(was is not now and was != now for was, now in zip(old, new, strict=True))
+    known = tuple(value is not None for value in old)
+    parameters = (
+        *_free(row),
+        *compress(new, moved),
+        row[_RUN_ID],
+        before[_SEQ],
+        *compress(old, known),
+    )
+    return connection.execute(_update_known(moved, known), parameters).rowcount == 1
 
 
 def _priced(before: dict[str, Any] | None, row: dict[str, Any]) -> list[tuple[str, int]]:
@@ -134,6 +191,17 @@ def _write_statement(before: dict[str, Any] | None, row: dict[str, Any]) -> tupl
 @lru_cache(maxsize=64)
 def _update(changed: tuple[str, ...]) -> str:
     return f"UPDATE runs SET {', '.join(f'{name} = ?' for name in changed)} WHERE run_id = ?"
+
+
+@lru_cache(maxsize=256)
+def _update_known(moved: tuple[bool, ...], known: tuple[bool, ...]) -> str:
+    """The statement that replaces a row if its indexed columns have known values, or none."""
+    same = [
+        f"{name} = ?" if is_known else f"{name} IS NULL"
+        for name, is_known in zip(INDEXED, known, strict=True)
+    ]
+    update = _update((*_FREE, *compress(INDEXED, moved)))
+    return " AND ".join((update, "projected_seq = ?", *same))
 
 
 def _save_labels(connection: Connection, labels: list[Label], run_id: str, *, is_new: bool) -> None:
