@@ -6,7 +6,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from runreel.model.errors import DatabaseLocked, DatabaseReadOnly, DatabaseUnavailable, LogError
@@ -255,10 +255,11 @@ _committer_lock = fork_guard.Lock()
 
 def committer_of(database: Database) -> Committer:
     """Return the committer of a database, one per process; a forked child has its own."""
-    if database.committer is None:
+    committer: Committer | None = database.committer
+    if committer is None:
         with _committer_lock:
-            database.committer = database.committer or Committer(database)
-    return cast("Committer", database.committer)
+            committer = database.committer = database.committer or Committer(database)
+    return committer
 
 
 def _is_transient(error: LogError) -> bool:

@@ -150,7 +150,8 @@ class Recorder(ChunkSteps):
                         self.batch.add(self, step, retry)
                         stored = True
             except StopIteration as end:
-                return cast("T", end.value)
+                result: T = end.value
+                return result
             except BaseException:
                 # It is unknown if the rows are stored: read the log before the next append.
                 self._stale = True

@@ -197,6 +197,9 @@ class Driver(Protocol):
     def append_one(self, connection: Connection, row: EventRow, *, durable: bool) -> bool:
         """Append one row, if its position is free; False on an append conflict."""
 
+    def write(self, connection: Connection, sql: str, parameters: Parameters) -> int:
+        """Execute a statement that changes rows, one of a few; return how many."""
+
     def append_tombstone(self, connection: Connection, row: EventRow) -> bool:
         """Store a tombstone as the first row of a run, in a transaction without other appends.
 

@@ -114,7 +114,7 @@ def _replace_known(connection: Connection, one: RunProjection) -> bool:
     if before is None or row is None or (before and before[_RECORDING] != OPEN):
         return False
     if not before:
-        return connection.execute(_INSERT_NEW, row).rowcount == 1
+        return connection.driver.write(connection, _INSERT_NEW, row) == 1
     old, new = _indexed(before), _indexed(row)
     moved = tuple(was is not now and was != now for was, now in zip(old, new, strict=True))
     known = tuple(value is not None for value in old)
@@ -125,7 +125,7 @@ def _replace_known(connection: Connection, one: RunProjection) -> bool:
         before[_SEQ],
         *compress(old, known),
     )
-    return connection.execute(_update_known(moved, known), parameters).rowcount == 1
+    return connection.driver.write(connection, _update_known(moved, known), parameters) == 1
 
 
 def _priced(before: dict[str, Any] | None, row: dict[str, Any]) -> list[tuple[str, int]]:
@@ -250,6 +250,6 @@ def _save_texts(
 def _execute(connection: Connection, sql: str, rows: Sequence[Sequence[object]]) -> None:
     """Execute a statement for each row."""
     if len(rows) == 1:
-        connection.execute(sql, rows[0])
+        connection.driver.write(connection, sql, rows[0])
     elif rows:
         connection.executemany(sql, rows)

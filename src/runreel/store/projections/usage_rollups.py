@@ -8,7 +8,7 @@ added in the transaction in which its recording ends.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from operator import add
 from typing import TYPE_CHECKING
 
 from runreel.model.events import OPEN
@@ -34,22 +34,24 @@ if TYPE_CHECKING:
 
     Changes = dict[RollupBucket, list[int]]
 
+# ``_make`` is a function of Python around this one.
+_new_tuple = tuple.__new__
 _TIME_KEY, _VALUE_KEY = ("span", "start"), RollupBucket._fields
 _KEYS = (("usage_by_time", _TIME_KEY), ("usage_by_value", _VALUE_KEY))
 
 
 def bucket_changes(row_changes: Iterable[ContributionChange]) -> Changes:
     """Return the counts to add to buckets for these changes of rows of ``runs``."""
-    sums_by_bucket: Changes = defaultdict(lambda: [0] * len(COUNTS))
+    sums_by_bucket: Changes = {}
     for before, after in row_changes:
         for row, sign in ((before, -1), (after, 1)):
             if row is None or row.recording == OPEN:
                 continue
             counts = _counts_of(row)
+            added = counts if sign > 0 else [-count for count in counts]
             for bucket in _buckets_of(row):
-                sums = sums_by_bucket[bucket]
-                for index, count in enumerate(counts):
-                    sums[index] += sign * count
+                sums = sums_by_bucket.get(bucket)
+                sums_by_bucket[bucket] = added if sums is None else list(map(add, sums, added))
     return {bucket: sums for bucket, sums in sums_by_bucket.items() if any(sums)}
 
 
@@ -113,7 +115,9 @@ def _buckets_of(row: UsageContribution) -> Iterator[RollupBucket]:
         value = getattr(row, dimension) if dimension else ""
         for span in spans:
             start = quarter // span * span
-            yield RollupBucket(dimension, span, start, value or "", int(value is not None))
+            yield _new_tuple(
+                RollupBucket, (dimension, span, start, value or "", int(value is not None))
+            )
 
 
 def _counts_of(row: UsageContribution) -> list[int]:

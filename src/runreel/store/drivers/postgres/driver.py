@@ -52,6 +52,7 @@ class PostgresDriver(Driver):
     text_search = text_search
     append = staticmethod(statements.append)
     append_one = staticmethod(statements.append_one)
+    write = staticmethod(statements.write)
     append_tombstone = staticmethod(statements.append_tombstone)
     add_counts = staticmethod(statements.add_counts)
 

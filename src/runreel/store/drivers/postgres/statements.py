@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
 
 from runreel.model.events import EventRow
 from runreel.store.drivers.postgres.arrays import array
@@ -54,6 +54,7 @@ _MANY = (
     " AND NOT EXISTS (SELECT 1 FROM events WHERE run_id = ANY ($16::text[])) AND {durability}"
 )
 _ARRAYS = (*_TYPES, "text", "bigint", "text")
+_PREPARED_UP_TO = 8
 _MANY_DURABLE = Prepared(_MANY.format(durability=_DURABLE), [1] * len(_ARRAYS))
 _MANY_LAZY = Prepared(_MANY.format(durability=_LAZY), [1] * len(_ARRAYS))
 
@@ -76,9 +77,10 @@ def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool) -
     from psycopg.errors import UniqueViolation
 
     statement = _MANY_DURABLE if durable else _MANY_LAZY
+    # With many rows to store it makes no difference.
+    run = statement.run if len(rows) <= _PREPARED_UP_TO else statement.run_unprepared
     try:
-        # Not prepared: that makes no difference with many rows to store.
-        return statement.run_unprepared(connection, parameters) == len(rows)
+        return run(connection, parameters) == len(rows)
     except UniqueViolation:
         return False
 
@@ -89,6 +91,22 @@ def append_one(connection: Connection, row: EventRow, *, durable: bool) -> bool:
         return append(connection, [row], durable=durable)
     statement = _ONE_DURABLE if durable else _ONE_LAZY
     return statement.run(connection, list(map(_to_wire, row))) == 1
+
+
+def write(connection: Connection, sql: str, parameters: Sequence[Any]) -> int:
+    """Execute a statement that changes rows; return how many.
+
+    It is prepared: to plan a change of a table with many indexes takes longer than to execute it.
+    """
+    wire = list(map(_to_wire, parameters))
+    formats = tuple(int(type(value) is bytes) for value in parameters)
+    return _prepared(sql, formats).run(connection, wire)
+
+
+@lru_cache(maxsize=512)
+def _prepared(sql: str, formats: tuple[int, ...]) -> Prepared:
+    first, *rest = sql.split("?")
+    return Prepared(first + "".join(f"${n}{part}" for n, part in enumerate(rest, 1)), formats)
 
 
 _FIRST = (

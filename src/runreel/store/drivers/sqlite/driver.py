@@ -50,6 +50,7 @@ class SqliteDriver(Driver):
     )
     append = staticmethod(statements.append)
     append_one = staticmethod(statements.append_one)
+    write = staticmethod(statements.write)
     append_tombstone = staticmethod(statements.append_tombstone)
     add_counts = staticmethod(statements.add_counts)
 

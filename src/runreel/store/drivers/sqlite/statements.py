@@ -49,6 +49,11 @@ def append_one(connection: Connection, row: EventRow, *, durable: bool) -> bool:
     return True
 
 
+def write(connection: Connection, sql: str, parameters: Sequence[object]) -> int:
+    """Execute a statement that changes rows; return how many."""
+    return int(connection.execute(sql, parameters).rowcount)
+
+
 # The guard lets a row only follow the row before it, and rows go only once a tombstone stands: so
 # rows without content are put before the tombstone and pruned in the same transaction.
 _FILL = (
