@@ -36,10 +36,14 @@ class Log:
         self.reel, self.prefix = reel, prefix
         self.recorders: dict[str, Recorder] = {}
         self.texts: dict[str, str] = {}
+        # Nothing can be appended to them.
+        self.pruned: set[str] = set()
 
     def step(self, what: str, run: str, word: str) -> None:
         """Do one thing, if it is possible now."""
         run_id = f"{self.prefix}-{run}"
+        if run_id in self.pruned:
+            return
         if what in ("say", "think", "call", "result", "fail", "done"):
             self._append(what, run_id, word)
         elif what in ("close", "abandon"):
@@ -88,6 +92,7 @@ class Log:
         elif what == "prune" and run_id not in self.recorders:
             list(self.reel.prune("2100-01-01", reason="r", actor="a"))
             alive = {run.run_id for run in self.reel.runs()}
+            self.pruned |= self.texts.keys() - alive
             self.texts = {one: said for one, said in self.texts.items() if one in alive}
 
     def check(self) -> None:

@@ -7,7 +7,6 @@ end holds the head of the original.
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from runreel.projection.tombstone import tombstone_of
 from runreel.query.requests import stored_request
 from runreel.sources import requests
 from runreel.store.events import event_log
+from runreel.system import salts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -173,7 +173,7 @@ class MaskedCopy:
         """Return a row with a new salt and digest."""
         salt, committed = None, row.redacted
         if row.payload is not None:
-            salt = os.urandom(digest_chain.SALT_BYTES)
+            salt = salts.salt()
             committed = digest_chain.commitment(salt, row.payload)
         assert committed is not None  # noqa: S101 - an erased row has a commitment
         self._digest = digest_chain.digest(self._digest, *row[:9], committed)
