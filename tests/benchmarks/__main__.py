@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from tests.benchmarks import (
+    browsing,
     concurrency,
+    costing,
     files,
     great,
     growth,
@@ -31,6 +33,7 @@ from tests.benchmarks import (
     rebuild,
     recording,
     reporting,
+    searching,
     seeking,
     startup,
     storage,
@@ -52,6 +55,9 @@ SUBJECTS: dict[str, Callable[[Bench], Section]] = {
     "storage": storage.run,
     "reading": reading.run,
     "reporting": reporting.run,
+    "costing": costing.run,
+    "searching": searching.run,
+    "browsing": browsing.run,
     "imports": imports.run,
     "files": files.run,
     "rebuild": rebuild.run,
@@ -66,7 +72,12 @@ SUBJECTS: dict[str, Callable[[Bench], Section]] = {
 def main() -> None:
     arguments = _arguments()
     sizes = QUICK if arguments.quick else Sizes()
-    given = {"runs": arguments.runs, "events": arguments.events, "rounds": arguments.rounds}
+    given = {
+        "runs": arguments.runs,
+        "searched": arguments.runs,
+        "events": arguments.events,
+        "rounds": arguments.rounds,
+    }
     sizes = replace(sizes, **{name: count for name, count in given.items() if count})
     start = time.perf_counter()
     sections = []

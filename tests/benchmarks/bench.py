@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Self
 import psycopg
 
 import runreel
-from tests.benchmarks import filling
+from tests.benchmarks import filling, growing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from runreel.api.reel import Reel
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SQLITE, POSTGRES = "SQLite", "Postgres"
 DATABASES = (SQLITE, POSTGRES)
 DURABILITIES = ("normal", "full")
+# Characters of each text of the runs that are searched.
+TEXT = 500
 DRIVERS = {SQLITE: "sqlite3", POSTGRES: "psycopg"}
 
 
@@ -47,6 +49,7 @@ class Sizes:
     imported: int = 400
     rebuilt: int = 2_000
     runs: int = 100_000
+    searched: int = 100_000
     events: int = 1_000_000
     passed: int = 1_000_000
 
@@ -64,6 +67,7 @@ QUICK = Sizes(
     imported=25,
     rebuilt=100,
     runs=3_000,
+    searched=1_000,
     events=50_000,
     passed=20_000,
 )
@@ -80,7 +84,7 @@ class Bench:
         self.tried: dict[str, str | None] = {}
         self._stack = ExitStack()
         self._numbers = itertools.count()
-        self._lists: dict[str, Reel] = {}
+        self._logs: dict[tuple[str, str], Reel] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -116,12 +120,26 @@ class Bench:
 
     def long_list(self, database: str) -> Reel:
         """A log of many runs, shared by all callers."""
-        if database not in self._lists:
-            self.say(f"  fills a log on {database} with {self.sizes.runs:,} runs")
+        runs = self.sizes.runs
+        return self._shared("list", database, runs, lambda reel: filling.lists(reel, runs))
+
+    def texts(self, database: str) -> Reel:
+        """A log of many runs with texts, shared by all callers."""
+        runs = self.sizes.searched
+        return self._shared(
+            "texts",
+            database,
+            runs,
+            lambda reel: growing.fill_runs(reel, runs, pieces=1, characters=TEXT),
+        )
+
+    def _shared(self, what: str, database: str, runs: int, fill: Callable[[Reel], object]) -> Reel:
+        if (what, database) not in self._logs:
+            self.say(f"  fills a log on {database} with {runs:,} runs")
             reel = self._stack.enter_context(self.log(database, "normal"))
-            filling.lists(reel, self.sizes.runs)
-            self._lists[database] = reel
-        return self._lists[database]
+            fill(reel)
+            self._logs[what, database] = reel
+        return self._logs[what, database]
 
     @contextmanager
     def place(self, database: str) -> Iterator[str]:

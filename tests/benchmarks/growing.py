@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from runreel.api.reel import Reel
     from runreel.model.events import EventRow
 
+# Rows of a run that are no pieces of its answer.
+NOTES = 5
 # Texts that are streamed in pieces as recorders store them; each run has one of these.
 _TEXTS = 500
 _WORDS = 400
@@ -43,13 +45,25 @@ _INTERRUPTED_ONE_IN = 1_000
 
 
 def fill(reel: Reel, events: int) -> int:
-    """Fill an empty log with runs of 40 pieces each, at least ``events``; returns their number.
+    """Fill an empty log with runs of 40 pieces each, at least ``events``; returns their number."""
+    rows = NOTES + workload.DELTAS
+    runs = -(-events // rows)
+    fill_runs(reel, runs)
+    return runs * rows
 
-    Each run has its own words, ``word(number, script)``, at the start of its answer.
+
+def fill_runs(
+    reel: Reel,
+    runs: int,
+    *,
+    pieces: int = workload.DELTAS,
+    characters: int = workload.CHARACTERS,
+) -> None:
+    """Fill an empty log with runs.
+
+    Each has its own words, ``word(number, script)``, at the start of its answer.
     """
-    made = [_drafted(number) for number in range(_TEXTS)]
-    of_each = len(made[0])
-    runs = -(-events // of_each)
+    made = [_drafted(number, pieces, characters) for number in range(_TEXTS)]
     filling.store(
         reel,
         itertools.chain.from_iterable(
@@ -57,7 +71,6 @@ def fill(reel: Reel, events: int) -> int:
         ),
     )
     reel.rebuild()
-    return runs * of_each
 
 
 def word(number: int, script: int = 0) -> str:
@@ -70,12 +83,12 @@ def word(number: int, script: int = 0) -> str:
     return "".join(syllables)
 
 
-def _drafted(number: int) -> list[EventRow]:
+def _drafted(number: int, pieces: int, characters: int) -> list[EventRow]:
     said = corpus.text(Random(number), _WORDS)  # noqa: S311 - made up
-    text = f"{_LATIN} {_CYRILLIC} {said}"[: workload.CHARACTERS]
+    text = f"{_LATIN} {_CYRILLIC} {said}"[:characters]
     run = traffic.Run(_ID, assistant=_ASSISTANT, thread=_THREAD)
-    pieces = map(run.partial, workload.growing(text))
-    lines = [run.pending(), *pieces, run.done(text), run.completed(text)]
+    answers = map(run.partial, workload.growing(text, pieces))
+    lines = [run.pending(), *answers, run.done(text), run.completed(text)]
     data = [(line["type"], line["data"]) for line in lines]
     return filling.drafted(workload.RunData(_ID, data, text))
 

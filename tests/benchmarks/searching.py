@@ -1,94 +1,189 @@
-"""Searches over runs that speak Russian and English: without and with the index, and by hand.
-
-Run it alone: ``python -m tests.benchmarks.searching [RUNS [PHRASES]]``.
-"""
+"""Searches of runs that speak Russian and English, compared with the driver's own text index."""
 
 from __future__ import annotations
 
-import statistics
-import sys
-import tempfile
-import time
-from pathlib import Path
-from random import Random
-from typing import TYPE_CHECKING
+import itertools
+import re
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import runreel
-from runreel.projection.text_reader import TextReader
-from runreel.store.events import event_log
-from tests.search import corpus
+from runreel.model.errors import LogError
+from runreel.model.timestamps import to_micros
+from tests.benchmarks import filling, growing, measure, raw
+from tests.benchmarks.bench import DATABASES, DRIVERS, TEXT
+from tests.benchmarks.measure import whole
+from tests.benchmarks.page import Section, faster, quicker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator
 
     from runreel.api.reel import Reel
+    from tests.benchmarks.bench import Bench
+    from tests.benchmarks.page import Row
 
-_PARTS = ("answer", "tools", "error")
+    Find = Callable[[], object]
 
-
-def texts(reel: Reel, run_ids: Sequence[str]) -> list[tuple[str, str, str]]:
-    """The texts of all runs, read from the log."""
-    with reel.db.reading() as connection:
-        return [
-            (run_id, text.part, text.text)
-            for run_id in run_ids
-            for text in TextReader(run_id, event_log.read(connection, run_id)).texts(_PARTS)
-        ]
+# Matches of a page, and runs whose texts a pattern is tried on.
+_PAGE, _TRIED = 50, 200
+_INDEX = "raw_text_index"
 
 
-def scan(reel: Reel, run_ids: Sequence[str], phrase: str) -> list[tuple[str, str, int]]:
-    """Where a phrase is, by reading the log."""
-    folded, found = phrase.casefold(), []
-    for run_id, part, text in texts(reel, run_ids):
-        said = text.casefold()
-        at = said.find(folded)
-        while at >= 0:
-            found.append((run_id, part, at))
-            at = said.find(folded, at + len(folded))
-    return found
+class _Pair(NamedTuple):
+    """A search of ours, and what the driver does for the same."""
+
+    ours: Find
+    theirs: Find
 
 
-def timed(name: str, find: Callable[[str], Sequence[object]], phrases: Sequence[str]) -> None:
-    """Print the CPU time of a search."""
-    seconds, counts = [], []
-    for phrase in phrases:
-        began = time.process_time()
-        counts.append(len(find(phrase)))
-        seconds.append((time.process_time() - began) * 1_000)
-    by_length = {
-        length: round(statistics.median(chosen), 1)
-        for length in sorted({len(phrase) for phrase in phrases})
-        if (
-            chosen := [
-                s for s, phrase in zip(seconds, phrases, strict=True) if len(phrase) == length
-            ]
-        )
-    }
-    print(
-        f"{name}: median {statistics.median(seconds):.1f} ms, largest {max(seconds):.1f} ms,"
-        f" matches {statistics.median(counts)}; median by characters {by_length}",
-        flush=True,
+def run(bench: Bench) -> Section:
+    """Searches before and with the index, and its making."""
+    runs = bench.sizes.searched
+    section = Section(f"Search of {runs:,} runs")
+    for database in DATABASES:
+        reel = bench.texts(database)
+        with raw.connected(raw.url_of(reel)) as connection:
+            _copy(connection, reel)
+            section.rows += _rows(bench, database, reel, connection)
+    section.note(
+        f"Each run has an answer of {TEXT} characters, two thirds of its words Russian, and a word"
+        " in either script that no other run says. All runs are searched; what is found has its"
+        " place and a snippet, and was read in the log. The baseline has the same texts in a table"
+        " of its own, with the trigrams of FTS5 as SQLite indexes them by default, and returns the"
+        " ids of runs."
     )
+    section.note(
+        f"**Two characters** are too few for the index: {_PAGE} matches of the newest runs, as a"
+        f" page shows them. **A pattern** is tried on the newest {_TRIED:,} runs; the driver's"
+        " texts by Python's `re`. On Postgres the index needs the extension `pg_trgm`; without it"
+        " there are only searches without an index."
+    )
+    return section
 
 
-def main(runs: int = 1_500, count: int = 200) -> None:
-    """Fill a log and search it."""
-    with tempfile.TemporaryDirectory() as folder, runreel.open(Path(folder) / "log.db") as reel:
-        corpus.fill(reel, Path(folder), runs)
-        reel.release(purge=True)
-        run_ids = [run.run_id for run in reel.runs()]
-        known = [text for *_, text in texts(reel, run_ids)]
-        with reel.db.reading() as connection:
-            (size,) = connection.one("SELECT sum(pgsize) FROM dbstat WHERE name LIKE '%run_text%'")
-        print(f"{runs} runs, {sum(map(len, known)):,} characters, log {reel.db.size():,} bytes,")
-        print(f"of these run_text {size:,}", flush=True)
-        phrases = list(corpus.phrases(Random(3), known, count))  # noqa: S311 - repeatable
-        timed("scan of the log in Python", lambda text: scan(reel, run_ids, text), phrases[:8])
-        timed("without the index", lambda text: list(reel.search(text)), phrases[: count // 4])
-        began = time.process_time()
-        print(reel.build_search_index(), f"in {time.process_time() - began:.2f} s")
-        timed("with the index", lambda text: list(reel.search(text)), phrases)
+def _rows(bench: Bench, database: str, reel: Reel, connection: Any) -> Iterator[Row]:
+    find = _Finder(reel, connection, bench.sizes.searched)
+    driver, rounds = DRIVERS[database], bench.sizes.rounds
+    whole_log = {"ours": partial(whole, find.one(0).ours), "raw": partial(whole, find.scan)}
+    found = measure.interleaved(min(rounds, 3), whole_log)
+    yield quicker(f"one match, no index, {database}", found["ours"], driver, found["raw"])
+    pairs = {"two characters": find.two_characters(), "a pattern": find.pattern()}
+    try:
+        built = [whole(reel.build_search_index, bench.sizes.searched)]
+        theirs = [whole(partial(_index, connection), bench.sizes.searched)]
+    except LogError as error:
+        bench.say(f"  {error}")
+    else:
+        yield faster(f"building the index, {database}", built, driver, theirs)
+        pairs = {
+            "one match, Latin": find.one(0),
+            "one match, Cyrillic": find.one(1),
+            "no match": find.none(),
+            **pairs,
+        }
+    for what, (ours, raw_find) in pairs.items():
+        tries = 3 if what == "a pattern" else 10
+        found = measure.alternating(rounds, {"ours": ours, "raw": raw_find}, tries)
+        yield quicker(f"{what}, {database}", found["ours"], driver, found["raw"])
 
 
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]))
+class _Finder:
+    """Searches for another word each time."""
+
+    def __init__(self, reel: Reel, connection: Any, runs: int) -> None:
+        self._reel, self._connection = reel, connection
+        self._mark = "?" if not reel.db.url.postgres else "%s"
+        self._ours = itertools.cycle(range(0, runs, max(1, runs // 97)))
+        self._theirs = itertools.cycle(range(1, runs, max(1, runs // 97)))
+        self._since = filling.NOW - timedelta(days=filling.DAYS) * (min(_TRIED, runs) / runs)
+
+    def one(self, script: int) -> _Pair:
+        """A word that one run says."""
+        return _Pair(
+            lambda: _count(self._reel.search(growing.word(next(self._ours), script)), 1),
+            lambda: _count(self._matching(growing.word(next(self._theirs), script)), 1),
+        )
+
+    def none(self) -> _Pair:
+        """A word that none says, though its trigrams are said."""
+        return _Pair(
+            lambda: _count(self._reel.search(growing.word(next(self._ours)) + "ing"), 0),
+            lambda: _count(self._matching(growing.word(next(self._theirs)) + "ing"), 0),
+        )
+
+    def two_characters(self) -> _Pair:
+        """As many places of two letters as a page has."""
+        return _Pair(
+            lambda: _count(
+                itertools.islice(self._reel.search(growing.word(next(self._ours))[:2]), _PAGE),
+                _PAGE,
+            ),
+            lambda: _count(
+                itertools.islice(self._newest(growing.word(next(self._theirs))[:2]), _PAGE), _PAGE
+            ),
+        )
+
+    def pattern(self) -> _Pair:
+        """A pattern that is in many of the newest runs."""
+        pattern = r"сервер\w* \w+"
+        return _Pair(
+            lambda: len(list(self._reel.search(pattern, regex=True, since=self._since))),
+            lambda: len(list(self._newest(pattern, to_micros(self._since)))),
+        )
+
+    def scan(self) -> None:
+        """The same as one, by a look at each text."""
+        sql = f"SELECT run_id FROM raw_texts WHERE text LIKE {self._mark}"
+        word = growing.word(next(self._theirs))
+        _count(self._connection.execute(sql, (f"%{word}%",)).fetchall(), 1)
+
+    def _matching(self, text: str) -> list[Any]:
+        sql = (
+            f"SELECT run_id FROM {_INDEX} JOIN raw_texts ON raw_texts.id = {_INDEX}.rowid"
+            f" WHERE {_INDEX} MATCH ?"
+        )
+        found: list[Any] = self._connection.execute(sql, (f'"{text}"',)).fetchall()
+        return found
+
+    def _newest(self, pattern: str, since: int = 0) -> Iterator[tuple[str, int]]:
+        sql = (
+            f"SELECT run_id, text FROM raw_texts WHERE started_at >= {self._mark}"
+            " ORDER BY started_at DESC"
+        )
+        wanted = re.compile(pattern)
+        for run_id, text in self._connection.execute(sql, (since,)):
+            for match in wanted.finditer(text):
+                yield run_id, match.start()
+
+
+def _count(found: Any, expected: int) -> None:
+    count = len(list(found))
+    if count != expected:
+        raise SystemExit(f"a search finds {count} matches, not {expected}")
+
+
+def _copy(connection: Any, reel: Reel) -> None:
+    """Put all answers into a table of the driver."""
+    unpacked = reel.db.driver.text_search.unpacked
+    connection.execute("DROP TABLE IF EXISTS raw_texts")
+    connection.execute(
+        "CREATE TABLE raw_texts (id integer PRIMARY KEY, run_id text, started_at bigint, text text)"
+    )
+    rows = connection.execute(
+        "SELECT t.run_id, r.started_at, t.text FROM run_text AS t"
+        " JOIN runs AS r ON r.run_id = t.run_id WHERE t.part = 'answer'"
+    ).fetchall()
+    insert = raw.insert(raw.url_of(reel), "raw_texts", 4)
+    texts = [(number, run_id, at, unpacked(text)) for number, (run_id, at, text) in enumerate(rows)]
+    raw.insert_many(connection, insert, texts)
+    connection.execute("CREATE INDEX raw_texts_started ON raw_texts (started_at)")
+
+
+def _index(connection: Any) -> None:
+    """Index the driver's texts as SQLite does by default."""
+    connection.execute(f"DROP TABLE IF EXISTS {_INDEX}")
+    connection.execute(
+        f"CREATE VIRTUAL TABLE {_INDEX} USING fts5(text, content='raw_texts', content_rowid='id',"
+        " tokenize='trigram case_sensitive 1')"
+    )
+    connection.execute(f"INSERT INTO {_INDEX} (rowid, text) SELECT id, text FROM raw_texts")

@@ -46,9 +46,9 @@ def text_of(number: int, characters: int = CHARACTERS) -> str:
     return " ".join(chosen)[:characters]
 
 
-def growing(text: str) -> list[str]:
+def growing(text: str, pieces: int = DELTAS) -> list[str]:
     """What an answer is after each of its pieces."""
-    return [text[: len(text) * n // DELTAS] for n in range(1, DELTAS + 1)]
+    return [text[: len(text) * n // pieces] for n in range(1, pieces + 1)]
 
 
 def partials(number: int, count: int) -> list[Any]:
