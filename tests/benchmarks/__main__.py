@@ -29,6 +29,7 @@ from tests.benchmarks import (
     imports,
     live,
     pacing,
+    page_file,
     reading,
     rebuild,
     recording,
@@ -42,11 +43,10 @@ from tests.benchmarks import (
 from tests.benchmarks.bench import QUICK, Bench, Sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from tests.benchmarks.page import Section
 
-PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 SUBJECTS: dict[str, Callable[[Bench], Section]] = {
     "recording": recording.run,
     "concurrency": concurrency.run,
@@ -82,26 +82,29 @@ def main() -> None:
     start = time.perf_counter()
     sections = []
     with Bench(sizes, arguments.kept) as bench:
-        for name in arguments.only or SUBJECTS:
+        for name, measured in SUBJECTS.items():
+            if arguments.only and name not in arguments.only:
+                continue
             bench.say(name)
-            sections.append(SUBJECTS[name](bench))
+            sections.append(measured(bench))
             sys.stdout.write(f"{sections[-1]}\n")
             sys.stdout.flush()
         bench.say(f"took {time.perf_counter() - start:,.0f} s")
         if arguments.write:
-            PAGE.write_text(_page(sections, bench), encoding="utf-8")
+            command = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
+            made = f"Made by `{command}`: {bench.sizes.rounds} rounds, {_machine(bench)}."
+            page_file.write(arguments.page, sections, made)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument(
-        "--write", action="store_true", help=f"put what is measured into docs/{PAGE.name}"
-    )
+    parser.add_argument("--write", action="store_true", help="put what is measured into the page")
+    parser.add_argument("--page", type=Path, default=page_file.PAGE, help="of other figures")
     parser.add_argument(
         "--quick", action="store_true", help="see that it works; figures say little"
     )
     parser.add_argument(
-        "--only", nargs="+", choices=list(SUBJECTS), metavar="NAME", help="of these"
+        "--only", nargs="+", choices=list(SUBJECTS), metavar="NAME", help="of these, in our order"
     )
     parser.add_argument("--runs", type=int, help=f"in long lists and reports ({Sizes.runs:,})")
     parser.add_argument("--events", type=int, help=f"in the great log ({Sizes.events:,})")
@@ -109,37 +112,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--kept", type=Path, metavar="FOLDER", help="of great logs on SQLite, which are kept there"
     )
-    return parser.parse_args()
-
-
-def _page(sections: Sequence[Section], bench: Bench) -> str:
-    """The page with these sections in it; those that were not measured now stay as they are."""
-    command = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
-    made = f"Made by `{command}`: {bench.sizes.rounds} rounds, {_machine(bench)}."
-    parts = _parts(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
-    for section in sections:
-        head, _, rest = str(section).strip().partition("\n")
-        parts[head] = f"{made}\n\n{rest.strip()}"
-    return _HEAD + "".join(f"\n{head}\n\n{text}\n" for head, text in parts.items())
-
-
-def _parts(page: str) -> dict[str, str]:
-    """The texts of the sections of a page by their headings."""
-    parts = page.split("\n## ")[1:]
-    split = (part.partition("\n") for part in parts)
-    return {f"## {title}": text.strip() for title, _, text in split}
-
-
-_HEAD = """# Benchmarks
-
-Each figure is the median over several rounds; in each round the compared programs ran in turn.
-Compare figures only within a section, not with those of another machine or another day.
-
-A ratio is how many times as fast (or as small) runreel is compared with the baseline, unless stated
-otherwise: 1 is equal, higher is better. With `full`, committed events survive a power loss; with
-`normal`, the last moments may be lost. Peers are other libraries, used in the closest way that
-their API allows, as described below each table; install them with `pip install -e '.[peers]'`.
-"""
+    arguments = parser.parse_args()
+    if arguments.quick and arguments.write and arguments.page == page_file.PAGE:
+        parser.error("figures of --quick say little: name another --page")
+    return arguments
 
 
 def _machine(bench: Bench) -> str:

@@ -123,12 +123,12 @@ class Bench:
         runs = self.sizes.runs
         return self._shared("list", database, runs, lambda reel: filling.lists(reel, runs))
 
-    def texts(self, database: str) -> Reel:
-        """A log of many runs with texts, shared by all callers."""
+    def texts(self) -> Reel:
+        """A log on SQLite of many runs with texts, shared by all callers."""
         runs = self.sizes.searched
         return self._shared(
             "texts",
-            database,
+            SQLITE,
             runs,
             lambda reel: growing.fill_runs(reel, runs, pieces=1, characters=TEXT),
         )

@@ -16,7 +16,7 @@ import httpx
 from runreel.projection.run_mapper import SUMMARY
 from runreel.store.events.event_log import COLUMNS
 from tests.benchmarks import growing, measure, peers, raw, workload
-from tests.benchmarks.bench import DATABASES, DRIVERS
+from tests.benchmarks.bench import DATABASES, DRIVERS, SQLITE
 from tests.benchmarks.page import Section, quicker
 
 if TYPE_CHECKING:
@@ -26,72 +26,80 @@ if TYPE_CHECKING:
     from tests.benchmarks.bench import Bench
     from tests.benchmarks.page import Row
 
+    # The path of each page, and what the driver does for it.
+    Pages = dict[str, tuple[Callable[[], str], Callable[[], object]]]
+
 _LISTED = 50
 _DAY = 86_400_000_000
+_PAYLOAD = COLUMNS.index("payload")
+_SEARCHED, _SEARCH = "search, one match", "`reel.search`"
 
 
 def run(bench: Bench) -> Section:
     """A request for each page."""
-    section = Section(f"Web pages of {bench.sizes.searched:,} runs")
+    section = Section(f"Web pages of {bench.sizes.runs:,} runs")
     for database in DATABASES:
-        section.rows += _pages(bench, database, bench.texts(database))
+        reel = bench.long_list(database)
+        (run,) = peers.fresh([workload.run_data(0)])
+        peers.record(peers.Ours(reel), [run])
+        with raw.connected(raw.url_of(reel)) as connection:
+            pages = _pages(connection, run.run_id, "%s" if reel.db.url.postgres else "?")
+            section.rows += _rows(bench, database, reel, pages)
+    texts = bench.texts()
+    texts.build_search_index()
+    section.rows += _rows(bench, SQLITE, texts, _searches(texts, bench.sizes.searched))
     section.note(
         "**A page** is a request over HTTP to `runreel ui` on this machine, up to the last byte of"
         " its HTML or JSON, one at a time on a connection that stays open. The baseline is the"
         f" query of the same data through the driver, in one process: the newest {_LISTED} runs,"
-        " the rows of a run with their payloads decoded, tokens by day and by model, and the runs"
-        " whose texts have a word. It makes no page."
+        " the rows of a run of 43 events with their payloads decoded, tokens by day and by model;"
+        f" for the search, in {bench.sizes.searched:,} runs with texts, it is `reel.search`. It"
+        " makes no page."
     )
     return section
 
 
-def _pages(bench: Bench, database: str, reel: Reel) -> Iterator[Row]:
-    (run,) = peers.fresh([workload.run_data(0)])
-    peers.record(peers.Ours(reel), [run])
-    with _browser(reel) as ask, raw.connected(raw.url_of(reel)) as connection:
-        for what, (path, bare) in _works(
-            reel, connection, run.run_id, bench.sizes.searched
-        ).items():
-            works = {"ours": lambda path=path: ask(path()), "raw": bare}
+def _rows(bench: Bench, database: str, reel: Reel, pages: Pages) -> Iterator[Row]:
+    with _browser(reel) as ask:
+        for what, (path, bare) in pages.items():
+            works: dict[str, Callable[[], object]] = {
+                "ours": partial(_asked, ask, path),
+                "raw": bare,
+            }
             for work in works.values():
                 work()
             found = measure.alternating(bench.sizes.rounds, works, tries=10)
-            yield quicker(f"{what}, {database}", found["ours"], DRIVERS[database], found["raw"])
+            baseline = _SEARCH if what == _SEARCHED else DRIVERS[database]
+            yield quicker(f"{what}, {database}", found["ours"], baseline, found["raw"])
 
 
-def _works(
-    reel: Reel, connection: Any, run_id: str, runs: int
-) -> dict[str, tuple[Callable[[], str], Callable[[], object]]]:
-    mark = "%s" if reel.db.url.postgres else "?"
-    numbers = itertools.cycle(range(3, runs, max(1, runs // 89)))
-    asked = partial(_fetched, connection)
+def _pages(connection: Any, run_id: str, mark: str) -> Pages:
     rows = f"SELECT {', '.join(COLUMNS)} FROM events WHERE run_id = {mark} ORDER BY seq"
     listed = f"SELECT {', '.join(SUMMARY)} FROM runs ORDER BY started_at DESC LIMIT {_LISTED}"
-    text = f"SELECT run_id FROM raw_texts WHERE text LIKE {mark}"
-    is_indexed = not reel.db.url.postgres
-    if is_indexed:
-        text = (
-            "SELECT run_id FROM raw_text_index JOIN raw_texts"
-            " ON raw_texts.id = raw_text_index.rowid WHERE raw_text_index MATCH ?"
-        )
+    asked = partial(_fetched, connection)
 
     def decoded() -> list[Any]:
-        return [json.loads(row[-4]) for row in asked(rows, run_id)]
+        return [json.loads(row[_PAYLOAD]) for row in asked(rows, run_id)]
 
     def summed() -> None:
         for group in (f"started_at / {_DAY}", "model"):
             asked(f"SELECT {group}, count(*), sum(total_tokens) FROM runs GROUP BY 1")
 
-    def said() -> None:
-        word = growing.word(next(numbers))
-        asked(text, f'"{word}"' if is_indexed else f"%{word}%")
-
     return {
-        "list": (lambda: "/", lambda: asked(listed)),
+        "list": (lambda: "/", partial(asked, listed)),
         "a run": (lambda: f"/run/{run_id}", decoded),
         "data of a run": (lambda: f"/api/run/{run_id}/rows", decoded),
         "usage": (lambda: "/usage", summed),
-        "search, one match": (lambda: f"/?q={growing.word(next(numbers))}", said),
+    }
+
+
+def _searches(reel: Reel, runs: int) -> Pages:
+    numbers = itertools.cycle(range(3, runs, max(1, runs // 89)))
+    return {
+        _SEARCHED: (
+            lambda: f"/?q={growing.word(next(numbers))}",
+            lambda: list(reel.search(growing.word(next(numbers)))),
+        )
     }
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Unpack
 
 import runreel
 from runreel.model.errors import LogError
 from runreel.model.events import STREAM_EVENT
-from tests.benchmarks import growing, measure, workload
+from tests.benchmarks import growing, measure, peers, workload
 from tests.benchmarks.bench import DATABASES, SQLITE
 from tests.benchmarks.page import Goal, Row, Section, duration
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from runreel.api.reel import Reel
     from runreel.model.run_filter import Filters
+    from runreel.recording.recorder import Recorder
     from tests.benchmarks.bench import Bench
 
     Works = dict[str, Callable[[], object]]
 
 SMALL = 100_000
-_APPENDS = 40
-_LISTED = 50
+_LISTED, _APPENDED = 50, 40
 _GOAL = Goal(at_most=1.3)
 
 
@@ -39,7 +39,8 @@ def run(bench: Bench) -> Section:
     section = Section(f"A log of {events:,} events")
     for database in DATABASES if bench.kept is None else (SQLITE,):
         with _log(bench, database, small) as less, _log(bench, database, events) as more:
-            section.rows += _rows(bench, database, small, {"small": less, "great": more})
+            logs = {"small": (less, small), "great": (more, events)}
+            section.rows += _rows(bench, database, logs)
     section.note(
         f"The same works in a log of {small:,} events, in turn; the ratio is the time in the great"
         " log over that in the small one. Runs have 45 rows and 2,000 characters of text, and both"
@@ -50,7 +51,8 @@ def run(bench: Bench) -> Section:
         f"**Lists** are the newest {_LISTED} runs. **Searches** have the index of trigrams, and"
         " look for a word that one run says, or none; all of the log is searched (not on Postgres"
         " if the server has no extension `pg_trgm`). **A recorded"
-        f" run** has {_APPENDS} partial messages, and is opened and closed, durability `normal`."
+        f" run** has 43 events, {workload.DELTAS} of them partial messages. **Appends** are partial"
+        " messages of one open run. Durability is `normal`."
     )
     return section
 
@@ -73,8 +75,11 @@ def _log(bench: Bench, database: str, events: int) -> Iterator[Reel]:
         yield reel
 
 
-def _rows(bench: Bench, database: str, small: int, logs: dict[str, Reel]) -> Iterator[Row]:
-    works = {name: _works(reel) for name, reel in logs.items()}
+def _rows(bench: Bench, database: str, logs: dict[str, tuple[Reel, int]]) -> Iterator[Row]:
+    works = {name: _works(*log) for name, log in logs.items()}
+    appenders = {name: _Appender(reel) for name, (reel, _) in logs.items()}
+    for name, append in appenders.items():
+        works[name][f"{_APPENDED} appends"] = append
     for what in works["small"]:
         both = {name: works[name][what] for name in works}
         for work in both.values():
@@ -84,23 +89,42 @@ def _rows(bench: Bench, database: str, small: int, logs: dict[str, Reel]) -> Ite
         yield Row(
             f"{what}, {database}",
             duration(measure.seconds(found["great"])),
-            f"at {small:,} events",
+            f"at {logs['small'][1]:,} events",
             duration(measure.seconds(found["small"])),
             1 / measure.ratio(found["great"], found["small"]),
             _GOAL,
         )
+    for append in appenders.values():
+        append.close()
 
 
-def _works(reel: Reel) -> Works:
-    runs = reel.usage().totals.runs
+class _Appender:
+    """A run that is opened with its first event, and to which events are appended."""
+
+    def __init__(self, reel: Reel) -> None:
+        self._reel = reel
+        self._values = itertools.cycle(workload.partials(0, 10 * workload.DELTAS))
+
+    @cached_property
+    def _recorder(self) -> Recorder:
+        return workload.recorder(self._reel, workload.fresh_id())
+
+    def __call__(self) -> None:
+        for _ in range(_APPENDED):
+            self._recorder.append(STREAM_EVENT, next(self._values))
+
+    def close(self) -> None:
+        """End the run as a service does."""
+        for kind, value in workload.run_data(0).events[-2:]:
+            self._recorder.append(kind, value)
+        self._recorder.close()
+
+
+def _works(reel: Reel, events: int) -> Works:
+    # Not those that were recorded by this benchmark.
+    runs = events // (growing.NOTES + workload.DELTAS)
     numbers = itertools.cycle(range(7, runs, max(1, runs // 97)))
-    values = workload.partials(0, _APPENDS)
-
-    def record() -> None:
-        recorder = workload.recorder(reel, workload.fresh_id())
-        for value in values:
-            recorder.offer(STREAM_EVENT, value)
-        recorder.close()
+    data, ours = [workload.run_data(0)], peers.Ours(reel)
 
     def listed(limit: int = _LISTED, **filters: Unpack[Filters]) -> None:
         if len(reel.runs(limit=limit, **filters)) > limit:
@@ -125,7 +149,7 @@ def _works(reel: Reel) -> Works:
         "search, one match, Cyrillic": partial(searched, 1),
         "search, none": partial(searched, 0, "xyx"),
         # Last, as the index of texts does not have these runs.
-        "a recorded run": record,
+        "a recorded run": lambda: peers.record(ours, peers.fresh(data)),
     }
     try:
         # It has the texts of runs that were recorded here before.

@@ -1,4 +1,4 @@
-"""What a log costs as it grows: the latency of an append, and the memory of whole passes."""
+"""What whole passes over a log cost as it grows: the memory of their processes."""
 
 from __future__ import annotations
 
@@ -7,23 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
-from runreel.model.events import STREAM_EVENT
-from tests.benchmarks import filling, measure, raw, workload
+from tests.benchmarks import filling, raw, workload
 from tests.benchmarks.bench import DATABASES, SQLITE, command
-from tests.benchmarks.page import Goal, Row, Section, latency, megabytes
+from tests.benchmarks.page import Goal, Row, Section, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runreel.api.reel import Reel
     from tests.benchmarks.bench import Bench
-    from tests.benchmarks.measure import Sample
 
-_SMALL = 10_000
 _SHORT = 200
-_RUNS = 20
-_APPENDS = 1_000
-_LATENCY = Goal(at_most=1.3)
 _MEMORY = Goal(at_most=1.2)
 # A small process starts the command: a child's peak is never less than its parent's was.
 _PEAK = """
@@ -40,8 +34,6 @@ def run(bench: Bench) -> Section:
     """Small logs compared with large ones."""
     section = Section("Growth")
     sizes = bench.sizes
-    for database in DATABASES:
-        section.rows.append(_appends(bench, database))
     bench.say(f"  whole passes over {sizes.passed:,} events")
     # Memory use does not depend on concurrent work.
     with ThreadPoolExecutor(2) as pool:
@@ -53,44 +45,11 @@ def run(bench: Bench) -> Section:
         for rows in pool.map(lambda step: step(), work):
             section.rows += rows
     section.note(
-        f"**An append**: the median of {_APPENDS:,} partial messages to {_RUNS} runs spread over"
-        " the log, in turn, durability `normal`, followed by the 99th percentile. The ratio is"
-        " that of the large log over that of the small one, in the median round."
-    )
-    section.note(
         f"**Memory**: the peak of the command's process, in logs of {sizes.passed:,} and"
         f" {sizes.passed // 10:,} events. The rebuild starts without projections; the imported"
         " runs have short texts."
     )
     return section
-
-
-def _appends(bench: Bench, database: str) -> Row:
-    great = bench.sizes.events
-    bench.say(f"  fills a log on {database} with {great:,} events")
-    with bench.log(database, "normal") as small, bench.log(database, "normal") as large:
-        filling.streams(small, _SMALL, projected=False)
-        filling.streams(large, great, projected=False)
-        works = {"large": partial(_append, large), "small": partial(_append, small)}
-        measure.interleaved(1, works)
-        found = measure.interleaved(bench.sizes.rounds, works)
-    return Row(
-        f"an append at {great:,} events, {database}",
-        latency(found["large"]),
-        f"at {_SMALL:,} events",
-        latency(found["small"]),
-        measure.waiting(found["large"], found["small"]),
-        _LATENCY,
-    )
-
-
-def _append(reel: Reel) -> Sample:
-    values = workload.partials(0, _APPENDS // _RUNS + 1)
-    recorders = [workload.recorder(reel, workload.fresh_id()) for _ in range(_RUNS)]
-    for one in recorders:
-        one.offer(STREAM_EVENT, values[0])
-    events = [(one, value) for value in values[1:] for one in recorders]
-    return measure.each(lambda event: event[0].offer(STREAM_EVENT, event[1]), events)
 
 
 def _passes(bench: Bench, database: str) -> list[Row]:

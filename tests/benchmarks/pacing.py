@@ -77,8 +77,7 @@ def _rows(bench: Bench, reel: Reel, place: str) -> Iterator[Row]:
         for name, work in works.items():
             found[name].append(work())
     for kind in ("tasks", "threads"):
-        work = f"{streams} {kind}, {place}"
-        yield _row(work, found[kind], "not recorded", found[f"bare {kind}"])
+        yield _row(f"{streams} {kind}, {place}", found[kind], "not recorded", found[f"bare {kind}"])
     alone = _tasks(reel, streams, values, _alone)
     yield _row(f"{streams} tasks, {place}", found["tasks"], "one commit per event", [alone])
 

@@ -181,7 +181,7 @@ class _Scan:
         found = text_search.candidates(connection, self._folded, parts)
         if found is None:
             return None
-        if REQUEST in parts:
+        if REQUEST in parts and text_queries.has_extensions(connection):
             in_requests = found
             if len(parts) > 1:
                 in_requests = text_search.candidates(connection, self._folded, [REQUEST]) or set()

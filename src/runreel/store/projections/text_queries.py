@@ -77,6 +77,12 @@ def lagging(connection: Connection) -> set[str]:
     return {str(run_id) for (run_id,) in connection.all(_LAGGING)}
 
 
+def has_extensions(connection: Connection) -> bool:
+    """Return whether the request of any run repeats the request of another."""
+    sql = f"SELECT EXISTS (SELECT 1 FROM run_keys WHERE kind = '{EXTENDS}')"
+    return bool(connection.one(sql)[0])
+
+
 def extending(connection: Connection, run_ids: Sequence[str]) -> set[str]:
     """Return those of these runs whose requests repeat requests of other runs."""
     one_of, _, ids = connection.driver.id_list(run_ids)

@@ -119,11 +119,10 @@ def candidates(connection: Connection, folded: str, parts: Sequence[str]) -> set
     found = {str(run_id) for (run_id,) in rows}
     long = connection.all(f"SELECT run_id FROM {INDEXED} WHERE part = '{LONG}'")
     found |= {str(run_id) for (run_id,) in long}
-    return found | {
-        str(run_id)
-        for run_id, part in connection.all(_missing(connection))
-        if part in (LONG, *parts)
-    }
+    others = list({str(run_id) for run_id, _ in connection.all(_missing(connection))} - found)
+    for start in range(0, len(others), _BATCH):
+        found |= containing(connection, folded, parts, others[start : start + _BATCH])
+    return found
 
 
 def _missing(connection: Connection) -> str:
