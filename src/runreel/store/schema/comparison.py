@@ -7,7 +7,6 @@ version describes the same object in its own words.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from runreel.model.columns import TABLES
@@ -34,7 +33,7 @@ def differences(connection: Connection) -> list[str]:
         return []
     try:
         found, expected = connection.driver.catalogue.objects(
-            connection, RELATIONS, _ddl(connection.driver.url)
+            connection, RELATIONS, _ddl(connection)
         )
     except Exception as error:
         if not driver_errors.is_rejection(error):
@@ -53,8 +52,15 @@ def not_compared(connection: Connection) -> str | None:
     return connection.driver.catalogue.not_compared(connection)
 
 
-# Of the objects only: each call inserts another id for the new database.
-_ddl = cache(schema.ddl)
+def _ddl(connection: Connection) -> str:
+    driver = connection.driver
+    # It is the same for all databases of a kind, but for the id that it inserts.
+    if driver.backend not in _ddl_of_kind:
+        _ddl_of_kind[driver.backend] = schema.ddl(driver.url)
+    return _ddl_of_kind[driver.backend]
+
+
+_ddl_of_kind: dict[str, str] = {}
 
 
 def _sentence(key: tuple[str, str], found: str | None, expected: str | None) -> str:
