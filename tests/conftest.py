@@ -48,6 +48,8 @@ def pytest_configure() -> None:
     """Prepare the process, before the workers of pytest-xdist inherit its environment."""
     _take_signals()
     _keep_temporary_files_in_memory()
+    # Hundreds of programs import the same modules: each would compile them again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def _take_signals() -> None:
