@@ -53,7 +53,10 @@ def run(bench: Bench) -> Section:
 
 
 def _import(bench: Bench, database: str, path: Path, lines: int) -> Iterator[Row]:
-    works: dict[str, Callable[[], Sample]] = {"ours": partial(_ours, bench, database, path, lines)}
+    works: dict[str, Callable[[], Sample]] = {
+        "ours": partial(_ours, bench, database, path, lines),
+        "two": partial(_ours, bench, database, path, lines, jobs=2),
+    }
     titles = {"raw": f"{DRIVERS[database]}, finished rows"}
     with bench.log(database) as reel:
         import_files(reel.db, [str(path)])
@@ -71,11 +74,13 @@ def _import(bench: Bench, database: str, path: Path, lines: int) -> Iterator[Row
     for key, title in titles.items():
         goal = _GOAL if key == "raw" else None
         yield faster(work, found["ours"], title, found[key], goal)
+    for key, title in (("raw", titles["raw"]), ("ours", "`-j 1`")):
+        yield faster(f"import `-j 2`, {database}", found["two"], title, found[key])
 
 
-def _ours(bench: Bench, database: str, path: Path, lines: int) -> Sample:
+def _ours(bench: Bench, database: str, path: Path, lines: int, *, jobs: int = 1) -> Sample:
     with bench.log(database) as reel:
-        sample = whole(partial(import_files, reel.db, [str(path)]), lines)
+        sample = whole(partial(import_files, reel.db, [str(path)], jobs=jobs), lines)
         with reel.db.reading() as connection:
             if connection.one("SELECT count(*) FROM events")[0] < lines:
                 raise SystemExit("the import left lines out")

@@ -57,6 +57,19 @@ def test_pretty_printed_output_is_no_recording(
     assert "pretty-printed JSON" in called.err
 
 
+def test_several_processes_report_what_one_reports(call: Caller, tmp_path: Path) -> None:
+    lines = [line for n in range(400) for line in traffic.streamed(f"run-{n}")]
+    bad = [*lines[:1_200], "{", *lines[1_200:], json.dumps(lines[3])[:60]]
+    path = traffic.write(tmp_path / "traffic.jsonl", bad)
+    two = call("import", "-j", "2", path)
+    one = call.bare("--db", str(tmp_path / "other.db"), "import", path)
+
+    assert (two.code, two.out, two.err) == (one.code, one.out, one.err)
+    assert (one.code, one.err.count("\n")) == (1, 2)
+    again = call("import", "--jobs", "2", path, "--json")
+    assert (again.json["events_new"], again.json["runs_new"]) == (0, 0)
+
+
 def test_output_among_recorded_lines_leaves_its_run_untouched(call: Caller, tmp_path: Path) -> None:
     call.good("import", traffic.write(tmp_path / "traffic.jsonl", traffic.streamed()))
     printed = call.good("events", "run-1", "-o", "jsonl").out.replace("run-1", "run-2")

@@ -87,6 +87,7 @@ class FilesMixin:
         path: str | os.PathLike[str],
         *,
         archive: str | None = None,
+        jobs: int = 1,
         progress: Callable[[int, int], None] | None = None,
     ) -> Report:
         """Import a recording, recorded traffic or an archive, and return what was stored.
@@ -98,6 +99,9 @@ class FilesMixin:
         The rows of a recording keep their digests, salts and times. Runs that the log has with the
         same rows are known, those of which it has the first rows are extended, and any other is a
         problem of the report and not changed. ``progress`` receives the bytes read and the total.
+
+        ``jobs`` is the number of processes that import recorded traffic: this one stores the runs
+        that the others prepare. The report and the log are the same with any number.
 
         Raises:
             BadRecording: if it is a recording that was changed or cut off; nothing is stored.
@@ -111,4 +115,6 @@ class FilesMixin:
             raise UsageError(
                 f"unknown archive {archive!r}", hint=f"Choose from {', '.join(ARCHIVES)}."
             )
-        return import_file(self.db, os.fspath(path), archive=archive, progress=progress)
+        if jobs < 1:
+            raise UsageError("jobs must be at least 1")
+        return import_file(self.db, os.fspath(path), archive=archive, jobs=jobs, progress=progress)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from runreel.importing import input_files
 from runreel.importing.archives import folders
 from runreel.importing.archives.import_archives import import_archives
+from runreel.importing.draft_workers import drafting
+from runreel.importing.drafted_import import DraftedImport
 from runreel.importing.importer import Importer
 from runreel.importing.prescan import ImportPrescan, LastLineIndex
 from runreel.importing.recording_import import check_recording, import_recording
+from runreel.importing.text_stretches import TextStretches
 from runreel.model.errors import BadRecording
 from runreel.model.import_report import Problem, Report
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from runreel.store.database import Database
 
     Progress = Callable[[int, int | None, int], None]
+    _Store = Callable[[IO[bytes], int, ImportPrescan, Callable[[int, int], None]], None]
 
 
 def import_files(
@@ -31,6 +35,7 @@ def import_files(
     paths: Sequence[str],
     *,
     archive: str | None = None,
+    jobs: int = 1,
     progress: Progress | None = None,
 ) -> Report:
     """Import recorded traffic from files; ``-`` is standard input. Duplicates are skipped.
@@ -42,25 +47,37 @@ def import_files(
     stored with its digests, or refused as a whole if it was changed: see ``recording_import``.
     Compressed files are decompressed. A file that is not JSON Lines is reported as one problem.
     Each file is read twice, but those of archives; all are checked before anything is stored.
-    ``progress`` receives the bytes read so far, the total of bytes to read and the lines stored.
+    ``jobs`` is the number of processes: all but this one draft the runs of recorded traffic that
+    are new to the log. ``progress`` receives the bytes read so far, the total of bytes to read and
+    the lines stored.
 
     Raises:
         UsageError: if a file cannot be opened.
         LogError: if the database fails; runs stored before remain.
     """
-    report, last_lines = Report(), LastLineIndex()
+    report, last_lines = Report(), LastLineIndex(with_places=jobs > 1)
     found = folders.expanded(paths, report)
-    with closing(last_lines.stretches), input_files.opened(found.paths, archive) as given:
+    with (
+        closing(TextStretches()) as stretches,
+        drafting(database, jobs) as workers,
+        input_files.opened(found.paths, archive) as given,
+    ):
         files = folders.without_others(given, found.folders, report)
         recordings, archives, traffic = _by_kind(files)
         # All others are read twice.
         once = sum(source.size for source in archives)
         done = sum(source.size for source in files) - once
         step = _step(progress, done * 2 + once)
-        prescans = [_prescan(source, last_lines) for source in traffic]
+        if workers is not None:
+            workers.expect(sum(source.size for source in traffic))
+        prescans = [_prescan(source, last_lines, stretches) for source in traffic]
         checked = [_checked(source, report) for source in recordings]
-        importer = Importer(database, report, last_lines)
-        done = _store_traffic(importer, zip(traffic, prescans, strict=True), report, step, done)
+        importer = Importer(database, report, last_lines, stretches)
+        drafted = workers and DraftedImport(database, importer, last_lines, stretches, workers)
+        store = (drafted or importer).store
+        done = _store_traffic(store, zip(traffic, prescans, strict=True), report, step, done)
+        importer.finish()
+        report.notices += workers.notices() if workers else []
         import_archives(database, archives, report, step, done)
         done += once
         _store_recordings(database, zip(recordings, checked, strict=True), report, step, done)
@@ -80,7 +97,7 @@ def _by_kind(files: Iterable[Input]) -> tuple[list[Input], list[Input], list[Inp
 
 
 def _store_traffic(
-    importer: Importer,
+    store: _Store,
     traffic: Iterable[tuple[Input, ImportPrescan | None]],
     report: Report,
     step: Callable[[int, int, int], None],
@@ -93,10 +110,9 @@ def _store_traffic(
             continue
         report.problems += prescan.problems
         with source.open() as file:
-            importer.store(file, prescan, partial(step, done))
+            store(file, source.size, prescan, partial(step, done))
         done += source.size
         step(done, 0, report.lines)
-    importer.finish()
     return done
 
 
@@ -105,6 +121,7 @@ def import_file(
     path: str,
     *,
     archive: str | None = None,
+    jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Import one file, as ``import_files`` does; ``progress`` receives bytes read and the total.
@@ -130,7 +147,7 @@ def import_file(
         if progress is not None:
             progress(done, total or done)
 
-    return import_files(database, [path], archive=archive, progress=counted)
+    return import_files(database, [path], archive=archive, jobs=jobs, progress=counted)
 
 
 def _of_total(progress: Callable[[int, int], None], total: int, done: int) -> None:
@@ -166,11 +183,13 @@ def _checked(source: Input, report: Report) -> Checked | None:
         return None
 
 
-def _prescan(source: Input, last_lines: LastLineIndex) -> ImportPrescan | None:
+def _prescan(
+    source: Input, last_lines: LastLineIndex, stretches: TextStretches
+) -> ImportPrescan | None:
     if source.refusal is not None:
         return None
     with source.open() as file:
-        return ImportPrescan(source.name, file, last_lines)
+        return ImportPrescan(source.name, file, last_lines, stretches)
 
 
 def _empty_notice(prescans: list[ImportPrescan]) -> list[str]:

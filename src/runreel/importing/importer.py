@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from itertools import islice
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from runreel.importing import input_files
 from runreel.importing.batch import Batch
+from runreel.importing.drafted_run import DraftToStore
 from runreel.importing.run_import import ImportedRun
 from runreel.model.errors import BadInput, RunPruned, RunreelError
 from runreel.model.events import NOTE, RUN
@@ -19,9 +20,13 @@ from runreel.store.events import stream_ids
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
 
+    from runreel.importing.drafted_run import Draft
+    from runreel.importing.file_parts import FilePart
     from runreel.importing.prescan import ImportPrescan, LastLineIndex
+    from runreel.importing.text_stretches import Stretches
     from runreel.recording.deduplication import AppendOutcome
     from runreel.sources.cumulative_lines import CumulativeLine
     from runreel.sources.line_parser import Line
@@ -30,6 +35,16 @@ if TYPE_CHECKING:
 # Maximum number of open runs, and number of run ids looked up in the log at once.
 OPEN_RUNS = 500
 _LOOKUP_SIZE = 500
+
+
+class Lines(Protocol):
+    """Lines with their numbers and offsets in a file."""
+
+    def __iter__(self) -> Iterator[tuple[int, int, bytes]]: ...
+
+    def skip(self, count: int, offset: int, /) -> None:
+        """Go on after the next ``count`` lines, at ``offset``."""
+        ...
 
 
 class _SuspendedRun(NamedTuple):
@@ -43,11 +58,19 @@ class _SuspendedRun(NamedTuple):
 class Importer:
     """Stores the lines of files in batches; call ``finish`` after the last file."""
 
-    def __init__(self, database: Database, report: Report, last_lines: LastLineIndex) -> None:
+    def __init__(
+        self,
+        database: Database,
+        report: Report,
+        last_lines: LastLineIndex,
+        stretches: Stretches,
+        batch: Batch | None = None,
+    ) -> None:
         self._database = database
         self._report = report
         self._last_lines = last_lines
-        self._batch = Batch(database)
+        self._stretches = stretches
+        self._batch = Batch(database) if batch is None else batch
         self._lines = 0
         self._open: OrderedDict[str, ImportedRun] = OrderedDict()
         # Runs that were closed to limit the number of open runs.
@@ -61,13 +84,34 @@ class Importer:
         self._existing: set[str] = set()
 
     def store(
-        self, file: IO[bytes], prescan: ImportPrescan, progress: Callable[[int, int], None]
+        self,
+        file: IO[bytes],
+        _size: int,
+        prescan: ImportPrescan,
+        progress: Callable[[int, int], None],
     ) -> None:
         """Store the lines of a file, except those of runs that the prescan found bad."""
-        self._file, self._name, self._bad = file, prescan.name, prescan.bad
-        self._cursor, self._contexts = LineCursor(), Contexts()
-        cursor = self._cursor
-        lines = input_files.Lines(file)
+        self.open(file, prescan.name, prescan.bad, progress)
+        self.store_lines(input_files.Lines(file), self._lines)
+
+    def open(
+        self,
+        file: IO[bytes],
+        name: str,
+        bad: AbstractSet[str],
+        progress: Callable[[int, int], None],
+    ) -> None:
+        """Begin with a file: with the runs ``bad``, which are skipped."""
+        self._file, self._name, self._bad, self._progress = file, name, bad, progress
+        self._contexts = Contexts()
+
+    def store_lines(self, lines: Lines, before: int) -> None:
+        """Store these lines of the file; ``before`` is the number of lines before, over all files.
+
+        The first of them is the first of the file, or names its run.
+        """
+        self._lines = before
+        cursor = self._cursor = LineCursor()
         for number, offset, raw in lines:
             self._lines += 1
             event = cursor.cumulative(raw)
@@ -75,10 +119,34 @@ class Importer:
                 self._store_line(number, offset, raw)
             elif event.run_id is not None:
                 cursor.run_id = event.run_id
+            self._flush_if_full()
             self._append_stretches(lines)
+
+    def store_part(self, file: IO[bytes], part: FilePart) -> None:
+        """Store the lines of a part of the file."""
+        last = part.number + part.lines
+        self.store_lines(input_files.Lines(file, part.number, part.start, last), part.before)
+
+    def store_draft(self, draft: Draft, end: int) -> None:
+        """Store the runs that were drafted of a part of the file, up to byte ``end``."""
+        self._report.merge(draft.report)
+        for drafted in draft.runs:
+            run = DraftToStore(self._database, self._batch, drafted)
+            self._batch.add_run(run, *run.rows)
+            self._changed.add(run.run_id)
             if self._batch.is_full:
                 self._flush()
-                progress(file.tell(), self._report.lines)
+                self._progress(end, self._report.lines)
+
+    def know_context(self, raw: bytes, offset: int) -> None:
+        """Know a context that stands before the lines that are stored, and where it is."""
+        if (line := input_files.read(raw)) is not None:
+            self._contexts.add(line, offset)
+
+    def _flush_if_full(self) -> None:
+        if self._batch.is_full:
+            self._flush()
+            self._progress(self._file.tell(), self._report.lines)
 
     def _store_line(self, number: int, offset: int, raw: bytes) -> None:
         """Store a line that needs full parsing."""
@@ -107,18 +175,22 @@ class Importer:
                 self._end_if_over(run_id)
             self._contexts.add(line, offset)
 
-    def finish(self) -> None:
-        """Close the open runs and commit the batch."""
+    def end_runs(self) -> None:
+        """Close the open runs."""
         while self._open:
             self._end(next(iter(self._open)))
+
+    def finish(self) -> None:
+        """Close the open runs and commit the batch."""
+        self.end_runs()
         self._flush()
         self._report.runs_touched += sum(run.changed for run in self._suspended.values())
         if pruned := len(self._batch.pruned):
             self._notice(f"{pruned:,} run{'s' * (pruned != 1)} skipped: pruned earlier")
 
-    def _append_stretches(self, lines: input_files.Lines) -> None:
+    def _append_stretches(self, lines: Lines) -> None:
         """Store the next lines as far as they only continue a text, which the prescan has kept."""
-        while (stretch := self._last_lines.stretches.next_at(self._lines + 1)) is not None:
+        while (stretch := self._stretches.next_at(self._lines + 1)) is not None:
             run_id = stretch.run_id
             run = None if run_id in self._bad else self._open.get(run_id)
             if run is None or run.source != YANDEX or not run.append_stretch(stretch):
@@ -130,6 +202,7 @@ class Importer:
             self._report.lines += count
             self._report.events_new += count
             self._end_if_over(run_id)
+            self._flush_if_full()
 
     def _append_text(self, run_id: str | None, line: CumulativeLine) -> bool:
         """Store a line that only continues the text; False if it needs full parsing."""

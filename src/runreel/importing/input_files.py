@@ -162,24 +162,31 @@ def is_of_one_run(line: Line) -> bool:
 
 
 class Lines:
-    """The lines of a file; ``number`` is that of the last line."""
+    """The lines of a file, or those after line ``number``, from ``offset`` on, up to ``last``.
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.number = 0
+    ``number`` is that of the last line read.
+    """
+
+    def __init__(
+        self, file: IO[bytes], number: int = 0, offset: int = 0, last: int | None = None
+    ) -> None:
+        self.number = number
         self._file = file
         # Of the next line.
-        self._offset = 0
+        self._offset = offset
+        self._last = last
 
     def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
         """Yield line number, byte offset and bytes of each line, without a byte order mark.
 
         Lines longer than ``MAX_LINE`` are cut to ``MAX_LINE + 1`` bytes.
         """
-        file = self._file
-        if file.read(len(UTF8_BOM)) == UTF8_BOM:
+        file, last = self._file, self._last
+        file.seek(self._offset)
+        if not self._offset and file.read(len(UTF8_BOM)) == UTF8_BOM:
             self._offset = len(UTF8_BOM)
         file.seek(self._offset)
-        while raw := file.readline(MAX_LINE + 1):
+        while self.number != last and (raw := file.readline(MAX_LINE + 1)):
             self.number += 1
             offset = self._offset
             self._offset += len(raw)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import IO, TYPE_CHECKING
 
 from runreel.importing import input_files
 from runreel.importing.attribution import Attribution, RunLine, attribute
 from runreel.importing.file_kinds import refuse_output
-from runreel.importing.text_stretches import TextStretches
 from runreel.model.errors import BadInput
 from runreel.model.events import CONTEXT
 from runreel.model.identifiers import check_new_id
@@ -21,18 +21,21 @@ from runreel.sources.line_times import require_times
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from runreel.importing.text_stretches import TextStretches
     from runreel.sources.line_parser import Line
 
 
 class LastLineIndex:
     """The last line of each run; lines are counted over all files.
 
-    ``stretches`` has what the lines that only continue a text add to it.
+    ``places`` has for each
+    run, in the order of the first lines, the number of its first line, over all files and in its
+    file, and its offset, if these are wanted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_places: bool = False) -> None:
         self.lines = 0
-        self.stretches = TextStretches()
+        self.places: array[int] | None = array("q") if with_places else None
         self._runs: dict[str, int] = {}
         self._contexts: dict[tuple[str | None, str | None], int] = {}
 
@@ -43,6 +46,16 @@ class LastLineIndex:
     def mark(self, run_id: str) -> None:
         """Record that the current line belongs to this run."""
         self._runs[run_id] = self.lines
+
+    def begin(self, run_id: str, number: int, offset: int) -> None:
+        """Like ``mark``, for what may be the first line of the run, with its place in the file."""
+        if self.places is not None and run_id not in self._runs:
+            self.places.extend((self.lines, number, offset))
+        self.mark(run_id)
+
+    def last_lines(self) -> Iterator[tuple[str, int]]:
+        """Iterate over run ids and their last lines, in the order of their first lines."""
+        return iter(self._runs.items())
 
     def mark_context(self, line: Line) -> None:
         """Record that the current line belongs to the runs of an assistant or a thread."""
@@ -61,20 +74,37 @@ class LastLineIndex:
 
 
 class ImportPrescan:
-    """The prescan of a file: ``bad`` are the runs to skip, ``problems`` the reasons."""
+    """The prescan of a file: ``bad`` are the runs to skip, ``problems`` the reasons.
 
-    def __init__(self, name: str, file: IO[bytes], last_lines: LastLineIndex) -> None:
+    ``lines`` is the number of lines, ``lines_before`` that of all files before, ``runs`` the number
+    of runs whose places are known after it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        file: IO[bytes],
+        last_lines: LastLineIndex,
+        stretches: TextStretches,
+    ) -> None:
         self.bad: set[str] = set()
         self.problems: list[Problem] = []
         self.name = name
         self._last_lines = last_lines
+        self._stretches = stretches
         self._cursor = LineCursor()
         self._sources: dict[str, str] = {}
         # The run of the previous line, if ``_check_run`` need not check a line that continues it.
         self._continuing_run: str | None = None
+        # Offsets of the lines of shared contexts, and the number of the last one over all files.
+        self.contexts = array("q")
+        self.last_context = 0
         # Reasons of unreadable lines without a run id, by line number.
         self._unattributed: dict[int, str] = {}
+        self.lines_before = last_lines.lines
         self._scan(file)
+        self.lines = last_lines.lines - self.lines_before
+        self.runs = len(last_lines.places or ()) // 3
         if self._unattributed:
             self._attribute(file)
         # Frees memory: there may be many files.
@@ -92,33 +122,35 @@ class ImportPrescan:
             event = cursor.cumulative(raw)
             added = None if event is None else text.append_from(event.text)
             if event is None or (added is None and not text.restart(event.text)):
-                self._check_line(number, raw, None)
+                self._check_line(number, offset, raw, None)
                 continue
             run_id = self._continuing_run
             if run_id and run_id == cursor.run_id and event.run_id in (None, run_id):
                 last_lines.mark(run_id)
                 if added is not None:
                     end = offset + len(raw)
-                    last_lines.stretches.add(last_lines.lines, end, run_id, event, added)
+                    self._stretches.add(last_lines.lines, end, run_id, event, added)
                     continue
             else:
-                self._check_line(number, raw, event)
-            last_lines.stretches.begin(last_lines.lines, event)
+                self._check_line(number, offset, raw, event)
+            self._stretches.begin(last_lines.lines, event)
 
-    def _check_line(self, number: int, raw: bytes, event: CumulativeLine | None) -> None:
+    def _check_line(
+        self, number: int, offset: int, raw: bytes, event: CumulativeLine | None
+    ) -> None:
         """Check a line, which is parsed unless it is ``event``, and report what is wrong."""
         line: Line | CumulativeLine | None = event
         try:
             line = event or input_files.read(raw)
             if isinstance(line, CumulativeLine):
-                self._check_run(line)
+                self._check_run(line, number, offset)
             elif line is not None and input_files.is_of_one_run(line):
-                self._check_run(line)
+                self._check_run(line, number, offset)
                 if (reason := refuse_output(line.value)) is not None:
                     raise BadInput(reason)
                 require_times(line)
             elif line is not None and line.kind == CONTEXT:
-                self._last_lines.mark_context(line)
+                self._mark_context(line, offset)
         except BadInput as error:
             run_id = self._cursor.skip(raw) if line is None else self._cursor.run_id
             if line is None and run_id is None:
@@ -126,7 +158,13 @@ class ImportPrescan:
             else:
                 self._add_problem(number, str(error), run_id)
 
-    def _check_run(self, line: Line | CumulativeLine) -> None:
+    def _mark_context(self, line: Line, offset: int) -> None:
+        self._last_lines.mark_context(line)
+        self.last_context = self._last_lines.lines
+        if self._last_lines.places is not None:
+            self.contexts.append(offset)
+
+    def _check_run(self, line: Line | CumulativeLine, number: int, offset: int) -> None:
         self._continuing_run = None
         run_id = self._cursor.move(line)
         if run_id is None:
@@ -139,7 +177,7 @@ class ImportPrescan:
         elif source != line.source:
             raise BadInput(f"run {run_id} has events of two sources: {source} and {line.source}")
         if run_id not in self.bad:
-            self._last_lines.mark(run_id)
+            self._last_lines.begin(run_id, number, offset)
             self._continuing_run = run_id if line.source == YANDEX else None
 
     def _attribute(self, file: IO[bytes]) -> None:

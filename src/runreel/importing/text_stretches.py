@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -38,6 +38,14 @@ class TextStretch(msgspec.Struct, array_like=True, gc=False):
     run_id: str
     number: int
     added: list[str]
+
+
+class Stretches(Protocol):
+    """Stretches that can be asked for in the order of their lines."""
+
+    def next_at(self, line: int, /) -> TextStretch | None:
+        """Return the stretch that begins at this line, None if there is none."""
+        ...
 
 
 class TextStretches:

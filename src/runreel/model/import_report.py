@@ -52,6 +52,23 @@ class Report:
             known.runs.add(run_id)
             self.notices[known.notice] = _notice(part, len(known.runs), known.first)
 
+    def merge(self, other: Report) -> None:
+        """Add the report of later lines."""
+        self.lines += other.lines
+        self.events_new += other.events_new
+        self.events_known += other.events_known
+        self.runs_new += other.runs_new
+        self.runs_touched += other.runs_touched
+        self.problems += other.problems
+        unread = {one.notice: (part, one) for part, one in other._unread.items()}
+        for index, notice in enumerate(other.notices):
+            if index in unread:
+                part, one = unread[index]
+                for run_id in one.runs:
+                    self.note_unread((part,), run_id, one.first)
+            elif notice not in self.notices:
+                self.notices.append(notice)
+
 
 @dataclass(slots=True)
 class _Unread:

@@ -18,8 +18,13 @@ class Process(NamedTuple):
 
 
 def this() -> Process:
-    """Return the identity of the current process."""
-    return _this(os.getpid())
+    """Return the identity of the current process, or of the one that it stands for."""
+    return _stands_for.get(pid := os.getpid()) or _this(pid)
+
+
+def stand_for(process: Process) -> None:
+    """Let ``this`` return another process in this one: a worker stands for the one it works for."""
+    _stands_for[os.getpid()] = process
 
 
 def alive(process: Process) -> bool | None:
@@ -34,6 +39,10 @@ def alive(process: Process) -> bool | None:
         pass
     started = _started(process.pid)
     return started is None or process.started is None or started == process.started
+
+
+# By pid, because a fork inherits it.
+_stands_for: dict[int, Process] = {}
 
 
 @cache

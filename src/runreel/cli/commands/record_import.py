@@ -113,6 +113,7 @@ def _listen(reel: Reel, run_id: str, source: str | None, identity: dict[str, Any
 @options.command("""
 runreel import traffic.jsonl
 runreel import recordings/*.jsonl
+runreel import -j 4 traffic.jsonl.gz
 runreel import traffic.jsonl.gz run.reel.jsonl
 runreel import ~/.claude
 runreel import --watch ~/.claude ~/.codex
@@ -131,10 +132,24 @@ my-program | runreel import -
     is_flag=True,
     help="Go on with archives: add what is written to them, until Ctrl-C.",
 )
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    metavar="N",
+    help="Number of processes for recorded traffic. Default: 1.",
+)
 @options.output()
 @options.reel(create=True)
-def import_command(
-    reel: Reel, files: tuple[str, ...], *, archive: str | None, watches: bool, output: Output
+def import_command(  # noqa: PLR0913 - options of the command
+    reel: Reel,
+    files: tuple[str, ...],
+    *,
+    archive: str | None,
+    watches: bool,
+    jobs: int,
+    output: Output,
 ) -> None:
     """Import recorded events.
 
@@ -155,6 +170,9 @@ def import_command(
     OpenAI batches, logs.db of the tool llm, OTLP JSON with GenAI spans. Each turn is a run, known
     by the ids of the archive: importing a session that has grown adds only what is new.
 
+    With -j, this process stores the new runs that the others prepare. The report and the log are
+    the same with any number. Archives, recording files and runs that the log has take one process.
+
     Files compressed with gzip, bzip2 or xz are read directly; zstd needs the extra `zstd`.
     """
     from runreel.cli.render import progress
@@ -169,6 +187,7 @@ def import_command(
             reel.db,
             files,
             archive=archive,
+            jobs=jobs,
             progress=step and (lambda done, total, _: step(done, total)),
         )
     _print_report(report, output, _summary(report))
