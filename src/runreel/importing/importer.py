@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from itertools import islice
-from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from runreel.importing import input_files
 from runreel.importing.batch import Batch
 from runreel.importing.drafted_run import DraftToStore
+from runreel.importing.outcomes import count_outcome
 from runreel.importing.run_import import ImportedRun
 from runreel.model.errors import BadInput, RunPruned, RunreelError
 from runreel.model.events import NOTE, RUN
@@ -20,14 +21,14 @@ from runreel.store.events import stream_ids
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from collections.abc import Set as AbstractSet
 
     from runreel.importing.drafted_run import Draft
     from runreel.importing.file_parts import FilePart
+    from runreel.importing.input_files import LineSource
     from runreel.importing.prescan import ImportPrescan, LastLineIndex
     from runreel.importing.text_stretches import Stretches
-    from runreel.recording.deduplication import AppendOutcome
     from runreel.sources.cumulative_lines import CumulativeLine
     from runreel.sources.line_parser import Line
     from runreel.store.database import Database
@@ -35,16 +36,6 @@ if TYPE_CHECKING:
 # Maximum number of open runs, and number of run ids looked up in the log at once.
 OPEN_RUNS = 500
 _LOOKUP_SIZE = 500
-
-
-class Lines(Protocol):
-    """Lines with their numbers and offsets in a file."""
-
-    def __iter__(self) -> Iterator[tuple[int, int, bytes]]: ...
-
-    def skip(self, count: int, offset: int, /) -> None:
-        """Go on after the next ``count`` lines, at ``offset``."""
-        ...
 
 
 class _SuspendedRun(NamedTuple):
@@ -105,7 +96,7 @@ class Importer:
         self._file, self._name, self._bad, self._progress = file, name, bad, progress
         self._contexts = Contexts()
 
-    def store_lines(self, lines: Lines, before: int) -> None:
+    def store_lines(self, lines: LineSource, before: int) -> None:
         """Store these lines of the file; ``before`` is the number of lines before, over all files.
 
         The first of them is the first of the file, or names its run.
@@ -188,7 +179,7 @@ class Importer:
         if pruned := len(self._batch.pruned):
             self._notice(f"{pruned:,} run{'s' * (pruned != 1)} skipped: pruned earlier")
 
-    def _append_stretches(self, lines: Lines) -> None:
+    def _append_stretches(self, lines: LineSource) -> None:
         """Store the next lines as far as they only continue a text, which the prescan has kept."""
         while (stretch := self._stretches.next_at(self._lines + 1)) is not None:
             run_id = stretch.run_id
@@ -303,23 +294,3 @@ class Importer:
     def _notice(self, text: str) -> None:
         if text not in self._report.notices:
             self._report.notices.append(text)
-
-
-def count_outcome(
-    report: Report, outcome: AppendOutcome, name: str, number: int, run_id: str
-) -> None:
-    """Add the outcome of the event in a line of a file to the report."""
-    report.count(new=outcome.new, conflict=outcome.conflict)
-    if outcome.unread:
-        report.note_unread(
-            outcome.unread, run_id, f"line {number}" if name == "-" else f"{name}:{number}"
-        )
-    if outcome.conflict:
-        message = (
-            f"run {run_id} has this event with other content in row {outcome.seq}:"
-            " the first one stays, this one is kept as a conflict note"
-        )
-        report.problems.append(Problem(name, number, message, run_id))
-    if outcome.missing:
-        message = f"{outcome.missing} of the source's events are missing before this one"
-        report.problems.append(Problem(name, number, message, run_id))

@@ -9,7 +9,7 @@ import tempfile
 from contextlib import ExitStack, contextmanager, nullcontext
 from io import SEEK_END
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from runreel.codec.json_text import MAX_DEPTH, dumps
 from runreel.importing import compression, file_kinds
@@ -159,6 +159,16 @@ def read_value(raw: bytes) -> dict[str, Any]:
 def is_of_one_run(line: Line) -> bool:
     """True if the line is an event of one run: not a note, and not a shared context."""
     return line.kind != NOTE and (line.kind != CONTEXT or line.run_id is not None)
+
+
+class LineSource(Protocol):
+    """Lines with their numbers and offsets in a file."""
+
+    def __iter__(self) -> Iterator[tuple[int, int, bytes]]: ...
+
+    def skip(self, count: int, offset: int, /) -> None:
+        """Go on after the next ``count`` lines, at ``offset``."""
+        ...
 
 
 class Lines:

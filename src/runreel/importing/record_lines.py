@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from runreel.importing import input_files
-from runreel.importing.importer import count_outcome
+from runreel.importing.outcomes import count_outcome
 from runreel.importing.payloads import Payload, error_body, read_payloads
 from runreel.model.errors import BadInput, RunreelError
 from runreel.model.events import OPEN, STREAM_EVENT
