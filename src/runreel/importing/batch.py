@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runreel.store.database import Database
 
 # Maximum rows of a batch, and maximum characters of their values: a batch is held in memory.
-ROWS = 1_000
+ROWS = 4_000
 WEIGHT = 8_000_000
 
 
