@@ -229,7 +229,11 @@ def _difference(event: SourceEvent, value: dict[str, object]) -> dict[str, objec
         return None
     rest = value.copy()
     for key, default in envelope.items():
-        if (item := value[key]) is default or _same_json(item, default):
+        item = value[key]
+        # Most are strings and numbers: those are compared without a call.
+        if type(item) is not type(default) or item != default:
+            continue
+        if type(item) is str or type(item) is int or _same_json(item, default):
             del rest[key]
     return None if event.text_key in rest else rest
 

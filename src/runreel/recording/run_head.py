@@ -120,11 +120,9 @@ class StreamHead:
 
     def count(self, event: SourceEvent, *, undo: bool = False) -> None:
         """Count an offer of an event that has no number, or ``undo`` that."""
-        content = fingerprint(event.kind, event.value)
-        if undo:
-            self._offered[content] -= bool(self._offered[content])
-        else:
-            self._offered[content] += 1
+        counts, content = self._offered, fingerprint(event.kind, event.value)
+        # ``get`` is faster than the default of a counter.
+        counts[content] = max(0, counts.get(content, 0) + (-1 if undo else 1))
 
     def text_row(self, event: SourceEvent) -> NewEvent | None:
         """Build the next row of an event that changes only the text; None for any other event.
