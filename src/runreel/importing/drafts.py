@@ -7,6 +7,7 @@ event that arrives twice, there is no draft, and the importer stores the part it
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.importing.batch import Batch
@@ -17,7 +18,7 @@ from runreel.importing.prescan import LastLineIndex
 from runreel.importing.run_import import ImportedRun
 from runreel.importing.text_stretches import TextStretch
 from runreel.model.import_report import Report
-from runreel.projection.run_mapper import compress_result
+from runreel.projection.run_mapper import to_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,7 +99,7 @@ def _drafted(run: PendingRun) -> DraftedRun:
     rows, projected, frames = run.drain()
     plain: list[tuple[object, ...]] = list(map(tuple, rows))
     if projected is not None:
-        projected = compress_result(projected)
+        projected = replace(projected, row=to_row(projected))
     return DraftedRun(run.run_id, run.source, plain, projected, list(frames))
 
 
