@@ -96,11 +96,12 @@ def draft(database: Database, segment: Segment) -> Draft:
 def _drafted(run: PendingRun) -> DraftedRun:
     if not isinstance(run, ImportedRun):
         raise NotDrafted
-    rows, projected, frames = run.drain()
-    plain: list[tuple[object, ...]] = list(map(tuple, rows))
+    unit = run.drain()
+    rows: list[tuple[object, ...]] = list(map(tuple, unit.rows))
+    projected = unit.projected
     if projected is not None:
         projected = replace(projected, row=to_row(projected))
-    return DraftedRun(run.run_id, run.source, plain, projected, list(frames))
+    return DraftedRun(run.run_id, run.source, rows, projected, list(unit.frames))
 
 
 def _no_progress(_: int, __: int) -> None:
