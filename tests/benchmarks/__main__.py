@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,7 @@ SUBJECTS: dict[str, Callable[[Bench], Section]] = {
     "seeking": seeking.run,
     "startup": startup.run,
 }
+_PLACES = ("--kept", "--page")
 
 
 def main() -> None:
@@ -86,14 +88,25 @@ def main() -> None:
             if arguments.only and name not in arguments.only:
                 continue
             bench.say(name)
+            begin = time.perf_counter()
             sections.append(measured(bench))
+            bench.say(f"  {name} took {time.perf_counter() - begin:,.0f} s")
             sys.stdout.write(f"{sections[-1]}\n")
             sys.stdout.flush()
         bench.say(f"took {time.perf_counter() - start:,.0f} s")
         if arguments.write:
-            command = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
+            command = _command(sys.argv[1:])
             made = f"Made by `{command}`: {bench.sizes.rounds} rounds, {_machine(bench)}."
             page_file.write(arguments.page, sections, made)
+
+
+def _command(words: list[str]) -> str:
+    """What was typed, without the places of files on this machine."""
+    said = ["python -m tests.benchmarks"]
+    for before, word in pairwise(["", *words]):
+        if word.split("=")[0] not in _PLACES and before not in _PLACES:
+            said.append(word)
+    return " ".join(said)
 
 
 def _arguments() -> argparse.Namespace:

@@ -29,7 +29,7 @@ SQLITE, POSTGRES = "SQLite", "Postgres"
 DATABASES = (SQLITE, POSTGRES)
 DURABILITIES = ("normal", "full")
 # Characters of each text of the runs that are searched.
-TEXT = 500
+TEXT = 300
 DRIVERS = {SQLITE: "sqlite3", POSTGRES: "psycopg"}
 
 
@@ -51,7 +51,7 @@ class Sizes:
     runs: int = 100_000
     searched: int = 100_000
     events: int = 1_000_000
-    passed: int = 1_000_000
+    passed: int = 400_000
 
 
 QUICK = Sizes(

@@ -51,7 +51,7 @@ def _rows(bench: Bench, database: str, reel: Reel, book: Path) -> Iterator[Row]:
     by, _ = _REPORTS["by model"]
     first = partial(_first, reel, book, by)
     plain = partial(whole, partial(reel.usage, by, tz=_ZONE, since=_SINCE))
-    found = measure.interleaved(min(bench.sizes.rounds, 3), {"first": first, "plain": plain})
+    found = measure.interleaved(1, {"first": first, "plain": plain})
     yield quicker(f"the first report, {database}", found["first"], "without costs", found["plain"])
     for what, (groups, is_whole) in _REPORTS.items():
         since = None if is_whole else _SINCE

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PACE = 0.05
 # Seconds from a look at the clock to the next.
 _TICK = 0.001
-_ROUNDS = 3
+_ROUNDS = 2
 
 
 class Paced(NamedTuple):
