@@ -36,7 +36,7 @@ Texts = tuple[tuple[str, str], ...]
 StoredRow = tuple[object, ...]
 
 NO_ROW: StoredRow = ()
-# Stored while the recording is open: the log has the result, and each commit would encode it anew.
+# Stored while the recording is open: the log has the result, and each commit would encode it again.
 NO_RESULT = b""
 # Without the result, which can be long.
 SUMMARY = tuple(column for column in RUNS if column != "result")

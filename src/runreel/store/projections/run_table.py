@@ -87,7 +87,7 @@ class _Changes:
         *,
         force: bool,
     ) -> None:
-        """Add what belongs to a row of a run besides itself."""
+        """Add what belongs to a row of a run, but not the row."""
         if before is None or any(before[name] != row[name] for name in ("labels", "started_at")):
             _save_labels(connection, label_rows(one.summary), row["run_id"], is_new=before is None)
         _save_texts(connection, one, before, self.writes, force=force)
