@@ -240,11 +240,13 @@ def test_an_import_leaves_a_recording_open_that_has_nothing_to_learn_from_it(ree
     assert reel.run("run-1").recording == "closed"
 
 
-def test_progress_ends_at_all_bytes_and_counts_every_line(reel, tmp_path):
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_progress_ends_at_all_bytes_and_counts_every_line(reel, tmp_path, monkeypatch, jobs):
+    monkeypatch.setattr("runreel.importing.batch.ROWS", 300)
     lines = [line for n in range(300) for line in traffic.streamed(f"run-{n}")]
     path = traffic.write(tmp_path / "many.jsonl", lines)
     told: list[tuple[int, int | None, int]] = []
-    import_files(reel.db, [path], progress=lambda *at: told.append(at))
+    import_files(reel.db, [path], jobs=jobs, progress=lambda *at: told.append(at))
 
     done = [at[0] for at in told]
     assert done == sorted(done)
