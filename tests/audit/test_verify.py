@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runreel
-from runreel.audit.verify import VerifiedCounts, verify
+from runreel.audit.log_audit import VerifiedCounts
+from runreel.audit.verify import verify
 from runreel.importing.import_files import import_files
 from runreel.integrity import digest_chain
 from runreel.model.errors import LogError, RunNotFound

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runreel.importing.import_files import import_files
-from runreel.rebuild import worker_pool
-from runreel.rebuild.worker_pool import WorkerLost, workers
+from runreel.rebuild.comparison import compare_runs
+from runreel.store import worker_process
 from runreel.store.events import event_log, stream_ids
+from runreel.store.worker_pool import workers
+from runreel.store.worker_process import WorkerLost
 from tests import logs, traffic
 
 if TYPE_CHECKING:
@@ -45,10 +47,11 @@ def test_pieces_come_back_in_order_and_between_them_what_else_was_asked(told: Re
     with workers(told.db, 3) as processes, told.db.reading() as connection:
         asked = processes.start(run_ids)
         pieces = list(stream_ids.id_batches(connection, 7))
-        found = [[run.run_id for run in runs] for runs in processes.compare_batches(pieces)]
+        asked_for = (partial(compare_runs, run_ids=piece) for piece in pieces)
+        found = [[run.run_id for run in runs] for runs in processes.map(asked_for)]
         assert found == pieces
         assert [run_id for piece in pieces for run_id in piece] == RUNS
-        assert asked() == RUNS
+        assert asked.result() == RUNS
 
 
 def test_one_job_is_nobody_else() -> None:
@@ -63,12 +66,13 @@ def test_an_error_is_raised_where_the_answer_is_awaited_and_the_next_is_answered
         wrong = processes.start(operator.methodcaller("execute", "SELECT nowhere FROM runs"))
         right = processes.start(partial(event_log.last_position, run_id=RUNS[0]))
         with pytest.raises(Exception, match="nowhere"):
-            wrong()
-        assert right() > 0
+            wrong.result()
+        assert right.result() > 0
 
 
 def test_a_process_that_has_ended_is_told_of(told: Reel, monkeypatch) -> None:
-    monkeypatch.setattr(worker_pool, "_WORKER_PROGRAM", "import os; os._exit(3)")
+    monkeypatch.setattr(worker_process, "can_fork", lambda: False)
+    monkeypatch.setattr(worker_process, "_WORKER_PROGRAM", "import os; os._exit(3)")
     for check in (True, False):
         with pytest.raises(WorkerLost, match="has ended") as caught:
             told.rebuild(check=check, jobs=2)
@@ -79,8 +83,8 @@ def test_whoever_leaves_early_leaves_no_process_behind(told: Reel, tmp_path: Pat
     finished = tmp_path / "finished"
     with workers(told.db, 2) as processes:
         processes.start(partial(nap, finished=finished))
-        (helper,) = processes.workers
-    assert helper.process.returncode is not None
+        helpers = processes.workers
+    assert all(helper.process.returncode is not None for helper in helpers)
     assert not finished.exists()
 
 

@@ -29,10 +29,12 @@ class MaintenanceMixin:
         self,
         run_ids: Sequence[str] | None = None,
         *,
+        jobs: int = 1,
         progress: Callable[[int, int], None] | None = None,
     ) -> Iterator[Finding]:
         """Verify the log, or some of its runs, and yield each problem; nothing if it is intact.
 
+        ``jobs`` is the number of worker processes that verify a whole log.
         ``progress`` receives the events done and the total. For the problems that only a
         checkpoint reveals, see ``runreel verify --checkpoint``.
 
@@ -41,9 +43,13 @@ class MaintenanceMixin:
             LogError: if the database cannot be reached, or its schema is of another version.
         """
         from runreel.audit import verify as audit
+        from runreel.store.worker_pool import workers
 
-        with self.db.reading() as connection:
-            yield from audit.verify(connection, run_ids, progress=progress)
+        with (
+            workers(self.db, 1 if run_ids is not None else jobs, audit.MODULES) as pool,
+            self.db.reading() as connection,
+        ):
+            yield from audit.verify(connection, run_ids, pool=pool, progress=progress)
 
     @checked
     def rebuild(
@@ -64,11 +70,11 @@ class MaintenanceMixin:
             LogError: if the log of a run is damaged; all other runs have been rebuilt by then.
         """
         from runreel.rebuild.comparison import DamagedRun
-        from runreel.rebuild.rebuild import differences
-        from runreel.rebuild.worker_pool import workers
+        from runreel.rebuild.rebuild import MODULES, differences
+        from runreel.store.worker_pool import workers
 
         damaged: list[Finding] = []
-        with workers(self.db, jobs) as processes:
+        with workers(self.db, jobs, MODULES) as processes:
             found = list(
                 differences(
                     self.db,

@@ -9,7 +9,8 @@ import shlex
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from runreel.audit.verify import VerifiedCounts, verify
+from runreel.audit.log_audit import VerifiedCounts
+from runreel.audit.verify import verify
 from runreel.model.errors import AuditError, UsageError
 from runreel.store import database_url
 from runreel.store.database import Database

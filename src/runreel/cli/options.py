@@ -224,6 +224,16 @@ runs_argument = click.argument(
 )
 
 
+jobs = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    metavar="N",
+    help="Number of worker processes.",
+)
+
+
 def _actor(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
     import getpass
 

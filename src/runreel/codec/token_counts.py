@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.results import MAX_COUNT, UsageDetails
@@ -70,6 +71,7 @@ class UsageKeys(NamedTuple):
 # Keys of details in the usage object itself, as several servers send them.
 _CACHED = ("cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens")
 _WRITTEN = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+_REASONING = ("reasoning_tokens",)
 
 # runreel's own names, OpenAI's of both interfaces, Anthropic's.
 PLAIN = UsageKeys(
@@ -151,16 +153,23 @@ def details(value: object, names: UsageKeys) -> UsageDetails | None:
 
     A count that is not valid is left out.
     """
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or _detail_keys(names).isdisjoint(value):
         return None
     given = _inner(value, names.input)
     made = _inner(value, names.completion)
     cached = _first(given, ("cached_tokens",)) or _first(value, _CACHED)
     written = _first(given, _WRITTEN) or _first(value, _WRITTEN)
-    thought = _first(made, ("reasoning_tokens",)) or _first(value, ("reasoning_tokens",))
+    thought = _first(made, _REASONING) or _first(value, _REASONING)
     if cached is written is thought is None:
         return None
     return UsageDetails(*(found and found[0] for found in (cached, thought, written)))
+
+
+@cache
+def _detail_keys(names: UsageKeys) -> frozenset[str]:
+    """Return the keys of a usage object that may have details."""
+    objects = (f"{key}_details" for key in (*names.input, *names.completion))
+    return frozenset((*objects, *_CACHED, *_WRITTEN, *_REASONING))
 
 
 def merge_details(known: UsageDetails | None, more: UsageDetails) -> UsageDetails:

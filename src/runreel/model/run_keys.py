@@ -28,7 +28,10 @@ class RunKey(NamedTuple):
 
 def sort_keys(keys: Iterable[RunKey]) -> list[RunKey]:
     """Sort keys; values of any type, since a damaged table may hold any."""
-    return sorted(keys, key=repr)
+    found = list(keys)
+    if len(found) > 1:
+        found.sort(key=repr)
+    return found
 
 
 def call_ids(calls: ToolCallList | None) -> list[str]:

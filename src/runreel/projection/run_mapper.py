@@ -91,14 +91,19 @@ def differing_columns(
     known = compressed == NO_RESULT and projected.summary.recording == OPEN
     same = known or _same_result(compressed, _payload(projected))
     expected_row = _row(projected, compressed if same else stored_result(projected))
-    for column, value, expected in zip(RUNS, stored.values(), expected_row, strict=True):
-        # SQLite may hold a number of another type that Python calls equal.
+    found = tuple(stored.values())
+    # SQLite may hold a number of another type that Python calls equal.
+    if found == expected_row and [*map(type, found)] == [*map(type, expected_row)]:
+        return
+    for column, value, expected in zip(RUNS, found, expected_row, strict=True):
         if type(value) is not type(expected) or value != expected:
             yield column, value, expected
 
 
 def label_rows(summary: RunSummary) -> list[Label]:
     """Return the rows of ``run_labels`` for a run, sorted."""
+    if not summary.labels:
+        return []
     stored = {str(index_key(name)): str(index_key(value)) for name, value in summary.labels.items()}
     started_at = to_micros(summary.started_at)
     return sort_labels((name, value, started_at) for name, value in stored.items())
@@ -170,12 +175,16 @@ def clean_text(text: str | None) -> str | None:
 
 
 def _is_storable(text: str) -> bool:
+    if "\0" in text:
+        return False
+    if text.isascii():
+        return True
     # Encoding a long text is faster than a search in it.
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
-    return "\0" not in text
+    return True
 
 
 def index_key(text: str | None) -> str | None:

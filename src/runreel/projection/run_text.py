@@ -172,6 +172,8 @@ def folded(collected: CollectedTexts, state: RunState) -> Texts:
 
     If they are too long, the only part is ``LONG``.
     """
+    if collected is NOTHING and state.message is None:
+        return ()
     texts: defaultdict[str, dict[str, None]] = defaultdict(dict)
     remarks = collected.remarks
     for text, _ in answers(remarks, state):

@@ -123,8 +123,11 @@ class ProjectionComparer:
 
     def _differing_frames(self) -> Iterator[Difference]:
         """Yield the first difference between the stored key-frames and those of the rows."""
+        taken = self._taken()
+        if not taken and not self._stored.frames:
+            return
         stored = {frame.seq: key_frames.content(frame) for frame in self._stored.frames}
-        expected = {frame.seq: key_frames.content(frame) for frame in self._taken()}
+        expected = {frame.seq: key_frames.content(frame) for frame in taken}
         wrong = [seq for seq in stored | expected if stored.get(seq) != expected.get(seq)]
         if wrong:
             seq = min(wrong)

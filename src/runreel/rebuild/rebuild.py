@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from runreel.model.finding import Finding
-    from runreel.rebuild.worker_pool import WorkerPool
     from runreel.store.connection import Connection
     from runreel.store.database import Database
     from runreel.store.projections.usage_buckets import RollupMismatch, UsageContribution
     from runreel.store.projections.usage_rollup_check import MissingRollup
+    from runreel.store.worker_pool import WorkerPool
 
     Progress = Callable[[int, int], None]
     # Called for a run with a damaged log; its projection is left unchanged.
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     # Batches of compared runs.
     Compared = Iterable[list[RunComparison]]
 
+# What workers need for it, besides what all of them have.
+MODULES = ("runreel.rebuild.comparison",)
 # Number of runs per batch: fewer need more statements, more need more memory.
 _BATCH_SIZE = 50
 
@@ -100,7 +103,7 @@ def _check(
         if run.differences:
             wrong.append(run.run_id)
         yield from run.differences
-    if all_runs and (wrong or rollups_consistent is None or not rollups_consistent()):
+    if all_runs and (wrong or rollups_consistent is None or not rollups_consistent.result()):
         yield from _usage_differences(connection, wrong)
 
 
@@ -191,8 +194,11 @@ def _compared_batches(
         batches = stream_ids.id_batches(connection, _BATCH_SIZE)
     else:
         batches = ([run_id] for run_id in run_ids)
-    in_process = (compare_runs(connection, batch) for batch in batches)
-    compared_batches = in_process if pool is None else pool.compare_batches(batches)
+    compared_batches: Compared
+    if pool is None:
+        compared_batches = (compare_runs(connection, batch) for batch in batches)
+    else:
+        compared_batches = pool.map(partial(compare_runs, run_ids=batch) for batch in batches)
     if progress is None:
         yield from compared_batches
         return

@@ -96,6 +96,12 @@ class Gate:
         with self._lock:
             return bool(self._users.keys() - {threading.get_ident()})
 
+    @property
+    def is_used(self) -> bool:
+        """True if a thread uses a connection, also this one."""
+        with self._lock:
+            return bool(self._users)
+
     def close(self) -> None:
         """Shut the gate to new users."""
         with self._lock:

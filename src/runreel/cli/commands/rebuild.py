@@ -30,14 +30,7 @@ runreel rebuild latest demo-20251231 --check --json
 @click.option(
     "--check", is_flag=True, help="Compare and change nothing; exit with 1 on a difference."
 )
-@click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1),
-    default=1,
-    metavar="N",
-    help="Number of worker processes.",
-)
+@options.jobs
 @click.option(
     "--costs", is_flag=True, help="Store what runs cost, or with --check compare it with the runs."
 )
@@ -67,10 +60,10 @@ def rebuild_command(  # noqa: PLR0913 - options of the command
     if costs or prices is not None:
         _rebuild_costs(reel, runs, prices, check=check, output=output)
         return
-    from runreel.rebuild import worker_pool
+    from runreel.store.worker_pool import workers
 
     damaged: list[Finding] = []
-    with worker_pool.workers(reel.db, jobs) as pool:
+    with workers(reel.db, jobs, ("runreel.rebuild.comparison",)) as pool:
         from runreel.cli.render import progress
         from runreel.cli.render.list_views import DIFFERENCES
         from runreel.rebuild import rebuild

@@ -28,6 +28,7 @@ _NOT_COVERED = (
 @options.command("""
 runreel verify
 runreel verify latest
+runreel verify -j 4
 runreel verify --json
 runreel verify --checkpoint checkpoints/ --public-key audit.key.pub
 runreel verify run.reel.jsonl --key audit.key.pub
@@ -54,13 +55,15 @@ runreel verify run.reel.jsonl --key audit.key.pub
     metavar="FILE.pub",
     help="Public key that signed the recording file.",
 )
+@options.jobs
 @options.output()
-def verify_command(
+def verify_command(  # noqa: PLR0913 - options of the command
     runs: tuple[str, ...],
     *,
     checkpoints: tuple[str, ...],
     public_key: str | None,
     file_key: str | None,
+    jobs: int,
     output: Output,
 ) -> None:
     """Verify that the log is intact; change nothing.
@@ -87,23 +90,28 @@ def verify_command(
         raise click.UsageError("--key is for recording files.")
     key = _public_key(runs, checkpoints, public_key)
     with options.opened() as reel:
-        _verify(reel, runs, [Path(file) for file in checkpoints], key, output)
+        paths = [Path(file) for file in checkpoints]
+        _verify(reel, runs, paths, key, jobs=jobs, output=output)
 
 
-def _verify(
+def _verify(  # noqa: PLR0913 - options of the command
     reel: Reel,
     runs: tuple[str, ...],
     checkpoints: list[Path],
     key: PublicKey | None,
+    *,
+    jobs: int,
     output: Output,
 ) -> None:
     from runreel.audit import checkpoints as proof
     from runreel.audit import verify as audit
+    from runreel.audit.log_audit import VerifiedCounts
     from runreel.cli.commands import rebuild
     from runreel.cli.render import json_views, list_views, progress, shapes
     from runreel.store.schema import comparison, migrations
+    from runreel.store.worker_pool import workers
 
-    verified, compared = audit.VerifiedCounts(), proof.ComparisonCounts()
+    verified, compared = VerifiedCounts(), proof.ComparisonCounts()
 
     def extra(count: int) -> dict[str, object]:
         counts = {"intact": not count, "runs": verified.runs, "events": verified.events}
@@ -111,13 +119,18 @@ def _verify(
 
     # Verifying must neither create a missing file nor migrate an old one.
     reel.db.current()
-    with reel.db.reading(checked=False) as connection:
+    with (
+        workers(reel.db, 1 if runs else jobs, audit.MODULES) as pool,
+        reel.db.reading(checked=False) as connection,
+    ):
         migrations.require(connection)
         not_compared = comparison.not_compared(connection)
         run_ids = rebuild.resolve_all(connection, runs)
         findings = progress.prefetched(
             "Verifying",
-            lambda step: audit.verify(connection, run_ids, progress=step, counts=verified),
+            lambda step: audit.verify(
+                connection, run_ids, pool=pool, progress=step, counts=verified
+            ),
         )
         if key is not None:
             contradictions = proof.compare_all(connection, checkpoints, key, compared=compared)

@@ -25,9 +25,24 @@ _KEY = "CAST(? AS TEXT)"
 _NEXT = f"SELECT run_id FROM {{table}} WHERE run_id > {_KEY} ORDER BY run_id LIMIT 1"
 _PAYLOAD = COLUMNS.index("payload")
 _FETCH = 500
+_LAST_SEQ = 2**63 - 1
 _FETCH_CHARACTERS = 4_000_000
 # The transaction failed elsewhere or was restarted, so the server's cursor no longer exists.
 _CURSOR_GONE = ("25P02", "34000")
+
+
+# After the last row.
+END = ()
+
+
+class Span(NamedTuple):
+    """The runs after one up to another, and with it; None: from the first, or to the last row."""
+
+    after: str | None = None
+    last: str | None = None
+
+
+WHOLE = Span()
 
 
 class Unreadable(NamedTuple):
@@ -42,14 +57,15 @@ class Unreadable(NamedTuple):
 
 
 def scan(
-    connection: Connection, run_id: str | None = None
+    connection: Connection, run_id: str | None = None, *, span: Span = WHOLE
 ) -> Iterator[tuple[Any, list[Row] | Unreadable]]:
     """Yield every event in key order, or those of one run: a run id and its next rows.
 
-    Each row has the columns of the event log. Few rows are in memory. Call it inside a snapshot.
-    Where a run cannot be read on, the scan continues with the next run that it can find.
+    Of a ``span``, rows that are after it may follow: see ``is_after``. Each row has the columns of
+    the event log. Few rows are in memory. Call it inside a snapshot. Where a run cannot be read on,
+    the scan continues with the next run that it can find.
     """
-    position = _ScanPosition(connection, run_id)
+    position = _ScanPosition(connection, run_id, span)
     try:
         while True:
             try:
@@ -72,6 +88,15 @@ def scan(
         position.restore_connection()
 
 
+def is_after(span: Span, run_id: object) -> bool:
+    """Return whether a run is after a span; ids of other types are before or after all texts."""
+    if span.last is None:
+        return False
+    return isinstance(run_id, bytes) or (
+        isinstance(run_id, str) and _bytes(run_id) > _bytes(span.last)
+    )
+
+
 def count(connection: Connection, run_ids: Sequence[str] | None = None) -> int:
     """Count the events of all runs, or of these."""
     if run_ids is None:
@@ -87,13 +112,14 @@ class _ScanPosition:
     that could not be read to its end.
     """
 
-    def __init__(self, connection: Connection, run_id: str | None) -> None:
+    def __init__(self, connection: Connection, run_id: str | None, span: Span) -> None:
         self.last: Row | None = None
         self.over = False
         self._connection = connection
         self._run_id = run_id
-        self._after: tuple[str, int] | None = None
-        self._passed = ""
+        self._after = None if span.after is None else (span.after, _LAST_SEQ)
+        self._last = span.last
+        self._passed = span.after or ""
         self._single_row = False
         self._driver = connection.driver
 
@@ -108,6 +134,10 @@ class _ScanPosition:
         if self._after is not None:
             where.append(f"(run_id, seq) > ({_KEY}, ?)")
             parameters += [_key(self._after[0]), self._after[1]]
+        # The order of a damaged file shows only in what follows a span.
+        if self._last is not None and not self._driver.in_process:
+            where.append(f"run_id <= {_KEY}")
+            parameters.append(_key(self._last))
         sql = _SELECT + (f" WHERE {' AND '.join(where)}" if where else "") + _ORDER
         return _fetch_chunks(
             self._connection, sql, parameters, most=1 if self._single_row else _FETCH

@@ -63,11 +63,19 @@ def id_batches(connection: Connection, most: int) -> Iterator[list[str]]:
 
     The event log has no other ids between the first and the last of a batch.
     """
+    yield from id_pages(connection, most)
+    yield from ([run_id] for run_id in orphan_projections(connection))
+
+
+def id_pages(connection: Connection, most: int) -> Iterator[list[str]]:
+    """Yield the ids of the runs in the log in batches, in order.
+
+    In a damaged file they may be of other types.
+    """
     after = ""
     while page := ids_after(connection, after):
         yield from (page[start : start + most] for start in range(0, len(page), most))
         after = page[-1]
-    yield from ([run_id] for run_id in orphan_projections(connection))
 
 
 def ids_after(connection: Connection, run_id: str) -> list[str]:
