@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +21,7 @@ from runreel.model.columns import RUNS
 from runreel.store.worker_process import WorkerLost
 from tests import logs, traffic
 from tests.audit import flips
+from tests.inline_pool import Inline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,29 +30,8 @@ if TYPE_CHECKING:
     from runreel import Reel
     from runreel.model.finding import Finding
     from runreel.store.connection import Connection
-    from runreel.store.database import Database
 
 SHORT = [f"run-{number:03d}" for number in range(30)]
-
-
-class Inline:
-    """A pool whose work is done here, on connections of their own."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def start(self, work: Callable[[Connection], Any]) -> Future[Any]:
-        done: Future[Any] = Future()
-        try:
-            with self._database.reading(checked=False) as connection:
-                done.set_result(work(connection))
-        except Exception as error:  # noqa: BLE001 - raised where the result is awaited
-            done.set_exception(error)
-        return done
-
-    def map(self, pieces: Iterable[Callable[[Connection], Any]]) -> Iterator[Any]:
-        for work in pieces:
-            yield self.start(work).result()
 
 
 @pytest.fixture(autouse=True)
@@ -137,8 +116,8 @@ def test_processes_find_what_one_finds(told: Reel) -> None:
 
 def test_a_run_that_is_added_between_spans_is_verified(told: Reel, tmp_path: Path) -> None:
     class Growing(Inline):
-        def map(self, pieces: Iterable[Callable[[Connection], Any]]) -> Iterator[Any]:
-            for number, result in enumerate(super().map(pieces)):
+        def map(self, parts: Iterable[Callable[[Connection], Any]]) -> Iterator[Any]:
+            for number, result in enumerate(super().map(parts)):
                 if not number:
                     lines = traffic.streamed("run-002-later", "More")
                     import_files(told.db, [traffic.write(tmp_path / "more.jsonl", lines)])

@@ -43,14 +43,14 @@ def nap(connection: Connection, finished: Path) -> None:
     finished.touch()
 
 
-def test_pieces_come_back_in_order_and_between_them_what_else_was_asked(told: Reel) -> None:
+def test_parts_come_back_in_order_and_between_them_what_else_was_asked(told: Reel) -> None:
     with workers(told.db, 3) as processes, told.db.reading() as connection:
         asked = processes.start(run_ids)
-        pieces = list(stream_ids.id_batches(connection, 7))
-        asked_for = (partial(compare_runs, run_ids=piece) for piece in pieces)
+        parts = list(stream_ids.id_batches(connection, 7))
+        asked_for = (partial(compare_runs, run_ids=part) for part in parts)
         found = [[run.run_id for run in runs] for runs in processes.map(asked_for)]
-        assert found == pieces
-        assert [run_id for piece in pieces for run_id in piece] == RUNS
+        assert found == parts
+        assert [run_id for part in parts for run_id in part] == RUNS
         assert asked.result() == RUNS
 
 

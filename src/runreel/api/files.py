@@ -40,6 +40,7 @@ class FilesMixin:
         partition: str | None = None,
         table: str | None = None,
         force: bool = False,
+        jobs: int = 1,
         progress: Callable[[int, int], None] | None = None,
         **filters: Unpack[Filters],
     ) -> ExportReport:
@@ -57,8 +58,9 @@ class FilesMixin:
         ``"day"`` each has a file for each UTC day on which runs started. ``NAME.csv`` holds runs
         or, with ``table`` ``"events"``, events, as the command line prints them. ``NAME.html`` is
         a page, ``NAME.md`` a transcript, ``NAME.cast`` a replay of one run for asciinema, and
-        ``NAME.otlp.json`` has spans for OpenTelemetry. ``progress`` receives the rows done and the
-        total.
+        ``NAME.otlp.json`` has spans for OpenTelemetry. ``jobs`` is the number of worker processes
+        that make recordings and CSV files; the file is the same. ``progress`` receives the rows
+        done and the total.
 
         Raises:
             MissingExtra: if a package that the format needs is not installed.
@@ -77,6 +79,7 @@ class FilesMixin:
             format_name=format,
             options=ExportOptions(tuple(mask), key, partition, table),
             force=force,
+            jobs=jobs,
             version=runreel.__version__,
             progress=progress,
         )

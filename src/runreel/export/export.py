@@ -9,8 +9,8 @@ from runreel.export import formats
 from runreel.export.formats import ExportJob, ExportOptions
 from runreel.export.run_selection import count_rows, selected_ids
 from runreel.model.errors import UsageError
-from runreel.store import database_url
-from runreel.store.events import damage
+from runreel.store import database_url, shared_snapshot
+from runreel.store.worker_pool import workers
 from runreel.system import atomic_files
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def export(  # noqa: PLR0913 - options of the operation
     format_name: str | None = None,
     options: ExportOptions | None = None,
     force: bool = False,
+    jobs: int = 1,
     version: str = "",
     progress: Progress | None = None,
 ) -> ExportReport:
@@ -50,8 +51,9 @@ def export(  # noqa: PLR0913 - options of the operation
 
     ``run_ids`` or ``filters`` select runs; without both, the whole log is written, also pruned
     runs. The format is that of the file's ending unless ``format_name`` names it. ``force``
-    replaces an existing file. ``version`` is that of runreel. ``progress`` receives the rows done
-    and the total.
+    replaces an existing file. ``jobs`` is the number of worker processes, of a format
+    that is made in parts. ``version`` is that of runreel. ``progress`` receives the rows done and
+    the total.
 
     Raises:
         UsageError: if the file exists or cannot be written, or an argument is invalid.
@@ -72,14 +74,17 @@ def export(  # noqa: PLR0913 - options of the operation
                 final, hint="Name a new file, or replace this one with --force."
             )
     create = atomic_files.atomic_folder if format_.is_folder else atomic_files.atomic_create
+    some = jobs if format_.in_parts else 1
     with (
+        workers(database, some, (formats.module_name(format_),)) as pool,
         database.reading() as connection,
-        damage.snapshot(connection),
+        shared_snapshot.snapshot(database, connection, pool) as sharing,
         create(final, replace=force) as target,
     ):
         ids = selected_ids(connection, run_ids, given)
         advance = _advance(progress, lambda: count_rows(connection, ids).rows)
-        job = ExportJob(database, connection, ids, target, final, options, version, advance)
+        parts = database, connection, ids, target, final, options, version, advance
+        job = ExportJob(*parts, pool=sharing)
         with atomic_files.errors(final):
             written = formats.write(format_, job)
         size = _size(target)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from runreel.store.connection import Connection
     from runreel.store.database import Database
+    from runreel.store.worker_pool import WorkerPool
 
 
 class Signer(Protocol):
@@ -36,7 +37,7 @@ class Format(NamedTuple):
     """A format: its name, the endings of its files, and its module in this package.
 
     ``takes`` are the options of ``ExportOptions`` that it accepts. With ``is_folder`` it makes a
-    folder of files.
+    folder of files, and with ``in_parts`` it can use workers.
     """
 
     name: str
@@ -44,12 +45,16 @@ class Format(NamedTuple):
     module: str
     takes: frozenset[str] = frozenset()
     is_folder: bool = False
+    in_parts: bool = False
 
 
 FORMATS = (
-    Format("reel", recording_format.ENDINGS, "recording_file", frozenset(("mask", "key"))),
+    Format(
+        *("reel", recording_format.ENDINGS, "recording_file", frozenset(("mask", "key"))),
+        in_parts=True,
+    ),
     Format("parquet", (".parquet",), "parquet", frozenset(("partition",)), is_folder=True),
-    Format("csv", (".csv",), "csv", frozenset(("table",))),
+    Format("csv", (".csv",), "csv", frozenset(("table",)), in_parts=True),
     Format("otlp", (".otlp.json",), "otlp"),
     Format("asciicast", (".cast",), "asciicast"),
     Format("markdown", (".md",), "markdown"),
@@ -86,7 +91,7 @@ class ExportJob(NamedTuple):
     ``connection`` is in one snapshot until the end of the job. ``target`` is the file or folder to
     write; it exists, is empty and gets its final name, ``path``, when ``write`` has returned.
     ``version`` is that of runreel. Call ``advance`` with the number of rows written since its last
-    call.
+    call. ``pool`` has workers in the same snapshot, or is None.
     """
 
     database: Database
@@ -97,6 +102,7 @@ class ExportJob(NamedTuple):
     options: ExportOptions
     version: str
     advance: Callable[[int], None]
+    pool: WorkerPool | None = None
 
 
 def write(format_: Format, job: ExportJob) -> Written:
@@ -106,9 +112,13 @@ def write(format_: Format, job: ExportJob) -> Written:
         MissingExtra: if a package that the format needs is not installed.
         LogError: if the log cannot be read, or is damaged.
     """
-    module = import_module(f"{__package__}.{format_.module}")
-    written: Written = module.write(job)
+    written: Written = import_module(module_name(format_)).write(job)
     return written
+
+
+def module_name(format_: Format) -> str:
+    """Return the full name of a format's module."""
+    return f"{__package__}.{format_.module}"
 
 
 def format_of(path: Path, name: str | None = None) -> Format:

@@ -64,7 +64,7 @@ def _write(job: ExportJob, runs: _Table, events: _Table) -> Written:
         runs.append(day, json_objects.run(run))
         written.runs += 1
         before = written.rows
-        for event in result_rows.events(job, run):
+        for event in result_rows.events(job.connection, run):
             events.append(day, event)
             written.rows += 1
         job.advance(written.rows - before)

@@ -9,8 +9,10 @@ import contextlib
 import gzip
 import hashlib
 import time
-from typing import IO, TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, NamedTuple
 
+from runreel.export import parts
 from runreel.export.formats import Written
 from runreel.export.masked_copy import MaskedCopy, rule_names
 from runreel.export.run_selection import count_rows, damaged_row, stored_rows
@@ -20,16 +22,21 @@ from runreel.model.events import CONTEXT
 from runreel.model.timestamps import rfc3339
 from runreel.projection.chain_verifier import ChainVerifier
 from runreel.sources import requests
+from runreel.store.events import stream_ids
 from runreel.store.schema import migrations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from runreel.export.formats import ExportJob
     from runreel.model.events import EventRow
+    from runreel.store.connection import Connection
+    from runreel.store.worker_pool import WorkerPool
 
 _GZIP_LEVEL = 6
 _BUFFER = 1024 * 1024
+# Runs and rows of a part that a worker makes.
+_PART_RUNS, _PART_ROWS = 200, 5_000
 
 
 def write(job: ExportJob) -> Written:
@@ -55,6 +62,91 @@ def _opened(job: ExportJob) -> Iterator[IO[bytes]]:
             yield packed  # type: ignore[misc]
 
 
+@dataclass(slots=True)
+class _Counts:
+    """What the lines of rows hold: ``read`` counts the rows of the log that they come from.
+
+    ``referenced`` are runs that requests in the file go on from.
+    """
+
+    read: int = 0
+    rows: int = 0
+    erased: int = 0
+    masked: int = 0
+    heads: dict[str, str] = field(default_factory=dict)
+    referenced: set[str] = field(default_factory=set)
+
+    def add(self, more: _Counts) -> None:
+        """Add those of later runs."""
+        self.read += more.read
+        self.rows += more.rows
+        self.erased += more.erased
+        self.masked += more.masked
+        self.heads |= more.heads
+        self.referenced |= more.referenced
+
+
+class _Runs(NamedTuple):
+    """Runs of which a worker makes the lines."""
+
+    run_ids: list[str]
+    mask: tuple[str, ...]
+
+
+def _lines(connection: Connection, asked: _Runs, write: Callable[[bytes], None]) -> _Counts:
+    """Write the lines of runs; return what they hold."""
+    lines = _RunLines(connection, asked.mask, write, lambda _: None)
+    for run_id, chunks in stored_rows(connection, asked.run_ids):
+        lines.write_run(run_id, chunks)
+    return lines.counts
+
+
+class _RunLines:
+    """Writes the lines of runs, after verifying their hash chains."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        mask: tuple[str, ...],
+        write: Callable[[bytes], None],
+        advance: Callable[[int], None],
+    ) -> None:
+        self.counts = _Counts()
+        self._connection = connection
+        self._mask = mask
+        self._write = write
+        self._advance = advance
+
+    def write_run(self, run_id: str, chunks: Iterator[list[EventRow]]) -> None:
+        """Write the lines of a run."""
+
+        def report(seq: int | None, _: str, detail: str) -> None:
+            raise damaged_row(run_id, seq, detail)
+
+        chain = ChainVerifier(run_id, report)
+        copy = MaskedCopy(self._connection, run_id, self._mask) if self._mask else None
+        for rows in chunks:
+            for row in rows:
+                _check(chain, row)
+            self._write_rows(rows if copy is None else copy.rows(rows))
+            self.counts.read += len(rows)
+            self._advance(len(rows))
+        chain.end()
+        if copy is not None:
+            self._write_rows([copy.made_from()])
+            self.counts.masked += copy.masked_count
+
+    def _write_rows(self, rows: Sequence[EventRow]) -> None:
+        counts = self.counts
+        self._write(b"".join(map(recording_format.row_line, rows)))
+        counts.rows += len(rows)
+        counts.erased += sum(row.redacted is not None for row in rows)
+        counts.heads[rows[-1].run_id] = rows[-1].digest.hex()
+        for row in rows:
+            if row.kind == CONTEXT and row.payload is not None:
+                counts.referenced |= requests.referenced_runs(row.payload)
+
+
 class _RecordingWriter:
     """Writes one file; ``_sha256`` covers all lines so far."""
 
@@ -62,10 +154,7 @@ class _RecordingWriter:
         self._job = job
         self._file = file
         self._sha256 = hashlib.sha256()
-        self._heads: dict[str, str] = {}
-        self._rows = self._erased = self._masked = 0
-        # Runs that requests in the file go on from, and runs that are in it.
-        self._referenced: set[str] = set()
+        self._counts = _Counts()
 
     def write(self) -> Written:
         """Write the manifest, the rows and the last line."""
@@ -85,37 +174,29 @@ class _RecordingWriter:
             masked=rule_names(mask),
         )
         self._write(recording_format.manifest_line(manifest))
-        for run_id, chunks in stored_rows(job.connection, job.run_ids):
-            self._write_run(run_id, chunks)
+        if job.pool is None:
+            lines = _RunLines(job.connection, mask, self._write, job.advance)
+            for run_id, chunks in stored_rows(job.connection, job.run_ids):
+                lines.write_run(run_id, chunks)
+            self._counts = lines.counts
+        else:
+            self._write_in_workers(job.pool, counts.rows)
         self._file.write(recording_format.trailer_line(self._trailer()))
-        return Written(len(self._heads), self._rows, self._notices())
+        return Written(len(self._counts.heads), self._counts.rows, self._notices())
 
-    def _write_run(self, run_id: str, chunks: Iterator[list[EventRow]]) -> None:
-        def report(seq: int | None, _: str, detail: str) -> None:
-            raise damaged_row(run_id, seq, detail)
-
-        chain = ChainVerifier(run_id, report)
-        copy = None
-        if mask := self._job.options.mask:
-            copy = MaskedCopy(self._job.connection, run_id, mask)
-        for rows in chunks:
-            for row in rows:
-                _check(chain, row)
-            self._write_rows(rows if copy is None else copy.rows(rows))
-            self._job.advance(len(rows))
-        chain.end()
-        if copy is not None:
-            self._write_rows([copy.made_from()])
-            self._masked += copy.masked_count
-
-    def _write_rows(self, rows: Sequence[EventRow]) -> None:
-        self._write(b"".join(map(recording_format.row_line, rows)))
-        self._rows += len(rows)
-        self._erased += sum(row.redacted is not None for row in rows)
-        self._heads[rows[-1].run_id] = rows[-1].digest.hex()
-        for row in rows:
-            if row.kind == CONTEXT and row.payload is not None:
-                self._referenced |= requests.referenced_runs(row.payload)
+    def _write_in_workers(self, pool: WorkerPool, rows: int) -> None:
+        job = self._job
+        asked = (
+            _Runs(run_ids, job.options.mask)
+            for run_ids in stream_ids.sized_pages(
+                job.connection, job.run_ids, runs=_PART_RUNS, rows=_PART_ROWS
+            )
+        )
+        for made in parts.written(pool, asked, _lines, self._write):
+            self._counts.add(made)
+            job.advance(made.read)
+        if self._counts.read != rows:
+            raise damaged_row("*", None, "rows of it are out of order")
 
     def _write(self, data: bytes) -> None:
         self._sha256.update(data)
@@ -123,10 +204,10 @@ class _RecordingWriter:
 
     def _trailer(self) -> Trailer:
         trailer = Trailer(
-            rows=self._rows,
-            runs=len(self._heads),
-            erased=self._erased,
-            heads=self._heads,
+            rows=self._counts.rows,
+            runs=len(self._counts.heads),
+            erased=self._counts.erased,
+            heads=self._counts.heads,
             sha256=self._sha256.hexdigest(),
         )
         if (key := self._job.options.key) is not None:
@@ -137,9 +218,9 @@ class _RecordingWriter:
     def _notices(self) -> list[str]:
         notices = []
         if self._job.options.mask:
-            count = f"{self._masked:,}" if self._masked else "no"
-            notices.append(f"{count} passage{'s' * (self._masked > 1)} masked")
-        missing = sorted(self._referenced - self._heads.keys())
+            count = f"{self._counts.masked:,}" if self._counts.masked else "no"
+            notices.append(f"{count} passage{'s' * (self._counts.masked > 1)} masked")
+        missing = sorted(self._counts.referenced - self._counts.heads.keys())
         if not missing:
             return notices
         named = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from runreel.codec.json_objects import JsonObject
     from runreel.export.formats import ExportJob
     from runreel.model.runs import RunSummary
+    from runreel.store.connection import Connection
 
 RUNS = "runs"
 EVENTS = "events"
@@ -31,14 +32,14 @@ def summaries(job: ExportJob) -> Iterator[RunSummary]:
     return some_runs(job.connection, job.run_ids)
 
 
-def events(job: ExportJob, run: RunSummary) -> Iterator[JsonObject]:
+def events(connection: Connection, run: RunSummary) -> Iterator[JsonObject]:
     """Yield the events of a run; a pruned one has none.
 
     Raises:
         LogError: if a row cannot be read.
     """
     if run.recording != PRUNED:
-        yield from map(json_objects.event, run_history.events(job.connection, run.run_id))
+        yield from map(json_objects.event, run_history.events(connection, run.run_id))
 
 
 def left_out(job: ExportJob, written: int) -> list[str]:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     # Batches of compared runs.
     Compared = Iterable[list[RunComparison]]
 
-# What workers need for it, besides what all of them have.
+# What workers need for it.
 MODULES = ("runreel.rebuild.comparison",)
 # Number of runs per batch: fewer need more statements, more need more memory.
 _BATCH_SIZE = 50

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Pieces of work that are queued or whose results are not yielded, per worker. Where workers take
+# Parts of the work that are queued or whose results are not yielded, per worker. Where workers take
 # long to start, another one is started only when there are as many.
 _PENDING = 8
 
@@ -69,16 +69,27 @@ class WorkerPool:
         """Do ``work`` in a worker; returns its future result."""
         return self._threads.submit(self._run, work)
 
-    def map(self, pieces: Iterable[Callable[[Connection], T]]) -> Iterator[T]:
-        """Do pieces of work in the workers; yields the results in order.
+    def on_each(self, work: Callable[[Connection], object]) -> None:
+        """Do ``work`` in each worker, before any other; each uses one connection for all its work.
 
-        Few pieces are begun before the results of earlier ones are taken.
+        Raises:
+            WorkerLost: if a worker has ended.
+        """
+        while len(self.workers) < self.jobs:
+            self._add_worker()
+        for done in [self._threads.submit(worker.run, work) for worker in self.workers]:
+            done.result()
+
+    def map(self, parts: Iterable[Callable[[Connection], T]]) -> Iterator[T]:
+        """Do parts of work in the workers; yields the results in order.
+
+        Few parts are begun before the results of earlier ones are taken.
 
         Raises:
             WorkerLost: if a worker has ended.
         """
         results: deque[Future[T]] = deque()
-        for work in pieces:
+        for work in parts:
             results.append(self.start(work))
             if len(results) < _PENDING * len(self.workers):
                 continue

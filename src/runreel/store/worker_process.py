@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
     from runreel.store.database import Database
 
+    Work = Callable[[Connection], object]
+
 T = TypeVar("T")
 
 # The worker uses the module path of this process. The URL, which may hold a password, is sent over
@@ -198,7 +200,8 @@ class _Child:
 
 def send(value: object, pipe: IO[bytes]) -> None:
     """Write a value to a pipe."""
-    pickle.dump(value, pipe, pickle.HIGHEST_PROTOCOL)
+    # Nothing is written of a value that cannot be.
+    pipe.write(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
     pipe.flush()
 
 
@@ -220,24 +223,29 @@ def serve(database: Database, requests: IO[bytes], responses: IO[bytes]) -> None
     # Ctrl-C reaches the whole process group; the main process then stops its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _enlarge(requests)
-    while (work := _received(requests)) is not None:
-        found = failure = None
-        try:
-            with database.reading() as connection:
-                found = work(connection)
-        except Exception as error:  # noqa: BLE001 - raised where the result is awaited
-            failure = error
-        try:
-            send((found, failure), responses)
-        except OSError:
-            # The main process has ended.
-            return
+    # The main process may have ended.
+    with suppress(OSError):
+        while (work := _received(requests)) is not None:
+            _answer(database, work, requests, responses)
 
 
-def _received(requests: IO[bytes]) -> Callable[[Connection], object] | None:
+def _answer(database: Database, work: Work, requests: IO[bytes], responses: IO[bytes]) -> None:
+    """Do the work and what follows on one connection, up to a failure."""
+    try:
+        with database.reading() as connection:
+            send((work(connection), None), responses)
+            while (more := _received(requests)) is not None:
+                send((more(connection), None), responses)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - raised where the result is awaited
+        send((None, error), responses)
+
+
+def _received(requests: IO[bytes]) -> Work | None:
     """Return the next function; None at the end of the input, which may cut one off."""
     try:
-        return cast("Callable[[Connection], object]", pickle.load(requests))  # noqa: S301 - we wrote it
+        return cast("Work", pickle.load(requests))  # noqa: S301 - we wrote it
     except (EOFError, pickle.UnpicklingError):
         return None
 

@@ -22,7 +22,7 @@ runreel export latest --out run.reel.jsonl
 runreel export run-1 run-2 --out two.reel.jsonl.gz --key audit.key
 runreel export latest --mask secrets --out run.reel.jsonl
 runreel export --problems --since 24h --out problems.reel.jsonl.gz
-runreel export --out log.reel.jsonl.gz
+runreel export --out log.reel.jsonl.gz -j 4
 runreel export --partition day --out log.parquet
 runreel export --since 7d --table events --out events.csv
 runreel export latest --out run.html
@@ -56,6 +56,7 @@ runreel export latest --out run.html
 @click.option(
     "--table", type=click.Choice(("runs", "events")), help="What a CSV file holds. Default: runs."
 )
+@options.jobs
 @passphrase.option
 @selection.filters
 @options.output()
@@ -71,6 +72,7 @@ def export_command(  # noqa: PLR0913 - one for each option
     mask: tuple[str, ...],
     key_file: str | None,
     passphrase_file: str | None,
+    jobs: int,
     partition: str | None,
     table: str | None,
     output: Output,
@@ -107,6 +109,7 @@ def export_command(  # noqa: PLR0913 - one for each option
             partition=partition,
             table=table,
             force=force,
+            jobs=jobs,
             progress=step,
             **filters,
         )

@@ -87,6 +87,8 @@ class Dialect(NamedTuple):
     # Begin a transaction that writes, and one that sees a single moment.
     begin: str
     begin_snapshot: str
+    # Return a name by which another connection sees the same moment; empty if that is impossible.
+    export_snapshot: str
     # After a SELECT: lock its rows until commit.
     lock_rows: str
     # Before a column: do not use its index.

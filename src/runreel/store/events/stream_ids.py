@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from runreel.store.connection import Connection
 
@@ -51,6 +51,10 @@ _ASKED = (
     " WHERE (SELECT 1 FROM events WHERE events.run_id = asked.value LIMIT 1) IS NOT NULL"
 )
 
+_LAST = (
+    "SELECT asked.value, (SELECT max(seq) FROM events WHERE events.run_id = asked.value) FROM {}"
+)
+
 
 def count(connection: Connection) -> int:
     """Count the ids in all ``id_batches``."""
@@ -81,6 +85,40 @@ def id_pages(connection: Connection, most: int) -> Iterator[list[str]]:
 def ids_after(connection: Connection, run_id: str) -> list[str]:
     """Return the next ids in the event log after ``run_id``, in order; none at the end."""
     return [row[0] for row in connection.all(_PAGE_OF_LOGGED, (run_id, _PAGE))]
+
+
+def sized_pages(
+    connection: Connection, run_ids: Sequence[str] | None, *, runs: int, rows: int
+) -> Iterator[list[str]]:
+    """Yield the ids of these runs, or of all in the log, in batches of at most ``rows`` rows.
+
+    A run with more rows is a batch of its own, and no batch has more than ``runs`` of them.
+    """
+    batch: list[str] = []
+    size = 0
+    for run_id, last in _with_last(connection, run_ids):
+        if batch and (len(batch) == runs or size + last >= rows):
+            yield batch
+            batch, size = [], 0
+        batch.append(run_id)
+        size += last + 1
+    if batch:
+        yield batch
+
+
+def _with_last(connection: Connection, run_ids: Sequence[str] | None) -> Iterator[tuple[str, int]]:
+    """Yield ids with the last seq of each run."""
+    pages: Iterable[Sequence[str]]
+    if run_ids is None:
+        pages = id_pages(connection, _PAGE)
+    else:
+        pages = (run_ids[start : start + _PAGE] for start in range(0, len(run_ids), _PAGE))
+    for page in pages:
+        # A damaged file may hold ids of other types.
+        asked = json.dumps([run_id for run_id in page if isinstance(run_id, str)])
+        sql = _LAST.format(connection.driver.dialect.strings)
+        found = dict(connection.all(sql, (asked,)))
+        yield from ((run_id, found[run_id] or 0) for run_id in page if run_id in found)
 
 
 def orphan_projections(connection: Connection) -> Iterator[str]:

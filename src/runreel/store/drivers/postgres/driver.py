@@ -40,6 +40,7 @@ class PostgresDriver(Driver):
     dialect = Dialect(
         begin="BEGIN",
         begin_snapshot="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        export_snapshot="SELECT pg_export_snapshot()",
         lock_rows=" FOR UPDATE",
         no_index="",
         bytewise=' COLLATE "C"',

@@ -41,6 +41,7 @@ class SqliteDriver(Driver):
         # connection has written in between, no matter how long the timeout.
         begin="BEGIN IMMEDIATE",
         begin_snapshot="BEGIN",
+        export_snapshot="",
         lock_rows="",
         no_index="+",
         bytewise="",
