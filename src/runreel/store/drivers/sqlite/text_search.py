@@ -109,7 +109,8 @@ def candidates(connection: Connection, folded: str, parts: Sequence[str]) -> set
     if len(folded) < _TRIGRAM or not _exists(connection):
         return None
     grams = list(dict.fromkeys(folded[at : at + _TRIGRAM] for at in range(len(folded) - 2)))
-    chosen = grams[:: -(-len(grams) // _MOST)]
+    # Every other one has all characters in it, and the rest hardly exclude another text.
+    chosen = dict.fromkeys([*grams[:: max(2, -(-len(grams) // _MOST))], grams[-1]])
     query = " AND ".join('"{}"'.format(gram.replace('"', '""')) for gram in chosen)
     rows = connection.all(
         f"SELECT run_id FROM {INDEX} JOIN {INDEXED} ON id = {INDEX}.rowid"
@@ -119,7 +120,11 @@ def candidates(connection: Connection, folded: str, parts: Sequence[str]) -> set
     found = {str(run_id) for (run_id,) in rows}
     long = connection.all(f"SELECT run_id FROM {INDEXED} WHERE part = '{LONG}'")
     found |= {str(run_id) for (run_id,) in long}
-    others = list({str(run_id) for run_id, _ in connection.all(_missing(connection))} - found)
+    unread = {str(run_id) for run_id, _ in connection.all(_missing(connection))}
+    if len(found) <= _BATCH:
+        # Few texts are read in less time than a run in the log.
+        found, unread = set(), unread | found
+    others = sorted(unread - found)
     for start in range(0, len(others), _BATCH):
         found |= containing(connection, folded, parts, others[start : start + _BATCH])
     return found
