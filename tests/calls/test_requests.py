@@ -179,10 +179,10 @@ def talk(reel, source, *, repeat):
         id_, answer = f"{source}-{repeat}-{turn}", long_text(100 + turn)
         if source == CHAT:
             body = chat(*items, tools=TOOLS)
-            told = script.chunks(answer, id_=id_)
+            told = script.chunks(answer, id_=id_, chunk=100)
         else:
             body = {"model": "m", "input": items, "tools": TOOLS}
-            told = script.events([script.output_of([answer])], id_=id_)
+            told = script.events([script.output_of([answer])], id_=id_, chunk=100)
         run_id = ask(reel, source, body, told)
         items = [*items, said(answer)]
     return run_id, body

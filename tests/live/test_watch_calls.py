@@ -163,7 +163,8 @@ def conversation(log, *, repeat):
     connection = Wire()
     with runreel.watch(log) as watch, connection.client() as client:
         for number in range(20):
-            told = script.events([script.output_of([text(100 + number)])], id_=f"resp_{number}")
+            said, id_ = script.output_of([text(100 + number)]), f"resp_{number}"
+            told = script.events([said], id_=id_, chunk=100)
             connection.answer(wire(told))
             message = {"role": "user", "content": text(number)}
             items = [*items, message] if repeat else [message]
