@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -107,6 +108,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for _, of_module in modules
         for item in sorted(of_module, key=lambda item: _kinds(item, _SHARED))
     ]
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is loaded by now out of each later search for garbage.
+
+    Tests search for what a program has dropped; modules and thousands of tests are most of what
+    they would look at each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _kinds(item: pytest.Item, fixtures: tuple[str, ...]) -> list[str]:
