@@ -275,7 +275,10 @@ def test_a_masked_copy_says_so_and_is_no_part_of_the_original(
     assert other.import_file(tmp_path / "masked.reel.jsonl").problems == []
 
 
-def test_an_import_that_was_stopped_goes_on(reel: Reel, tmp_path: Path) -> None:
+def test_an_import_that_was_stopped_goes_on(
+    reel: Reel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runreel.importing.recording_writer.ROWS", 1_000)
     with runreel.open(tmp_path / "source.db", durability="normal") as log:
         for number in range(3):
             with log.recording(f"run-{number}") as recording:

@@ -12,6 +12,7 @@ from runreel.importing import batch, input_files
 from runreel.importing.batch import Batch
 from runreel.importing.import_files import import_files
 from runreel.importing.new_run_writer import NewRunWriter
+from runreel.recording.append_unit import AppendUnit
 from runreel.recording.recorder import Recorder
 from runreel.store.events import stream_ids
 from tests import logs, real_runs, traffic
@@ -159,7 +160,7 @@ def test_what_a_new_run_was_offered_counts_where_the_log_is_asked(reel, tmp_path
 def test_a_draft_of_nothing_is_nothing():
     run = NewRunWriter("run-1", "yandex-assistants")
     run.close()
-    assert run.drain() == ([], None, [])
+    assert run.drain() == AppendUnit([], None, [])
 
 
 def test_runs_are_found_that_the_log_has(reel, tmp_path):
