@@ -42,7 +42,7 @@ def run(bench: Bench) -> Section:
         f"**`usage --cost`** of the last {_DAYS} of {filling.DAYS} days, in the time zone {_ZONE},"
         f" with a book of prices for each of {filling.MODELS} models; the baseline is the same"
         " report without costs. Costs are exact, and stored by the first report with a book:"
-        " that one takes the time in the first row, which prices every run of the log."
+        " that one, measured once, prices every run of the log."
     )
     return section
 

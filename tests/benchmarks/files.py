@@ -35,7 +35,7 @@ def run(bench: Bench) -> Section:
         "**Recording files** of a whole log, rows per second. The baseline of an export reads all"
         " columns in order and writes them as JSON; that of an import inserts the finished rows of"
         " events with `executemany`, 1,000 per commit: no projections, no triggers, nothing is"
-        " verified. `read` verifies the file and fills a temporary log."
+        " verified. `read` verifies the file and fills a temporary log. At most 3 rounds."
     )
     return section
 
@@ -44,7 +44,7 @@ def _files(bench: Bench, reel: Reel, what: str) -> Iterator[Row]:
     plain, packed = (bench.folder / f"files.reel.jsonl{ending}" for ending in ("", ".gz"))
     with raw.connected(raw.url_of(reel)) as connection:
         rows = connection.execute(raw.SELECT).fetchall()
-    count, rounds = len(rows), bench.sizes.rounds
+    count, rounds = len(rows), min(3, bench.sizes.rounds)
     works: dict[str, Callable[[], Sample]] = {
         "plain": partial(whole, partial(reel.export, plain, force=True), count),
         "packed": partial(whole, partial(reel.export, packed, force=True), count),
