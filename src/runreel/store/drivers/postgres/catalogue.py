@@ -70,14 +70,20 @@ def objects(
         ours = connection.one(_OIDS, (names,))
         _search(connection, f"{home}, pg_temp")
         found = _objects(connection, ours)
-        _search(connection, "pg_temp")
-        if number is not None:
-            # All partitions are like the first.
-            ddl += partitions.sql(number, created=1)
-        # Postgres looks up functions in pg_temp only if they are qualified with it.
-        connection.execute(ddl.replace("EXECUTE FUNCTION ", "EXECUTE FUNCTION pg_temp."))
-        expected = _objects(connection, connection.one(_OIDS, (names,)))
-        return found, dict(_of_each_partition(expected, number or 0))
+        return found, _expected(connection, names, ddl, number)
+
+
+def _expected(
+    connection: Connection, names: Sequence[str], ddl: str, number: int | None
+) -> SchemaObjects:
+    _search(connection, "pg_temp")
+    if number is not None:
+        # All partitions are like the first.
+        ddl += partitions.sql(number, created=1)
+    # Postgres looks up functions in pg_temp only if they are qualified with it.
+    connection.execute(ddl.replace("EXECUTE FUNCTION ", "EXECUTE FUNCTION pg_temp."))
+    expected = _objects(connection, connection.one(_OIDS, (names,)))
+    return dict(_of_each_partition(expected, number or 0))
 
 
 def _of_each_partition(found: SchemaObjects, number: int) -> Iterator[tuple[tuple[str, str], str]]:
