@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from runreel.store.events.event_log import COLUMNS
 from runreel.store.schema.tables import metadata
 from tests.benchmarks import filling, measure, raw
-from tests.benchmarks.bench import DATABASES, DRIVERS, command
+from tests.benchmarks.bench import DATABASES, DRIVERS
 from tests.benchmarks.measure import whole
-from tests.benchmarks.page import Goal, Section, faster, quicker
+from tests.benchmarks.page import Goal, Section, faster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tests.benchmarks.page import Row
 
 _GOAL = Goal(at_least=0.35)
-_TWICE = Goal(at_least=1.7)
 _LOG = ("events", "runreel_meta")
 _PAYLOAD = COLUMNS.index("payload")
 
@@ -39,11 +38,6 @@ def run(bench: Bench) -> Section:
         " projections; events per second. The baseline reads all columns of the same rows in"
         " order and decodes their payloads with `json.loads`."
     )
-    section.note(
-        "**With `-j 2`**: the whole command, including start-up, compared with `-j 1`; with"
-        " `--check` the projections are correct. Start-up, moving rows into place and adding up"
-        " usage are done by one process alone."
-    )
     return section
 
 
@@ -55,28 +49,15 @@ def _rebuild(bench: Bench, database: str, reel: Reel, events: int) -> Iterator[R
     )
     work = f"rebuild, {database}"
     yield faster(work, found["ours"], f"{DRIVERS[database]}, decoded", found["raw"], _GOAL)
-    for words, empty in ((("rebuild",), True), (("rebuild", "--check"), False)):
-        works = {
-            str(jobs): partial(_command, reel, *words, "-j", str(jobs), empty=empty)
-            for jobs in (1, 2)
-        }
-        found = measure.interleaved(bench.sizes.rounds, works)
-        work = f"`{' '.join(words)} -j 2`, {database}"
-        yield quicker(work, found["2"], "`-j 1`", found["1"], _TWICE)
 
 
 def _ours(reel: Reel, events: int) -> Sample:
-    _empty(reel)
+    empty(reel)
     return whole(reel.rebuild, events)
 
 
-def _command(reel: Reel, *words: str, empty: bool) -> Sample:
-    if empty:
-        _empty(reel)
-    return whole(partial(command, "-m", "runreel", *words, url=raw.url_of(reel)))
-
-
-def _empty(reel: Reel) -> None:
+def empty(reel: Reel) -> None:
+    """Delete all rows but those of the log itself."""
     with raw.connected(raw.url_of(reel), "normal") as connection:
         for table in metadata.tables:
             if table not in _LOG:

@@ -56,9 +56,17 @@ def staging_tables(connection: Connection) -> Iterator[None]:
 
 def stage_rows(connection: Connection, staged: Mapping[str, Sequence[Sequence[object]]]) -> None:
     """Insert rows by staging table; the tables have none of them yet."""
+    if not any(staged.values()):
+        return
+    # Otherwise SQLite would commit each row. The transaction locks no table of the log.
+    at_once = not connection.in_transaction
+    if at_once:
+        connection.execute(connection.driver.dialect.begin_snapshot)
     for table, inserted in staged.items():
         if inserted:
             connection.driver.insert(connection, table, _COLUMNS[table], inserted)
+    if at_once:
+        connection.execute("COMMIT")
 
 
 def swap_in(

@@ -111,10 +111,14 @@ def repair(
     """
     connection.execute(_STAGED)
     for dimension in sorted(SPANS):
-        missing = _holds_nothing(connection, dimension)
+        if day is None and _holds_nothing(connection, dimension):
+            number = _fill(connection, dimension)
+            if wrong is not None and number:
+                wrong.extend([MissingRollup(dimension, number)])
+            continue
         found = _rewrite_wrong(connection, dimension, day)
         if wrong is not None:
-            wrong.extend(_as_missing(dimension, found) if missing else found)
+            wrong.extend(found)
     connection.execute("DROP TABLE staged_usage")
 
 
@@ -127,6 +131,20 @@ def _as_missing(dimension: str, found: Iterable[RollupMismatch]) -> Iterator[Mis
     number = sum(1 for _ in found)
     if number:
         yield MissingRollup(dimension, number)
+
+
+def _fill(connection: Connection, dimension: str) -> int:
+    """Store the buckets of a dimension that has none; return their number."""
+    # There is nothing to compare them with, which takes half of the time.
+    with_clause, parts = _expected_sql(connection, dimension, None)
+    table, key, _ = _rows_of(dimension)
+    named = key.replace("dimension", f"'{dimension}'", 1)
+    cursor = connection.execute(
+        f"INSERT INTO {table} ({key}, slot, {', '.join(COUNTS)}) {with_clause}"
+        f" SELECT {named}, 0, {_ADDED_UP} FROM ({' UNION ALL '.join(parts)}) AS each_one"
+        f" GROUP BY {_PLACE}"
+    )
+    return int(cursor.rowcount)
 
 
 def _rewrite_wrong(

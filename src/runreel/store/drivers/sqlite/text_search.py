@@ -55,6 +55,7 @@ _MISSING_AFTER_END = f"{_MISSING} AND t.rowid > coalesce({_END}, {-(2**63)})"
 _LEVEL = 3
 # Bytes from which zlib's usual window and tables are worth clearing.
 _LONG = 8_192
+_FIRST = -(2**63)
 _TRIGRAM = 3
 # More trigrams of a text hardly exclude another one.
 _MOST = 24
@@ -153,10 +154,15 @@ def build(connection: Connection, progress: Callable[[int, int], None] | None) -
             f"this SQLite ({sqlite3.sqlite_version}) has no trigram index: {error}",
             hint="Searches work without one. SQLite has it from 3.34, where FTS5 is built in.",
         ) from None
-    total, added = missing(connection), 0
-    while batch := _add_batch(connection):
+    total, added, after = missing(connection), 0, _FIRST
+    while True:
+        batch, last = _add_batch(connection, after)
+        if batch == 0 and after == _FIRST:
+            break
+        # Texts before the last one may have changed meanwhile: the end is a look at all of them.
+        after = last if batch else _FIRST
         added += batch
-        if progress is not None:
+        if batch and progress is not None:
             progress(added, max(total, added))
     made = report(connection, added=added)
     if made is None:
@@ -164,21 +170,26 @@ def build(connection: Connection, progress: Callable[[int, int], None] | None) -
     return made
 
 
-def _add_batch(connection: Connection) -> int:
+def _add_batch(connection: Connection, after: int) -> tuple[int, int]:
+    """Add missing texts after a row of ``run_text``; return how many, and the last row."""
     with connection.transaction():
-        chosen = f"{_missing(connection)} LIMIT {_BATCH}"
-        sql = f"SELECT m.run_id, m.part, t.text FROM ({chosen}) AS m JOIN run_text AS t"
-        rows = connection.all(f"{sql} ON t.run_id = m.run_id AND t.part = m.part")
-        for run_id, part, stored in rows:
-            text = _readable(run_id, stored)
-            id_ = connection.one(
-                f"INSERT INTO {INDEXED} (run_id, part, checksum) VALUES (?, ?, ?) RETURNING id",
-                (run_id, part, _checksum(text)),
-            )[0]
-            connection.execute(f"INSERT INTO {INDEX} (rowid, text) VALUES (?, ?)", (id_, text))
-        if not rows:
+        chosen = f"{_missing(connection)} AND t.rowid > ? ORDER BY t.rowid LIMIT {_BATCH}"
+        sql = f"SELECT t.rowid, t.run_id, t.part, t.text FROM ({chosen}) AS m JOIN run_text AS t"
+        rows = connection.all(f"{sql} ON t.run_id = m.run_id AND t.part = m.part", (after,))
+        (last_id,) = connection.one(f"SELECT coalesce(max(id), 0) FROM {INDEXED}")
+        ids = range(int(last_id) + 1, int(last_id) + 1 + len(rows))
+        texts = [_readable(run_id, stored) for _, run_id, _, stored in rows]
+        named = zip(ids, rows, texts, strict=True)
+        connection.executemany(
+            f"INSERT INTO {INDEXED} (id, run_id, part, checksum) VALUES (?, ?, ?, ?)",
+            [(id_, row[1], row[2], _checksum(text)) for id_, row, text in named],
+        )
+        connection.executemany(
+            f"INSERT INTO {INDEX} (rowid, text) VALUES (?, ?)", zip(ids, texts, strict=True)
+        )
+        if not rows and after == _FIRST:
             _set_end(connection)
-    return len(rows)
+    return len(rows), max((row[0] for row in rows), default=after)
 
 
 def _set_end(connection: Connection) -> None:

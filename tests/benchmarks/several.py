@@ -1,0 +1,73 @@
+"""Commands with ``-j 2``, compared with ``-j 1``."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tests.benchmarks import filling, measure, raw
+from tests.benchmarks.bench import DATABASES, command
+from tests.benchmarks.measure import whole
+from tests.benchmarks.page import Goal, Section, quicker
+from tests.benchmarks.rebuild import empty
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runreel.api.reel import Reel
+    from tests.benchmarks.bench import Bench
+    from tests.benchmarks.measure import Sample
+    from tests.benchmarks.page import Row
+
+_TWICE = Goal(at_least=1.7)
+# Of the logs of other sections, in which the start of a command takes a fifth of its time.
+_TIMES = 3
+
+
+def run(bench: Bench) -> Section:
+    """Work on a whole log that worker processes share."""
+    section = Section("Several cores")
+    for database in DATABASES:
+        with bench.log(database, "normal") as reel:
+            events = filling.streams(reel, _TIMES * bench.sizes.rebuilt * 45)
+            section.rows += _both(bench, database, reel)
+    section.note(
+        f"**Commands** on a log of {events:,} events of runs with 40 partial messages, start-up"
+        " included; `rebuild` from empty projections, exports of the whole log."
+    )
+    section.note(
+        "The start of the command, and of a rebuild also moving rows into place and adding up"
+        " usage, are done by one process alone. A worker that is forked takes 20 ms of a core up to"
+        " its first answer; a new interpreter took 200 ms, for its imports. Filling empty usage"
+        " rollups without comparing them first took 0.10 s of a core instead of 0.28, for 90,000"
+        " events."
+    )
+    section.note(
+        "The build of a search index has no workers: in SQLite one connection writes it, and"
+        " reading and unpacking texts, the only work to share out, is an eighth of its time."
+    )
+    return section
+
+
+def _both(bench: Bench, database: str, reel: Reel) -> Iterator[Row]:
+    out = ("--force", "--out")
+    recording, table = (str(bench.folder / name) for name in ("jobs.reel.jsonl", "jobs.csv"))
+    lines = {
+        "rebuild": ("rebuild",),
+        "rebuild --check": ("rebuild", "--check"),
+        "verify": ("verify",),
+        "export --out FILE.reel.jsonl": ("export", *out, recording),
+        "export --out FILE.reel.jsonl.gz": ("export", *out, f"{recording}.gz"),
+        "export --out FILE.csv --table events": ("export", *out, table, "--table", "events"),
+    }
+    for title, words in lines.items():
+        works = {str(jobs): partial(_command, reel, *words, "-j", str(jobs)) for jobs in (1, 2)}
+        found = measure.interleaved(bench.sizes.rounds, works)
+        work = f"`{title} -j 2`, {database}"
+        yield quicker(work, found["2"], "`-j 1`", found["1"], _TWICE)
+
+
+def _command(reel: Reel, *words: str) -> Sample:
+    if words[0] == "rebuild" and "--check" not in words:
+        empty(reel)
+    return whole(partial(command, "-m", "runreel", *words, url=raw.url_of(reel)))
