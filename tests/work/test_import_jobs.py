@@ -243,8 +243,23 @@ def test_the_parts_of_a_worker_that_is_killed_are_stored_by_the_others(tmp_path,
 
     assert difference(found, found._replace(rows=alone.rows)) is None
     (notice,) = found.report.notices
-    assert "worker process ended" in notice
+    assert "ended unexpectedly" in notice
     assert (found.report.lines, found.report.runs_touched) == (alone.report.lines, 40)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_import_goes_on_where_no_process_can_be_started(tmp_path, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    path = traffic.write(tmp_path / "f.jsonl", many(20))
+    alone = stored(tmp_path / "one", path)
+    monkeypatch.setattr("subprocess.Popen", refuse)
+    found = stored(tmp_path / "two", path, jobs=3)
+
+    assert difference(found, found._replace(rows=alone.rows)) is None
+    (notice,) = found.report.notices
+    assert "did not start" in notice
 
 
 @pytest.mark.usefixtures("small_parts")

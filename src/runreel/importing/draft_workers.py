@@ -73,13 +73,19 @@ class DraftWorkers:
 
     def notices(self) -> list[str]:
         """Return what the report of the import has to say about the workers."""
-        lost = "a worker process ended unexpectedly: the others did its part"
+        lost = "a worker process did not start or ended unexpectedly: the others did its part"
         return [lost] if self._lost else []
 
     def _start(self) -> None:
-        while len(self._workers) < self.count:
-            self._workers.append(_Worker(self._url))
-            self._idle.put(self._workers[-1])
+        while len(self._workers) < self.count and not self._lost:
+            try:
+                self._workers.append(_Worker(self._url))
+            except OSError:
+                # There may be too many processes, or too little memory.
+                self._lost = True
+                self._idle.put(None)
+            else:
+                self._idle.put(self._workers[-1])
 
     def draft(self, segment: Segment) -> Callable[[], Draft | None]:
         """Draft a segment in a worker; returns a function that waits for the draft.
