@@ -109,3 +109,17 @@ def test_recorders_that_take_turns_store_the_same_row_as_a_rebuild(shared_url, s
             else:
                 recorders[which].append(LINES[step]["type"], LINES[step]["data"])
         assert reel.rebuild([run_id], check=True) == []
+
+
+def test_a_run_is_recorded_behind_a_pooler_that_forgets_prepared_statements(reel):
+    run = traffic.Run("run-1", labels={"team": "search"})
+    recording = recorder(reel, run.id)
+    for line in (run.pending(), run.partial("Hello"), run.done("Hello"), run.completed("Hello")):
+        recording.offer(line["type"], line["data"])
+        if reel.db.url.postgres:
+            with reel.db.writing() as connection:
+                connection.raw.execute("DEALLOCATE ALL")
+    recording.close()
+    assert reel.run(run.id).recording == CLOSED
+    assert len(list(reel.events(run.id))) == 6
+    assert reel.rebuild(check=True) == []
