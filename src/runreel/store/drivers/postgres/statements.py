@@ -54,7 +54,6 @@ _MANY = (
     " AND NOT EXISTS (SELECT 1 FROM events WHERE run_id = ANY ($16::text[])) AND {durability}"
 )
 _ARRAYS = (*_TYPES, "text", "bigint", "text")
-_PREPARED_UP_TO = 8
 _MANY_DURABLE = Prepared(_MANY.format(durability=_DURABLE), [1] * len(_ARRAYS))
 _MANY_LAZY = Prepared(_MANY.format(durability=_LAZY), [1] * len(_ARRAYS))
 
@@ -77,10 +76,10 @@ def append(connection: Connection, rows: Sequence[EventRow], *, durable: bool) -
     from psycopg.errors import UniqueViolation
 
     statement = _MANY_DURABLE if durable else _MANY_LAZY
-    # With many rows to store it makes no difference.
-    run = statement.run if len(rows) <= _PREPARED_UP_TO else statement.run_unprepared
     try:
-        return run(connection, parameters) == len(rows)
+        # Not prepared: with many rows to store that makes no difference, and a plan for any runs
+        # reads every partition.
+        return statement.run_unprepared(connection, parameters) == len(rows)
     except UniqueViolation:
         return False
 
