@@ -169,8 +169,6 @@ class _Forks:
                 worker.close_pipes()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            # What the parent has made stays: looking through it would copy it.
-            gc.freeze()
             serve(self._database, os.fdopen(requests[0], "rb"), os.fdopen(responses[1], "wb"))
         finally:
             os._exit(0)
@@ -222,6 +220,10 @@ def serve(database: Database, requests: IO[bytes], responses: IO[bytes]) -> None
     """Answer requests until there are no more."""
     # Ctrl-C reaches the whole process group; the main process then stops its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What is there stays, and looking through it would copy what a forked worker shares. The work
+    # makes few circles of objects, for which the collector looks.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     _enlarge(requests)
     # The main process may have ended.
     with suppress(OSError):
