@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks import raw
 from tests.benchmarks.bench import DURABILITIES, POSTGRES, SQLITE
+from tests.benchmarks.page import Goal
 from tests.benchmarks.peers import Peer
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ _HOW = (
     "is a minimal implementation with the bare driver: one row with the JSON of each event, and one"
     " row per run. No hash chain, no usage, no triggers."
 )
+_GOALS = {"full": Goal(at_least=0.8), "normal": Goal(at_least=0.7)}
 PEERS = [
-    Peer("sqlite3 by hand", None, SQLITE, _HOW, opened, DURABILITIES, goal=None),
-    Peer("psycopg by hand", None, POSTGRES, _HOW, opened, DURABILITIES, goal=None),
+    Peer("sqlite3 by hand", None, SQLITE, _HOW, opened, DURABILITIES, goals=_GOALS),
+    Peer("psycopg by hand", None, POSTGRES, _HOW, opened, DURABILITIES, goals={}),
 ]

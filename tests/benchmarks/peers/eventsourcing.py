@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests.benchmarks import raw
 from tests.benchmarks.bench import POSTGRES, SQLITE
-from tests.benchmarks.peers import Peer
+from tests.benchmarks.peers import AS_FAST, Peer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,6 +125,7 @@ PEERS = [
         on_sqlite,
         ("full", "normal"),
         bulk=True,
+        goals=AS_FAST,
     ),
     Peer("eventsourcing", "eventsourcing", POSTGRES, f"{_HOW}.", on_postgres, bulk=True),
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks import raw
 from tests.benchmarks.bench import SQLITE
-from tests.benchmarks.peers import Peer
+from tests.benchmarks.peers import AS_FAST, Peer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,4 +77,5 @@ PEER = Peer(
     " run. It has the connection that it is given: SQLite's default is our `full`.",
     opened,
     ("full", "normal"),
+    goals=AS_FAST,
 )
