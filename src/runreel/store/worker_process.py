@@ -111,6 +111,9 @@ def starter(database: Database, modules: Iterable[str]) -> Starter:
     if can_fork():
         for module in modules:
             import_module(module)
+        # A first connection imports the driver, which the workers then have too.
+        with suppress(LogError), database.reading(checked=False):
+            pass
         return _Forks(database)
     return _Interpreters(database.url.text, tuple(modules))
 
