@@ -44,7 +44,7 @@ class Here:
 
     drafted = refused = 0
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, _: object, url: str) -> None:
         self._database = Database(url, create=False)
 
     def draft(self, segment: Segment) -> Draft | None:

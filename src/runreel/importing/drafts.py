@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.importing.batch import Batch
@@ -19,6 +20,8 @@ from runreel.importing.run_import import ImportedRun
 from runreel.importing.text_stretches import TextStretch
 from runreel.model.import_report import Report
 from runreel.projection.run_mapper import to_row
+from runreel.store.database import Database
+from runreel.system import process_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +31,8 @@ if TYPE_CHECKING:
     from runreel.importing.file_parts import FilePart
     from runreel.importing.prescan import ImportPrescan
     from runreel.importing.text_stretches import Stretches
-    from runreel.store.database import Database
+    from runreel.store.connection import Connection
+    from runreel.system.process_identity import Process
 
 
 class Segment(NamedTuple):
@@ -91,6 +95,20 @@ def draft(database: Database, segment: Segment) -> Draft:
     importer.store_lines(lines, segment.before)
     importer.end_runs()
     return Draft([_drafted(run) for run in batch.runs], report)
+
+
+def in_worker(segment: Segment, url: str, process: Process, _: Connection) -> Draft | None:
+    """Draft a segment in a worker of this process; None if that is not possible."""
+    process_identity.stand_for(process)
+    try:
+        return draft(_database(url), segment)
+    except Exception:  # noqa: BLE001 - the import tries the same, and reports what fails
+        return None
+
+
+@cache
+def _database(url: str) -> Database:
+    return Database(url, create=False)
 
 
 def _drafted(run: PendingRun) -> DraftedRun:
