@@ -8,7 +8,7 @@ from runreel.system.standard_input import start_early
 
 def run() -> None:
     """Run the command line and exit."""
-    # The collector looks for circles of objects, of which commands make few: looking for them as
+    # The collector looks for reference cycles, of which commands make few: looking for them as
     # often as usual takes a tenth of the time of long ones.
     gc.set_threshold(20_000, 20, 20)
     start_early(sys.argv[1:])

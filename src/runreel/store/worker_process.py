@@ -224,7 +224,7 @@ def serve(database: Database, requests: IO[bytes], responses: IO[bytes]) -> None
     # Ctrl-C reaches the whole process group; the main process then stops its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What is there stays, and looking through it would copy what a forked worker shares. The work
-    # makes few circles of objects, for which the collector looks.
+    # makes few reference cycles, for which the collector looks.
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     _enlarge(requests)
