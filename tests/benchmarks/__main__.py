@@ -84,22 +84,21 @@ def main() -> None:
     }
     sizes = replace(sizes, **{name: count for name, count in given.items() if count})
     start = time.perf_counter()
-    sections = []
+    command = _command(sys.argv[1:])
     with Bench(sizes, arguments.kept) as bench:
         for name, measured in SUBJECTS.items():
             if arguments.only and name not in arguments.only:
                 continue
             bench.say(name)
             begin = time.perf_counter()
-            sections.append(measured(bench))
+            section = measured(bench)
             bench.say(f"  {name} took {time.perf_counter() - begin:,.0f} s")
-            sys.stdout.write(f"{sections[-1]}\n")
+            sys.stdout.write(f"{section}\n")
             sys.stdout.flush()
+            if arguments.write:
+                made = f"Made by `{command}`: {bench.sizes.rounds} rounds, {_machine(bench)}."
+                page_file.write(arguments.page, [section], made)
         bench.say(f"took {time.perf_counter() - start:,.0f} s")
-        if arguments.write:
-            command = _command(sys.argv[1:])
-            made = f"Made by `{command}`: {bench.sizes.rounds} rounds, {_machine(bench)}."
-            page_file.write(arguments.page, sections, made)
 
 
 def _command(words: list[str]) -> str:

@@ -51,7 +51,7 @@ otherwise: 1 is equal, higher is better. With `full`, committed events survive a
 `normal`, the last moments may be lost. Peers are other libraries, used in the closest way that
 their API allows, as described below each table; install them with `pip install -e '.[peers]'`.
 
-`python -m tests.benchmarks --write` measures all of it in less than 20 minutes on two cores.
+`python -m tests.benchmarks --write` measures all of it in about 20 minutes on two cores.
 Sections of larger logs are made by the commands that they name.
 """
 

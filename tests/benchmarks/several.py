@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _TWICE = Goal(at_least=1.7)
 # Of the logs of other sections, in which the start of a command takes a fifth of its time.
-_TIMES = 3
+_TIMES = 1
 
 
 def run(bench: Bench) -> Section:

@@ -38,6 +38,14 @@ def test_a_payload_is_utf_8_without_nul_and_surrogates(value):
     assert "\n" not in payload
 
 
+@MANY
+@given(st.dictionaries(st.text() | st.sampled_from(["\ud83d", "\0"]), values, max_size=5))
+@example({"a": "".join(map(chr, range(0x2030))), "b": -(2**63), "c": 2**64 - 1})
+@example({"a": 2**64, "b": "\ud83d\ude00"})
+def test_an_object_is_spelled_alike_in_less_time(value):
+    assert json_text.dumps_flat(value) == json_text.dumps(value)
+
+
 @pytest.mark.parametrize(
     ("value", "payload"),
     [

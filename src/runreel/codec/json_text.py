@@ -36,6 +36,7 @@ _c_encode = c_make_encoder(
 )
 _sorted = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":")).encode
 _fast_decode = msgspec.json.Decoder().decode
+_fast_encode = msgspec.json.Encoder().encode
 _fast_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -77,6 +78,23 @@ def dumps(value: object) -> str:
     if text.isascii():
         return text
     return SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def dumps_flat(value: dict[str, object]) -> str:
+    """Like ``dumps``, in less time for an object of strings and integers.
+
+    Raises:
+        BadValue: as ``dumps``.
+    """
+    for item in value.values():
+        # Encoders write floats in different ways.
+        if type(item) is not str and type(item) is not int:
+            return dumps(value)
+    try:
+        return _fast_encode(value).decode()
+    except (OverflowError, TypeError, UnicodeError):
+        # Of a lone surrogate, an integer of more than 64 bits, or a key that is not a string.
+        return dumps(value)
 
 
 def canonical(value: object) -> bytes:

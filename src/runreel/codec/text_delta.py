@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runreel.codec.json_text import SURROGATE, dumps, loads
+from runreel.codec.json_text import SURROGATE, dumps, dumps_flat, loads
 from runreel.codec.source_protocol import TextMode
 from runreel.model.errors import BadValue
 from runreel.model.events import STREAM_EVENT
@@ -84,7 +84,7 @@ def _encode_delta(event: SourceEvent, text: str) -> EncodedPayload | None:
     rest = _difference(event, value)
     if rest is None:
         return None
-    payload = dumps({APPENDED: appended, **rest})
+    payload = dumps_flat({APPENDED: appended, **rest})
     return EncodedPayload(payload, len(text), len(appended), text + appended)
 
 

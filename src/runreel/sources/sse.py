@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 # Python refuses to parse integers of thousands of digits; no real reconnection time is longer.
 _DIGITS = 19
-_DATA = b"data: "
+_DATA, _EVENT = b"data: ", b"event: "
 _BOM = b"\xef\xbb\xbf"
 _FIELD = re.compile(rb"(?:data|event|id|retry)(?::|\Z)|:")
 
@@ -80,9 +80,11 @@ class SSEParser:
         """Return the events that ``chunk`` completes."""
         events: list[ServerSentEvent] = []
         for line in self._lines.feed(chunk):
+            # As ``line`` does, in half the time.
             if line.startswith(_DATA):
-                # As ``line`` does, in half the time.
                 self._data.append(line[len(_DATA) :])
+            elif line.startswith(_EVENT):
+                self._type = line[len(_EVENT) :]
             elif (event := self.line(line)) is not None:
                 events.append(event)
         return events

@@ -20,6 +20,7 @@ LIMIT = 512
 BYTES = 256 * 1024
 # What httpcore reads from the socket at once.
 _RECEIVED = 64 * 1024
+_ZERO = ord("0")
 
 
 class ReadAhead:
@@ -105,7 +106,8 @@ def _has_chunk(reader: Any, buffer: bytearray) -> bool:
     start: int = footer if isinstance(footer, int) else len(footer)
     if not reader._bytes_in_chunk:  # noqa: SLF001
         end = buffer.find(_CRLF, start)
-        if end < 0 or not int(buffer[start:end].partition(b";")[0], 16):
+        # The last chunk has the size 0; no server writes zeros before another size.
+        if end <= start or buffer[start] == _ZERO:
             return False
         start = end + len(_CRLF)
     return len(buffer) > start
