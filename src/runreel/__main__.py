@@ -1,16 +1,14 @@
 """Entry point of ``runreel`` and ``python -m runreel``."""
 
-import gc
 import sys
 
+from runreel.system.garbage import collect_less_often
 from runreel.system.standard_input import start_early
 
 
 def run() -> None:
     """Run the command line and exit."""
-    # The collector looks for reference cycles, of which commands make few: looking for them as
-    # often as usual takes a tenth of the time of long ones.
-    gc.set_threshold(20_000, 20, 20)
+    collect_less_often()
     start_early(sys.argv[1:])
     # Slow imports come after the pipe is being read.
     from runreel.cli.main import run as run_commands

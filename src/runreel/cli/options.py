@@ -224,14 +224,12 @@ runs_argument = click.argument(
 )
 
 
-jobs = click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1),
-    default=1,
-    metavar="N",
-    help="Number of worker processes.",
-)
+def jobs_option(help_: str) -> Callable[[Command], Command]:
+    """Return the option ``-j N`` with this help; its argument is ``jobs``."""
+    return click.option("-j", "--jobs", type=click.IntRange(1), default=1, metavar="N", help=help_)
+
+
+jobs = jobs_option("Number of worker processes.")
 
 
 def _actor(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001

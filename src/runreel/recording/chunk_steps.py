@@ -139,8 +139,9 @@ class _Chunk:
         self.rows += unit.rows
         self.frames += unit.frames
         if unit.projected is not None:
-            replaced = unit.projected if self.projection is None else self.projection
-            self.projection = replace(unit.projected, replaces=replaced.replaces)
+            first, self.projection = self.projection, unit.projected
+            if first is not None:
+                self.projection = replace(unit.projected, replaces=first.replaces)
 
     def settle(self, *, opened: bool) -> None:
         """Note that the rows are in the log."""

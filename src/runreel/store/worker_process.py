@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, NoReturn, Protocol, TypeVar, cast
 
 from runreel.model.errors import LogError
 from runreel.store.fork_guard import gate
+from runreel.system.garbage import collect_less_often
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -223,10 +224,9 @@ def serve(database: Database, requests: IO[bytes], responses: IO[bytes]) -> None
     """Answer requests until there are no more."""
     # Ctrl-C reaches the whole process group; the main process then stops its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What is there stays, and looking through it would copy what a forked worker shares. The work
-    # makes few reference cycles, for which the collector looks.
+    # What is there stays, and looking through it would copy what a forked worker shares.
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    collect_less_often()
     _enlarge(requests)
     # The main process may have ended.
     with suppress(OSError):

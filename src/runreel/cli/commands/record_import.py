@@ -132,14 +132,7 @@ my-program | runreel import -
     is_flag=True,
     help="Go on with archives: add what is written to them, until Ctrl-C.",
 )
-@click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1),
-    default=1,
-    metavar="N",
-    help="Number of processes for recorded traffic. Default: 1.",
-)
+@options.jobs_option("Number of processes for recorded traffic. Default: 1.")
 @options.output()
 @options.reel(create=True)
 def import_command(  # noqa: PLR0913 - options of the command
