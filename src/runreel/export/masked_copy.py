@@ -30,8 +30,7 @@ from runreel.model.events import (
 from runreel.projection.tombstone import tombstone_of
 from runreel.query.requests import stored_request
 from runreel.sources import requests
-from runreel.store.events import event_log
-from runreel.system import salts
+from runreel.store.events import event_log, salts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,7 +20,8 @@ from runreel.model.events import (
     EventRow,
 )
 from runreel.model.status import PARTIAL
-from runreel.system import process_identity, salts
+from runreel.store.events import salts
+from runreel.system import process_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from runreel.system import salts
+from runreel.integrity.digest_chain import SALT_BYTES
+from runreel.store.events import salts
 
 COUNT = 600
 
@@ -18,7 +19,7 @@ def drawn(count: int = COUNT) -> list[bytes]:
 
 def test_no_salt_comes_twice():
     found = drawn()
-    assert {len(salt) for salt in found} == {salts.SIZE}
+    assert {len(salt) for salt in found} == {SALT_BYTES}
     assert len(set(found)) == COUNT
 
 
@@ -42,6 +43,6 @@ def test_a_forked_child_draws_its_own():
         theirs = pipe.read()
     os.waitpid(child, 0)
     own = set(drawn(300))
-    found = {theirs[start : start + salts.SIZE] for start in range(0, len(theirs), salts.SIZE)}
+    found = {theirs[start : start + SALT_BYTES] for start in range(0, len(theirs), SALT_BYTES)}
     assert len(found) == 100
     assert not found & own
