@@ -15,15 +15,9 @@ from runreel.model.messages import PartialMessage
 from runreel.model.results import RunResult, Usage
 from runreel.model.status import RunStatus
 from runreel.projection import run_state
-from runreel.projection.run_mapper import (
-    NO_RESULT,
-    RunProjection,
-    as_dict,
-    decode_result,
-    differing_columns,
-    encode_result,
-    to_row,
-)
+from runreel.projection.result_codec import NO_RESULT, decode_result, encode_result
+from runreel.projection.run_mapper import as_dict, differing_columns, to_row
+from runreel.projection.run_projection import RunProjection
 from runreel.projection.run_state import RunState
 from runreel.recording.recorder import Recorder
 from tests import traffic

@@ -20,7 +20,7 @@ from runreel.model.selection import RunFilter, choose
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.projection import period_names, run_mapper
 from runreel.projection import usage_periods as usages
-from runreel.projection.run_mapper import RunProjection
+from runreel.projection.run_projection import RunProjection
 from runreel.store.connection import RollbackTransaction
 from runreel.store.projections import run_table, usage_buckets, usage_queries, usage_rollup_check
 from tests import logs

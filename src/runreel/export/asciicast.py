@@ -12,8 +12,9 @@ from runreel.export import logged_runs
 from runreel.export.formats import Written
 from runreel.model.errors import RunNotFound, UsageError
 from runreel.model.events import STREAM_EVENT
-from runreel.projection.projector import RunProjector, stored_event
+from runreel.projection.projector import RunProjector
 from runreel.projection.row_times import RowClock
+from runreel.projection.stored_events import stored_event
 from runreel.query import run_history
 from runreel.store.events import event_log
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from runreel.importing.batch import Batch
     from runreel.model.import_report import Report
     from runreel.projection.key_frames import KeyFrame
-    from runreel.projection.run_mapper import RunProjection
+    from runreel.projection.run_projection import RunProjection
     from runreel.store.database import Database
 
 

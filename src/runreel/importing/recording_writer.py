@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from runreel.model.events import EventRow
     from runreel.projection.key_frames import KeyFrame
-    from runreel.projection.run_mapper import RunProjection
+    from runreel.projection.run_projection import RunProjection
     from runreel.store.connection import Connection
     from runreel.store.database import Database
 

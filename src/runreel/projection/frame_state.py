@@ -10,7 +10,7 @@ from runreel.codec import json_text
 from runreel.codec.source_protocol import RunMetadata  # noqa: TC001 - for typing.get_type_hints
 from runreel.codec.token_counts import Tally  # noqa: TC001 - as above
 from runreel.model.results import UsageDetails  # noqa: TC001 - as above
-from runreel.projection import run_mapper
+from runreel.projection import result_codec
 from runreel.projection.run_state import ModelCall, RunState
 from runreel.sources import reader_of
 
@@ -91,7 +91,7 @@ def encode(
     if "\\ud" in head:
         # A pair of surrogates is one character once it has been stored.
         head = json_text.dumps(json_text.loads(head))
-    return f"{head}\n{run_mapper.result_payload(state.result, transcript.text)}".encode()
+    return f"{head}\n{result_codec.result_payload(state.result, transcript.text)}".encode()
 
 
 def decode(payload: bytes) -> tuple[SavedState, str]:
@@ -113,7 +113,7 @@ def state_of(saved: SavedState, seq: int, result: str, text: str) -> RunState:
     state = RunState(**{name: getattr(saved, name) for name in _OF_STATE})
     state.noted = frozenset(saved.noted)
     state.last_seq = seq
-    found = run_mapper.result_of(result, text)
+    found = result_codec.result_of(result, text)
     state.status, state.error, state.tool_calls = found.status, found.error, found.tool_calls
     state.message, state.usage = found._message, found.usage  # noqa: SLF001 - failed ones hide it
     memory_type = reader_of(saved.source).memory_type

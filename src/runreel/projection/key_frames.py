@@ -20,7 +20,7 @@ import msgspec
 from runreel.codec.text_delta import common_prefix
 from runreel.model.errors import BadValue, LogError
 from runreel.model.events import NOTE, OPENED, RESUMED, STREAM_EVENT, EventRow
-from runreel.projection import frame_state, run_mapper
+from runreel.projection import frame_state, result_codec
 from runreel.projection.frame_state import Marks
 
 if TYPE_CHECKING:
@@ -297,7 +297,7 @@ def _digest(columns: tuple[object, ...], payload: bytes) -> bytes:
 
 
 def _compressed(data: bytes) -> bytes:
-    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, run_mapper.WINDOW, run_mapper.MEMORY)
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, result_codec.WINDOW, result_codec.MEMORY)
     return compressor.compress(data) + compressor.flush()
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec import json_text, text_delta
-from runreel.codec.source_protocol import Interpretation, SourceEvent, text_only_interpretation
+from runreel.codec.source_protocol import Interpretation, SourceEvent
 from runreel.codec.stream_codec import StreamCodec
 from runreel.model.errors import BadValue, LogError
 from runreel.model.events import (
@@ -19,11 +18,9 @@ from runreel.model.events import (
     PRUNED,
     TOOL_RESULTS,
     EventRow,
-    StoredEvent,
 )
 from runreel.model.messages import partial
 from runreel.model.status import PARTIAL, RunStatus
-from runreel.model.timestamps import from_micros
 from runreel.projection import (
     key_frames,
     run_keys,
@@ -32,7 +29,7 @@ from runreel.projection import (
     run_text,
     tombstone,
 )
-from runreel.projection.run_mapper import RunProjection
+from runreel.projection.run_projection import RunProjection
 from runreel.projection.run_state import RunState
 from runreel.projection.run_text import Before
 from runreel.sources import reader_of, thought_reader
@@ -42,7 +39,7 @@ if TYPE_CHECKING:
 
     from runreel.codec.source_protocol import SourceAdapter
     from runreel.projection.key_frames import KeyFrame, KeyFrames
-    from runreel.projection.run_mapper import Texts
+    from runreel.projection.run_projection import Texts
     from runreel.projection.run_text import CollectedTexts
     from runreel.sources import ThoughtReader
 
@@ -338,36 +335,6 @@ class RunProjector:
         return RunProjection(
             summary, state.result, self.transcript.text, keys=state.keys, texts=texts
         )
-
-
-def stored_event(
-    row: EventRow, value: object, interpretation: Interpretation | None, text: str
-) -> StoredEvent:
-    """Return a row as readers of the log see it; ``text`` is the run's text after it.
-
-    ``interpretation`` is None for a text-only row.
-    """
-    run_id, seq, kind, type_, index, at, elapsed, keep, *_ = row
-    columns = (run_id, seq, kind, type_, index, from_micros(at), timedelta(0, 0, elapsed))
-    added = None if keep is None else text[keep:]
-    if interpretation is None:
-        event = text_only_interpretation(text).event
-        return StoredEvent(*columns, event, value, text, added, kept=keep)
-    content = interpretation.event or interpretation.result
-    if content is None:
-        return StoredEvent(*columns, None, value, added=added, kept=keep)
-    message = content._message  # noqa: SLF001 - failed ones refuse to show it
-    message_text = None if message is None else message.text
-    return StoredEvent(
-        *columns,
-        interpretation.event,
-        value,
-        message_text,
-        added,
-        content.error,
-        content.tool_calls,
-        keep,
-    )
 
 
 def project_run(

@@ -9,7 +9,7 @@ from runreel.codec.event_text import event_text
 from runreel.model.events import NOTE, OPENED, RESUMED
 from runreel.projection import run_state
 from runreel.projection.event_times import EventTiming, event_times
-from runreel.projection.projector import stored_event
+from runreel.projection.stored_events import stored_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

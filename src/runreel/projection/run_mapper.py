@@ -4,74 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zlib
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runreel.codec import json_text, plain_json, text_delta
-from runreel.codec.source_protocol import SourceEvent
+from runreel.codec import json_text, plain_json
 from runreel.model.columns import RUNS
-from runreel.model.errors import BadValue, LogError, UsageError
-from runreel.model.events import OPEN, RUN
-from runreel.model.results import CallUsage, RunResult, UsageDetails
+from runreel.model.errors import BadValue, UsageError
+from runreel.model.results import CallUsage, UsageDetails
 from runreel.model.results import usage as usage_of
 from runreel.model.runs import PLAIN_COLUMNS, RunError, RunSummary
 from runreel.model.status import RunStatus
 from runreel.model.timestamps import duration_ms, first_text_ms, from_micros, to_micros
-from runreel.sources import reader_of
+from runreel.projection import result_codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from runreel.model.run_keys import RunKey
+    from runreel.projection.run_projection import Label, RunProjection, StoredRow
 
-# Key, value, and when the run started, in µs.
-Label = tuple[str, str, int]
-# The texts of a run by part, folded: the rows of ``run_text``.
-Texts = tuple[tuple[str, str], ...]
-# The values of a row in the order of its columns.
-StoredRow = tuple[object, ...]
-
-NO_ROW: StoredRow = ()
-# Stored while the recording is open: the log has the result, and each commit would encode it again.
-NO_RESULT = b""
 # Without the result, which can be long.
 SUMMARY = tuple(column for column in RUNS if column != "result")
 _END = len(SUMMARY)
 _PLAIN = _END - len(PLAIN_COLUMNS)
 # ``_make`` is a function of Python around this one.
 _new_tuple = tuple.__new__
-_SHAPE = reader_of("plain")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _STATUSES = dict(RunStatus.__members__)
 _plain_labels = msgspec.json.Decoder(dict[str, str]).decode
-# zlib's wbits and memLevel: a window of 4 KiB.
-WINDOW, MEMORY = 12, 4
 # A row of a Postgres index has at most 2,704 bytes.
 _KEPT = 200
-
-
-@dataclass(frozen=True, slots=True)
-class RunProjection:
-    """One row of ``runs`` before encoding; ``text`` is the run's text at the same event.
-
-    ``keys`` are the rows of ``run_keys``, ``texts`` those of ``run_text``: none while the recording
-    is open, and None if they can be had from the rows of the log only.
-
-    ``row`` is the output of ``to_row`` if it is already known. ``replaces`` is the stored row that
-    it replaces, of an open recording; ``NO_ROW`` if there is none, None if that is unknown.
-    """
-
-    summary: RunSummary
-    result: RunResult
-    text: str
-    keys: tuple[RunKey, ...] = ()
-    texts: Texts | None = ()
-    row: StoredRow | None = None
-    replaces: StoredRow | None = None
 
 
 def sort_labels(labels: Iterable[Label]) -> list[Label]:
@@ -82,15 +45,10 @@ def sort_labels(labels: Iterable[Label]) -> list[Label]:
 def differing_columns(
     stored: dict[str, Any], projected: RunProjection
 ) -> Iterator[tuple[str, object, object]]:
-    """Yield the columns in which a stored row is wrong: name, stored value, expected value.
-
-    Results are compared uncompressed: equal results may be compressed differently.
-    """
-    compressed = stored["result"]
-    # Earlier versions stored the results of open recordings too.
-    known = compressed == NO_RESULT and projected.summary.recording == OPEN
-    same = known or _same_result(compressed, _payload(projected))
-    expected_row = _row(projected, compressed if same else stored_result(projected))
+    """Yield the columns in which a stored row is wrong: name, stored value, expected value."""
+    result = stored["result"]
+    right = result_codec.is_result(result, projected)
+    expected_row = _row(projected, result if right else result_codec.stored_result(projected))
     found = tuple(stored.values())
     # SQLite may hold a number of another type that Python calls equal.
     if found == expected_row and [*map(type, found)] == [*map(type, expected_row)]:
@@ -111,7 +69,7 @@ def label_rows(summary: RunSummary) -> list[Label]:
 
 def to_row(projected: RunProjection) -> StoredRow:
     """Return the values of a row in the order of its columns."""
-    return projected.row or _row(projected, stored_result(projected))
+    return projected.row or _row(projected, result_codec.stored_result(projected))
 
 
 def to_dict(projected: RunProjection) -> dict[str, Any]:
@@ -249,7 +207,7 @@ def row_to_summary(row: Sequence[Any]) -> RunSummary:
         usage = None if total is None else usage_of(input_tokens, total, output_tokens)
         each_call = () if call_usage is None else _calls(call_usage)
     except (BadValue, UsageError, msgspec.MsgspecError) as bad:
-        raise _damaged(run_id) from bad
+        raise result_codec.damaged_projection(run_id) from bad
     return _new_tuple(
         RunSummary,
         (
@@ -296,73 +254,3 @@ def _labels(text: str) -> dict[str, str]:
         # msgspec rejects some strings that the log accepts.
         labels: dict[str, str] = json_text.loads(text)
         return labels
-
-
-def encode_result(projected: RunProjection) -> bytes:
-    """Encode a result as compressed plain JSON, without the text that the event log has."""
-    # Results are short: clearing zlib's usual window and tables would take most of the time.
-    compressor = zlib.compressobj(6, zlib.DEFLATED, WINDOW, MEMORY)
-    return compressor.compress(_payload(projected)) + compressor.flush()
-
-
-def stored_result(projected: RunProjection) -> bytes:
-    """Return what is stored as the result: ``encode_result``, or ``NO_RESULT``."""
-    return NO_RESULT if projected.summary.recording == OPEN else encode_result(projected)
-
-
-def decode_result(run_id: str, data: bytes, text: str) -> RunResult:
-    """Decode the output of ``encode_result``; ``text`` is the run's text in the event log.
-
-    Raises:
-        LogError: if it is damaged.
-    """
-    try:
-        payload = zlib.decompress(data).decode()
-        return result_of(payload, text)
-    except (zlib.error, UnicodeDecodeError, BadValue) as error:
-        raise _damaged(run_id) from error
-
-
-def result_payload(result: RunResult, text: str) -> str:
-    """Encode a result as plain JSON, without what it has of the run's ``text``.
-
-    Raises:
-        BadValue: if it is nested too deeply.
-    """
-    value = plain_json.result_value(result)
-    event = SourceEvent(RUN, value, slots=_SHAPE.slots(value))
-    return text_delta.encode(event, text).payload
-
-
-def result_of(payload: str, text: str) -> RunResult:
-    """Decode the output of ``result_payload``.
-
-    Raises:
-        BadValue: if it is damaged.
-    """
-    return plain_json.result(text_delta.decode_detached(payload, _SHAPE, text=text))
-
-
-def _payload(projected: RunProjection) -> bytes:
-    return result_payload(projected.result, projected.text).encode()
-
-
-def _same_result(compressed: object, payload: bytes) -> bool:
-    """True if the stored bytes hold this result; decompresses little more than its size."""
-    if not isinstance(compressed, bytes):
-        return False
-    decompressor = zlib.decompressobj()
-    try:
-        # Equal results may differ in the order of keys and in escapes.
-        found = decompressor.decompress(compressed, 6 * len(payload) + 1)
-        complete = decompressor.eof and not decompressor.unused_data
-        return complete and (found == payload or json_text.loads(found) == json_text.loads(payload))
-    except (zlib.error, BadValue):
-        return False
-
-
-def _damaged(run_id: str) -> LogError:
-    return LogError(
-        f"the projection of run {run_id} is damaged",
-        hint=f"`runreel rebuild {run_id}` rebuilds it from the event log.",
-    )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runreel.codec.source_protocol import Interpretation, SourceEvent
     from runreel.model.messages import Message, PartialMessage
     from runreel.model.results import ToolCallList
-    from runreel.projection.run_mapper import Texts
+    from runreel.projection.run_projection import Texts
     from runreel.projection.run_state import RunState
 
     Failure = tuple[str | None, int | str | None]

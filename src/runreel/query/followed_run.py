@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runreel.model.errors import RunNotFound
 from runreel.model.events import NOTE, OPEN, OPENED, PRUNED, RESUMED
 from runreel.model.selection import state_of
-from runreel.projection.projector import stored_event
+from runreel.projection.stored_events import stored_event
 from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.query import seek
 from runreel.query.open_recordings import is_abandoned

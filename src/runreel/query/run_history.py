@@ -12,9 +12,11 @@ from runreel.model.events import OPEN
 from runreel.model.identifiers import check_lookup_id, not_found
 from runreel.model.selection import UNFINISHED
 from runreel.model.timestamps import to_micros
-from runreel.projection import run_mapper, run_text
-from runreel.projection.projector import RunProjector, stored_event
-from runreel.projection.run_mapper import NO_RESULT, RunProjection
+from runreel.projection import result_codec, run_text
+from runreel.projection.projector import RunProjector
+from runreel.projection.result_codec import NO_RESULT
+from runreel.projection.run_projection import RunProjection
+from runreel.projection.stored_events import stored_event
 from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.query import seek, story
 from runreel.query.open_recordings import is_abandoned
@@ -230,7 +232,7 @@ def _with_text(connection: Connection, summary: RunSummary, result: bytes) -> Ru
     """Build a projection from its stored row, with the text read from the log."""
     # The run may have grown since the projection was read.
     text = seek.text_at(connection, summary.run_id, summary.source, summary.last_seq + 1)
-    return RunProjection(summary, run_mapper.decode_result(summary.run_id, result, text), text)
+    return RunProjection(summary, result_codec.decode_result(summary.run_id, result, text), text)
 
 
 def _with_stale(connection: Connection, projected: RunProjection) -> RunProjection:

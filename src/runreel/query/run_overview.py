@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.codec.event_text import event_text
 from runreel.model.errors import BadValue
-from runreel.projection.projector import DamagedRow, stored_event
+from runreel.projection.projector import DamagedRow
+from runreel.projection.stored_events import stored_event
 from runreel.query import run_history, run_reading, seek
 from runreel.store.events import damage, event_log
 from runreel.store.projections import run_queries

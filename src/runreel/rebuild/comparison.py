@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from runreel.model.run_keys import RunKey
     from runreel.projection.key_frames import KeyFrame
     from runreel.projection.projector import Row
-    from runreel.projection.run_mapper import Label, RunProjection, Texts
+    from runreel.projection.run_projection import Label, RunProjection, Texts
     from runreel.store.connection import Connection
     from runreel.store.projections.run_prefetch import StoredProjection
 

@@ -30,7 +30,7 @@ from runreel.store.events import damage, event_log
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from runreel.projection.run_mapper import RunProjection
+    from runreel.projection.run_projection import RunProjection
     from runreel.projection.run_state import RunState
     from runreel.recording.event_builder import NewEvent
     from runreel.store.connection import Connection

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runreel.codec.source_protocol import SourceEvent
     from runreel.model.events import EventRow
     from runreel.projection.key_frames import KeyFrame
-    from runreel.projection.run_mapper import RunProjection
+    from runreel.projection.run_projection import RunProjection
     from runreel.recording.append_steps import Steps
 
 

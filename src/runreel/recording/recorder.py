@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from runreel.model.events import CLOSED, INTERRUPTED, OPEN, StoredEvent
-from runreel.projection.projector import stored_event
+from runreel.projection.stored_events import stored_event
 from runreel.recording import event_builder
 from runreel.recording.append_unit import AppendUnit
 from runreel.recording.chunk_steps import ChunkSteps

@@ -12,7 +12,8 @@ from runreel.model.events import NOTE, REDACTED, RUN, STREAM_EVENT
 from runreel.model.status import PARTIAL
 from runreel.projection.key_frames import KeyFrames
 from runreel.projection.projector import RunProjector
-from runreel.projection.run_mapper import NO_ROW, RunProjection, to_row
+from runreel.projection.run_mapper import to_row
+from runreel.projection.run_projection import NO_ROW, RunProjection
 from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.recording import event_builder, text_rows
 from runreel.recording.deduplication import Deduplicator, fingerprint
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from runreel.model.events import EventRow
     from runreel.projection.key_frames import KeyFrame
     from runreel.projection.projector import ProjectedRow
-    from runreel.projection.run_mapper import StoredRow
+    from runreel.projection.run_projection import StoredRow
     from runreel.projection.run_state import RunState
     from runreel.recording.deduplication import ReadRows
     from runreel.recording.event_builder import NewEvent

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runreel.codec.text_delta import common_prefix
 from runreel.model.errors import RunNotFound
 from runreel.model.events import RUN, STREAM_EVENT
-from runreel.projection.projector import stored_event
+from runreel.projection.stored_events import stored_event
 from runreel.query import run_history, seek
 from runreel.store.events import event_log
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from runreel.model.selection import StatusChoice
-    from runreel.projection.run_mapper import RunProjection
+    from runreel.projection.run_projection import RunProjection
     from runreel.projection.run_state import RunState
     from runreel.store.connection import Connection
     from runreel.store.database import Database

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from runreel.projection.key_frames import KeyFrame
-    from runreel.projection.run_mapper import Label, Texts
+    from runreel.projection.run_projection import Label, Texts
     from runreel.store.connection import Connection
 
 _PAGE = 50

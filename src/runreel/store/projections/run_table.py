@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runreel.model.runs import RunSummary
-    from runreel.projection.run_mapper import Label, RunProjection
+    from runreel.projection.run_projection import Label, RunProjection
     from runreel.store.connection import Connection
     from runreel.store.projections.usage_buckets import ContributionChange
 

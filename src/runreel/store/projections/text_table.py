@@ -13,7 +13,7 @@ from runreel.store.events import event_log
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from runreel.projection.run_mapper import RunProjection, Texts
+    from runreel.projection.run_projection import RunProjection, Texts
     from runreel.store.connection import Connection
 
 INSERT = (
