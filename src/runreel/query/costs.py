@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from runreel.query.run_pricing import Pricing
     from runreel.store.connection import Connection
     from runreel.store.database import Database
-    from runreel.store.projections.usage_queries import UtcOffsets
+    from runreel.store.projections.usage_statements import UtcOffsets
 
 _WIDTH = len(COLUMNS)
 
