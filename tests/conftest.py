@@ -18,11 +18,13 @@ from hypothesis import HealthCheck, settings
 import runreel
 from runreel.recording.group_commit import Committer
 from runreel.store.database import Database
+from runreel.system import wall_clock
 from tests import postgres
 from tests.postgres import MEMORY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from runreel.api.reel import Reel
@@ -218,6 +220,15 @@ def reel(db_url: str) -> Iterator[Reel]:
     """A reel on an empty log."""
     with runreel.open(db_url) as opened:
         yield opened
+
+
+@pytest.fixture
+def clock_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
+    """``clock_at(moment)``: from then on it is this time for commands and queries of this process.
+
+    What a test says about a day or month holds only so: midnight may be between any two lines.
+    """
+    return lambda moment: monkeypatch.setattr(wall_clock, "now", lambda: moment)
 
 
 @pytest.fixture

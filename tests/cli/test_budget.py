@@ -14,11 +14,12 @@ from runreel.model.errors import UsageError
 from tests.prices.lines import data, line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.cli.calls import Caller
 
-NOW = datetime.now(UTC)
+NOW = datetime(2027, 2, 15, 12, tzinfo=UTC)
 
 
 def run(model: str, team: str | None, given: int | None, at: datetime = NOW) -> dict[str, object]:
@@ -36,7 +37,13 @@ def filled(call: Caller, folder: Path, *runs: dict[str, object]) -> Caller:
 
 
 @pytest.fixture
-def priced(call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Caller:
+def priced(
+    call: Caller,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    clock_at: Callable[[datetime], None],
+) -> Caller:
+    clock_at(NOW)
     book = tmp_path / "own.jsonl"
     free = {"valid_from": None, "unit": 1_000}
     book.write_bytes(data(line(**free), line(model="ru-1", currency="RUB", input="80", **free)))
@@ -107,24 +114,53 @@ def test_currencies_have_budgets_side_by_side(priced, tmp_path):
 
 
 def test_by_default_it_is_about_this_month_and_says_where_it_leads(priced, tmp_path):
-    before = NOW.replace(day=1) - timedelta(days=1)
+    before = datetime(2027, 1, 31, 23, 59, 59, tzinfo=UTC)
     filled(priced, tmp_path, run("tin-1", None, 1_000), run("tin-1", None, 1_000, before))
     code, found = budget(priced, "--max", "100", "--currency", "USD")
     (item,) = found["items"]
     assert (code, item["cost"], item["runs"]) == (0, "0.5", 1)
-    assert found["since"] == NOW.strftime("%Y-%m-01T00:00:00.000000Z")
-    assert Decimal(item["forecast"]) >= Decimal("0.5")
+    assert found["since"] == "2027-02-01T00:00:00.000000Z"
+    assert item["forecast"] == "0.965517", "14.5 of 28 days"
     code, found = budget(priced, "--max", "100", "--currency", "USD", "--since", "2020-01-01")
     (item,) = found["items"]
     assert (item["cost"], item["forecast"], found["until"]) == ("1", None, None)
+
+
+@pytest.mark.parametrize(
+    ("now", "zone", "since", "until", "forecast"),
+    [
+        # The first moment of a month: nothing to go on from.
+        ("2027-01-01T00:00:00", "UTC", "2027-01-01T00", "2027-02-01T00", None),
+        ("2027-01-01T00:00:01", "UTC", "2027-01-01T00", "2027-02-01T00", "1339200.00"),
+        ("2026-12-31T23:59:59", "UTC", "2026-12-01T00", "2027-01-01T00", "0.500000"),
+        ("2028-02-29T12:00:00", "UTC", "2028-02-01T00", "2028-03-01T00", "0.508772"),
+        # The same moment is in another month elsewhere.
+        ("2026-12-31T23:00:00", "+03:00", "2026-12-31T21", "2027-01-31T21", "186.00"),
+        # 743 hours of a month whose clocks skip one, 721 of one whose clocks repeat one.
+        ("2027-03-28T01:00:00", "Europe/Berlin", "2027-02-28T23", "2027-03-31T22", "0.571538"),
+        ("2026-11-01T06:00:00", "America/New_York", "2026-11-01T04", "2026-12-01T05", "180.25"),
+    ],
+)
+def test_a_month_is_that_of_its_zone_at_its_borders_too(  # noqa: PLR0917 - the report
+    priced, tmp_path, clock_at, now, zone, since, until, forecast
+):
+    clock_at(datetime.fromisoformat(now).replace(tzinfo=UTC))
+    start = datetime.fromisoformat(since).replace(tzinfo=UTC)
+    moments = (start - timedelta(microseconds=1), start)
+    filled(priced, tmp_path, *(run("tin-1", None, 1_000, at) for at in moments))
+    called = priced("budget", "--tz", zone, "--max", "100", "--currency", "USD", "--json")
+    found = called.json
+    (item,) = found["items"]
+    assert (item["cost"], item["runs"]) == ("0.5", 1)
+    assert (found["since"], found["until"]) == (f"{since}:00:00.000000Z", f"{until}:00:00.000000Z")
+    assert item["forecast"] == forecast
 
 
 def test_the_forecast_of_little_is_not_rounded_to_nothing(priced, tmp_path):
     filled(priced, tmp_path, run("tin-1", None, 2))
     _, found = budget(priced, "--max", "100", "--currency", "USD")
     (item,) = found["items"]
-    assert item["cost"] == "0.001"
-    assert Decimal(item["forecast"]) >= Decimal("0.001")
+    assert (item["cost"], item["forecast"]) == ("0.001", "0.001931")
 
 
 def test_a_log_without_runs_is_within_any_budget(priced):

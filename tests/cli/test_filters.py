@@ -13,12 +13,15 @@ from runreel.model import events
 from runreel.model.selection import STATES
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.system import process_identity
+from tests import logs
 from tests.cli.calls import on_terminal, program
 from tests.cli.stories import partial
 from tests.cli.test_shapes import RUN_KEYS
 from tests.work.test_filters import dead
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.cli.calls import Caller
 
     Chosen = dict[str, set[str]]
@@ -213,35 +216,50 @@ def test_a_row_that_a_run_does_not_have_is_refused(told: Caller) -> None:
 
 # -- Times -----------------------------------------------------------------------------------------
 
+# The same day in every time zone from -12 to +12 hours, and in the next hour too.
+STARTED = datetime(2028, 2, 29, 11, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def dated(call_sqlite: Caller, clock_at: Callable[[datetime], None]) -> Caller:
+    """A log whose runs are as old as a quarter of an hour."""
+    with runreel.open(call_sqlite.url) as reel:
+        for n in range(3):
+            started = STARTED - timedelta(minutes=n)
+            with logs.recording_at(reel, f"run-{n}", started) as recording:
+                recording.append(partial("x"))
+    clock_at(STARTED + timedelta(minutes=15))
+    return call_sqlite
+
 
 @pytest.mark.parametrize(
     "text",
     ["yesterday", "today", "last-week", "last-month", "this-month", "2020", "2020-11", "2h",
      "2020-W48", "3 days ago", "1 day ago", "1577836800", "@1577836800", "2020-01-01T10:00"],
 )  # fmt: skip
-def test_times_are_read_everywhere_alike(told_sqlite: Caller, text: str) -> None:
-    everything = chosen(told_sqlite)
-    assert chosen(told_sqlite, "--since", text) == everything
-    assert chosen(told_sqlite, "--until", text) == set()
-    with runreel.open(told_sqlite.url) as reel:
+def test_times_are_read_everywhere_alike(dated: Caller, text: str) -> None:
+    everything = chosen(dated)
+    assert chosen(dated, "--since", text) == everything
+    assert chosen(dated, "--until", text) == set()
+    with runreel.open(dated.url) as reel:
         assert {run.run_id for run in reel.runs(since=text)} == everything
         assert not reel.runs(until=text)
-    assert told_sqlite.good("prune", "--older-than", text, "--json").json["runs"] == 0
+    assert dated.good("prune", "--older-than", text, "--json").json["runs"] == 0
 
 
-def test_a_period_is_its_start_or_both_its_ends(told_sqlite: Caller) -> None:
-    everything = chosen(told_sqlite)
-    now = datetime.now(UTC)
+def test_a_period_is_its_start_or_both_its_ends(dated: Caller) -> None:
+    everything = chosen(dated)
+    now = STARTED
     for period in ("today", f"{now:%Y-%m-%d}", f"{now:%Y-%m}", f"{now:%G-W%V}", f"{now:%Y}"):
-        assert chosen(told_sqlite, "--on", period) == everything
-        assert chosen(told_sqlite, "--since", period) == everything
-        assert chosen(told_sqlite, "--until", period) == set()
+        assert chosen(dated, "--on", period) == everything
+        assert chosen(dated, "--since", period) == everything
+        assert chosen(dated, "--until", period) == set()
     for period in ("yesterday", "last-month", "2020", "2020-02-29"):
-        assert chosen(told_sqlite, "--on", period) == set()
-    assert chosen(told_sqlite, "--until", "now") == everything
-    assert chosen(told_sqlite, "--since", "now") == set()
+        assert chosen(dated, "--on", period) == set()
+    assert chosen(dated, "--until", "now") == everything
+    assert chosen(dated, "--since", "now") == set()
     for text in ("2h", "now", "2020-01-01T10:00", "1577836800"):
-        refused = told_sqlite("runs", "--on", text)
+        refused = dated("runs", "--on", text)
         assert refused.code == 2
         assert "is not a period" in refused.err
 

@@ -17,7 +17,16 @@ from tests.cli.test_settings import own, project
 from tests.prices.lines import data, line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.cli.calls import Caller
+
+
+NOW = datetime(2028, 2, 29, 23, 59, 59, tzinfo=UTC)
+
+
+def _day(days: int) -> str:
+    return str(NOW.date() - timedelta(days))
 
 
 def book_file(*lines: object, name: str = "prices.jsonl") -> str:
@@ -26,8 +35,9 @@ def book_file(*lines: object, name: str = "prices.jsonl") -> str:
 
 
 @pytest.fixture(autouse=True)
-def _own_book(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_book(monkeypatch: pytest.MonkeyPatch, clock_at: Callable[[datetime], None]) -> None:
     monkeypatch.setenv("RUNREEL_PRICES", "own.jsonl")
+    clock_at(NOW)
 
 
 def test_a_list_has_the_keys_of_the_contract_and_pages(call_sqlite: Caller) -> None:
@@ -171,10 +181,6 @@ def test_an_old_book_is_a_notice(days: int, notices: int, call_sqlite: Caller) -
     called = call_sqlite.good("prices", "check", book, "--json")
     items = called.json["items"]
     assert [(one["line"], one["level"]) for one in items] == [(None, "notice")] * notices
-
-
-def _day(days: int) -> str:
-    return str(datetime.now(UTC).date() - timedelta(days))
 
 
 def test_check_of_rates_names_gaps(call_sqlite: Caller) -> None:

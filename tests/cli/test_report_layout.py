@@ -26,7 +26,7 @@ from tests.cli.test_settings import own, project
 from tests.prices.lines import data, line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 FIRST = datetime(2026, 3, 1, 12, tzinfo=UTC)
 # Day, model, team, total tokens (None: unknown).
@@ -77,13 +77,26 @@ def test_fill_lists_the_periods_without_runs(log: Caller) -> None:
     assert (empty["known"], empty["unknown"], empty["cached"]) == (0, 0, None)
 
 
-def test_fill_reaches_the_ends_of_the_range_but_not_the_future(log: Caller) -> None:
+@pytest.mark.parametrize(
+    ("now", "last"),
+    [
+        ("2026-03-06T12:00:00Z", "2026-03"),
+        ("2026-10-31T23:59:59.999999Z", "2026-10"),
+        ("2026-11-01T00:00:00Z", "2026-11"),
+        ("2027-01-01T00:00:00Z", "2026-12"),
+    ],
+)
+def test_fill_ends_now(
+    now: str, last: str, log: Caller, clock_at: Callable[[datetime], None]
+) -> None:
+    clock_at(datetime.fromisoformat(now))
+    months = [one["month"] for one in items(log, "--fill", "--by", "month", "--on", "2026")]
+    assert (months[0], months[-1]) == ("2026-01", last)
+
+
+def test_fill_reaches_the_ends_of_the_range(log: Caller) -> None:
     days = [one["day"] for one in items(log, "--fill", "--since", "2026-02-27", "--model", "large")]
     assert (days[0], days[-1], len(days)) == ("2026-02-27", "2026-03-03", 5)
-    months = [one["month"] for one in items(log, "--fill", "--by", "month", "--on", "2026")]
-    now = datetime.now(UTC)
-    assert months[0] == "2026-01"
-    assert months[-1] == (f"{now:%Y-%m}" if now.year == 2026 else "2026-12")
     nothing = ("--fill", "--model", "none", "--since", "2026-03-01", "--until", "2026-03-04")
     assert [one["day"] for one in items(log, *nothing)] == [
         "2026-03-01",

@@ -41,7 +41,7 @@ def test_the_list_is_that_of_the_log(reel):
             "has-error=true&no-usage=0": {"has_error": True},
             "min-tokens=1000": {"min_tokens": 1000},
             "slower-than=1h": {"slower_than": "1h"},
-            "since=today&tz=UTC": {"since": "today"},
+            "since=last-week": {"since": "last-week"},
             "on=2020": {"on": "2020"},
             "source=plain&assistant=assistant-1&thread=thread-1": {
                 "source": "plain",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runreel.api.reel import Reel
 
 
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 USAGE = Usage(12, 20, 8)
 

@@ -14,6 +14,7 @@ from runreel.model.budget import Budget
 from runreel.model.run_filter import Filters
 from runreel.model.runs import Difference
 from runreel.store.database import Database
+from runreel.system import wall_clock
 
 
 class BudgetMixin:
@@ -50,9 +51,10 @@ class BudgetMixin:
         from runreel.query import budgets, price_books, run_pricing
 
         limits = budgets.limits(amount, currency, warn, tolerate)
-        pricing = run_pricing.pricing_of(price_books.load(prices), as_of=as_of, rates=rates)
+        book, now = price_books.load(prices), wall_clock.now()
+        pricing = run_pricing.pricing_of(book, as_of=as_of, rates=rates, now=now)
         groups = (by,) if isinstance(by, str) else tuple(by)
-        return budgets.check(self.db, limits, groups, filters, pricing, tz=tz)
+        return budgets.check(self.db, limits, groups, filters, pricing, tz=tz, now=now)
 
     @checked
     def rebuild_costs(
@@ -74,6 +76,6 @@ class BudgetMixin:
         """
         from runreel.query import price_books, run_pricing, stored_costs
 
-        pricing = run_pricing.pricing_of(price_books.load(prices))
+        pricing = run_pricing.pricing_of(price_books.load(prices), now=wall_clock.now())
         found = stored_costs.rebuilt(self.db, pricing, check_only=check, progress=progress)
         return list(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 # Types of signatures are imported at run time because `checked` resolves them.
 # ruff: noqa: TC001, TC003
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from runreel.model.arguments import checked
 from runreel.model.run_diff import PARTS, RunDiff
@@ -13,6 +13,7 @@ from runreel.model.run_filter import moment
 from runreel.model.steps import Step
 from runreel.model.story import StoryStep
 from runreel.store.database import Database
+from runreel.system import wall_clock
 
 
 class LookMixin:
@@ -36,7 +37,7 @@ class LookMixin:
         from runreel.query import run_history
 
         if at is not None and not isinstance(at, int):
-            at = moment("at", at, now=datetime.now(UTC))
+            at = moment("at", at, now=wall_clock.now())
         return run_history.show(self.db, run_id, at, exact=True, with_content=True).story
 
     @checked

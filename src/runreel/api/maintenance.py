@@ -6,7 +6,6 @@ from __future__ import annotations
 # ruff: noqa: TC001, TC003
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 
 from runreel.model.arguments import checked
 from runreel.model.finding import Finding
@@ -14,6 +13,7 @@ from runreel.model.maintenance import Recovered, RedactionMatch, Space
 from runreel.model.run_filter import Status, Time
 from runreel.model.runs import Difference, OpenRecording, PrunedRun
 from runreel.store.database import Database
+from runreel.system import wall_clock
 
 
 class MaintenanceMixin:
@@ -153,7 +153,7 @@ class MaintenanceMixin:
         from runreel.retention import pruning
 
         request = pruning.PruneRequest(
-            to_micros(moment("before", before, now=datetime.now(UTC))),
+            to_micros(moment("before", before, now=wall_clock.now())),
             status_choice(statuses or None),
             keep_usage,
             reason,

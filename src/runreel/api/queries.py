@@ -6,7 +6,7 @@ from __future__ import annotations
 # ruff: noqa: TC001, TC003
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Unpack
 
 from runreel.model.arguments import checked
@@ -18,6 +18,7 @@ from runreel.model.status import RunStatus, StreamEvent
 from runreel.model.timeline import Timeline
 from runreel.model.usage import RunCost, UsageReport
 from runreel.store.database import Database
+from runreel.system import wall_clock
 
 if TYPE_CHECKING:
     from runreel.query.run_history import ShownRun
@@ -134,7 +135,7 @@ class QueryMixin:
         from runreel.query import run_history
 
         if at is not None and not isinstance(at, int):
-            at = moment("at", at, now=datetime.now(UTC))
+            at = moment("at", at, now=wall_clock.now())
         return run_history.show(self.db, run_id, at, exact=True, with_content=with_content)
 
     @checked
@@ -201,15 +202,18 @@ class QueryMixin:
         from runreel.query.usage_filled import filled
 
         groups = (by,) if isinstance(by, str) else tuple(by)
+        now = wall_clock.now()
         if cost:
             from runreel.query import costs, price_books, run_pricing
 
             book = price_books.load(prices)
-            pricing = run_pricing.pricing_of(book, as_of=as_of, rates=rates, currency=currency)
-            report = costs.report(self.db, groups, filters, pricing, tz=tz)
+            pricing = run_pricing.pricing_of(
+                book, as_of=as_of, rates=rates, currency=currency, now=now
+            )
+            report = costs.report(self.db, groups, filters, pricing, tz=tz, now=now)
         else:
-            report = reports.report(self.db, groups, filters, tz=tz)
-        return filled(report, filters, tz=tz) if fill else report
+            report = reports.report(self.db, groups, filters, tz=tz, now=now)
+        return filled(report, filters, tz=tz, now=now) if fill else report
 
     @checked
     def cost(
@@ -222,7 +226,8 @@ class QueryMixin:
         """
         from runreel.query import price_books, run_pricing
 
-        pricing = run_pricing.pricing_of(price_books.load(prices), as_of=as_of)
+        book = price_books.load(prices)
+        pricing = run_pricing.pricing_of(book, as_of=as_of, now=wall_clock.now())
         return run_pricing.cost(pricing, self.run(run_id))
 
     @checked

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 # Types of signatures are imported at run time because `checked` resolves them.
 # ruff: noqa: TC001
-from datetime import UTC, datetime
 from typing import Any
 
 import runreel
 from runreel.model.arguments import checked
 from runreel.model.run_filter import Time, moment
 from runreel.store.database import Database
+from runreel.system import wall_clock
 
 
 class RecordingMixin:
@@ -98,7 +98,7 @@ class RecordingMixin:
 
         requested = None
         if requested_at is not None:
-            requested = moment("recording(requested_at=…)", requested_at, now=datetime.now(UTC))
+            requested = moment("recording(requested_at=…)", requested_at, now=wall_clock.now())
         metadata = {
             "assistant_id": assistant_id,
             "thread_id": thread_id,

@@ -39,10 +39,17 @@ class LazyPricing:
             UsageError: if a file cannot be read.
             BadPrices: if a line of a file is not valid.
         """
+        from runreel.cli import time_arguments
         from runreel.query.run_pricing import pricing_of
 
         book = price_options.price_book(self.prices)
-        return pricing_of(book, as_of=self.as_of, rates=self.rates, currency=self.currency)
+        return pricing_of(
+            book,
+            as_of=self.as_of,
+            rates=self.rates,
+            currency=self.currency,
+            now=time_arguments.now(),
+        )
 
 
 _NAMES = tuple(field.name for field in fields(LazyPricing))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -16,7 +15,7 @@ from runreel.sources import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from click.shell_completion import CompletionItem
 
@@ -56,7 +55,7 @@ def _moment(text: str) -> datetime:
     from runreel.cli import time_arguments
     from runreel.model import periods
 
-    return periods.moment(text, now=datetime.now(UTC), zone=time_arguments.zone()[0])
+    return periods.moment(text, now=time_arguments.now(), zone=time_arguments.zone()[0])
 
 
 def _seq_or_moment(text: str) -> int | datetime:
@@ -71,7 +70,7 @@ def _interval(text: str) -> Interval:
     from runreel.cli import time_arguments
     from runreel.model import periods
 
-    return Interval(*periods.period(text, now=datetime.now(UTC), zone=time_arguments.zone()[0]))
+    return Interval(*periods.period(text, now=time_arguments.now(), zone=time_arguments.zone()[0]))
 
 
 def _duration(text: str) -> timedelta:

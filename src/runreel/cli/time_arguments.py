@@ -1,4 +1,4 @@
-"""The time zone of the command, and times formatted for tables."""
+"""The time zone and the time of the command, and times formatted for tables."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runreel.system import zones
+from runreel.system import wall_clock, zones
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
-_ZONE = "runreel.zone"
+_ZONE, _NOW = "runreel.zone", "runreel.now"
 
 
 def set_zone(name: str | None) -> None:
@@ -30,6 +30,15 @@ def zone() -> tuple[tzinfo | None, str]:
     if _ZONE not in known:
         known[_ZONE] = zones.zone(None)
     return known[_ZONE]
+
+
+def now() -> datetime:
+    """The time of the running command in UTC: the same for all its options and results."""
+    context = click.get_current_context(silent=True)
+    known: dict[str, datetime] = {} if context is None else context.meta
+    if _NOW not in known:
+        known[_NOW] = wall_clock.now()
+    return known[_NOW]
 
 
 def requested_zone() -> str | None:

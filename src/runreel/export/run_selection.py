@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +13,7 @@ from runreel.model.run_filter import run_filter
 from runreel.query import runs as run_lists
 from runreel.store.events import event_log
 from runreel.store.events.full_scan import Unreadable, scan
+from runreel.system import wall_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,7 +62,7 @@ def _sorted(run_ids: Iterable[str]) -> list[str]:
 
 
 def _matching(connection: Connection, filters: Filters) -> Iterator[str]:
-    selected = run_filter(filters, now=datetime.now(UTC))
+    selected = run_filter(filters, now=wall_clock.now())
     after: str | None = None
     while True:
         page = run_lists.list_runs(connection, selected, limit=_PAGE, after=after)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal, DecimalException
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +18,7 @@ from runreel.system.zones import zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from runreel.model.run_filter import Filters
     from runreel.query.run_pricing import Pricing
@@ -92,20 +92,21 @@ def check(  # noqa: PLR0913 - parts of the report
     pricing: Pricing,
     *,
     tz: str | None,
+    now: datetime,
 ) -> Budget:
-    """Compare the cost of each group with the budget; by default, of the runs of this month.
+    """Compare the cost of each group with the budget; by default, of the month of ``now``.
 
     Raises:
         UsageError: if a grouping, the time zone or a filter is invalid.
         BadPrices: if the exchange rate of a day is missing.
     """
-    now, (time_zone, _) = datetime.now(UTC), zone(tz)
+    time_zone, _ = zone(tz)
     if all(filters.get(name) is None for name in _TIMES):
         filters = {**filters, "on": "this-month"}
     within = run_filter(filters, now=now, zone=time_zone)
     if pricing.rates is not None:
         pricing = pricing._replace(currency=limits_.currency)
-    report = costs.report(database, by, filters, pricing, tz=tz)
+    report = costs.report(database, by, filters, pricing, tz=tz, now=now)
     groups: defaultdict[tuple[Any, ...], _Group] = defaultdict(_Group)
     if not by:
         groups[()] = _Group()

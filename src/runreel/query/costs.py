@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.model.errors import BadPrices
@@ -23,7 +22,7 @@ from runreel.system.zones import zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import tzinfo
+    from datetime import date, datetime, tzinfo
 
     from runreel.model.run_filter import Filters
     from runreel.model.selection import RunFilter
@@ -51,24 +50,26 @@ class _Report(NamedTuple):
     by_day: bool
 
 
-def report(
+def report(  # noqa: PLR0913 - parts of the report
     database: Database,
     by: Sequence[str],
     filters: Filters,
     pricing: Pricing,
     *,
     tz: str | None,
+    now: datetime,
 ) -> UsageReport:
     """Return usage and exact costs of the selected runs, by group and currency.
 
-    Costs that are stored are read; those that are to be stored, are first.
+    Costs that are stored are read; those that are to be stored, are first. Times of the filters are
+    relative to ``now``.
 
     Raises:
         UsageError: if a grouping, the time zone or a filter is invalid.
         BadPrices: if the exchange rate of a day is missing.
     """
     time_zone, zone_name = zone(tz)
-    selected = run_filter(filters, now=datetime.now(UTC), zone=time_zone)
+    selected = run_filter(filters, now=now, zone=time_zone)
     columns = [usage_periods.column_of(item) for item in by if item not in usage_periods.TIMES]
     sums, offsets, target = CostSums(), None, pricing.target
     with database.reading() as connection:

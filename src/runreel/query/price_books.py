@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from runreel.prices.entry_lines import entry_lines
 from runreel.prices.exchange_rates import ExchangeRates, read_rates
 from runreel.prices.price_book import PriceBook, read_book, read_entries
 from runreel.query.price_snapshot import Snapshot, snapshot
-from runreel.system import atomic_files
+from runreel.system import atomic_files, wall_clock
 from runreel.system.append_only import locked_append
 from runreel.system.default_location import not_empty
 
@@ -103,7 +102,7 @@ def add(own: Path, offered: Path) -> Addition:
         BadPrices: if a line of the file is not valid, or would change an entry of the book.
         UsageError: if a file cannot be read or written.
     """
-    now = datetime.now(UTC)
+    now = wall_clock.now()
     entries, problems = read_entries(read(offered))
     if problems:
         raise BadPrices(str(offered), tuple(map(str, problems)))

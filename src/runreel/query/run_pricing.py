@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,7 @@ from runreel.query import price_books
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+    from datetime import datetime
     from fractions import Fraction
 
     from runreel.model.runs import RunSummary
@@ -39,18 +40,19 @@ COLUMNS = (
 class Pricing(NamedTuple):
     """How to price runs: at the prices of their start (``then``) or of today (``now``).
 
-    With ``rates``, costs are converted to ``currency`` (None: the only one that it converts to).
+    ``today`` is a UTC day. With ``rates``, costs are converted to ``currency`` (None: the only one
+    that it converts to).
     """
 
     book: PriceBook
+    today: date
     as_of: str = THEN
     rates: ExchangeRates | None = None
     currency: str | None = None
 
     def day(self, started_at: int) -> date:
         """Return the UTC day whose prices a run has that started at this time, in µs."""
-        moment = datetime.now(UTC) if self.as_of == NOW else from_micros(started_at)
-        return moment.date()
+        return self.today if self.as_of == NOW else from_micros(started_at).date()
 
     def cost(self, run: RunUsage) -> PricedRun:
         """Return the cost of a run, not converted."""
@@ -80,6 +82,7 @@ def pricing_of(
     as_of: str = THEN,
     rates: str | os.PathLike[str] | None = None,
     currency: str | None = None,
+    now: datetime,
 ) -> Pricing:
     """Return how to price runs; ``rates`` is a file of exchange rates.
 
@@ -90,7 +93,7 @@ def pricing_of(
     if as_of not in (THEN, NOW):
         raise UsageError(f"invalid as_of {as_of!r}", hint="Choose from then, now.")
     found = None if rates is None else price_books.rates(rates)
-    return Pricing(book, as_of, found, currency)
+    return Pricing(book, now.astimezone(UTC).date(), as_of, found, currency)
 
 
 def cost(pricing: Pricing, run: RunSummary) -> RunCost:

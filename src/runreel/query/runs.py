@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from runreel.query.open_recordings import is_abandoned
 from runreel.store.events import event_log
 from runreel.store.projections import run_key_queries, run_queries
 from runreel.store.schema import migrations
+from runreel.system import wall_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -42,7 +42,7 @@ def listing(
     Raises:
         UsageError: if a filter, the limit or the cursor is invalid.
     """
-    selected = run_filter(filters, now=datetime.now(UTC))
+    selected = run_filter(filters, now=wall_clock.now())
     if limit is not None and limit < 0:
         raise UsageError(f"invalid limit {limit}: use a number from 0 (all)")
 
@@ -67,7 +67,7 @@ def list_runs(
     Raises:
         UsageError: if ``after`` is not a cursor of a page.
     """
-    as_of = datetime.now(UTC)
+    as_of = wall_clock.now()
     position = None if after is None else _decode_cursor(after)
     selected = with_stale(connection, selected)
     found = run_queries.page(connection, selected, limit=limit + 1 if limit else 0, after=position)

@@ -6,7 +6,6 @@ log, where the text is whole and its rows are known, and only what is found ther
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.codec.patterns import TooSlow
@@ -27,6 +26,7 @@ from runreel.sources.archives import lines as archive_lines
 from runreel.store.events import event_log, stream_heads
 from runreel.store.projections import text_queries
 from runreel.store.schema import migrations
+from runreel.system import wall_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -82,7 +82,7 @@ def question(  # noqa: PLR0913 - the options of a search
     ids = None if run_ids is None else frozenset(run_ids)
     for run_id in ids or ():
         check_lookup_id(run_id)
-    return Question(wanted, chosen, ids, run_filter(filters, now=datetime.now(UTC)))
+    return Question(wanted, chosen, ids, run_filter(filters, now=wall_clock.now()))
 
 
 def search(

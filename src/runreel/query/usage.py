@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from runreel.model.run_filter import run_filter
@@ -15,6 +14,7 @@ from runreel.system.zones import zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from runreel.model.run_filter import Filters
     from runreel.model.usage import UsageReport
@@ -27,16 +27,18 @@ def report(
     filters: Filters,
     *,
     tz: str | None,
+    now: datetime,
 ) -> UsageReport:
     """Return the token totals of the selected runs, grouped by ``by``.
 
     Hours, days and longer periods are those of the time zone ``tz`` (None: the local zone).
+    Times of the filters are relative to ``now``.
 
     Raises:
         UsageError: if a grouping, the time zone or a filter is invalid.
     """
     time_zone, zone_name = zone(tz)
-    selected = run_filter(filters, now=datetime.now(UTC), zone=time_zone)
+    selected = run_filter(filters, now=now, zone=time_zone)
     by_time = any(grouping in usage_periods.TIMES for grouping in by)
     columns = [usage_periods.column_of(item) for item in by if item not in usage_periods.TIMES]
     offsets = None

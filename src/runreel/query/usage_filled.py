@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from runreel.model.errors import UsageError
@@ -15,6 +15,7 @@ from runreel.system.zones import zone
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from runreel.model.run_filter import Filters
     from runreel.model.selection import RunFilter
@@ -26,11 +27,11 @@ _MICROSECOND = timedelta(microseconds=1)
 _MOST = 1_000_000
 
 
-def filled(report: UsageReport, filters: Filters, *, tz: str | None) -> UsageReport:
+def filled(report: UsageReport, filters: Filters, *, tz: str | None, now: datetime) -> UsageReport:
     """Return a report with an item for each period, of which those without runs have 0 tokens.
 
     The periods are those from the first to the last one with runs, or from ``since`` and to
-    ``until`` of the filters, but not later than now. Other groups get all periods, each.
+    ``until`` of the filters, but not later than ``now``. Other groups get all periods, each.
 
     Raises:
         UsageError: if there are more than 100,000 periods, or 1,000,000 items.
@@ -41,7 +42,6 @@ def filled(report: UsageReport, filters: Filters, *, tz: str | None) -> UsageRep
     time_zone, name = zone(tz)
     # The local zone by its name: at the ends of the calendar it has no offset otherwise.
     time_zone = time_zone or zone(name)[0]
-    now = datetime.now(UTC)
     by = [report.by[position] for position in positions]
     known = [[str(item.key[position]) for position in positions] for item in report.items]
     seen = range_of(by, known, time_zone) if known else None

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from runreel.model import periods
 from runreel.model.errors import UsageError
 from runreel.model.run_filter import Filters, moment
 from runreel.model.selection import Interval
+from runreel.system import wall_clock
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
+    from datetime import datetime, tzinfo
 
     from runreel.web.query import Query
 
@@ -31,7 +31,7 @@ def read(query: Query) -> Filters:
         UsageError: if a value is invalid.
     """
     zone, _ = query.zone()
-    now = datetime.now(UTC)
+    now = wall_clock.now()
     given: dict[str, object] = {
         **{_keyword(name): query.texts(name) or None for name in _TEXTS},
         **{_keyword(name): query.flag(name) for name in _FLAGS},

@@ -77,8 +77,15 @@ def budget_command(  # noqa: PLR0913 - options of the command
 
     limits = budgets.limits(max_, currency, warn, tolerate)
     pricing = cost_options.LazyPricing(prices, as_of or "then", rates)()
-    zone = time_arguments.requested_zone()
-    budget = budgets.check(reel.db, limits, tuple(dict.fromkeys(by)), filters, pricing, tz=zone)
+    budget = budgets.check(
+        reel.db,
+        limits,
+        tuple(dict.fromkeys(by)),
+        filters,
+        pricing,
+        tz=time_arguments.requested_zone(),
+        now=time_arguments.now(),
+    )
     if output.is_table:
         budget_view.print_budget(budget)
     elif output.format == "json":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +10,7 @@ import click
 from runreel.cli import options
 from runreel.cli.render import terminal
 from runreel.model.errors import ProjectionOutdated
+from runreel.system import wall_clock
 from runreel.system.default_location import demo_file
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _demonstrate(reel: Reel, prefix: str, *, fast: bool) -> None:
     from runreel.cli.commands import demo_scenario
     from runreel.cli.render import replay_renderers, run_detail, usage_table
 
-    run_id = f"demo-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"
+    run_id = f"demo-{wall_clock.now().astimezone():%Y%m%d-%H%M%S-%f}"
     _print_step(f"Recording {run_id} to {reel.url_shown}", None)
     demo_scenario.record(reel, run_id, pause=0.0 if fast else 1.0)
 

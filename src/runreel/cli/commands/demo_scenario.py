@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from runreel.cli.render import terminal
@@ -19,6 +18,7 @@ from runreel.model.results import (
     Usage,
 )
 from runreel.model.status import MessageStatus, RunStatus, StreamEvent
+from runreel.system import wall_clock
 
 if TYPE_CHECKING:
     from runreel.api.reel import Reel
@@ -52,7 +52,7 @@ def record(reel: Reel, run_id: str, *, pause: float) -> None:
         thread_id=THREAD,
         model=MODEL,
         labels=LABELS,
-        requested_at=datetime.now(UTC),
+        requested_at=wall_clock.now(),
     ) as recording:
         terminal.write(("> ", "dim"), (QUESTION, "bold"))
         recording.offer(CONTEXT, {"messages": [{"role": "user", "content": QUESTION}]})
@@ -93,7 +93,7 @@ def _message(run_id: str) -> Message:
         parts=(ANSWER,),
         thread_id=THREAD,
         created_by=None,
-        created_at=datetime.now(UTC).replace(tzinfo=None),
+        created_at=wall_clock.now().replace(tzinfo=None),
         labels=None,
         author=Author(ASSISTANT, "ASSISTANT"),
         citations=(),

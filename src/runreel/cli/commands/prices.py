@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,12 +94,13 @@ def show_command(
     """
     from click.exceptions import Exit
 
+    from runreel.cli import time_arguments
     from runreel.cli.render import price_views, tables, terminal
     from runreel.prices import explanation
     from runreel.query import price_snapshot
 
     book = price_options.price_book(prices)
-    day = day or datetime.now(UTC).date()
+    day = day or time_arguments.now().date()
     found = explanation.candidates(book, model, tier, day)
     left_out = price_snapshot.left_out_reason(book, model)
     shown = price_views.ShownPrice(book, model, tier, day, found, left_out)
@@ -164,11 +165,11 @@ def check_command(
     """
     from click.exceptions import Exit
 
-    from runreel.cli import configuration
+    from runreel.cli import configuration, time_arguments
     from runreel.cli.render import price_views
     from runreel.query import price_checks
 
-    today = datetime.now(UTC).date()
+    today = time_arguments.now().date()
     named = file or prices
     if named is not None:
         problems = price_checks.check_book(Path(named), today)

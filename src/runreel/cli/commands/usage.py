@@ -67,14 +67,19 @@ def usage_command(
     usage_layout.check(layout, output, costs=pricing is not None)
     groups = usage_layout.groupings(tuple(dict.fromkeys(by)), layout)
     tz = time_arguments.requested_zone()
+    now = time_arguments.now()
     if pricing is None:
-        report = reel.usage(groups, tz=tz, fill=layout.fill, **filters)
+        from runreel.query import usage
+
+        report = usage.report(reel.db, groups, filters, tz=tz, now=now)
     else:
         from runreel.query import costs
+
+        report = costs.report(reel.db, groups, filters, pricing(), tz=tz, now=now)
+    if layout.fill:
         from runreel.query.usage_filled import filled
 
-        report = costs.report(reel.db, groups, filters, pricing(), tz=tz)
-        report = filled(report, filters, tz=tz) if layout.fill else report
+        report = filled(report, filters, tz=tz, now=now)
     usage_layout.print_report(report, layout, output)
     if report.prices is not None:
         cost_options.warn_of_old_prices(report.prices, output.as_of.date())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,11 @@ from runreel.cli import capture_options, log_check, options
 from runreel.cli.main import CliContext
 from runreel.cli.render import terminal
 from runreel.model.errors import LogError
+from runreel.system import wall_clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from runreel.api.reel import Reel
 
@@ -53,7 +54,7 @@ def watch_command(
     log_check.check(reel, warn_only=on_error == "warn")
     # The log is closed while the program runs.
     reel.close()
-    begun = datetime.now(UTC)
+    begun = wall_clock.now()
     with tempfile.TemporaryDirectory(prefix="runreel-watch-") as folder:
         report = Path(folder) / "report"
         values = {

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from click.exceptions import Exit
 
+from runreel.cli import time_arguments
 from runreel.cli.render import json_views, tables, terminal
 from runreel.codec import csv_rows, flat_columns
 from runreel.model.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from runreel.cli.render.json_views import JsonObject
     from runreel.cli.render.tables import Column
@@ -55,7 +56,7 @@ class Output:
 
     format: str = "table"
     fail_empty: bool = False
-    as_of: datetime = field(default_factory=lambda: datetime.now(UTC))
+    as_of: datetime = field(default_factory=time_arguments.now)
 
     @property
     def is_table(self) -> bool:

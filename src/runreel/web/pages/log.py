@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.doctor import check_health
 from runreel.model.errors import DatabaseUnavailable
 from runreel.model.timestamps import to_micros
+from runreel.system import wall_clock
 from runreel.web.query import Page
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def answer(reel: Reel, query: Query) -> Page:
     Raises:
         LogError: if the log cannot be read.
     """
-    found = check_health(reel.db, now=to_micros(datetime.now(UTC)))
+    found = check_health(reel.db, now=to_micros(wall_clock.now()))
     if not found.reached:
         (check,) = found.checks
         raise DatabaseUnavailable(check.found, hint=check.advice)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from runreel.model.errors import RunreelError
 from runreel.query import price_books, run_pricing
+from runreel.system import wall_clock
 
 if TYPE_CHECKING:
     from runreel.model.runs import RunSummary
@@ -28,7 +29,8 @@ def cost_text(run: RunSummary) -> str:
     if run.usage is None:
         return f"unpriced: {_REASONS['no_usage']}"
     try:
-        found = run_pricing.cost(run_pricing.pricing_of(price_books.load()), run)
+        pricing = run_pricing.pricing_of(price_books.load(), now=wall_clock.now())
+        found = run_pricing.cost(pricing, run)
     except RunreelError as error:
         return f"unpriced: {error}"
     if found.cost is None:
