@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from runreel.codec.json_values import as_object, object_in, text_in
 from runreel.codec.source_protocol import Interpretation, RunMetadata, SourceEvent, TextMode
-from runreel.model.events import CONTEXT, RUN, STREAM_EVENT
+from runreel.model.events import RUN, STREAM_EVENT
 from runreel.model.messages import PartialMessage
 from runreel.model.results import RunResult, RunStreamEvent
 from runreel.model.status import PARTIAL, MessageStatus, RunStatus, StreamEvent
+from runreel.sources.asked import Asked, failed
 from runreel.sources.google import content, usage
 from runreel.sources.google.memory import NO_MEMORY, Memory
 from runreel.sources.openai import values as oj
@@ -54,7 +55,7 @@ class _Response(SourceEvent):
         value, known = as_object(self.value), memory if isinstance(memory, Memory) else NO_MEMORY
         whole = self.kind == RUN
         if (error := _error_of(value)) is not None:
-            return _failed(*error, known, whole=whole)
+            return failed(*error, known, whole=whole)
         is_new = memory is None or _is_other(value, known)
         before = NO_MEMORY if is_new else known
         after = _after(value, before, whole=whole)
@@ -74,12 +75,10 @@ class _Response(SourceEvent):
         )
 
 
-class _Asked(SourceEvent):
-    """A request, or the results of functions: another response follows."""
-
-    def read(self, _text: str, _memory: object, /) -> Interpretation:
-        model = text_in(as_object(self.value), "model") if self.kind == CONTEXT else None
-        return Interpretation(metadata=RunMetadata(model=model) if model else None)
+class _Asked(Asked):
+    def metadata(self, request: dict[str, object]) -> RunMetadata | None:
+        model = text_in(request, "model")
+        return RunMetadata(model=model) if model else None
 
 
 class GeminiReader:
@@ -99,19 +98,19 @@ class GeminiReader:
         candidate = content.candidate_of(response)
         parts = content.parts_of(candidate)
         reason, calls = _reason_of(response, candidate), content.calls_in(parts)
-        failed = _error_of(response) is not None
+        has_failed = _error_of(response) is not None
         if kind == RUN:
-            status = RunStatus.FAILED if failed else _status(reason, calls)
+            status = RunStatus.FAILED if has_failed else _status(reason, calls)
             return _Response(kind, value, status.name, slots=content.slots(parts))
         text = content.text_of(parts)
         type_: str | None = None
-        if failed:
+        if has_failed:
             type_ = StreamEvent.ERROR.name
         elif reason is not None and (calls or text or not candidate):
             type_ = _STREAMED[_status(reason, calls)].name
         elif text and reason is None:
             type_ = PARTIAL
-        is_last = failed or reason is not None
+        is_last = has_failed or reason is not None
         head = (kind, value, type_, None, TextMode.DELTA, content.slots(parts), is_last)
         return _Response(*head, envelope=self.envelope(type_, None, text))
 
@@ -129,14 +128,6 @@ class GeminiReader:
 
 
 reader = GeminiReader()
-
-
-def _failed(
-    message: str | None, code: int | str | None, memory: Memory, *, whole: bool
-) -> Interpretation:
-    event = None if whole else RunStreamEvent(StreamEvent.ERROR, error=message)
-    result = RunResult(RunStatus.FAILED, message) if whole else None
-    return Interpretation(event, result, memory, error_code=code)
 
 
 def _after(value: dict[str, object], before: Memory, *, whole: bool) -> Memory:

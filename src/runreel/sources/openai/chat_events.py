@@ -8,11 +8,11 @@ import msgspec
 
 from runreel.codec.json_values import as_labels, as_object, text_in
 from runreel.codec.source_protocol import Interpretation, RunMetadata, SourceEvent
-from runreel.model.events import CONTEXT
 from runreel.model.messages import PartialMessage
 from runreel.model.results import RunResult, RunStreamEvent
 from runreel.model.status import MessageStatus, RunStatus, StreamEvent
 from runreel.model.timestamps import micros
+from runreel.sources.asked import Asked
 from runreel.sources.openai import chat_content
 from runreel.sources.openai import tool_calls as chat_calls
 from runreel.sources.openai import values as oj
@@ -173,13 +173,12 @@ class Completion(ChatEvent):
         return RunResult(status, None, chat_calls.tool_call_list(calls), _message=message)
 
 
-class Request(SourceEvent):
+class Request(Asked):
     """A request for a completion, or the results of tool calls: the next completion follows."""
 
-    def read(self, _text: str, _memory: object, /) -> Interpretation:
-        """Return the meaning: see ``SourceEvent``."""
-        is_request = self.kind == CONTEXT
-        return Interpretation(metadata=_request(as_object(self.value)) if is_request else None)
+    def metadata(self, request: dict[str, object]) -> RunMetadata | None:
+        """Return what a request says of the run."""
+        return _request(request)
 
 
 def _has_news(known: Memory, chunk: dict[str, object]) -> bool:

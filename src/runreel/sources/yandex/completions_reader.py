@@ -15,10 +15,11 @@ import msgspec
 from runreel.codec import token_counts
 from runreel.codec.json_values import as_object
 from runreel.codec.source_protocol import Interpretation, RunMetadata, SourceEvent, TextMode
-from runreel.model.events import CONTEXT, RUN, STREAM_EVENT
+from runreel.model.events import RUN, STREAM_EVENT
 from runreel.model.messages import PartialMessage
 from runreel.model.results import RunResult, RunStreamEvent, UsageDetails
 from runreel.model.status import PARTIAL, MessageStatus, RunStatus, StreamEvent
+from runreel.sources.asked import Asked, failed
 from runreel.sources.openai import values as oj
 from runreel.sources.openai.chat_memory import details_increase, usage_increase
 from runreel.sources.yandex import proto_json
@@ -64,7 +65,7 @@ class _Answer(SourceEvent):
         value, whole = answer_in(as_object(self.value)), self.kind == RUN
         known = memory if isinstance(memory, Memory) else _NO_MEMORY
         if (error := _error_of(value)) is not None:
-            return _failed(*error, known, whole=whole)
+            return failed(*error, known, whole=whole)
         alternative = _alternative(value)
         is_new = memory is None or (known.ended and bool(alternative))
         before = _NO_MEMORY if is_new else known
@@ -84,12 +85,10 @@ class _Answer(SourceEvent):
         )
 
 
-class _Asked(SourceEvent):
-    """A request, or the results of functions: another answer follows."""
-
-    def read(self, _text: str, _memory: object, /) -> Interpretation:
-        model = string(as_object(self.value), "modelUri") if self.kind == CONTEXT else None
-        return Interpretation(metadata=RunMetadata(model=model) if model else None)
+class _Asked(Asked):
+    def metadata(self, request: dict[str, object]) -> RunMetadata | None:
+        model = string(request, "modelUri")
+        return RunMetadata(model=model) if model else None
 
 
 class YandexCompletionsReader:
@@ -107,18 +106,18 @@ class YandexCompletionsReader:
             return _Asked(kind, value, mode=TextMode.RESTART)
         answer = answer_in(as_object(value))
         alternative = _alternative(answer)
-        status, failed = _status_of(alternative), _error_of(answer) is not None
+        status, has_failed = _status_of(alternative), _error_of(answer) is not None
         if kind == RUN:
-            found = RunStatus.FAILED if failed else _run_status(status)
+            found = RunStatus.FAILED if has_failed else _run_status(status)
             return _Answer(kind, value, found.name, slots=self.slots(value))
         type_: str | None = None
-        if failed:
+        if has_failed:
             type_ = StreamEvent.ERROR.name
         elif status in _STATUSES:
             type_ = _stream_status(status).name
         elif "message" in alternative:
             type_ = PARTIAL
-        is_last = failed or status in _STATUSES
+        is_last = has_failed or status in _STATUSES
         return _Answer(kind, value, type_, slots=self.slots(value), is_last=is_last)
 
     def slots(self, value: object) -> list[TextSlot]:
@@ -191,14 +190,6 @@ def _message(
         created_at=None,
         finish_reason=status,
     )
-
-
-def _failed(
-    message: str | None, code: int | str | None, memory: Memory, *, whole: bool
-) -> Interpretation:
-    event = None if whole else RunStreamEvent(StreamEvent.ERROR, error=message)
-    result = RunResult(RunStatus.FAILED, message) if whole else None
-    return Interpretation(event, result, memory, error_code=code)
 
 
 def _error_of(value: dict[str, object]) -> tuple[str | None, int | str | None] | None:
