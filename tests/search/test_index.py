@@ -14,7 +14,7 @@ from runreel.model.errors import LogError
 from runreel.model.events import STREAM_EVENT
 from runreel.recording.recorder import Recorder
 from runreel.store.drivers.sqlite import text_search
-from runreel.store.projections import text_table
+from runreel.store.projections import text_queries, text_table
 from runreel.store.schema import comparison
 from tests.search import oracle
 
@@ -48,6 +48,26 @@ def test_runs_that_end_after_the_index_was_built_are_found(reel: Reel) -> None:
     assert len(oracle.found(reel, "погода")) == 3
     with reel.db.reading() as connection:
         assert comparison.differences(connection) == []
+
+
+def test_what_comes_after_the_end_of_a_recording_is_searched_and_read_by_no_other_search(
+    reel: Reel,
+) -> None:
+    left = record(reel, "run", "Погода была")
+    late = Recorder(reel.db, "run", source="plain", via="program")
+    late.append(STREAM_EVENT, {"type": "PARTIAL_MESSAGE", "text": "Погода была и"})
+    left.close()
+    if reel.db.driver.in_process:
+        reel.build_search_index()
+    for text in ("Погода была и есть", "Погода была и есть ветер"):
+        late.append(STREAM_EVENT, {"type": "PARTIAL_MESSAGE", "text": text})
+        (found,) = reel.search(text[-5:])
+        assert found.seq == late.last_seq
+        (listed,) = reel.runs()
+        assert (listed.recording, listed.last_seq) == ("closed", late.last_seq)
+        with reel.db.reading() as connection:
+            assert text_queries.lagging(connection) == set()
+    assert reel.rebuild(check=True) == []
 
 
 DONE = {"type": "DONE", "text": "Погода"}

@@ -17,6 +17,7 @@ from runreel.model.results import RunResult, RunStreamEvent, Usage
 from runreel.model.status import RunStatus, StreamEvent
 from runreel.query import runs as queries
 from runreel.recording.recorder import Recorder
+from runreel.store.connection import Connection
 from tests import traffic
 
 NOON = datetime(2025, 4, 7, 12, tzinfo=UTC)
@@ -286,6 +287,37 @@ def test_a_cursor_that_is_none_is_refused(reel, cursor):
 def test_a_limit_below_zero_is_refused(reel):
     with pytest.raises(UsageError, match="from 0"):
         reel.runs(limit=-1)
+
+
+@pytest.mark.parametrize("chosen", [{}, {"status": "in_progress"}, {"source": "plain"}])
+def test_a_page_of_open_and_unfinished_runs_takes_as_many_statements_as_one_run(
+    db_url, chosen, monkeypatch
+):
+    counted, execute = [], Connection.execute
+
+    def count(connection, sql, parameters=()):
+        counted.append(sql)
+        return execute(connection, sql, parameters)
+
+    with runreel.open(db_url) as reel:
+        recordings = [reel.recording(f"open-{n}") for n in range(12)]
+        for recording in recordings:
+            recording.append(partial("a"))
+        for recording in recordings[:4]:
+            recording.close()
+        for recording in recordings[4:]:
+            recording.append(partial("ab"))
+        monkeypatch.setattr(Connection, "execute", count)
+        statements = []
+        for limit in 1, 0:
+            counted.clear()
+            page = reel.runs(limit=limit, **chosen)
+            statements.append(len(counted))
+        assert statements[0] == statements[1]
+        # A status is also asked which runs are stale.
+        assert sum("FROM events" in sql for sql in counted) == 1 + ("status" in chosen)
+        last = {run.run_id: (run.events, run.last_seq, run.stale) for run in page}
+        assert last == {f"open-{n}": (1 + (n >= 4), 2, False) for n in range(12)}
 
 
 def test_a_live_run_is_shown_up_to_its_last_event(db_url):

@@ -258,6 +258,7 @@ class RunProjector:
             and state.error_code is None
             and state.tool_calls is None
             and not state.is_final_by_get
+            and state.recording == OPEN
             and (state.first_text_at is not None or not state.has_live_clock)
             and not self.transcript.masked_spans
         )
@@ -276,7 +277,10 @@ class RunProjector:
             state.adapter_memory = interpretation.memory
 
     def apply_event(self, event: SourceEvent, at: int, interpretation: Interpretation) -> bool:
-        """Apply an interpreted event, received ``at``. True if the projection changed."""
+        """Apply an interpreted event, received ``at``. True if the projection changed.
+
+        Once its recording has ended, each event changes it: the stored one is at the head then.
+        """
         state = self.state
         if state.last_seq < 0:
             self.collected = run_text.NOTHING
@@ -305,7 +309,7 @@ class RunProjector:
             keys = tuple(run_keys.added(state, row, calls, response))
             state.keys += keys
             changed |= bool(keys)
-        return changed
+        return changed or state.recording != OPEN
 
     def thinks(self, event: SourceEvent) -> bool:
         """Return whether an event of the stream has reasoning, perhaps next to its text."""

@@ -21,12 +21,13 @@ from runreel.store.schema import migrations
 from runreel.system import wall_clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from runreel.model.run_filter import Filters
     from runreel.model.runs import RunSummary
     from runreel.store.connection import Connection
     from runreel.store.database import Database
+    from runreel.store.projections.run_queries import Head
 
 # Number of runs that the error for an ambiguous id lists.
 _CANDIDATES = 10
@@ -103,13 +104,26 @@ def _parts(run_ids: Sequence[str]) -> Iterator[list[str]]:
         yield part
 
 
-def _at_head(connection: Connection, items: Iterable[RunSummary]) -> list[RunSummary]:
-    """Return these runs at the head of the log."""
+def _at_head(connection: Connection, items: Sequence[RunSummary]) -> list[RunSummary]:
+    """Return these runs at the head of the log.
+
+    Only the projection of an open recording may lag behind it, by rows that change the number of
+    events and the last position. All of them are brought up to date by one statement.
+    """
+    is_open = [item.run_id for item in items if item.recording == OPEN]
+    if not is_open:
+        return [*items]
+    heads: dict[str, Head] = {}
+    for part in _parts(is_open):
+        heads |= run_queries.heads(connection, part)
     return [
-        # Most runs have ended: their projections are complete.
         item
-        if item.finished_at is not None and item.recording != OPEN
-        else _with_progress(connection, item)
+        if item.recording != OPEN or (head := heads.get(item.run_id)) is None
+        else item._replace(
+            events=head.events,
+            last_seq=head.last_seq,
+            stale=item.status in UNFINISHED and is_abandoned(head.session),
+        )
         for item in items
     ]
 
@@ -160,22 +174,6 @@ def resolve(connection: Connection, text: str) -> str:
             f"several runs begin with {text!r}: {', '.join(listed)}{more}", candidates=listed
         )
     return found[0]
-
-
-def _with_progress(connection: Connection, item: RunSummary) -> RunSummary:
-    """Return the summary at the head of the log.
-
-    Rows after those in the projection change only the number of events and the last position.
-    """
-    unfinished = item.status in UNFINISHED
-    if item.recording != OPEN and not unfinished:
-        return item
-    events, last, note = run_queries.progress(connection, item.run_id, item.last_seq)
-    return item._replace(
-        events=item.events + events,
-        last_seq=last,
-        stale=unfinished and item.recording == OPEN and is_abandoned(note),
-    )
 
 
 def _cursor(item: RunSummary) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.events import PRUNED
 from runreel.model.selection import UNFINISHED, RunFilter
@@ -25,6 +25,17 @@ _SESSION = (
     " AND e.type IN ('opened', 'resumed') ORDER BY e.seq DESC LIMIT 1"
 )
 _LAST_AT = "(SELECT at FROM events AS e WHERE e.run_id = r.run_id ORDER BY e.seq DESC LIMIT 1)"
+
+
+class Head(NamedTuple):
+    """The number of stream events of a run, its last seq, and the note of its newest session.
+
+    ``session`` is the note that starts a recording session, as JSON.
+    """
+
+    events: int
+    last_seq: int
+    session: str | None
 
 
 def page(
@@ -115,18 +126,20 @@ def count(
     return int(connection.one(sql, parameters)[0])
 
 
-def progress(connection: Connection, run_id: str, seq: int) -> tuple[int, int, str | None]:
-    """Return the number of stream events after the row ``seq``, and the last seq of the run.
-
-    The third item is the newest note that starts a recording session, as JSON.
-    """
-    events, last, note = connection.one(
-        "SELECT count(CASE kind WHEN 'stream_event' THEN 1 END), max(seq),"
-        f" (SELECT ({_SESSION}) FROM (SELECT ? AS run_id) AS r)"
-        " FROM events WHERE run_id = ? AND seq > ?",
-        (run_id, run_id, seq),
+def heads(connection: Connection, run_ids: Sequence[str]) -> dict[str, Head]:
+    """Return where the log is with those of these runs that have a row, in one statement."""
+    one_of, _, ids = connection.driver.id_list(run_ids)
+    rows = connection.all(
+        "SELECT r.run_id, r.events + (SELECT count(*) FROM events AS e WHERE e.run_id = r.run_id"
+        " AND e.seq > r.projected_seq AND e.kind = 'stream_event'), r.projected_seq,"
+        " (SELECT max(seq) FROM events AS e WHERE e.run_id = r.run_id),"
+        f" ({_SESSION}) FROM runs AS r WHERE r.run_id {one_of}",
+        (ids,),
     )
-    return int(events), seq if last is None else int(last), note
+    return {
+        str(run_id): Head(int(events), int(seq if last is None else last), note)
+        for run_id, events, seq, last, note in rows
+    }
 
 
 def open_since(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.run_keys import EXTENDS
-from runreel.model.selection import UNFINISHED
 from runreel.projection.run_mapper import index_key
 from runreel.store.projections.filter_planner import plan_filter
 from runreel.store.projections.run_queries import selected, where_clause
@@ -16,16 +15,8 @@ if TYPE_CHECKING:
     from runreel.model.selection import RunFilter
     from runreel.store.connection import Connection
 
-_HEAD = "(SELECT max(seq) FROM events AS e WHERE e.run_id = r.run_id)"
-_NAMES = ", ".join(f"'{status.name}'" for status in UNFINISHED)
-# Runs whose texts the projection does not have, or not all: while a recording is open, text is only
-# in the log, and so is what another recorder adds to a run without an end.
-_LAGGING = (
-    "SELECT r.run_id FROM runs AS r WHERE r.recording <> 'closed' AND r.recording <> 'pruned'"
-    f" AND (r.recording = 'open' OR {_HEAD} > r.projected_seq)"
-    f" UNION ALL SELECT r.run_id FROM runs AS r WHERE r.status IN ({_NAMES})"
-    f" AND r.recording = 'closed' AND {_HEAD} > r.projected_seq"
-)
+# Runs whose texts are in the log alone. The projection of a recording that has ended has its text.
+_LAGGING = "SELECT r.run_id FROM runs AS r WHERE r.recording = 'open' AND r.recording <> 'closed'"
 _IDS = 500
 _FEW = 1_000
 
