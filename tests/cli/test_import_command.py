@@ -57,6 +57,21 @@ def test_pretty_printed_output_is_no_recording(
     assert "pretty-printed JSON" in called.err
 
 
+def test_a_stream_without_a_run_is_named_once_with_the_way_to_store_it(call, tmp_path):
+    file = tmp_path / "stream.sse"
+    chunks = [{"id": "c", "object": "chat.completion.chunk", "choices": []} for _ in range(3)]
+    file.write_text("".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks))
+    called = call("import", str(file))
+    assert called.code == 1
+    first, hint = called.err.splitlines()
+    assert first == f"{file}: 3 events without a run_id, the first in line 1"
+    assert f"`runreel record --run ID --input {file}`" in hint
+    found = call("import", str(file), "--json")
+    assert [problem["line"] for problem in found.json["problems"]] == [1, 3, 5]
+    assert call("record", "--run", "c", "--input", str(file)).code in (0, 1)
+    assert [run["run_id"] for run in call.good("runs", "-o", "jsonl").lines] == ["c"]
+
+
 def test_several_processes_report_what_one_reports(call: Caller, tmp_path: Path) -> None:
     lines = [line for n in range(400) for line in traffic.streamed(f"run-{n}")]
     bad = [*lines[:1_200], "{", *lines[1_200:], json.dumps(lines[3])[:60]]
@@ -92,8 +107,8 @@ def test_problems_are_capped_and_counted_and_json_lists_all(call: Caller, tmp_pa
     lines = called.err.splitlines()
     assert len(lines) == 24
     assert lines[0].startswith(f"{one}:1: not JSON")
-    assert lines[20].startswith(f"{two}:1: not JSON")
-    assert lines[23] == f"{one}: 19,980 more; --json lists all of them"
+    assert lines[20] == f"{one}: 19,980 more; --json lists all of them"
+    assert lines[21].startswith(f"{two}:1: not JSON")
     assert len(call("import", one, two, "--json").json["problems"]) == 20_003
 
 

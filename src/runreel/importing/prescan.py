@@ -11,7 +11,7 @@ from runreel.importing.file_kinds import refuse_output
 from runreel.model.errors import BadInput
 from runreel.model.events import CONTEXT
 from runreel.model.identifiers import check_new_id
-from runreel.model.import_report import Problem
+from runreel.model.import_report import NO_RUN, Problem
 from runreel.sources import reader_of
 from runreel.sources.cumulative_lines import CumulativeLine, CumulativeText
 from runreel.sources.line_cursor import LineCursor
@@ -168,7 +168,7 @@ class ImportPrescan:
         self._continuing_run = None
         run_id = self._cursor.move(line)
         if run_id is None:
-            raise BadInput("no run_id, and no run line before it")
+            raise BadInput(NO_RUN)
         source = self._sources.get(run_id)
         if source is None:
             # Stored before the check, so that an invalid id is reported only once.

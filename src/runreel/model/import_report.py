@@ -9,6 +9,10 @@ from typing import NamedTuple
 KEYS = "keys"
 
 
+# Message of the problem of each line of a stream that names no run.
+NO_RUN = "no run_id, and no run line before it"
+
+
 class Problem(NamedTuple):
     """A line that was not stored, or not unchanged; ``line`` counts from 1."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from runreel.cli import options
-from runreel.cli.render import terminal
+from runreel.cli.render import import_problems, terminal
+from runreel.cli.render.import_problems import STDIN
 from runreel.cli.stop_signals import stop_on_signals
 from runreel.model.errors import UsageError
 from runreel.sources import SOURCES
@@ -26,11 +26,8 @@ if TYPE_CHECKING:
     from runreel.system.arrivals import Arrival
 
 T = TypeVar("T")
-STDIN = "-"
 # Seconds between two looks at the files of an archive.
 _PAUSE = 1.0
-# Maximum problems printed per file.
-SHOWN_PROBLEMS = 20
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
 _INPUT = click.Path(exists=True, readable=True, allow_dash=True)
 
@@ -250,7 +247,7 @@ def _readable(lines: Iterable[T], name: str) -> Iterator[T]:
 def _print_report(report: Report, output: Output, summary: str, file: str | None = None) -> None:
     for notice in report.notices:
         terminal.write_notice(notice)
-    _show_problems(report, file)
+    import_problems.show(report, file)
     if output.is_table:
         terminal.write(summary)
     else:
@@ -263,22 +260,6 @@ def _print_report(report: Report, output: Output, summary: str, file: str | None
         output.object(json_views.fill(shapes.REPORT, report, problems=problems))
     if report.problems or report.cut:
         raise click.exceptions.Exit(1)
-
-
-def _show_problems(report: Report, file: str | None) -> None:
-    """Print the first problems of each file, and the number of the others."""
-    counts: Counter[str] = Counter()
-    for problem in report.problems:
-        name = file or problem.file
-        name = "<stdin>" if name == STDIN else name
-        counts[name] += 1
-        if counts[name] <= SHOWN_PROBLEMS:
-            run = "" if problem.run_id is None else f" (run {problem.run_id})"
-            terminal.write_notice((f"{name}:{problem.line}: ", "bold"), f"{problem.message}{run}")
-    for name, count in counts.items():
-        if count > SHOWN_PROBLEMS:
-            more = count - SHOWN_PROBLEMS
-            terminal.write_notice((f"{name}: ", "bold"), f"{more:,} more; --json lists all of them")
 
 
 def _events(report: Report) -> str:
