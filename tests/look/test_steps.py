@@ -20,6 +20,7 @@ from runreel.sources import reader_of
 from tests.calls.hook import CHAT, chat, chat_calls, fail, said, tool, user
 from tests.cli.calls import on_terminal
 from tests.cli.shapes import validate
+from tests.live import messages_script
 from tests.live import openai_script as script
 from tests.rules.recordings import write
 
@@ -114,6 +115,76 @@ def test_an_agent_that_thinks_calls_tools_and_pauses(reel, session):
         reel.steps("run", idle=-1)
     with pytest.raises(RunNotFound):
         reel.steps("none")
+
+
+def stored(reel, clock, source, timed):
+    """Store events at their seconds after the request."""
+    recorder = Recorder(
+        reel.db,
+        "run",
+        source=source,
+        via="live",
+        identity={"requested_at": START},
+        clock=clock.wall,
+        timer=clock.timer,
+    )
+    for at, event in timed:
+        clock.now = at
+        recorder.append(STREAM_EVENT, event)
+    recorder.close()
+
+
+def test_tools_that_the_server_of_responses_executes(reel, clock):
+    def item(kind, number, type_="web_search_call", **more):
+        found = {"type": type_, "id": f"ws_{number}", **more}
+        return {"type": f"response.output_item.{kind}", "output_index": number, "item": found}
+
+    created, *_, completed = script.events([script.output_of(["Sunny"])])
+    text = [one for one in script.events([script.output_of(["Sunny"])]) if "delta" in one]
+    code = {"type_": "code_interpreter_call", "code": ""}
+    delta = {"type": "response.code_interpreter_call_code.delta", "output_index": 2, "delta": "1"}
+    timed = [
+        (0.5, created),
+        (1.0, item("added", 0)),
+        (2.0, item("added", 1)),
+        (3.0, item("done", 0, status="completed")),
+        (4.0, item("done", 1, status="completed")),
+        (4.5, item("added", 2, **code)),
+        (5.0, delta),
+        (6.0, item("done", 2, **code)),
+        (6.5, text[0]),
+        (6.6, item("added", 3)),
+        (6.9, item("done", 3, status="completed")),
+        (7.0, completed),
+    ]
+    stored(reel, clock, "openai-responses", timed)
+    assert shown(reel.steps("run")) == [
+        ("request", None, 0, 0.5),
+        ("first_text", None, 0.5, 1.0),
+        ("tool", "web_search", 1.0, 4.0),
+        ("first_text", None, 4.0, 4.5),
+        ("tool", "code_interpreter", 4.5, 6.0),
+        ("first_text", None, 6.0, 6.5),
+        ("stream", None, 6.5, 6.6),
+        ("tool", "web_search", 6.6, 6.9),
+        ("stream", None, 6.9, 7.0),
+    ]
+
+
+def test_tools_that_the_server_of_messages_executes(reel, clock):
+    events = messages_script.STREAMS["a search of the server"]
+    timed = [(0.5 * number, event) for number, event in enumerate(events, 1)]
+    stored(reel, clock, "anthropic-messages", timed)
+    tool = next(one for one in reel.steps("run") if one.step == "tool")
+    calls = [one for one in reel.story("run") if one.step == "tool_call"]
+    assert (tool.name, tool.from_seq, tool.to_seq) == (
+        "web_search",
+        calls[0].seq,
+        calls[0].result_seq,
+    )
+    assert [one.step for one in reel.steps("run")] == [
+        *("request", "first_text", "stream", "tool", "stream"),
+    ]
 
 
 def test_attempts_without_an_answer_are_the_request(reel):

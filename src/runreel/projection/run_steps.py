@@ -18,6 +18,7 @@ from runreel.model.events import (
 from runreel.model.steps import Gap, RunSteps, Step
 from runreel.projection.row_times import RowClock
 from runreel.sources import thoughts
+from runreel.sources.conversation import hosted_calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +61,9 @@ class StepBuilder:
         self._projector = projector
         self.clock = RowClock()
         self._marks: list[_Mark] = []
+        # The tools that the server executes now by call, and whether text came before them.
+        self._hosted: dict[str | None, str | None] = {}
+        self._has_text = False
 
     def add(self, row: EventRow, projected: ProjectedRow) -> None:
         """Add the next row, which the projector has just applied."""
@@ -67,6 +71,9 @@ class StepBuilder:
         mark = self._mark(row, projected)
         if mark is not None:
             self._marks.append(mark)
+            if mark.what in (_ASKS, _RESULTS, _BEGINS, _ENDS):
+                self._hosted, self._has_text = {}, False
+            self._has_text |= mark.what == _TEXT
 
     def times(self) -> RowTimes:
         """Return the times of the rows so far."""
@@ -105,10 +112,25 @@ class StepBuilder:
         content = interpretation.event or interpretation.result
         if content is not None and (mark := _of_content(row.seq, content)) is not None:
             return mark
+        if row.kind == STREAM_EVENT and self._follow_hosted(projected.value):
+            if self._hosted:
+                names = dict.fromkeys(filter(None, self._hosted.values()))
+                return _Mark(row.seq, _CALLS, ", ".join(names) or None)
+            return _Mark(row.seq, _TEXT if self._has_text else _BEGINS)
         if any(thoughts(self._projector.reader.name, row.kind, projected.value)):
             return _Mark(row.seq, _THINKS)
         begins = interpretation.starts_response and row.kind == STREAM_EVENT
         return _Mark(row.seq, _BEGINS if begins else _ANSWERS)
+
+    def _follow_hosted(self, value: object) -> bool:
+        """Whether the server begins or ends to execute a tool itself, as an event says."""
+        memory, before = self._projector.state.adapter_memory, len(self._hosted)
+        for one in hosted_calls(self._projector.reader.name, STREAM_EVENT, value, memory):
+            if one.finished:
+                self._hosted.pop(one.call.id, None)
+            elif one.call.function is not None:
+                self._hosted[one.call.id] = one.call.function.name
+        return len(self._hosted) != before
 
 
 def _of_content(seq: int, content: RunStreamEvent | RunResult) -> _Mark | None:
@@ -172,6 +194,8 @@ def _merged(intervals: list[_Interval]) -> Iterator[Step]:
 def _goes_on(step: _Interval, one: _Interval) -> bool:
     """Whether an interval belongs to a step: what follows an answer at once does."""
     is_same = (one.step, one.call) == (step.step, step.call)
+    if one.step == TOOL and one.name != step.name:
+        return False
     return one.step == _DONE or (is_same and one.step != IDLE)
 
 
