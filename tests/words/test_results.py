@@ -4,7 +4,17 @@ import dataclasses
 
 import pytest
 
-from runreel.model.messages import Author, Citation, Message, PartialMessage, UnknownSource
+from runreel.model.messages import (
+    Author,
+    Citation,
+    File,
+    FileChunk,
+    Message,
+    PartialMessage,
+    SearchIndex,
+    UnknownSource,
+    describe_source,
+)
 from runreel.model.results import (
     FunctionCall,
     RunResult,
@@ -33,6 +43,19 @@ def test_the_text_of_a_message_is_its_string_parts_on_lines_of_their_own():
     assert MESSAGE.text == "one\ntwo"
     assert PartialMessage(("one",)).text == "one"
     assert PartialMessage(()).text == ""
+
+
+@pytest.mark.parametrize(
+    ("file", "index", "described"),
+    [
+        (File(None, name="sums.csv"), SearchIndex("i"), "file sums.csv, search index i"),
+        (File("f"), SearchIndex(None), "file f"),
+        (None, SearchIndex(None, name="notes"), "search index notes"),
+        (None, SearchIndex(None), "an unknown file"),
+    ],
+)
+def test_a_source_is_described_by_what_is_known(file, index, described):
+    assert describe_source(FileChunk((), index, file)) == described
 
 
 def test_the_role_of_a_message_is_its_authors():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runreel.codec import json_objects
 from runreel.codec.durations import duration_text
 from runreel.codec.json_values import as_object, text_in
-from runreel.model.messages import FileChunk
+from runreel.model.messages import FileChunk, describe_source
 from runreel.model.story import (
     ErrorStep,
     NoteStep,
@@ -204,10 +204,7 @@ def _counted(number: int, noun: str) -> str:
 def _sources(citations: tuple[Citation, ...]) -> Iterator[Block]:
     for position, citation in enumerate(citations, 1):
         for source in citation.sources:
-            if not isinstance(source, FileChunk):
-                yield Block(f"[{position}]", source.text or "a source of an unknown type")
-                continue
-            file = source.file and (source.file.name or source.file.id)
-            index = source.search_index.name or source.search_index.id
-            label = f"[{position}] file {file or '?'}, search index {index or '?'}"
-            yield Block(label, source.text)
+            if isinstance(source, FileChunk):
+                yield Block(f"[{position}] {describe_source(source)}", source.text)
+            else:
+                yield Block(f"[{position}]", describe_source(source))

@@ -105,6 +105,16 @@ class Citation:
     sources: tuple[FileChunk | UnknownSource, ...]
 
 
+def describe_source(source: FileChunk | UnknownSource) -> str:
+    """Return a source in one line: the names of its file and search index as far as known."""
+    if not isinstance(source, FileChunk):
+        return source.text or "a source of an unknown type"
+    file = source.file and (source.file.name or source.file.id)
+    index = source.search_index.name or source.search_index.id
+    named = [("file", file), ("search index", index)]
+    return ", ".join(f"{kind} {name}" for kind, name in named if name) or "an unknown file"
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class PartialMessage(_HasParts):
     """A message that is still being written: the whole text so far."""

@@ -17,7 +17,8 @@ class Step:
 
     ``step`` is one of: ``request``, until the server sends anything; ``first_text``, until the
     first text, with the ``name`` ``reasoning`` if the model was seen to reason; ``stream``, while
-    text or calls arrive; ``tool``, from the calls to their results, ``name`` names the tools;
+    text or calls arrive; ``tool``, from the calls to their results, also of tools that the server
+    executes itself, ``name`` names the tools;
     ``idle``, a pause of the ``service`` in a stream, or of the ``program`` after an answer.
 
     Times are in ms since the run was asked, or began. The step goes from row ``from_seq`` to row

@@ -11,13 +11,13 @@ from runreel.cli.render.tables import number
 from runreel.codec.durations import duration_text
 from runreel.codec.escaping import escape_line
 from runreel.codec.event_text import format_calls
-from runreel.model.messages import FileChunk, Message
+from runreel.model.messages import FileChunk, Message, describe_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from runreel.cli.render.tables import TableCell
-    from runreel.model.messages import Citation, UnknownSource
+    from runreel.model.messages import Citation
     from runreel.model.results import RunResult
     from runreel.model.runs import RunError, RunSummary
     from runreel.model.story import StoryStep
@@ -85,18 +85,10 @@ def _print_citations(citations: tuple[Citation, ...], *, content: bool) -> None:
     _section("Citations")
     for position, citation in enumerate(citations, 1):
         for source in citation.sources:
-            terminal.write(f"  [{position}] ", escape_line(_source_line(source)))
+            terminal.write(f"  [{position}] ", escape_line(describe_source(source)))
             if content and isinstance(source, FileChunk):
-                for line in source.text.splitlines() or [""]:
+                for line in source.text.splitlines():
                     terminal.write("      ", (line, "dim"))
-
-
-def _source_line(source: FileChunk | UnknownSource) -> str:
-    if not isinstance(source, FileChunk):
-        return source.text or "a source of an unknown type"
-    index = source.search_index.name or source.search_index.id
-    file = source.file and (source.file.name or source.file.id)
-    return f"file {file or tables.UNKNOWN}, search index {index or tables.UNKNOWN}"
 
 
 def _section(title: str) -> None:
