@@ -135,6 +135,7 @@ def test_the_state_is_that_of_show(reel, browser, capsys, tmp_path):
                 browser, run.run_id, "state", **({} if seq is None else {"seq": seq})
             )
             text = state.pop("text")
+            assert state.pop("damaged") == []
             assert shown.code == 0, shown.err
             # The command prints more.
             assert (status, {**shown.json, **state}) == (200, shown.json)

@@ -204,6 +204,55 @@ def test_a_run_is_shown_whose_first_row_is_damaged(reel):
             assert client.get("/api/run/run-done/rows").status_code == 200
 
 
+ROWS_WITH_TEXT = (4, 5, 6, 7)
+
+
+@pytest.mark.parametrize("seq", range(1, 9))
+def test_the_state_of_a_damaged_run_is_what_can_be_read(reel, seq):
+    stories.tell_done(reel)
+    with browsing(reel) as client:
+        whole = client.get("/api/run/run-done/state").json()
+        assert whole.pop("damaged") == []
+        with logs.unguarded(reel):
+            change = "UPDATE events SET payload = '{' WHERE run_id = 'run-done' AND seq = ?"
+            logs.execute(reel, change, (seq,))
+        now = client.get("/api/run/run-done/state")
+        then = client.get("/api/run/run-done/state?seq=8")
+        before = client.get(f"/api/run/run-done/state?seq={seq - 1}")
+    assert (now.status_code, then.status_code, before.status_code) == (200, 200, 200)
+    assert before.json()["damaged"] == []
+    (found,) = then.json()["damaged"]
+    assert found["seq"] == seq
+    assert f"row {seq} of run run-done is damaged" in found["why"]
+    # Now, the text alone comes from the rows.
+    assert {**now.json(), "damaged": 0, "text": ""} == {**whole, "damaged": 0, "text": ""}
+    if seq in ROWS_WITH_TEXT:
+        assert now.json()["damaged"] == [found]
+    else:
+        assert (now.json()["damaged"], now.json()["text"]) == ([], stories.ANSWER)
+    assert then.json()["last_seq"] == 8
+
+
+@pytest.mark.parametrize("seq", range(1, 9))
+def test_a_damaged_run_is_compared_as_far_as_it_can_be_read(reel, seq):
+    stories.tell_done(reel)
+    stories.tell_done(reel, "other")
+    with logs.unguarded(reel):
+        change = "UPDATE events SET payload = '{' WHERE run_id = 'run-done' AND seq = ?"
+        logs.execute(reel, change, (seq,))
+    with browsing(reel) as client:
+        for pair in ("a=run-done&b=other", "a=other&b=run-done", "a=run-done&b=run-done"):
+            answer = client.get(f"/diff?{pair}")
+            page = Page(answer.text)
+            assert answer.status_code == 200, page.text
+            assert page.text.count(f"row {seq} of run run-done is damaged") == 1
+            assert url("run-done", seq) in page.links
+            # The list of runs has the usage, and other rows have parts of the text.
+            assert "1,234" in page.text
+            assert ("A second line" if seq == 4 else "Привет") in page.text
+        assert "damaged" not in client.get("/diff?a=other&b=other").text
+
+
 @pytest.mark.parametrize("backend", ["sqlite"])
 def test_the_first_piece_is_sent_before_the_run_is_read(reel, monkeypatch):
     stories.tell_done(reel)

@@ -358,7 +358,7 @@ def test_stored_costs_are_read_and_not_computed_again(stored):
     reel, prices, _ = stored
     false = json.dumps([[None, "USD", *[1] * 8, 7, 0]])
     logs.execute(reel, "UPDATE cost_sums SET sums = ? WHERE dimension = ''", [false])
-    report = reel.usage("month", cost=True, prices=prices)
+    report = reel.usage("month", tz="UTC", cost=True, prices=prices)
     assert all(one.cost % 7 == 0 for one in report.costs)
     (wrong, *_) = reel.rebuild_costs(prices=prices, check=True)
     assert (wrong.run_id, wrong.column.split()[0]) == ("*", "cost_sums")

@@ -95,8 +95,14 @@ def read(connection: Connection, run_id: str) -> ComparedRun:
     """
     summary = run_history.state(connection, run_id).summary
     steps = story.of_run(connection, run_id, summary.last_seq + 1).steps
-    asked = list(_requests(connection, summary, steps))
-    return ComparedRun(summary, asked, steps, run_steps.of_run(connection, run_id))
+    return compared(connection, summary, steps, run_steps.of_run(connection, run_id))
+
+
+def compared(
+    connection: Connection, summary: RunSummary, steps: tuple[StoryStep, ...], timing: RunSteps
+) -> ComparedRun:
+    """Return what is compared of a run that is read but for its requests."""
+    return ComparedRun(summary, list(_requests(connection, summary, steps)), steps, timing)
 
 
 def compare(a: ComparedRun, b: ComparedRun, parts: Iterable[str] = PARTS) -> RunDiff:

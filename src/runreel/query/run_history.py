@@ -135,7 +135,7 @@ def state(connection: Connection, run_id: str, at: int | datetime | None = None)
         migrations.require_projections(connection)
         stored = run_table.load(connection, run_id)
         if stored is not None and stored[0].last_seq == head and stored[1] != NO_RESULT:
-            return _with_stale(connection, _with_text(connection, *stored))
+            return with_stale(connection, _with_text(connection, *stored))
     elif isinstance(at, datetime):
         stop = seek.rows_until(connection, run_id, to_micros(at))
     else:
@@ -147,7 +147,7 @@ def state(connection: Connection, run_id: str, at: int | datetime | None = None)
             f"run {run_id} had no events then", hint="`runreel show` says when it started."
         )
     projected = projector.projection()
-    return _with_stale(connection, projected) if last >= head else projected
+    return with_stale(connection, projected) if last >= head else projected
 
 
 def events(connection: Connection, run_id: str) -> Iterator[StoredEvent]:
@@ -235,7 +235,7 @@ def _with_text(connection: Connection, summary: RunSummary, result: bytes) -> Ru
     return RunProjection(summary, result_codec.decode_result(summary.run_id, result, text), text)
 
 
-def _with_stale(connection: Connection, projected: RunProjection) -> RunProjection:
+def with_stale(connection: Connection, projected: RunProjection) -> RunProjection:
     """Set whether the run is stale."""
     summary = projected.summary
     if summary.recording != OPEN or summary.status not in UNFINISHED:

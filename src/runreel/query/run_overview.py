@@ -8,10 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.codec.event_text import event_text
-from runreel.model.errors import BadValue
-from runreel.projection.projector import DamagedRow
 from runreel.projection.stored_events import stored_event
-from runreel.query import run_history, run_reading, seek
+from runreel.query import damaged_runs, run_reading, seek
 from runreel.store.events import damage, event_log
 from runreel.store.projections import run_queries
 
@@ -58,18 +56,11 @@ def overview(
         UsageError: if the run has no such row.
     """
     with database.reading() as connection, damage.snapshot(connection):
-        shown = _state(connection, run_id, seq)
-        now = shown if seq is None else _state(connection, run_id, None)
+        shown = damaged_runs.state_of(connection, run_id, seq).summary
+        now = shown if seq is None else damaged_runs.state_of(connection, run_id).summary
         here = shown.last_seq
         rows = tuple(_rows(connection, run_id, max(here - around, 0), here + around + 1))
         return RunOverview(shown, now, rows, *run_queries.neighbours(connection, run_id))
-
-
-def _state(connection: Connection, run_id: str, seq: int | None) -> RunSummary:
-    try:
-        return run_history.state(connection, run_id, seq).summary
-    except (DamagedRow, BadValue):
-        return run_reading.of_run(connection, run_id, seq).summary
 
 
 def _rows(connection: Connection, run_id: str, start: int, stop: int) -> Iterator[OverviewRow]:

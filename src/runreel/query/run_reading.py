@@ -41,6 +41,11 @@ class DamagedSeq(NamedTuple):
     error: DamagedRow
 
     @property
+    def run_id(self) -> str:
+        """The run of the row."""
+        return self.error.row.run_id
+
+    @property
     def why(self) -> str:
         """The reason in a sentence."""
         return str(self.error)

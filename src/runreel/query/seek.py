@@ -10,10 +10,11 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from runreel.codec.stream_codec import StreamCodec
+from runreel.model.errors import BadValue
 from runreel.model.events import NOTE, OPENED, RESUMED
 from runreel.projection import event_times, key_frames
 from runreel.projection.key_frames import DamagedKeyFrame, KeyFrames
-from runreel.projection.projector import RunProjector
+from runreel.projection.projector import DamagedRow, RunProjector
 from runreel.sources import reader_of
 from runreel.store.events import event_log
 from runreel.store.projections import key_frame_table
@@ -62,12 +63,19 @@ def projector_at(connection: Connection, run_id: str, stop: int = _END) -> RunPr
 
 
 def text_at(connection: Connection, run_id: str, source: str, stop: int) -> str:
-    """Return the text of a run after its rows before ``stop``."""
+    """Return the text of a run after its rows before ``stop``.
+
+    Raises:
+        DamagedRow: if a row with some of it is damaged.
+    """
     projector = nearest(connection, run_id, stop)
     start = projector.state.last_seq + 1
     transcript = projector.transcript if start else StreamCodec(reader_of(source))
     for row in event_log.read(connection, run_id, start=start, stop=stop):
-        transcript.skip(row)
+        try:
+            transcript.skip(row)
+        except BadValue as error:
+            raise DamagedRow(row, error) from error
     return transcript.text
 
 

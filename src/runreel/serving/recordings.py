@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.codec.json_text import sorted_bytes
 from runreel.codec.json_values import as_object, as_text
+from runreel.model.errors import BadValue
 from runreel.model.events import ATTEMPT, CONTEXT, NOTE, RUN, STREAM_EVENT
 from runreel.model.timestamps import micros
 from runreel.projection.model_calls import CallBuilder
-from runreel.projection.projector import RunProjector
+from runreel.projection.projector import DamagedRow, RunProjector
 from runreel.projection.row_times import RowClock
 from runreel.query import requests as stored_requests
 from runreel.query import run_history, seek
@@ -105,10 +106,13 @@ def values(database: Database, exchange: Exchange) -> list[object]:
         codec = projector.transcript
         found: list[object] = []
         for row in event_log.read(connection, exchange.run_id, start=start, stop=last + 1):
-            if row.seq in wanted:
-                found.append(codec.decode(row))
-            elif row.kind != NOTE:
-                codec.skip(row)
+            try:
+                if row.seq in wanted:
+                    found.append(codec.decode(row))
+                elif row.kind != NOTE:
+                    codec.skip(row)
+            except (BadValue, AttributeError, KeyError, TypeError) as error:
+                raise DamagedRow(row, error) from error
     return found
 
 

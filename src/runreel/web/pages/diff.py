@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runreel.model.errors import UsageError
 from runreel.model.run_diff import CallChange
 from runreel.projection import word_diff
+from runreel.query import damaged_runs
 from runreel.web import links
 from runreel.web.query import Moved, Page
 
@@ -32,6 +33,8 @@ _ELEMENTS = 500
 _VALUES, _WORDS = 20, 20
 # Changes of the text on one page.
 _CHANGES = 200
+# Damaged rows that a page names.
+_DAMAGED = 20
 
 
 class _Part(NamedTuple):
@@ -106,7 +109,7 @@ def answer(reel: Reel, query: Query) -> Page | Moved:
     a, b = reel.resolve(a), reel.resolve(b)
     if (a, b) != asked:
         return Moved(links.page("/diff", [("a", a), ("b", b), *query.without("a", "b")]))
-    found = reel.diff(a, b)
+    found, damaged = damaged_runs.diff(reel.db, a, b)
     assert found.request and found.tools and found.text  # noqa: S101 - all parts are compared
     assert found.usage and found.timing  # noqa: S101
     return Page(
@@ -115,6 +118,8 @@ def answer(reel: Reel, query: Query) -> Page | Moved:
             "a": a,
             "b": b,
             "found": found,
+            "damaged": damaged[:_DAMAGED],
+            "more_damaged": max(len(damaged) - _DAMAGED, 0),
             **_differences(query, [*found.request.changes, *found.tools.calls]),
             **_text(query, found.text),
             "usage": _numbers(found.usage),

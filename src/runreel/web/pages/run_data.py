@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runreel.codec import json_objects
 from runreel.model.errors import UsageError
-from runreel.query import run_reading
+from runreel.query import damaged_runs, run_reading
 from runreel.web.query import Attachment, Data
 
 if TYPE_CHECKING:
@@ -50,8 +50,12 @@ def answer(reel: Reel, query: Query) -> Data | Attachment:
 
 
 def _state(reel: Reel, run_id: str, seq: int | None) -> dict[str, object]:
-    summary, result = reel.state(run_id, at=seq)
-    return {**json_objects.fill(_STATE, summary), "text": result.text_so_far}
+    found = damaged_runs.state(reel.db, run_id, seq)
+    return {
+        **json_objects.fill(_STATE, found.summary),
+        "text": found.result.text_so_far,
+        "damaged": [{"seq": one.seq, "why": one.why} for one in found.damaged],
+    }
 
 
 def _event(reel: Reel, run_id: str, seq: int | None) -> dict[str, object]:
