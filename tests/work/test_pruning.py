@@ -12,6 +12,7 @@ import pytest
 from runreel.audit import checkpoints, signing
 from runreel.audit import verify as audit
 from runreel.importing.import_files import import_files
+from runreel.model.columns import RUNS
 from runreel.model.errors import LogError, RunNotFound, UsageError
 from runreel.model.results import Usage
 from runreel.model.status import RunStatus
@@ -289,8 +290,8 @@ def test_a_projection_that_is_put_back_is_found(told: Reel) -> None:
         row = run_prefetch.rows_of(connection, ["old"]).get("old")
     assert row is not None
     prune(told)
-    marks = ", ".join("?" * len(row))
-    logs.execute(told, f"INSERT INTO runs ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
+    marks = ", ".join("?" * len(RUNS))
+    logs.execute(told, f"INSERT INTO runs ({', '.join(RUNS)}) VALUES ({marks})", tuple(row))
     assert [(found.run_id, found.column) for found in told.rebuild(check=True)] == [("old", "*")]
     told.rebuild()
     whole(told)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from runreel.audit.run_verifier import RunVerifier
@@ -85,23 +83,43 @@ class LogAudit:
 
     def verify_run(self, run_id: str) -> Iterator[Finding]:
         """Verify one run."""
-        name = None
-        for name, parts in groupby(scan(self._connection, run_id), key=itemgetter(0)):
-            yield from self._verify_run(name, (part for _, part in parts))
-        if name is None:
+        yield from self._verify(scan(self._connection, run_id), WHOLE)
+        if self.first == END:
             yield _orphan(run_id)
 
     def verify_runs(self, span: Span = WHOLE) -> Iterator[Finding]:
         """Verify the runs of the log, or of a span of it; sets ``first`` and ``following``."""
+        yield from self._verify(scan(self._connection, span=span), span)
+
+    def _verify(
+        self, parts: Iterable[tuple[object, list[Row] | Unreadable]], span: Span
+    ) -> Iterator[Finding]:
         self.first = self.following = END
-        rows = scan(self._connection, span=span)
-        for name, parts in groupby(rows, key=itemgetter(0)):
-            if self.first == END:
-                self.first = name
-            if is_after(span, name):
-                self.following = name
-                return
-            yield from self._verify_run(name, (part for _, part in parts))
+        run: RunVerifier | None = None
+        name: object = END
+        for run_id, part in parts:
+            if run is None or run_id != name:
+                if run is not None:
+                    run.end()
+                    yield from run.found
+                if self.first == END:
+                    self.first = run_id
+                if is_after(span, run_id):
+                    self.following = run_id
+                    return
+                run, name = self._begin(run_id), run_id
+            if isinstance(part, Unreadable):
+                self.has_gaps = True
+                run.stop(part)
+            else:
+                run.check_rows(part)
+                self.advance(len(part))
+            if run.found:
+                yield from run.found
+                run.found.clear()
+        if run is not None:
+            run.end()
+            yield from run.found
 
     def orphan_projections(self) -> Iterator[Finding]:
         """Report projections of runs that have no events in the log."""
@@ -111,43 +129,41 @@ class LogAudit:
             detail = f"some cannot be read: {damage.require_reason(error)}"
             yield Finding(None, None, "projections", detail)
 
-    def _verify_run(
-        self, run_id: object, parts: Iterable[list[Row] | Unreadable]
-    ) -> Iterator[Finding]:
+    def _begin(self, run_id: object) -> RunVerifier:
         run = RunVerifier(self._connection, run_id)
         self._counts.runs += run_id is not None
         if run.run_id is not None and self._compares_projections:
-            stored = self._read(partial(self._stored, run.run_id), run.add_unreadable_projection)
-            if stored is not None:
-                run.comparer = ProjectionComparer(run.run_id, stored)
-        for part in parts:
-            if isinstance(part, Unreadable):
-                self.has_gaps = True
-                run.stop(part)
-            else:
-                run.check_rows(part)
-                self.advance(len(part))
-            yield from run.found
-            run.found.clear()
-        run.end()
-        yield from run.found
+            try:
+                stored = self._prefetch.get(run.run_id)
+            except Exception as error:  # noqa: BLE001 - raised again unless it is damage
+                reread = self._read_again(run, error)
+                if reread is None:
+                    return run
+                stored = reread
+            run.comparer = ProjectionComparer(run.run_id, stored)
+        return run
 
-    def _stored(self, run_id: str) -> StoredProjection:
+    def _read_again(self, run: RunVerifier, error: Exception) -> StoredProjection | None:
         # The damaged row of a prefetched page may belong to another run.
-        return (
-            self._read(partial(self._prefetch.get, run_id), lambda _: None)
-            or (run_prefetch.stored_projections(self._connection, [run_id])[run_id])
-        )
+        run_id = str(run.run_id)
+        self._restart(error)
+        read = partial(run_prefetch.stored_projections, self._connection, [run_id])
+        found = self._read(read, run.add_unreadable_projection)
+        return None if found is None else found[run_id]
 
     def _read(self, read: Callable[[], T], damaged: Callable[[str], S]) -> T | S:
         """Return what ``read`` returns; if it meets damage, call ``damaged`` in a new snapshot."""
         try:
             return read()
         except Exception as error:  # noqa: BLE001 - raised again unless it is damage
-            reason = damage.require_reason(error)
-            self.has_gaps = True
-            damage.restart_snapshot(self._connection)
-            return damaged(reason)
+            return damaged(self._restart(error))
+
+    def _restart(self, error: Exception) -> str:
+        """Read on in a new snapshot after an error, and return the damage that caused it."""
+        reason = damage.require_reason(error)
+        self.has_gaps = True
+        damage.restart_snapshot(self._connection)
+        return reason
 
 
 def _orphan(run_id: str) -> Finding:

@@ -10,7 +10,7 @@ from runreel.projection.projector import DamagedRow
 from runreel.store.events import event_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from runreel.rebuild.comparison import ProjectionComparer
     from runreel.store.connection import Connection
@@ -71,16 +71,17 @@ class RunVerifier:
         if failure[0] is None:
             self._add_damage(*failure)
 
-    def _check_chain(self, verifier: ChainVerifier, rows: Iterable[Row]) -> None:
-        check, found = verifier.check, self.found
-        for row in rows:
-            before = len(found)
+    def _check_chain(self, verifier: ChainVerifier, rows: Sequence[Row]) -> None:
+        index = verifier.pass_intact(rows, 0)
+        while index < len(rows):
+            row, before = rows[index], len(self.found)
             try:
-                check(row)
+                verifier.check(row)
             except Exception as error:  # noqa: BLE001 - columns may hold anything
                 verifier.skip_row(row)
-                if len(found) == before:
+                if len(self.found) == before:
                     self.add_finding(row[1], "column", f"invalid value: {_short(error)}")
+            index = verifier.pass_intact(rows, index + 1)
 
     def _apply_rows(self, rows: list[Row]) -> tuple[object, BaseException] | None:
         """Apply rows to the expected projection; return the failing row's position and the error.
@@ -133,6 +134,8 @@ class RunVerifier:
 def _name(run_id: object) -> str | None:
     if not isinstance(run_id, str):
         return None if run_id is None else repr(run_id)
+    if run_id.isascii():
+        return run_id
     return run_id.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

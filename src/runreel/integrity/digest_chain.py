@@ -13,7 +13,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
 EVENT_TAG = b"runreel/event/v1\0"
 GENESIS_TAG = b"runreel/genesis/v1\0"
@@ -23,6 +24,7 @@ _length = struct.Struct(">cQ").pack
 _integer = struct.Struct(">cQq").pack
 _two_integers = struct.Struct(">cQqcQq").pack
 _four_integers = struct.Struct(">cQqcQqcQqcQq").pack
+_five_integers = struct.Struct(">cQqcQqcQqcQqcQq").pack
 _NULL = _length(b"n", 0)
 # The pads of HMAC (RFC 2104) for a key that is shorter than a block of SHA-256, as a salt is.
 _BLOCK = 64
@@ -123,6 +125,49 @@ def text_digests(
         digests.append(previous)
         seq, start = seq + 1, stop
     return digests
+
+
+def intact_rows(
+    previous: bytes,
+    run_id: str,
+    seq: int,
+    rows: Iterable[tuple[Any, ...]],
+    is_plain: Callable[[str, str | None], bool],
+) -> tuple[int, bytes]:
+    """Return how many rows go on a chain from ``seq``, and the digest of the last of them.
+
+    Rows have the columns of the event log. The first one ends it that has another position or
+    digest, was erased, holds anything unusual, or whose kind and type are not ``is_plain``. It
+    takes less time than ``commitment`` and ``digest`` of each.
+    """
+    owner, number = _text(run_id), 0
+    last_kind = last_type = meaning = None
+    try:
+        for row in rows:
+            _, place, kind, type_, index, at, elapsed, keep, added, payload, salt, gone, found = row
+            if place != seq or gone is not None or len(salt) != SALT_BYTES:
+                break
+            if kind != last_kind or type_ != last_type or meaning is None:
+                if not is_plain(kind, type_):
+                    break
+                last_kind, last_type, meaning = kind, type_, _text(kind) + _text(type_)
+            if index is None or keep is None or added is None:
+                times = _two_integers(b"i", 8, at, b"i", 8, elapsed)
+                numbers = b"".join((_number(index), times, _number(keep), _number(added)))
+            else:
+                numbers = _five_integers(
+                    *(b"i", 8, index, b"i", 8, at, b"i", 8, elapsed, b"i", 8, keep, b"i", 8, added)
+                )
+            hashed = sha256(salt.translate(_INNER) + _INNER_REST + payload.encode()).digest()
+            committed = sha256(salt.translate(_OUTER) + _OUTER_REST + hashed).digest()
+            place = _integer(b"i", 8, place)
+            columns = (EVENT_TAG, previous, owner, place, meaning, numbers, committed)
+            if sha256(b"".join(columns)).digest() != found:
+                break
+            previous, number, seq = found, number + 1, seq + 1
+    except Exception:  # noqa: BLE001, S110 - columns of a damaged row may hold anything
+        pass
+    return number, previous
 
 
 @lru_cache(maxsize=1024)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from runreel.codec import json_text
@@ -10,7 +11,7 @@ from runreel.model.events import KINDS, NOTE, PRUNED, REDACTED, EventRow
 from runreel.projection.tombstone import tombstone_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Row = tuple[Any, ...]
     # Receives the position (None: the whole run), the code of the finding and a sentence.
@@ -32,10 +33,11 @@ class ChainVerifier:
     A chain that was recomputed as a whole looks intact: only a checkpoint reveals that.
     """
 
-    __slots__ = ("_erased", "_expected", "_next", "_previous", "_pruned", "_report")
+    __slots__ = ("_erased", "_expected", "_next", "_previous", "_pruned", "_report", "_run_id")
 
     def __init__(self, run_id: str, report: Report) -> None:
         self._report = report
+        self._run_id = run_id
         self._next = 0
         self._previous: bytes | None = digest_chain.genesis(run_id)
         # The correct digest of the row before, if its stored digest is wrong.
@@ -44,6 +46,20 @@ class ChainVerifier:
         self._pruned: int | None = None
         # Positions of erased rows, and whether a note of a redaction has listed them.
         self._erased: dict[int, bool] = {}
+
+    def pass_intact(self, rows: Sequence[Row], start: int) -> int:
+        """Return the index of the first row from ``start`` on that must be checked by itself.
+
+        The rows before it are checked. It takes less time than ``check`` of each, and no column of
+        a wrong type raises an exception.
+        """
+        if self._previous is None or self._pruned is not None:
+            return start
+        number, self._previous = digest_chain.intact_rows(
+            self._previous, self._run_id, self._next, islice(rows, start, None), _is_plain
+        )
+        self._next += number
+        return start + number
 
     def check(self, row: Row) -> None:
         """Check the next row. Columns of a wrong type may raise any exception."""
@@ -144,6 +160,11 @@ class ChainVerifier:
                 self._report(listed, "redaction", f"row {seq} lists it as erased, but it is not")
             else:
                 self._erased[listed] = True
+
+
+def _is_plain(kind: str, type_: str | None) -> bool:
+    """Return whether a row of this kind and type says nothing about other rows."""
+    return kind in _KINDS and (kind != NOTE or type_ not in (REDACTED, PRUNED))
 
 
 def _is_digest(value: object) -> bool:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 # Looking up an enum member is slow in Python 3.11, and each event needs this one.
 _IN_PROGRESS = RunStatus.IN_PROGRESS
+_NO_MEANING = Interpretation()
 _CHUNK = 1_000
 _ASKING = (CONTEXT, TOOL_RESULTS)
 _TYPE, _KEEP, _PAYLOAD, _REDACTED = map(
@@ -160,7 +161,11 @@ class RunProjector:
             event = SourceEvent(row.kind, value, row.type)
         else:
             event = self.reader.interpret(row.kind, value)
-        interpretation = event.read(self.transcript.text, self.state.adapter_memory)
+        if row.kind == NOTE:
+            # It has no meaning for the source.
+            interpretation = _NO_MEANING
+        else:
+            interpretation = event.read(self.transcript.text, self.state.adapter_memory)
         changed = self.apply_event(event, row.at, interpretation)
         if self.frames is not None:
             self.passed(row, interpretation, event.index)
@@ -211,34 +216,29 @@ class RunProjector:
 
     def _apply_text_rows(self, rows: Sequence[Row], start: int) -> int:
         """Apply text-only rows from ``start``; return the index of the first other row."""
-        text, index, end = self.transcript.text, start, len(rows)
-        if self.frames is not None:
-            end = min(end, start + self.frames.due - self.state.last_seq)
-        while index < end:
-            row = rows[index]
+        frames, end = self.frames, len(rows)
+        if frames is not None:
+            end = min(end, start + frames.due - self.state.last_seq)
+        keeps: list[int] = []
+        payloads: list[str] = []
+        for row in islice(rows, start, end):
             keep, payload = row[_KEEP], row[_PAYLOAD]
-            if row[_TYPE] != PARTIAL or row[_REDACTED] is not None:
+            if row[_TYPE] != PARTIAL or row[_REDACTED] is not None or keep is None:
                 break
-            if not text_delta.is_text_only(keep, payload):
+            if type(payload) is not str or payload[:1] != '"':
                 break
-            try:
-                added = text_delta.text_only_text(payload)
-                # Nothing is copied where a delta is added to the end.
-                if keep == len(text):
-                    text += added
-                else:
-                    text = text[:keep] + added
-            except (BadValue, TypeError) as error:
-                raise DamagedRow(EventRow._make(row), error) from error
-            index += 1
-        if index > start:
-            self.apply_text(text)
-            self.state.last_seq += index - start - 1
-            self.state.events += index - start - 1
-            frames = self.frames
-            if frames is not None and frames.mark_text_rows(self.state, rows[start:index]):
-                frames.take(self.run_id, self.state, self.transcript)
-        return index
+            keeps.append(keep)
+            payloads.append(payload)
+        if not payloads:
+            return start
+        applied = rows[start : start + len(payloads)]
+        text = text_delta.text_after(self.transcript.text, keeps, payloads)
+        self.apply_text(_text_after(self.transcript.text, applied) if text is None else text)
+        self.state.last_seq += len(applied) - 1
+        self.state.events += len(applied) - 1
+        if frames is not None and frames.mark_text_rows(self.state, applied):
+            frames.take(self.run_id, self.state, self.transcript)
+        return start + len(applied)
 
     def passed(
         self, row: EventRow, interpretation: Interpretation | None, number: int | None = None
@@ -339,6 +339,26 @@ class RunProjector:
         return RunProjection(
             summary, state.result, self.transcript.text, keys=state.keys, texts=texts
         )
+
+
+def _text_after(text: str, rows: Sequence[Row]) -> str:
+    """Return the text after text-only rows.
+
+    Raises:
+        DamagedRow: if one is damaged.
+    """
+    for row in rows:
+        keep = row[_KEEP]
+        try:
+            added = text_delta.text_only_text(row[_PAYLOAD])
+            # Nothing is copied where a delta is added to the end.
+            if keep == len(text):
+                text += added
+            else:
+                text = text[:keep] + added
+        except (BadValue, TypeError) as error:
+            raise DamagedRow(EventRow._make(row), error) from error
+    return text
 
 
 def project_run(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Without the result, which can be long.
 SUMMARY = tuple(column for column in RUNS if column != "result")
 _END = len(SUMMARY)
+_RESULT = RUNS.index("result")
 _PLAIN = _END - len(PLAIN_COLUMNS)
 # ``_make`` is a function of Python around this one.
 _new_tuple = tuple.__new__
@@ -43,13 +44,13 @@ def sort_labels(labels: Iterable[Label]) -> list[Label]:
 
 
 def differing_columns(
-    stored: dict[str, Any], projected: RunProjection
+    stored: Sequence[Any], projected: RunProjection
 ) -> Iterator[tuple[str, object, object]]:
     """Yield the columns in which a stored row is wrong: name, stored value, expected value."""
-    result = stored["result"]
+    result = stored[_RESULT]
     right = result_codec.is_result(result, projected)
     expected_row = _row(projected, result if right else result_codec.stored_result(projected))
-    found = tuple(stored.values())
+    found = tuple(stored)
     # SQLite may hold a number of another type that Python calls equal.
     if found == expected_row and [*map(type, found)] == [*map(type, expected_row)]:
         return

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from runreel.model.columns import RUNS
 from runreel.model.errors import LogError
 from runreel.model.finding import Finding
 from runreel.model.run_keys import sort_keys
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
     from runreel.store.projections.run_prefetch import StoredProjection
 
-_seq = itemgetter(event_log.COLUMNS.index("seq"))
+_SEQ = event_log.COLUMNS.index("seq")
+_PROJECTED_SEQ = RUNS.index("projected_seq")
+_seq = itemgetter(_SEQ)
 
 
 class DamagedRun(LogError):
@@ -77,7 +80,7 @@ class ProjectionComparer:
     def __init__(self, run_id: str, stored: StoredProjection) -> None:
         self._projector = RunProjector(run_id, frames=KeyFrames())
         self._stored = stored
-        self._stored_seq = -1 if stored.row is None else stored.row["projected_seq"]
+        self._stored_seq = -1 if stored.row is None else stored.row[_PROJECTED_SEQ]
         self._frames: list[KeyFrame] = []
         self._last_change_at = -1
         self._projection_then: RunProjection | None = None
@@ -88,12 +91,19 @@ class ProjectionComparer:
         Raises:
             DamagedRow: if one is damaged.
         """
-        if self._stored.row is not None and (end := bisect_right(rows, self._stored_seq, key=_seq)):
-            self._apply(rows[:end])
-            if _seq(rows[end - 1]) == self._stored_seq:
-                self._projection_then = self._projector.projection()
-            rows = rows[end:]
-        self._apply(rows)
+        if self._stored.row is not None:
+            if rows[-1][_SEQ] == self._stored_seq:
+                # The usual case: the stored projection is that of the last row.
+                end = len(rows)
+            else:
+                end = bisect_right(rows, self._stored_seq, key=_seq)
+            if end:
+                self._apply(rows[:end])
+                if rows[end - 1][_SEQ] == self._stored_seq:
+                    self._projection_then = self._projector.projection()
+                rows = rows[end:]
+        if rows:
+            self._apply(rows)
 
     def compare(self, frames: Sequence[KeyFrame] | None = None) -> RunComparison:
         """Compare the stored projection with that of the rows applied so far.
@@ -145,7 +155,11 @@ class ProjectionComparer:
         run_id, (row, labels, keys, texts, frames) = self._projector.run_id, self._stored
         if not self._has_projection:
             if row or labels or keys or texts or frames:
-                found = row or labels or _listed(keys) or text_table.summary(texts) or "key-frames"
+                found = (
+                    (row and run_mapper.as_dict(row))
+                    or (labels or _listed(keys))
+                    or (text_table.summary(texts) or "key-frames")
+                )
                 yield Difference(run_id, "*", found, None)
         elif row is None:
             yield Difference(run_id, "*", None, "a row")
@@ -155,10 +169,10 @@ class ProjectionComparer:
                 yield Difference(run_id, *wrong)
             expected_labels = run_mapper.label_rows(expected.summary)
             # SQLite may store a number with another type, which compares equal in Python.
-            if repr(labels) != repr(expected_labels):
+            if (labels or expected_labels) and repr(labels) != repr(expected_labels):
                 yield Difference(run_id, "labels", labels, expected_labels)
             expected_keys = sort_keys(expected.keys)
-            if repr(keys) != repr(expected_keys):
+            if (keys or expected_keys) and repr(keys) != repr(expected_keys):
                 yield Difference(run_id, "keys", _listed(keys), _listed(expected_keys))
             expected_texts = expected.texts or ()
             if texts != expected_texts:

@@ -151,13 +151,12 @@ def _usage_differences(connection: Connection, run_ids: Iterable[str]) -> Iterat
             (run,) = compare_runs(connection, [run_id])
             if run.differences:
                 stored = run_prefetch.rows_of(connection, [run_id]).get(run_id)
-                expected = None if run.expected is None else run_mapper.as_dict(run.expected)
-                changes.append((_contribution(stored), _contribution(expected)))
+                changes.append((_contribution(stored), _contribution(run.expected)))
         yield from map(_usage_difference, usage_rollup_check.differences(connection, changes))
 
 
-def _contribution(row: dict[str, object] | None) -> UsageContribution | None:
-    return None if row is None else run_table.counted(row)
+def _contribution(row: Sequence[object] | None) -> UsageContribution | None:
+    return None if row is None else run_table.counted(run_mapper.as_dict(row))
 
 
 def _usage_difference(wrong: RollupMismatch | MissingRollup) -> Difference:

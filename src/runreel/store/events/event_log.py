@@ -30,6 +30,7 @@ _READ = _PAGE.format(_LIST, _OF_ONE)
 _READ_ONE = _PAGE.format(_PROJECTION_COLUMNS, _OF_ONE)
 _READ_MANY = _PAGE.format(_PROJECTION_COLUMNS, "(run_id, seq) > (?, ?) AND run_id <= ?")
 _ID, _SEQ, _PAYLOAD = map(COLUMNS.index, ("run_id", "seq", "payload"))
+_payload = itemgetter(_PAYLOAD)
 _END = 2**63 - 1
 # Seconds.
 _LOCK_WAIT = 5.0
@@ -109,7 +110,7 @@ def _pages(
 
 def with_masked_payloads(rows: list[Any], masks: Callable[[], dict[int, str]]) -> list[Any]:
     """Fill in the masked payloads of erased rows; ``masks`` is called only if there are any."""
-    if all(row[_PAYLOAD] is not None for row in rows):
+    if None not in map(_payload, rows):
         return rows
     masked = masks()
     return [
