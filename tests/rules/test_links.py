@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runreel.integrity import digest_chain
 from runreel.model.events import EventRow
 from runreel.projection.chain_verifier import ChainVerifier
+from tests.strategies import MANY
 
 SALT = b"0123456789abcdef"
 
@@ -33,14 +36,23 @@ def run(count: int = 6, **columns: Any) -> list[EventRow]:
 
 def said(rows: list[EventRow]) -> list[tuple[int | None, str]]:
     """What is wrong with rows: seq and word."""
+    told = checked(rows, at_once=False)
+    assert checked(rows, at_once=True) == told
+    return told
+
+
+def checked(rows: list[EventRow], *, at_once: bool) -> list[tuple[int | None, str]]:
+    """What is wrong with rows, of which some are passed many at a time."""
     told: list[tuple[int | None, str]] = []
     links = ChainVerifier("run-1", lambda seq, what, _: told.append((seq, what)))
-    for taken in rows:
+    at = links.pass_intact(rows, 0) if at_once else 0
+    while at < len(rows):
         try:
-            links.check(taken)
+            links.check(rows[at])
         except Exception:  # noqa: BLE001 - as whoever calls it does
-            links.skip_row(taken)
-            told.append((taken.seq, "column"))
+            links.skip_row(rows[at])
+            told.append((rows[at].seq, "column"))
+        at = links.pass_intact(rows, at + 1) if at_once else at + 1
     links.end()
     return told
 
@@ -84,3 +96,48 @@ def test_a_value_of_another_type_is_another_value(column: str, value: Any) -> No
 
 def test_no_row_is_of_an_unknown_kind() -> None:
     assert said(run(1, kind="news")) == [(0, "kind")]
+
+
+def test_rows_that_are_intact_are_passed_at_once() -> None:
+    links = ChainVerifier("run-1", lambda *_: None)
+    rows = [*run(4, source_index=7, keep=3, added=0), *run(3)[2:]]
+    assert links.pass_intact(rows, 0) == 4
+    assert links.pass_intact(rows, 4) == 4, "of another run"
+    assert links.pass_intact(rows, 5) == 5
+    noted = run(3, kind="note", type="closed")
+    assert ChainVerifier("run-1", lambda *_: None).pass_intact(noted, 0) == 3
+    for type_ in ("redacted", "pruned"):
+        listed = run(1, kind="note", type=type_, payload='{"seqs":[]}')
+        assert ChainVerifier("run-1", lambda *_: None).pass_intact(listed, 0) == 0
+
+
+ODD: dict[str, list[Any]] = {
+    "seq": [0, 1, 3, None, "1", 1.0, True],
+    "kind": ["note", "run", "news", None, b"note", 7],
+    "type": ["closed", "redacted", "pruned", "masked", None, 5, b""],
+    "source_index": [0, None, "0", 2**63, False],
+    "keep": [0, None, -1, 0.0],
+    "added": [0, None, ""],
+    "payload": ['{"seqs":[0,1]}', None, "", b"x", 3, "\ud800"],
+    "salt": [SALT, SALT[1:], None, "0123456789abcdef", b""],
+    "redacted": [None, b"0" * 32, b"0", ""],
+    "digest": [b"0" * 32, None, "x", b""],
+}
+
+
+@MANY
+@given(data=st.data())
+def test_damage_is_found_alike_many_rows_at_a_time(data: st.DataObject) -> None:
+    columns = st.sampled_from([{}, {"source_index": 4, "keep": 2, "added": 1}, {"kind": "note"}])
+    rows = run(6, **data.draw(columns))
+    for at in data.draw(st.lists(st.integers(0, 5), max_size=3)):
+        name = data.draw(st.sampled_from([*ODD]))
+        rows[at] = rows[at]._replace(**{name: data.draw(st.sampled_from(ODD[name]))})
+    if data.draw(st.booleans()):
+        moved = data.draw(st.integers(0, 5))
+        rows = [
+            *rows[:moved],
+            *rows[moved + 1 :],
+            *data.draw(st.sampled_from([[], rows[moved:][:1]])),
+        ]
+    said(rows)

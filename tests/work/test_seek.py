@@ -459,3 +459,28 @@ def test_a_long_open_run_is_stale_once_its_process_has_ended(reel, monkeypatch):
     assert reel.state("run")[0].stale is False
     monkeypatch.setattr(run_history, "is_abandoned", lambda stored: stored != noted[0])
     assert reel.state("run")[0].stale
+
+
+def test_a_run_is_read_by_few_statements(reel: Reel, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = record(reel, "plain", 30)
+    rows = len(logs.rows(reel, run_id))
+    asked: list[str] = []
+
+    def counted(read: Any) -> Any:
+        def call(connection: Connection, sql: str, *parameters: Any) -> Any:
+            asked.append(sql)
+            return read(connection, sql, *parameters)
+
+        return call
+
+    for name in ("all", "one"):
+        monkeypatch.setattr(Connection, name, counted(getattr(Connection, name)))
+    assert len(list(reel.events(run_id))) == rows
+    assert len(asked) == 2, "the ends of the run, and its rows"
+    monkeypatch.setattr(run_history, "_PAGE", 10)
+    asked.clear()
+    assert [event.seq for event in reel.events(run_id)] == [*range(rows)]
+    assert len(asked) == 1 - (-rows // 10)
+    asked.clear()
+    assert len(list(reel.events(run_id, start=20))) == rows - 20
+    assert len(asked) == 2 - (-(rows - 20) // 10), "a key-frame, too"

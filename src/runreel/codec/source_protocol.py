@@ -14,10 +14,7 @@ import msgspec
 from runreel.codec.json_values import as_object
 from runreel.codec.token_counts import Tally  # noqa: TC001 - for typing.get_type_hints
 from runreel.model.messages import partial
-from runreel.model.results import RunResult, RunStreamEvent, UsageDetails
-from runreel.model.status import StreamEvent
-
-_PARTIAL = StreamEvent.PARTIAL_MESSAGE
+from runreel.model.results import RunResult, RunStreamEvent, UsageDetails, partial_event
 
 # What ``SourceEvent.text_memory`` returns for an event that changes more than the text.
 MORE_THAN_TEXT = object()
@@ -120,7 +117,7 @@ class Interpretation(msgspec.Struct, frozen=True):
 
 def text_only_interpretation(text: str) -> Interpretation:
     """Return the interpretation of a partial message that holds one text part and nothing else."""
-    return Interpretation(RunStreamEvent(_PARTIAL, None, None, partial(text)))
+    return Interpretation(partial_event(partial(text)))
 
 
 class SourceEvent(msgspec.Struct):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runreel.model.errors import RunNotFound
 from runreel.model.events import NOTE, OPEN, OPENED, PRUNED, RESUMED
 from runreel.model.selection import state_of
-from runreel.projection.stored_events import stored_event
+from runreel.projection.event_reader import next_event
 from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.query import seek
 from runreel.query.open_recordings import is_abandoned
@@ -112,10 +112,10 @@ class FollowedRun:
             elif is_tombstone(row):
                 self._status = projector.state.status if projector.state.last_seq >= 0 else None
                 self._message = pruned_message(row)
-            projected = projector.apply(row)
             if row.seq >= self.start:
-                text = projector.transcript.text
-                yield stored_event(row, projected.value, projected.interpretation, text)
+                yield next_event(projector, row)
+            else:
+                projector.apply(row)
 
     def end(self, *, once: bool = False) -> End | None:
         """Return why no more rows will come, None while they may; call it after ``events``.

@@ -13,10 +13,10 @@ from runreel.model.identifiers import check_lookup_id, not_found
 from runreel.model.selection import UNFINISHED
 from runreel.model.timestamps import to_micros
 from runreel.projection import result_codec, run_text
+from runreel.projection.event_reader import next_event
 from runreel.projection.projector import RunProjector
 from runreel.projection.result_codec import NO_RESULT
 from runreel.projection.run_projection import RunProjection
-from runreel.projection.stored_events import stored_event
 from runreel.projection.tombstone import is_tombstone, pruned_message
 from runreel.query import seek, story
 from runreel.query.open_recordings import is_abandoned
@@ -177,13 +177,18 @@ def paged_events(
         RunNotFound: if the log has no such run, or it is pruned meanwhile.
     """
     with database.reading() as connection:
-        run_id = with_id(connection, run_id)
-        head = require_logged(connection, run_id)
+        try:
+            head = require_logged(connection, run_id)
+        except RunNotFound:
+            run_id = with_id(connection, run_id)
+            head = require_logged(connection, run_id)
         start = max(min(start, head + 1), 0)
+        end = head + 1 if stop is None else max(min(stop, head + 1), 0)
         projector = seek.nearest(connection, run_id, start)
+        # Most runs have one page, which takes no other connection.
+        page = _page(connection, run_id, projector.state.last_seq + 1, end)
     projector.frames = None
-    end = head + 1 if stop is None else max(min(stop, head + 1), 0)
-    rows = _rows_in_pages(database, run_id, projector.state.last_seq + 1, end)
+    rows = _rows_in_pages(database, run_id, page, end)
     projector.apply_all(islice(rows, max(start - projector.state.last_seq - 1, 0)))
     yield from _project_events(projector, rows, start, types)
 
@@ -195,24 +200,36 @@ def _project_events(
     types: frozenset[str] | None = None,
 ) -> Iterator[StoredEvent]:
     for row in rows:
-        projected = projector.apply(row)
         if row.seq >= start and (types is None or row.type in types or row.kind in types):
-            yield stored_event(
-                row, projected.value, projected.interpretation, projector.transcript.text
-            )
+            yield next_event(projector, row)
+        else:
+            projector.apply(row)
 
 
-def _rows_in_pages(database: Database, run_id: str, start: int, end: int) -> Iterator[EventRow]:
-    while start < end:
+def _rows_in_pages(
+    database: Database, run_id: str, page: list[EventRow], end: int
+) -> Iterator[EventRow]:
+    """Yield the rows of a page and those after it, up to the row before ``end``."""
+    while page:
+        yield from page
+        start = page[-1].seq + 1
+        if start >= end:
+            return
         with database.reading() as connection:
-            end_of_page = min(end, start + _PAGE)
-            rows = list(event_log.read(connection, run_id, start=start, stop=end_of_page))
-            if len(rows) < end_of_page - start:
-                # Rows are only removed by pruning.
-                require_logged(connection, run_id)
-                raise RunNotFound(f"rows of run {run_id} were removed meanwhile")
-        yield from rows
-        start = end_of_page
+            page = _page(connection, run_id, start, end)
+
+
+def _page(connection: Connection, run_id: str, start: int, end: int) -> list[EventRow]:
+    """Return the rows of a run from ``start`` to before ``end``, at most those of a page."""
+    end = min(end, start + _PAGE)
+    if start >= end:
+        return []
+    rows = list(event_log.read(connection, run_id, start=start, stop=end))
+    if len(rows) < end - start:
+        # Rows are only removed by pruning.
+        require_logged(connection, run_id)
+        raise RunNotFound(f"rows of run {run_id} were removed meanwhile")
+    return rows
 
 
 def _story_and_reasoning(

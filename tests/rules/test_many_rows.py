@@ -1,0 +1,133 @@
+"""Rows that are read many at a time, or in less time, say what they say one by one."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runreel.codec import text_delta
+from runreel.codec.json_text import dumps
+from runreel.model.errors import BadValue
+from runreel.projection.event_reader import next_event
+from runreel.projection.key_frames import KeyFrames
+from runreel.projection.projector import DamagedRow, RunProjector
+from runreel.projection.stored_events import stored_event
+from tests.rules.recordings import READERS, recordings
+from tests.rules.test_key_frames import known, spacing, stream
+from tests.strategies import MANY, SOME, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runreel.model.events import EventRow, StoredEvent
+
+PAYLOADS = st.one_of(
+    texts.map(dumps),
+    texts.map(json.dumps),
+    # None of these is one string, though some join up to as many.
+    st.sampled_from(['"a","b"', '"a"]', '"', '"a', '"a\n"', '"a" ', '"a",', '"\\ud800"']),
+)
+
+
+def one_by_one(text: str, keeps: list[int], payloads: list[str]) -> str | None:
+    """The text after rows, None if one is damaged."""
+    try:
+        for keep, payload in zip(keeps, payloads, strict=True):
+            text = text[:keep] + text_delta.text_only_text(payload)
+    except BadValue:
+        return None
+    return text
+
+
+@MANY
+@given(
+    text=texts,
+    rows=st.lists(st.tuples(PAYLOADS, st.sampled_from([0, 0, 0, 1, -1])), min_size=1, max_size=6),
+)
+def test_texts_are_joined_as_one_by_one(text: str, rows: list[tuple[str, int]]) -> None:
+    keeps, length = [], len(text)
+    for payload, wrong in rows:
+        keeps.append(length + wrong)
+        try:
+            length = keeps[-1] + len(text_delta.text_only_text(payload))
+        except BadValue:
+            length += 1
+    payloads = [payload for payload, _ in rows]
+    found = text_delta.text_after(text, keeps, payloads)
+    assert found is None or found == one_by_one(text, keeps, payloads)
+
+
+def test_most_texts_are_joined_at_once() -> None:
+    assert text_delta.text_after("я", [1, 2, 2], ['"\\n"', '""', '"ж😀"']) == "я\nж😀"
+    assert text_delta.text_after("я", [1, 1], ['"a"', '"b"']) is None, "a text that is rewritten"
+    assert text_delta.text_after("", [0, 1], ['"a","b"', '"c']) is None
+    assert text_delta.text_after("", [0, 1, 2], ['"a","b"', '"c', '"']) is None
+
+
+def damaged(draw: Callable[..., Any], rows: list[EventRow]) -> list[EventRow]:
+    """The rows, perhaps with one that is not what a recorder writes."""
+    at = draw(st.integers(1, 2 * len(rows)))
+    if at < len(rows):
+        changes = {
+            "payload": draw(st.one_of(PAYLOADS, st.none())),
+            "keep": draw(st.sampled_from([rows[at].keep, None, 0, -1, 2**62])),
+            "redacted": draw(st.sampled_from([None, b"commitment"])),
+        }
+        rows[at] = rows[at]._replace(**changes)
+    return rows
+
+
+def read(rows: list[EventRow], event: Callable[[RunProjector, EventRow], Any]) -> list[Any]:
+    """The events of rows up to a damaged one, what each leads to, and why none follows."""
+    projector = RunProjector("run-1", frames=KeyFrames())
+    found: list[Any] = []
+    try:
+        for row in rows:
+            found += [event(projector, row), known(projector)]
+    except DamagedRow as error:
+        found.append((error.row, str(error)))
+    return [*found, projector.drain_frames()]
+
+
+def slowly(projector: RunProjector, row: EventRow) -> StoredEvent:
+    projected = projector.apply(row)
+    return stored_event(row, projected.value, projected.interpretation, projector.transcript.text)
+
+
+@READERS
+def test_an_event_is_the_same_whichever_way_it_is_read(reader: Any) -> None:
+    @SOME
+    @given(data=st.data())
+    def check(data: st.DataObject) -> None:
+        told = [*data.draw(recordings(reader)), *data.draw(recordings(reader))]
+        rows = damaged(data.draw, stream(reader, told))
+        with spacing(3):
+            assert read(rows, next_event) == read(rows, slowly)
+
+    check()
+
+
+@READERS
+def test_rows_lead_to_one_state_whether_applied_at_once_or_one_by_one(reader: Any) -> None:
+    def at_once(rows: list[EventRow]) -> list[Any]:
+        projector = RunProjector("run-1", frames=KeyFrames())
+        try:
+            projector.apply_rows(rows)
+        except DamagedRow as error:
+            return [(error.row, str(error))]
+        return [known(projector), projector.drain_frames()]
+
+    @SOME
+    @given(data=st.data())
+    def check(data: st.DataObject) -> None:
+        told = [*data.draw(recordings(reader)), *data.draw(recordings(reader))]
+        rows = damaged(data.draw, stream(reader, told))
+        with spacing(3):
+            expected = read(rows, slowly)[-2:]
+            found = at_once(rows)
+        assert found == (expected if len(found) == 2 else expected[:1])
+
+    check()
