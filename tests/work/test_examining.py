@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,10 @@ from runreel.model.results import RunStreamEvent
 from runreel.model.status import StreamEvent
 from runreel.projection.projector import DamagedRow, RunProjector
 from runreel.projection.run_mapper import as_dict
+from runreel.rebuild.compared_batch import compare_batch
 from runreel.rebuild.comparison import DamagedRun, compare_runs, for_each_row
 from runreel.store.events import event_log, stream_ids
+from runreel.store.projections import text_table
 from tests import logs, real_runs, traffic
 
 if TYPE_CHECKING:
@@ -154,3 +157,21 @@ def test_a_damaged_piece_of_text_is_named_in_the_middle_of_others() -> None:
     with pytest.raises(DamagedRow, match="row 4 of run run") as caught:
         fold.apply_rows(rows)
     assert caught.value.row == rows[4]
+
+
+def test_rows_are_made_where_runs_are_compared_and_only_to_be_stored(own: Reel) -> None:
+    logs.execute(own, "UPDATE runs SET model = 'wrong' WHERE run_id IN ('run-03', 'run-05')")
+    logs.execute(own, "DELETE FROM run_text WHERE run_id = 'run-05'")
+    with own.db.reading() as connection:
+        checked = compare_batch(connection, ODD, stage=False)
+        found = compare_batch(connection, ODD, stage=True)
+        runs = {run.run_id: run for run in compare_runs(connection, ODD)}
+        packed = text_table.stored_rows(connection, "run-05", runs["run-05"].texts)
+    assert (found.runs, found.damage, checked.staged) == (len(ODD), [], {})
+    assert found.differences == checked.differences
+    assert {one.run_id for one in found.differences} == {"run-03", "run-05"}
+    assert [one for (one,) in found.staged["staged_ids"]] == ["run-03", "run-05"]
+    assert [row for row in found.staged["staged_texts"] if row[0] == "run-05"] == packed
+    assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301 - we made it
+    own.rebuild()
+    assert own.rebuild(check=True) == []

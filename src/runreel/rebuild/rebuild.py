@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from runreel.model.identifiers import check_lookup_id, not_found
 from runreel.model.runs import Difference
 from runreel.projection import run_mapper
-from runreel.rebuild.comparison import DamagedRun, RunComparison, compare_runs
+from runreel.rebuild.compared_batch import compare_batch
+from runreel.rebuild.comparison import DamagedRun, compare_runs
 from runreel.store.events import damage, event_log, stream_ids
 from runreel.store.projections import (
     run_prefetch,
     run_table,
     staged_rebuild,
-    text_table,
     usage_rollup_check,
     usage_rollups,
 )
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from runreel.model.finding import Finding
+    from runreel.rebuild.compared_batch import ComparedBatch
     from runreel.store.connection import Connection
     from runreel.store.database import Database
     from runreel.store.projections.usage_buckets import RollupMismatch, UsageContribution
@@ -36,11 +36,10 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int], None]
     # Called for a run with a damaged log; its projection is left unchanged.
     OnDamage = Callable[[Finding], None]
-    # Batches of compared runs.
-    Compared = Iterable[list[RunComparison]]
+    Compared = Iterable[ComparedBatch]
 
 # What workers need for it.
-MODULES = ("runreel.rebuild.comparison",)
+MODULES = ("runreel.rebuild.compared_batch",)
 # Number of runs per batch: fewer need more statements, more need more memory.
 _BATCH_SIZE = 50
 
@@ -83,7 +82,8 @@ def differences(  # noqa: PLR0913 - options of the comparison and callbacks
     all_runs = run_ids is None
     with database.reading() as connection:
         require(connection, run_ids or ())
-        compared = _compared_batches(connection, run_ids, progress, pool)
+        compare = partial(compare_batch, stage=not check_only)
+        compared = _compared_batches(connection, run_ids, progress, pool, compare)
         compared = _report_damage(compared, on_damage)
         if check_only:
             yield from _check(connection, compared, pool, all_runs=all_runs)
@@ -98,11 +98,11 @@ def _check(
     rollups_consistent = None
     if pool is not None and all_runs:
         rollups_consistent = pool.start(usage_rollup_check.is_consistent)
-    wrong = []
-    for run in chain.from_iterable(compared):
-        if run.differences:
-            wrong.append(run.run_id)
-        yield from run.differences
+    # In order, each once.
+    wrong: dict[str, None] = {}
+    for batch in compared:
+        wrong |= dict.fromkeys(one.run_id for one in batch.differences)
+        yield from batch.differences
     if all_runs and (wrong or rollups_consistent is None or not rollups_consistent.result()):
         yield from _usage_differences(connection, wrong)
 
@@ -116,31 +116,14 @@ def _rebuild(database: Database, compared: Compared, *, all_runs: bool) -> Itera
         at_end = connection.driver.one_writer
         whole = nullcontext() if at_end else connection.transaction()
         with whole, staged_rebuild.staging_tables(connection):
-            for runs in compared:
-                _stage(connection, [run for run in runs if run.differences])
-                for run in runs:
-                    yield from run.differences
+            for batch in compared:
+                staged_rebuild.stage_rows(connection, batch.staged)
+                yield from batch.differences
             with connection.transaction() if at_end else nullcontext():
                 staged_rebuild.swap_in(connection, wrong if all_runs else None)
                 if all_runs:
                     migrations.set_projection_version(connection)
         yield from map(_usage_difference, wrong)
-
-
-def _stage(connection: Connection, runs: list[RunComparison]) -> None:
-    staged: dict[str, Sequence[Sequence[object]]] = {
-        "staged_ids": [(run.run_id,) for run in runs],
-        "staged_runs": [run.expected for run in runs if run.expected is not None],
-        "staged_labels": [(*label, run.run_id) for run in runs for label in run.labels],
-        "staged_keys": [
-            (kind, key, at, run.run_id, seq) for run in runs for kind, key, at, seq in run.keys
-        ],
-        "staged_texts": [
-            row for run in runs for row in text_table.stored_rows(connection, run.run_id, run.texts)
-        ],
-        "staged_frames": [frame for run in runs for frame in run.frames],
-    }
-    staged_rebuild.stage_rows(connection, staged)
 
 
 def _usage_differences(connection: Connection, run_ids: Iterable[str]) -> Iterator[Difference]:
@@ -166,19 +149,18 @@ def _usage_difference(wrong: RollupMismatch | MissingRollup) -> Difference:
     return Difference("*", wrong.bucket.name, stored, expected)
 
 
-def _report_damage(compared: Compared, on_damage: OnDamage | None) -> Iterator[list[RunComparison]]:
+def _report_damage(compared: Compared, on_damage: OnDamage | None) -> Iterator[ComparedBatch]:
     """Yield the same batches after reporting the damaged runs in them.
 
     Raises:
         DamagedRun: if one is damaged and there is no ``on_damage``.
     """
-    for runs in compared:
-        for run in runs:
-            if run.damage is not None:
-                if on_damage is None:
-                    raise DamagedRun(run.damage)
-                on_damage(run.damage)
-        yield runs
+    for batch in compared:
+        for damaged in batch.damage:
+            if on_damage is None:
+                raise DamagedRun(damaged)
+            on_damage(damaged)
+        yield batch
 
 
 def _compared_batches(
@@ -186,6 +168,7 @@ def _compared_batches(
     run_ids: Sequence[str] | None,
     progress: Progress | None,
     pool: WorkerPool | None,
+    compare: Callable[..., ComparedBatch],
 ) -> Compared:
     """Compare the runs in batches, and report each run to ``progress``."""
     batches: Iterable[list[str]]
@@ -195,18 +178,18 @@ def _compared_batches(
         batches = ([run_id] for run_id in run_ids)
     compared_batches: Compared
     if pool is None:
-        compared_batches = (compare_runs(connection, batch) for batch in batches)
+        compared_batches = (compare(connection, batch) for batch in batches)
     else:
-        compared_batches = pool.map(partial(compare_runs, run_ids=batch) for batch in batches)
+        compared_batches = pool.map(partial(compare, run_ids=batch) for batch in batches)
     if progress is None:
         yield from compared_batches
         return
     total = stream_ids.count(connection) if run_ids is None else len(run_ids)
     done = 0
     progress(done, total)
-    for runs in compared_batches:
-        yield runs
-        for _ in runs:
+    for compared in compared_batches:
+        yield compared
+        for _ in range(compared.runs):
             done += 1
             # Runs may be added meanwhile.
             progress(done, max(total, done))
