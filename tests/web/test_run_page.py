@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from runreel.query import price_books, run_reading
+from runreel.recording.recorder import Recorder
 from runreel.web import rendering
 from runreel.web.pages import run
 from runreel.web.query import Query
@@ -172,6 +173,30 @@ def test_a_run_is_verified_on_demand(reel):
             logs.execute(
                 reel, "UPDATE events SET type = 'X' WHERE run_id = 'run-failed' AND seq = 1"
             )
+
+
+def test_the_page_says_when_and_how_far_a_run_was_verified(reel):
+    stories.tell_done(reel)
+    last = reel.run("run-done").last_seq
+    with browsing(reel) as client:
+        client.get("/run/run-done?verify=1")
+        page = Page(client.get("/run/run-done?seq=2").text)
+        assert "intact" in page.text
+        assert "not checked" not in page.text
+        assert "checked 20" in page.text
+        assert f"to row {last}" not in page.text
+        assert "/run/run-done?seq=2&verify=1" in page.links
+        source = reel.run("run-done").source
+        Recorder(reel.db, "run-done", source=source, via="test").note("labeled", {"labels": {}})
+        text = Page(client.get("/run/run-done").text).text
+        assert f"intact to row {last}, checked 20" in " ".join(text.split())
+        with logs.unguarded(reel):
+            change = "UPDATE events SET elapsed = elapsed + 1 WHERE run_id = 'run-done' AND seq = 4"
+            logs.execute(reel, change)
+        assert "contradicted" in Page(client.get("/run/run-done?verify=1").text).text
+        text = Page(client.get("/run/run-done").text).text
+        assert "contradicted" in text
+        assert "Row 4: " in text
 
 
 def test_a_damaged_row_is_named_and_the_others_are_shown(reel):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.errors import RunreelError, UsageError
 from runreel.model.passwords import mask_passwords
 from runreel.query import run_overview, run_reading
-from runreel.web import links
+from runreel.web import checked_runs, links
 from runreel.web.pages import run_story
 from runreel.web.pages.run_cost import cost_text
 from runreel.web.pages.run_story import ShownStory
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runreel.api.reel import Reel
-    from runreel.model.finding import Finding
     from runreel.model.steps import RunSteps, Step
     from runreel.projection.run_marks import Marker
     from runreel.query.run_reading import DamagedSeq
@@ -34,8 +32,8 @@ _STEPS = 40
 # Rows before and after the one that is shown.
 _AROUND = 12
 _MARKED_TOOLS = 8
-# Problems of a verification that a page shows.
-_FINDINGS = 20
+# Damaged rows that a page names.
+_DAMAGED = 20
 # Units of the width of a bar.
 _WIDTH = 1000.0
 _NARROWEST = 3.0
@@ -98,7 +96,9 @@ def answer(reel: Reel, query: Query) -> Page | Moved:
             "rows": rows,
             "current": current,
             "read": partial(_read, reel, run_id, here, now.last_seq + 1),
-            "findings": _findings(reel, run_id) if query.flag("verify") else None,
+            "checked": checked_runs.verify(reel, run_id, now.last_seq)
+            if query.flag("verify")
+            else checked_runs.latest(reel, run_id),
             "zone": zone,
             "zone_name": zone_name,
         },
@@ -124,7 +124,7 @@ def _read(reel: Reel, run_id: str, seq: int, count: int) -> _Rest:
         found.timing,
         _bars(found.timing),
         _shown_markers(found.markers),
-        found.damaged[:_FINDINGS],
+        found.damaged[:_DAMAGED],
         cost,
         {
             "columns": found.columns,
@@ -157,8 +157,3 @@ def _bars(timing: RunSteps) -> list[_Bar]:
         x = min((step.start_ms - start) * scale, _WIDTH - width)
         bars.append(_Bar(step, round(x, 2), round(width, 2), taken / timing.total_ms))
     return bars
-
-
-def _findings(reel: Reel, run_id: str) -> list[Finding]:
-    """Verify the run, and return the first problems."""
-    return list(islice(reel.verify([run_id]), _FINDINGS))
