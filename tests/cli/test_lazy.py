@@ -9,6 +9,7 @@ import pytest
 
 import runreel
 from runreel import RunStreamEvent, StreamEvent
+from tests.prices.lines import data, line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,6 +118,24 @@ def test_asking_a_file_loads_no_more_than_it_takes(
     with runreel.open(log) as reel, reel.recording("run") as recording:
         recording.append(RunStreamEvent(StreamEvent.DONE))
     assert loaded("--db", log, *arguments, of=FOREIGN) == "0"
+
+
+@pytest.mark.parametrize(
+    ("model", "found"), [("tin-1", "0"), (None, "0"), ("gpt-4o", "0 genai_prices")]
+)
+def test_the_prices_of_a_package_are_read_for_what_the_own_book_lacks(
+    model: str | None, found: str, tmp_path: Path
+) -> None:
+    log, book = str(tmp_path / "log.db"), tmp_path / "own.jsonl"
+    book.write_bytes(data(line()))
+    with runreel.open(log) as reel, reel.recording("run", model=model) as recording:
+        # A run without usage has no cost.
+        usage = None if model is None else runreel.Usage(1_000, 0, 1_000)
+        recording.result(runreel.RunResult(runreel.RunStatus.COMPLETED, usage=usage))
+    for command in (("runs", "--json"), ("runs", "-o", "csv"), ("show", "run", "--json")):
+        told = loaded("--db", log, *command, of=("genai_prices",), RUNREEL_PRICES=str(book))
+        assert told == found, command
+    assert loaded("--db", log, "usage", of=("genai_prices",), RUNREEL_PRICES=str(book)) == "0"
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)

@@ -65,7 +65,7 @@ def test_a_book_is_asked_before_its_fallback():
     other = read_book(
         "other", data(line(model="*", valid_from=None), line(model="tin-2", tier="flex"))
     )
-    book = read_book("own", data(line()), fallback=other)
+    book = read_book("own", data(line()), fallback=lambda: other)
     assert [one.name for one in book.books] == ["own", "other"]
     found = book.find("tin-1", None, DAY)
     assert found.book is book

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections import defaultdict
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.errors import BadPrices
@@ -27,6 +27,10 @@ NO_DATE = "no_date"
 _IS_PATTERN = re.compile(r"[*?\[]").search
 
 
+def _no_book() -> None:
+    return None
+
+
 class Found(NamedTuple):
     """The entry for a request, with the book that has it, or the reason why there is none.
 
@@ -42,8 +46,8 @@ class Found(NamedTuple):
 class PriceBook:
     """Entries without overlaps; ``digest`` is the SHA-256 of the lines of the book.
 
-    ``fallback`` is a book that is asked for what this one has no price for; the digest then is that
-    of both digests, as lines.
+    ``fallback`` gives a book that is asked for what this one has no price for; it is called when
+    that is so, or the digest is asked for, which then is that of both digests, as lines.
     """
 
     def __init__(
@@ -52,12 +56,12 @@ class PriceBook:
         entries: Iterable[PriceEntry],
         digest: str,
         *,
-        fallback: PriceBook | None = None,
+        fallback: Callable[[], PriceBook | None] = _no_book,
     ) -> None:
         self.name = name
         self.entries: tuple[PriceEntry, ...] = tuple(entries)
         self.own_digest = digest
-        self.fallback = fallback
+        self._fallback = fallback
         found, problems = dated(self.entries)
         if problems:
             raise BadPrices(name, tuple(map(str, problems)))
@@ -66,6 +70,11 @@ class PriceBook:
             self._by_model[one.entry.model].append(one)
         self._patterns = [model for model in self._by_model if _IS_PATTERN(model)]
         self._matching: dict[str, Sequence[DatedEntry]] = {}
+
+    @cached_property
+    def fallback(self) -> PriceBook | None:
+        """The book that is asked next, if there is one."""
+        return self._fallback()
 
     @property
     def books(self) -> tuple[PriceBook, ...]:
@@ -117,7 +126,9 @@ def read_entries(data: bytes) -> tuple[list[PriceEntry], list[Problem]]:
     return entries, sorted([*problems, *dated(entries)[1]])
 
 
-def read_book(name: str, data: bytes, *, fallback: PriceBook | None = None) -> PriceBook:
+def read_book(
+    name: str, data: bytes, *, fallback: Callable[[], PriceBook | None] = _no_book
+) -> PriceBook:
     """Parse the JSON lines of a price book called ``name``.
 
     Raises:

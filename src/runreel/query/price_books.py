@@ -57,10 +57,9 @@ def default(own: Path) -> PriceBook:
         UsageError: if the own book cannot be read.
         BadPrices: if a line of it is not valid.
     """
-    installed = installed_snapshot()
     if own.exists():
-        return read_book(str(own), read(own), fallback=installed)
-    return installed or read_book(_EMPTY, b"")
+        return read_book(str(own), read(own), fallback=installed_snapshot)
+    return installed_snapshot() or read_book(_EMPTY, b"")
 
 
 def installed_snapshot() -> Snapshot | None:

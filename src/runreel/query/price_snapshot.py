@@ -58,7 +58,8 @@ def snapshot() -> Snapshot:
         ) from None
     left_out: dict[str, str] = {}
     sellers: dict[str, list[str]] = {}
-    found = [*_own_names(providers, left_out), *_other_names(providers, sellers)]
+    catalogue = _Catalogue(providers)
+    found = [*_own_names(catalogue, left_out), *_other_names(catalogue, sellers)]
     unique = {(*entry.subject[1:], entry.valid_from): entry for entry in reversed(found)}
     entries = [entry._replace(line=n) for n, entry in enumerate(reversed(unique.values()), 1)]
     digest = hashlib.sha256(entry_lines(entries)).hexdigest()
@@ -80,49 +81,74 @@ def left_out_reason(book: PriceBook, model: str) -> str | None:
     return None
 
 
-def _own_names(providers: Sequence[Provider], left_out: dict[str, str]) -> Iterator[PriceEntry]:
+class _Catalogue:
+    """What the package says of its providers and models; each is asked once.
+
+    Thousands of names are of a few models, and most of the time went into asking again.
+    """
+
+    def __init__(self, providers: Sequence[Provider]) -> None:
+        self.providers = providers
+        self._owners: dict[str, Provider | None] = {}
+        self._entries: dict[int, tuple[PriceEntry, ...]] = {}
+        self._left_out: dict[int, str | None] = {}
+
+    def owner(self, name: str) -> Provider | None:
+        """Return the provider whose name this is."""
+        small = name.lower()
+        if small not in self._owners:
+            owners = (
+                one for one in self.providers if snapshot_names.is_own(one.model_match, small)
+            )
+            self._owners[small] = next(owners, None)
+        return self._owners[small]
+
+    def left_out(self, model: ModelInfo) -> str | None:
+        """Return why a price book cannot have the prices of a model; None if it can."""
+        if id(model) not in self._left_out:
+            self._left_out[id(model)] = why_left_out(model)
+        return self._left_out[id(model)]
+
+    def entries(self, model: ModelInfo, pattern: str, provider: Provider) -> Iterator[PriceEntry]:
+        """Yield the entries of a model of a provider under a pattern."""
+        if id(model) not in self._entries:
+            source = provider.pricing_urls[0] if provider.pricing_urls else None
+            self._entries[id(model)] = tuple(model_entries(model, pattern, provider.id, source))
+        for entry in self._entries[id(model)]:
+            yield entry._replace(model=pattern)
+
+
+def _own_names(catalogue: _Catalogue, left_out: dict[str, str]) -> Iterator[PriceEntry]:
     """Yield the entries of the names that belong to one provider."""
-    for provider in providers:
+    for provider in catalogue.providers:
         for model in provider.models:
             for name in snapshot_names.names(model, provider.model_match):
-                if _owner(providers, name.example) is not provider:
+                if catalogue.owner(name.example) is not provider:
                     continue
                 # Of several models that accept a name, the package takes the first.
                 if provider.find_model(name.example) is not model:
                     continue
-                why = why_left_out(model)
+                why = catalogue.left_out(model)
                 if why is None:
-                    yield from _entries(model, name.pattern, provider)
+                    yield from catalogue.entries(model, name.pattern, provider)
                 else:
                     left_out[name.pattern] = why
 
 
-def _other_names(
-    providers: Sequence[Provider], sellers: dict[str, list[str]]
-) -> Iterator[PriceEntry]:
+def _other_names(catalogue: _Catalogue, sellers: dict[str, list[str]]) -> Iterator[PriceEntry]:
     """Yield the entries of exact names that only one provider sells, or all at the same prices."""
     sold: defaultdict[str, list[list[PriceEntry]]] = defaultdict(list)
-    for provider in providers:
+    for provider in catalogue.providers:
         for model in provider.models:
             for name in snapshot_names.names(model, None):
-                if _owner(providers, name.example) is None and why_left_out(model) is None:
-                    sold[name.pattern].append([*_entries(model, name.pattern, provider)])
+                if catalogue.owner(name.example) is None and catalogue.left_out(model) is None:
+                    sold[name.pattern].append([*catalogue.entries(model, name.pattern, provider)])
     for pattern, offers in sold.items():
         if all(_same(offer, offers[0]) for offer in offers):
             yield from offers[0]
         else:
             providers_of = (str(entry.provider) for offer in offers for entry in offer)
             sellers[pattern] = list(dict.fromkeys(providers_of))
-
-
-def _owner(providers: Sequence[Provider], name: str) -> Provider | None:
-    owners = (one for one in providers if snapshot_names.is_own(one.model_match, name.lower()))
-    return next(owners, None)
-
-
-def _entries(model: ModelInfo, pattern: str, provider: Provider) -> Iterator[PriceEntry]:
-    source = provider.pricing_urls[0] if provider.pricing_urls else None
-    return model_entries(model, pattern, provider.id, source)
 
 
 def _same(one: Sequence[PriceEntry], other: Sequence[PriceEntry]) -> bool:
