@@ -171,6 +171,75 @@ def test_a_trace_is_one_run_whose_agent_counts_nothing_again(reel, tmp_path):
     assert text.text == "Paris"
 
 
+def said(role, text):
+    return {"role": role, "parts": [{"type": "text", "content": text}]}
+
+
+ASKED = {
+    "conventions": {
+        "gen_ai.system_instructions": json.dumps([{"type": "text", "content": "Be brief"}]),
+        "gen_ai.input.messages": json.dumps([said("user", "Capital?")]),
+    },
+    "structured": {
+        "gen_ai.system_instructions": "Be brief",
+        "gen_ai.input.messages": [said("user", "Capital?")],
+    },
+    "traceloop": {
+        "gen_ai.prompt.0.role": "system",
+        "gen_ai.prompt.0.content": "Be brief",
+        "gen_ai.prompt.1.role": "user",
+        "gen_ai.prompt.1.content": "Capital?",
+    },
+    "openinference": {
+        "llm.input_messages.0.message.role": "system",
+        "llm.input_messages.0.message.content": "Be brief",
+        "llm.input_messages.1.message.role": "user",
+        "llm.input_messages.1.message.contents.0.message_content.text": "Capital?",
+    },
+}
+
+
+@pytest.mark.parametrize("dialect", ASKED)
+def test_what_was_asked_is_shown_and_found(reel, tmp_path, dialect):
+    store(reel, write(tmp_path, export(span("a", NOW | ASKED[dialect]))))
+    request, text = reel.story("t1")
+    asked = [(message.role, message.text) for message in request.messages]
+    assert asked == [("system", "Be brief"), ("user", "Capital?")]
+    assert (request.repeated, text.text) == (0, "Paris")
+    (hit,) = reel.search("CAPITAL", in_="request")
+    assert (hit.run_id, hit.in_) == ("t1", "request")
+    assert reel.rebuild(check=True) == []
+
+
+def test_a_request_of_a_trace_shows_what_is_new_in_it(reel, tmp_path):
+    first = [said("user", "List /")]
+    asks = {"role": "assistant", "parts": [CALL]}
+    answers = {
+        "role": "tool",
+        "parts": [{"type": "tool_call_response", "id": "c1", "result": "etc"}],
+    }
+    spans = [
+        span("a", NOW | {"gen_ai.output.messages": [asks], "gen_ai.input.messages": first}),
+        TRACE[1],
+        span(
+            "c",
+            NOW | {"gen_ai.input.messages": [*first, asks, answers, said("user", "Now?")]},
+            endTimeUnixNano=str(START + 4_000_000_000),
+        ),
+    ]
+    store(reel, write(tmp_path, export(*spans)))
+    requests = [step for step in reel.story("t1") if step.step == "request"]
+    asked = [[message.text for message in request.messages] for request in requests]
+    assert asked == [["List /"], ["Now?"]]
+    assert [request.repeated for request in requests] == [0, 2]
+    assert [hit.seq for hit in reel.search("list /", in_="request")] == [1]
+    assert len(list(reel.search("now?", in_="request"))) == 1
+    with runreel.open(tmp_path / "copy.db") as copy:
+        reel.export(tmp_path / "trace.reel.jsonl")
+        store(copy, tmp_path / "trace.reel.jsonl")
+        assert list(copy.story("t1")) == list(reel.story("t1"))
+
+
 def test_parts_of_a_trace_before_the_whole_change_nothing(reel, tmp_path):
     lines = [export(one) for one in TRACE]
     store(reel, write(tmp_path, *lines[:2]))

@@ -119,6 +119,13 @@ def added(
     if asks:
         collected = _with_asked(collected, state, event)
     else:
+        if interpretation.starts_response:
+            first = len(state.calls) == 1
+            texts = searchable_text.texts_beside_answer(
+                state.source, event.kind, event.value, first=first
+            )
+            for text in texts:
+                collected = collected.then(Remark(REQUEST, seq, text))
         collected = _with_thoughts(collected, state, event, interpretation)
     if state.tool_calls is not None and state.tool_calls is not before.calls:
         for call in state.tool_calls:

@@ -90,7 +90,7 @@ class StoryBuilder:
             self._end_answer()
             self._requests.asked(self._projector.reader.name, row, value)
         elif row.kind != RUN or row.type not in _BEFORE_ANSWERS:
-            self._requests.answered(row.seq)
+            self._requests.answered(self._projector.reader.name, row, value)
         self._add_results(row, value)
         if row.kind not in (STREAM_EVENT, RUN):
             # A request may restart the text of the run.
@@ -195,7 +195,7 @@ class StoryBuilder:
             draft.done_at = row.at
         self._others.append(draft)
         if row.type == ATTEMPT:
-            self._requests.answered(row.seq)
+            self._requests.answered(self._projector.reader.name, row, value)
             self._texts.interrupt()
             status = note.get("status")
             code = status if type(status) is int else None

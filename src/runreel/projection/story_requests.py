@@ -47,10 +47,14 @@ class Requests:
         self.last_items = items
         self._add(row.seq, source, items, repeated)
 
-    def answered(self, seq: int) -> None:
-        """A row that is no part of a request was stored."""
-        if self._is_waiting:
-            self._add(seq if self._session is None else self._session, "", None, 0)
+    def answered(self, source: str, row: EventRow, value: object) -> None:
+        """A row was stored that is no part of a request, but it may have one beside its answer."""
+        first = not self.drafts
+        found = conversation.asked_with_answer(source, row.kind, value, first=first)
+        if found is not None:
+            self._add(row.seq, source, *found)
+        elif self._is_waiting:
+            self._add(row.seq if self._session is None else self._session, "", None, 0)
         self._collects = False
 
     def began(self) -> None:

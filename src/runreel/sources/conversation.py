@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runreel.codec.json_values import as_list, as_object, as_text, text_in
-from runreel.model.events import TOOL_RESULTS
+from runreel.model.events import RUN, TOOL_RESULTS
 from runreel.model.story import AskedMessage
 from runreel.sources import request_items, requests
 from runreel.sources.archives import lines as archive_lines
@@ -53,6 +53,23 @@ def new_items(source: str, body: object) -> tuple[list[object], int] | None:
         return None
     reference = requests.reference_of(body)
     return request.items, 0 if reference is None else reference.items
+
+
+def asked_with_answer(
+    source: str, kind: str, value: object, *, first: bool
+) -> tuple[list[object], int] | None:
+    """Return the new messages of the request that stands beside its answer, and the number before.
+
+    Those before are repeated of earlier requests: there are none if it is the ``first`` of the run.
+    None if the row has no request.
+    """
+    if source != archive_lines.OTLP or kind != RUN:
+        return None
+    from runreel.sources.otlp_genai import asked as asked_in_span
+
+    messages = asked_in_span.messages_of(value)
+    new = messages if first else asked_in_span.after_last_answer(messages)
+    return (new, len(messages) - len(new)) if messages else None
 
 
 def asked(source: str, item: object) -> Iterator[AskedMessage]:

@@ -48,6 +48,13 @@ def request_texts(source: str, body: object) -> Iterator[str]:
         yield from _texts(item)
 
 
+def texts_beside_answer(source: str, kind: str, value: object, *, first: bool) -> Iterator[str]:
+    """Yield what is new in the request that stands beside its answer; ``first`` of the run."""
+    found = conversation.asked_with_answer(source, kind, value, first=first)
+    for item in () if found is None else found[0]:
+        yield from (message.text for message in conversation.asked(source, item))
+
+
 def texts_near_results(source: str, value: object) -> Iterator[str]:
     """Yield what the user said in a row of tool results, next to the results."""
     message = archive_lines.message_of(source, value) or {}
