@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import itertools
 import json
 import os
@@ -9,7 +10,9 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx
 
@@ -119,16 +122,24 @@ def _browser(reel: Reel) -> Iterator[Callable[[str], str]]:
     settings = os.environ | {"RUNREEL_DB": raw.url_of(reel), "DO_NOT_TRACK": "true"}
     with (
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=settings) as process,
-        httpx.Client(follow_redirects=True, timeout=60) as client,
+        httpx.Client(timeout=60) as client,
     ):
         assert process.stdout is not None
         try:
             url = httpx.URL(process.stdout.readline().strip())
-            client.get(url).raise_for_status()
+            cookie = client.get(url).headers["set-cookie"].partition(";")[0]
+            # A client that does more takes as long as some of the pages.
+            connection = http.client.HTTPConnection(url.host, url.port, timeout=60)
 
             def ask(path: str) -> str:
-                return client.get(url.join(path)).raise_for_status().text
+                connection.request("GET", quote(path, safe="/?=&%"), headers={"Cookie": cookie})
+                answer = connection.getresponse()
+                text = answer.read().decode()
+                if answer.status != HTTPStatus.OK:
+                    raise SystemExit(f"{path}: {answer.status} {answer.reason}")
+                return text
 
             yield ask
+            connection.close()
         finally:
             process.kill()

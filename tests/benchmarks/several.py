@@ -44,7 +44,11 @@ def run(bench: Bench) -> Section:
     )
     section.note(
         "The build of a search index has no workers: in SQLite one connection writes it, and"
-        " reading and unpacking texts, the only work to share out, is an eighth of its time."
+        " reading and unpacking texts, the only work to share out, is a tenth of its time. Two"
+        " indexes, each built by a process in a file of its own and then copied into the log, took"
+        " 2.5 s of a core each and 0.1 s for the copy instead of 6.3 s, for 20,000 texts of 2,000"
+        " characters. But each search would ask all indexes, and a text that is erased meanwhile"
+        " would stay in a file of which the log does not know."
     )
     return section
 

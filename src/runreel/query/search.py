@@ -123,6 +123,13 @@ def build_index(database: Database, progress: Progress | None = None) -> IndexRe
         return connection.driver.text_search.build(connection, progress)
 
 
+class _Proposed(NamedTuple):
+    """The runs that may have an occurrence; those that are ``certain`` have to be read."""
+
+    runs: frozenset[str]
+    certain: frozenset[str]
+
+
 class _Scan:
     """One search."""
 
@@ -141,12 +148,13 @@ class _Scan:
                 self.report(pruned)
             selected = with_stale(connection, self._asked.selected)
             proposed = self._proposed(connection)
-            among = self._asked.run_ids if proposed is None else proposed
+            among = self._asked.run_ids if proposed is None else proposed.runs
             total = 0
             if progress is not None:
                 total = text_queries.count(connection, selected) if among is None else len(among)
         report, done = progress or _ignore, 0
-        for run_ids, chosen in self._pages(database, selected, among, proposed is not None):
+        certain = None if proposed is None else proposed.certain
+        for run_ids, chosen in self._pages(database, selected, among, certain):
             for run_id in run_ids:
                 report(done, max(total, done))
                 done += 1
@@ -159,7 +167,7 @@ class _Scan:
         database: Database,
         selected: RunFilter,
         among: frozenset[str] | None,
-        all_chosen: bool,  # noqa: FBT001 - only called above
+        certain: frozenset[str] | None,
     ) -> Iterator[tuple[list[str], set[str]]]:
         """Yield the selected runs page by page, and those of them that have to be read."""
         page: list[Position] = []
@@ -168,12 +176,12 @@ class _Scan:
             with database.reading() as connection:
                 page = text_queries.page(connection, selected, among, limit=_PAGE, after=after)
                 ids = [run_id for _, run_id in page]
-                chosen = set(ids) if all_chosen else self._chosen(connection, ids)
+                chosen = self._chosen(connection, ids, certain)
             yield ids, chosen
             if len(page) < _PAGE:
                 return
 
-    def _proposed(self, connection: Connection) -> frozenset[str] | None:
+    def _proposed(self, connection: Connection) -> _Proposed | None:
         """Return the runs that the index proposes, with those that it does not know."""
         if self._folded is None:
             return None
@@ -181,20 +189,37 @@ class _Scan:
         found = text_search.candidates(connection, self._folded, parts)
         if found is None:
             return None
+        certain = text_queries.lagging(connection)
         if REQUEST in parts and text_queries.has_extensions(connection):
-            in_requests = found
-            if len(parts) > 1:
-                in_requests = text_search.candidates(connection, self._folded, [REQUEST]) or set()
-            found |= text_queries.extensions(connection, in_requests)
-        found |= text_queries.lagging(connection)
-        return frozenset(found if self._asked.run_ids is None else found & self._asked.run_ids)
+            asking = text_search.candidates(connection, self._folded, [REQUEST]) or set()
+            certain |= text_queries.extensions(connection, self._having(connection, asking))
+        found |= certain
+        if self._asked.run_ids is not None:
+            found &= self._asked.run_ids
+        return _Proposed(frozenset(found), frozenset(found if text_search.EXACT else certain))
 
-    def _chosen(self, connection: Connection, run_ids: Sequence[str]) -> set[str]:
-        """Return those of these runs that have to be read, without the index."""
-        if self._folded is None or not run_ids:
+    def _having(self, connection: Connection, run_ids: set[str]) -> set[str]:
+        """Return those of these runs whose request has the text."""
+        text_search, folded = connection.driver.text_search, self._folded
+        if text_search.EXACT or folded is None:
+            return run_ids
+        ids, found = sorted(run_ids), set[str]()
+        for start in range(0, len(ids), _PAGE):
+            some = ids[start : start + _PAGE]
+            found |= text_search.containing(connection, folded, [REQUEST], some)
+        return found
+
+    def _chosen(
+        self, connection: Connection, run_ids: Sequence[str], certain: frozenset[str] | None
+    ) -> set[str]:
+        """Return those of these runs that have to be read in the log."""
+        doubtful = [run_id for run_id in run_ids if certain is None or run_id not in certain]
+        if self._folded is None or not doubtful:
             return set(run_ids)
         parts = self._asked.parts
-        found = connection.driver.text_search.containing(connection, self._folded, parts, run_ids)
+        found = connection.driver.text_search.containing(connection, self._folded, parts, doubtful)
+        if certain is not None:
+            return found | certain
         if REQUEST in parts:
             found |= text_queries.extending(connection, run_ids)
         return found | text_queries.lagging(connection)

@@ -18,21 +18,21 @@ def run(run_id: str, seq: int | None = None, **more: str) -> str:
     if run_id in (".", ".."):
         # A browser takes them for folders.
         return page("/run", [("id", run_id), *pairs])
-    return page(f"/run/{quote(run_id, safe='')}", pairs)
+    return page(f"/run/{_quoted(run_id)}", pairs)
 
 
 def data(run_id: str, what: str) -> str:
     """``what`` of a run for scripts, such as ``rows``."""
     if run_id in (".", ".."):
         return page(f"/api/{what}", [("id", run_id)])
-    return f"/api/run/{quote(run_id, safe='')}/{what}"
+    return f"/api/run/{_quoted(run_id)}/{what}"
 
 
 def live(run_id: str) -> str:
     """The stream of a run."""
     if run_id in (".", ".."):
         return page("/live/run", [("id", run_id)])
-    return f"/live/run/{quote(run_id, safe='')}"
+    return f"/live/run/{_quoted(run_id)}"
 
 
 def diff(a: str, b: str) -> str:
@@ -47,5 +47,10 @@ def runs(*pairs: tuple[str, str]) -> str:
 
 def page(path: str, pairs: Iterable[tuple[str, str]]) -> str:
     """A path with parameters."""
-    query = urlencode([*pairs], errors="replace")
-    return f"{path}?{query}" if query else path
+    parameters = [*pairs]
+    return f"{path}?{urlencode(parameters, errors='replace')}" if parameters else path
+
+
+def _quoted(text: str) -> str:
+    # Most ids have nothing to quote, and a list has many of them.
+    return text if text.isascii() and text.isalnum() else quote(text, safe="")

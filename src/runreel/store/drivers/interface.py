@@ -314,6 +314,9 @@ class Catalogue(Protocol):
 class TextSearch(Protocol):
     """The texts of runs and the optional index of their trigrams: a module."""
 
+    # Whether all runs that ``candidates`` returns have the text.
+    EXACT: bool
+
     def packed(self, text: str) -> object:
         """Return a text as it is stored."""
 

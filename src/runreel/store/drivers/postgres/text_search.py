@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 INDEX, LONG_INDEX = "run_text_trigrams", "run_text_long"
 _TRIGRAM = 3
+# The runs of ``candidates`` have the text.
+EXACT = True
 _EXTENSION = "SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'"
 # Without an extension, the function is not even parsed.
 _SELF_TEST = "SELECT cardinality(show_trgm('погода')) > 3"
