@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runreel.export import csv, export, parts, recording_file
+from runreel.export import csv, export, parts, recording_file, run_selection
 from runreel.importing.import_files import import_files
 from runreel.model.errors import DatabaseReadOnly, LogError
+from runreel.store.events import damage
 from runreel.store.worker_process import WorkerLost
 from tests import logs, traffic
 from tests.inline_pool import Inline
@@ -144,3 +145,46 @@ def test_where_writers_cannot_wait_one_process_writes(
     monkeypatch.setattr(told.db, "writing", refused)
     told.export(tmp_path / "several.reel.jsonl", jobs=2)
     assert content(tmp_path / "several.reel.jsonl") == content(tmp_path / "alone.reel.jsonl")
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_neighbouring_runs_are_read_at_once(told: Reel, tmp_path: Path, monkeypatch) -> None:
+    scans: list[Any] = []
+    scan = run_selection.scan
+
+    def counted(*asked: Any, **options: Any) -> Any:
+        scans.append((asked[1:], options))
+        return scan(*asked, **options)
+
+    @contextmanager
+    def inline(*_: object) -> Iterator[Inline]:
+        yield Inline(told.db)
+
+    monkeypatch.setattr(run_selection, "scan", counted)
+    monkeypatch.setattr(export, "workers", inline)
+    told.export(tmp_path / "whole.reel.jsonl", jobs=2)
+    assert [asked for asked, _ in scans] == [()] * -(-len(RUNS) // 4)
+    scans.clear()
+    told.export(tmp_path / "some.reel.jsonl", RUNS[3:9], jobs=2)
+    assert [asked for asked, _ in scans] == [(run_id,) for run_id in RUNS[3:9]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "after", "reason"),
+    [
+        (RUNS[2:5], RUNS[0], "run run-01 is damaged: its rows are out of order"),
+        (RUNS[2:5:2], RUNS[1], "run run-03 is damaged: its rows are out of order"),
+        ([*RUNS[2:4], "run-03-a"], RUNS[1], "run run-03-a is damaged: its rows cannot be found"),
+        (["a", RUNS[0]], None, "run run-00 is damaged: its rows are out of order"),
+    ],
+)
+def test_no_run_is_passed_over_or_found_between_others(
+    told: Reel, asked: list[str], after: str | None, reason: str
+) -> None:
+    with (
+        pytest.raises(LogError, match=reason),
+        told.db.reading() as connection,
+        damage.snapshot(connection),
+    ):
+        for _, chunks in run_selection.neighbouring_rows(connection, asked, after):
+            list(chunks)

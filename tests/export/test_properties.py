@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ ROWS = st.builds(
 @MANY
 @given(ROWS)
 def test_a_row_is_read_back_as_it_was(row: EventRow) -> None:
-    line = recording_format.row_line(row)
+    line = recording_format.row_lines([row])
     assert line.count(b"\n") == 1
     assert recording_format.parse_row(line) == row
 
@@ -55,7 +56,7 @@ def test_a_row_is_read_back_as_it_was(row: EventRow) -> None:
 @MANY
 @given(ROWS, st.data())
 def test_a_row_has_one_line_only(row: EventRow, data: st.DataObject) -> None:
-    line = recording_format.row_line(row)
+    line = recording_format.row_lines([row])
     at = data.draw(st.integers(0, len(line) - 1))
     piece = data.draw(st.binary(max_size=3))
     changed = line[:at] + piece + line[at + data.draw(st.integers(0, 3)) :]
@@ -64,6 +65,17 @@ def test_a_row_has_one_line_only(row: EventRow, data: st.DataObject) -> None:
     except ValueError:
         return
     assert (read == row) == (changed == line)
+
+
+def test_a_character_is_written_as_the_standard_library_writes_it() -> None:
+    """A file has one form, also for those who read or write it with another library."""
+    row = EventRow("r", 0, "run", None, None, 1, 2, None, None, None, None, None, b"")
+    for first in range(0, 0x110000, 0x800):
+        text = "".join(map(chr, range(first, first + 0x800)))
+        if first == 0xD800:
+            continue
+        line = recording_format.row_lines([row._replace(payload=text)])
+        assert f',"payload":{json.dumps(text, ensure_ascii=False)},'.encode() in line
 
 
 _ENTRIES = st.lists(

@@ -15,7 +15,12 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from runreel.export import parts
 from runreel.export.formats import Written
 from runreel.export.masked_copy import MaskedCopy, rule_names
-from runreel.export.run_selection import count_rows, damaged_row, stored_rows
+from runreel.export.run_selection import (
+    count_rows,
+    damaged_row,
+    neighbouring_rows,
+    stored_rows,
+)
 from runreel.integrity import recording_format
 from runreel.integrity.recording_format import Manifest, Trailer
 from runreel.model.events import CONTEXT
@@ -87,16 +92,25 @@ class _Counts:
 
 
 class _Runs(NamedTuple):
-    """Runs of which a worker makes the lines."""
+    """Runs of which a worker makes the lines; ``is_all`` if the log has no other between them.
+
+    ``after`` is then the run before the first one.
+    """
 
     run_ids: list[str]
     mask: tuple[str, ...]
+    is_all: bool
+    after: str | None
 
 
 def _lines(connection: Connection, asked: _Runs, write: Callable[[bytes], None]) -> _Counts:
     """Write the lines of runs; return what they hold."""
     lines = _RunLines(connection, asked.mask, write, lambda _: None)
-    for run_id, chunks in stored_rows(connection, asked.run_ids):
+    if asked.is_all:
+        runs = neighbouring_rows(connection, asked.run_ids, asked.after)
+    else:
+        runs = stored_rows(connection, asked.run_ids)
+    for run_id, chunks in runs:
         lines.write_run(run_id, chunks)
     return lines.counts
 
@@ -126,8 +140,7 @@ class _RunLines:
         chain = ChainVerifier(run_id, report)
         copy = MaskedCopy(self._connection, run_id, self._mask) if self._mask else None
         for rows in chunks:
-            for row in rows:
-                _check(chain, row)
+            _check(chain, rows)
             self._write_rows(rows if copy is None else copy.rows(rows))
             self.counts.read += len(rows)
             self._advance(len(rows))
@@ -138,7 +151,7 @@ class _RunLines:
 
     def _write_rows(self, rows: Sequence[EventRow]) -> None:
         counts = self.counts
-        self._write(b"".join(map(recording_format.row_line, rows)))
+        self._write(recording_format.row_lines(rows))
         counts.rows += len(rows)
         counts.erased += sum(row.redacted is not None for row in rows)
         counts.heads[rows[-1].run_id] = rows[-1].digest.hex()
@@ -186,17 +199,19 @@ class _RecordingWriter:
 
     def _write_in_workers(self, pool: WorkerPool, rows: int) -> None:
         job = self._job
-        asked = (
-            _Runs(run_ids, job.options.mask)
-            for run_ids in stream_ids.sized_pages(
-                job.connection, job.run_ids, runs=_PART_RUNS, rows=_PART_ROWS
-            )
-        )
-        for made in parts.written(pool, asked, _lines, self._write):
+        for made in parts.written(pool, self._asked(), _lines, self._write):
             self._counts.add(made)
             job.advance(made.read)
         if self._counts.read != rows:
             raise damaged_row("*", None, "rows of it are out of order")
+
+    def _asked(self) -> Iterator[_Runs]:
+        job, after = self._job, None
+        for run_ids in stream_ids.sized_pages(
+            job.connection, job.run_ids, runs=_PART_RUNS, rows=_PART_ROWS
+        ):
+            yield _Runs(run_ids, job.options.mask, job.run_ids is None, after)
+            after = run_ids[-1]
 
     def _write(self, data: bytes) -> None:
         self._sha256.update(data)
@@ -231,8 +246,12 @@ class _RecordingWriter:
         return [*notices, notice]
 
 
-def _check(chain: ChainVerifier, row: EventRow) -> None:
-    try:
-        chain.check(row)
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
-        raise damaged_row(row.run_id, row.seq, f"invalid value: {error}") from error
+def _check(chain: ChainVerifier, rows: Sequence[EventRow]) -> None:
+    index = chain.pass_intact(rows, 0)
+    while index < len(rows):
+        row = rows[index]
+        try:
+            chain.check(row)
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
+            raise damaged_row(row.run_id, row.seq, f"invalid value: {error}") from error
+        index = chain.pass_intact(rows, index + 1)

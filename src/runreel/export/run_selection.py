@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +13,7 @@ from runreel.model.identifiers import check_lookup_id, not_found
 from runreel.model.run_filter import run_filter
 from runreel.query import runs as run_lists
 from runreel.store.events import event_log
-from runreel.store.events.full_scan import Unreadable, scan
+from runreel.store.events.full_scan import Span, Unreadable, is_after, scan
 from runreel.system import wall_clock
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from runreel.store.events.full_scan import Row
 
 _PAGE = 500
+# ``EventRow._make`` is a function of Python around this one.
+_event_row = partial(tuple.__new__, EventRow)
 _COUNT = "SELECT count(*), count(redacted) FROM events"
 _DAMAGED = "`runreel verify` reports what is wrong. Nothing was written."
 
@@ -100,6 +103,24 @@ def stored_rows(
             raise damaged_row(run_id, None, "its rows cannot be found")
 
 
+def neighbouring_rows(
+    connection: Connection, run_ids: Sequence[str], after: str | None
+) -> Iterator[tuple[str, Iterator[list[EventRow]]]]:
+    """Do the same for runs between which there is no other, by one statement.
+
+    ``after`` is the run before the first of them, None if it is the first of the log.
+    """
+    span, missing = Span(after, run_ids[-1]), iter(run_ids)
+    for run_id, chunks in _by_run(scan(connection, span=span)):
+        if is_after(span, run_id):
+            break
+        if run_id != next(missing, None):
+            raise damaged_row(run_id, None, "its rows are out of order")
+        yield run_id, chunks
+    for run_id in missing:
+        raise damaged_row(run_id, None, "its rows cannot be found")
+
+
 def _by_run(
     parts: Iterable[tuple[str, list[Row] | Unreadable]],
 ) -> Iterator[tuple[str, Iterator[list[EventRow]]]]:
@@ -111,7 +132,7 @@ def _rows(run_id: object, chunk: list[Row] | Unreadable) -> list[EventRow]:
     if isinstance(chunk, Unreadable):
         where = "" if chunk.seq is None else f" from row {chunk.seq} on"
         raise LogError(f"run {run_id} cannot be read{where}: {chunk.reason}", hint=_DAMAGED)
-    return [EventRow._make(row) for row in chunk]
+    return list(map(_event_row, chunk))
 
 
 def damaged_row(run_id: object, seq: int | None, detail: str) -> LogError:

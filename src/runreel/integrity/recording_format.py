@@ -11,7 +11,6 @@ column that is NULL is left out.
 from __future__ import annotations
 
 import hashlib
-from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,7 +18,7 @@ import msgspec
 from runreel.model.events import EventRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 # Endings of names of recording files.
 ENDINGS = (".reel.jsonl", ".reel.jsonl.gz")
@@ -68,25 +67,27 @@ class Trailer(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_f
     signature: str | None = None
 
 
-class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """The line of a row: the columns of ``EventRow``, bytes as hexadecimal text."""
+class _Line(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """The line of a row: the columns of ``EventRow`` in its order, bytes as hexadecimal text."""
 
     run_id: str
     seq: int
     kind: str
-    at: int
-    elapsed: int
-    digest: str
     type: str | None = None
     source_index: int | None = None
+    at: int
+    elapsed: int
     keep: int | None = None
     added: int | None = None
     payload: str | None = None
     salt: str | None = None
     redacted: str | None = None
+    digest: str
 
 
 _encode = msgspec.json.Encoder().encode
+# It writes strings as the standard library does, character by character.
+_encode_lines = msgspec.json.Encoder().encode_lines
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_manifest = msgspec.json.Decoder(Manifest).decode
 _decode_trailer = msgspec.json.Decoder(Trailer).decode
@@ -124,26 +125,28 @@ def version_of(line: bytes) -> int | None:
     return named if type(named) is int and value.get("format") == FORMAT else None
 
 
-def row_line(row: EventRow) -> bytes:
-    """Format the line of a row."""
+def row_lines(rows: Iterable[EventRow]) -> bytes:
+    """Format the lines of some rows."""
+    return _encode_lines(list(map(_line, rows)))
+
+
+def _line(row: EventRow) -> _Line:
     run_id, seq, kind, type_, index, at, elapsed, keep, added, payload, salt, redacted, digest = row
-    text = f'{{"run_id":{encode_basestring(run_id)},"seq":{seq},"kind":{encode_basestring(kind)}'
-    if type_ is not None:
-        text += f',"type":{encode_basestring(type_)}'
-    if index is not None:
-        text += f',"source_index":{index}'
-    text += f',"at":{at},"elapsed":{elapsed}'
-    if keep is not None:
-        text += f',"keep":{keep}'
-    if added is not None:
-        text += f',"added":{added}'
-    if payload is not None:
-        text += f',"payload":{encode_basestring(payload)}'
-    if salt is not None:
-        text += f',"salt":"{salt.hex()}"'
-    if redacted is not None:
-        text += f',"redacted":"{redacted.hex()}"'
-    return f'{text},"digest":"{digest.hex()}"}}\n'.encode()
+    return _Line(
+        run_id=run_id,
+        seq=seq,
+        kind=kind,
+        type=type_,
+        source_index=index,
+        at=at,
+        elapsed=elapsed,
+        keep=keep,
+        added=added,
+        payload=payload,
+        salt=None if salt is None else salt.hex(),
+        redacted=None if redacted is None else redacted.hex(),
+        digest=digest.hex(),
+    )
 
 
 def parse_row(line: bytes) -> EventRow:
@@ -168,7 +171,7 @@ def parse_row(line: bytes) -> EventRow:
         None if read.redacted is None else bytes.fromhex(read.redacted),
         bytes.fromhex(read.digest),
     )
-    _require_form(line, row_line(row))
+    _require_form(line, row_lines((row,)))
     if b"\\u0000" in line and any("\0" in text for text in row if isinstance(text, str)):
         raise ValueError("it has a NUL character, which no stored text has")
     return row
