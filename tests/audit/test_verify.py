@@ -14,6 +14,8 @@ from runreel.importing.import_files import import_files
 from runreel.integrity import digest_chain
 from runreel.model.errors import LogError, RunNotFound
 from runreel.model.events import EventRow
+from runreel.store.connection import Connection
+from runreel.store.projections import run_prefetch
 from tests import logs, real_runs, traffic
 from tests.audit import forging
 from tests.audit.verified import found, named, whats
@@ -283,3 +285,23 @@ def test_a_run_is_found_by_an_id_of_any_script(reel: Reel) -> None:
         with reel.db.reading() as connection:
             assert list(verify(connection, [run_id], counts=counts)) == []
         assert (counts.runs, counts.events) == (1, 3)
+
+
+@pytest.mark.parametrize(("little", "pages"), [(500_000, 4), (0, 15)])
+def test_more_runs_are_read_at_once_while_they_are_short(
+    reel: Reel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, little: int, pages: int
+) -> None:
+    lines = [line for n in range(29) for line in traffic.streamed(f"run-{n:02d}", "A word or two")]
+    import_files(reel.db, [traffic.write(tmp_path / "told.jsonl", lines)])
+    asked: list[str] = []
+    read_all = Connection.all
+
+    def counted(connection: Connection, sql: str, parameters: Any = ()) -> list[Any]:
+        asked.append(sql)
+        return read_all(connection, sql, parameters)
+
+    monkeypatch.setattr(Connection, "all", counted)
+    for name, value in (("_RUNS", 2), ("_MOST", 16), ("_LITTLE", little)):
+        monkeypatch.setattr(run_prefetch, name, value)
+    assert found(reel) == []
+    assert sum("FROM runs WHERE run_id >=" in sql for sql in asked) == pages

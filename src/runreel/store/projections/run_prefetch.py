@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from runreel.projection.run_projection import Label, Texts
     from runreel.store.connection import Connection
 
-# Number of runs that are read at once.
-_RUNS = 50
+# Number of runs that are read at once: at first, and twice as many each time, up to the most, while
+# their results and texts take little memory.
+_RUNS, _MOST = 50, 400
+# Bytes, or characters on Postgres.
+_LITTLE = 500_000
 _ROWS = f"SELECT {', '.join(RUNS)} FROM runs WHERE run_id"
 _LABELS = "SELECT run_id, key, value, started_at FROM run_labels WHERE run_id"
 _KEYS = f"SELECT run_id, {', '.join(RunKey._fields)} FROM run_keys WHERE run_id"
 _TEXTS = "SELECT run_id, part, text FROM run_text WHERE run_id"
-_ID = RUNS.index("run_id")
+_ID, _RESULT = map(RUNS.index, ("run_id", "result"))
 
 
 class StoredProjection(NamedTuple):
@@ -90,6 +93,7 @@ class ProjectionPrefetch:
         # None: up to the last run.
         self._last: str | None = None
         self._page = _Page({}, {}, {}, {}, {})
+        self._runs = _RUNS
 
     def get(self, run_id: str) -> StoredProjection:
         """Return the stored projection of a run."""
@@ -101,8 +105,8 @@ class ProjectionPrefetch:
     def _read(self, run_id: str) -> None:
         self._first = None
         connection = self._connection
-        rows = connection.all(f"{_ROWS} >= ? ORDER BY run_id LIMIT ?", (run_id, _RUNS))
-        last = rows[-1][_ID] if len(rows) == _RUNS else None
+        rows = connection.all(f"{_ROWS} >= ? ORDER BY run_id LIMIT ?", (run_id, self._runs))
+        last = rows[-1][_ID] if len(rows) == self._runs else None
         bound = (run_id,) if last is None else (run_id, last)
         within = " >= ?" if last is None else " >= ? AND run_id <= ?"
         self._page = _Page(
@@ -113,6 +117,15 @@ class ProjectionPrefetch:
             key_frame_table.between(connection, run_id, last),
         )
         self._first, self._last = run_id, last
+        self._runs = min(2 * self._runs, _MOST) if self._is_small() else _RUNS
+
+    def _is_small(self) -> bool:
+        """Return whether the next page may be larger than this one."""
+        rows, _, _, texts, _ = self._page
+        stored = [row[_RESULT] for row in rows.values()]
+        stored += [text for found in texts.values() for _, text in found]
+        # A damaged file may hold a value of any type.
+        return sum(len(one) for one in stored if isinstance(one, str | bytes)) < _LITTLE
 
 
 def _by_run(found: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
