@@ -54,16 +54,23 @@ class SearchMixin:
 
     @checked
     def build_search_index(
-        self, *, progress: Callable[[int, int], None] | None = None
+        self, *, jobs: int = 1, progress: Callable[[int, int], None] | None = None
     ) -> IndexReport:
         """Make the index that speeds up searches, or bring it up to date.
 
         Searches find the same without it. On SQLite, runs that ended after the last call are
-        searched without it; Postgres updates it itself.
+        searched without it; Postgres updates it itself. With ``jobs`` worker processes the index
+        of many texts is made in parts, and searches ask each of them.
 
         Raises:
+            UsageError: if ``jobs`` is below 1.
             LogError: if the database cannot have one.
         """
+        from runreel.model.errors import UsageError
         from runreel.query import search as queries
+        from runreel.store.worker_pool import workers
 
-        return queries.build_index(self.db, progress)
+        if jobs < 1:
+            raise UsageError("jobs must be at least 1")
+        with workers(self.db, jobs) as pool:
+            return queries.build_index(self.db, progress, pool)

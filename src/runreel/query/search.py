@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from runreel.store.connection import Connection
     from runreel.store.database import Database
     from runreel.store.projections.text_queries import Position
+    from runreel.store.worker_pool import WorkerPool
 
     Progress = Callable[[int, int], None]
 
@@ -112,15 +113,31 @@ def search(
         raise PartNotSearched(tuple(problems))
 
 
-def build_index(database: Database, progress: Progress | None = None) -> IndexReport:
-    """Make the index of trigrams, or bring it up to date.
+def build_index(
+    database: Database, progress: Progress | None = None, pool: WorkerPool | None = None
+) -> IndexReport:
+    """Make the index of trigrams, or bring it up to date; ``pool`` does a part of the work.
 
     Raises:
         LogError: if this database cannot have one.
     """
     with database.writing() as connection:
         migrations.require_projections(connection)
-        return connection.driver.text_search.build(connection, progress)
+        text_search, added = connection.driver.text_search, 0
+        if pool is not None:
+            work, total = (
+                text_search.planned(connection, pool.jobs),
+                text_search.missing(connection),
+            )
+            # No more than one result of each worker is in memory.
+            for start in range(0, len(work), pool.jobs):
+                for made in pool.map(work[start : start + pool.jobs]):
+                    added += text_search.add_part(connection, made)
+                    if progress is not None:
+                        progress(added, total)
+        rest = progress and (lambda done, total: progress(added + done, added + total))
+        report = text_search.build(connection, rest)
+        return report._replace(added=report.added + added)
 
 
 class _Proposed(NamedTuple):

@@ -41,6 +41,7 @@ runreel search --build
 @click.option("--case", is_flag=True, help="Distinguish upper and lower case.")
 @click.option("-n", "--limit", type=options.COUNT, default=0, help="Maximum matches; 0 = all.")
 @click.option("--build", is_flag=True, help="Build the search index, or bring it up to date.")
+@options.jobs_option("Number of worker processes of --build.")
 @selection.filters
 @options.output(empty=True)
 @options.reel()
@@ -55,6 +56,7 @@ def search_command(  # noqa: PLR0913 - the options
     case: bool,
     limit: int,
     build: bool,
+    jobs: int,
     output: Output,
     **filters: Unpack[Filters],
 ) -> None:
@@ -70,7 +72,7 @@ def search_command(  # noqa: PLR0913 - the options
     part is damaged, or a given RUN was pruned; stderr says which.
     """
     if build:
-        _build(reel, text, output)
+        _build(reel, text, jobs, output)
         return
     if text is None:
         raise UsageError("give the text to search for, or --build")
@@ -106,13 +108,13 @@ def search_command(  # noqa: PLR0913 - the options
         raise click.exceptions.Exit(1)
 
 
-def _build(reel: Reel, text: str | None, output: Output) -> None:
+def _build(reel: Reel, text: str | None, jobs: int, output: Output) -> None:
     from runreel.cli.render import json_views, progress, shapes_search
 
     if text is not None:
         raise UsageError("--build takes no text")
     with progress.bar("Building the search index") as step:
-        report = reel.build_search_index(progress=step)
+        report = reel.build_search_index(jobs=jobs, progress=step)
     facts = (
         ("Index", report.kind),
         ("Texts", f"{report.indexed:,}"),

@@ -337,6 +337,18 @@ class TextSearch(Protocol):
     ) -> set[str] | None:
         """Return the runs that may contain ``folded``; None if the index is no help."""
 
+    def planned(
+        self, connection: Connection, jobs: int
+    ) -> Sequence[Callable[[Connection], object]]:
+        """Return work for worker processes, whose results ``add_part`` adds to the index.
+
+        Raises:
+            LogError: if there can be none.
+        """
+
+    def add_part(self, connection: Connection, made: object) -> int:
+        """Add what a worker has made; return the number of texts, 0 if any of them has changed."""
+
     def build(
         self, connection: Connection, progress: Callable[[int, int], None] | None
     ) -> IndexReport:

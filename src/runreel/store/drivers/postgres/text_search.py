@@ -66,6 +66,16 @@ def candidates(connection: Connection, folded: str, parts: Sequence[str]) -> set
     return {str(run_id) for (run_id,) in rows}
 
 
+def planned(connection: Connection, jobs: int) -> list[Callable[[Connection], object]]:  # noqa: ARG001
+    """Return no work: the server makes the index."""
+    return []
+
+
+def add_part(connection: Connection, made: object) -> int:  # noqa: ARG001
+    """Return 0: no worker has made any."""
+    return 0
+
+
 def build(connection: Connection, progress: Callable[[int, int], None] | None) -> IndexReport:
     """Create the index if there is none.
 

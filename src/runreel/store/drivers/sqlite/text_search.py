@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from runreel.model.errors import BadValue, LogError
 from runreel.model.search import LONG, IndexReport
-from runreel.store.drivers.sqlite import packed_text, text_index, trigrams
-from runreel.store.drivers.sqlite.text_index import END, INDEX, INDEXED
+from runreel.store.drivers.sqlite import packed_text, text_index, text_index_parts, trigrams
+from runreel.store.drivers.sqlite.text_index import END, INDEX, INDEXED, PARTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from runreel.store.drivers.interface import Connection
 
@@ -57,21 +57,38 @@ def candidates(connection: Connection, folded: str, parts: Sequence[str]) -> set
 
     None, too, if many do: then the newest of them are found sooner by a look at the newest texts.
     """
-    if len(folded) < trigrams.LENGTH or not text_index.exists(connection):
+    names = text_index.tables(connection)
+    if len(folded) < trigrams.LENGTH or INDEXED not in names:
         return None
     (texts,) = connection.one(f"SELECT coalesce(max(id), 0) FROM {INDEXED}")
-    most = max(_FEW, texts // _SHARE)
-    known = text_index.has_table(connection, trigrams.COMMON)
+    most, known = max(_FEW, texts // _SHARE), trigrams.COMMON in names
     grams = trigrams.chosen(connection, folded, texts) if known else trigrams.spread(folded)
-    rows = connection.all(
-        f"SELECT run_id FROM {INDEX} JOIN {INDEXED} ON id = {INDEX}.rowid"
-        f" WHERE {INDEX} MATCH ? AND part IN ({_marks(parts)}) LIMIT ?",
-        (trigrams.query(grams), *parts, most + 1),
-    )
-    if len(rows) > most:
-        return None
+    values, rows = (trigrams.query(grams), *parts, most + 1), []
+    for index in text_index.parts(names):
+        rows += connection.all(
+            f"SELECT run_id FROM {index} JOIN {INDEXED} ON id = {index}.rowid"
+            f" WHERE {index} MATCH ? AND part IN ({_marks(parts)}) LIMIT ?",
+            values,
+        )
+        if len(rows) > most:
+            return None
     rows += connection.all(f"SELECT run_id FROM {INDEXED} WHERE part = '{LONG}'")
     return {run_id for run_id, *_ in [*rows, *connection.all(text_index.missing(connection))]}
+
+
+def planned(connection: Connection, jobs: int) -> list[Callable[[Connection], object]]:
+    """Return work for worker processes, whose results ``add_part`` adds to the index.
+
+    Raises:
+        LogError: if this SQLite has no such index.
+    """
+    return [*text_index_parts.planned(connection, jobs)]
+
+
+def add_part(connection: Connection, made: object) -> int:
+    """Add what a worker has made; return the number of texts, 0 if any of them has changed."""
+    assert isinstance(made, text_index_parts.Part)  # noqa: S101 - by ``planned``
+    return text_index_parts.added(connection, made)
 
 
 def build(connection: Connection, progress: Callable[[int, int], None] | None) -> IndexReport:
@@ -89,9 +106,10 @@ def build(connection: Connection, progress: Callable[[int, int], None] | None) -
 
 def forget(connection: Connection, run_ids: Sequence[str]) -> None:
     """Remove the texts of runs from the index; call it before they change."""
-    if not run_ids or not text_index.exists(connection):
+    names = text_index.tables(connection) if run_ids else ()
+    if INDEXED not in names:
         return
-    if text_index.has_table(connection, END):
+    if END in names:
         connection.execute(f"DELETE FROM {END} WHERE run_id IN ({_marks(run_ids)})", run_ids)
     rows = connection.all(
         f"SELECT i.id, i.checksum, t.text FROM {INDEXED} AS i LEFT JOIN run_text AS t"
@@ -104,36 +122,48 @@ def forget(connection: Connection, run_ids: Sequence[str]) -> None:
         except BadValue:
             text = ""
         if packed_text.checksum(text) != checksum:
-            _clear(connection)
+            _clear(connection, names)
             return
+        index = text_index.part_of(connection, id_) if PARTS in names else INDEX
         connection.execute(
-            f"INSERT INTO {INDEX} ({INDEX}, rowid, text) VALUES ('delete', ?, ?)", (id_, text)
+            f"INSERT INTO {index} ({index}, rowid, text) VALUES ('delete', ?, ?)", (id_, text)
         )
     connection.execute(f"DELETE FROM {INDEXED} WHERE run_id IN ({_marks(run_ids)})", run_ids)
 
 
-def _clear(connection: Connection) -> None:
+def _clear(connection: Connection, names: Collection[str]) -> None:
     """Empty the index: it has an entry whose text is not known any more."""
-    connection.execute(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('delete-all')")
-    connection.execute(f"DELETE FROM {INDEXED}")
-    if text_index.has_table(connection, END):
-        connection.execute(f"DELETE FROM {END}")
+    for index in text_index.parts(names):
+        connection.execute(
+            f"INSERT INTO {INDEX} ({INDEX}) VALUES ('delete-all')"
+            if index == INDEX
+            else f"DROP TABLE {index}"
+        )
+    for table in {*text_index.LISTS}.intersection(names):
+        connection.execute(f"DELETE FROM {table}")
 
 
 def optimize(connection: Connection) -> None:
     """Rewrite the index without the entries that were removed."""
-    if text_index.exists(connection):
-        connection.execute(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('optimize')")
-        if text_index.has_table(connection, trigrams.COMMON):
-            trigrams.count(connection, unpacked)
+    names = text_index.tables(connection)
+    if INDEXED not in names:
+        return
+    for index in text_index.parts(names):
+        connection.execute(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
+    if trigrams.COMMON in names:
+        trigrams.count(connection, unpacked)
 
 
 def report(connection: Connection, *, added: int = 0) -> IndexReport | None:
     """Return the state of the index, None if there is none."""
-    if not text_index.exists(connection):
+    names = text_index.tables(connection)
+    if INDEXED not in names:
         return None
     (indexed,) = connection.one(f"SELECT count(*) FROM {INDEXED}")
-    (size,) = connection.one(f"SELECT coalesce(sum(length(block)), 0) FROM {INDEX}_data")
+    size = sum(
+        connection.one(f"SELECT coalesce(sum(length(block)), 0) FROM {index}_data")[0]
+        for index in text_index.parts(names)
+    )
     return IndexReport("SQLite FTS5 trigrams", int(indexed), added, int(size))
 
 
