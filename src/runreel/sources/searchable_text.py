@@ -49,7 +49,7 @@ def request_texts(source: str, body: object) -> Iterator[str]:
 
 
 def texts_beside_answer(source: str, kind: str, value: object, *, first: bool) -> Iterator[str]:
-    """Yield what is new in the request that stands beside its answer; ``first`` of the run."""
+    """Yield what is new in a request that comes with its answer; ``first`` of the run."""
     found = conversation.asked_with_answer(source, kind, value, first=first)
     for item in () if found is None else found[0]:
         yield from (message.text for message in conversation.asked(source, item))
