@@ -121,7 +121,7 @@ def added(
     else:
         if interpretation.starts_response:
             first = len(state.calls) == 1
-            texts = searchable_text.texts_beside_answer(
+            texts = searchable_text.texts_with_answer(
                 state.source, event.kind, event.value, first=first
             )
             for text in texts:

@@ -48,7 +48,7 @@ class Requests:
         self._add(row.seq, source, items, repeated)
 
     def answered(self, source: str, row: EventRow, value: object) -> None:
-        """A row was stored that is no part of a request, but it may have one beside its answer."""
+        """A row was stored that is no part of a request, but its answer may come with one."""
         first = not self.drafts
         found = conversation.asked_with_answer(source, row.kind, value, first=first)
         if found is not None:

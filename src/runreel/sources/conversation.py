@@ -58,7 +58,7 @@ def new_items(source: str, body: object) -> tuple[list[object], int] | None:
 def asked_with_answer(
     source: str, kind: str, value: object, *, first: bool
 ) -> tuple[list[object], int] | None:
-    """Return the new messages of the request that stands beside its answer, and the number before.
+    """Return the new messages of a request that comes with its answer, and the number before.
 
     Those before are repeated of earlier requests: there are none if it is the ``first`` of the run.
     None if the row has no request.

@@ -48,7 +48,7 @@ def request_texts(source: str, body: object) -> Iterator[str]:
         yield from _texts(item)
 
 
-def texts_beside_answer(source: str, kind: str, value: object, *, first: bool) -> Iterator[str]:
+def texts_with_answer(source: str, kind: str, value: object, *, first: bool) -> Iterator[str]:
     """Yield what is new in a request that comes with its answer; ``first`` of the run."""
     found = conversation.asked_with_answer(source, kind, value, first=first)
     for item in () if found is None else found[0]:
