@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from runreel.importing.input_files import Input
-    from runreel.importing.recording_reader import Checked
+    from runreel.importing.recording_check import Checked
     from runreel.store.database import Database
 
     Progress = Callable[[int, int | None, int], None]

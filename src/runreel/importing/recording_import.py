@@ -8,10 +8,11 @@ and is not changed.
 from __future__ import annotations
 
 from itertools import chain, groupby, islice
-from operator import attrgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from runreel.importing.recording_reader import Checked, RecordingReader, check
+from runreel.importing.recording_check import Checked, check
+from runreel.importing.recording_reader import RecordingReader
 from runreel.importing.recording_writer import ProjectedRows, RecordingWriter, extend_run
 from runreel.integrity.checkpoint_format import HeadEntry
 from runreel.model.errors import BadRecording
@@ -111,7 +112,7 @@ class _Importer:
 
     def store(self, step: Callable[[], None]) -> None:
         """Store all rows; call ``step`` after each part."""
-        for run_id, rows in groupby(self._reader.rows(), key=attrgetter("run_id")):
+        for run_id, rows in groupby(self._rows(), key=itemgetter(0)):
             chunks = _chunks(rows)
             try:
                 self._store_run(run_id, chunks, step)
@@ -131,6 +132,9 @@ class _Importer:
         if self._pruned:
             runs = f"{self._pruned:,} run{'s' * (self._pruned != 1)}"
             self._report.notices.append(f"{runs} skipped: pruned earlier")
+
+    def _rows(self) -> Iterator[EventRow]:
+        return self._reader.known_rows(self._checked.blocks, self._checked.trailer)
 
     def _store_run(
         self, run_id: str, chunks: Iterator[list[EventRow]], step: Callable[[], None]

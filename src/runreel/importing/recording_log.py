@@ -23,7 +23,7 @@ from runreel.store.database import Database
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from runreel.importing.recording_reader import Checked
+    from runreel.importing.recording_check import Checked
     from runreel.store.connection import Connection
 
 _NAME = "recording.db"

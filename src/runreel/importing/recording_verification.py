@@ -6,7 +6,7 @@ import contextlib
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from runreel.importing import compression
-from runreel.importing.recording_reader import Checked, check
+from runreel.importing.recording_check import Checked, check
 from runreel.integrity import recording_format
 from runreel.model.errors import BadInput, BadRecording, UsageError
 from runreel.model.finding import Finding

@@ -140,18 +140,18 @@ def intact_rows(
     digest, was erased, holds anything unusual, or whose kind and type are not ``is_plain``. It
     takes less time than ``commitment`` and ``digest`` of each.
     """
-    owner, number = _text(run_id), 0
-    last_kind = last_type = meaning = None
+    owner, number, meaning = _text(run_id), 0, b""
+    last_kind = last_type = ""
     try:
         for row in rows:
             _, place, kind, type_, index, at, elapsed, keep, added, payload, salt, gone, found = row
             if place != seq or gone is not None or len(salt) != SALT_BYTES:
                 break
-            if kind != last_kind or type_ != last_type or meaning is None:
+            if kind != last_kind or type_ != last_type:
                 if not is_plain(kind, type_):
                     break
                 last_kind, last_type, meaning = kind, type_, _text(kind) + _text(type_)
-            if index is None or keep is None or added is None:
+            if None in (index, keep, added):
                 times = _two_integers(b"i", 8, at, b"i", 8, elapsed)
                 numbers = b"".join((_number(index), times, _number(keep), _number(added)))
             else:

@@ -88,7 +88,7 @@ class _Line(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
 _encode = msgspec.json.Encoder().encode
 # It writes strings as the standard library does, character by character.
 _encode_lines = msgspec.json.Encoder().encode_lines
-_decode_line = msgspec.json.Decoder(_Line).decode
+_decode_lines = msgspec.json.Decoder(_Line).decode_lines
 _decode_manifest = msgspec.json.Decoder(Manifest).decode
 _decode_trailer = msgspec.json.Decoder(Trailer).decode
 
@@ -155,8 +155,34 @@ def parse_row(line: bytes) -> EventRow:
     Raises:
         ValueError: if it is not in its one valid form.
     """
-    read = _decode_line(line)
-    row = EventRow(
+    rows = parse_rows(line)
+    if len(rows) != 1:
+        raise ValueError("it is not a row")
+    return rows[0]
+
+
+def parse_rows(lines: bytes) -> list[EventRow]:
+    """Parse the lines of some rows, which takes less time than one by one.
+
+    Raises:
+        ValueError: if one of them is not in its one valid form.
+    """
+    rows = known_rows(lines)
+    _require_form(lines, row_lines(rows))
+    if b"\\u0000" in lines:
+        for row in rows:
+            if any("\0" in text for text in row if isinstance(text, str)):
+                raise ValueError("it has a NUL character, which no stored text has")
+    return rows
+
+
+def known_rows(lines: bytes) -> list[EventRow]:
+    """Return the rows of lines that were parsed before."""
+    return list(map(_row, _decode_lines(lines)))
+
+
+def _row(read: _Line) -> EventRow:
+    return EventRow(
         read.run_id,
         read.seq,
         read.kind,
@@ -171,10 +197,6 @@ def parse_row(line: bytes) -> EventRow:
         None if read.redacted is None else bytes.fromhex(read.redacted),
         bytes.fromhex(read.digest),
     )
-    _require_form(line, row_lines((row,)))
-    if b"\\u0000" in line and any("\0" in text for text in row if isinstance(text, str)):
-        raise ValueError("it has a NUL character, which no stored text has")
-    return row
 
 
 def trailer_line(trailer: Trailer) -> bytes:

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
 # Looking up an enum member is slow in Python 3.11, and each event needs this one.
 _IN_PROGRESS = RunStatus.IN_PROGRESS
-_NO_MEANING = Interpretation()
 _CHUNK = 1_000
 _ASKING = (CONTEXT, TOOL_RESULTS)
 _TYPE, _KEEP, _PAYLOAD, _REDACTED = map(
@@ -161,11 +160,7 @@ class RunProjector:
             event = SourceEvent(row.kind, value, row.type)
         else:
             event = self.reader.interpret(row.kind, value)
-        if row.kind == NOTE:
-            # It has no meaning for the source.
-            interpretation = _NO_MEANING
-        else:
-            interpretation = event.read(self.transcript.text, self.state.adapter_memory)
+        interpretation = event.read(self.transcript.text, self.state.adapter_memory)
         changed = self.apply_event(event, row.at, interpretation)
         if self.frames is not None:
             self.passed(row, interpretation, event.index)

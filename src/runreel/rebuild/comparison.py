@@ -155,12 +155,9 @@ class ProjectionComparer:
         run_id, (row, labels, keys, texts, frames) = self._projector.run_id, self._stored
         if not self._has_projection:
             if row or labels or keys or texts or frames:
-                found = (
-                    (row and run_mapper.as_dict(row))
-                    or (labels or _listed(keys))
-                    or (text_table.summary(texts) or "key-frames")
-                )
-                yield Difference(run_id, "*", found, None)
+                stored = row and run_mapper.as_dict(row)
+                found = stored or labels or _listed(keys) or text_table.summary(texts)
+                yield Difference(run_id, "*", found or "key-frames", None)
         elif row is None:
             yield Difference(run_id, "*", None, "a row")
         else:
@@ -169,10 +166,10 @@ class ProjectionComparer:
                 yield Difference(run_id, *wrong)
             expected_labels = run_mapper.label_rows(expected.summary)
             # SQLite may store a number with another type, which compares equal in Python.
-            if (labels or expected_labels) and repr(labels) != repr(expected_labels):
+            if repr(labels) != repr(expected_labels):
                 yield Difference(run_id, "labels", labels, expected_labels)
             expected_keys = sort_keys(expected.keys)
-            if (keys or expected_keys) and repr(keys) != repr(expected_keys):
+            if repr(keys) != repr(expected_keys):
                 yield Difference(run_id, "keys", _listed(keys), _listed(expected_keys))
             expected_texts = expected.texts or ()
             if texts != expected_texts:
