@@ -59,6 +59,12 @@ def run(bench: Bench) -> Section:
         f" for the search, in {bench.sizes.searched:,} runs with texts, it is `reel.search`. It"
         " makes no page."
     )
+    section.note(
+        "Of the 2.2 ms of CPU of a page of the list, reading the runs takes 0.4, their words 0.25,"
+        " the template 0.55 for its 480 values, each of which is made visible and escaped, the"
+        " filters of the URL 0.1, and HTTP with a thread for the request 0.5. Links of plain ids"
+        " without quoting saved 0.03; no garbage collection would save nothing."
+    )
     return section
 
 

@@ -17,14 +17,14 @@ from runreel.store.drivers.sqlite import text_search, trigrams
 from tests.search import oracle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from runreel.api.reel import Reel
 
 RUNS = 60
 SAID = "the weather report says"
-PARTS = ["answer"]
+PARTS = ["answer", "request"]
 
 
 def fill(reel: Reel, first: int, runs: int) -> None:
@@ -44,9 +44,9 @@ def reel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reel]:
         yield opened
 
 
-def proposed(reel: Reel, folded: str) -> set[str] | None:
+def proposed(reel: Reel, folded: str, parts: Sequence[str] = PARTS) -> set[str] | None:
     with reel.db.reading() as connection:
-        return text_search.candidates(connection, folded, PARTS)
+        return text_search.candidates(connection, folded, parts)
 
 
 def test_a_part_that_few_texts_have_proposes_only_them(reel: Reel) -> None:
@@ -81,6 +81,8 @@ def test_of_many_runs_the_newest_are_found_without_a_list_of_all(
     assert len(expected) == RUNS
     monkeypatch.setattr(text_search, "_FEW", 10)
     assert proposed(reel, SAID) is None
+    assert proposed(reel, SAID, ["tools"]) == set()
+    assert proposed(reel, f"{SAID} rain, numb58er", ["answer"]) == {"run-58"}
     assert oracle.found(reel, SAID) == expected
     newest = [match.run_id for match in itertools.islice(reel.search(SAID), 3)]
     assert newest == ["run-59", "run-58", "run-57"]

@@ -11,7 +11,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from runreel.model.errors import BadValue, LogError
-from runreel.model.search import LONG, IndexReport
+from runreel.model.search import ANSWER, LONG, REQUEST, IndexReport
 from runreel.store.drivers.sqlite import packed_text, text_index, text_index_parts, trigrams
 from runreel.store.drivers.sqlite.text_index import END, INDEX, INDEXED, PARTS
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # More texts than this, and than this part of all, are many.
 _FEW, _SHARE = 1_000, 32
+# The parts of nearly all texts.
+_USUAL = {ANSWER, REQUEST}
 # The runs of ``candidates`` may lack the text.
 EXACT = False
 
@@ -63,17 +65,44 @@ def candidates(connection: Connection, folded: str, parts: Sequence[str]) -> set
     (texts,) = connection.one(f"SELECT coalesce(max(id), 0) FROM {INDEXED}")
     most, known = max(_FEW, texts // _SHARE), trigrams.COMMON in names
     grams = trigrams.chosen(connection, folded, texts) if known else trigrams.spread(folded)
-    values, rows = (trigrams.query(grams), *parts, most + 1), []
-    for index in text_index.parts(names):
-        rows += connection.all(
-            f"SELECT run_id FROM {index} JOIN {INDEXED} ON id = {index}.rowid"
-            f" WHERE {index} MATCH ? AND part IN ({_marks(parts)}) LIMIT ?",
-            values,
-        )
+    query, indexes = trigrams.query(grams), text_index.parts(names)
+    ids = _matching(connection, indexes, query, most + 1)
+    if len(ids) <= most:
+        sql = f"SELECT run_id FROM {INDEXED} WHERE id IN (SELECT value FROM json_each(?))"
+        rows = connection.all(f"{sql} AND part IN ({_marks(parts)})", (json.dumps(ids), *parts))
+    elif _USUAL.issubset(parts):
+        return None
+    else:
+        # Few of these texts may be of the parts.
+        rows = _of_parts(connection, indexes, query, parts)
         if len(rows) > most:
             return None
     rows += connection.all(f"SELECT run_id FROM {INDEXED} WHERE part = '{LONG}'")
-    return {run_id for run_id, *_ in [*rows, *connection.all(text_index.missing(connection))]}
+    return {str(run_id) for run_id, *_ in [*rows, *connection.all(text_index.missing(connection))]}
+
+
+def _matching(
+    connection: Connection, indexes: Sequence[str], query: str, limit: int
+) -> Sequence[int]:
+    """Return the ids of texts, up to a number of them."""
+    ids: list[int] = []
+    for index in indexes:
+        sql = f"SELECT rowid FROM {index} WHERE {index} MATCH ? LIMIT ?"
+        ids += [id_ for (id_,) in connection.all(sql, (query, limit - len(ids)))]
+        if len(ids) == limit:
+            break
+    return ids
+
+
+def _of_parts(
+    connection: Connection, indexes: Sequence[str], query: str, parts: Sequence[str]
+) -> list[Sequence[object]]:
+    rows: list[Sequence[object]] = []
+    for index in indexes:
+        sql = f"SELECT run_id FROM {index} JOIN {INDEXED} ON id = {index}.rowid"
+        where = f"WHERE {index} MATCH ? AND part IN ({_marks(parts)})"
+        rows += connection.all(f"{sql} {where}", (query, *parts))
+    return rows
 
 
 def planned(connection: Connection, jobs: int) -> list[Callable[[Connection], object]]:
