@@ -80,6 +80,25 @@ def test_no_trigram_of_what_is_erased_is_left(
         assert list(reel.rebuild(check=True)) == []
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_common_trigrams_are_not_known_after_an_erasure(reel: Reel) -> None:
+    def common() -> set[str]:
+        with reel.db.reading() as connection:
+            return {gram for (gram,) in connection.all("SELECT gram FROM run_text_indexed_common")}
+
+    for number in range(20):
+        record(reel, f"run-{number}")
+    reel.build_search_index()
+    record(reel, "run-0", {"type": "DONE", "text": "Ещё"})
+    assert SECRET.casefold()[:3] in common(), "a text that another one replaces is not erased"
+    list(reel.redact(None, SECRET, reason="r", actor="a"))
+    assert common() == set()
+    assert len(list(reel.search("ключ"))) == 19
+    reel.build_search_index()
+    assert SECRET.casefold()[:3] not in common()
+    assert len(list(reel.search("ключ"))) == 19
+
+
 def test_after_an_erasure_the_index_is_right(reel: Reel) -> None:
     record(reel, "run")
     record(reel, "open", close=False)

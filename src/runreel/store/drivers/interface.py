@@ -358,8 +358,13 @@ class TextSearch(Protocol):
             LogError: if there can be none.
         """
 
-    def forget(self, connection: Connection, run_ids: Sequence[str]) -> None:
-        """Remove the texts of runs from the index; call it before they change."""
+    def forget(
+        self, connection: Connection, run_ids: Sequence[str], *, erased: bool = False
+    ) -> None:
+        """Remove the texts of runs from the index; call it before they change.
+
+        With ``erased``, also what the index knows of all texts together, until it is built again.
+        """
 
     def report(self, connection: Connection) -> IndexReport | None:
         """Return the state of the index, None if there is none."""

@@ -141,7 +141,7 @@ def delete(connection: Connection, run_id: str) -> None:
     connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
     connection.execute("DELETE FROM run_labels WHERE run_id = ?", (run_id,))
     connection.execute("DELETE FROM run_keys WHERE run_id = ?", (run_id,))
-    text_table.remove(connection, run_id)
+    text_table.remove(connection, run_id, erased=True)
     key_frame_table.delete(connection, run_id)
     cost_table.forget(connection, [(run_id, row["started_at"]) for row in current.values()])
     usage_rollups.apply_changes(connection, [(counted(row), None) for row in current.values()])
@@ -242,7 +242,7 @@ def _save_texts(
     While its recording is open, a run has none: searches read the log.
     """
     if before is not None and (force or before["recording"] != OPEN):
-        text_table.remove(connection, projected.summary.run_id)
+        text_table.remove(connection, projected.summary.run_id, erased=force)
     if projected.texts != ():
         writes[text_table.INSERT] += text_table.rows_of(connection, projected)
 

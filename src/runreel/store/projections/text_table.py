@@ -38,9 +38,12 @@ def stored_rows(connection: Connection, run_id: str, texts: Texts) -> list[Seque
     return [(run_id, part, packed(text)) for part, text in texts]
 
 
-def remove(connection: Connection, run_id: str) -> None:
-    """Delete the texts of a run, first from the search index."""
-    connection.driver.text_search.forget(connection, [run_id])
+def remove(connection: Connection, run_id: str, *, erased: bool) -> None:
+    """Delete the texts of a run, first from the search index.
+
+    ``erased``: nothing of them may stay.
+    """
+    connection.driver.text_search.forget(connection, [run_id], erased=erased)
     connection.execute("DELETE FROM run_text WHERE run_id = ?", (run_id,))
 
 

@@ -104,7 +104,7 @@ def build(connection: Connection, progress: Callable[[int, int], None] | None) -
     return made
 
 
-def forget(connection: Connection, run_ids: Sequence[str]) -> None:
+def forget(connection: Connection, run_ids: Sequence[str], *, erased: bool = False) -> None:
     """Do nothing: the server updates the index."""
 
 

@@ -133,11 +133,14 @@ def build(connection: Connection, progress: Callable[[int, int], None] | None) -
     return made
 
 
-def forget(connection: Connection, run_ids: Sequence[str]) -> None:
+def forget(connection: Connection, run_ids: Sequence[str], *, erased: bool = False) -> None:
     """Remove the texts of runs from the index; call it before they change."""
     names = text_index.tables(connection) if run_ids else ()
     if INDEXED not in names:
         return
+    if erased and trigrams.COMMON in names:
+        # Trigrams that many of the erased texts had would still stand there.
+        connection.execute(f"DELETE FROM {trigrams.COMMON}")
     if END in names:
         connection.execute(f"DELETE FROM {END} WHERE run_id IN ({_marks(run_ids)})", run_ids)
     rows = connection.all(
