@@ -66,3 +66,15 @@ def test_what_does_not_need_the_row_is_shown(told: Caller) -> None:
     assert "Done." in told.good("show", "run-plain", "--content").out
     (problem,) = [line for line in told("verify").out.splitlines() if "run-done" in line]
     assert "5" in problem
+
+
+def test_the_row_after_a_missing_one_is_named(told: Caller) -> None:
+    with runreel.open(told.url) as reel, logs.unguarded(reel):
+        logs.execute(reel, "DELETE FROM events WHERE run_id = 'run-done' AND seq = 5")
+    for arguments in (*COMMANDS, ("show", "run-done"), ("show", "run-done", "--at", "7")):
+        assert names(told(*arguments), 6), arguments
+    for arguments in (("show", "run-done"), ("events", "run-done"), ("tail", "run-done")):
+        assert "row 5 is missing before it" in told(*arguments).err, arguments
+    shown = [line["seq"] for line in told("events", "run-done", "-o", "jsonl").lines]
+    assert shown == [0, 1, 2, 3, 4]
+    assert "row 5 is missing before it" in told("events", "run-done", "--from", "5").err

@@ -258,6 +258,22 @@ def test_the_state_of_a_damaged_run_is_what_can_be_read(reel, seq):
     assert then.json()["last_seq"] == 8
 
 
+def test_a_run_that_lacks_a_row_is_shown_and_compared_without_it(reel):
+    stories.tell_done(reel)
+    stories.tell_done(reel, "other")
+    with logs.unguarded(reel):
+        logs.execute(reel, "DELETE FROM events WHERE run_id = 'run-done' AND seq = 5")
+    with browsing(reel) as client:
+        for page in ("/run/run-done", "/run/run-done?seq=8", "/diff?a=run-done&b=other"):
+            answer = client.get(page)
+            assert answer.status_code == 200, Page(answer.text).text
+            assert "row 6 of run run-done is damaged" in Page(answer.text).text
+            assert "1,234" in Page(answer.text).text
+        found = client.get("/api/run/run-done/state").json()
+        assert (found["state"], found["text"]) == ("completed", "Привет")
+        assert [one["seq"] for one in found["damaged"]] == [6, 7]
+
+
 @pytest.mark.parametrize("seq", range(1, 9))
 def test_a_damaged_run_is_compared_as_far_as_it_can_be_read(reel, seq):
     stories.tell_done(reel)

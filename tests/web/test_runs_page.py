@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 
 import runreel
 from runreel.model.errors import UsageError
 from runreel.web import filters
+from tests import logs
 from tests.cli import stories
 from tests.web.conftest import browsing
 from tests.web.pages import Page
@@ -55,6 +57,22 @@ def test_the_list_is_that_of_the_log(reel):
         # A run that is recorded now is on the next page.
         stories.tell_done(reel, "later")
         assert ids(client.get("/"))[0] == "later"
+
+
+def test_today_is_that_of_the_zone_of_the_page(reel, clock_at):
+    for hour in (20, 22):
+        started = datetime(2028, 2, 29, hour, 30, tzinfo=UTC)
+        with logs.recording_at(reel, f"run-{hour}", started) as recording:
+            recording.append(stories.partial("x"))
+    clock_at(datetime(2028, 2, 29, 23, 59, 59, tzinfo=UTC))
+    with browsing(reel) as client:
+        for name in ("since", "on"):
+            assert ids(client.get(f"/?{name}=today&tz=UTC")) == ["run-22", "run-20"]
+            # There it is the first day of March, and half past one.
+            assert ids(client.get(f"/?{name}=today&tz=%2B03:00")) == ["run-22"]
+        clock_at(datetime(2028, 3, 1, tzinfo=UTC))
+        assert ids(client.get("/?on=today&tz=UTC")) == []
+        assert ids(client.get("/?on=yesterday&tz=UTC")) == ["run-22", "run-20"]
 
 
 def test_every_filter_of_the_api_has_a_name(reel):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from runreel.model.errors import LogError
 from runreel.projection import result_codec
 from runreel.projection.projector import DamagedRow, RunProjector
 from runreel.projection.result_codec import NO_RESULT
@@ -95,8 +97,10 @@ def _damaged_state(connection: Connection, run_id: str, seq: int | None) -> Read
     found = projector.projection()
     stored = run_table.load(connection, run_id) if here == head else None
     if stored is not None and stored[0].last_seq == head and stored[1] != NO_RESULT:
-        # It has what the damaged rows said, but for their text.
-        result = result_codec.decode_result(run_id, stored[1], found.text)
+        # It has what the damaged rows said, but for their text; of a result, a part may be text.
+        result = found.result
+        with suppress(LogError):
+            result = result_codec.decode_result(run_id, stored[1], found.text)
         found = RunProjection(stored[0], result, found.text)
     if here == head:
         found = run_history.with_stale(connection, found)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from runreel.model.errors import RunNotFound
 from runreel.model.events import NOTE, OPEN, OPENED, PRUNED, RESUMED
 from runreel.model.selection import state_of
 from runreel.projection.event_reader import next_event
@@ -177,7 +176,10 @@ class FollowedRun:
         # Rows are only removed by pruning.
         found = stream_heads.first_and_last(connection, self.run_id)
         if found is None or not is_tombstone(found[0]):
-            raise RunNotFound(f"rows of run {self.run_id} were removed meanwhile")
+            rows = seek.in_sequence(rows, start)
+            if not rows:
+                raise seek.missing(connection, self.run_id, start)
+            return rows
         return [found[0]]
 
     def _rebuild(self, connection: Connection, stop: int) -> RunProjector:

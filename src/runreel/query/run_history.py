@@ -220,15 +220,24 @@ def _rows_in_pages(
 
 
 def _page(connection: Connection, run_id: str, start: int, end: int) -> list[EventRow]:
-    """Return the rows of a run from ``start`` to before ``end``, at most those of a page."""
+    """Return the rows of a run from ``start`` to before ``end``, at most those of a page.
+
+    They end before a row that is missing.
+
+    Raises:
+        RunNotFound: if the run was pruned meanwhile.
+        DamagedRow: if the first of them is missing.
+    """
     end = min(end, start + _PAGE)
     if start >= end:
         return []
     rows = list(event_log.read(connection, run_id, start=start, stop=end))
     if len(rows) < end - start:
-        # Rows are only removed by pruning.
+        # Rows are only removed by pruning, and then none of them is left.
         require_logged(connection, run_id)
-        raise RunNotFound(f"rows of run {run_id} were removed meanwhile")
+        rows = seek.in_sequence(rows, start)
+        if not rows:
+            raise seek.missing(connection, run_id, start)
     return rows
 
 

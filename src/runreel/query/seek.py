@@ -10,7 +10,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from runreel.codec.stream_codec import StreamCodec
-from runreel.model.errors import BadValue
+from runreel.model.errors import BadValue, RunNotFound
 from runreel.model.events import NOTE, OPENED, RESUMED
 from runreel.projection import event_times, key_frames
 from runreel.projection.key_frames import DamagedKeyFrame, KeyFrames
@@ -20,6 +20,8 @@ from runreel.store.events import event_log
 from runreel.store.projections import key_frame_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runreel.model.events import EventRow
     from runreel.store.connection import Connection
 
@@ -66,17 +68,39 @@ def text_at(connection: Connection, run_id: str, source: str, stop: int) -> str:
     """Return the text of a run after its rows before ``stop``.
 
     Raises:
-        DamagedRow: if a row with some of it is damaged.
+        DamagedRow: if a row with some of it is damaged, or missing.
     """
     projector = nearest(connection, run_id, stop)
     start = projector.state.last_seq + 1
     transcript = projector.transcript if start else StreamCodec(reader_of(source))
+    gap, expected = -1, start
     for row in event_log.read(connection, run_id, start=start, stop=stop):
+        if row.seq != expected and gap < 0:
+            gap = expected
+        expected = row.seq + 1
+        if gap >= 0 and (row.keep or 0) > len(transcript.text):
+            raise _missing_before(row, gap)
         try:
             transcript.skip(row)
         except BadValue as error:
             raise DamagedRow(row, error) from error
     return transcript.text
+
+
+def in_sequence(rows: Sequence[EventRow], start: int) -> list[EventRow]:
+    """Return the rows from ``start`` to before the first one that is missing."""
+    return [row for seq, row in enumerate(rows, start) if row.seq == seq]
+
+
+def missing(connection: Connection, run_id: str, seq: int) -> DamagedRow | RunNotFound:
+    """Return the error for a row that the log does not have: it is lost if others follow it."""
+    for row in event_log.read(connection, run_id, start=seq):
+        return _missing_before(row, seq)
+    return RunNotFound(f"rows of run {run_id} were removed meanwhile")
+
+
+def _missing_before(row: EventRow, seq: int) -> DamagedRow:
+    return DamagedRow(row, BadValue(f"row {seq} is missing before it"))
 
 
 def session_note(connection: Connection, run_id: str, head: int) -> str | None:

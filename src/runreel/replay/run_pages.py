@@ -6,7 +6,6 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.codec.text_delta import common_prefix
-from runreel.model.errors import RunNotFound
 from runreel.model.events import RUN, STREAM_EVENT
 from runreel.projection.stored_events import stored_event
 from runreel.query import run_history, seek
@@ -108,7 +107,8 @@ class RunPages:
             rows = list(event_log.read(connection, self._run_id, start=first, stop=end))
             if len(rows) < end - first:
                 run_history.require_logged(connection, self._run_id)
-                raise RunNotFound(f"rows of run {self._run_id} were removed meanwhile")
+                lost = first + len(seek.in_sequence(rows, first))
+                raise seek.missing(connection, self._run_id, lost)
         projector.frames = None
         projector.apply_all(rows[: start - first])
         before = text = _text(projector)
