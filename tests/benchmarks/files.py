@@ -37,6 +37,14 @@ def run(bench: Bench) -> Section:
         " events with `executemany`, 1,000 per commit: no projections, no triggers, nothing is"
         " verified. `read` verifies the file and fills a temporary log. At most 3 rounds."
     )
+    section.note(
+        "A file is read twice. The lines of a block are parsed, compared with their one valid"
+        " form and followed as a hash chain together, which takes 6 µs of a core per row instead"
+        " of 10; the second time, the digest of a block shows that it was verified. Together that"
+        " is a third less for an import of streams, and a sixth for short runs. Lines are written"
+        " by one call for many rows, 0.6 µs each instead of 1.9; a line put together from encoded"
+        " pieces was no faster."
+    )
     return section
 
 

@@ -44,7 +44,11 @@ def run(bench: Bench) -> Section:
     )
     section.note(
         "**Read one run**: all its events as JSON values, in order. The driver reads"
-        " runreel's rows and reconstructs the text; peers read what they have stored."
+        " runreel's rows and reconstructs the text; peers read what they have stored. Of the 11 µs"
+        " of a core per event, 4 are those of the driver; the rest makes the value, and the event"
+        " in the terms of the SDK. Making events of text without the general case, and reading the"
+        " ends of the run and its rows by two statements on one connection instead of three on"
+        " two, saved a fifth."
     )
     section.note(
         f"**The latest {_LIST}**: a list of the runs that started last, as far as a peer"
