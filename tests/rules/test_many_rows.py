@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runreel.codec import text_delta
 from runreel.codec.json_text import dumps
-from runreel.model.errors import BadValue
 from runreel.projection.event_reader import next_event
 from runreel.projection.key_frames import KeyFrames
 from runreel.projection.projector import DamagedRow, RunProjector
 from runreel.projection.stored_events import stored_event
 from tests.rules.recordings import READERS, recordings
 from tests.rules.test_key_frames import known, spacing, stream
-from tests.strategies import MANY, SOME, texts
+from tests.strategies import SOME, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,41 +28,6 @@ PAYLOADS = st.one_of(
     # None of these is one string, though some join up to as many.
     st.sampled_from(['"a","b"', '"a"]', '"', '"a', '"a\n"', '"a" ', '"a",', '"\\ud800"']),
 )
-
-
-def one_by_one(text: str, keeps: list[int], payloads: list[str]) -> str | None:
-    """The text after rows, None if one is damaged."""
-    try:
-        for keep, payload in zip(keeps, payloads, strict=True):
-            text = text[:keep] + text_delta.text_only_text(payload)
-    except BadValue:
-        return None
-    return text
-
-
-@MANY
-@given(
-    text=texts,
-    rows=st.lists(st.tuples(PAYLOADS, st.sampled_from([0, 0, 0, 1, -1])), min_size=1, max_size=6),
-)
-def test_texts_are_joined_as_one_by_one(text: str, rows: list[tuple[str, int]]) -> None:
-    keeps, length = [], len(text)
-    for payload, wrong in rows:
-        keeps.append(length + wrong)
-        try:
-            length = keeps[-1] + len(text_delta.text_only_text(payload))
-        except BadValue:
-            length += 1
-    payloads = [payload for payload, _ in rows]
-    found = text_delta.text_after(text, keeps, payloads)
-    assert found is None or found == one_by_one(text, keeps, payloads)
-
-
-def test_most_texts_are_joined_at_once() -> None:
-    assert text_delta.text_after("я", [1, 2, 2], ['"\\n"', '""', '"ж😀"']) == "я\nж😀"
-    assert text_delta.text_after("я", [1, 1], ['"a"', '"b"']) is None, "a text that is rewritten"
-    assert text_delta.text_after("", [0, 1], ['"a","b"', '"c']) is None
-    assert text_delta.text_after("", [0, 1, 2], ['"a","b"', '"c', '"']) is None
 
 
 def damaged(draw: Callable[..., Any], rows: list[EventRow]) -> list[EventRow]:

@@ -18,7 +18,6 @@ A row whose ``keep`` is null holds the unchanged value.
 
 from __future__ import annotations
 
-from itertools import accumulate
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +34,8 @@ if TYPE_CHECKING:
     from runreel.codec.source_protocol import PayloadShape, SourceEvent, TextSlot
 
 APPENDED = "+"
-_NEXT_LINE = ",\n"
 
 _fast_text = msgspec.json.Decoder(str).decode
-_fast_texts = msgspec.json.Decoder(list[str]).decode
 
 
 class EncodedPayload(msgspec.Struct, frozen=True):
@@ -158,22 +155,6 @@ def text_only_text(payload: str) -> str:
         return _fast_text(payload)
     except msgspec.DecodeError:
         return appended(payload)
-
-
-def text_after(text: str, keeps: Sequence[int], payloads: Sequence[str]) -> str | None:
-    """Return the text after many text-only rows, each of which adds to it at its end.
-
-    None if they do not, or if they must be read one by one.
-    """
-    try:
-        # No JSON string goes on over the end of a line, so each payload has at least one value.
-        texts = _fast_texts(f"[{_NEXT_LINE.join(payloads)}]")
-    except (msgspec.DecodeError, UnicodeError):
-        return None
-    if len(texts) != len(payloads):
-        return None
-    *befores, _ = accumulate(map(len, texts), initial=len(text))
-    return text + "".join(texts) if befores == keeps else None
 
 
 def appended(payload: str) -> str:

@@ -211,29 +211,34 @@ class RunProjector:
 
     def _apply_text_rows(self, rows: Sequence[Row], start: int) -> int:
         """Apply text-only rows from ``start``; return the index of the first other row."""
-        frames, end = self.frames, len(rows)
-        if frames is not None:
-            end = min(end, start + frames.due - self.state.last_seq)
-        keeps: list[int] = []
-        payloads: list[str] = []
-        for row in islice(rows, start, end):
+        text, index, end = self.transcript.text, start, len(rows)
+        if self.frames is not None:
+            end = min(end, start + self.frames.due - self.state.last_seq)
+        while index < end:
+            row = rows[index]
             keep, payload = row[_KEEP], row[_PAYLOAD]
-            if row[_TYPE] != PARTIAL or row[_REDACTED] is not None or keep is None:
+            if row[_TYPE] != PARTIAL or row[_REDACTED] is not None:
                 break
-            if type(payload) is not str or payload[:1] != '"':
+            if not text_delta.is_text_only(keep, payload):
                 break
-            keeps.append(keep)
-            payloads.append(payload)
-        if not payloads:
-            return start
-        applied = rows[start : start + len(payloads)]
-        text = text_delta.text_after(self.transcript.text, keeps, payloads)
-        self.apply_text(_text_after(self.transcript.text, applied) if text is None else text)
-        self.state.last_seq += len(applied) - 1
-        self.state.events += len(applied) - 1
-        if frames is not None and frames.mark_text_rows(self.state, applied):
-            frames.take(self.run_id, self.state, self.transcript)
-        return start + len(applied)
+            try:
+                added = text_delta.text_only_text(payload)
+                # Nothing is copied where a delta is added to the end.
+                if keep == len(text):
+                    text += added
+                else:
+                    text = text[:keep] + added
+            except (BadValue, TypeError) as error:
+                raise DamagedRow(EventRow._make(row), error) from error
+            index += 1
+        if index > start:
+            self.apply_text(text)
+            self.state.last_seq += index - start - 1
+            self.state.events += index - start - 1
+            frames = self.frames
+            if frames is not None and frames.mark_text_rows(self.state, rows[start:index]):
+                frames.take(self.run_id, self.state, self.transcript)
+        return index
 
     def passed(
         self, row: EventRow, interpretation: Interpretation | None, number: int | None = None
@@ -334,26 +339,6 @@ class RunProjector:
         return RunProjection(
             summary, state.result, self.transcript.text, keys=state.keys, texts=texts
         )
-
-
-def _text_after(text: str, rows: Sequence[Row]) -> str:
-    """Return the text after text-only rows.
-
-    Raises:
-        DamagedRow: if one is damaged.
-    """
-    for row in rows:
-        keep = row[_KEEP]
-        try:
-            added = text_delta.text_only_text(row[_PAYLOAD])
-            # Nothing is copied where a delta is added to the end.
-            if keep == len(text):
-                text += added
-            else:
-                text = text[:keep] + added
-        except (BadValue, TypeError) as error:
-            raise DamagedRow(EventRow._make(row), error) from error
-    return text
 
 
 def project_run(
