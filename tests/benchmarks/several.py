@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING
 
 from runreel.store.drivers.sqlite import text_index
-from tests.benchmarks import filling, measure, raw
+from tests.benchmarks import filling, measure, raw, workload
 from tests.benchmarks.bench import DATABASES, SQLITE, command
 from tests.benchmarks.measure import whole
 from tests.benchmarks.page import Goal, Section, quicker
@@ -14,6 +15,7 @@ from tests.benchmarks.rebuild import empty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from runreel.api.reel import Reel
     from tests.benchmarks.bench import Bench
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
 _TWICE = Goal(at_least=1.7)
 # Of the logs of other sections, in which the start of a command takes a fifth of its time.
-_TIMES = 1
+_TIMES = 3
+# Texts of the search index for each event of these logs.
+_TEXTS = 0.1
 
 
 def run(bench: Bench) -> Section:
@@ -31,10 +35,16 @@ def run(bench: Bench) -> Section:
     for database in DATABASES:
         with bench.log(database, "normal") as reel:
             events = filling.streams(reel, _TIMES * bench.sizes.rebuilt * 45)
-            section.rows += _both(bench, database, reel)
+            section.rows += _both(bench, database, reel, _commands(bench.folder))
+    with bench.log(SQLITE, "normal") as reel:
+        # The server that these benchmarks start has no index.
+        texts = int(_TEXTS * events)
+        _fill_texts(bench, reel, texts)
+        section.rows += _both(bench, SQLITE, reel, {"search --build": ("search", "--build")})
     section.note(
         f"**Commands** on a log of {events:,} events of runs with 40 partial messages, start-up"
-        " included; `rebuild` from empty projections, exports of the whole log."
+        " included; `rebuild` from empty projections, exports of the whole log; the index of"
+        f" {texts:,} texts of 2,000 characters."
     )
     section.note(
         "The start of the command, and of a rebuild also moving rows into place and adding up"
@@ -50,17 +60,17 @@ def run(bench: Bench) -> Section:
     )
     section.note(
         "**`search --build -j 2`** makes two indexes, each in the memory of a worker, and copies"
-        " them into the log: for 22,000 texts of 2,000 characters each worker takes 3.3 s of a core"
-        " and this process 0.6, instead of 6.8 of one process, and a search asks both. With one"
+        " them into the log: for 22,000 texts each worker takes 3.3 s of a core and this process"
+        " 0.6, instead of 6.8 of one process, and a search asks both. With one"
         " index, reading and unpacking texts would be the only work to share out, a tenth of all."
     )
     return section
 
 
-def _both(bench: Bench, database: str, reel: Reel) -> Iterator[Row]:
+def _commands(folder: Path) -> dict[str, tuple[str, ...]]:
     out = ("--force", "--out")
-    recording, table = (str(bench.folder / name) for name in ("jobs.reel.jsonl", "jobs.csv"))
-    lines = {
+    recording, table = (str(folder / name) for name in ("jobs.reel.jsonl", "jobs.csv"))
+    return {
         "rebuild": ("rebuild",),
         "rebuild --check": ("rebuild", "--check"),
         "verify": ("verify",),
@@ -68,9 +78,21 @@ def _both(bench: Bench, database: str, reel: Reel) -> Iterator[Row]:
         "export --out FILE.reel.jsonl.gz": ("export", *out, f"{recording}.gz"),
         "export --out FILE.csv --table events": ("export", *out, table, "--table", "events"),
     }
-    if database == SQLITE:
-        # The server that these benchmarks start has no index.
-        lines["search --build"] = ("search", "--build")
+
+
+def _fill_texts(bench: Bench, reel: Reel, texts: int) -> None:
+    """Store runs of one event each."""
+    file = bench.folder / "texts.jsonl"
+    with file.open("w", encoding="utf-8") as lines:
+        for number in range(texts):
+            run = {"run_id": workload.run_id(number), "text": workload.text_of(number)}
+            lines.write(json.dumps({"type": "COMPLETED", **run}, ensure_ascii=False) + "\n")
+    reel.import_file(file)
+
+
+def _both(
+    bench: Bench, database: str, reel: Reel, lines: dict[str, tuple[str, ...]]
+) -> Iterator[Row]:
     for title, words in lines.items():
         works = {str(jobs): partial(_command, reel, *words, "-j", str(jobs)) for jobs in (1, 2)}
         found = measure.interleaved(bench.sizes.rounds, works)
