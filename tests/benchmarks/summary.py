@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 TITLE = "In short"
 _UNITS = {"µs": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -14,7 +14,7 @@ _DURATION = re.compile(r"([\d,.]+) (µs|ms|s)\b")
 _RATE = re.compile(r"([\d,]+)/s")
 _LIVE = "a response, asyncio, "
 _EVENTS = re.compile(r"a stream of ([\d,]+) events")
-_MACHINE = re.compile(r"\d+ rounds?, (.*)\.$")
+_GREAT = re.compile(r"A log of ([\d,]+) events")
 
 
 class _Line(NamedTuple):
@@ -62,6 +62,7 @@ def summary(parts: Mapping[str, str]) -> str:
         *_paced(tables),
         *_sizes(tables),
         *_times(tables),
+        *_great(tables, parts),
     ]
     if not rows:
         return ""
@@ -155,6 +156,20 @@ def _times(tables: Tables) -> Iterator[tuple[str, str, str]]:
             cells.append("" if row is None else row.ours)
         if any(cells):
             yield f"{what}, {runs} runs", cells[0], cells[1]
+
+
+def _great(tables: Tables, titles: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """How long questions take in the great log."""
+    for title in titles:
+        found = _GREAT.fullmatch(title)
+        for what, work in (
+            ("a page of the list", "list, no filter"),
+            ("a report of usage by day", "usage by day"),
+            ("a search with one match, with the index", "search, one match, Latin"),
+        ):
+            row = tables.row(title, f"{work}, SQLite") if found else None
+            if found and row:
+                yield f"{what}, {found[1]} events", row.ours, ""
 
 
 def _number(text: str) -> int:
