@@ -56,7 +56,7 @@ def run(bench: Bench) -> Section:
     )
     section.note(
         "**The first page of many matches** is the newest 50 places of a word that most runs say."
-        " A search that finds so many runs in the index looks at the newest texts instead: at"
+        " A search that finds very many runs in the index looks at the newest texts instead: at"
         " 10,000,000 events it takes 25 ms; with the list of all runs that the index has, 417 ms."
     )
     section.note(
