@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runreel.codec.json_text import dumps
+from runreel.model.events import STREAM_EVENT
+from runreel.model.status import PARTIAL, RunStatus
 from runreel.projection.event_reader import next_event
 from runreel.projection.key_frames import KeyFrames
 from runreel.projection.projector import DamagedRow, RunProjector
 from runreel.projection.stored_events import stored_event
+from runreel.sources import reader_of
 from tests.rules.recordings import READERS, recordings
 from tests.rules.test_key_frames import known, spacing, stream
 from tests.strategies import SOME, texts
@@ -60,17 +64,46 @@ def slowly(projector: RunProjector, row: EventRow) -> StoredEvent:
     return stored_event(row, projected.value, projected.interpretation, projector.transcript.text)
 
 
+def drawn(data: st.DataObject, reader: Any) -> list[EventRow]:
+    """The rows of a stream, some of them damaged."""
+    told = [*data.draw(recordings(reader)), *data.draw(recordings(reader))]
+    return damaged(data.draw, stream(reader, told))
+
+
 @READERS
 def test_an_event_is_the_same_whichever_way_it_is_read(reader: Any) -> None:
     @SOME
     @given(data=st.data())
     def check(data: st.DataObject) -> None:
-        told = [*data.draw(recordings(reader)), *data.draw(recordings(reader))]
-        rows = damaged(data.draw, stream(reader, told))
+        rows = drawn(data, reader)
         with spacing(3):
             assert read(rows, next_event) == read(rows, slowly)
 
     check()
+
+
+@READERS
+@pytest.mark.parametrize("index", [None, 0, -1])
+def test_a_text_alone_is_damage_where_its_source_has_no_such_event(reader: Any, index: Any) -> None:
+    parts = [(STREAM_EVENT, {"type": PARTIAL, "text": text}) for text in ("a", "ab")]
+    opened, *texts = stream(reader_of("plain"), parts)
+    rows = [
+        opened._replace(payload=dumps({"source": reader.name, "via": "import"})),
+        *(row._replace(source_index=index) for row in texts),
+    ]
+
+    def outcome(apply: Callable[[RunProjector], Any]) -> object:
+        projector = RunProjector("run-1")
+        projector.apply(rows[0])
+        projector.state.status = RunStatus.IN_PROGRESS
+        try:
+            apply(projector)
+        except DamagedRow as error:
+            return error.row, str(error)
+        return known(projector)
+
+    one_by_one = outcome(lambda projector: [projector.apply(row) for row in rows[1:]])
+    assert outcome(lambda projector: projector.apply_rows(rows[1:])) == one_by_one
 
 
 @READERS
@@ -86,8 +119,7 @@ def test_rows_lead_to_one_state_whether_applied_at_once_or_one_by_one(reader: An
     @SOME
     @given(data=st.data())
     def check(data: st.DataObject) -> None:
-        told = [*data.draw(recordings(reader)), *data.draw(recordings(reader))]
-        rows = damaged(data.draw, stream(reader, told))
+        rows = drawn(data, reader)
         with spacing(3):
             expected = read(rows, slowly)[-2:]
             found = at_once(rows)

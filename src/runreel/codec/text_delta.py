@@ -27,11 +27,13 @@ from runreel.codec.json_text import SURROGATE, dumps, dumps_flat, loads
 from runreel.codec.source_protocol import TextMode
 from runreel.model.errors import BadValue
 from runreel.model.events import STREAM_EVENT
+from runreel.model.status import PARTIAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runreel.codec.source_protocol import PayloadShape, SourceEvent, TextSlot
+    from runreel.model.events import EventRow
 
 APPENDED = "+"
 
@@ -50,6 +52,11 @@ class EncodedPayload(msgspec.Struct, frozen=True):
 def is_text_only(keep: int | None, payload: str | None) -> bool:
     """Return whether a row stores only the appended text: its event equals the envelope."""
     return keep is not None and payload is not None and payload.startswith('"')
+
+
+def is_text_row(row: EventRow) -> bool:
+    """Return whether a row is that of a partial message of which only the text is stored."""
+    return row.type == PARTIAL and row.redacted is None and is_text_only(row.keep, row.payload)
 
 
 def encode(event: SourceEvent, text: str) -> EncodedPayload:

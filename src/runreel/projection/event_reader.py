@@ -9,7 +9,6 @@ from runreel.codec import text_delta
 from runreel.model.errors import BadValue
 from runreel.model.events import StoredEvent
 from runreel.model.results import partial_event
-from runreel.model.status import PARTIAL
 from runreel.model.timestamps import from_micros
 from runreel.projection.projector import DamagedRow
 from runreel.projection.stored_events import stored_event
@@ -28,12 +27,7 @@ def next_event(projector: RunProjector, row: EventRow) -> StoredEvent:
     Raises:
         DamagedRow: if the row is damaged.
     """
-    if (
-        row.type == PARTIAL
-        and row.redacted is None
-        and text_delta.is_text_only(row.keep, row.payload)
-        and projector.accepts_text_fast_path
-    ):
+    if text_delta.is_text_row(row) and projector.accepts_text_fast_path:
         return _text_event(projector, row)
     projected = projector.apply(row)
     text = projector.transcript.text

@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 _IN_PROGRESS = RunStatus.IN_PROGRESS
 _CHUNK = 1_000
 _ASKING = (CONTEXT, TOOL_RESULTS)
-_TYPE, _KEEP, _PAYLOAD, _REDACTED = map(
-    EventRow._fields.index, ("type", "keep", "payload", "redacted")
+_TYPE, _INDEX, _KEEP, _PAYLOAD, _REDACTED = map(
+    EventRow._fields.index, ("type", "source_index", "keep", "payload", "redacted")
 )
 
 
@@ -85,7 +85,7 @@ class RunProjector:
     """
 
     __slots__ = (
-        *("_collects_all", "_thoughts", "collected", "frames"),
+        *("_collects_all", "_envelopes", "_thoughts", "collected", "frames"),
         *("reader", "run_id", "state", "transcript"),
     )
 
@@ -129,6 +129,10 @@ class RunProjector:
     def use(self, source: str) -> None:
         """Interpret the run's events with the adapter of ``source``."""
         self.reader = reader_of(source)
+        # Without an envelope, a row that holds only a text is damaged.
+        self._envelopes = tuple(
+            self.reader.envelope(PARTIAL, number, "") is not None for number in (None, 0)
+        )
         self._thoughts = thought_reader(source)
         self.transcript = StreamCodec(self.reader, "")
 
@@ -138,12 +142,7 @@ class RunProjector:
         Raises:
             DamagedRow: if the row is damaged.
         """
-        text_only = (
-            row.type == PARTIAL
-            and row.redacted is None
-            and text_delta.is_text_only(row.keep, row.payload)
-            and self.accepts_text_fast_path
-        )
+        text_only = text_delta.is_text_row(row) and self.accepts_text_fast_path
         try:
             value = self._value(row)
         except (BadValue, AttributeError, KeyError, TypeError) as error:
@@ -222,6 +221,9 @@ class RunProjector:
             if not text_delta.is_text_only(keep, payload):
                 break
             try:
+                number = row[_INDEX]
+                if not self._envelopes[number is not None and number >= 0]:
+                    break
                 added = text_delta.text_only_text(payload)
                 # Nothing is copied where a delta is added to the end.
                 if keep == len(text):

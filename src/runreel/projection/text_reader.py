@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from runreel.codec import text_delta
 from runreel.model.events import CONTEXT
 from runreel.model.search import ANSWER, ERROR, REASONING, REQUEST, TOOLS
-from runreel.model.status import PARTIAL
 from runreel.projection import run_text
 from runreel.projection.projector import RunProjector
 from runreel.projection.run_text import PartText, Pieces
@@ -70,7 +69,7 @@ class TextReader:
         pending: list[EventRow] = []
         for row in rows:
             self._times[row.seq] = row.at
-            if _is_text_only(row):
+            if text_delta.is_text_row(row):
                 pending.append(row)
                 continue
             self._apply_text_rows(pending)
@@ -117,11 +116,3 @@ class TextReader:
                 return True
             collected = collected.before
         return False
-
-
-def _is_text_only(row: EventRow) -> bool:
-    return (
-        row.type == PARTIAL
-        and row.redacted is None
-        and text_delta.is_text_only(row.keep, row.payload)
-    )
