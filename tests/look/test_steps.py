@@ -51,21 +51,26 @@ def clock():
     return Clock()
 
 
+def recorder_of(reel, clock, source, asked, **identity):
+    """A recorder on the clock of the test, of a run that was asked then."""
+    return Recorder(
+        reel.db,
+        "run",
+        source=source,
+        via="live",
+        identity={"requested_at": START + asked, **identity},
+        clock=clock.wall,
+        timer=clock.timer,
+    )
+
+
 @pytest.fixture
 def session(reel, clock):
     """Begins a recording of a chat on the clock of the test; what it returns stores a value."""
 
     def begin(body, asked, results=(), **identity):
         clock.now = max(clock.now, asked)
-        recorder = Recorder(
-            reel.db,
-            "run",
-            source=CHAT,
-            via="live",
-            identity={"requested_at": START + asked, **identity},
-            clock=clock.wall,
-            timer=clock.timer,
-        )
+        recorder = recorder_of(reel, clock, CHAT, asked, **identity)
         values = [(CONTEXT, body)]
         values += [(TOOL_RESULTS, {"tool_results": list(results)})] if results else []
         recorder.begin(lambda: True, values, fresh=True)
@@ -119,15 +124,7 @@ def test_an_agent_that_thinks_calls_tools_and_pauses(reel, session):
 
 def stored(reel, clock, source, timed):
     """Store events at their seconds after the request."""
-    recorder = Recorder(
-        reel.db,
-        "run",
-        source=source,
-        via="live",
-        identity={"requested_at": START},
-        clock=clock.wall,
-        timer=clock.timer,
-    )
+    recorder = recorder_of(reel, clock, source, 0.0)
     for at, event in timed:
         clock.now = at
         recorder.append(STREAM_EVENT, event)

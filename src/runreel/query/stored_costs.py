@@ -15,7 +15,7 @@ from runreel.store import write_check
 from runreel.store.events import damage
 from runreel.store.projections import cost_table
 from runreel.store.projections.cost_table import PeriodSums
-from runreel.store.projections.usage_buckets import DAY, DIMENSIONS, HOUR
+from runreel.store.projections.usage_buckets import DAY, DIMENSIONS, HOUR, covering
 from runreel.store.schema import migrations
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from runreel.query.run_pricing import Pricing
     from runreel.store.connection import Connection
     from runreel.store.database import Database
-    from runreel.store.projections.cost_table import Starts
     from runreel.store.projections.usage_queries import HourPlan
 
     Progress = Callable[[int, int], None]
@@ -81,7 +80,7 @@ def sums(
 
     ``by_day``: those of whole UTC days will do.
     """
-    for span, starts in _spans(plan, by_day=by_day):
+    for span, starts in covering((plan.first, plan.last), DAY if by_day else HOUR, HOUR):
         found = cost_table.sums(connection, book, plan.dimension, span, starts)
         stale_days: set[int] = set()
         for start, text in found:
@@ -97,20 +96,6 @@ def sums(
 def _groups(text: str, plan: HourPlan) -> list[HourGroup]:
     groups: list[HourGroup] = json.loads(text)
     return [one for one in groups if one[0] in plan.values] if plan.values else groups
-
-
-def _spans(plan: HourPlan, *, by_day: bool) -> Iterator[tuple[int, Starts]]:
-    first, last = plan.first, plan.last
-    begin = None if first is None else -(-first // DAY) * DAY
-    end = None if last is None else last // DAY * DAY
-    if not by_day or (begin is not None and end is not None and begin >= end):
-        yield HOUR, (first, last)
-        return
-    yield DAY, (begin, end)
-    if first != begin:
-        yield HOUR, (first, begin)
-    if last != end:
-        yield HOUR, (end, last)
 
 
 def rebuilt(

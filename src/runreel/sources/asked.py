@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from runreel.codec.json_values import as_object
-from runreel.codec.source_protocol import Interpretation, RunMetadata, SourceEvent
+from runreel.codec.source_protocol import Interpretation, SourceEvent, TextMode
 from runreel.model.events import CONTEXT
 from runreel.model.results import RunResult, RunStreamEvent
 from runreel.model.status import RunStatus, StreamEvent
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-class Asked(SourceEvent):
-    """A request, or the results of tool calls: another answer follows."""
+
+class _Asked(SourceEvent):
+    """A request, or the results of tool calls: another answer follows.
+
+    ``meaning`` is that of a request. The memory of the answer before it is dropped.
+    """
 
     def read(self, _text: str, _memory: object, /) -> Interpretation:
         """Return the meaning: see ``SourceEvent``."""
-        is_request = self.kind == CONTEXT
-        return Interpretation(metadata=self.metadata(as_object(self.value)) if is_request else None)
+        return Interpretation() if self.meaning is None else self.meaning(as_object(self.value))
 
-    def metadata(self, request: dict[str, object]) -> RunMetadata | None:
-        """Return what a request says of the run."""
-        raise NotImplementedError
+
+def asked(
+    kind: str, value: object, meaning: Callable[[dict[str, object]], Interpretation]
+) -> SourceEvent:
+    """Return what is no answer as an event; ``meaning`` is that of a request."""
+    is_request = kind == CONTEXT
+    return _Asked(kind, value, mode=TextMode.RESTART, meaning=meaning if is_request else None)
 
 
 def failed(

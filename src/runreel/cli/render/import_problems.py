@@ -26,16 +26,16 @@ def show(report: Report, file: str | None) -> None:
     for problem in report.problems:
         by_file.setdefault(file or problem.file, []).append(problem)
     for name, problems in by_file.items():
+        shown = "<stdin>" if name == STDIN else name
         if len(problems) > 1 and all(problem.message == NO_RUN for problem in problems):
-            _show_nameless(name, problems)
+            _show_nameless(name, shown, problems)
         else:
-            _show_first("<stdin>" if name == STDIN else name, problems)
+            _show_first(shown, problems)
 
 
-def _show_nameless(file: str, problems: Sequence[Problem]) -> None:
+def _show_nameless(file: str, name: str, problems: Sequence[Problem]) -> None:
     """Say once that no event of a file names its run."""
     events = terminal.counted(len(problems), "event")
-    name = "<stdin>" if file == STDIN else file
     message = f"{events} without a run_id, the first in line {problems[0].line}"
     terminal.write_notice((f"{name}: ", "bold"), message)
     command = f"`runreel record --run ID --input {file}`"

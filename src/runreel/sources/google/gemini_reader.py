@@ -15,7 +15,7 @@ from runreel.model.events import RUN, STREAM_EVENT
 from runreel.model.messages import PartialMessage
 from runreel.model.results import RunResult, RunStreamEvent
 from runreel.model.status import PARTIAL, MessageStatus, RunStatus, StreamEvent
-from runreel.sources.asked import Asked, failed
+from runreel.sources.asked import asked, failed
 from runreel.sources.google import content, usage
 from runreel.sources.google.memory import NO_MEMORY, Memory
 from runreel.sources.openai import values as oj
@@ -75,12 +75,6 @@ class _Response(SourceEvent):
         )
 
 
-class _Asked(Asked):
-    def metadata(self, request: dict[str, object]) -> RunMetadata | None:
-        model = text_in(request, "model")
-        return RunMetadata(model=model) if model else None
-
-
 class GeminiReader:
     """Interprets responses of ``generateContent`` and ``streamGenerateContent``.
 
@@ -93,7 +87,7 @@ class GeminiReader:
     def interpret(self, kind: str, value: object) -> SourceEvent:
         """Interpret a chunk, a complete response or a request."""
         if kind not in (STREAM_EVENT, RUN):
-            return _Asked(kind, value, mode=TextMode.RESTART)
+            return asked(kind, value, _request)
         response = as_object(value)
         candidate = content.candidate_of(response)
         parts = content.parts_of(candidate)
@@ -128,6 +122,11 @@ class GeminiReader:
 
 
 reader = GeminiReader()
+
+
+def _request(value: dict[str, object]) -> Interpretation:
+    model = text_in(value, "model")
+    return Interpretation(metadata=RunMetadata(model=model) if model else None)
 
 
 def _after(value: dict[str, object], before: Memory, *, whole: bool) -> Memory:

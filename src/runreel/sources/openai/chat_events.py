@@ -12,7 +12,6 @@ from runreel.model.messages import PartialMessage
 from runreel.model.results import RunResult, RunStreamEvent
 from runreel.model.status import MessageStatus, RunStatus, StreamEvent
 from runreel.model.timestamps import micros
-from runreel.sources.asked import Asked
 from runreel.sources.openai import chat_content
 from runreel.sources.openai import tool_calls as chat_calls
 from runreel.sources.openai import values as oj
@@ -173,12 +172,10 @@ class Completion(ChatEvent):
         return RunResult(status, None, chat_calls.tool_call_list(calls), _message=message)
 
 
-class Request(Asked):
-    """A request for a completion, or the results of tool calls: the next completion follows."""
-
-    def metadata(self, request: dict[str, object]) -> RunMetadata | None:
-        """Return what a request says of the run."""
-        return _request(request)
+def request(value: dict[str, object]) -> Interpretation:
+    """Return the meaning of a request for a completion."""
+    metadata = _metadata(value)._replace(service_tier=None, billed_model=None)
+    return Interpretation(metadata=metadata)
 
 
 def _has_news(known: Memory, chunk: dict[str, object]) -> bool:
@@ -226,10 +223,6 @@ def _message(memory: Memory, parts: tuple[str, ...], reason: str | None) -> Mess
         created_at=memory.created,
         finish_reason=reason,
     )
-
-
-def _request(value: dict[str, object]) -> RunMetadata:
-    return _metadata(value)._replace(service_tier=None, billed_model=None)
 
 
 def _metadata(value: dict[str, object]) -> RunMetadata:

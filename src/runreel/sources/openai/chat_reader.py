@@ -14,14 +14,15 @@ from runreel.codec.json_values import as_object, object_in, text_in
 from runreel.codec.source_protocol import SourceEvent, TextMode
 from runreel.model.events import RUN, STREAM_EVENT
 from runreel.model.status import PARTIAL, StreamEvent
+from runreel.sources.asked import asked
 from runreel.sources.openai import chat_content
 from runreel.sources.openai.chat_events import (
     Chunk,
     Completion,
     Done,
-    Request,
     TextChunk,
     end_of,
+    request,
     status_of,
 )
 from runreel.sources.openai.chat_failures import failure_of
@@ -51,7 +52,7 @@ class OpenAIChatReader:
     def interpret(self, kind: str, value: object) -> SourceEvent:
         """Interpret a chunk, a completion or a request."""
         if kind not in (STREAM_EVENT, RUN):
-            return Request(kind, value, mode=TextMode.RESTART)
+            return asked(kind, value, request)
         if value == DONE and kind == STREAM_EVENT:
             return Done(kind, value, is_last=True)
         if kind == STREAM_EVENT and (text := chat_content.text_alone(value)):

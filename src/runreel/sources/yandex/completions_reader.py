@@ -14,12 +14,12 @@ import msgspec
 
 from runreel.codec import token_counts
 from runreel.codec.json_values import as_object
-from runreel.codec.source_protocol import Interpretation, RunMetadata, SourceEvent, TextMode
+from runreel.codec.source_protocol import Interpretation, RunMetadata, SourceEvent
 from runreel.model.events import RUN, STREAM_EVENT
 from runreel.model.messages import PartialMessage
 from runreel.model.results import RunResult, RunStreamEvent, UsageDetails
 from runreel.model.status import PARTIAL, MessageStatus, RunStatus, StreamEvent
-from runreel.sources.asked import Asked, failed
+from runreel.sources.asked import asked, failed
 from runreel.sources.openai import values as oj
 from runreel.sources.openai.chat_memory import details_increase, usage_increase
 from runreel.sources.yandex import proto_json
@@ -85,12 +85,6 @@ class _Answer(SourceEvent):
         )
 
 
-class _Asked(Asked):
-    def metadata(self, request: dict[str, object]) -> RunMetadata | None:
-        model = string(request, "modelUri")
-        return RunMetadata(model=model) if model else None
-
-
 class YandexCompletionsReader:
     """Interprets ``CompletionResponse`` messages of ``yandex.cloud.ai.foundation_models.v1``.
 
@@ -103,7 +97,7 @@ class YandexCompletionsReader:
     def interpret(self, kind: str, value: object) -> SourceEvent:
         """Interpret a message, a finished answer or a request."""
         if kind not in (STREAM_EVENT, RUN):
-            return _Asked(kind, value, mode=TextMode.RESTART)
+            return asked(kind, value, _request)
         answer = answer_in(as_object(value))
         alternative = _alternative(answer)
         status, has_failed = _status_of(alternative), _error_of(answer) is not None
@@ -133,6 +127,11 @@ class YandexCompletionsReader:
 
 
 reader = YandexCompletionsReader()
+
+
+def _request(value: dict[str, object]) -> Interpretation:
+    model = string(value, "modelUri")
+    return Interpretation(metadata=RunMetadata(model=model) if model else None)
 
 
 def _alternative(value: dict[str, object]) -> dict[str, object]:

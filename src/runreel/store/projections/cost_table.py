@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from runreel.store.connection import Connection
-
-    # The first start and the one after the last; None is unbounded.
-    Starts = tuple[int | None, int | None]
+    from runreel.store.projections.usage_buckets import Starts
 
 # Books whose costs are kept; of others they are deleted.
 _KEPT_BOOKS = 2

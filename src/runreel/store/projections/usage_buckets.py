@@ -16,6 +16,8 @@ MICROS = 900_000_000
 # Columns with few distinct values; a thread, for one, has about as many rows here as runs.
 DIMENSIONS = ("source", "status", "assistant_id", "model")
 SPANS = {"": (QUARTER, HOUR), **dict.fromkeys(DIMENSIONS, (QUARTER, HOUR, DAY))}
+# The first start and the one after the last; None is unbounded.
+Starts = tuple[int | None, int | None]
 _MINUTE = len("1970-01-01T00:00")
 _NAMES = {QUARTER: "quarter", HOUR: "hour", DAY: "day"}
 
@@ -89,6 +91,21 @@ def sums_of(counts: Sequence[Any]) -> Iterator[int | None]:
         yield numbers[at] * TOKEN_LIMB + numbers[at + 1] if numbers[1] else None
     for at in range(PLAIN, len(COUNTS), 3):
         yield numbers[at + 1] * TOKEN_LIMB + numbers[at + 2] if numbers[at] else None
+
+
+def covering(starts: Starts, longest: int, shortest: int) -> Iterator[tuple[int, Starts]]:
+    """Yield spans with their starts that cover all: the longest, then the shortest at the ends."""
+    first, last = starts
+    begin = None if first is None else -(-first // longest) * longest
+    end = None if last is None else last // longest * longest
+    if begin is not None and end is not None and begin >= end:
+        yield shortest, starts
+        return
+    yield longest, (begin, end)
+    if first != begin:
+        yield shortest, (first, begin)
+    if last != end:
+        yield shortest, (end, last)
 
 
 # A row of ``runs`` before and after a change; None where there is no row.

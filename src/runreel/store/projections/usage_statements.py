@@ -22,16 +22,16 @@ from runreel.store.projections.usage_buckets import (
     QUARTER,
     TOKEN_LIMB,
     TOKENS,
+    covering,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from runreel.store.projections.filter_planner import FilterPlan
+    from runreel.store.projections.usage_buckets import Starts
 
     Statement = tuple[str, list[Any]]
-    # The first start and the one after the last; None is unbounded.
-    Starts = tuple[int | None, int | None]
     # Starts and the time zone's UTC offset in seconds from then on, in order.
     UtcOffsets = Sequence[tuple[int, int]]
 
@@ -103,7 +103,7 @@ def _bucket_statements(
     if longest == DAY and not dimension:
         # Days are only summed up by value, and there are few sources.
         dimension = "source"
-    for span, part in _spans(starts, longest):
+    for span, part in covering(starts, longest, QUARTER):
         yield _buckets_statement(query, dimension, values, span, part)
 
 
@@ -138,21 +138,6 @@ def longest_span(utc_offsets: UtcOffsets | None, *, by_hour: bool = False) -> in
     offsets = utc_offsets or ()
     hourly = all(start % HOUR == 0 and seconds % 3_600 == 0 for start, seconds in offsets)
     return HOUR if hourly else QUARTER
-
-
-def _spans(starts: Starts, longest: int) -> Iterator[tuple[int, Starts]]:
-    """Yield the spans of the buckets to read with their starts: the longest, then the rest."""
-    first, last = starts
-    begin = None if first is None else -(-first // longest) * longest
-    end = None if last is None else last // longest * longest
-    if begin is not None and end is not None and begin >= end:
-        yield QUARTER, starts
-        return
-    yield longest, (begin, end)
-    if first != begin:
-        yield QUARTER, (first, begin)
-    if last != end:
-        yield QUARTER, (end, last)
 
 
 def _buckets_statement(
