@@ -72,16 +72,14 @@ class RunVerifier:
             self._add_damage(*failure)
 
     def _check_chain(self, verifier: ChainVerifier, rows: Sequence[Row]) -> None:
-        index = verifier.pass_intact(rows, 0)
-        while index < len(rows):
-            row, before = rows[index], len(self.found)
+        for _, row in verifier.suspects(rows):
+            before = len(self.found)
             try:
                 verifier.check(row)
             except Exception as error:  # noqa: BLE001 - columns may hold anything
                 verifier.skip_row(row)
                 if len(self.found) == before:
                     self.add_finding(row[1], "column", f"invalid value: {_short(error)}")
-            index = verifier.pass_intact(rows, index + 1)
 
     def _apply_rows(self, rows: list[Row]) -> tuple[object, BaseException] | None:
         """Apply rows to the expected projection; return the failing row's position and the error.

@@ -247,11 +247,8 @@ class _RecordingWriter:
 
 
 def _check(chain: ChainVerifier, rows: Sequence[EventRow]) -> None:
-    index = chain.pass_intact(rows, 0)
-    while index < len(rows):
-        row = rows[index]
+    for _, row in chain.suspects(rows):
         try:
             chain.check(row)
         except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise damaged_row(row.run_id, row.seq, f"invalid value: {error}") from error
-        index = chain.pass_intact(rows, index + 1)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from runreel.model.errors import LogError, RunNotFound
-from runreel.model.events import EventRow
 from runreel.model.identifiers import check_lookup_id, not_found
 from runreel.model.run_filter import run_filter
 from runreel.query import runs as run_lists
@@ -19,13 +17,12 @@ from runreel.system import wall_clock
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from runreel.model.events import EventRow
     from runreel.model.run_filter import Filters
     from runreel.store.connection import Connection
     from runreel.store.events.full_scan import Row
 
 _PAGE = 500
-# ``EventRow._make`` is a function of Python around this one.
-_event_row = partial(tuple.__new__, EventRow)
 _COUNT = "SELECT count(*), count(redacted) FROM events"
 _DAMAGED = "`runreel verify` reports what is wrong. Nothing was written."
 
@@ -132,7 +129,7 @@ def _rows(run_id: object, chunk: list[Row] | Unreadable) -> list[EventRow]:
     if isinstance(chunk, Unreadable):
         where = "" if chunk.seq is None else f" from row {chunk.seq} on"
         raise LogError(f"run {run_id} cannot be read{where}: {chunk.reason}", hint=_DAMAGED)
-    return list(map(_event_row, chunk))
+    return list(map(event_log.event_row, chunk))
 
 
 def damaged_row(run_id: object, seq: int | None, detail: str) -> LogError:

@@ -203,16 +203,14 @@ class RecordingReader:
             self._begin_run(rows[0], last)
         chain = self._chain
         assert chain is not None  # noqa: S101 - set for each run
-        index = chain.pass_intact(rows, 0)
-        while index < len(rows):
-            self.line = before + index + 1
+        for place, row in chain.suspects(rows):
+            self.line = before + place + 1
             try:
-                chain.check(rows[index])
+                chain.check(row)
             except (
                 *(BadValue, TypeError, ValueError, KeyError, AttributeError, struct.error),
             ) as error:
                 raise self._bad(f"was changed: invalid value: {error}") from None
-            index = chain.pass_intact(rows, index + 1)
         self._last = rows[-1]
         self._rows += len(rows)
         self.erased += sum(row.redacted is not None for row in rows)

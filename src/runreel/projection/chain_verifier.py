@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runreel.codec import json_text
 from runreel.integrity import digest_chain
@@ -11,12 +11,13 @@ from runreel.model.events import KINDS, NOTE, PRUNED, REDACTED, EventRow
 from runreel.projection.tombstone import tombstone_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     Row = tuple[Any, ...]
     # Receives the position (None: the whole run), the code of the finding and a sentence.
     Report = Callable[[int | None, str, str], None]
 
+AnyRow = TypeVar("AnyRow", bound="tuple[Any, ...]")
 _KINDS = frozenset(KINDS)
 _DIGEST_BYTES = 32
 _SALT_BYTES = digest_chain.SALT_BYTES
@@ -46,6 +47,16 @@ class ChainVerifier:
         self._pruned: int | None = None
         # Positions of erased rows, and whether a note of a redaction has listed them.
         self._erased: dict[int, bool] = {}
+
+    def suspects(self, rows: Sequence[AnyRow]) -> Iterator[tuple[int, AnyRow]]:
+        """Yield those of the next rows that the caller must ``check`` or skip, with their places.
+
+        The others are checked here, in less time.
+        """
+        place = self.pass_intact(rows, 0)
+        while place < len(rows):
+            yield place, rows[place]
+            place = self.pass_intact(rows, place + 1)
 
     def pass_intact(self, rows: Sequence[Row], start: int) -> int:
         """Return the index of the first row from ``start`` on that must be checked by itself.

@@ -32,7 +32,7 @@ _READ_MANY = _PAGE.format(_PROJECTION_COLUMNS, "(run_id, seq) > (?, ?) AND run_i
 _ID, _SEQ, _PAYLOAD = map(COLUMNS.index, ("run_id", "seq", "payload"))
 _payload = itemgetter(_PAYLOAD)
 # ``EventRow._make`` is a function of Python around this one.
-_event_row = partial(tuple.__new__, EventRow)
+event_row = partial(tuple.__new__, EventRow)
 _END = 2**63 - 1
 # Seconds.
 _LOCK_WAIT = 5.0
@@ -84,7 +84,7 @@ def read(
     end = _END if stop is None else min(stop, _END)
     masks = cache(partial(masked_payloads, connection, run_id))
     for rows in _pages(connection, _READ, (run_id, start - 1), end, chunk):
-        yield from map(_event_row, with_masked_payloads(rows, masks))
+        yield from map(event_row, with_masked_payloads(rows, masks))
 
 
 def read_range(connection: Connection, first: str, last: str) -> Iterator[tuple[str, list[Any]]]:
